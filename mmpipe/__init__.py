@@ -1,0 +1,1 @@
+"""mmpipe: multimodal product search and recommendation over object storage."""

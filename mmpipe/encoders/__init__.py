@@ -1,0 +1,1 @@
+"""The encoder room: modality in, unit vectors out. See :mod:`mmpipe.encoders.base`."""

@@ -1,0 +1,110 @@
+"""What an encoder is: raw modality in, unit vectors out.
+
+All encoders of one profile map into one shared space of ``dim`` dimensions, so a text query can be
+compared with an image vector. ``embed_documents`` and ``embed_query`` are two calls because many
+published models use different prompts for the two sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors: TypeAlias = NDArray[np.float32]
+Modality = Literal["text", "image", "audio", "video"]
+MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video")
+
+
+@dataclass(frozen=True, slots=True)
+class AudioClip:
+    """Mono samples, float32 in [-1, 1], shape ``(n,)``, at ``sample_rate`` Hz."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrames:
+    """Sampled frames: each uint8 RGB of shape ``(height, width, 3)``, with its time in seconds."""
+
+    frames: tuple[NDArray[np.uint8], ...]
+    seconds: tuple[float, ...]
+
+
+# What each modality's encoder takes, already decoded and within limits:
+#   text  -> str
+#   image -> numpy uint8 array (height, width, 3), RGB
+#   audio -> AudioClip
+#   video -> VideoFrames
+EncoderInput: TypeAlias = str | NDArray[np.uint8] | AudioClip | VideoFrames
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderInfo:
+    """The frozen description of one encoder; part of the profile's fingerprint."""
+
+    id: str
+    revision: str
+    modality: Modality
+    dim: int
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """One modality's encoder."""
+
+    @property
+    def info(self) -> EncoderInfo: ...
+
+    def embed_documents(self, inputs: Sequence[EncoderInput]) -> Vectors:
+        """Encode a batch; float32 of shape ``(len(inputs), dim)``, each row of unit length."""
+        ...
+
+    def embed_query(self, query: EncoderInput) -> Vectors:
+        """Encode one query; float32 of shape ``(dim,)``, unit length."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FusionInfo:
+    """The frozen description of a fusion: ``kind`` plus everything that changes its output."""
+
+    kind: Literal["weighted_mean"]
+    revision: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The models that encoded a table: written into its metadata and checked before every search."""
+
+    name: str
+    dim: int
+    encoders: Mapping[str, EncoderInfo]
+    fusion: FusionInfo
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the canonical JSON of everything above."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Profile:
+        """The inverse of :meth:`to_json`."""
+        raw = json.loads(text)
+        return cls(
+            name=raw["name"],
+            dim=raw["dim"],
+            encoders={m: EncoderInfo(**info) for m, info in raw["encoders"].items()},
+            fusion=FusionInfo(**raw["fusion"]),
+        )

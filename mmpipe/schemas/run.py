@@ -1,0 +1,62 @@
+"""Runs and rejects: what the ledger and the reject table say about an upload."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmpipe.schemas.work import EventKind, Lane
+
+RunStatus = Literal["running", "done", "failed"]
+
+
+class RunRecord(BaseModel):
+    """One row of the run ledger. ``indexed`` counts products written, ``unchanged`` rows that needed no write,
+    ``skipped`` rows that lost to a newer source; ``encoded`` counts encoder inputs per modality."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run_id: str
+    kind: EventKind
+    lane: Lane
+    source_uri: str
+    profile: str
+    status: RunStatus
+    total: int | None = Field(default=None, description="rows in the source, once known")
+    read: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    deleted: int = 0
+    rejected: int = 0
+    encoded: dict[str, int] = Field(default_factory=dict)
+    started_at: datetime
+    finished_at: datetime | None = None
+    table: str | None = None
+    version: int | None = None
+    error: str = ""
+
+
+class Reject(BaseModel):
+    """One row or one medium that could not be used, kept so that it can be listed, mended and replayed.
+
+    ``scope`` row: the product was not indexed; media: it was, without this medium.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    reject_id: str = Field(description="digest of (source, row, product, field): the same fault twice is one reject")
+    scope: Literal["row", "media"]
+    product_id: str | None
+    field: str
+    reason: str = Field(description="plain words: what is wrong and what to do")
+    error: str = Field(description="name of the mmpipe.errors class")
+    retryable: bool
+    source_uri: str
+    source_order: str
+    row: int
+    raw: str = Field(description="the row as read (JSON where it parsed), for replay; at most 64 KiB")
+    run_id: str
+    created_at: datetime

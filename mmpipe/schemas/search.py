@@ -1,0 +1,167 @@
+"""Search requests and responses: the HTTP API's bodies and the CLI's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+Values = Annotated[list[ShortText], Field(min_length=1, max_length=100)]
+
+
+class MediaInput(BaseModel):
+    """A medium sent with a request: exactly one of base64 ``data`` or an address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str | None = Field(default=None, description="base64 of the file's bytes")
+    uri: str | None = Field(default=None, max_length=2_000, description="https:// on an allowed host, or data:")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> MediaInput:
+        if (self.data is None) == (self.uri is None):
+            raise ValueError("give exactly one of data and uri")
+        return self
+
+
+class PriceRange(BaseModel):
+    """Inclusive bounds in the collection's own currency."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gte: Decimal | None = Field(default=None, ge=0)
+    lte: Decimal | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PriceRange:
+        if self.gte is not None and self.lte is not None and self.gte > self.lte:
+            raise ValueError("gte must not exceed lte")
+        return self
+
+
+class Filters(BaseModel):
+    """All given fields must hold; within one field any of the values may. Comparison ignores case.
+
+    ``category`` matches a whole path, any ancestor of it (``Clothing``), or any one label of it (``Dresses``).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    price: PriceRange | None = None
+    brand: Values | None = None
+    category: Values | None = None
+    availability: Values | None = None
+    color: Values | None = None
+    size: Values | None = None
+    gender: Values | None = None
+    age_group: Values | None = None
+    material: Values | None = None
+    pattern: Values | None = None
+    condition: Values | None = None
+    attributes: dict[ShortText, Values] = Field(default_factory=dict, max_length=20)
+
+
+class Weights(BaseModel):
+    """How much each part of a mixed query counts; the given parts are normalised to sum to 1."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: float = Field(default=1.0, ge=0, le=10)
+    image: float = Field(default=1.0, ge=0, le=10)
+    audio: float = Field(default=1.0, ge=0, le=10)
+    video: float = Field(default=1.0, ge=0, le=10)
+
+
+class SearchRequest(BaseModel):
+    """Any mix of text, image, audio and video; none of them browses the filtered catalogue."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = Field(default=None, max_length=63, description="omit where the lake has only one")
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)] | None = None
+    image: MediaInput | None = None
+    audio: MediaInput | None = None
+    video: MediaInput | None = None
+    weights: Weights = Field(default_factory=Weights)
+    filters: Filters = Field(default_factory=Filters)
+    facets: list[ShortText] = Field(default_factory=list, max_length=20)
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=500)
+    explain: bool = True
+
+
+class ScoreSplit(BaseModel):
+    """The parts of one hit's score; they sum to ``score``. ``lexical`` is the full-text part, the others are
+    the fused vector's part split by the modality of the product that earned it."""
+
+    lexical: float = 0.0
+    text: float = 0.0
+    image: float = 0.0
+    audio: float = 0.0
+    video: float = 0.0
+
+
+class Hit(BaseModel):
+    """One product of a result page."""
+
+    id: str
+    score: float
+    title: str
+    brand: str | None = None
+    category: str | None = None
+    price: str | None = Field(default=None, description="as in 19.99 USD")
+    availability: str
+    color: str | None = None
+    image_link: str | None = None
+    link: str | None = None
+    item_group_id: str | None = None
+    scores: ScoreSplit | None = None
+
+
+class FacetCount(BaseModel):
+    """How many of the matching products carry one value."""
+
+    value: str
+    count: int
+
+
+class SearchResponse(BaseModel):
+    """One page. ``total``, ``facets`` and paging all speak of the same set of matches in the same version."""
+
+    collection: str
+    version: str = Field(description="the live version that answered")
+    total: int
+    hits: list[Hit]
+    facets: dict[str, list[FacetCount]] = Field(default_factory=dict)
+    next_cursor: str | None = None
+    took_ms: float
+
+
+class Interaction(BaseModel):
+    """Something a shopper did; stored for recommendation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["view", "click", "cart", "purchase", "like", "dislike", "search"]
+    user_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    product_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    session_id: Annotated[str, StringConstraints(max_length=128)] | None = None
+    query: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+    time: Annotated[str, StringConstraints(max_length=40)] | None = Field(default=None, description="ISO 8601; now if absent")
+
+
+class InteractionsRequest(BaseModel):
+    """Up to 1,000 interactions of one collection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = Field(default=None, max_length=63)
+    interactions: list[Interaction] = Field(min_length=1, max_length=1_000)
+
+
+class InteractionsResponse(BaseModel):
+    """How many were stored durably."""
+
+    accepted: int

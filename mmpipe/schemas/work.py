@@ -1,0 +1,82 @@
+"""Events and the work they become: the contract between handlers, dispatch and indexing."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EventKind = Literal[
+    "feed_uploaded", "product_uploaded", "product_removed", "media_uploaded", "media_removed", "interactions_uploaded"
+]
+Lane = Literal["warm", "batch"]
+OutcomeStatus = Literal["done", "accepted", "duplicate", "failed", "retry"]
+
+
+class ObjectRef(BaseModel):
+    """One version of one object, as an event named it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str = Field(description="s3://bucket/key or file:///path, key already URL-decoded")
+    version_id: str | None = None
+    etag: str | None = None
+    size: int | None = Field(default=None, ge=0, description="bytes")
+    sequencer: str | None = None
+    event_time: datetime
+
+    @property
+    def identity(self) -> str:
+        """Version id, else ETag, else nothing: what tells two contents of one key apart."""
+        return self.version_id or self.etag or ""
+
+
+class CatalogueEvent(BaseModel):
+    """One change of one object of one collection, whatever transport told us."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: EventKind
+    collection: str
+    object: ObjectRef
+
+
+class WorkOrder(BaseModel):
+    """One event's work: what a lane executes. The same event always gives the same ``run_id``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str = Field(pattern=r"^[a-f0-9]{32}$")
+    kind: EventKind
+    collection: str
+    object: ObjectRef
+    lane: Lane
+    profile: str = Field(description="name of the model profile that must encode it")
+
+
+class WorkOutcome(BaseModel):
+    """What became of one order.
+
+    ``done``: committed (and live unless publishing refused it). ``accepted``: a batch job owns it now.
+    ``duplicate``: the same run had been taken before. ``failed``: permanently, and recorded as such.
+    ``retry``: nothing was written, send it again.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    status: OutcomeStatus
+    reason: str = ""
+
+
+def run_id_of(event: CatalogueEvent, profile: str) -> str:
+    """Derived from (kind, address, version or ETag, sequencer, profile): 32 hex digits.
+
+    A deletion carries neither version nor ETag everywhere, so its time stands in for a missing sequencer.
+    """
+    obj = event.object
+    moment = obj.sequencer or ("" if obj.identity else obj.event_time.isoformat())
+    parts = (event.kind, obj.uri, obj.identity, moment, profile)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

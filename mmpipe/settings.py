@@ -1,0 +1,116 @@
+"""Every setting, in one tree. ``MMPIPE_SERVE__PORT=9000`` sets ``settings.serve.port``.
+
+Nothing reads the environment at import: an entry point calls :func:`load_settings` once and passes the
+result down.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StorageSettings(_Section):
+    """How to reach S3. Credentials come from the usual AWS chain, never from here."""
+
+    endpoint_url: str | None = Field(default=None, description="S3 endpoint; unset means AWS itself")
+    region: str = Field(default="us-east-1", description="region of the buckets")
+    timeout_seconds: float = Field(default=20.0, gt=0, description="connect and read timeout of one request")
+
+
+class MediaSettings(_Section):
+    """What media a feed or a query may name, and how large each may be."""
+
+    allowed_hosts: tuple[str, ...] = Field(default=(), description="hosts that https:// links may name, exact or *.suffix")
+    allowed_buckets: tuple[str, ...] = Field(default=(), description="buckets besides the catalogue's own that s3:// may name")
+    timeout_seconds: float = Field(default=10.0, gt=0, description="for one https fetch, redirects included")
+    max_image_bytes: int = Field(default=20_000_000, gt=0)
+    max_image_pixels: int = Field(default=50_000_000, gt=0)
+    max_audio_bytes: int = Field(default=20_000_000, gt=0)
+    max_audio_seconds: float = Field(default=300.0, gt=0)
+    max_video_bytes: int = Field(default=200_000_000, gt=0)
+    max_video_seconds: float = Field(default=600.0, gt=0)
+    max_video_frames: int = Field(default=8, gt=0, description="frames sampled from one clip")
+    max_video_pixels: int = Field(default=9_000_000, gt=0, description="width × height of a frame")
+
+
+class FeedSettings(_Section):
+    """Limits on one feed file."""
+
+    max_bytes: int = Field(default=20_000_000_000, gt=0, description="after decompression")
+    max_row_bytes: int = Field(default=8_000_000, gt=0, description="one row, data: URIs included")
+
+
+class IndexingSettings(_Section):
+    """How uploads become rows."""
+
+    profile: str = Field(default="starter", description="model profile that encodes new data")
+    modalities: tuple[Literal["text", "image", "audio", "video"], ...] = Field(
+        default=("text", "image", "audio", "video"),
+        description="what of a product is encoded; without text nothing enters the full-text index either",
+    )
+    warm_max_bytes: int = Field(default=400_000, gt=0, description="larger feeds take the batch lane")
+    chunk_rows: int = Field(default=256, gt=0, description="rows encoded together")
+    commit_rows: int = Field(default=8_192, gt=0, description="rows per commit of the batch lane")
+    workers: int = Field(default=0, ge=0, description="encoder actors of the batch lane; 0 means one per CPU or GPU")
+
+
+class LakeSettings(_Section):
+    """Where the tables are and how they are kept."""
+
+    uri: str = Field(default="./lake", description="a folder or s3://bucket/prefix")
+    ann_min_rows: int = Field(default=10_000, gt=0, description="below this an exact scan beats a vector index")
+    max_unindexed_rows: int = Field(default=2_000, gt=0, description="rows outside an index before it is brought up to date")
+    keep_versions_days: float = Field(default=7.0, gt=0, description="older untagged versions are cleaned up")
+    max_shrink: float = Field(default=0.5, ge=0, le=1, description="a publish that loses a larger share of products is refused")
+
+
+class DispatchSettings(_Section):
+    """Where handlers send work."""
+
+    indexer_url: str = Field(default="http://127.0.0.1:8000", description="Serve's address; warm work goes to /internal/v1/work")
+    jobs_url: str = Field(default="http://127.0.0.1:8265", description="Ray's dashboard address; batch work goes to its Jobs API")
+    token: SecretStr = Field(default=SecretStr(""), description="shared secret of handlers and indexer")
+    ray_token: SecretStr = Field(default=SecretStr(""), description="Ray's cluster token (RAY_AUTH_MODE=token)")
+    timeout_seconds: float = Field(default=60.0, gt=0)
+
+
+class ServeSettings(_Section):
+    """The query service."""
+
+    host: str = Field(default="127.0.0.1")
+    port: int = Field(default=8000, ge=1, le=65_535)
+    min_replicas: int = Field(default=1, ge=0)
+    max_replicas: int = Field(default=2, ge=1)
+    target_ongoing_requests: float = Field(default=4.0, gt=0)
+    max_body_bytes: int = Field(default=30_000_000, gt=0)
+    live_poll_seconds: float = Field(default=0.5, gt=0, description="how often a replica asks which version is live")
+    mirror_dir: str | None = Field(default=None, description="local disk for copies of live versions; unset means a temporary folder")
+    candidates: int = Field(default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search")
+    encoder_threads: int = Field(default=1, ge=1)
+    gpu: Literal["auto", "off"] = Field(default="auto", description="off keeps encoders in the searcher's process")
+
+
+class Settings(BaseSettings):
+    """The whole tree."""
+
+    model_config = SettingsConfigDict(env_prefix="MMPIPE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    storage: StorageSettings = StorageSettings()
+    media: MediaSettings = MediaSettings()
+    feeds: FeedSettings = FeedSettings()
+    indexing: IndexingSettings = IndexingSettings()
+    lake: LakeSettings = LakeSettings()
+    dispatch: DispatchSettings = DispatchSettings()
+    serve: ServeSettings = ServeSettings()
+
+
+def load_settings() -> Settings:
+    """Read ``MMPIPE_*`` once. Raises pydantic's ``ValidationError`` naming the variable's place in the tree."""
+    return Settings()
