@@ -6,6 +6,7 @@ result down.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -30,12 +31,12 @@ class MediaSettings(_Section):
     allowed_hosts: tuple[str, ...] = Field(default=(), description="hosts that https:// links may name, exact or *.suffix")
     allowed_buckets: tuple[str, ...] = Field(default=(), description="buckets besides the catalogue's own that s3:// may name")
     timeout_seconds: float = Field(default=10.0, gt=0, description="for one https fetch, redirects included")
-    max_image_bytes: int = Field(default=20_000_000, gt=0)
-    max_image_pixels: int = Field(default=50_000_000, gt=0)
-    max_audio_bytes: int = Field(default=20_000_000, gt=0)
-    max_audio_seconds: float = Field(default=300.0, gt=0)
-    max_video_bytes: int = Field(default=200_000_000, gt=0)
-    max_video_seconds: float = Field(default=600.0, gt=0)
+    max_image_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one image file")
+    max_image_pixels: int = Field(default=50_000_000, gt=0, description="width × height an image may declare")
+    max_audio_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one recording")
+    max_audio_seconds: float = Field(default=300.0, gt=0, description="length of one recording")
+    max_video_bytes: int = Field(default=200_000_000, gt=0, description="bytes of one clip")
+    max_video_seconds: float = Field(default=600.0, gt=0, description="length of one clip")
     max_video_frames: int = Field(default=8, gt=0, description="frames sampled from one clip")
     max_video_pixels: int = Field(default=9_000_000, gt=0, description="width × height of a frame")
 
@@ -45,6 +46,9 @@ class FeedSettings(_Section):
 
     max_bytes: int = Field(default=20_000_000_000, gt=0, description="after decompression")
     max_row_bytes: int = Field(default=8_000_000, gt=0, description="one row, data: URIs included")
+    default_currency: str = Field(
+        default="USD", pattern=r"^[A-Z]{3}$", description="of prices that name none, as in Shopify exports"
+    )
 
 
 class IndexingSettings(_Section):
@@ -78,22 +82,27 @@ class DispatchSettings(_Section):
     jobs_url: str = Field(default="http://127.0.0.1:8265", description="Ray's dashboard address; batch work goes to its Jobs API")
     token: SecretStr = Field(default=SecretStr(""), description="shared secret of handlers and indexer")
     ray_token: SecretStr = Field(default=SecretStr(""), description="Ray's cluster token (RAY_AUTH_MODE=token)")
-    timeout_seconds: float = Field(default=60.0, gt=0)
+    timeout_seconds: float = Field(default=60.0, gt=0, description="for one dispatch call")
 
 
 class ServeSettings(_Section):
     """The query service."""
 
-    host: str = Field(default="127.0.0.1")
-    port: int = Field(default=8000, ge=1, le=65_535)
-    min_replicas: int = Field(default=1, ge=0)
-    max_replicas: int = Field(default=2, ge=1)
-    target_ongoing_requests: float = Field(default=4.0, gt=0)
-    max_body_bytes: int = Field(default=30_000_000, gt=0)
+    host: str = Field(default="127.0.0.1", description="address the HTTP ingress listens on")
+    port: int = Field(default=8000, ge=1, le=65_535, description="port of the HTTP ingress")
+    min_replicas: int = Field(default=1, ge=0, description="query replicas kept when idle")
+    max_replicas: int = Field(default=2, ge=1, description="query replicas at most")
+    target_ongoing_requests: float = Field(
+        default=4.0, gt=0, description="requests in flight per replica that autoscaling aims at"
+    )
+    max_body_bytes: int = Field(default=30_000_000, gt=0, description="larger request bodies get a 413")
     live_poll_seconds: float = Field(default=0.5, gt=0, description="how often a replica asks which version is live")
     mirror_dir: str | None = Field(default=None, description="local disk for copies of live versions; unset means a temporary folder")
     candidates: int = Field(default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search")
-    encoder_threads: int = Field(default=1, ge=1)
+    exact_rows: int = Field(
+        default=100_000, ge=0, description="versions up to this size are scored whole in memory, larger ones use the vector index"
+    )
+    encoder_threads: int = Field(default=1, ge=1, description="CPU threads of one query's encoding")
     gpu: Literal["auto", "off"] = Field(default="auto", description="off keeps encoders in the searcher's process")
 
 
@@ -109,6 +118,16 @@ class Settings(BaseSettings):
     lake: LakeSettings = LakeSettings()
     dispatch: DispatchSettings = DispatchSettings()
     serve: ServeSettings = ServeSettings()
+
+
+def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[str, str, str]]:
+    """Every leaf of a settings tree as (environment variable, default, meaning), in order."""
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from describe(field.annotation, f"{variable}__")
+        else:
+            yield variable, f"`{field.default!r}`", field.description or ""
 
 
 def load_settings() -> Settings:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-PRODUCT_ID_PATTERN = re.compile(r"^[\w][\w.:@+-]{0,127}$")
-COLLECTION_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+from mmpipe.schemas.names import COLLECTION_PATTERN as COLLECTION_PATTERN
+from mmpipe.schemas.names import PRODUCT_ID_PATTERN as PRODUCT_ID_PATTERN
 
 Availability = Literal["in_stock", "out_of_stock", "preorder", "backorder"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]

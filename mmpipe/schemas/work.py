@@ -74,9 +74,9 @@ class WorkOutcome(BaseModel):
 def run_id_of(event: CatalogueEvent, profile: str) -> str:
     """Derived from (kind, address, version or ETag, sequencer, profile): 32 hex digits.
 
-    A deletion carries neither version nor ETag everywhere, so its time stands in for a missing sequencer.
+    Where the store sends no sequencer the event's time stands in: contents put as a, b, a are three runs.
     """
     obj = event.object
-    moment = obj.sequencer or ("" if obj.identity else obj.event_time.isoformat())
+    moment = obj.sequencer or obj.event_time.isoformat()
     parts = (event.kind, obj.uri, obj.identity, moment, profile)
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,96 @@
+"""One source row to one feed row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mmpipe.catalogue.normalise import fields_of, id_of, operation_of
+from mmpipe.catalogue.rows import INCOMPLETE_KEY, FeedRow, SourceRow, raw_of
+from mmpipe.errors import InvalidRow
+from mmpipe.schemas.product import PRODUCT_ID_PATTERN, Product
+
+_ID_REMEDY: Final = "use at most 128 letters, digits and . : @ + - _ , a letter or digit first"
+
+
+def build_row(source: SourceRow, default_currency: str) -> FeedRow:
+    """The product, the deletion or the reason against it; never raises for what a row holds."""
+    values = source.values
+    if values is None:
+        problem = source.problem or InvalidRow("row", "holds nothing: remove it")
+        return FeedRow(row=source.row, raw=source.raw or "", reject=problem)
+    product_id = _readable_id(values)
+    raw = source.raw if source.raw is not None else raw_of(values, source.inline_media)
+    try:
+        if source.problem is not None:
+            raise source.problem
+        if INCOMPLETE_KEY in values:
+            raise InvalidRow("row", f"{values[INCOMPLETE_KEY]!s:.200}: upload the file itself again")
+        if operation_of(values) == "delete" or source.withdrawn:
+            if product_id is None:
+                raise _id_problem(values)
+            return FeedRow(row=source.row, raw=raw, delete_id=product_id, product_id=product_id)
+        fields = fields_of(values, default_currency)
+        if "id" not in fields or product_id is None:
+            raise _id_problem(values)
+        fields["id"] = product_id
+        product = Product.model_validate(fields)
+    except InvalidRow as problem:
+        return FeedRow(row=source.row, raw=raw, reject=problem, product_id=product_id)
+    except ValidationError as error:
+        return FeedRow(row=source.row, raw=raw, reject=_explained(error), product_id=product_id)
+    return FeedRow(
+        row=source.row, raw=raw, product=product, product_id=product_id, inline_media=source.inline_media
+    )
+
+
+def _readable_id(values: Mapping[str, Any]) -> str | None:
+    text = id_of(values)
+    # fullmatch: in Python ``$`` would let a closing line break through.
+    return text if text and PRODUCT_ID_PATTERN.fullmatch(text) else None
+
+
+def _id_problem(values: Mapping[str, Any]) -> InvalidRow:
+    text = id_of(values)
+    if not text:
+        return InvalidRow("id", f"is missing: give every product one, {_ID_REMEDY}")
+    return InvalidRow("id", f"{text[:60]!r} cannot be an id: {_ID_REMEDY}")
+
+
+def _explained(error: ValidationError) -> InvalidRow:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    field = ".".join(str(part) for part in first["loc"] if part != "[key]")[:100] or "row"
+    others = list(
+        dict.fromkeys(str(p["loc"][0]) for p in problems[1:] if p["loc"] and p["loc"][0] != first["loc"][0])
+    )
+    also = f" (also wrong: {', '.join(others[:5])})" if others else ""
+    return InvalidRow(field, _reason(first) + also)
+
+
+def _reason(problem: ErrorDetails) -> str:
+    limits = problem.get("ctx", {})
+    match problem["type"]:
+        case "missing":
+            return "is missing: give every product one"
+        case "string_too_short":
+            return "is empty: give every product one"
+        case "string_too_long":
+            return f"is longer than {limits['max_length']:,} characters: shorten it"
+        case "too_long":
+            return (
+                f"holds {limits['actual_length']} entries, {limits['max_length']} are allowed: leave some out"
+            )
+        case "string_unicode":
+            return "holds broken characters: save the feed as UTF-8"
+        case "string_pattern_mismatch" if problem["loc"] == ("language",):
+            return "is no language code: write en, zh or zh-CN"
+        case "extra_forbidden":
+            return "is not known here: use title and description"
+        case "greater_than_equal" | "less_than" | "finite_number":
+            return "is no possible amount: write it as 19.99 USD"
+    message = str(problem["msg"])
+    return f"{message[:1].lower()}{message[1:]}: correct it"

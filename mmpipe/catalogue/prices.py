@@ -1,0 +1,131 @@
+"""Prices as shops write them: ``19.99 USD``, ``1.299,00 €``, ``¥199``, ``199元``."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from decimal import Decimal
+from typing import Final
+
+_ISO_4217: Final = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN
+BZD CAD CDF CHF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL
+GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW
+KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN
+NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK
+SGD SHP SLE SOS SRD SSP STN SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES
+VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG
+"""
+CURRENCIES: Final = frozenset(_ISO_4217.split())
+
+_OTHER_NAMES: Final = {
+    "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD", "A$": "AUD", "NZ$": "NZD", "HK$": "HKD",
+    "NT$": "TWD", "S$": "SGD", "R$": "BRL", "MX$": "MXN", "€": "EUR", "£": "GBP", "₩": "KRW",
+    "₹": "INR", "RS": "INR", "RS.": "INR", "₽": "RUB", "ZŁ": "PLN", "₺": "TRY", "₫": "VND", "฿": "THB",
+    "₱": "PHP", "₴": "UAH", "₪": "ILS", "円": "JPY", "日元": "JPY", "JP¥": "JPY", "CN¥": "CNY",
+    "元": "CNY", "人民币": "CNY", "RMB": "CNY", "块": "CNY", "美元": "USD", "欧元": "EUR",
+    "港元": "HKD", "港币": "HKD", "英镑": "GBP", "KČ": "CZK", "FT": "HUF",
+}  # fmt: skip
+# Signs of more than one currency: a currency column decides, then the default, else the most usual one (the
+# first).
+_SHARED: Final = {
+    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP"),
+    "¥": ("CNY", "JPY", "CNH"),
+    "KR": ("SEK", "NOK", "DKK", "ISK"),
+}
+
+_SPACES = " \u00a0\u2009\u202f"
+_NUMBER = re.compile(rf"\d(?:[\d.,'’{_SPACES}]*\d)?")
+_NO_CENTS = re.compile(r"^[.,][-–—]\s*")
+_MAX_LENGTH = 64
+_REMEDY = "write it as 19.99 USD"
+
+
+class InvalidPrice(ValueError):
+    """Not a price; the text says why and what to write instead."""
+
+
+def currency_of(text: str) -> str:
+    """The ISO 4217 code of a code, a sign or a name; :class:`InvalidPrice` if it is none."""
+    key = unicodedata.normalize("NFKC", text).strip().upper()
+    found = key if key in CURRENCIES else _OTHER_NAMES.get(key) or _SHARED.get(key, (None,))[0]
+    if found is None:
+        raise InvalidPrice(f"{text[:20]!r} is no currency: write an ISO code such as USD, EUR or CNY")
+    return found
+
+
+def parse_price(
+    value: object, currency: str | None = None, default: str | None = None
+) -> tuple[Decimal, str]:
+    """An amount and its ISO 4217 code.
+
+    ``value`` is a number or a text with at most one currency in it, before or after the amount. A currency in
+    the text wins over ``currency`` (the currency column's), and that over ``default``; among the
+    currencies that share a sign (``$``, ``¥``) the column and the default choose. Of a point and a comma
+    the last one is decimal; a lone comma before exactly three digits separates thousands, a lone point is
+    always decimal. Raises :class:`InvalidPrice`.
+    """
+    if isinstance(value, bool):
+        raise InvalidPrice(f"is true or false, not a price: {_REMEDY}")
+    if isinstance(value, int | float | Decimal):
+        if not math.isfinite(value):
+            raise InvalidPrice(f"is no finite number: {_REMEDY}")
+        if value < 0:
+            raise InvalidPrice(f"is negative: {_REMEDY}")
+        return Decimal(str(value)), _required(currency or default)
+    if not isinstance(value, str):
+        raise InvalidPrice(f"is neither a number nor a text: {_REMEDY}")
+    if len(value) > _MAX_LENGTH:
+        raise InvalidPrice(f"is longer than a price: {_REMEDY}")
+    text = unicodedata.normalize("NFKC", value).strip()
+    found = _NUMBER.search(text)
+    if found is None:
+        raise InvalidPrice(f"{value!r} holds no amount: {_REMEDY}")
+    before, after = text[: found.start()].strip(), text[found.end() :].strip()
+    after = _NO_CENTS.sub("", after)
+    if before in ("-", "−") or before.endswith("-") or before.startswith("-"):
+        raise InvalidPrice(f"{value!r} is negative: {_REMEDY}")
+    if _NUMBER.search(after):
+        raise InvalidPrice(f"{value!r} holds more than one number: {_REMEDY}")
+    return _amount(found.group(), value), _currency(before, after, (currency, default), value)
+
+
+def _currency(before: str, after: str, given: tuple[str | None, str | None], value: str) -> str:
+    marks = [mark.upper() for mark in (before, after) if mark]
+    sure = [found for mark in marks if (found := mark if mark in CURRENCIES else _OTHER_NAMES.get(mark))]
+    shared = [_SHARED[mark] for mark in marks if mark in _SHARED]
+    if len(sure) + len(shared) < len(marks) or len(set(sure)) > 1:
+        raise InvalidPrice(f"{value!r} names no currency we know: {_REMEDY}")
+    if sure:
+        return sure[0]
+    if shared:
+        return next((code for code in given if code in shared[0]), shared[0][0])
+    return _required(given[0] or given[1])
+
+
+def _required(currency: str | None) -> str:
+    if not currency:
+        raise InvalidPrice(f"says no currency: {_REMEDY}, or add a currency column")
+    return currency
+
+
+def _amount(digits: str, value: str) -> Decimal:
+    for space in _SPACES + "'’":
+        digits = digits.replace(space, "")
+    comma, point = digits.rfind(","), digits.rfind(".")
+    if comma >= 0 and point >= 0:
+        decimal_sign = "," if comma > point else "."
+    elif comma >= 0:
+        decimal_sign = "." if len(digits) - comma == 4 or digits.count(",") > 1 else ","
+    else:
+        decimal_sign = "," if digits.count(".") > 1 else "."
+    thousands = "." if decimal_sign == "," else ","
+    whole, _, fraction = digits.partition(decimal_sign)
+    groups = whole.split(thousands)
+    grouped_well = len(groups) == 1 or (
+        0 < len(groups[0]) <= 3 and len(groups[-1]) == 3 and all(len(group) in (2, 3) for group in groups[1:])
+    )
+    if not grouped_well or not (fraction.isdigit() or not fraction):
+        raise InvalidPrice(f"{value!r} is not clear as a number: {_REMEDY}")
+    return Decimal("".join(groups) + ("." + fraction if fraction else ""))

@@ -1,0 +1,1 @@
+"""One module per feed format: bytes to :class:`~mmpipe.catalogue.rows.SourceRow`, in constant memory."""

@@ -1,0 +1,128 @@
+"""Google Merchant Center's XML: RSS 2.0 and Atom, with the ``g:`` namespace."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+from xml.etree.ElementTree import Element, ParseError
+
+from mmpipe.catalogue.rows import SourceRow
+from mmpipe.errors import InvalidFeed, InvalidRow
+
+_ITEMS: Final = frozenset({"item", "entry"})
+_GOOGLE: Final = "{http://base.google.com/ns/1.0}"
+_ATOM_NAMES: Final = {"summary": "description", "content": "description"}
+_READ_BYTES: Final = 64 * 1024
+_MAX_DEPTH: Final = 32
+
+
+def read_merchant_xml(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[SourceRow]:
+    """One row per ``item`` or ``entry``. Document types and entities are refused, so nothing expands.
+
+    ``InvalidFeed`` where the XML breaks off or is not well-formed (the items before it have come by then), or
+    where it holds no items at all.
+    """
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import iterparse
+
+    bounded = _SinceItem(stream, max_row_bytes)
+    row, depth, inside, problem = 0, 0, 0, None
+    root: Element | None = None
+    parents: list[Element] = []
+    try:
+        for event, element in iterparse(bounded, events=("start", "end"), forbid_dtd=True):
+            if event == "start":
+                root = element if root is None else root
+                depth += 1
+                if depth > _MAX_DEPTH:
+                    raise InvalidFeed(
+                        "read as Merchant XML, it is nested too deep: is it really a product feed?"
+                    )
+                inside += inside > 0 or _local(element.tag) in _ITEMS
+                parents.append(element)
+                continue
+            depth -= 1
+            parents.pop()
+            if inside:
+                inside -= 1
+                if inside:
+                    continue
+                row += 1
+                values, problem = _values(element)
+                yield SourceRow(row, values, problem=problem)
+                bounded.count = 0
+            # An element that is done is dropped from its parent, or the tree would grow with the file.
+            if parents:
+                parents[-1].remove(element)
+                parents[-1].text = None
+            element.clear()
+    except ParseError as error:
+        raise InvalidFeed(
+            f"read as Merchant XML, it is not well-formed ({error}): upload the whole file, in UTF-8"
+        ) from None
+    except DefusedXmlException:
+        raise InvalidFeed(
+            "read as Merchant XML, it declares a document type or entities: leave them out"
+        ) from None
+    except (LookupError, ValueError) as error:
+        raise InvalidFeed(
+            f"read as Merchant XML, its encoding is not known ({error}): save it as UTF-8"
+        ) from None
+    if row == 0 and (root is None or _local(root.tag) not in ("rss", "feed", "RDF")):
+        raise InvalidFeed(
+            "read as Merchant XML, it holds no <item> or <entry>: use RSS 2.0 or Atom with g: fields"
+        )
+
+
+class _SinceItem:
+    """Counts what was read since the last item, so that no single element fills the memory."""
+
+    def __init__(self, stream: BinaryIO, max_row_bytes: int) -> None:
+        self._stream = stream
+        self._limit = max_row_bytes + 2 * _READ_BYTES
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(_READ_BYTES if size < 0 else min(size, _READ_BYTES))
+        self.count += len(data)
+        if self.count > self._limit:
+            raise InvalidFeed(
+                f"read as Merchant XML, one item is longer than {self._limit:,} bytes: shorten it"
+            )
+        return data
+
+
+def _values(item: Element) -> tuple[dict[str, Any], InvalidRow | None]:
+    values: dict[str, Any] = {}
+    attributes: dict[str, str] = {}
+    googles: set[str] = set()
+    for child in item:
+        name = _local(child.tag)
+        google = child.tag.startswith(_GOOGLE)
+        name = name if google else _ATOM_NAMES.get(name, name)
+        if name == "product_detail":
+            detail = {_local(part.tag): (part.text or "").strip() for part in child}
+            if detail.get("attribute_name"):
+                attributes[detail["attribute_name"][:500]] = detail.get("attribute_value", "")[:500]
+            continue
+        text = (child.text or "").strip()
+        if not text and name == "link" and child.get("rel", "alternate") == "alternate":
+            text = child.get("href", "").strip()
+        if len(child) or not text:
+            continue
+        if name == "additional_image_link":
+            values.setdefault(name, []).append(text)
+        elif google and name not in googles:
+            googles.add(name)
+            values[name] = text
+        elif name not in values:
+            values[name] = text
+    if attributes:
+        values["attributes"] = attributes
+    problem = None if values else InvalidRow("row", "holds no fields: write <g:id>, <g:title> and so on")
+    return values, problem
+
+
+def _local(tag: Any) -> str:
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""

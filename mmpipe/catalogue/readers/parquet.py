@@ -1,0 +1,116 @@
+"""Parquet, in small batches; columns of bytes are media."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final
+
+from mmpipe.catalogue.columns import column_name
+from mmpipe.catalogue.rows import SourceRow
+from mmpipe.errors import InvalidFeed, InvalidRow
+
+# Fields that may hold a medium itself, as ``bytes`` or as the ``{bytes, path}`` that Hugging Face writes.
+MEDIA_COLUMNS: Final = {
+    "image": "image_link",
+    "image_link": "image_link",
+    "audio": "audio_link",
+    "audio_link": "audio_link",
+    "video": "video_link",
+    "video_link": "video_link",
+}
+_BATCH_ROWS: Final = 128
+_COPY_BYTES: Final = 1 << 20
+_SPOOL_BYTES: Final = 16 << 20
+_METADATA_BYTES: Final = 64 << 20
+
+
+def read_parquet(stream: BinaryIO, max_row_bytes: int, max_bytes: int) -> Iterator[SourceRow]:
+    """Rows of a Parquet file; a stream without random access is spooled to a temporary file first.
+
+    ``InvalidFeed`` where the footer or a page cannot be read; the rows before that page have come by then.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+        yield from _rows(_seekable(stream, spool, max_bytes), max_row_bytes)
+
+
+def _seekable(stream: BinaryIO, spool: Any, max_bytes: int) -> Any:
+    if _has_random_access(stream):
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        if size > max_bytes:
+            raise InvalidFeed(f"the feed holds more than {max_bytes:,} bytes: split it into several files")
+        return stream
+    while chunk := stream.read(_COPY_BYTES):
+        spool.write(chunk)
+    spool.seek(0)
+    return spool
+
+
+def _has_random_access(stream: BinaryIO) -> bool:
+    return isinstance(stream, io.BytesIO) or (isinstance(stream, io.BufferedReader) and stream.seekable())
+
+
+def _rows(file: Any, max_row_bytes: int) -> Iterator[SourceRow]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = 0
+    try:
+        parquet = pq.ParquetFile(
+            file,
+            buffer_size=1 << 20,
+            pre_buffer=False,
+            thrift_string_size_limit=_METADATA_BYTES,
+            thrift_container_size_limit=1_000_000,
+        )
+        names = parquet.schema_arrow.names
+        if len(set(names)) < len(names):
+            raise InvalidFeed("read as Parquet, two of its columns have one name: rename one")
+        media = {name: field for name in names if (field := MEDIA_COLUMNS.get(column_name(name)))}
+        for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+            columns = [_values_of(column) for column in batch.columns]
+            for cells in zip(*columns, strict=True):
+                row += 1
+                yield _row(row, dict(zip(names, cells, strict=True)), media, max_row_bytes)
+    except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise InvalidFeed(
+            f"read as Parquet, it is broken after row {row} ({reason}): write it anew"
+        ) from error
+
+
+def _values_of(column: Any) -> list[Any]:
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+        # Through numpy's objects, several times faster than scalar by scalar.
+        return list(column.to_numpy(zero_copy_only=False))
+    return list(column.to_pylist())
+
+
+def _row(row: int, values: dict[str, Any], media: Mapping[str, str], max_row_bytes: int) -> SourceRow:
+    inline: dict[str, bytes] = {}
+    for name, field in media.items():
+        value = values[name]
+        if isinstance(value, Mapping) and "bytes" in value:
+            # A path beside bytes is where the bytes came from, on somebody else's disk.
+            value = value["bytes"] if value["bytes"] is not None else value.get("path")
+            values[name] = value
+        if isinstance(value, bytes):
+            del values[name]
+            if value:
+                inline.setdefault(field, value)
+    problem = None
+    size = sum(len(data) for data in inline.values())
+    if size > max_row_bytes:
+        inline = {}
+        problem = InvalidRow(
+            "row", f"holds {size:,} bytes of media, {max_row_bytes:,} are allowed: link them instead"
+        )
+    return SourceRow(row, values, inline_media=inline, problem=problem)

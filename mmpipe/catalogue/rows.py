@@ -1,0 +1,79 @@
+"""What a feed is read into."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mmpipe.errors import InvalidRow
+from mmpipe.schemas.product import Product
+
+MAX_RAW_BYTES: Final = 64 * 1024
+INCOMPLETE_KEY: Final = "_incomplete"
+_KEPT_CHARACTERS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One row of a feed: exactly one of ``product``, ``delete_id`` and ``reject`` is set.
+
+    ``row`` counts the rows of the file from 1. ``product_id`` is set wherever a valid id could be read,
+    also on a reject. ``raw`` is the row as JSON (or as text where it parsed as nothing), at most 64 KiB: a
+    longer row, or one whose media came inline, keeps its short values and says under ``_incomplete`` why
+    it cannot be replayed from here. ``inline_media`` holds media that came as bytes, by field
+    (``image_link``, ``audio_link``, ``video_link``); they take the place of a link in that field.
+    """
+
+    row: int
+    raw: str
+    product: Product | None = None
+    delete_id: str | None = None
+    reject: InvalidRow | None = None
+    product_id: str | None = None
+    inline_media: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """What a reader hands on: column values as they came, or the reason why there are none."""
+
+    row: int
+    values: Mapping[str, Any] | None
+    raw: str | None = None
+    inline_media: Mapping[str, bytes] = field(default_factory=dict)
+    problem: InvalidRow | None = None
+    # A row that takes its product out of the shop (an archived Shopify product) without saying ``_op``.
+    withdrawn: bool = False
+
+
+def raw_of(values: Mapping[str, Any], inline_media: Mapping[str, bytes] | None = None) -> str:
+    """The row's JSON within :data:`MAX_RAW_BYTES`."""
+    if inline_media:
+        sizes = ", ".join(f"{name}: {len(data):,} bytes" for name, data in inline_media.items())
+        values = {**values, INCOMPLETE_KEY: f"media inside the file are not kept here ({sizes})"}
+    return bounded_raw(json.dumps(values, ensure_ascii=False, default=str), values)
+
+
+def bounded_raw(text: str, values: Mapping[str, Any] | None = None) -> str:
+    """``text`` if it is encodable and short enough, else what can be kept of it."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "replace").decode()
+        size = len(text.encode())
+    if size <= MAX_RAW_BYTES:
+        return text
+    if values is None:
+        return text.encode()[: MAX_RAW_BYTES - 4].decode("utf-8", "ignore") + "…"
+    short = {str(key)[:_KEPT_CHARACTERS]: _shortened(value) for key, value in list(values.items())[:100]}
+    short[INCOMPLETE_KEY] = f"the row holds {size:,} bytes, of which only short values are kept here"
+    return bounded_raw(json.dumps(short, ensure_ascii=False, default=str))
+
+
+def _shortened(value: Any) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _KEPT_CHARACTERS else text[:_KEPT_CHARACTERS] + "…"

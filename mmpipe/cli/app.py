@@ -1,0 +1,57 @@
+"""The command tree and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from mmpipe.cli.console import console, fail
+from mmpipe.cli.demo import demo
+from mmpipe.cli.evaluate import eval_app
+from mmpipe.cli.index import index
+from mmpipe.cli.live import live_app
+from mmpipe.cli.query import search, similar
+from mmpipe.cli.rejects import rejects_app
+from mmpipe.cli.serve import serve
+from mmpipe.cli.status import status
+from mmpipe.cli.up import up
+from mmpipe.errors import InvalidRequest, MmpipeError
+
+app = typer.Typer(
+    name="mmpipe",
+    help="Index a product catalogue and search it by text, photo, voice or clip, in Chinese or English.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up)
+app.command()(demo)
+app.command()(index)
+app.command()(serve)
+app.command()(search)
+app.command()(similar)
+app.command()(status)
+app.add_typer(rejects_app, name="rejects")
+app.add_typer(live_app, name="live")
+app.add_typer(eval_app, name="eval")
+
+
+def main() -> None:
+    """The ``mmpipe`` command. Exits with 1 for what went wrong, 2 for what the caller must change."""
+    try:
+        app()
+    except MmpipeError as error:
+        fail(str(error))
+        sys.exit(2 if isinstance(error, InvalidRequest) else 1)
+    except ValidationError as error:
+        # Settings are read in every command; their names are what the user has to change.
+        for fault in error.errors(include_url=False, include_input=False):
+            name = "MMPIPE_" + "__".join(str(part).upper() for part in fault["loc"])
+            fail(f"{name}: {fault['msg']}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        sys.exit(130)

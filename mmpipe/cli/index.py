@@ -1,0 +1,107 @@
+"""``mmpipe index``: one feed into a lake, without queue or service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from mmpipe.cli.console import console, emit, end_on_sigterm, output, table
+from mmpipe.cli.options import AsJson, CollectionName, LakeUri, ProfileName, open_collection, settings_with
+from mmpipe.errors import InvalidRequest, MmpipeError, ObjectNotFound
+from mmpipe.schemas.names import COLLECTION_PATTERN
+from mmpipe.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from mmpipe.lake import Collection
+    from mmpipe.schemas.run import RunRecord
+    from mmpipe.settings import Settings
+
+_DEFAULT_COLLECTION = "catalogue"
+_SHOWN_REJECTS = 10
+
+
+def index(
+    feed: Annotated[str, typer.Argument(help="a feed file, or s3://bucket/key", show_default=False)],
+    lake: LakeUri = None,
+    collection: CollectionName = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Index a feed (JSONL, CSV, TSV, Parquet, XML, Shopify; gzip or zstd) with its media."""
+    end_on_sigterm()
+    configure_logging("ERROR")
+    settings = settings_with(lake=lake, profile=profile)
+    name = collection or _DEFAULT_COLLECTION
+    if not COLLECTION_PATTERN.fullmatch(name):
+        raise InvalidRequest("collection", f"{name!r} must be lower-case letters, digits, '-' and '_'")
+    if "://" not in feed and not Path(feed).is_file():
+        raise InvalidRequest("feed", f"there is no file {feed}")
+    record = _run(feed, name, settings)
+    home = open_collection(settings, name)
+    if as_json:
+        emit(record.model_dump(mode="json"))
+    else:
+        _show(record)
+        _show_rejects(home, record, settings.lake.uri)
+    if record.status == "failed":
+        raise MmpipeError(f"{feed}: {record.error}")
+
+
+def _run(feed: str, name: str, settings: Settings) -> RunRecord:
+    from mmpipe.indexing import execute_file
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(f"indexing {escape(Path(feed).name)}", total=None)
+
+        def report(read: int, indexed: int, rejected: int, total: int | None) -> None:
+            bars.update(task, completed=read, total=total)
+
+        try:
+            return execute_file(settings, feed, name, progress=report)
+        except ObjectNotFound as error:
+            raise InvalidRequest("feed", f"there is nothing at {feed}") from error
+
+
+def _show(record: RunRecord) -> None:
+    encoded = ", ".join(f"{count} {modality}" for modality, count in sorted(record.encoded.items()) if count)
+    output.print(
+        f"{record.read} rows read, {record.indexed} indexed, {record.unchanged} unchanged,"
+        f" {record.deleted} deleted, {record.rejected} rejected; encoded {encoded or 'nothing'}",
+        soft_wrap=True,
+    )
+    if record.error and record.status == "done":
+        console.print(f"[yellow]note[/] {escape(record.error)}", soft_wrap=True)
+
+
+def _show_rejects(collection: Collection, record: RunRecord, lake_uri: str) -> None:
+    rejects = collection.rejects.list(run_id=record.run_id, limit=_SHOWN_REJECTS)
+    if not rejects:
+        return
+    shown = table("rejected", ["row", "product", "field", "reason"])
+    for reject in rejects:
+        shown.add_row(
+            *(escape(c) for c in (str(reject.row), reject.product_id or "", reject.field, reject.reason))
+        )
+    output.print(shown)
+    if collection.rejects.count(run_id=record.run_id) > len(rejects):
+        output.print(
+            f"… and more: mmpipe rejects list --lake {escape(lake_uri)}", style="dim", soft_wrap=True
+        )

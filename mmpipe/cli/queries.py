@@ -1,0 +1,155 @@
+"""Who answers a query: a service over HTTP, or the same code in this process on a lake."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode
+
+from pydantic import ValidationError
+
+from mmpipe.cli.options import reach_local_cloud, running_stack, settings_with
+from mmpipe.dispatch.http import Answer, HttpClient
+from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
+from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
+
+if TYPE_CHECKING:
+    from mmpipe.serve.service import QueryService
+
+_TIMEOUT_SECONDS = 60.0
+
+
+class Queries(Protocol):
+    """The two questions of the command line."""
+
+    def search(
+        self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+    ) -> SearchResponse:
+        """Search by text and files. Raises :class:`MmpipeError`."""
+        ...
+
+    def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
+        """Products like one. Raises :class:`MmpipeError`."""
+        ...
+
+
+@contextmanager
+def queries_for(url: str | None, lake: str | None, folder: Path) -> Iterator[Queries]:
+    """``--url``, else ``--lake``, else the stack in ``folder``; :class:`InvalidRequest` without any."""
+    if url is not None and lake is not None:
+        raise InvalidRequest("url", "give --url or --lake, not both")
+    if url is not None:
+        yield HttpQueries(url)
+        return
+    if lake is not None:
+        yield from _embedded(lake)
+        return
+    state = running_stack(folder)
+    if state is None:
+        raise InvalidRequest(
+            "lake", f"no stack runs in {folder}; give --lake or --url, or start one with `mmpipe up`"
+        )
+    reach_local_cloud()
+    yield HttpQueries(state.url)
+
+
+class HttpQueries:
+    """A query service at an address."""
+
+    def __init__(self, url: str) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise InvalidRequest("url", f"{url!r} is no http:// or https:// address")
+        self._http = HttpClient(url, "", _TIMEOUT_SECONDS)
+
+    def search(
+        self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+    ) -> SearchResponse:
+        """See :class:`Queries`."""
+        request = _request(text, media, collection, limit)
+        return _response(
+            self._http.request("POST", "/v1/search", request.model_dump(mode="json", exclude_none=True))
+        )
+
+    def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
+        """See :class:`Queries`."""
+        params: dict[str, Any] = {"limit": limit}
+        if collection is not None:
+            params["collection"] = collection
+        path = f"/v1/products/{quote(product_id, safe='')}/similar?{urlencode(params)}"
+        return _response(self._http.request("GET", path))
+
+    def get(self, path: str) -> Any:
+        """Any other JSON answer of the service. Raises :class:`MmpipeError`."""
+        answer = self._http.request("GET", path)
+        _check(answer)
+        return answer.json()
+
+
+class EmbeddedQueries:
+    """The query service's own calls, without HTTP or Ray."""
+
+    def __init__(self, service: QueryService) -> None:
+        self._service = service
+
+    def search(
+        self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+    ) -> SearchResponse:
+        """See :class:`Queries`."""
+        from mmpipe.serve.requests import ParsedSearch
+
+        parsed = ParsedSearch(_request(text, media, collection, limit))
+        return SearchResponse.model_validate_json(asyncio.run(self._service.search(parsed)))
+
+    def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
+        """See :class:`Queries`."""
+        from mmpipe.serve.requests import SimilarParams
+
+        params = SimilarParams(collection=collection, limit=limit)
+        return SearchResponse.model_validate_json(asyncio.run(self._service.similar(product_id, params)))
+
+
+def _embedded(lake: str) -> Iterator[Queries]:
+    from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
+    from mmpipe.serve.service import QueryService
+
+    settings = settings_with(lake=lake)
+    service = QueryService(settings, LocalQueryEncoder(Models(settings.serve.encoder_threads)))
+    try:
+        yield EmbeddedQueries(service)
+    finally:
+        service.close()
+
+
+def _request(
+    text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+) -> SearchRequest:
+    inputs = {name: MediaInput(data=base64.b64encode(data).decode()) for name, data in media.items()}
+    try:
+        return SearchRequest(text=text, collection=collection, limit=limit, **inputs)  # type: ignore[arg-type]
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidRequest(".".join(str(part) for part in fault["loc"]), fault["msg"]) from error
+
+
+def _response(answer: Answer) -> SearchResponse:
+    _check(answer)
+    try:
+        return SearchResponse.model_validate_json(answer.text)
+    except ValidationError as error:
+        raise MmpipeError(
+            "the service's answer is no search response; is that address an mmpipe service?"
+        ) from error
+
+
+def _check(answer: Answer) -> None:
+    if answer.ok:
+        return
+    if answer.status == 404:
+        raise NotFound(answer.summary())
+    if answer.status == 503:
+        raise NotReady(answer.summary())
+    raise MmpipeError(answer.summary())

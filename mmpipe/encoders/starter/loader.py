@@ -1,0 +1,89 @@
+"""Load the starter profile from the package, or from any folder the exporter wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mmpipe.encoders.base import Encoder, EncoderInfo, FusionInfo, Modality, Profile
+from mmpipe.encoders.starter.encoders import StarterAudio, StarterImage, StarterText, StarterVideo
+from mmpipe.encoders.starter.features import Vocabulary
+from mmpipe.encoders.starter.towers import DIM, AudioTower, ImageTower, TextTower
+from mmpipe.encoders.starter.weights import GLOSSARY, dequantise, read_tensors, sha256_of, verify
+from mmpipe.errors import ModelUnavailable
+
+WEIGHTS = Path(__file__).parent / "weights"
+# Chosen on the sample catalogue: the title names the product, the picture shows it, sound and motion add.
+FUSION = FusionInfo(
+    kind="weighted_mean",
+    revision="starter-1",
+    weights={"text": 0.5, "image": 0.35, "video": 0.1, "audio": 0.05},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStarter:
+    """The starter profile and its encoders; ``text`` also tells its confidence in a query."""
+
+    profile: Profile
+    text: StarterText
+    image: StarterImage
+    audio: StarterAudio
+    video: StarterVideo
+
+    @property
+    def encoders(self) -> Mapping[Modality, Encoder]:
+        """The encoders by modality."""
+        return {"text": self.text, "image": self.image, "audio": self.audio, "video": self.video}
+
+
+def load(threads: int | None = None, folder: Path | None = None) -> LoadedStarter:
+    """Verify and load the weights; ``threads`` sets torch's intra-op threads for the whole process.
+
+    Raises :class:`ModelUnavailable` when a file is missing, damaged, or not what the manifest says.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    home = folder or WEIGHTS
+    digests = verify(home, Path(__file__).parent / GLOSSARY)
+    try:
+        text, vocabulary = _read_text(home / "text.safetensors")
+        image = ImageTower(norm=False)
+        image.load_state_dict(dequantise(read_tensors(home / "image.safetensors")))
+        audio = AudioTower(norm=False)
+        audio.load_state_dict(dequantise(read_tensors(home / "audio.safetensors")))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ModelUnavailable(f"starter weights do not fit this version's towers: {error}") from error
+    infos: dict[str, EncoderInfo] = {
+        modality: EncoderInfo(f"starter/{modality}", digests[f"{file}.safetensors"][:16], modality, DIM)
+        for modality, file in _FILES.items()
+    }
+    image_encoder = StarterImage(image, infos["image"])
+    return LoadedStarter(
+        profile=Profile("starter", DIM, infos, FUSION),
+        text=StarterText(text, vocabulary, infos["text"]),
+        image=image_encoder,
+        audio=StarterAudio(audio, infos["audio"]),
+        video=StarterVideo(image_encoder, infos["video"]),
+    )
+
+
+# Video goes through the image tower, so it changes when that does.
+_FILES: dict[Modality, str] = {"text": "text", "image": "image", "audio": "audio", "video": "image"}
+
+
+def load_text(path: Path) -> StarterText:
+    """The text encoder of one weight file, checked against no manifest: for training towers to it."""
+    text, vocabulary = _read_text(path)
+    return StarterText(text, vocabulary, EncoderInfo("starter/text", sha256_of(path)[:16], "text", DIM))
+
+
+def _read_text(path: Path) -> tuple[TextTower, Vocabulary]:
+    packed = read_tensors(path)
+    vocabulary = Vocabulary(packed.pop("keys").tolist())
+    text = TextTower(len(vocabulary), initialise=False)
+    text.load_state_dict(dequantise(packed), assign=True)
+    return text, vocabulary

@@ -1,0 +1,107 @@
+"""Feed rows in chunks, as bytes that travel between processes.
+
+A chunk is the batch lane's unit of work: at most ``chunk_rows`` rows and :data:`CHUNK_BYTES` of raw rows and
+inline media, so memory does not depend on the feed's size. Products travel as JSON, which pydantic writes and
+parses several times faster than it pickles.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mmpipe import catalogue
+from mmpipe.errors import InvalidRow
+from mmpipe.indexing.readers import open_version
+from mmpipe.indexing.results import ChunkResult
+from mmpipe.indexing.rows import Source, SourceRow, put_source
+from mmpipe.schemas.product import Product
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Profile
+    from mmpipe.objects import ObjectStore
+    from mmpipe.schemas.work import WorkOrder
+    from mmpipe.settings import Settings
+
+CHUNK_BYTES = 16_000_000
+
+
+def read_chunks(
+    order: WorkOrder, settings: Settings, store_for: Callable[[str], ObjectStore]
+) -> Iterator[bytes]:
+    """Read the order's feed and yield packed chunks; one read of the object, streamed.
+
+    Raises ``InvalidFeed`` where the file breaks off or is no feed; what was yielded before stands.
+    """
+    stream, stat = open_version(order, store_for)
+    source = put_source(order, stat.last_modified)
+    with stream:
+        chunk: list[catalogue.FeedRow] = []
+        held = 0
+        for row in catalogue.read_feed(stream, order.object.uri, settings.feeds):
+            chunk.append(row)
+            held += len(row.raw) + sum(len(data) for data in row.inline_media.values())
+            if len(chunk) >= settings.indexing.chunk_rows or held >= CHUNK_BYTES:
+                yield pack_rows(source, chunk)
+                chunk, held = [], 0
+        if chunk:
+            yield pack_rows(source, chunk)
+
+
+def pack_rows(source: Source, rows: list[catalogue.FeedRow]) -> bytes:
+    """A chunk of one source as bytes."""
+    packed = [
+        (
+            row.row,
+            row.raw,
+            None if row.product is None else row.product.model_dump_json(exclude_defaults=True),
+            row.delete_id,
+            None if row.reject is None else (row.reject.field, row.reject.reason),
+            row.product_id,
+            dict(row.inline_media),
+        )
+        for row in rows
+    ]
+    return pickle.dumps((source, packed), protocol=5)
+
+
+def unpack_rows(data: bytes) -> list[SourceRow]:
+    """The inverse of :func:`pack_rows`. Only for bytes that this program packed."""
+    source, packed = pickle.loads(data)  # noqa: S301  made by pack_rows, inside this cluster
+    parse = Product.model_validate_json
+    return [
+        SourceRow(
+            source=source,
+            row=row,
+            order=source.order(row),
+            raw=raw,
+            product=None if document is None else parse(document),
+            delete_id=delete_id,
+            reject=None if reject is None else InvalidRow(*reject),
+            product_id=product_id,
+            inline_media=inline,
+        )
+        for row, raw, document, delete_id, reject, product_id, inline in packed
+    ]
+
+
+def pack_result(result: ChunkResult, profile: Profile) -> bytes:
+    """A processed chunk as bytes, its tables as one Arrow stream, and the profile that encoded it."""
+    sink = pa.BufferOutputStream()
+    if result.tables:
+        table = pa.concat_tables(result.tables)
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    rest: tuple[Any, ...] = (result.writes, result.rejects, result.media, result.counts)
+    return pickle.dumps((pickle.PickleBuffer(sink.getvalue()), rest, profile.to_json()), protocol=5)
+
+
+def unpack_result(data: bytes) -> tuple[ChunkResult, str]:
+    """The inverse of :func:`pack_result`; the profile as its canonical JSON."""
+    stream, rest, profile = pickle.loads(data)  # noqa: S301  made by pack_result
+    writes, rejects, media, counts = rest
+    tables = [pa.ipc.open_stream(pa.py_buffer(stream)).read_all()] if len(stream) else []
+    return ChunkResult(tables, writes, rejects, media, counts), profile

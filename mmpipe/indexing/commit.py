@@ -1,0 +1,145 @@
+"""The one place where a lane's results reach the lake: rows, then rejects, then the look at the media record.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mmpipe.errors import PublishRejected
+from mmpipe.indexing.freshness import settle
+from mmpipe.indexing.results import ChunkResult, RunCounts
+
+if TYPE_CHECKING:
+    from mmpipe.indexing.pipeline import Pipeline
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.schemas.run import RunRecord
+
+logger = logging.getLogger(__name__)
+Progress = Callable[[int, int, int, int | None], None]
+
+
+def write(
+    result: ChunkResult,
+    collection: Collection,
+    table: ProductTable,
+    pipeline_for: Callable[[], Pipeline],
+) -> int | None:
+    """Write one result in one commit of the table; returns its version, None where there was nothing to
+    write.
+
+    Afterwards the result's tables are gone and its counts say what really happened: a row that lost to a
+    newer source is ``skipped``. ``pipeline_for`` is asked only where a medium changed in the meantime.
+    """
+    version: int | None = None
+    if result.tables:
+        written = table.upsert(pa.concat_tables(result.tables))
+        version = written.version
+        result.tables.clear()
+        if written.skipped:
+            _count_losers(result, table)
+    if result.rejects:
+        collection.rejects.put(result.rejects)
+    if result.writes:
+        collection.rejects.resolve({w.id: w.order for w in sorted(result.writes, key=lambda w: w.order)})
+    if result.media and collection.media.lookup([read.uri for read in result.media]):
+        refreshed = settle(result.media, collection, table, pipeline_for())
+        if refreshed.rejects:
+            collection.rejects.put(refreshed.rejects)
+        for run_id, counts in refreshed.counts.items():
+            result.of_run(run_id).encoded.update(counts.encoded)
+        version = table.version
+    result.media.clear()
+    return version
+
+
+def publish(collection: Collection, table: ProductTable, reason: str) -> str:
+    """Make the newest version live; returns why it could not be, or nothing.
+
+    A table of another profile than the live one's is left for an explicit ``mmpipe live promote``: readers
+    must never be moved to another model by an upload.
+    """
+    live = collection.live()
+    if live is not None and live.profile_fingerprint != table.profile.fingerprint:
+        return (
+            f"written to {table.name}, not live: {live.table} of another profile is;"
+            f" mmpipe live promote {table.name}"
+        )
+    try:
+        collection.publish(table, reason=reason)
+    except PublishRejected as error:
+        logger.warning("a version was not published", extra={"table": table.name, "reason": str(error)})
+        return f"written, not live: {error}"
+    return ""
+
+
+class Committer:
+    """Writes the results of one run as they come, ``commit_rows`` at a time, and keeps the ledger at it."""
+
+    def __init__(
+        self,
+        record: RunRecord,
+        collection: Collection,
+        table: ProductTable,
+        pipeline_for: Callable[[], Pipeline],
+        commit_rows: int,
+        progress: Progress | None = None,
+    ) -> None:
+        self.record = record.model_copy(update={"table": table.name})
+        self._collection = collection
+        self._table = table
+        self._pipeline_for = pipeline_for
+        self._commit_rows = commit_rows
+        self._progress = progress
+        self._pending = ChunkResult()
+        self._counts = RunCounts()
+
+    def consume(self, results: Iterable[ChunkResult]) -> RunRecord:
+        """Write everything and return the run's record, still ``running``."""
+        for result in results:
+            self._pending.add(result)
+            self._report(None)
+            if len(self._pending.writes) >= self._commit_rows:
+                self._flush()
+        self._flush()
+        self.record = self.record.model_copy(update={"total": self._counts.read})
+        self._report(self._counts.read)
+        return self.record
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, ChunkResult()
+        version = write(pending, self._collection, self._table, self._pipeline_for)
+        for counts in pending.counts.values():
+            self._counts.add(counts)
+        self.record = self._counts.into(self.record)
+        if version is not None:
+            self.record = self.record.model_copy(update={"version": version})
+        self._collection.runs.put(self.record)
+
+    def _report(self, total: int | None) -> None:
+        if self._progress is None:
+            return
+        seen = RunCounts()
+        seen.add(self._counts)
+        for counts in self._pending.counts.values():
+            seen.add(counts)
+        self._progress(seen.read, seen.indexed + seen.unchanged, seen.rejected, total)
+
+
+def finished(record: RunRecord, *, error: str = "", failed: bool = False) -> RunRecord:
+    """The record with its end."""
+    status = "failed" if failed else "done"
+    return record.model_copy(update={"status": status, "finished_at": datetime.now(UTC), "error": error})
+
+
+def _count_losers(result: ChunkResult, table: ProductTable) -> None:
+    ids = [w.id for w in result.writes]
+    stored = table.fetch(ids, columns=["id", "source_order"])
+    order_of = dict(
+        zip(stored.column("id").to_pylist(), stored.column("source_order").to_pylist(), strict=True)
+    )
+    result.lost([w for w in result.writes if order_of.get(w.id, w.order) > w.order])

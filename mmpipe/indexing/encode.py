@@ -1,0 +1,113 @@
+"""Encode what changed, copy what did not, fuse."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmpipe.encoders.base import MODALITIES, AudioClip, Modality, VideoFrames
+from mmpipe.fusion import WeightedMean
+from mmpipe.lake.schema import FUSED, VectorBlock, vector_column
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Encoder, EncoderInput, Vectors
+    from mmpipe.encoders.registry import LoadedEncoders
+
+_TINY = 1e-12
+
+
+@dataclass(slots=True)
+class ToEncode:
+    """One product's share of a batch, by modality: decoded ``inputs``, vectors ``copied`` from the table."""
+
+    inputs: dict[Modality, list[EncoderInput]] = field(default_factory=dict)
+    copied: dict[Modality, Vectors] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the decoded inputs take."""
+        return sum(size_of(value) for values in self.inputs.values() for value in values)
+
+
+def size_of(value: EncoderInput) -> int:
+    """Bytes of one decoded input."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, AudioClip):
+        return value.samples.nbytes
+    if isinstance(value, VideoFrames):
+        return sum(frame.nbytes for frame in value.frames)
+    return value.nbytes
+
+
+def encode(
+    batch: Sequence[ToEncode], loaded: LoadedEncoders
+) -> tuple[dict[str, VectorBlock], list[Counter[str]]]:
+    """Vector columns of a batch, keyed as in the table (``text_vector`` … ``vector``), and per product the
+    inputs encoded.
+
+    Several inputs of one modality (photos) become the normalised mean of their unit vectors. Each encoder is
+    called once.
+    """
+    dim = loaded.profile.dim
+    counts: list[Counter[str]] = [Counter() for _ in batch]
+    vectors: dict[Modality, Vectors] = {}
+    present: dict[Modality, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]] = {}
+    for modality in MODALITIES:
+        if not any(modality in item.inputs or modality in item.copied for item in batch):
+            continue
+        vectors[modality] = np.zeros((len(batch), dim), dtype=np.float32)
+        present[modality] = np.zeros(len(batch), dtype=np.bool_)
+        for slot, item in enumerate(batch):
+            if modality in item.copied:
+                vectors[modality][slot] = item.copied[modality]
+                present[modality][slot] = True
+        encoder = loaded.encoders.get(modality)
+        if encoder is not None:
+            _encode_modality(modality, encoder, batch, vectors[modality], present[modality], counts)
+    columns = {vector_column(m): VectorBlock(vectors[m], present[m]) for m in vectors}
+    if vectors:
+        fused, has_any = WeightedMean(loaded.profile.fusion).fuse(vectors, present)
+        columns[FUSED] = VectorBlock(fused, has_any)
+    return columns, counts
+
+
+def _encode_modality(
+    modality: Modality,
+    encoder: Encoder,
+    batch: Sequence[ToEncode],
+    values: Vectors,
+    present: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    counts: Sequence[Counter[str]],
+) -> None:
+    slots: list[int] = []
+    inputs: list[EncoderInput] = []
+    for slot, item in enumerate(batch):
+        mine = item.inputs.get(modality, [])
+        slots += [slot] * len(mine)
+        inputs += mine
+        if mine:
+            counts[slot][modality] += len(mine)
+    if not inputs:
+        return
+    encoded = encoder.embed_documents(inputs)
+    where = np.asarray(slots)
+    present[where] = True
+    if len(set(slots)) == len(slots):
+        values[where] = encoded
+        return
+    np.add.at(values, where, encoded)
+    filled = np.unique(where)
+    norms = np.linalg.norm(values[filled], axis=1, keepdims=True)
+    values[filled] /= np.maximum(norms, _TINY)
+
+
+def copied_vectors(
+    kept: Mapping[Modality, int], blocks: Mapping[Modality, VectorBlock]
+) -> dict[Modality, Vectors]:
+    """The vectors of kept modalities, from the known row each stands in."""
+    return {m: blocks[m].values[row] for m, row in kept.items() if blocks[m].present[row]}

@@ -1,0 +1,172 @@
+"""One product's media: resolved, fetched, hashed, and decoded only where they changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mmpipe import media
+from mmpipe.encoders.base import MODALITIES, Modality
+from mmpipe.errors import InvalidMedia, RetryableError
+from mmpipe.indexing.hashes import media_hash
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import EncoderInput
+    from mmpipe.errors import MmpipeError
+    from mmpipe.schemas.product import Product
+    from mmpipe.settings import MediaSettings
+
+# A product's photos beyond these add little to its mean vector and much to its cost.
+MAX_IMAGES = 4
+_FIELD_MODALITY: dict[str, Modality] = {"image_link": "image", "audio_link": "audio", "video_link": "video"}
+
+
+@dataclass(slots=True)
+class Gathered:
+    """One product's media, modality by modality.
+
+    ``hashes``: of every modality that could be read. ``inputs``: decoded, of those that must be encoded.
+    ``kept``: those whose vector in the table still holds. ``reads``: what was read, by address, None where
+    nothing was there.
+    """
+
+    hashes: dict[Modality, str] = field(default_factory=dict)
+    inputs: dict[Modality, list[EncoderInput]] = field(default_factory=dict)
+    kept: set[Modality] = field(default_factory=set)
+    reads: list[tuple[media.MediaRef, str | None]] = field(default_factory=list)
+    uris: list[str] = field(default_factory=list)
+    errors: list[MmpipeError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPlan:
+    """What a product's media are: addresses by modality, bytes that came with the row, and links that are
+    refused.
+    """
+
+    refs: Mapping[Modality, tuple[media.MediaRef, ...]]
+    inline: Mapping[Modality, tuple[str, bytes]]
+    errors: tuple[InvalidMedia, ...]
+
+    @property
+    def remote(self) -> bool:
+        """Whether anything has to be fetched."""
+        return bool(self.refs)
+
+
+def plan_media(
+    product: Product,
+    inline_media: Mapping[str, bytes],
+    root: str,
+    settings: MediaSettings,
+    encodable: frozenset[Modality],
+) -> MediaPlan:
+    """Resolve a product's links.
+
+    A medium inside the row stands for its whole modality: its links are not fetched. Of the images, the first
+    :data:`MAX_IMAGES` count. Modalities without an encoder in the profile are left out.
+    """
+    inline = {_FIELD_MODALITY[name]: (name, data) for name, data in inline_media.items() if data}
+    inline = {m: item for m, item in inline.items() if m in encodable}
+    if not (product.image_link or product.additional_image_link or product.audio_link or product.video_link):
+        return MediaPlan({}, inline, ())
+    found, errors = media.resolve(product, root, settings)
+    refs: dict[Modality, tuple[media.MediaRef, ...]] = {}
+    for modality in MODALITIES:
+        if modality in inline or modality not in encodable:
+            continue
+        mine = tuple(ref for ref in found if ref.modality == modality)
+        if mine:
+            refs[modality] = mine[:MAX_IMAGES]
+    return MediaPlan(refs, inline, tuple(errors))
+
+
+def gather(
+    plan: MediaPlan,
+    known: Mapping[Modality, str],
+    fetcher: media.Fetcher,
+    settings: MediaSettings,
+    *,
+    only: frozenset[str] | None = None,
+) -> Gathered:
+    """Read what the plan names.
+
+    ``known`` holds the hashes of the table's row; a modality with the same hash is kept, not decoded. With
+    ``only``, modalities none of whose addresses are in it are kept unread. A bad medium is an entry of
+    ``errors`` and the product goes on without it. Raises :class:`RetryableError` when the object store fails;
+    a failing host of an ``https://`` link is that medium's own error.
+    """
+    result = Gathered(errors=list(plan.errors))
+    if only is not None:
+        for modality in known:
+            # Bytes that came inside a feed have no address to be read again from.
+            if modality != "text" and modality not in plan.refs:
+                _keep(result, modality, known)
+    for modality, (name, data) in plan.inline.items():
+        digest = hashlib.sha256(data).hexdigest()
+        _settle(result, modality, [(name, data, digest)], known, settings)
+    for modality, refs in plan.refs.items():
+        result.uris += [ref.uri for ref in refs if not ref.uri.startswith("data:")]
+        if only is not None and only.isdisjoint(ref.uri for ref in refs):
+            _keep(result, modality, known)
+            continue
+        files, failed_for_now = _read(result, refs, fetcher)
+        if failed_for_now and modality in known:
+            _keep(result, modality, known)  # better yesterday's photo than none while a host is down
+        elif files:
+            _settle(result, modality, files, known, settings)
+    return result
+
+
+def _read(
+    result: Gathered, refs: tuple[media.MediaRef, ...], fetcher: media.Fetcher
+) -> tuple[list[tuple[str, bytes, str]], bool]:
+    files: list[tuple[str, bytes, str]] = []
+    failed_for_now = False
+    for ref in refs:
+        etag: str | None = None
+        try:
+            fetched = fetcher.fetch(ref)
+        except InvalidMedia as error:
+            result.errors.append(error)
+        except RetryableError as error:
+            if not ref.uri.startswith("https://"):
+                raise
+            failed_for_now = True
+            result.errors.append(error)
+        else:
+            etag = fetched.etag
+            files.append((ref.field, fetched.data, fetched.sha256))
+        if not ref.uri.startswith("data:"):
+            result.reads.append((ref, etag))
+    return files, failed_for_now
+
+
+def _keep(result: Gathered, modality: Modality, known: Mapping[Modality, str]) -> None:
+    if modality in known:
+        result.hashes[modality] = known[modality]
+        result.kept.add(modality)
+
+
+def _settle(
+    result: Gathered,
+    modality: Modality,
+    files: list[tuple[str, bytes, str]],
+    known: Mapping[Modality, str],
+    settings: MediaSettings,
+) -> None:
+    digest = media_hash([sha for _, _, sha in files])
+    if known.get(modality) == digest:
+        _keep(result, modality, known)
+        return
+    inputs: list[EncoderInput] = []
+    for name, data, _ in files:
+        try:
+            inputs.append(media.decode(modality, data, settings, name))
+        except InvalidMedia as error:
+            result.errors.append(error)
+    if inputs:
+        result.hashes[modality] = digest
+        result.inputs[modality] = inputs

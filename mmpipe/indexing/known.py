@@ -1,0 +1,103 @@
+"""What the table already holds of the products of one chunk: orders, hashes, and vectors to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mmpipe.encoders.base import MODALITIES, Modality
+from mmpipe.lake.schema import VectorBlock, hash_column, vector_block, vector_column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mmpipe.lake import ProductTable
+
+KNOWN_COLUMNS: tuple[str, ...] = (
+    "id",
+    "source_order",
+    "deleted",
+    "document",
+    "media_uris",
+    *(hash_column(m) for m in MODALITIES),
+    *(vector_column(m) for m in MODALITIES),
+)
+
+
+class KnownRows:
+    """Some rows of a table, by product id; an id it does not hold is not in the table. Vectors are read when
+    first asked for.
+    """
+
+    def __init__(self, rows: pa.Table | None, dim: int) -> None:
+        self._rows = rows
+        self._dim = dim
+        self._blocks: dict[Modality, VectorBlock] = {}
+        if rows is None or rows.num_rows == 0:
+            self._index: dict[str, int] = {}
+            return
+        self._index = {product_id: i for i, product_id in enumerate(rows.column("id").to_pylist())}
+        self._orders: list[str] = rows.column("source_order").to_pylist()
+        self._deleted: list[bool] = rows.column("deleted").to_pylist()
+        self._documents: list[str | None] = rows.column("document").to_pylist()
+        self._uris: list[list[str] | None] = rows.column("media_uris").to_pylist()
+        self._hashes: dict[Modality, list[str | None]] = {
+            m: rows.column(hash_column(m)).to_pylist() for m in MODALITIES
+        }
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def ids(self) -> list[str]:
+        """The ids it holds."""
+        return list(self._index)
+
+    def find(self, product_id: str) -> int | None:
+        """The row of a product, tombstones included."""
+        return self._index.get(product_id)
+
+    def order(self, row: int) -> str:
+        """``source_order`` of a row."""
+        return self._orders[row]
+
+    def deleted(self, row: int) -> bool:
+        """Whether the row is a tombstone."""
+        return bool(self._deleted[row])
+
+    def document(self, row: int) -> str | None:
+        """The product as JSON; None for a tombstone."""
+        return self._documents[row]
+
+    def media_uris(self, row: int) -> list[str]:
+        """The addresses its media were read from."""
+        return self._uris[row] or []
+
+    def hashes(self, row: int) -> dict[Modality, str]:
+        """The content hashes of the modalities it has."""
+        found = ((m, column[row]) for m, column in self._hashes.items())
+        return {m: value for m, value in found if value}
+
+    def vectors(self, modality: Modality) -> VectorBlock:
+        """One modality's vectors of all rows."""
+        if self._rows is None:
+            raise KeyError("no rows are known, so there are no vectors to copy")
+        if modality not in self._blocks:
+            self._blocks[modality] = vector_block(self._rows.column(vector_column(modality)), self._dim)
+        return self._blocks[modality]
+
+
+Lookup = Callable[[Sequence[str]], KnownRows]
+
+
+def lookup_in(table: ProductTable, dim: int) -> Lookup:
+    """Ask the table's newest version, one call per chunk."""
+
+    def find(ids: Sequence[str]) -> KnownRows:
+        return KnownRows(table.fetch(list(ids), columns=list(KNOWN_COLUMNS)) if ids else None, dim)
+
+    return find
+
+
+def nothing_known(dim: int) -> Lookup:
+    """For a table that was empty when the run began: nothing can be copied, so nothing need be asked."""
+    return lambda _ids: KnownRows(None, dim)

@@ -1,0 +1,144 @@
+"""One large feed from start to end: read and encoded by workers, written by one committer.
+
+Who the workers are (Ray Data, a process pool, this process) is the caller's choice; everything else is the
+same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from mmpipe.encoders import registry
+from mmpipe.encoders.base import Profile
+from mmpipe.errors import MmpipeError, PermanentError, ProfileMismatch
+from mmpipe.indexing.chunks import unpack_result
+from mmpipe.indexing.commit import Committer, Progress, finished, publish
+from mmpipe.indexing.pipeline import Pipeline
+from mmpipe.indexing.results import ChunkResult, reject_of_source
+from mmpipe.indexing.rows import removal_source
+from mmpipe.indexing.stores import stores
+from mmpipe.indexing.worker import Job
+from mmpipe.lake import open_lake
+from mmpipe.schemas.run import RunRecord
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.schemas.work import WorkOrder
+    from mmpipe.settings import Settings
+
+logger = logging.getLogger(__name__)
+Workers = Callable[[Job], Generator[bytes, None, None]]
+
+
+def execute(
+    order: WorkOrder,
+    settings: Settings,
+    workers: Workers,
+    *,
+    loaded: LoadedEncoders | None = None,
+    progress: Progress | None = None,
+) -> RunRecord:
+    """Index the order's feed, bring the indexes up to date, publish; returns the run's record.
+
+    Every ``commit_rows`` the rows are committed and the ledger says how far the run is. A run that was killed
+    is repeated with the same order: rows that were committed are found by their order and content hashes and
+    are not encoded again. A run that the ledger holds as done is returned as it is. A ``PermanentError`` of
+    the feed ends as a ``failed`` record and a reject; a ``RetryableError`` is raised, with the record still
+    ``running``.
+    """
+    collection = open_lake(settings).collection(order.collection, create=True)
+    before = collection.runs.get(order.run_id)
+    if before is not None and before.status == "done":
+        return before
+    record = RunRecord(
+        run_id=order.run_id,
+        kind=order.kind,
+        lane=order.lane,
+        source_uri=order.object.uri,
+        profile=order.profile,
+        status="running",
+        started_at=datetime.now(UTC) if before is None else before.started_at,
+    )
+    collection.runs.put(record)
+    run = _Run(order, settings, collection, loaded)
+    try:
+        with closing(workers(Job(order, settings))) as packed:
+            record = run.consume(packed, record, progress)
+        record = finished(record, error=run.publish())
+    except PermanentError as error:
+        record = finished(run.record or record, error=str(error), failed=True)
+        collection.rejects.put([reject_of_source(removal_source(order), error)])
+    finally:
+        run.close()
+    collection.runs.put(record)
+    return record
+
+
+class _Run:
+    """The committing side of one run. Models are loaded here only where a medium changed under way."""
+
+    def __init__(
+        self, order: WorkOrder, settings: Settings, collection: Collection, loaded: LoadedEncoders | None
+    ) -> None:
+        self._order = order
+        self._settings = settings
+        self._collection = collection
+        self._loaded = loaded
+        self._pipeline: Pipeline | None = None
+        self._table: ProductTable | None = None
+        self._committer: Committer | None = None
+
+    @property
+    def record(self) -> RunRecord | None:
+        """How far the run is; None before its first chunk."""
+        return None if self._committer is None else self._committer.record
+
+    def consume(self, packed: Iterator[bytes], record: RunRecord, progress: Progress | None) -> RunRecord:
+        """Commit everything the workers hand back."""
+        results = (unpack_result(data) for data in packed)
+        first = next(results, None)
+        if first is None:
+            return record.model_copy(update={"total": 0})
+        profile = Profile.from_json(first[1])
+        self._table = self._collection.products(profile, create=True)
+        commit_rows = self._settings.indexing.commit_rows
+        self._committer = Committer(
+            record, self._collection, self._table, self._pipeline_now, commit_rows, progress
+        )
+        return self._committer.consume(_of_one_profile(chain([first], results), first[1]))
+
+    def publish(self) -> str:
+        """Bring the indexes up to date and make the result live; returns why it is not, or nothing."""
+        table = self._table
+        if table is None or table.latest().count_rows() == 0:
+            return "no product was written"
+        try:
+            table.maintain()
+        except (MmpipeError, OSError) as error:
+            # Searches are right without indexes, only slower; the next commit's maintenance catches up.
+            logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
+        return publish(self._collection, table, f"{self._order.kind} {self._order.object.uri}")
+
+    def close(self) -> None:
+        """End the threads, if any were needed."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+
+    def _pipeline_now(self) -> Pipeline:
+        if self._pipeline is None:
+            models = self._loaded or registry.load(self._order.profile, threads=1)
+            self._pipeline = Pipeline(self._settings, models, stores(self._settings))
+        return self._pipeline
+
+
+def _of_one_profile(results: Iterable[tuple[ChunkResult, str]], expected: str) -> Iterator[ChunkResult]:
+    for result, profile in results:
+        if profile != expected:
+            raise ProfileMismatch("workers hold different models; run one release of mmpipe on all of them")
+        yield result

@@ -1,0 +1,143 @@
+"""The batch lane's workers on Ray Data: one streaming reader → a pool of encoder actors → results as they
+come.
+
+One row of the dataset is one packed chunk, and one block holds one row, so that back-pressure counts chunks:
+a reader that is ahead waits, and memory stays the same however long the feed is. Without a GPU one actor
+fetches, decodes and encodes; with GPUs, CPU actors prepare and GPU actors only encode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mmpipe.errors import MmpipeError
+from mmpipe.indexing.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer, read_chunks
+
+if TYPE_CHECKING:
+    from mmpipe.indexing.worker import Job
+
+# Chunks on their way between the stages, for each worker: keeps every worker busy and bounds memory.
+_BYTES_PER_WORKER = 96_000_000
+_READER_CPUS = 0.1
+_ARROW: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
+
+
+def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
+    """Packed results of every chunk of the job's feed, in any order; ``workers`` 0 means one per GPU, or per
+    CPU.
+
+    Ray must be initialised. Raises the reader's or a worker's own :class:`MmpipeError`.
+    """
+    import ray
+    from ray.data import ActorPoolStrategy
+    from ray.exceptions import RayError
+
+    resources = ray.cluster_resources()
+    gpus, cpus = int(resources.get("GPU", 0)), float(resources.get("CPU", 1))
+    count = workers or gpus or max(1, int(cpus))
+    preparers = max(1, int(cpus) - 1) if gpus else 0
+    # Where Serve holds some of the CPUs, asking for whole ones would wait for ever.
+    share = max(0.05, min(1.0, (cpus - _READER_CPUS) / (1 + (preparers or count))))
+    with _data_context(_BYTES_PER_WORKER * (1 + count + preparers)):
+        chunks = ray.data.from_items([{"bytes": job.pack()}]).map_batches(
+            _read, num_cpus=_READER_CPUS, **_ARROW
+        )
+        if gpus:
+            pool = ActorPoolStrategy(size=preparers)
+            prepared = chunks.map_batches(
+                _Prepare, fn_constructor_args=(job,), compute=pool, num_cpus=share, **_ARROW
+            )
+            pool = ActorPoolStrategy(size=min(count, gpus))
+            results = prepared.map_batches(
+                _Encode, fn_constructor_args=(job,), compute=pool, num_gpus=1, **_ARROW
+            )
+        else:
+            pool = ActorPoolStrategy(size=count)
+            results = chunks.map_batches(
+                _Index, fn_constructor_args=(job,), compute=pool, num_cpus=share, **_ARROW
+            )
+    try:
+        for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
+            for value in batch.column("bytes"):
+                yield value.as_py()
+    except RayError as error:
+        ours = _our_error(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _read(batch: pa.Table) -> Iterator[pa.Table]:
+    for value in batch.column("bytes"):
+        for chunk in read_chunks(value.as_py()):
+            yield _one(chunk)
+
+
+class _Index:
+    def __init__(self, job: Job) -> None:
+        self._worker = ChunkIndexer(job)
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        for value in batch.column("bytes"):
+            yield _one(self._worker(value.as_py()))
+
+
+class _Prepare:
+    def __init__(self, job: Job) -> None:
+        self._worker = ChunkPreparer(job)
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        for value in batch.column("bytes"):
+            for part in self._worker(value.as_py()):
+                yield _one(part)
+
+
+class _Encode:
+    def __init__(self, job: Job) -> None:
+        self._worker = ChunkEncoder(job)
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        for value in batch.column("bytes"):
+            yield _one(self._worker(value.as_py()))
+
+
+def _one(data: bytes) -> pa.Table:
+    return pa.table({"bytes": pa.array([data], pa.large_binary())})
+
+
+@contextmanager
+def _data_context(bytes_in_flight: int) -> Iterator[None]:
+    # A dataset copies the current context when it is made; the caller's is put back.
+    from ray.data import DataContext, ExecutionResources
+
+    context = DataContext.get_current()
+    names = ("enable_progress_bars", "target_max_block_size", "target_min_block_size")
+    before = {name: getattr(context, name) for name in names}
+    limits = context.execution_options.resource_limits
+    context.enable_progress_bars = False
+    context.target_max_block_size = 1  # one chunk, one block
+    context.target_min_block_size = 1
+    context.execution_options.resource_limits = ExecutionResources(object_store_memory=bytes_in_flight)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(context, name, value)
+        context.execution_options.resource_limits = limits
+
+
+def _our_error(error: BaseException | None) -> MmpipeError | None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, MmpipeError):
+            return cause
+        if isinstance(error, MmpipeError) and cause is None:
+            return error
+        error = cause if isinstance(cause, BaseException) else error.__cause__
+    return None

@@ -1,0 +1,154 @@
+"""Try a reject again, as it was or mended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mmpipe import catalogue
+from mmpipe.encoders import registry
+from mmpipe.errors import InvalidRequest, InvalidRow, NotFound
+from mmpipe.indexing.commit import finished, publish, write
+from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows, lookup_in
+from mmpipe.indexing.pipeline import Pipeline
+from mmpipe.indexing.results import ChunkResult, RunCounts
+from mmpipe.indexing.rows import Source, SourceRow, root_of
+from mmpipe.indexing.stores import stores
+from mmpipe.lake import open_lake
+from mmpipe.schemas.run import RunRecord
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.lake import ProductTable
+    from mmpipe.schemas.run import Reject
+    from mmpipe.settings import Settings
+
+_INCOMPLETE = "_incomplete"
+
+
+def replay(
+    settings: Settings,
+    collection: str,
+    reject_id: str,
+    *,
+    raw: str | None = None,
+    loaded: LoadedEncoders | None = None,
+) -> RunRecord:
+    """Index the rejected row once more, or read the rejected medium again, as a small run of its own.
+
+    ``raw`` replaces the stored row (a JSON object in the feed's field names). The row keeps its place in the
+    order of sources, so a replay never overwrites what a newer upload said. The reject is forgotten when it
+    went well; else its reason is brought up to date.
+
+    Raises ``NotFound`` for an unknown reject, ``InvalidRequest`` where there is nothing that could be
+    replayed.
+    """
+    home = open_lake(settings).collection(collection)
+    reject = home.rejects.get(reject_id)
+    if reject is None:
+        raise NotFound(
+            f"collection {collection} has no reject {reject_id}: list them with mmpipe rejects list"
+        )
+    models = loaded if loaded is not None else registry.load(settings.indexing.profile)
+    table = home.products(models.profile, create=True)
+    started = datetime.now(UTC)
+    run_id = hashlib.sha256(f"replay\x1f{reject_id}\x1f{started.isoformat()}".encode()).hexdigest()[:32]
+    source = Source(
+        run_id, reject.source_uri, root_of(reject.source_uri, collection), reject.created_at, reject.run_id
+    )
+    pipeline = Pipeline(settings, models, stores(settings))
+    try:
+        if reject.scope == "media" and raw is None:
+            result = _media_again(source, reject, table, pipeline)
+        else:
+            row = _row(source, reject, raw)
+            result = pipeline.process([row], lookup_in(table, table.dim))
+        # A fault that is still there stays the reject it was.
+        result.rejects = [
+            r.model_copy(update={"reject_id": reject_id, "row": reject.row, "raw": reject.raw})
+            if (r.product_id, r.field) == (reject.product_id, reject.field)
+            else r
+            for r in result.rejects
+        ]
+        still_bad = {r.reject_id for r in result.rejects}
+        version = write(result, home, table, lambda: pipeline)
+    finally:
+        pipeline.close()
+    if reject_id not in still_bad:
+        home.rejects.delete([reject_id])
+    note = (
+        publish(home, table, f"replay of reject {reject_id}") if version is not None or result.writes else ""
+    )
+    record = RunRecord(
+        run_id=run_id,
+        kind="product_uploaded",
+        lane="warm",
+        source_uri=reject.source_uri,
+        profile=models.profile.name,
+        status="running",
+        started_at=started,
+        table=table.name,
+        version=table.version,
+        total=1,
+    )
+    record = finished(result.counts.get(run_id, RunCounts()).into(record), error=note)
+    home.runs.put(record)
+    return record
+
+
+def _row(source: Source, reject: Reject, raw: str | None) -> SourceRow:
+    text = raw if raw is not None else reject.raw
+    if not text:
+        raise InvalidRequest(
+            "reject", "a whole file was refused, not a row: mend the file and upload it again"
+        )
+    if "/events/" in reject.source_uri:
+        raise InvalidRequest(
+            "reject", "it is a line of interactions: mend it and upload the line in a new file"
+        )
+    if raw is None and _is_incomplete(text):
+        raise InvalidRequest(
+            "reject", "the row was too long, or its media came inside the feed: upload the feed again"
+        )
+    row = catalogue.read_product(text.encode(), "")
+    if reject.product_id and row.product is not None and row.product.id != reject.product_id:
+        raise InvalidRow(
+            "id", f"the reject is of product {reject.product_id!r}, the row of {row.product.id!r}"
+        )
+    return SourceRow(
+        source=source,
+        row=reject.row,
+        order=reject.source_order,
+        raw=text,
+        product=row.product,
+        delete_id=row.delete_id,
+        reject=row.reject,
+        product_id=row.product_id or reject.product_id,
+    )
+
+
+def _is_incomplete(text: str) -> bool:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and _INCOMPLETE in document
+
+
+def _media_again(source: Source, reject: Reject, table: ProductTable, pipeline: Pipeline) -> ChunkResult:
+    if reject.product_id is None:
+        raise InvalidRequest("reject", "it names no product: upload the feed again")
+    known = KnownRows(table.fetch([reject.product_id], columns=list(KNOWN_COLUMNS)), table.dim)
+    row = known.find(reject.product_id)
+    if row is None or known.deleted(row):
+        raise InvalidRequest("reject", f"product {reject.product_id!r} is not in the catalogue any more")
+    result = pipeline.reread(source, known)
+    if result.tables:
+        written = table.refresh(pa.concat_tables(result.tables))
+        result.lost(result.writes[: written.skipped])
+        result.tables.clear()
+    return result

@@ -1,0 +1,164 @@
+"""What the pipeline hands to the committer: rows to write, rejects, counts, and which media were read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from mmpipe.errors import MmpipeError, RetryableError
+from mmpipe.schemas.run import Reject, RunRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mmpipe.indexing.rows import Source, SourceRow
+
+MAX_RAW_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class RunCounts:
+    """Counts of one run, in the terms of :class:`RunRecord`."""
+
+    read: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    deleted: int = 0
+    rejected: int = 0
+    encoded: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: RunCounts) -> None:
+        """Add another part of the same run."""
+        self.read += other.read
+        self.indexed += other.indexed
+        self.unchanged += other.unchanged
+        self.skipped += other.skipped
+        self.deleted += other.deleted
+        self.rejected += other.rejected
+        self.encoded.update(other.encoded)
+
+    def into(self, record: RunRecord) -> RunRecord:
+        """The record with these counts."""
+        return record.model_copy(
+            update={
+                "read": self.read,
+                "indexed": self.indexed,
+                "unchanged": self.unchanged,
+                "skipped": self.skipped,
+                "deleted": self.deleted,
+                "rejected": self.rejected,
+                "encoded": dict(self.encoded),
+            }
+        )
+
+
+WriteKind = Literal["indexed", "unchanged", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """What one written row is to its run, so that counts can be mended when it loses to a newer source."""
+
+    id: str
+    order: str
+    run_id: str
+    kind: WriteKind
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRead:
+    """One medium as it was when a row was encoded; ``etag`` is None where nothing was there."""
+
+    product_id: str
+    source: Source
+    field: str
+    uri: str
+    etag: str | None
+
+
+@dataclass(slots=True)
+class ChunkResult:
+    """One processed chunk. ``tables`` have the schema of ``products`` and hold each row of ``writes``."""
+
+    tables: list[pa.Table] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    media: list[MediaRead] = field(default_factory=list)
+    counts: dict[str, RunCounts] = field(default_factory=dict)
+
+    def of_run(self, run_id: str) -> RunCounts:
+        """The counts of one run, made on first use."""
+        return self.counts.setdefault(run_id, RunCounts())
+
+    def add(self, other: ChunkResult) -> None:
+        """Append another chunk."""
+        self.tables += other.tables
+        self.writes += other.writes
+        self.rejects += other.rejects
+        self.media += other.media
+        for run_id, counts in other.counts.items():
+            self.of_run(run_id).add(counts)
+
+    def lost(self, writes: Iterable[Write]) -> None:
+        """Count these writes as skipped: a newer source was in the table already."""
+        for write in writes:
+            counts = self.of_run(write.run_id)
+            setattr(counts, write.kind, getattr(counts, write.kind) - 1)
+            counts.skipped += 1
+
+
+def reject_of_row(row: SourceRow, error: MmpipeError) -> Reject:
+    """A row that became no product."""
+    return _reject("row", row.source, row.order, row.row, row.raw, row.product_id or row.delete_id, error)
+
+
+def reject_of_media(row: SourceRow, error: MmpipeError) -> Reject:
+    """A medium the product had to do without."""
+    product_id = row.product.id if row.product else row.product_id
+    return _reject("media", row.source, row.order, row.row, row.raw, product_id, error)
+
+
+def reject_of_source(source: Source, error: MmpipeError) -> Reject:
+    """A whole file that could not be used; its row number is 0."""
+    return _reject("row", source, source.order(0), 0, "", None, error)
+
+
+def _reject(
+    scope: Literal["row", "media"],
+    source: Source,
+    order: str,
+    row: int,
+    raw: str,
+    product_id: str | None,
+    error: MmpipeError,
+) -> Reject:
+    name = getattr(error, "field", "")
+    parts = (source.uri, str(row), product_id or "", name)
+    return Reject(
+        reject_id=hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32],
+        scope=scope,
+        product_id=product_id,
+        field=name,
+        reason=str(error),
+        error=type(error).__name__,
+        retryable=isinstance(error, RetryableError),
+        source_uri=source.uri,
+        source_order=order,
+        row=row,
+        raw=cut(raw),
+        run_id=source.run_id,
+        created_at=datetime.now(UTC),
+    )
+
+
+def cut(raw: str) -> str:
+    """At most 64 KiB of UTF-8, cut between characters."""
+    data = raw.encode(errors="replace")
+    if len(data) <= MAX_RAW_BYTES:
+        return raw
+    return data[:MAX_RAW_BYTES].decode(errors="ignore")

@@ -1,0 +1,106 @@
+"""Where a row comes from, and the row itself on its way to the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mmpipe.schemas.order import SourceOrder, sequencer_or_time
+
+if TYPE_CHECKING:
+    from mmpipe.catalogue import FeedRow
+    from mmpipe.errors import InvalidRow
+    from mmpipe.schemas.product import Product
+    from mmpipe.schemas.work import ObjectRef, WorkOrder
+
+_LAYOUT_FOLDERS = ("feeds", "products", "media", "events")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One version of one object whose rows are being indexed. ``root`` is what its relative media links start
+    from.
+    """
+
+    run_id: str
+    uri: str
+    root: str
+    modified_at: datetime
+    sequencer: str
+
+    def order(self, row: int) -> str:
+        """The encoded :class:`SourceOrder` of one of its rows."""
+        return SourceOrder(self.modified_at, self.sequencer, row, self.uri).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row of a source: exactly one of ``product``, ``delete_id`` and ``reject`` is set.
+
+    ``inline_media`` maps a field (``image_link`` …) to bytes that came inside the feed.
+    """
+
+    source: Source
+    row: int
+    order: str
+    raw: str
+    product: Product | None = None
+    delete_id: str | None = None
+    reject: InvalidRow | None = None
+    product_id: str | None = None
+    inline_media: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: Source, row: FeedRow) -> SourceRow:
+        """A feed row with its place in the order of all writes."""
+        return cls(
+            source=source,
+            row=row.row,
+            order=source.order(row.row),
+            raw=row.raw,
+            product=row.product,
+            delete_id=row.delete_id,
+            reject=row.reject,
+            product_id=row.product_id,
+            inline_media=row.inline_media,
+        )
+
+
+def put_source(order: WorkOrder, modified_at: datetime) -> Source:
+    """The source of an upload, ordered by the Last-Modified of the object version that was read."""
+    return _source(order, modified_at)
+
+
+def removal_source(order: WorkOrder) -> Source:
+    """The source of a removal, ordered by its event time: there is no object left to ask."""
+    return _source(order, order.object.event_time)
+
+
+def _source(order: WorkOrder, modified_at: datetime) -> Source:
+    obj: ObjectRef = order.object
+    return Source(
+        run_id=order.run_id,
+        uri=obj.uri,
+        root=root_of(obj.uri, order.collection),
+        modified_at=modified_at,
+        sequencer=sequencer_or_time(obj.sequencer, obj.event_time),
+    )
+
+
+def root_of(uri: str, collection: str) -> str:
+    """The address, ending in a slash, that relative media links of this object start from.
+
+    Inside a bucket laid out as ``<collection>/feeds|products|media|events/…`` it is the collection's folder.
+    Elsewhere it is the object's own folder, or the parent of a folder named ``feeds``.
+    """
+    scheme, separator, path = uri.partition("://")
+    parts = path.split("/")
+    for index in range(1, len(parts) - 1):
+        if parts[index] == collection and parts[index + 1] in _LAYOUT_FOLDERS and index + 2 < len(parts):
+            return f"{scheme}{separator}{'/'.join(parts[: index + 1])}/"
+    folder = parts[:-1]
+    if len(folder) > 1 and folder[-1] == "feeds":
+        folder = folder[:-1]
+    return f"{scheme}{separator}{'/'.join(folder)}/"

@@ -1,0 +1,156 @@
+"""One order on its way through the warm lane: what was read for it, and what the ledger says of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, RetryableError
+from mmpipe.indexing import readers
+from mmpipe.indexing.results import ChunkResult, RunCounts
+from mmpipe.indexing.rows import Source, SourceRow, put_source, removal_source
+from mmpipe.lake.media_log import MediaVersion
+from mmpipe.schemas.run import RunRecord
+from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
+
+if TYPE_CHECKING:
+    from mmpipe.indexing.readers import StoreFor
+    from mmpipe.lake import ProductTable
+    from mmpipe.schemas.search import Interaction
+    from mmpipe.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Task:
+    """An order and what was read for it; ``error`` where that failed, ``note`` where there was nothing to do.
+    """
+
+    order: WorkOrder
+    source: Source
+    started_at: datetime
+    rows: list[SourceRow] = field(default_factory=list)
+    bad_lines: list[SourceRow] = field(default_factory=list)
+    interactions: list[Interaction] = field(default_factory=list)
+    media: MediaVersion | None = None
+    error: MmpipeError | None = None
+    note: str = ""
+
+    @classmethod
+    def of(cls, order: WorkOrder) -> Task:
+        """Nothing read yet."""
+        return cls(order, removal_source(order), datetime.now(UTC))
+
+    @classmethod
+    def failed(cls, order: WorkOrder, error: MmpipeError) -> Task:
+        """An order that cannot be executed."""
+        task = cls.of(order)
+        task.error = error
+        return task
+
+    def record(self, table: ProductTable, result: ChunkResult) -> RunRecord:
+        """The ledger's record of the finished order."""
+        counts = RunCounts()
+        counts.add(result.counts.get(self.order.run_id, RunCounts()))
+        counts.read += len(self.interactions) + len(self.bad_lines)
+        counts.indexed += len(self.interactions)
+        counts.rejected += len(self.bad_lines)
+        return counts.into(
+            RunRecord(
+                run_id=self.order.run_id,
+                kind=self.order.kind,
+                lane=self.order.lane,
+                source_uri=self.order.object.uri,
+                profile=self.order.profile,
+                status="done" if self.error is None else "failed",
+                total=counts.read,
+                started_at=self.started_at,
+                finished_at=datetime.now(UTC),
+                table=table.name,
+                version=table.version,
+                error=self.note if self.error is None else str(self.error),
+            )
+        )
+
+    def outcome(self, note: str) -> WorkOutcome:
+        """What the queue is told; ``note`` says why a commit is not live."""
+        if self.error is not None:
+            return outcome_of(self.order, self.error)
+        return outcome(self.order, "done", self.note or note)
+
+
+def read_task(order: WorkOrder, settings: Settings, store_for: StoreFor) -> Task:
+    """Read everything an order needs. What fails is the task's ``error``; nothing is raised that the order
+    caused.
+    """
+    task = Task.of(order)
+    try:
+        _READERS[order.kind](task, settings, store_for)
+    except ObjectNotFound:
+        # Removed since; the removal has an event of its own.
+        task.note = "the object is gone"
+    except (PermanentError, RetryableError) as error:
+        task.error = error
+    return task
+
+
+def outcome(order: WorkOrder, status: OutcomeStatus, reason: str = "") -> WorkOutcome:
+    """An order's outcome."""
+    return WorkOutcome(run_id=order.run_id, status=status, reason=reason)
+
+
+def outcome_of(order: WorkOrder, error: Exception) -> WorkOutcome:
+    """``failed`` for what cannot succeed; ``retry`` for everything else, so that the queue's redrive policy
+    decides.
+    """
+    if isinstance(error, PermanentError):
+        return outcome(order, "failed", str(error))
+    if not isinstance(error, RetryableError):
+        logger.error("an order failed unexpectedly", extra={"run_id": order.run_id}, exc_info=error)
+        return outcome(order, "retry", f"{type(error).__name__}: {error}")
+    return outcome(order, "retry", str(error))
+
+
+def _feed(task: Task, settings: Settings, store_for: StoreFor) -> None:
+    task.rows = readers.feed_rows(task.order, settings, store_for)
+
+
+def _product(task: Task, settings: Settings, store_for: StoreFor) -> None:
+    task.rows = readers.product_rows(task.order, settings, store_for)
+
+
+def _removed(task: Task, _settings: Settings, store_for: StoreFor) -> None:
+    task.rows = readers.removed_rows(task.order, store_for)
+    task.note = "" if task.rows else "the key exists again, or never named a product"
+
+
+def _media(task: Task, _settings: Settings, store_for: StoreFor) -> None:
+    uri = task.order.object.uri
+    try:
+        stat = store_for(uri).stat(uri)
+    except ObjectNotFound:
+        task.media = MediaVersion(uri=uri, order=task.source.order(0), etag=None, removed=True)
+        return
+    if task.order.kind == "media_removed":
+        task.note = "the key exists again"
+        return
+    # What is there now, not what the event saw: the row will be encoded from it.
+    task.source = put_source(task.order, stat.last_modified)
+    task.media = MediaVersion(uri=uri, order=task.source.order(0), etag=stat.etag)
+
+
+def _interactions(task: Task, _settings: Settings, store_for: StoreFor) -> None:
+    task.interactions, task.bad_lines = readers.interactions(task.order, store_for)
+
+
+_READERS = {
+    "feed_uploaded": _feed,
+    "product_uploaded": _product,
+    "product_removed": _removed,
+    "media_uploaded": _media,
+    "media_removed": _media,
+    "interactions_uploaded": _interactions,
+}

@@ -1,0 +1,170 @@
+"""What a version must pass before it becomes live. Cheap for a small write: only what is new is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from mmpipe.errors import NotFound, PublishRejected
+from mmpipe.lake.maintenance import VECTOR_METRIC
+from mmpipe.lake.schema import FUSED, VECTOR_COLUMNS, vector_block
+from mmpipe.lake.storage import lance_errors, sql_text
+
+if TYPE_CHECKING:
+    import lance
+
+    from mmpipe.lake.live import LiveVersion
+    from mmpipe.lake.products import ProductTable
+
+_NORM_TOLERANCE = 1e-2
+_DISTANCE_TOLERANCE = 1e-3
+_BATCH_ROWS = 4_096
+_FRAGMENT_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Live products and tombstones of one version."""
+
+    rows: int
+    tombstones: int
+
+
+def check_version(
+    table: ProductTable, dataset: lance.LanceDataset, live: LiveVersion | None, *, max_shrink: float | None
+) -> Counts:
+    """Check one version of a table against what is live. Raises ``PublishRejected`` saying which check failed.
+
+    * products: no more than ``max_shrink`` of the live ones may be gone, deletions not counted (None: any may);
+    * vectors of all fragments that the live version does not have: finite, of unit length;
+    * canary: one product found by its own vector and by a word of its own text, through the indexes where those changed.
+    """
+    with lance_errors(f"checking version {dataset.version} of table {table.name}"):
+        base = _base(table, live)
+        counts = count(table, dataset)
+        if max_shrink is not None and live is not None:
+            _check_shrink(counts, live, same_table=live.table == table.name, max_shrink=max_shrink)
+        old = set() if base is None else {f.fragment_id for f in base.get_fragments()}
+        new = [f for f in dataset.get_fragments() if f.fragment_id not in old]
+        canary = _check_vectors(dataset, new, table.dim)
+        changed = base is None or _segments(base) != _segments(dataset)
+        if changed and counts.rows:
+            _check_canary(dataset, canary if canary is not None else _any_row(dataset), None)
+        elif canary is not None:
+            _check_canary(dataset, canary, new)
+    return counts
+
+
+def count(table: ProductTable, dataset: lance.LanceDataset) -> Counts:
+    """Count products and tombstones, reading only fragments that changed since this handle last counted."""
+    fragments = dataset.get_fragments()
+    keys = {f.fragment_id: (f.fragment_id, f.metadata.num_deletions) for f in fragments}
+    known = table.tombstone_counts
+    missing = [f for f in fragments if keys[f.fragment_id] not in known]
+    if missing:
+        rows = dataset.scanner(columns=[], filter="deleted = true", with_row_id=True, fragments=missing).to_table()
+        holders = rows.column("_rowid").to_numpy() >> _FRAGMENT_BITS
+        found = dict(zip(*(a.tolist() for a in np.unique(holders, return_counts=True)), strict=True))
+        for fragment in missing:
+            known[keys[fragment.fragment_id]] = found.get(fragment.fragment_id, 0)
+    for stale in set(known) - set(keys.values()):
+        known.pop(stale, None)
+    total = sum(f.metadata.num_rows for f in fragments)
+    tombstones = sum(known[key] for key in keys.values())
+    return Counts(rows=total - tombstones, tombstones=tombstones)
+
+
+def _base(table: ProductTable, live: LiveVersion | None) -> lance.LanceDataset | None:
+    if live is None or live.table != table.name:
+        return None
+    try:
+        return table.at(live.version)
+    except NotFound:
+        return None
+
+
+def _check_shrink(counts: Counts, live: LiveVersion, *, same_table: bool, max_shrink: float) -> None:
+    deleted = counts.tombstones - (live.tombstones if same_table else 0)
+    lost = live.rows - counts.rows - max(0, deleted)
+    if lost > max_shrink * live.rows:
+        raise PublishRejected(
+            f"the new version has {counts.rows:,} products where {live.rows:,} are live, and {lost:,} of them were not "
+            f"deleted by an upload; the old version stays live (publish with allow_shrink if this is meant)"
+        )
+
+
+def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) -> dict[str, Any] | None:
+    """Check the vectors of ``fragments``; returns one row with a fused vector as the canary."""
+    if not fragments:
+        return None
+    canary: dict[str, Any] | None = None
+    scanner = dataset.scanner(columns=["id", *VECTOR_COLUMNS], fragments=fragments, batch_size=_BATCH_ROWS)
+    for batch in scanner.to_batches():
+        for name in VECTOR_COLUMNS:
+            block = vector_block(batch.column(name), dim)
+            lengths = np.linalg.norm(block.values[block.present], axis=1)
+            bad = ~(np.abs(lengths - 1) <= _NORM_TOLERANCE)  # so written that NaN is bad
+            if bad.any():
+                row = int(np.flatnonzero(block.present)[int(np.argmax(bad))])
+                raise PublishRejected(
+                    f"{name} of product {batch.column('id')[row].as_py()!r} has length {lengths[np.argmax(bad)]:.3g} instead "
+                    f"of 1 ({int(bad.sum()):,} such rows in this batch): the encoder is at fault; the old version stays live"
+                )
+            if name == FUSED and canary is None and block.present.any():
+                row = int(np.argmax(block.present))
+                canary = {"id": batch.column("id")[row].as_py(), "vector": block.values[row]}
+    return canary
+
+
+def _any_row(dataset: lance.LanceDataset) -> dict[str, Any] | None:
+    rows = dataset.to_table(columns=["id", FUSED], filter=f"{FUSED} IS NOT NULL", limit=1)
+    if rows.num_rows == 0:
+        return None
+    return {"id": rows.column("id")[0].as_py(), "vector": np.asarray(rows.column(FUSED)[0].as_py(), dtype=np.float32)}
+
+
+def _check_canary(dataset: lance.LanceDataset, canary: dict[str, Any] | None, fragments: list[Any] | None) -> None:
+    if canary is None:  # no product has a vector
+        return
+    product_id: str = canary["id"]
+    nearest = dataset.scanner(
+        columns=["id", "_distance"],
+        nearest={
+            "column": FUSED,
+            "q": pa.array(canary["vector"], pa.float32()),
+            "k": 10,
+            "nprobes": 32,
+            "refine_factor": 4,
+            "metric": VECTOR_METRIC,
+        },
+        fragments=fragments,
+        prefilter=True,
+        disable_scoring_autoprojection=True,
+    ).to_table()
+    # A product with the very same vector may stand in its place.
+    same = nearest.num_rows > 0 and nearest.column("_distance").to_numpy().min() <= _DISTANCE_TOLERANCE
+    if not same and product_id not in nearest.column("id").to_pylist():
+        raise PublishRejected(f"product {product_id!r} is not found by its own vector; the old version stays live")
+    mine = f"id = {sql_text(product_id)}"
+    texts = dataset.to_table(columns=["search_text"], filter=mine).column("search_text").to_pylist()
+    words = (texts[0] if texts and texts[0] else "").split()
+    if not words:
+        return
+    word = max(words, key=len)
+    found = dataset.scanner(
+        columns=["id"],
+        full_text_query={"columns": ["search_text"], "query": word},
+        filter=mine,
+        prefilter=True,
+        fragments=fragments,
+        disable_scoring_autoprojection=True,
+    ).to_table()
+    if found.num_rows == 0:
+        raise PublishRejected(f"product {product_id!r} is not found by {word!r} of its own text; the old version stays live")
+
+
+def _segments(dataset: lance.LanceDataset) -> frozenset[str]:
+    return frozenset(str(s.uuid) for index in dataset.describe_indices() for s in index.segments)

@@ -1,0 +1,280 @@
+"""A lake, its collections, and the publication of their versions."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch, PublishRejected, UnknownCollection
+from mmpipe.lake.checks import Counts, check_version, count
+from mmpipe.lake.interactions import InteractionTable
+from mmpipe.lake.live import LiveFile, LivePointer, LiveVersion
+from mmpipe.lake.media_log import MediaLog
+from mmpipe.lake.products import ProductTable
+from mmpipe.lake.rejects import RejectTable
+from mmpipe.lake.runs import RunTable
+from mmpipe.lake.storage import child_folders, lance_errors
+from mmpipe.objects import open_store, to_uri
+from mmpipe.schemas.names import COLLECTION_PATTERN
+
+if TYPE_CHECKING:
+    import lance
+
+    from mmpipe.encoders.base import Profile
+    from mmpipe.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "products_"
+_SUFFIX = ".lance"
+_LIVE_TAG = "live"
+_PUBLISH_ATTEMPTS = 8
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The lake at ``settings.lake.uri``; nothing is read yet."""
+    return Lake(settings)
+
+
+def table_name(profile: Profile) -> str:
+    """``products_<profile>_<first 8 digits of its fingerprint>``."""
+    return f"{_PREFIX}{re.sub(r'[^A-Za-z0-9-]', '-', profile.name)}_{profile.fingerprint[:8]}"
+
+
+class Lake:
+    """Collections by name. Safe to share between threads; travels by pickle as its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.uri = to_uri(settings.lake.uri).rstrip("/")
+        self._collections: dict[str, Collection] = {}
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_lake, (self.settings,)
+
+    def collections(self) -> list[str]:
+        """Names of the collections that hold anything, sorted."""
+        return [n for n in child_folders(self.uri, self.settings.storage) if COLLECTION_PATTERN.fullmatch(n)]
+
+    def collection(self, name: str, *, create: bool = False) -> Collection:
+        """One collection. Raises ``UnknownCollection`` when there is none of that name and ``create`` is not set, or when
+        the name is not allowed at all. A created one comes into being with its first table."""
+        if not COLLECTION_PATTERN.fullmatch(name):
+            raise UnknownCollection(
+                f"{name[:80]!r} cannot name a collection: use lower-case letters, digits, - and _, at most 63 characters"
+            )
+        with self._lock:
+            known = self._collections.get(name)
+        if known is None:
+            if not create and name not in self.collections():
+                raise UnknownCollection(f"there is no collection {name!r} in this lake: index a feed into it first")
+            with self._lock:
+                known = self._collections.setdefault(name, Collection(self, name))
+        return known
+
+
+class Collection:
+    """One shop's tables and what of them is live. Safe to share between threads; tables stay open between calls."""
+
+    def __init__(self, lake: Lake, name: str) -> None:
+        self.name = name
+        self.settings = lake.settings
+        self.uri = f"{lake.uri}/{name}"
+        self._lake = lake
+        self._tables: dict[str, ProductTable] = {}
+        self._lock = threading.RLock()
+        self._pointer = LivePointer(open_store(self.uri, lake.settings.storage), f"{self.uri}/live.json")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _collection_of, (self.settings, self.name)
+
+    @cached_property
+    def rejects(self) -> RejectTable:
+        """Rows and media that could not be used."""
+        return RejectTable(self.table_uri("rejects"), self.settings.lake, self.settings.storage)
+
+    @cached_property
+    def runs(self) -> RunTable:
+        """The run ledger."""
+        return RunTable(self.table_uri("runs"), self.settings.lake, self.settings.storage)
+
+    @cached_property
+    def media(self) -> MediaLog:
+        """The newest announced version of each media object."""
+        return MediaLog(self.table_uri("media"), self.settings.lake, self.settings.storage)
+
+    @cached_property
+    def interactions(self) -> InteractionTable:
+        """What shoppers did."""
+        return InteractionTable(self.table_uri("interactions"), self.settings.lake, self.settings.storage)
+
+    def table_uri(self, name: str) -> str:
+        """Where the Lance table of that name is."""
+        return f"{self.uri}/{name}{_SUFFIX}"
+
+    def product_tables(self) -> list[str]:
+        """Names of the products tables, one per profile that ever filled this collection."""
+        folders = child_folders(self.uri, self.settings.storage)
+        return [f.removesuffix(_SUFFIX) for f in folders if f.startswith(_PREFIX) and f.endswith(_SUFFIX)]
+
+    def products(self, profile: Profile, *, create: bool = False) -> ProductTable:
+        """The table of one profile. Raises ``NotFound`` where there is none and ``create`` is not set, ``ProfileMismatch``
+        where the table of that name was filled by another profile."""
+        name = table_name(profile)
+        with self._lock:
+            if name not in self._tables:
+                try:
+                    table = self._open(name, profile)
+                except NotFound:
+                    if not create:
+                        raise
+                    table = ProductTable.create(
+                        self.table_uri(name), name, profile, self.settings.lake, self.settings.storage
+                    )
+                self._tables[name] = table
+            table = self._tables[name]
+        if table.profile.fingerprint != profile.fingerprint:
+            raise ProfileMismatch(f"table {name} was encoded by {table.profile.fingerprint}, not by {profile.fingerprint}")
+        return table
+
+    def table(self, name: str) -> ProductTable:
+        """A products table by its name, whatever its profile. Raises ``NotFound``."""
+        if not re.fullmatch(r"products_[A-Za-z0-9_-]+", name):
+            raise NotFound(f"{name[:80]!r} is no products table: see product_tables()")
+        with self._lock:
+            if name not in self._tables:
+                self._tables[name] = self._open(name, None)
+            return self._tables[name]
+
+    def live(self) -> LiveVersion | None:
+        """What readers follow; None before the first publication. One small read."""
+        content = self._pointer.read()
+        return None if content is None else content.live
+
+    def history(self) -> list[LiveVersion]:
+        """What is and was live, newest first."""
+        content = self._pointer.read()
+        return [] if content is None else [content.live, *reversed(content.history)]
+
+    def publish(self, table: ProductTable, *, reason: str, allow_shrink: bool = False) -> LiveVersion:
+        """Make the newest version of ``table`` live, if it passes its checks (see :mod:`mmpipe.lake.checks`).
+
+        Returns what is live then: a newer version of the same table that another writer published meanwhile counts.
+        Raises ``PublishRejected``, with the old version still live; ``CommitConflict`` when others kept publishing first.
+        After a rollback the next publication goes forward again.
+        """
+        dataset = table.latest()
+        shrink = None if allow_shrink else self.settings.lake.max_shrink
+        checked: tuple[int, Counts] | None = None
+        for _ in range(_PUBLISH_ATTEMPTS):
+            former = self._pointer.read()
+            live = None if former is None else former.live
+            if live is not None and live.table == table.name and live.restores is None and live.version >= dataset.version:
+                return live
+            base = 0 if live is None else live.generation
+            if checked is None or checked[0] != base:
+                checked = (base, check_version(table, dataset, live, max_shrink=shrink))
+            try:
+                return self._make_live(table, dataset, checked[1], reason, former)
+            except CommitConflict as error:
+                log.info("publishing %s version %d again: %s", table.name, dataset.version, error)
+        raise CommitConflict(f"{self.uri}/live.json: other writers kept publishing first")
+
+    def promote(self, table: str, version: int, *, reason: str = "promoted") -> LiveVersion:
+        """Make one given version live: of an older state, or of another profile's table. It passes the same checks, but for
+        the number of products. Raises ``NotFound``, ``PublishRejected``, ``CommitConflict``."""
+        opened = self.table(table)
+        dataset = opened.at(version)
+        former = self._pointer.read()
+        counts = check_version(opened, dataset, None, max_shrink=None)
+        return self._make_live(opened, dataset, counts, reason, former)
+
+    def rollback(self, *, reason: str = "rolled back") -> LiveVersion:
+        """Make live again what was live before. Repeated, it goes further back. Raises ``PublishRejected`` when there is
+        nothing to go back to, ``NotFound`` when that version is gone, ``CommitConflict`` when somebody published meanwhile."""
+        former = self._pointer.read()
+        target = None if former is None else former.before()
+        if target is None:
+            raise PublishRejected(f"collection {self.name} has no earlier live version to go back to")
+        table = self.table(target.table)
+        dataset = table.at(target.version)
+        counts = Counts(rows=target.rows, tombstones=target.tombstones)
+        return self._make_live(table, dataset, counts, reason, former, restores=target.origin)
+
+    def counts(self, table: ProductTable) -> Counts:
+        """Live products and tombstones of the newest version of a table."""
+        return count(table, table.latest())
+
+    def _open(self, name: str, profile: Profile | None) -> ProductTable:
+        return ProductTable.open(self.table_uri(name), name, profile, self.settings.lake, self.settings.storage)
+
+    def _make_live(
+        self,
+        table: ProductTable,
+        dataset: lance.LanceDataset,
+        counts: Counts,
+        reason: str,
+        former: LiveFile | None,
+        restores: int | None = None,
+    ) -> LiveVersion:
+        entry = LiveVersion(
+            generation=1 if former is None else former.live.generation + 1,
+            table=table.name,
+            version=dataset.version,
+            profile_fingerprint=table.profile.fingerprint,
+            published_at=datetime.now(UTC),
+            rows=counts.rows,
+            tombstones=counts.tombstones,
+            reason=reason,
+            restores=restores,
+        )
+        content = LiveFile(live=entry) if former is None else former.followed_by(entry)
+        # The tag comes first: from the moment live.json names a version, no clean-up may remove it.
+        with lance_errors(f"tagging version {dataset.version} of table {table.name}"):
+            _keep(dataset, dataset.version)
+        published = self._pointer.replace(content, former)
+        with lance_errors(f"tagging table {table.name}"):
+            _move_live_tag(dataset, dataset.version)
+            self._drop_old_tags(former, content)
+        return published
+
+    def _drop_old_tags(self, former: LiveFile | None, content: LiveFile) -> None:
+        if former is None:
+            return
+        dropped = former.history[: max(0, len(former.history) + 1 - len(content.history))]
+        for entry in dropped:
+            if entry.version not in content.versions_of(entry.table):
+                dataset = self.table(entry.table).latest()
+                try:
+                    dataset.tags.delete(f"{_LIVE_TAG}-{entry.version}")
+                except ValueError as error:
+                    if "not found" not in str(error).lower():
+                        raise
+
+
+def _keep(dataset: lance.LanceDataset, version: int) -> None:
+    """Tag a version so that no clean-up removes it; such a tag is named for its version and never moves."""
+    try:
+        dataset.tags.create(f"{_LIVE_TAG}-{version}", version)
+    except ValueError as error:
+        if "already exists" not in str(error):
+            raise
+
+
+def _move_live_tag(dataset: lance.LanceDataset, version: int) -> None:
+    """Let the table's ``live`` tag follow, for people who read the table with other tools."""
+    try:
+        dataset.tags.update(_LIVE_TAG, version)
+    except ValueError as error:
+        if "does not exist" not in str(error):
+            raise
+        dataset.tags.create(_LIVE_TAG, version)
+
+
+def _collection_of(settings: Settings, name: str) -> Collection:
+    return Lake(settings).collection(name, create=True)

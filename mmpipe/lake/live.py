@@ -1,0 +1,89 @@
+"""``live.json``: which version of which table readers follow. Replacing it is the one atomic step across tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmpipe.errors import ObjectNotFound, PermanentError
+
+if TYPE_CHECKING:
+    from mmpipe.objects import ObjectStore
+
+HISTORY_LENGTH = 50
+_MAX_BYTES = 1_000_000
+
+
+class LiveVersion(BaseModel):
+    """One publication. ``generation`` grows by one with each; ``restores`` names the generation a rollback went back to."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    generation: int = Field(ge=1)
+    table: str
+    version: int = Field(ge=1)
+    profile_fingerprint: str
+    published_at: datetime
+    rows: int = Field(ge=0, description="products that are not deleted")
+    tombstones: int = Field(default=0, ge=0)
+    reason: str = ""
+    restores: int | None = None
+    etag: str | None = Field(default=None, exclude=True, description="of live.json, where read from it")
+
+    @property
+    def origin(self) -> int:
+        """The generation whose content this is: itself, or the one a rollback restored."""
+        return self.restores if self.restores is not None else self.generation
+
+
+class LiveFile(BaseModel):
+    """The content of ``live.json``: what is live, and what was, oldest first."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    live: LiveVersion
+    history: tuple[LiveVersion, ...] = ()
+
+    def followed_by(self, entry: LiveVersion) -> LiveFile:
+        """The file after publishing ``entry``; at most :data:`HISTORY_LENGTH` former entries are kept."""
+        return LiveFile(live=entry, history=(*self.history, self.live)[-HISTORY_LENGTH:])
+
+    def before(self) -> LiveVersion | None:
+        """What a rollback makes live again: what was live before the content that is live now first was."""
+        older = [entry for entry in self.history if entry.generation < self.live.origin]
+        return older[-1] if older else None
+
+    def versions_of(self, table: str) -> set[int]:
+        """Every version of one table that is or was live and can be gone back to."""
+        return {entry.version for entry in (*self.history, self.live) if entry.table == table}
+
+
+class LivePointer:
+    """Reads and replaces one ``live.json``."""
+
+    def __init__(self, store: ObjectStore, uri: str) -> None:
+        self._store = store
+        self.uri = uri
+
+    def read(self) -> LiveFile | None:
+        """The current file, its live entry carrying the etag; None before the first publication."""
+        try:
+            data, found = self._store.read(self.uri, max_bytes=_MAX_BYTES)
+        except ObjectNotFound:
+            return None
+        try:
+            content = LiveFile.model_validate_json(data)
+        except ValidationError as error:
+            raise PermanentError(f"{self.uri} is not a live file ({error.error_count()} faults): restore or remove it") from error
+        return content.model_copy(update={"live": content.live.model_copy(update={"etag": found.etag})})
+
+    def replace(self, content: LiveFile, former: LiveFile | None) -> LiveVersion:
+        """Write ``content`` only where ``former`` still stands (nothing, for None). Raises ``CommitConflict``."""
+        data = content.model_dump_json(indent=1, exclude_none=True).encode()
+        if former is None:
+            found = self._store.write(self.uri, data, if_none_match=True)
+        else:
+            found = self._store.write(self.uri, data, if_match=former.live.etag)
+        return content.live.model_copy(update={"etag": found.etag})

@@ -1,0 +1,184 @@
+"""Keeping a ``products`` table quick: indexes, compaction, old versions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import CommitConflict
+from mmpipe.lake.schema import FUSED
+from mmpipe.lake.storage import lance_errors
+
+if TYPE_CHECKING:
+    import lance
+
+    from mmpipe.settings import LakeSettings
+
+log = logging.getLogger(__name__)
+
+VECTOR_INDEX = "vector_idx"
+TEXT_INDEX = "search_text_idx"
+VECTOR_METRIC = "dot"  # of unit vectors: the distance is 1 - cosine similarity
+
+# Fragments of this size and above are left alone, so a mirror need not fetch them again.
+FRAGMENT_ROWS = 8_192
+MAX_SMALL_FRAGMENTS = 32
+_PARTITION_ROWS = 1_024
+_RETRAIN_GROWTH = 4
+_TRAINED_ROWS_KEY = "mmpipe.vector_index_rows"
+
+_SCALAR_INDEXES = {
+    "id": "BTREE",
+    "brand": "BTREE",
+    "deleted": "BITMAP",
+    "availability": "BITMAP",
+    "attribute_pairs": "LABEL_LIST",
+    "media_uris": "LABEL_LIST",
+}
+# Merging new rows into an index that holds a bitmap per value takes seconds to minutes where values are many, as media
+# addresses are; building it again from its one column takes milliseconds.
+_REBUILT = frozenset({"BITMAP", "LABEL_LIST"})
+_MAX_VECTOR_SEGMENTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceReport:
+    """What :func:`maintain` did; ``version`` is the table's version afterwards."""
+
+    version: int
+    compacted: bool = False
+    indexes_updated: bool = False
+    vector_index_built: bool = False
+    versions_removed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something new to publish."""
+        return self.compacted or self.indexes_updated or self.vector_index_built
+
+
+def create_text_and_scalar_indexes(dataset: lance.LanceDataset) -> None:
+    """Create those that are missing; they may be empty, :func:`maintain` fills them.
+
+    Full text is split at white space only: :func:`mmpipe.lexical.tokens` has done the rest.
+    """
+    present = {index.name for index in dataset.describe_indices()}
+    for column, kind in _SCALAR_INDEXES.items():
+        if f"{column}_idx" not in present:
+            dataset.create_scalar_index(column, kind)
+    if TEXT_INDEX not in present:
+        dataset.create_scalar_index(
+            "search_text",
+            "INVERTED",
+            name=TEXT_INDEX,
+            base_tokenizer="whitespace",
+            lower_case=False,
+            stem=False,
+            remove_stop_words=False,
+            ascii_folding=False,
+            max_token_length=None,
+            with_position=False,
+        )
+
+
+def maintain(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> MaintenanceReport:
+    """Do what is due, and nothing (no request beyond the manifest) when nothing is.
+
+    * more than ``MAX_SMALL_FRAGMENTS`` small files: compact them;
+    * more than ``max_unindexed_rows`` rows outside the indexes, or files just compacted: update all indexes;
+    * ``ann_min_rows`` vectors and no vector index, or four times the rows it was trained on: build one (IVF_RQ);
+    * after any of these, remove versions older than ``keep_versions_days`` that carry no tag.
+
+    A writer that commits in between may win; the step it won against is left for the next call.
+    """
+    started = time.monotonic()
+    compacted = updated = built = False
+    try:
+        with lance_errors(f"maintaining table {name}"):
+            compacted = _compact(dataset)
+            create_text_and_scalar_indexes(dataset)
+            if compacted or unindexed_rows(dataset) > settings.max_unindexed_rows:
+                _update_indexes(dataset)
+                updated = True
+            built = _build_vector_index(dataset, settings)
+    except CommitConflict as error:
+        log.info("maintenance stopped early: %s", error)
+    removed = 0
+    if compacted or updated or built:
+        with lance_errors(f"removing old versions of table {name}"):
+            removed = _remove_old_versions(dataset, settings)
+        dataset.checkout_latest()
+    return MaintenanceReport(
+        version=int(dataset.version),
+        compacted=compacted,
+        indexes_updated=updated,
+        vector_index_built=built,
+        versions_removed=removed,
+        seconds=time.monotonic() - started,
+    )
+
+
+def unindexed_rows(dataset: lance.LanceDataset) -> int:
+    """Rows that the full-text index does not cover yet; read from the manifest alone."""
+    covered: set[int] = set()
+    for index in dataset.describe_indices():
+        if index.name == TEXT_INDEX:
+            for segment in index.segments:
+                covered.update(segment.fragment_ids)
+    return sum(f.metadata.num_rows for f in dataset.get_fragments() if f.fragment_id not in covered)
+
+
+def _compact(dataset: lance.LanceDataset) -> bool:
+    small = sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < FRAGMENT_ROWS)
+    if small <= MAX_SMALL_FRAGMENTS:
+        return False
+    metrics = dataset.optimize.compact_files(target_rows_per_fragment=FRAGMENT_ROWS)
+    return bool(metrics.fragments_removed)
+
+
+def _update_indexes(dataset: lance.LanceDataset) -> None:
+    segments = {index.name: len(index.segments) for index in dataset.describe_indices()}
+    merged = [TEXT_INDEX, *(f"{column}_idx" for column, kind in _SCALAR_INDEXES.items() if kind not in _REBUILT)]
+    rebuilt = [f"{column}_idx" for column, kind in _SCALAR_INDEXES.items() if kind in _REBUILT]
+    dataset.optimize.optimize_indices(index_names=merged)
+    dataset.optimize.optimize_indices(index_names=rebuilt, retrain=True)
+    if VECTOR_INDEX in segments:
+        # New rows go into a segment of their own: small to write, and small to fetch for every mirror.
+        many = segments[VECTOR_INDEX] >= _MAX_VECTOR_SEGMENTS
+        dataset.optimize.optimize_indices(
+            index_names=[VECTOR_INDEX], num_indices_to_merge=segments[VECTOR_INDEX] if many else 0
+        )
+
+
+def _build_vector_index(dataset: lance.LanceDataset, settings: LakeSettings) -> bool:
+    if dataset.count_rows() < settings.ann_min_rows:
+        return False
+    exists = any(index.name == VECTOR_INDEX for index in dataset.describe_indices())
+    trained = int(dataset.config().get(_TRAINED_ROWS_KEY, 0)) if exists else 0
+    if exists and dataset.count_rows() < _RETRAIN_GROWTH * trained:
+        return False
+    rows = dataset.count_rows(filter=f"{FUSED} IS NOT NULL")
+    if rows < settings.ann_min_rows:
+        return False
+    dataset.create_index(
+        FUSED,
+        "IVF_RQ",
+        name=VECTOR_INDEX,
+        metric=VECTOR_METRIC,
+        num_partitions=max(1, rows // _PARTITION_ROWS),
+        replace=exists,
+    )
+    dataset.update_config({_TRAINED_ROWS_KEY: str(rows)})
+    return True
+
+
+def _remove_old_versions(dataset: lance.LanceDataset, settings: LakeSettings) -> int:
+    # Every version in live.json carries a tag, and Lance removes no tagged version.
+    stats = dataset.cleanup_old_versions(
+        older_than=timedelta(days=settings.keep_versions_days), error_if_tagged_old_versions=False
+    )
+    return int(stats.old_versions)

@@ -1,0 +1,56 @@
+"""Which version of each media object was last announced.
+
+An upload of a medium and a feed that names it may be handled in any order, at the same time. A media
+event writes here before it looks for products; an indexing run looks here after it has written its
+products: whichever comes second sees the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmpipe.lake.record_table import RecordTable
+
+if TYPE_CHECKING:
+    from mmpipe.settings import LakeSettings, StorageSettings
+
+_COLUMNS = {"source_order": pa.string()}
+
+
+class MediaVersion(BaseModel):
+    """The newest known version of one media object."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str
+    order: str = Field(description="schemas.order.SourceOrder.encode() of the object version")
+    etag: str | None = Field(default=None, description="None where the event carried none, or the object is gone")
+    removed: bool = False
+
+    @property
+    def source_order(self) -> str:
+        """``order``, under the name of its column (``order`` itself is a word of SQL)."""
+        return self.order
+
+
+class MediaLog:
+    """The media versions of one collection, one row per address."""
+
+    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, settings, storage)
+
+    def record(self, versions: Sequence[MediaVersion]) -> int:
+        """Record versions, the newest of each address wins. Returns the rows written; an older or equal one writes nothing."""
+        newest: dict[str, MediaVersion] = {}
+        for version in versions:
+            if version.uri not in newest or newest[version.uri].order < version.order:
+                newest[version.uri] = version
+        return self._table.put(list(newest.values()), condition="source.source_order > target.source_order")
+
+    def lookup(self, uris: Sequence[str]) -> dict[str, MediaVersion]:
+        """The newest recorded version of each of these addresses that has one."""
+        return {version.uri: version for version in self._table.by_key(uris)}

@@ -1,0 +1,207 @@
+"""One ``products`` table: every write ordered, every read from the newest version."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmpipe.encoders.base import Profile
+from mmpipe.errors import NotFound, ProfileMismatch
+from mmpipe.lake.maintenance import MaintenanceReport, create_text_and_scalar_indexes, maintain
+from mmpipe.lake.merge import merge
+from mmpipe.lake.schema import products_schema, profile_of
+from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
+
+if TYPE_CHECKING:
+    from mmpipe.settings import LakeSettings, StorageSettings
+
+_NEWER = "source.source_order > target.source_order"
+_SAME = "source.source_order = target.source_order AND target.deleted = false AND source.deleted = false"
+# Above this a scan of the id column beats one index look-up per id.
+_MAX_LOOKUPS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What one write did. ``skipped`` rows lost to an equal or newer source, or to a newer row of the same call."""
+
+    inserted: int
+    updated: int
+    skipped: int
+    version: int
+
+
+class ProductTable:
+    """The products of one collection under one model profile.
+
+    Safe to share between threads; several processes may write at once, and nothing is lost: Lance runs a
+    merge again when another one committed first. Every read sees the newest committed version.
+    """
+
+    def __init__(self, dataset: lance.LanceDataset, name: str, settings: LakeSettings) -> None:
+        self._dataset = dataset
+        self._settings = settings
+        self._lock = threading.RLock()
+        self.name = name
+        self.uri: str = dataset.uri
+        self.profile = profile_of(dataset.schema)
+        self.dim = self.profile.dim
+        self.schema = products_schema(self.dim)
+        # Tombstones by (fragment, its deletions): what publish checks need not count again.
+        self.tombstone_counts: dict[tuple[int, int], int] = {}
+
+    @classmethod
+    def create(
+        cls, uri: str, name: str, profile: Profile, settings: LakeSettings, storage: StorageSettings
+    ) -> ProductTable:
+        """A new empty table with its full-text and scalar indexes; the existing one where another writer was first."""
+        empty = products_schema(profile.dim, profile).empty_table()
+        try:
+            with lance_errors(f"creating table {name}"):
+                dataset = lance.write_dataset(
+                    empty, lance_uri(uri), mode="create", storage_options=lance_options(uri, storage)
+                )
+        except OSError as error:
+            if "already exists" not in str(error):
+                raise
+            return cls.open(uri, name, profile, settings, storage)
+        create_text_and_scalar_indexes(dataset)
+        return cls(dataset, name, settings)
+
+    @classmethod
+    def open(
+        cls, uri: str, name: str, profile: Profile | None, settings: LakeSettings, storage: StorageSettings
+    ) -> ProductTable:
+        """An existing table. Raises ``NotFound``; ``ProfileMismatch`` where another profile than ``profile`` filled it."""
+        try:
+            with lance_errors(f"opening table {name}"):
+                dataset = lance.dataset(lance_uri(uri), storage_options=lance_options(uri, storage))
+        except ValueError as error:
+            if is_missing(error):
+                raise NotFound(f"there is no table {name}: index a feed into this collection first") from error
+            raise
+        table = cls(dataset, name, settings)
+        if profile is not None and table.profile.fingerprint != profile.fingerprint:
+            raise ProfileMismatch(
+                f"table {name} was encoded by profile {table.profile.name} ({table.profile.fingerprint}), "
+                f"not by {profile.name} ({profile.fingerprint}): index into the table of that profile"
+            )
+        return table
+
+    @property
+    def version(self) -> int:
+        """The newest version this handle has seen; its own writes included."""
+        with self._lock:
+            return int(self._dataset.version)
+
+    def latest(self) -> lance.LanceDataset:
+        """The newest version, as a Lance dataset of its own that later writes do not move."""
+        with self._lock, lance_errors(f"opening table {self.name}"):
+            self._dataset.checkout_latest()
+            return self._dataset.checkout_version(int(self._dataset.version))
+
+    def at(self, version: int) -> lance.LanceDataset:
+        """One version as a Lance dataset. Raises ``NotFound`` when it does not exist or was cleaned up."""
+        with self._lock:
+            try:
+                with lance_errors(f"reading version {version} of table {self.name}"):
+                    return self._dataset.checkout_version(version)
+            except ValueError as error:
+                if is_missing(error):
+                    raise NotFound(f"table {self.name} has no version {version} (any more)") from error
+                raise
+
+    def upsert(self, rows: pa.Table) -> WriteResult:
+        """Insert new products, replace those whose stored source is older, skip the rest, in one commit.
+
+        Rows may repeat an id; the greatest ``source_order`` of each counts. Raises ``CommitConflict`` when other
+        writers kept winning, ``ValueError`` when the columns are not those of :func:`products_schema`.
+        """
+        return self._merge(rows, _NEWER, insert=True)
+
+    def refresh(self, rows: pa.Table) -> WriteResult:
+        """Replace rows that still carry exactly this ``source_order``; never inserts, never revives a tombstone."""
+        return self._merge(rows, _SAME, insert=False)
+
+    def fetch(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of these ids, tombstones included, in no particular order; unknown ids are left out."""
+        names = list(columns) if columns is not None else self.schema.names
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return pa.schema([self.schema.field(n) for n in names]).empty_table()
+        dataset = self.latest()
+        with lance_errors(f"reading table {self.name}"):
+            if len(wanted) > _MAX_LOOKUPS:
+                return _take_by_id(dataset, wanted, names)
+            literals = ", ".join(sql_text(i) for i in wanted)
+            return dataset.to_table(columns=names, filter=f"id IN ({literals})")
+
+    def using_media(self, uris: Sequence[str]) -> list[str]:
+        """Ids of the live products that name any of these resolved media addresses, sorted."""
+        found: set[str] = set()
+        wanted = list(dict.fromkeys(uris))
+        if not wanted:
+            return []
+        dataset = self.latest()
+        with lance_errors(f"reading table {self.name}"):
+            for start in range(0, len(wanted), _MAX_LOOKUPS):
+                literals = ", ".join(sql_text(u) for u in wanted[start : start + _MAX_LOOKUPS])
+                rows = dataset.to_table(
+                    columns=["id"], filter=f"array_has_any(media_uris, make_array({literals})) AND deleted = false"
+                )
+                found.update(rows.column("id").to_pylist())
+        return sorted(found)
+
+    def count_live(self) -> int:
+        """Products that are not deleted."""
+        dataset = self.latest()
+        with lance_errors(f"counting table {self.name}"):
+            return int(dataset.count_rows() - dataset.count_rows(filter="deleted = true"))
+
+    def maintain(self) -> MaintenanceReport:
+        """Bring indexes up to date, compact small files and remove old versions where it is due; see
+        :func:`mmpipe.lake.maintenance.maintain`. Publish afterwards to let readers have the result."""
+        # On a handle of its own: building an index takes seconds, and writes go on meanwhile.
+        return maintain(self.latest(), self._settings, self.name)
+
+    def _merge(self, rows: pa.Table, condition: str, *, insert: bool) -> WriteResult:
+        source = latest_per_id(self._conform(rows))
+        if source.num_rows == 0:
+            return WriteResult(0, 0, rows.num_rows, self.version)
+        with self._lock:
+            inserted, updated = merge(
+                self._dataset, "id", source, condition, insert=insert, what=f"writing table {self.name}"
+            )
+            version = int(self._dataset.version)
+        return WriteResult(inserted, updated, rows.num_rows - inserted - updated, version)
+
+    def _conform(self, rows: pa.Table) -> pa.Table:
+        if set(rows.column_names) != set(self.schema.names):
+            differing = sorted(set(rows.column_names) ^ set(self.schema.names))
+            raise ValueError(f"rows: the columns differ from the table's in {differing}; use schema.build_table")
+        return rows.select(self.schema.names).cast(self.schema)
+
+
+def latest_per_id(rows: pa.Table) -> pa.Table:
+    """One row per id, the one with the greatest ``source_order``: two source rows of one id make a merge undefined."""
+    ids = rows.column("id")
+    if pc.count_distinct(ids).as_py() == rows.num_rows:
+        return rows
+    order = pc.sort_indices(rows, sort_keys=[("id", "ascending"), ("source_order", "descending")])
+    ordered = ids.take(order).to_numpy(zero_copy_only=False)
+    first = np.ones(len(ordered), dtype=np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return rows.take(order.filter(pa.array(first)))
+
+
+def _take_by_id(dataset: lance.LanceDataset, ids: Sequence[str], columns: list[str]) -> pa.Table:
+    found = dataset.to_table(columns=["id"])
+    hits = pc.indices_nonzero(pc.is_in(found.column("id"), value_set=pa.array(ids, pa.string())))
+    return dataset.take(hits.to_numpy(zero_copy_only=False).tolist(), columns=columns)

@@ -1,0 +1,193 @@
+"""A small keyed table of pydantic records, created on first write; an absent one reads as empty."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import lance
+import pyarrow as pa
+from pydantic import BaseModel
+
+from mmpipe.errors import CommitConflict
+from mmpipe.lake.merge import merge
+from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
+
+if TYPE_CHECKING:
+    from mmpipe.settings import LakeSettings, StorageSettings
+
+Record = TypeVar("Record", bound=BaseModel)
+
+_MAX_FRAGMENTS = 64
+_IN_CHUNK = 1_000
+
+
+class RecordTable(Generic[Record]):
+    """Records of one model: the ``indexed`` fields as columns to filter by, the whole record as JSON in ``record``.
+
+    Safe to share between threads and to write from several processes.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        model: type[Record],
+        key: str,
+        indexed: Mapping[str, pa.DataType],
+        settings: LakeSettings,
+        storage: StorageSettings,
+    ) -> None:
+        self._uri = uri
+        self._model = model
+        self._key = key
+        self._settings = settings
+        self._storage = storage
+        self._lock = threading.RLock()
+        self._dataset: lance.LanceDataset | None = None
+        self._what = f"table {uri.rsplit('/', 1)[-1].removesuffix('.lance')}"
+        # The key is declared so that two writers that insert the same new key exclude each other.
+        primary = {b"lance-schema:unenforced-primary-key": b"true"}
+        fields = [pa.field(key, pa.string(), nullable=False, metadata=primary)]
+        fields += [pa.field(name, kind) for name, kind in indexed.items()]
+        self.schema = pa.schema([*fields, pa.field("record", pa.string(), nullable=False)])
+
+    def put(self, records: Sequence[Record], *, condition: str | None = None, replace: bool = True) -> int:
+        """Insert, or replace by key where ``condition`` holds (always without one; never if not ``replace``).
+
+        The last of several records with one key counts. Returns how many rows were written, in one commit.
+        """
+        if not records:
+            return 0
+        rows = self._rows(list({getattr(r, self._key): r for r in records}.values()))
+        update = (condition or "true") if replace else None
+        with self._lock:
+            dataset = self._open(create=True)
+            assert dataset is not None
+            inserted, updated = merge(dataset, self._key, rows, update, insert=True, what=f"writing {self._what}")
+            self._compact(dataset)
+        return inserted + updated
+
+    def append(self, records: Sequence[Record]) -> int:
+        """Add records whose keys are known to be new, without reading the table."""
+        if not records:
+            return 0
+        with self._lock:
+            dataset = self._open(create=True)
+            assert dataset is not None
+            with lance_errors(f"writing {self._what}"):
+                self._dataset = lance.write_dataset(self._rows(records), dataset, mode="append")
+            self._compact(self._dataset)
+        return len(records)
+
+    def select(self, where: str | None = None, *, limit: int | None = None) -> list[Record]:
+        """Records whose columns satisfy ``where`` (SQL made by the caller from checked values), in no particular order."""
+        rows = self.columns(["record"], where, limit=limit)
+        return [self._model.model_validate_json(text) for text in rows.column("record").to_pylist()]
+
+    def columns(self, names: Sequence[str], where: str | None = None, *, limit: int | None = None) -> pa.Table:
+        """Some columns of the rows that satisfy ``where``."""
+        dataset = self._latest()
+        if dataset is None:
+            return pa.schema([self.schema.field(n) for n in names]).empty_table()
+        with lance_errors(f"reading {self._what}"):
+            return dataset.to_table(columns=list(names), filter=where, limit=limit)
+
+    def by_key(self, keys: Sequence[str]) -> list[Record]:
+        """The records of these keys; unknown keys are left out."""
+        return [r for where in in_list(self._key, keys) for r in self.select(where)]
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Remove records by key; returns how many there were."""
+        removed = 0
+        with self._lock:
+            dataset = self._open(create=False)
+            if dataset is None:
+                return 0
+            for where in in_list(self._key, keys):
+                with lance_errors(f"writing {self._what}"):
+                    removed += int(dataset.delete(where)["num_deleted_rows"])
+        return removed
+
+    def count(self, where: str | None = None) -> int:
+        """How many records satisfy ``where``."""
+        dataset = self._latest()
+        if dataset is None:
+            return 0
+        with lance_errors(f"counting {self._what}"):
+            return int(dataset.count_rows(filter=where))
+
+    def _rows(self, records: Sequence[Record]) -> pa.Table:
+        columns = [
+            pa.array([getattr(r, f.name) for r in records], f.type) for f in self.schema if f.name != "record"
+        ]
+        columns.append(pa.array([r.model_dump_json() for r in records], pa.string()))
+        return pa.Table.from_arrays(columns, schema=self.schema)
+
+    def _latest(self) -> lance.LanceDataset | None:
+        with self._lock:
+            dataset = self._open(create=False)
+            if dataset is None:
+                return None
+            with lance_errors(f"reading {self._what}"):
+                # A handle of its own: a write of another thread would move the shared one under a reader.
+                return dataset.checkout_version(int(dataset.version))
+
+    def _open(self, *, create: bool) -> lance.LanceDataset | None:
+        if self._dataset is not None:
+            with lance_errors(f"opening {self._what}"):
+                self._dataset.checkout_latest()
+            return self._dataset
+        uri, options = lance_uri(self._uri), lance_options(self._uri, self._storage)
+        self._dataset = _open_or_none(uri, options, self._what)
+        if self._dataset is None and create:
+            try:
+                with lance_errors(f"creating {self._what}"):
+                    self._dataset = lance.write_dataset(
+                        self.schema.empty_table(), uri, mode="create", storage_options=options
+                    )
+            except OSError as error:
+                if "already exists" not in str(error):
+                    raise
+                self._dataset = _open_or_none(uri, options, self._what)
+        return self._dataset
+
+    def _compact(self, dataset: lance.LanceDataset) -> None:
+        if len(dataset.get_fragments()) <= _MAX_FRAGMENTS:
+            return
+        try:
+            with lance_errors(f"compacting {self._what}"):
+                dataset.optimize.compact_files()
+                dataset.cleanup_old_versions(
+                    older_than=timedelta(days=self._settings.keep_versions_days), error_if_tagged_old_versions=False
+                )
+        except CommitConflict:
+            return  # another writer is at it; the next write tries again
+
+
+def in_list(column: str, values: Sequence[str]) -> list[str]:
+    """``column IN (…)`` in chunks, values quoted; no chunk for no values."""
+    distinct = list(dict.fromkeys(values))
+    chunks = (distinct[i : i + _IN_CHUNK] for i in range(0, len(distinct), _IN_CHUNK))
+    return [f"{column} IN ({', '.join(sql_text(v) for v in chunk)})" for chunk in chunks]
+
+
+def all_of(conditions: Sequence[str]) -> str | None:
+    """The conditions joined by AND; none for none."""
+    return " AND ".join(f"({c})" for c in conditions) or None
+
+
+def newest_first(records: list[Record], time_of: Callable[[Record], float], limit: int) -> list[Record]:
+    """At most ``limit`` records, newest first."""
+    return sorted(records, key=time_of, reverse=True)[:limit]
+
+
+def _open_or_none(uri: str, options: dict[str, str] | None, what: str) -> lance.LanceDataset | None:
+    try:
+        with lance_errors(f"opening {what}"):
+            return lance.dataset(uri, storage_options=options)
+    except ValueError as error:
+        if is_missing(error):
+            return None
+        raise

@@ -1,0 +1,84 @@
+"""Rows and media that could not be used, until they are mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import pyarrow as pa
+
+from mmpipe.lake.record_table import RecordTable, all_of, in_list
+from mmpipe.lake.storage import sql_text
+from mmpipe.schemas.run import Reject
+
+if TYPE_CHECKING:
+    from mmpipe.settings import LakeSettings, StorageSettings
+
+_COLUMNS = {
+    "scope": pa.string(),
+    "product_id": pa.string(),
+    "field": pa.string(),
+    "error": pa.string(),
+    "retryable": pa.bool_(),
+    "source_uri": pa.string(),
+    "source_order": pa.string(),
+    "run_id": pa.string(),
+    "created_at": pa.timestamp("us", tz="UTC"),
+}
+
+
+class RejectTable:
+    """The rejects of one collection, one per ``reject_id``: the same fault twice is one row."""
+
+    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, settings, storage)
+
+    def put(self, rejects: Sequence[Reject]) -> int:
+        """Record rejects; one from an older source than the stored one is skipped. Returns the rows written."""
+        return self._table.put(rejects, condition="source.source_order >= target.source_order")
+
+    def get(self, reject_id: str) -> Reject | None:
+        """One reject, or None."""
+        return next(iter(self._table.by_key([reject_id])), None)
+
+    def list(
+        self,
+        *,
+        product_id: str | None = None,
+        scope: Literal["row", "media"] | None = None,
+        error: str | None = None,
+        run_id: str | None = None,
+        source_uri: str | None = None,
+        retryable: bool | None = None,
+        limit: int = 100,
+    ) -> list[Reject]:
+        """Rejects that match every given value, newest first, at most ``limit``."""
+        texts = {"product_id": product_id, "scope": scope, "error": error, "run_id": run_id, "source_uri": source_uri}
+        conditions = [f"{name} = {sql_text(value)}" for name, value in texts.items() if value is not None]
+        if retryable is not None:
+            conditions.append(f"retryable = {str(retryable).lower()}")
+        heads = self._table.columns(["reject_id", "created_at"], all_of(conditions))
+        if heads.num_rows > limit:
+            heads = heads.sort_by([("created_at", "descending"), ("reject_id", "ascending")]).slice(0, limit)
+        found = self._table.by_key(heads.column("reject_id").to_pylist())
+        return sorted(found, key=lambda r: (-r.created_at.timestamp(), r.reject_id))
+
+    def resolve(self, indexed: Mapping[str, str]) -> int:
+        """Forget rejects of products that were since indexed well.
+
+        ``indexed`` gives each product's new ``source_order``; rejects of strictly older sources go, those of the same source
+        (a medium of the row just indexed) stay. Returns how many went. Nothing is written when none match.
+        """
+        stale: list[str] = []
+        for where in in_list("product_id", list(indexed)):
+            rows = self._table.columns(["reject_id", "product_id", "source_order"], where).to_pylist()
+            stale += [r["reject_id"] for r in rows if r["source_order"] < indexed[r["product_id"]]]
+        return self._table.delete(stale) if stale else 0
+
+    def delete(self, reject_ids: Sequence[str]) -> int:
+        """Forget these rejects; returns how many there were."""
+        return self._table.delete(reject_ids) if reject_ids else 0
+
+    def count(self, *, run_id: str | None = None) -> int:
+        """How many rejects there are, of one run or altogether."""
+        return self._table.count(None if run_id is None else f"run_id = {sql_text(run_id)}")

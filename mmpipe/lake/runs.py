@@ -1,0 +1,58 @@
+"""The run ledger: which uploads were indexed, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mmpipe.lake.record_table import RecordTable, all_of
+from mmpipe.lake.storage import sql_text
+from mmpipe.schemas.run import RunRecord, RunStatus
+
+if TYPE_CHECKING:
+    from mmpipe.settings import LakeSettings, StorageSettings
+
+_COLUMNS = {
+    "status": pa.string(),
+    "kind": pa.string(),
+    "source_uri": pa.string(),
+    "started_at": pa.timestamp("us", tz="UTC"),
+}
+# A late duplicate may report a run as running or failed that another worker finished: done stays done.
+_NOT_BACKWARDS = "target.status <> 'done' OR source.status = 'done'"
+
+
+class RunTable:
+    """The runs of one collection, one row per ``run_id``."""
+
+    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, RunRecord, "run_id", _COLUMNS, settings, storage)
+
+    def put(self, *runs: RunRecord) -> int:
+        """Record runs as they stand, in one commit; a run that is done stays done. Returns the rows written."""
+        return self._table.put(runs, condition=_NOT_BACKWARDS)
+
+    def get(self, run_id: str) -> RunRecord | None:
+        """One run, or None."""
+        return next(iter(self._table.by_key([run_id])), None)
+
+    def get_many(self, run_ids: Sequence[str]) -> dict[str, RunRecord]:
+        """The known ones of these runs, by id."""
+        return {run.run_id: run for run in self._table.by_key(run_ids)}
+
+    def is_done(self, run_id: str) -> bool:
+        """Whether this run was finished, so that a repeated event has nothing to do."""
+        return self._table.count(f"run_id = {sql_text(run_id)} AND status = 'done'") > 0
+
+    def list(self, *, status: RunStatus | None = None, source_uri: str | None = None, limit: int = 100) -> list[RunRecord]:
+        """Runs, newest first, at most ``limit``."""
+        conditions = [] if status is None else [f"status = {sql_text(status)}"]
+        if source_uri is not None:
+            conditions.append(f"source_uri = {sql_text(source_uri)}")
+        heads = self._table.columns(["run_id", "started_at"], all_of(conditions))
+        if heads.num_rows > limit:
+            heads = heads.sort_by([("started_at", "descending"), ("run_id", "ascending")]).slice(0, limit)
+        found = self._table.by_key(heads.column("run_id").to_pylist())
+        return sorted(found, key=lambda run: (-run.started_at.timestamp(), run.run_id))

@@ -1,0 +1,235 @@
+"""The columns of a ``products`` table, and how products become them.
+
+Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), presentation and
+facets (typed copies of product fields), full text (``search_text``), content hashes and vectors. A
+tombstone (``deleted``) keeps identity and order only; everything else is null or empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mmpipe.encoders.base import MODALITIES, Modality, Profile
+from mmpipe.errors import ProfileMismatch
+from mmpipe.lexical import tokens
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Vectors
+    from mmpipe.schemas.product import Product
+
+PROFILE_KEY = b"mmpipe.profile"
+# Lance then refuses two concurrent merges that insert the same new id: without it both would land.
+_PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
+FUSED = "vector"
+
+IDENTITY_COLUMNS: tuple[str, ...] = ("id", "source_order", "deleted", "run_id", "updated_at")
+PRESENTATION_COLUMNS: tuple[str, ...] = (
+    "title",
+    "description",
+    "brand",
+    "category",
+    "price",
+    "currency",
+    "sale_price",
+    "availability",
+    "color",
+    "size",
+    "gender",
+    "age_group",
+    "material",
+    "pattern",
+    "condition",
+    "item_group_id",
+    "link",
+    "image_link",
+    "language",
+)
+LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
+TEXT_COLUMNS: tuple[str, ...] = ("document", "search_text")
+HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
+MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
+VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
+
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+_NUMERIC = frozenset({"price", "sale_price"})
+
+
+def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
+    """The schema of a ``products`` table whose vectors have ``dim`` dimensions.
+
+    Prices are float64 in ``currency``; vectors are fixed-size lists of float32, null when the modality is
+    absent. With ``profile`` the metadata names it under ``mmpipe.profile``.
+    """
+    if dim <= 0:
+        raise ValueError("dim must be positive")
+    fields = [
+        pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+        pa.field("source_order", pa.string(), nullable=False),
+        pa.field("deleted", pa.bool_(), nullable=False),
+        pa.field("run_id", pa.string()),
+        pa.field("updated_at", _TIMESTAMP),
+    ]
+    fields += [pa.field(c, pa.float64() if c in _NUMERIC else pa.string()) for c in PRESENTATION_COLUMNS]
+    fields += [pa.field(c, pa.list_(pa.string())) for c in LIST_COLUMNS]
+    fields += [pa.field(c, pa.string()) for c in (*TEXT_COLUMNS, *HASH_COLUMNS)]
+    fields += [pa.field(c, pa.list_(pa.float32(), dim)) for c in VECTOR_COLUMNS]
+    metadata = {PROFILE_KEY: profile.to_json().encode()} if profile is not None else None
+    return pa.schema(fields, metadata=metadata)
+
+
+def profile_of(schema: pa.Schema) -> Profile:
+    """The profile a table's metadata names. Raises :class:`ProfileMismatch` where it names none."""
+    raw = (schema.metadata or {}).get(PROFILE_KEY)
+    if raw is None:
+        raise ProfileMismatch("the table's metadata names no model profile (mmpipe.profile); index it again into a new table")
+    return Profile.from_json(raw.decode())
+
+
+def hash_column(modality: Modality) -> str:
+    """``text`` → ``text_hash``."""
+    return f"{modality}_hash"
+
+
+def vector_column(modality: Modality) -> str:
+    """``text`` → ``text_vector``."""
+    return f"{modality}_vector"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorBlock:
+    """One vector column of a batch: float32 values ``(n, dim)`` and which rows have one, bool ``(n,)``.
+
+    Values of absent rows are ignored.
+    """
+
+    values: Vectors
+    present: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """Everything of one live row but its vectors. ``source_order`` is ``SourceOrder.encode()``; ``media_uris``
+    are the resolved addresses of all its media; ``hashes`` has an entry per modality the row has."""
+
+    product: Product
+    source_order: str
+    run_id: str
+    updated_at: datetime
+    media_uris: Sequence[str] = ()
+    hashes: Mapping[Modality, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A deletion, ordered like any other write."""
+
+    id: str
+    source_order: str
+    run_id: str
+    updated_at: datetime
+
+
+def build_table(rows: Sequence[ProductRow], vectors: Mapping[str, VectorBlock], dim: int) -> pa.Table:
+    """Live rows as a table of :func:`products_schema`. ``vectors`` is keyed by column (``text_vector`` …
+    ``vector``), each block ``len(rows)`` long; a column left out is null throughout.
+
+    Raises ``ValueError`` on an unknown vector column or a wrong shape.
+    """
+    unknown = set(vectors) - set(VECTOR_COLUMNS)
+    if unknown:
+        raise ValueError(f"vectors: no such vector column {sorted(unknown)}; known are {list(VECTOR_COLUMNS)}")
+    count = len(rows)
+    products = [row.product for row in rows]
+    columns: dict[str, pa.Array] = {
+        "id": pa.array([p.id for p in products], pa.string()),
+        "source_order": pa.array([row.source_order for row in rows], pa.string()),
+        "deleted": pa.array(np.zeros(count, dtype=np.bool_)),
+        "run_id": pa.array([row.run_id for row in rows], pa.string()),
+        "updated_at": pa.array([row.updated_at for row in rows], _TIMESTAMP),
+        "price": pa.array([None if p.price is None else float(p.price.amount) for p in products], pa.float64()),
+        "currency": pa.array([_currency(p) for p in products], pa.string()),
+        "sale_price": pa.array([_sale_price(p) for p in products], pa.float64()),
+        "attribute_pairs": pa.array([[f"{k}={v}" for k, v in p.attributes.items()] for p in products], pa.list_(pa.string())),
+        "media_uris": pa.array([list(row.media_uris) for row in rows], pa.list_(pa.string())),
+        "document": pa.array([p.model_dump_json(exclude_defaults=True) for p in products], pa.string()),
+        "search_text": pa.array([" ".join(tokens(p.text_for_lexical())) for p in products], pa.string()),
+    }
+    for name in PRESENTATION_COLUMNS:
+        if name not in columns:
+            columns[name] = pa.array([getattr(p, name) for p in products], pa.string())
+    for modality in MODALITIES:
+        columns[hash_column(modality)] = pa.array([row.hashes.get(modality) for row in rows], pa.string())
+    for name in VECTOR_COLUMNS:
+        columns[name] = vector_array(vectors.get(name), count, dim)
+    return _assemble(columns, dim)
+
+
+def build_tombstones(tombstones: Sequence[Tombstone], dim: int) -> pa.Table:
+    """Deletions as a table of :func:`products_schema`."""
+    count = len(tombstones)
+    columns: dict[str, pa.Array] = {
+        "id": pa.array([t.id for t in tombstones], pa.string()),
+        "source_order": pa.array([t.source_order for t in tombstones], pa.string()),
+        "deleted": pa.array(np.ones(count, dtype=np.bool_)),
+        "run_id": pa.array([t.run_id for t in tombstones], pa.string()),
+        "updated_at": pa.array([t.updated_at for t in tombstones], _TIMESTAMP),
+    }
+    for schema_field in products_schema(dim):
+        if schema_field.name not in columns:
+            columns[schema_field.name] = pa.nulls(count, schema_field.type)
+    return _assemble(columns, dim)
+
+
+def vector_array(block: VectorBlock | None, count: int, dim: int) -> pa.Array:
+    """A fixed-size-list column from a matrix, without a Python list per row; null where not present."""
+    kind = pa.list_(pa.float32(), dim)
+    if block is None:
+        return pa.nulls(count, kind)
+    if block.values.shape != (count, dim) or block.present.shape != (count,):
+        raise ValueError(
+            f"vectors: expected values ({count}, {dim}) and present ({count},), "
+            f"got {block.values.shape} and {block.present.shape}"
+        )
+    values = np.ascontiguousarray(block.values, dtype=np.float32)
+    if block.present.all():
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=kind)
+    # Whatever the caller left in absent rows must not reach the files: NaN there would fail checks later.
+    values = np.where(block.present[:, None], values, np.float32(0))
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=kind, mask=pa.array(~block.present))
+
+
+def vector_block(column: pa.Array | pa.ChunkedArray, dim: int) -> VectorBlock:
+    """The inverse of :func:`vector_array`: absent rows are zero."""
+    if isinstance(column, pa.ChunkedArray):
+        array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.nulls(0, column.type)
+    else:
+        array = column
+    present = np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+    values = np.zeros((len(array), dim), dtype=np.float32)
+    if present.any():
+        values[present] = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+    return VectorBlock(values=values, present=present)
+
+
+def _assemble(columns: Mapping[str, pa.Array], dim: int) -> pa.Table:
+    schema = products_schema(dim)
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _currency(product: Product) -> str | None:
+    money = product.price or product.sale_price
+    return None if money is None else money.currency
+
+
+def _sale_price(product: Product) -> float | None:
+    # One currency column serves both prices; a sale price in another currency would compare wrongly.
+    if product.sale_price is None or product.sale_price.currency != _currency(product):
+        return None
+    return float(product.sale_price.amount)

@@ -1,0 +1,1 @@
+"""The project's own contrastive trainer; ``python -m mmpipe.learn.starter`` trains the starter profile."""

@@ -1,0 +1,47 @@
+"""Write trained towers as the package's weight files: folded, int8, with a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mmpipe.encoders.starter.features import Vocabulary
+from mmpipe.encoders.starter.towers import fold_batch_norm
+from mmpipe.encoders.starter.weights import quantise, sha256_of, write_manifest
+
+MAX_BYTES = 11_500_000
+
+
+def export_text(state: Mapping[str, Tensor], vocabulary: Vocabulary, folder: Path, glossary: Path) -> None:
+    """``text.safetensors``: the tower, the vocabulary's keys, and the digest of the glossary it knows."""
+    packed = quantise(state)
+    packed["keys"] = torch.tensor(vocabulary.keys, dtype=torch.int64)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(packed, folder / "text.safetensors", metadata={"glossary": sha256_of(glossary)})
+
+
+def export_image(state: Mapping[str, Tensor], folder: Path) -> None:
+    """``image.safetensors`` from a training-form state dict."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(quantise(fold_batch_norm(dict(state))), folder / "image.safetensors")
+
+
+def export_audio(state: Mapping[str, Tensor], folder: Path) -> None:
+    """``audio.safetensors`` from a training-form state dict."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(quantise(fold_batch_norm(dict(state))), folder / "audio.safetensors")
+
+
+def finish(folder: Path, glossary: Path, metrics: Mapping[str, float]) -> int:
+    """Write the manifest; returns the bytes of all weights, and raises ``ValueError`` over the budget."""
+    for path in folder.glob("*.safetensors"):
+        path.chmod(0o644)  # safetensors writes files only their owner may read
+    write_manifest(folder, glossary, metrics)
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if size > MAX_BYTES:
+        raise ValueError(f"weights take {size} bytes, the budget is {MAX_BYTES}")
+    return size

@@ -1,0 +1,46 @@
+"""What is trained: the towers, temperatures, and classification heads that are thrown away afterwards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmpipe.encoders.starter.features import Vocabulary, pack
+from mmpipe.encoders.starter.towers import IMAGE_WIDTHS, ImageTower, TextTower
+
+_MAX_SCALE = 100.0
+
+
+class StarterModel(nn.Module):
+    """Text and image towers; ``heads["by_" + field]`` classifies pooled image features, in training only."""
+
+    def __init__(self, vocabulary: Vocabulary, classes: dict[str, int]) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.text = TextTower(len(vocabulary))
+        self.image = ImageTower(norm=True)
+        self.heads = nn.ModuleDict(
+            {f"by_{f}": nn.Linear(2 * IMAGE_WIDTHS[-1], n) for f, n in classes.items()}
+        )
+        self.log_scale = nn.Parameter(torch.full((3,), math.log(14.0)))
+
+    @property
+    def scales(self) -> Tensor:
+        """The learned inverse temperatures of titles, attribute queries and prototypes."""
+        return self.log_scale.exp().clamp(max=_MAX_SCALE)
+
+    def encode_texts(self, texts: Sequence[str], keep: Tensor | None = None) -> Tensor:
+        """Unit vectors of texts; ``keep`` in [0, 1] draws which features survive (feature dropout)."""
+        rows, weights, offsets = (torch.from_numpy(a) for a in pack(self.vocabulary, texts))
+        if keep is not None:
+            weights = weights * keep[: len(weights)]
+        return F.normalize(self.text(rows, weights, offsets).float(), dim=1)
+
+    def encode_images(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """``(unit vectors, pooled features)`` of float images on the canvas."""
+        features = self.image.features(images)
+        return F.normalize(self.image.project(features).float(), dim=1), features

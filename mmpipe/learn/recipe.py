@@ -1,0 +1,216 @@
+"""The starter's recipe: what one training step is, and what is measured on the way."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmpipe.encoders.starter.glossary import Term, load_glossary
+from mmpipe.learn import measures
+from mmpipe.learn.augment import augment
+from mmpipe.learn.batches import Rows, Shares, grocery_rows, label_items, match, same_group
+from mmpipe.learn.data import FIELDS, Item, Source
+from mmpipe.learn.draws import draws
+from mmpipe.learn.losses import alignment, info_nce, multi_positive, prototype_loss
+from mmpipe.learn.model import StarterModel
+from mmpipe.learn.views import attribute_query, choose_fields, document_text, shortened, surface, title_view
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+HEADS = ("type", "colour", "gender", "usage", "season", "pattern")
+_FEATURE_DROPOUT = 0.1
+_EVAL_BATCH = 256
+_TEXT_PAIRS = 96
+SMALL = (60, 48)  # progressive resizing: three quarters of the canvas, each way
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each loss counts."""
+
+    titles: float = 1.0
+    attributes: float = 0.5
+    prototypes: float = 0.3
+    heads: float = 0.25
+    languages: float = 0.3
+    photos: float = 0.2
+    documents: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a run trains on; ``sample`` may be empty."""
+
+    fashion: Source
+    grocery: Source
+    sample: Source
+    texts: Sequence[tuple[str, str]] = ()
+
+    @property
+    def all(self) -> tuple[Source, Source, Source]:
+        return self.fashion, self.grocery, self.sample
+
+
+class Recipe:
+    """Builds batches and their loss; deterministic in ``(seed, step)``."""
+
+    def __init__(
+        self, sources: Sources, shares: Shares, weights: Weights, seed: int, small_steps: int = 0
+    ) -> None:
+        """``small_steps``: how many first steps see pictures at :data:`SMALL`, which costs half as much."""
+        self._small_steps = small_steps
+        self.sources, self.shares, self.weights, self.seed = sources, shares, weights, seed
+        self.concepts: dict[str, list[str]] = {}
+        self._labels = [label_items(source, self.concepts).values for source in sources.all]
+        self._fashion = Rows(self._labels[0][:, 0], seed, hard=0.5, rare=0.08)
+        self._sample = Rows(self._labels[2][:, 0] if len(sources.sample) else np.zeros(0, dtype=np.int64),
+                            seed + 1, hard=0.5, rare=0.0)  # fmt: skip
+        counts = np.zeros(len(self.concepts["type"]))
+        for labels in self._labels:
+            np.add.at(counts, labels[labels[:, 0] >= 0, 0], 1)
+        self._prior = torch.from_numpy((counts + 1) / (counts + 1).sum()).float()
+        self._type_terms = self._terms("type")
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """Classes of each training-only head."""
+        return {f: max(1, len(self.concepts[f])) for f in HEADS}
+
+    def _terms(self, name: str) -> list[Term]:
+        met: dict[str, Term] = {}
+        for source in self.sources.all:
+            for item in source.items:
+                if name in item.terms:
+                    met.setdefault(item.terms[name].concept, item.terms[name])
+        return [met[concept] for concept in self.concepts[name]]
+
+    def loss(self, module: nn.Module, step: int) -> tuple[Tensor, dict[str, float]]:
+        """The loss of training step ``step``, and its parts."""
+        assert isinstance(module, StarterModel)
+        rng = draws(self.seed, step)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        rows = (
+            self._fashion.batch(step, self.shares.fashion),
+            grocery_rows(self.sources.grocery, self.seed, step, self.shares.grocery),
+            self._sample.batch(step, self.shares.sample if len(self.sources.sample) else 0),
+        )
+        parts = list(zip(self.sources.all, rows, self._labels, strict=True))
+        items = [source.items[i] for source, picked, _ in parts for i in picked]
+        pixels = np.concatenate([source.pixels[picked] for source, picked, _ in parts])
+        photo = np.concatenate([source.photo[picked] for source, picked, _ in parts])
+        values = np.concatenate([labels[picked] for _, picked, labels in parts])
+        strong = photo.copy()
+        strong[len(rows[0]) : len(rows[0]) + len(rows[1])] = True
+        images = augment(
+            torch.from_numpy(pixels),
+            torch.from_numpy(strong),
+            generator,
+            SMALL if step < self._small_steps else None,
+        )
+        bounds = (len(rows[0]), len(rows[0]) + len(rows[1]))
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._loss(module, images, items, values, photo, bounds, rng, generator)
+
+    def _loss(self, model: StarterModel, images: Tensor, items: Sequence[Item], values: NDArray[np.int64],
+              photo: NDArray[np.bool_], grocery: tuple[int, int], rng: random.Random,
+              generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
+        weights, n = self.weights, len(items)
+        fields = [choose_fields(item, rng) for item in items]
+        titles = [title_view(item, rng) for item in items]
+        documents = [document_text(item, rng) for item in items]
+        pairs = [rng.choice(self.sources.texts) for _ in range(_TEXT_PAIRS if self.sources.texts else 0)]
+        asides = [shortened(title, rng) for title, _ in pairs]
+        others = [f"{title} . {rest}" if rng.random() < 0.7 else rest for title, rest in pairs]
+        # Half the items ask by attributes: enough positives, and text costs real time on few cores.
+        asking = torch.randperm(n, generator=generator)[: (n + 1) // 2].numpy()
+        english, chinese = (
+            [attribute_query(items[i], fields[i], language, rng) for i in asking] for language in ("en", "zh")
+        )
+        names = [surface(term, rng.choice(("en", "en", "zh")), rng) for term in self._type_terms]
+        keep = (torch.rand(1_000_000, generator=generator) >= _FEATURE_DROPOUT).float()
+        texts = model.encode_texts([*titles, *asides, *documents, *others, *english, *chinese, *names], keep)
+        sizes = [n + len(pairs), n + len(pairs), len(asking), len(asking), len(names)]
+        asked_v, document_v, english_v, chinese_v, type_v = torch.split(texts, sizes)
+        title_v = asked_v[:n]
+        image_v, features = model.encode_images(images)
+        scales = model.scales.float()
+
+        groups = [item.group for item in items]
+        same = same_group(groups)
+        loss_titles = info_nce(title_v, image_v, scales[0], torch.from_numpy(same))
+        asked = np.array([[f in chosen for f in FIELDS] for chosen in fields])
+        positive, ignore = (torch.from_numpy(m) for m in match(values, asked & (values >= 0), asking))
+        use_chinese = torch.rand(len(asking), 1, generator=generator) < 0.5
+        query_v = torch.where(use_chinese, chinese_v, english_v)
+        loss_attributes = multi_positive(query_v, image_v, scales[1], positive, ignore)
+        labels = torch.from_numpy(values)
+        loss_types = prototype_loss(image_v, type_v, scales[2], labels[:, 0], self._prior)
+        loss_heads = self._head_loss(model, features, labels)
+        loss_languages = alignment(english_v, chinese_v)
+        twins = same_group([*groups, *(f"text:{title}" for title, _ in pairs)])
+        loss_documents = info_nce(asked_v, document_v, scales[0], torch.from_numpy(twins))
+        loss_photos = self._photo_loss(image_v, photo, same, grocery, scales[0])
+        total = (weights.titles * loss_titles + weights.attributes * loss_attributes
+                 + weights.prototypes * loss_types + weights.heads * loss_heads
+                 + weights.languages * loss_languages + weights.photos * loss_photos
+                 + weights.documents * loss_documents)  # fmt: skip
+        named = {
+            "titles": loss_titles, "attributes": loss_attributes, "types": loss_types, "heads": loss_heads,
+            "languages": loss_languages, "photos": loss_photos, "documents": loss_documents,
+            "scale": scales[0],
+        }  # fmt: skip
+        return total, {k: float(v.detach()) for k, v in named.items()}
+
+    @staticmethod
+    def _head_loss(model: StarterModel, features: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the attribute heads that have any label in the batch."""
+        losses = []
+        for name in HEADS:
+            wanted = labels[:, FIELDS.index(name)]
+            if bool((wanted >= 0).any()):
+                scores = model.heads[f"by_{name}"](features).float()
+                losses.append(F.cross_entropy(scores, wanted, ignore_index=-1, label_smoothing=0.05))
+        return torch.stack(losses).mean() if losses else features.sum() * 0.0
+
+    @staticmethod
+    def _photo_loss(image_v: Tensor, photo: NDArray[np.bool_], same: NDArray[np.bool_],
+                    bounds: tuple[int, int], scale: Tensor) -> Tensor:  # fmt: skip
+        """Shop photos against the studio pictures of the batch's products."""
+        start, stop = bounds
+        icons = [i for i in range(start, stop) if not photo[i]]
+        photos = [i for i in range(start, stop) if photo[i]]
+        if not icons or not photos:
+            return image_v.sum() * 0.0
+        targets = torch.from_numpy(same[np.ix_(photos, icons)].argmax(1))
+        return F.cross_entropy(scale * image_v[photos] @ image_v[icons].T, targets)
+
+
+def embedders_of(model: StarterModel) -> measures.Embedders:
+    """The model as the measures see it, in eval mode."""
+
+    def texts(batch: Sequence[str]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return np.asarray(model.encode_texts(batch).numpy(), dtype=np.float32)
+
+    def images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        parts = []
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            for start in range(0, len(pixels), _EVAL_BATCH):
+                batch = torch.from_numpy(pixels[start : start + _EVAL_BATCH]).permute(0, 3, 1, 2).float()
+                parts.append(model.encode_images(batch.div_(127.5).sub_(1.0))[0].float().numpy())
+        return np.concatenate(parts)
+
+    return measures.Embedders(texts, images)
+
+
+def type_names() -> dict[str, str]:
+    """Concept → the English name written for it."""
+    return {t.concept: t.en[0] for t in load_glossary().terms}

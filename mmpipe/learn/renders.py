@@ -1,0 +1,93 @@
+"""Pictures of the sample catalogue's generator, from other seeds than the catalogue that is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmpipe.encoders.starter.features import PART_SEPARATOR
+from mmpipe.encoders.starter.glossary import Term, load_glossary
+from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit, fit_all
+from mmpipe.learn.data import Item, Source, normal_title
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmpipe.sample.catalogue import SampleProduct
+
+_RENDER_SIZE = 128
+_SHIPPED_SEED = 7
+_SHIPPED_SIZE = 512
+
+
+def empty_renders() -> Source:
+    """No renders at all."""
+    return Source("sample", [], np.zeros((0, CANVAS_HEIGHT, CANVAS_WIDTH, 3), dtype=np.uint8))
+
+
+def read_renders(count: int, seed: int, cache: Path) -> Source:
+    """Draw ``count`` products; pictures are kept in ``cache`` because drawing is slow."""
+    if count == 0:
+        return empty_renders()
+    from mmpipe.sample.catalogue import generate_products
+    from mmpipe.sample.render import render_image
+
+    if seed == _SHIPPED_SEED:
+        raise ValueError("render seed 7 is the shipped catalogue; train on another one")
+    shipped = {normal_title(p.title_en) for p in generate_products()}
+    products: list[SampleProduct] = generate_products(seed, count)
+    products = [p for p in products if normal_title(p.title_en) not in shipped]
+    terms_of = _Terms()
+    items = [
+        Item(f"render-{seed}-{p.id}", normal_title(p.title_en), p.title_en, p.title_zh, terms_of(p))
+        for p in products
+    ]
+    file = cache / f"renders-{seed}-{count}.npy"
+    if file.is_file():
+        pixels = np.load(file)
+    else:
+        pixels = np.stack(
+            [fit(render_image(p, view=i % 2, size=_RENDER_SIZE)) for i, p in enumerate(products)]
+        )
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(file, pixels)
+    return Source("sample", items, pixels)
+
+
+def shipped_catalogue() -> tuple[list[SampleProduct], list[str], NDArray[np.uint8]]:
+    """The catalogue that is shipped: products, what the text encoder reads of each, and their photos."""
+    from mmpipe.sample.catalogue import generate_products
+    from mmpipe.sample.render import render_image
+
+    products = generate_products()
+    texts = []
+    for p in products:
+        parts = (p.title_en, p.title_zh, p.brand, p.product_type, p.colour, p.material, p.pattern, p.gender)
+        texts.append(PART_SEPARATOR.join(dict.fromkeys(part for part in parts if part)))
+    return products, texts, fit_all([render_image(p, size=_SHIPPED_SIZE) for p in products])
+
+
+class _Terms:
+    """The generator's words as glossary terms; what the glossary lacks becomes a term of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Term] = {}
+        for term in load_glossary().terms:
+            for surface in (term.key, *term.en):
+                self._known.setdefault((term.kind, surface.lower()), term)
+
+    def __call__(self, product: SampleProduct) -> dict[str, Term]:
+        words = {"type": (product.category, product.category_zh), "colour": (product.colour, "")}
+        if product.gender:
+            words["gender"] = ({"male": "men", "female": "women"}.get(product.gender, product.gender), "")
+        words |= {"pattern": (product.pattern, ""), "material": (product.material, "")}
+        found = {}
+        for kind, (english, chinese) in words.items():
+            term = self._known.get((kind, english.lower()))
+            if term is None and chinese:
+                term = Term(kind, english.lower(), (english.lower(),), (chinese,))
+            if term is not None:
+                found[kind] = term
+        return found

@@ -1,0 +1,157 @@
+"""Child processes that never outlive their parent, however it ends.
+
+A child's stdin is a pipe that only the parent holds open: its end of file says that the parent is gone, also
+where it was killed. A child and everything it starts carry a marker in their environment, by which whatever
+is left can be found (Linux) and ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmpipe.errors import NotReady
+
+logger = logging.getLogger(__name__)
+
+MARKER = "MMPIPE_LOCAL_STACK_ID"
+_TAIL_BYTES = 4_000
+
+
+class Child:
+    """``python -m <module>`` in a process group of its own, ready once it printed one line of JSON."""
+
+    def __init__(self, module: str, args: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._module = module
+        self._log = log
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-m", module, *args],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                env=dict(environment),
+                start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which ends us in order
+            )
+        self.ready: dict[str, Any] = {}
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also its group's."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether it is still there."""
+        return self._process.poll() is None
+
+    def wait_ready(self, seconds: float) -> dict[str, Any]:
+        """What it said when it was ready. Raises :class:`NotReady` with the end of its log."""
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + seconds
+        line = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise NotReady(
+                        f"{self._module} was not ready within {seconds:.0f} s; its log ends:\n{self.tail()}"
+                    )
+                part = os.read(self._process.stdout.fileno(), 65_536)
+                if not part:
+                    raise NotReady(f"{self._module} ended before it was ready; its log ends:\n{self.tail()}")
+                line += part
+        self.ready = json.loads(line)
+        return self.ready
+
+    def tail(self) -> str:
+        """The end of its log."""
+        data = self._log.read_bytes()[-_TAIL_BYTES:]
+        return data.decode(errors="replace").strip()
+
+    def stop(self, seconds: float) -> None:
+        """Ask it to end by closing its stdin; kill its group where it does not within ``seconds``."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            logger.warning("a process had to be killed", extra={"program": self._module, "pid": self.pid})
+        # Its group may hold helpers that it left behind.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+class Announcement:
+    """In a child: its one line of JSON on stdout. Whatever else is printed from now on goes to stderr."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        os.dup2(2, 1)
+
+    def ready(self, **facts: Any) -> None:
+        """Say that this process is ready, and what the parent wants to know."""
+        os.write(self._fd, json.dumps(facts).encode() + b"\n")
+        os.close(self._fd)
+
+
+def when_parent_ends(then: Callable[[], None]) -> None:
+    """In a child: call ``then``, from a thread, once the parent closed our stdin or is gone."""
+
+    def watch() -> None:
+        # Unbuffered: a buffered read would take part in the interpreter's shutdown locks.
+        while os.read(0, 4_096):
+            pass
+        then()
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def marked(stack_id: str) -> list[int]:
+    """Ids of the processes that carry the marker, this one excepted. Empty where there is no ``/proc``."""
+    wanted = f"{MARKER}={stack_id}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        pid = int(entry.parent.name)
+        if pid == os.getpid():
+            continue
+        # A process may end while we look, or belong to somebody else.
+        with contextlib.suppress(OSError):
+            if wanted in entry.read_bytes().split(b"\0"):
+                found.append(pid)
+    return found
+
+
+def sweep(stack_id: str, seconds: float = 5.0) -> int:
+    """Kill what carries the marker and wait until it is gone; returns how many processes that were."""
+    victims = marked(stack_id)
+    for pid in victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + seconds
+    while _alive(victims) and time.monotonic() < deadline:
+        time.sleep(0.02)  # not our children, so there is nothing to wait on
+    return len(victims)
+
+
+def _alive(pids: Sequence[int]) -> bool:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            # The name in parentheses may hold anything; the state follows it. Z: dead, not yet reaped.
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                return True
+    return False

@@ -1,0 +1,10 @@
+"""Media: which links may be followed, their bytes, and what those show; all hostile until checked."""
+
+from __future__ import annotations
+
+from mmpipe.media.decode import decode
+from mmpipe.media.fetch import Fetcher
+from mmpipe.media.https import HttpsClient
+from mmpipe.media.refs import MediaBytes, MediaRef, resolve
+
+__all__ = ["Fetcher", "HttpsClient", "MediaBytes", "MediaRef", "decode", "resolve"]

@@ -1,0 +1,63 @@
+"""Audio bytes to samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mmpipe.encoders.base import AudioClip
+from mmpipe.errors import InvalidMedia, MediaTooLarge
+from mmpipe.media.containers import AUDIO_CODECS, AUDIO_FORMATS, opened, seconds_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KINDS: Final = "WAV, FLAC, MP3, Ogg, M4A, AAC or WebM"
+_MAX_RATE: Final = 48_000
+# Formats that state their length exactly; an MP3's is an estimate.
+_EXACT: Final = frozenset({"wav", "flac", "mov", "ogg"})
+
+
+def decode_audio(data: bytes, max_seconds: float, field: str) -> AudioClip:
+    """Mono float32 samples in [-1, 1] at the file's own rate, at most 48 kHz; the first audio stream counts.
+
+    Raises ``MediaTooLarge`` over ``max_seconds``, declared or decoded, and ``InvalidMedia`` for what is no
+    audio, broken, cut off, or empty.
+    """
+    import av
+
+    with opened(data, AUDIO_FORMATS, field, _KINDS) as container:
+        if not container.streams.audio:
+            raise InvalidMedia(field, "has no sound in it: upload a recording")
+        stream = container.streams.audio[0]
+        if stream.codec_context is None or stream.codec_context.name not in AUDIO_CODECS:
+            raise InvalidMedia(field, f"is coded in a way that we do not read: use {_KINDS}")
+        declared = seconds_of(container, stream)
+        too_long = MediaTooLarge(field, f"is longer than {max_seconds:g} seconds: cut it")
+        if declared is not None and declared > max_seconds:
+            raise too_long
+        if not stream.rate:
+            raise InvalidMedia(field, "names no sample rate: export it anew")
+        rate = min(stream.rate, _MAX_RATE)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+        parts: list[NDArray[np.float32]] = []
+        count, limit = 0, int(max_seconds * rate) + rate // 10
+        for frame in container.decode(stream):
+            for piece in resampler.resample(frame):
+                parts.append(piece.to_ndarray().reshape(-1))
+                count += parts[-1].size
+            if count > limit:
+                raise too_long
+        parts += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(None)]
+        name = container.format.name.partition(",")[0]
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    if samples.size == 0:
+        raise InvalidMedia(field, "holds no samples: export it anew")
+    got = samples.size / rate
+    if declared is not None and name in _EXACT and got < 0.9 * declared - 0.5:
+        raise InvalidMedia(
+            field, f"breaks off after {got:.1f} of {declared:.1f} seconds: upload the whole file"
+        )
+    samples = np.nan_to_num(samples.astype(np.float32, copy=False), posinf=1.0, neginf=-1.0)
+    return AudioClip(np.clip(samples, -1.0, 1.0), rate)

@@ -1,0 +1,161 @@
+"""Video bytes to a few frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mmpipe.encoders.base import VideoFrames
+from mmpipe.errors import InvalidMedia, MediaTooLarge
+from mmpipe.media.containers import VIDEO_CODECS, VIDEO_FORMATS, opened, seconds_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Frame = tuple[float, NDArray[np.uint8]]
+
+_KINDS: Final = "MP4, WebM, MKV, AVI or Ogg"
+# Decoding a clip from end to end is worth it up to this many pixels (20 s of 720p at 30 frames a second); of
+# longer ones only key frames are decoded.
+_WHOLE_PIXELS: Final = 600 * 1280 * 720
+_MAX_FRAMES: Final = 6_000
+# Mean difference of two thumbnails, of 255 grey levels, below which two frames show the same.
+_SAME: Final = 2.0
+_MAX_ASPECT: Final = 4
+
+
+def decode_video(
+    data: bytes, max_seconds: float, max_pixels: int, max_frames: int, field: str, target: int | None
+) -> VideoFrames:
+    """At most ``max_frames`` upright RGB frames, evenly spaced over the clip, without repeats of the same
+    picture.
+
+    Short clips are decoded whole and the frames nearest to even spacing taken; of long ones, the key
+    frames nearest to it. With ``target`` frames are scaled down to that many pixels on the shorter side.
+    Raises ``MediaTooLarge`` over ``max_seconds`` or ``max_pixels`` a frame, ``InvalidMedia`` for what is
+    no video, broken or cut off.
+    """
+    with opened(data, VIDEO_FORMATS, field, _KINDS) as container:
+        if not container.streams.video:
+            raise InvalidMedia(field, "has no picture in it: upload a clip")
+        stream = container.streams.video[0]
+        context = stream.codec_context
+        if context is None or context.name not in VIDEO_CODECS:
+            raise InvalidMedia(field, f"is coded in a way that we do not read: use {_KINDS}")
+        _check_size(field, context.width, context.height, max_pixels)
+        duration = seconds_of(container, stream)
+        if duration is not None and duration > max_seconds:
+            raise MediaTooLarge(field, f"is longer than {max_seconds:g} seconds: cut it")
+        context.thread_count = 1
+        rate = float(stream.average_rate or 25)
+        expected = stream.frames or (duration * rate if duration else 0)
+        frames = _Reader(container, stream, field, max_pixels, max_seconds, target)
+        if duration and expected * context.width * context.height > _WHOLE_PIXELS:
+            found = frames.key_frames(duration, max_frames)
+        else:
+            found = frames.whole(max_frames)
+            if duration and found and frames.last < 0.5 * duration - 1.0:
+                reached = f"{frames.last:.1f} of {duration:.1f} seconds"
+                raise InvalidMedia(field, f"breaks off after {reached}: upload the whole file")
+    if not found:
+        raise InvalidMedia(field, "holds no frames: export it anew")
+    distinct = _distinct(found)
+    return VideoFrames(tuple(image for _, image in distinct), tuple(seconds for seconds, _ in distinct))
+
+
+class _Reader:
+    def __init__(
+        self, container: Any, stream: Any, field: str, max_pixels: int, max_seconds: float, target: int | None
+    ) -> None:
+        self._container = container
+        self._stream = stream
+        self._field = field
+        self._max_pixels = max_pixels
+        self._max_seconds = max_seconds
+        self._target = target
+        self._start = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
+        self.last = 0.0
+
+    def key_frames(self, duration: float, count: int) -> list[Frame]:
+        """The key frame at or before each of ``count`` evenly spaced times."""
+        found: dict[float, Frame] = {}
+        self._stream.codec_context.skip_frame = "NONKEY"
+        for number in range(count):
+            seconds = self._start + duration * (number + 0.5) / count
+            self._container.seek(int(seconds / self._stream.time_base), stream=self._stream)
+            for frame in self._decoded():
+                found.setdefault(frame[0], frame)
+                break
+        return [found[seconds] for seconds in sorted(found)]
+
+    def whole(self, count: int) -> list[Frame]:
+        """The frames nearest to even spacing, in one pass, although the length is not known before its
+        end.
+        """
+        kept: list[Frame] = []
+        step, number = 1, 0
+        for number, frame in enumerate(self._decoded(wanted=lambda n: n % step == 0)):
+            if frame[1].size == 0:
+                continue
+            kept.append(frame)
+            if len(kept) >= 8 * count:
+                kept = kept[::2]
+                step *= 2
+            if number >= _MAX_FRAMES:
+                break
+        if len(kept) <= count:
+            return kept
+        places = (np.arange(count) + 0.5) * len(kept) / count
+        return [kept[int(place)] for place in places]
+
+    def _decoded(self, wanted: Any = None) -> Iterator[Frame]:
+        """Every frame with its time; those that are not ``wanted`` come with an empty picture."""
+        empty = np.zeros((0, 0, 3), np.uint8)
+        for number, frame in enumerate(self._container.decode(self._stream)):
+            _check_size(self._field, frame.width, frame.height, self._max_pixels)
+            seconds = max(0.0, (frame.time or 0.0) - self._start)
+            self.last = max(self.last, seconds)
+            if seconds > self._max_seconds:
+                raise MediaTooLarge(self._field, f"is longer than {self._max_seconds:g} seconds: cut it")
+            picture = self._picture(frame) if wanted is None or wanted(number) else empty
+            yield seconds, picture
+
+    def _picture(self, frame: Any) -> NDArray[np.uint8]:
+        width, height = _scaled(frame.width, frame.height, self._target)
+        image = np.asarray(frame.to_ndarray(width=width, height=height, format="rgb24"), dtype=np.uint8)
+        turns = round(frame.rotation / 90) % 4 if frame.rotation else 0
+        return np.ascontiguousarray(np.rot90(image, turns))
+
+
+def _scaled(width: int, height: int, target: int | None) -> tuple[int, int]:
+    if target is None:
+        return width, height
+    scale = min(1.0, max(target / min(width, height), 0.0), target * _MAX_ASPECT / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _distinct(frames: list[Frame]) -> list[Frame]:
+    """The frames that differ from the one kept before them."""
+    kept: list[Frame] = []
+    last: NDArray[np.float32] | None = None
+    for seconds, image in frames:
+        small = _thumbnail(image)
+        if last is None or float(np.abs(small - last).mean()) >= _SAME:
+            kept.append((seconds, image))
+            last = small
+    return kept
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    rows = np.linspace(0, image.shape[0] - 1, 16).astype(int)
+    columns = np.linspace(0, image.shape[1] - 1, 16).astype(int)
+    return image[np.ix_(rows, columns)].mean(axis=2, dtype=np.float32)
+
+
+def _check_size(field: str, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise MediaTooLarge(
+            field, f"is {width:,} × {height:,} pixels, {max_pixels:,} in all are allowed: scale it down"
+        )

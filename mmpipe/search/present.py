@@ -1,0 +1,59 @@
+"""Rows to hits, as plain dictionaries: what :class:`mmpipe.schemas.search.Hit` describes, ready for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mmpipe.search.snapshot import Snapshot
+
+Rows = NDArray[np.int64]
+_CODED = ("brand", "category", "availability", "color")
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_DECIMALS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+
+
+def plain_number(value: float) -> str:
+    """The shortest decimal that reads back as ``value``, without exponent: ``20``, ``19.99``."""
+    return format(Decimal(repr(value)).normalize(), "f")
+
+
+def money(amount: float, currency: str | None) -> str | None:
+    """``19.99 USD`` with the currency's usual decimals, more only where the amount has more; None for no amount."""
+    if math.isnan(amount):
+        return None
+    usual = f"{amount:.{_DECIMALS.get(currency or '', 2)}f}"
+    number = usual if float(usual) == amount else plain_number(amount)
+    return f"{number} {currency}" if currency else number
+
+
+def hits(
+    snapshot: Snapshot, rows: Rows, scores: NDArray[np.float64], splits: Sequence[dict[str, float]] | None
+) -> list[dict[str, Any]]:
+    """One dictionary per row, with ``splits[i]`` as its ``scores``."""
+    coded = {field: snapshot.codes[field][rows].tolist() for field in (*_CODED, "currency")}
+    values = {field: snapshot.dictionaries.fields[field].values for field in coded}
+    prices = snapshot.price[rows].tolist()
+    page = []
+    for index, (texts, score) in enumerate(zip(snapshot.texts(rows), scores.tolist(), strict=True)):
+        hit: dict[str, Any] = {**texts, "score": score}
+        for field in _CODED:
+            code = coded[field][index]
+            hit[field] = values[field][code] if code >= 0 else None
+        currency = coded["currency"][index]
+        hit["price"] = money(prices[index], values["currency"][currency] if currency >= 0 else None)
+        hit["scores"] = None if splits is None else splits[index]
+        page.append(hit)
+    return page

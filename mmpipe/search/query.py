@@ -1,0 +1,156 @@
+"""A request's query parts to vectors, by the models that encoded the table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmpipe.encoders.base import AudioClip, EncoderInput, Modality, VideoFrames
+from mmpipe.errors import InvalidRequest
+from mmpipe.fusion import WeightedMean
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Profile, Vectors
+    from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.schemas.search import SearchRequest, Weights
+
+
+@dataclass(frozen=True)
+class EncodedQuery:
+    """What the searcher searches with.
+
+    ``vector`` is the fused query, float32 ``(dim,)`` of unit length, or None where no part has an encoder;
+    ``modality_vectors`` are its parts. ``confidence`` in [0, 1] says how far the vector is to be trusted
+    (a text of words the encoder never saw: 0): it scales the vector list's weight against full text. ``text_share``
+    is the text's part of the request's weights: it scales the full-text list. ``identity`` differs between different queries.
+    """
+
+    text: str | None = None
+    vector: Vectors | None = None
+    modality_vectors: Mapping[Modality, Vectors] = field(default_factory=dict)
+    confidence: float = 1.0
+    text_share: float = 1.0
+    identity: bytes = b""
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Neither text nor medium: the request browses."""
+        return not self.text and self.vector is None
+
+
+class TextCache:
+    """The vectors of the most recent query texts. Thread-safe; one per loaded profile."""
+
+    def __init__(self, size: int = 4_096) -> None:
+        self._size = size
+        self._lock = Lock()
+        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+
+    def get(self, text: str) -> Vectors | None:
+        with self._lock:
+            found = self._vectors.get(text)
+            if found is not None:
+                self._vectors.move_to_end(text)
+            return found
+
+    def put(self, text: str, vector: Vectors) -> None:
+        with self._lock:
+            self._vectors[text] = vector
+            self._vectors.move_to_end(text)
+            while len(self._vectors) > self._size:
+                self._vectors.popitem(last=False)
+
+
+def encode(
+    request: SearchRequest,
+    loaded: LoadedEncoders,
+    media: Mapping[Modality, EncoderInput],
+    cache: TextCache | None = None,
+) -> EncodedQuery:
+    """Encode ``request.text`` and the decoded ``media`` (image, audio, video), then :func:`compose` them.
+
+    Raises :class:`InvalidRequest` for a medium the profile cannot encode, and where the weights of all given
+    parts are 0. A text without a text encoder is searched by full text alone.
+    """
+    vectors: dict[Modality, Vectors] = {}
+    if request.text and "text" in loaded.encoders:
+        vectors["text"] = _text_vector(request.text, loaded, cache)
+    for modality, medium in media.items():
+        if modality not in loaded.encoders:
+            raise InvalidRequest(modality, f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out")
+        vectors[modality] = loaded.encoders[modality].embed_query(medium)
+    return compose(request, loaded.profile, vectors, media)
+
+
+def compose(
+    request: SearchRequest,
+    profile: Profile,
+    vectors: Mapping[Modality, Vectors],
+    media: Mapping[Modality, EncoderInput],
+    *,
+    confidence: float = 1.0,
+) -> EncodedQuery:
+    """Fuse parts that are encoded already, wherever that was done, by the request's weights.
+
+    ``vectors`` are unit vectors of ``request.text`` and of each of ``media``; a text without one is searched by full
+    text alone. Raises :class:`InvalidRequest` where the weights of all given parts are 0.
+    """
+    parts: list[str] = [*(["text"] if request.text else []), *media]
+    total = sum(getattr(request.weights, part) for part in parts)
+    if parts and total <= 0:
+        raise InvalidRequest("weights", f"at least one of {', '.join(parts)} must weigh more than 0")
+    return EncodedQuery(
+        text=request.text or None,
+        vector=_fuse(vectors, request.weights, WeightedMean(profile.fusion)),
+        modality_vectors=vectors,
+        confidence=confidence,
+        text_share=request.weights.text / total if request.text else 0.0,
+        identity=_identity(request.text, media),
+    )
+
+
+def _text_vector(text: str, loaded: LoadedEncoders, cache: TextCache | None) -> Vectors:
+    if cache is None:
+        return loaded.encoders["text"].embed_query(text)
+    vector = cache.get(text)
+    if vector is None:
+        vector = loaded.encoders["text"].embed_query(text)
+        cache.put(text, vector)
+    return vector
+
+
+def _fuse(vectors: Mapping[Modality, Vectors], weights: Weights, fusion: WeightedMean) -> Vectors | None:
+    wanted = {m: v for m, v in vectors.items() if getattr(weights, m) > 0}
+    if not wanted:
+        return None
+    if len(wanted) == 1:
+        # All modalities share one space: a text alone searches image vectors too, whatever its fusion weight.
+        return next(iter(wanted.values()))
+    rows = {m: v[None, :] for m, v in wanted.items()}
+    present = {m: np.ones(1, np.bool_) for m in wanted}
+    scale = {m: float(getattr(weights, m)) for m in wanted}
+    fused, found = fusion.fuse(rows, present, scale)
+    return fused[0] if found[0] else None
+
+
+def _identity(text: str | None, media: Mapping[Modality, EncoderInput]) -> bytes:
+    digest = hashlib.blake2b((text or "").encode(), digest_size=16)
+    for modality in sorted(media):
+        digest.update(f"\0{modality}\0".encode())
+        medium = media[modality]
+        if isinstance(medium, VideoFrames):
+            for frame in medium.frames:
+                digest.update(frame.tobytes())
+        elif isinstance(medium, AudioClip):
+            digest.update(medium.samples.tobytes())
+        elif not isinstance(medium, str):
+            digest.update(medium.tobytes())
+        else:
+            digest.update(medium.encode())
+    return digest.digest()

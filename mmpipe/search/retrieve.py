@@ -1,0 +1,78 @@
+"""Candidates: the best rows by vector and by full text, exact under any filter.
+
+Measured on 2 cores at 256 dimensions: scoring 42,662 vectors in memory takes 1.4 ms of CPU, Lance's index 2.0 ms at recall
+0.95; at 200,000 it is 6.7 ms against 2.6 ms. So versions up to ``serve.exact_rows`` are scored whole, larger ones ask the
+index. A filter that leaves few rows scores just those; one that leaves many over-fetches from the index
+and falls back to scoring where too few candidates pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.lake.schema import FUSED
+from mmpipe.search.topk import best, threshold
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Vectors
+    from mmpipe.search.snapshot import Snapshot
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# Gathering a row costs a few times what passing over it in order does.
+_GATHER_FRACTION = 6
+_GATHER_ROWS = 50_000
+_OVERFETCH = 1.5
+
+
+def by_vector(snapshot: Snapshot, query: Vectors, mask: Mask | None, depth: int) -> tuple[Rows, Scores]:
+    """The ``depth`` rows nearest to ``query`` (unit length) with their cosines, best first, ties by id.
+
+    Exact where the version is scored whole or filtered tightly, else as good as the index.
+    """
+    eligible = snapshot.has_vector if mask is None else snapshot.has_vector & mask
+    count = int(np.count_nonzero(eligible))
+    if snapshot.ann is not None and count > _GATHER_ROWS:
+        k = int(depth * _OVERFETCH * snapshot.rows / count)
+        rows = snapshot.rows_at(snapshot.ann.addresses(query, k))
+        rows = rows[eligible[rows]]
+        if len(rows) >= depth:
+            return best(rows, snapshot.vectors[FUSED].score(rows, query), snapshot.id_rank, depth)
+    return _exact(snapshot, query, eligible, count, depth)
+
+
+def by_text(snapshot: Snapshot, tokens: Sequence[str], mask: Mask | None, depth: int) -> tuple[Rows, Scores]:
+    """The ``depth`` rows with the highest BM25 score above 0, best first, ties by id. Exact."""
+    scores = snapshot.lexical.scores(tokens)
+    if scores is None:
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    if mask is not None:
+        scores = np.where(mask, scores, np.float32(0))
+    least = threshold(scores, depth)
+    rows = np.flatnonzero(scores >= least if least > 0 else scores > 0)
+    return best(rows, scores[rows], snapshot.id_rank, depth)
+
+
+def _exact(snapshot: Snapshot, query: Vectors, eligible: Mask, count: int, depth: int) -> tuple[Rows, Scores]:
+    vectors = snapshot.vectors[FUSED]
+    if count * _GATHER_FRACTION <= snapshot.rows:
+        rows = np.flatnonzero(eligible)
+        coarse, error = vectors.coarse_of(rows, query)
+        near = np.flatnonzero(coarse >= threshold(coarse, depth) - 2 * error)
+        rows, coarse = rows[near], coarse[near]
+    else:
+        coarse, error = vectors.coarse(query)
+        if count < snapshot.rows:
+            coarse = np.where(eligible, coarse, np.float32("-inf"))
+        least = threshold(coarse, depth) - 2 * error
+        rows = np.flatnonzero(coarse >= least if np.isfinite(least) else eligible)
+        coarse = coarse[rows]
+    # A row among the best by its true score is at most twice the error below the depth-th coarse one.
+    scores = vectors.score(rows, query) if error else coarse
+    return best(rows, scores, snapshot.id_rank, depth)

@@ -1,0 +1,165 @@
+"""The HTTP API: one page of routes over a :class:`~mmpipe.serve.service.QueryService`.
+
+Routes parse, make one call and answer with bytes; what they raise becomes a problem document in
+:mod:`mmpipe.serve.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from mmpipe.errors import NotReady
+from mmpipe.schemas.search import InteractionsRequest, InteractionsResponse, SearchRequest, SearchResponse
+from mmpipe.serve import errors, metrics
+from mmpipe.serve.limits import BodyLimit
+from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
+from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
+from mmpipe.serve.service import CollectionsResponse, ProductResponse, QueryService
+from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
+
+API_VERSION = "1.0.0"
+_JSON = "application/json"
+_DESCRIPTION = "Search a catalogue by text, photo, voice or clip, in Chinese or English."
+_INTERACTION_EXAMPLE = {"interactions": [{"type": "click", "user_id": "u1", "product_id": "p1"}]}
+# The page's own script and styles are inline; nothing may come from anywhere else.
+_DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
+
+
+def create_app(service: QueryService, work: WorkGateway, meter: metrics.Metrics) -> FastAPI:
+    """The ASGI application of one replica; the caller starts and closes what is passed in."""
+    app = FastAPI(
+        title="mmpipe",
+        version=API_VERSION,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    _query_routes(app, service)
+    _write_routes(app, service, work)
+    _operations_routes(app, service, meter)
+    app.state.service = service
+    errors.install(app)
+    app.add_middleware(BodyLimit, max_bytes=service.settings.serve.max_body_bytes)
+    app.add_middleware(metrics.Measured, metrics=meter)
+    app.openapi = document(app, (SearchRequest, InteractionsRequest))  # type: ignore[method-assign]
+    return app
+
+
+def _query_routes(app: FastAPI, service: QueryService) -> None:
+    @app.post(
+        "/v1/search",
+        summary="Search by any mix of text, image, audio and video",
+        response_model=SearchResponse,
+        responses=problems(400, 404, 413, 415, 422, 503),
+        openapi_extra=search_body(SearchRequest),
+        tags=["search"],
+    )
+    async def search(request: Request) -> Response:
+        return Response(await service.search(await read_search(request)), media_type=_JSON)
+
+    @app.get(
+        "/v1/search",
+        summary="Search by text",
+        response_model=SearchResponse,
+        responses=problems(404, 422, 503),
+        tags=["search"],
+    )
+    async def search_text(params: Annotated[SearchParams, Query()]) -> Response:
+        return Response(await service.search_text(params.to_request()), media_type=_JSON)
+
+    @app.get(
+        "/v1/products/{product_id}",
+        summary="One product as it is live",
+        response_model=ProductResponse,
+        responses=problems(404, 422, 503),
+        tags=["products"],
+    )
+    async def product(
+        product_id: ProductId, collection: Annotated[str | None, Query(max_length=63)] = None
+    ) -> Response:
+        return Response(await service.product(collection, product_id), media_type=_JSON)
+
+    @app.get(
+        "/v1/products/{product_id}/similar",
+        summary="Products like this one",
+        response_model=SearchResponse,
+        responses=problems(404, 422, 503),
+        tags=["products"],
+    )
+    async def similar(product_id: ProductId, params: Annotated[SimilarParams, Query()]) -> Response:
+        return Response(await service.similar(product_id, params), media_type=_JSON)
+
+    @app.get(
+        "/v1/collections",
+        summary="Collections and the version each is served from",
+        response_model=CollectionsResponse,
+        tags=["operations"],
+    )
+    async def collections() -> Response:
+        return JSONResponse(
+            {"collections": [entry.model_dump(mode="json") for entry in await service.collections()]}
+        )
+
+
+def _write_routes(app: FastAPI, service: QueryService, work: WorkGateway) -> None:
+    @app.post(
+        "/v1/interactions",
+        summary="Store what shoppers did",
+        description="Answers 202 once the interactions are stored durably.",
+        status_code=202,
+        response_model=InteractionsResponse,
+        responses=problems(400, 404, 413, 415, 422, 503),
+        openapi_extra=json_body(InteractionsRequest, _INTERACTION_EXAMPLE),
+        tags=["interactions"],
+    )
+    async def interactions(request: Request) -> Response:
+        accepted = await service.record(await read_json(request, InteractionsRequest))
+        return JSONResponse({"accepted": accepted}, status_code=202)
+
+    @app.post("/internal/v1/work", include_in_schema=False)
+    async def warm_work(request: Request) -> Response:
+        authorize(request.headers.get("authorization"), service.settings.dispatch.token)
+        asked = await read_json(request, WorkRequest)
+        answer = WorkResponse(outcomes=await work.execute(asked.orders))
+        return Response(answer.model_dump_json(), media_type=_JSON)
+
+
+def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metrics) -> None:
+    @app.get("/healthz", summary="The process is alive", tags=["operations"])
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(
+        "/readyz",
+        summary="Every collection that is live can be searched here",
+        responses=problems(503),
+        tags=["operations"],
+    )
+    async def readyz() -> dict[str, Any]:
+        reason = service.not_ready()
+        if reason is not None:
+            raise NotReady(reason)
+        return {"status": "ready", "collections": [entry.collection for entry in service.served()]}
+
+    @app.get(
+        "/metrics", summary="Prometheus metrics of this replica", response_class=Response, tags=["operations"]
+    )
+    async def prometheus() -> Response:
+        return Response(
+            meter.render(entry.model_dump() for entry in service.served()), media_type=metrics.CONTENT_TYPE
+        )
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return JSONResponse(app.openapi())
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(
+            docs_page(), media_type="text/html", headers={"Content-Security-Policy": _DOCS_POLICY}
+        )

@@ -1,0 +1,61 @@
+"""The Serve application: which deployments there are and who calls whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mmpipe.serve import scaling
+from mmpipe.settings import Settings
+
+if TYPE_CHECKING:
+    from ray.serve import Application
+
+APP_NAME = "mmpipe"
+
+
+def wants_gpu(settings: Settings) -> bool:
+    """Whether encoders get GPUs of their own: ``serve.gpu`` is auto and the connected cluster has one now."""
+    import ray
+
+    return (
+        settings.serve.gpu == "auto" and ray.is_initialized() and ray.cluster_resources().get("GPU", 0) >= 1
+    )
+
+
+def build_app(settings: Settings) -> Application:
+    """``Api`` in front, ``Indexer`` behind its internal route, and with a GPU ``Encoders`` behind its
+    queries.
+
+    Without a GPU the encoders are in the process of the searcher, for a hop would cost more than it saves.
+    """
+    from ray import serve
+    from ray.serve.schema import LoggingConfig
+
+    from mmpipe.serve.deployments.api import Api
+    from mmpipe.serve.deployments.encoders import Encoders
+    from mmpipe.serve.deployments.indexer import Indexer
+
+    quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
+
+    def deployment(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
+        bound: Application = serve.deployment(cls, name=cls.__name__, logging_config=quiet, **options).bind(
+            *args
+        )
+        return bound
+
+    indexer = deployment(Indexer, scaling.indexer(settings), settings)
+    encoders = deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
+    ingress = serve.ingress()(Api)
+    ingress.__name__ = Api.__name__
+    return deployment(ingress, scaling.api(settings), settings, indexer, encoders)
+
+
+def app_builder(args: dict[str, Any]) -> Application:
+    """For a Serve config file: ``import_path: mmpipe.serve:app_builder`` with the settings tree under
+    ``args``.
+
+    What ``args`` leaves out comes from ``MMPIPE_*`` variables. Raises pydantic's ``ValidationError`` for
+    unknown or invalid settings.
+    """
+    return build_app(Settings(**args))

@@ -1,0 +1,89 @@
+"""The ingress: HTTP, query encoding and search in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mmpipe.errors import DispatchUnavailable, MmpipeError
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.search import EncodedQuery
+from mmpipe.serve.api import create_app
+from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.query_encoder import LocalQueryEncoder, Media, Models, QueryEncoder, RemoteQueryEncoder
+from mmpipe.serve.service import QueryService
+from mmpipe.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from ray.serve.handle import DeploymentHandle
+
+
+class Api:
+    """Its constructor returns once the models are loaded and every live collection is open and warm, so
+    the first request is as fast as the hundredth."""
+
+    def __init__(
+        self, settings: Settings, indexer: DeploymentHandle, encoders: DeploymentHandle | None = None
+    ) -> None:
+        from ray.serve import get_replica_context
+
+        encoder: QueryEncoder
+        if encoders is None:
+            models = Models(settings.serve.encoder_threads)
+            models.load(settings.indexing.profile)
+            encoder = LocalQueryEncoder(models)
+        else:
+            encoder = remote_encoder(encoders)
+        self._service = QueryService(settings, encoder)
+        self._app = create_app(
+            self._service, IndexerHandle(indexer), Metrics(get_replica_context().replica_id.unique_id)
+        )
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return self._app
+
+    def check_health(self) -> None:
+        """Serve calls this; raising replaces the replica."""
+        self._service.check_alive()
+
+
+class IndexerHandle:
+    """The ``Indexer`` deployment as a :class:`~mmpipe.serve.work.WorkGateway`."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+        """See :class:`~mmpipe.serve.work.WorkGateway`."""
+        outcomes: list[WorkOutcome] = await _answered(self._handle.execute.remote(list(orders)), "indexer")
+        return outcomes
+
+
+def remote_encoder(handle: DeploymentHandle) -> RemoteQueryEncoder:
+    """The ``Encoders`` deployment as a query encoder."""
+
+    async def call(profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
+        encoded: EncodedQuery = await _answered(
+            handle.encode.remote(profile_json, request, media), "query encoders"
+        )
+        return encoded
+
+    return RemoteQueryEncoder(call)
+
+
+async def _answered(response: Awaitable[Any], who: str) -> Any:
+    """The answer; our own error as it was raised there; ``DispatchUnavailable`` where nobody answers."""
+    from ray.exceptions import RayError, RayTaskError
+    from ray.serve.exceptions import RayServeException
+
+    try:
+        return await response
+    except RayTaskError as error:
+        # Ray's wrapper is of the cause's class too, but its text is the far side's traceback.
+        if isinstance(error.cause, MmpipeError):
+            raise error.cause from None
+        raise DispatchUnavailable(f"the {who} failed: {error}") from error
+    except (RayError, RayServeException) as error:
+        raise DispatchUnavailable(f"the {who} did not answer: {error}") from error

@@ -1,0 +1,26 @@
+"""Query encoders on GPUs, apart from the searchers, which need none."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mmpipe.encoders.base import Profile
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.search import EncodedQuery
+from mmpipe.serve.query_encoder import Media, Models
+from mmpipe.settings import Settings
+
+
+class Encoders:
+    """Loads the default profile when it starts; other profiles that are live, when first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._models = Models(settings.serve.encoder_threads)
+        self._models.load(settings.indexing.profile)
+
+    async def encode(self, profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
+        """See :class:`mmpipe.serve.query_encoder.QueryEncoder`."""
+        return await asyncio.to_thread(self._encode, profile_json, request, media)
+
+    def _encode(self, profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
+        return self._models.get(Profile.from_json(profile_json)).encode(request, media)

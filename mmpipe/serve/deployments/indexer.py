@@ -1,0 +1,41 @@
+"""The warm lane: one writer that commits in groups."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from mmpipe.encoders.registry import load
+from mmpipe.indexing import Indexer as Pipeline
+from mmpipe.lake import open_lake
+from mmpipe.objects import open_store
+from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.serve.group_commit import GroupCommit
+from mmpipe.serve.work import MAX_ORDERS
+from mmpipe.settings import Settings
+
+_log = logging.getLogger("mmpipe.serve")
+
+
+class Indexer:
+    """Holds the pipeline with its models loaded. Orders that arrive during a commit share the next one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._pipeline = Pipeline(
+            settings,
+            open_lake(settings),
+            load(settings.indexing.profile, threads=settings.serve.encoder_threads),
+            lambda uri: open_store(uri, settings.storage),
+        )
+        self._group: GroupCommit[WorkOrder, WorkOutcome] = GroupCommit(
+            self._execute, max_items=MAX_ORDERS, name="indexer"
+        )
+
+    async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+        """One outcome per order, in order; each caller gets those of its own orders."""
+        return await self._group.submit(orders)
+
+    def _execute(self, orders: list[WorkOrder]) -> list[WorkOutcome]:
+        outcomes = self._pipeline.execute(orders)
+        _log.info("indexed", extra={"orders": len(orders)})
+        return outcomes

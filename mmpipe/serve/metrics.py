@@ -1,0 +1,119 @@
+"""What ``/metrics`` shows: requests, their latency, and which version each collection is served from.
+
+One registry per replica. Scraped through a load balancer each scrape reaches some replica, so every series
+carries a ``replica`` label and never mixes two counters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_BUCKETS = (
+    0.001,
+    0.002,
+    0.004,
+    0.006,
+    0.008,
+    0.012,
+    0.02,
+    0.04,
+    0.08,
+    0.16,
+    0.32,
+    0.64,
+    1.28,
+    2.56,
+    5.12,
+    10.24,
+)
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """Counters of one replica."""
+
+    def __init__(self, replica: str) -> None:
+        self._replica = replica
+        self._registry = CollectorRegistry()
+        labels = ("replica", "method", "route")
+        self._requests = Counter(
+            "mmpipe_http_requests", "Requests answered", (*labels, "status"), registry=self._registry
+        )
+        self._latency = Histogram(
+            "mmpipe_http_request_seconds", "Time to answer", labels, buckets=_BUCKETS, registry=self._registry
+        )
+        collection = ("replica", "collection")
+        self._rows = Gauge(
+            "mmpipe_snapshot_rows", "Products in the served version", collection, registry=self._registry
+        )
+        self._version = Gauge(
+            "mmpipe_live_version",
+            "Lance version of the served table",
+            (*collection, "table"),
+            registry=self._registry,
+        )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request. ``route`` is the route's pattern, so that the series stay few."""
+        key = (method, route, status)
+        children = self._children.get(key)
+        if children is None:
+            children = self._children[key] = (
+                self._requests.labels(self._replica, method, route, str(status)),
+                self._latency.labels(self._replica, method, route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def render(self, served: Iterable[Mapping[str, object]]) -> bytes:
+        """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``."""
+        self._rows.clear()
+        self._version.clear()
+        for entry in served:
+            collection = str(entry["collection"])
+            self._rows.labels(self._replica, collection).set(float(str(entry["rows"])))
+            self._version.labels(self._replica, collection, str(entry["table"])).set(
+                float(str(entry["version"]))
+            )
+        text: bytes = generate_latest(self._registry)
+        return text
+
+
+class Measured:
+    """ASGI middleware that counts every request under its route's pattern."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._metrics.observe(method, route, status, time.perf_counter() - begun)
+
+
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})

@@ -1,0 +1,104 @@
+"""OpenAPI parts that FastAPI cannot derive: bodies read by hand, problem documents; and the docs page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from mmpipe.serve.errors import CONTENT_TYPE, Problem
+
+_REF = "#/components/schemas/{model}"
+_EXAMPLE = {
+    "text": "red running shoes",
+    "filters": {"price": {"lte": 120}, "availability": ["in_stock"]},
+    "facets": ["brand", "color"],
+    "limit": 10,
+}
+_MEANINGS = {
+    400: "The body cannot be read",
+    401: "No valid token",
+    404: "No such collection or product",
+    413: "The body or a medium is over the limit",
+    415: "The body's content type is not supported",
+    422: "A field is not valid; `field` and `errors` name it and the remedy",
+    503: "Temporarily not able to answer; try again after Retry-After seconds",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The documented errors of one route."""
+    schema = {"$ref": _REF.format(model="Problem")}
+    return {s: {"description": _MEANINGS[s], "content": {CONTENT_TYPE: {"schema": schema}}} for s in statuses}
+
+
+def json_body(model: type[BaseModel], example: dict[str, Any] | None = None) -> dict[str, Any]:
+    """``openapi_extra`` of a route with a JSON body."""
+    content: dict[str, Any] = {"schema": {"$ref": _REF.format(model=model.__name__)}}
+    if example is not None:
+        content["example"] = example
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def search_body(model: type[BaseModel]) -> dict[str, Any]:
+    """``openapi_extra`` of the search route: JSON, or a form with files."""
+    extra = json_body(model, _EXAMPLE)
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    form = {
+        "type": "object",
+        "description": "Either a `request` part with the JSON document, or its fields as parts; and files.",
+        "properties": {
+            "request": {"$ref": _REF.format(model=model.__name__)},
+            "image": {**file, "description": "JPEG, PNG, WebP or GIF"},
+            "audio": {**file, "description": "WAV, FLAC, OGG, MP3 or M4A"},
+            "video": {**file, "description": "MP4, MOV, WebM or MKV"},
+            "text": {"type": "string"},
+            "collection": {"type": "string"},
+            "limit": {"type": "integer"},
+            "cursor": {"type": "string"},
+            "facets": {"type": "array", "items": {"type": "string"}},
+            "filters": {"$ref": _REF.format(model="Filters"), "description": "as JSON"},
+            "weights": {"$ref": _REF.format(model="Weights"), "description": "as JSON"},
+            "explain": {"type": "boolean"},
+        },
+    }
+    extra["requestBody"]["content"]["multipart/form-data"] = {"schema": form}
+    return extra
+
+
+def document(app: FastAPI, bodies: tuple[type[BaseModel], ...]) -> Callable[[], dict[str, Any]]:
+    """A replacement for ``app.openapi`` that knows the bodies read by hand; made once, then kept."""
+
+    @cache
+    def build() -> dict[str, Any]:
+        spec = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        models: list[type[BaseModel]] = [*bodies, Problem]
+        _, definitions = models_json_schema([(m, "validation") for m in models], ref_template=_REF)
+        schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+        for name, schema in definitions["$defs"].items():
+            schemas.setdefault(name, schema)
+        # Every validation error here is a problem document; FastAPI's own shape never leaves this service.
+        for path in spec["paths"].values():
+            for operation in path.values():
+                answers = operation["responses"]
+                if "HTTPValidationError" in str(answers.get("422", "")):
+                    answers.update({"422": problems(422)[422]})
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        return spec
+
+    return build
+
+
+@cache
+def docs_page() -> bytes:
+    """A page that renders ``openapi.json`` and sends requests, with nothing loaded from elsewhere."""
+    return files("mmpipe.serve").joinpath("docs.html").read_bytes()

@@ -1,0 +1,223 @@
+"""Bytes of a request to typed requests, with every fault named.
+
+Bodies are read and validated here rather than by FastAPI's dependency machinery: one route takes JSON and
+multipart, errors come out of one place, and the hot path parses straight from bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from mmpipe.encoders.base import Modality
+from mmpipe.errors import InvalidRequest
+from mmpipe.schemas.product import FACET_FIELDS
+from mmpipe.schemas.search import Filters, SearchRequest
+from mmpipe.serve.errors import InvalidFields, MalformedRequest, UnsupportedMediaType
+
+M = TypeVar("M", bound=BaseModel)
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")
+_PLAIN_PARTS = frozenset({"collection", "text", "limit", "cursor", "explain"})
+_JSON_PARTS = frozenset({"weights", "filters"})
+_MAX_TEXT_PART = 1_000_000
+
+
+class FilterParams(BaseModel):
+    """Filters of a query string. Repeat one to allow any of several values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = Field(
+        default=None, max_length=63, description="omit where the lake has only one"
+    )
+    limit: int = Field(default=20, ge=1, le=100)
+    price_gte: Decimal | None = Field(default=None, ge=0)
+    price_lte: Decimal | None = Field(default=None, ge=0)
+    brand: list[str] = Field(default_factory=list)
+    category: list[str] = Field(default_factory=list)
+    availability: list[str] = Field(default_factory=list)
+    color: list[str] = Field(default_factory=list)
+    size: list[str] = Field(default_factory=list)
+    gender: list[str] = Field(default_factory=list)
+    age_group: list[str] = Field(default_factory=list)
+    material: list[str] = Field(default_factory=list)
+    pattern: list[str] = Field(default_factory=list)
+    condition: list[str] = Field(default_factory=list)
+    attribute: list[Annotated[str, Field(max_length=401)]] = Field(
+        default_factory=list, max_length=100, description="name=value of a free attribute"
+    )
+
+    def filters(self) -> Filters:
+        """The filters as a body would give them. Raises ``InvalidFields`` or ``InvalidRequest``."""
+        return validate(Filters, self.raw_filters())
+
+    def raw_filters(self) -> dict[str, Any]:
+        """The filters as JSON would have them, not yet validated as a whole."""
+        found: dict[str, Any] = {name: getattr(self, name) for name in FACET_FIELDS if getattr(self, name)}
+        price = {"gte": self.price_gte, "lte": self.price_lte}
+        if any(bound is not None for bound in price.values()):
+            found["price"] = price
+        if self.attribute:
+            found["attributes"] = _attributes(self.attribute)
+        return found
+
+
+class SimilarParams(FilterParams):
+    """The query string of ``GET /v1/products/{id}/similar``."""
+
+
+class SearchParams(FilterParams):
+    """The query string of ``GET /v1/search``."""
+
+    q: str | None = Field(default=None, max_length=1_000, description="what the shopper typed; empty browses")
+    cursor: str | None = Field(default=None, max_length=500, description="next_cursor of the page before")
+    facets: list[str] = Field(
+        default_factory=list, max_length=20, description="fields to count; repeated or comma-separated"
+    )
+    explain: bool = True
+
+    def to_request(self) -> SearchRequest:
+        """The same search as a body would ask it. Raises ``InvalidFields`` or ``InvalidRequest``."""
+        asked = {
+            "collection": self.collection,
+            "text": self.q or None,
+            "limit": self.limit,
+            "cursor": self.cursor,
+            "facets": [name for entry in self.facets for name in entry.split(",") if name.strip()],
+            "explain": self.explain,
+            "filters": self.raw_filters(),
+        }
+        return validate(SearchRequest, asked)
+
+
+def _attributes(pairs: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name.strip():
+            raise InvalidRequest("attribute", f"'{pair[:80]}' is not name=value, as in attribute=sole=rubber")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSearch:
+    """A search with the files that came beside it (a file stands for the same field of the request)."""
+
+    request: SearchRequest
+    uploads: Mapping[Modality, bytes] = field(default_factory=dict)
+
+
+def validate(model: type[M], value: Any) -> M:
+    """``model`` from Python values; raises :class:`InvalidFields`."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidFields(error.errors(include_url=False, include_input=False)) from None
+
+
+def parse_json(model: type[M], body: bytes, within: str = "body") -> M:
+    """``model`` from JSON bytes; raises :class:`InvalidFields` (400 for bad JSON, 422 for a bad field)."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        entries = error.errors(include_url=False, include_input=False)
+        raise InvalidFields([{**entry, "loc": entry["loc"] or (within,)} for entry in entries]) from None
+
+
+def content_type(request: Request) -> str:
+    """The media type of the body without its parameters, lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_json(request: Request, model: type[M]) -> M:
+    """The body of a JSON-only route. Raises ``UnsupportedMediaType``, or as :func:`parse_json`."""
+    kind = content_type(request)
+    if kind != JSON:
+        raise UnsupportedMediaType("Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON}")
+    return parse_json(model, await request.body())
+
+
+async def read_search(request: Request) -> ParsedSearch:
+    """The body of ``POST /v1/search``, JSON or multipart."""
+    kind = content_type(request)
+    if kind == JSON:
+        return ParsedSearch(parse_json(SearchRequest, await request.body()))
+    if kind == MULTIPART:
+        return await _read_multipart(request)
+    raise UnsupportedMediaType(
+        "Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON} or {MULTIPART}"
+    )
+
+
+async def _read_multipart(request: Request) -> ParsedSearch:
+    try:
+        form = await request.form(max_files=len(MEDIA_PARTS), max_fields=60, max_part_size=_MAX_TEXT_PART)
+    except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError, KeyError) as error:
+        reason = getattr(error, "detail", None) or getattr(error, "message", None) or str(error)
+        raise MalformedRequest("body", f"not a readable multipart form ({str(reason)[:200]})") from None
+    uploads: dict[Modality, bytes] = {}
+    whole: SearchRequest | None = None
+    loose: dict[str, Any] = {}
+    try:
+        for name, part in form.multi_items():
+            if name in MEDIA_PARTS:
+                if not isinstance(part, UploadFile):
+                    raise InvalidRequest(name, "send it as a file part (with a filename)")
+                if name in uploads:
+                    raise InvalidRequest(name, "was sent twice; send one file for it")
+                uploads[name] = await part.read()
+                if not uploads[name]:
+                    raise InvalidRequest(
+                        name, "is an empty file; send the file's bytes or leave the part out"
+                    )
+                continue
+            data = await part.read() if isinstance(part, UploadFile) else part.encode("utf-8", "replace")
+            if name == "request":
+                whole = parse_json(SearchRequest, data, "request")
+            elif name == "facets":
+                loose.setdefault("facets", []).extend(v for v in _text(name, data).split(",") if v.strip())
+            elif name in loose:
+                raise InvalidRequest(name, "was sent twice; send one value")
+            elif name in _JSON_PARTS:
+                loose[name] = _json_part(name, data)
+            elif name in _PLAIN_PARTS:
+                loose[name] = _text(name, data)
+            else:
+                raise InvalidRequest(
+                    name[:100], "unknown field; remove it or see /docs for the fields there are"
+                )
+    finally:
+        await form.close()
+    if whole is not None and loose:
+        raise InvalidRequest(next(iter(loose)), "is sent beside a 'request' part; put it inside that part")
+    asked = whole if whole is not None else validate(SearchRequest, loose)
+    for name in uploads:
+        if getattr(asked, name) is not None:
+            raise InvalidRequest(name, "is given both as a file and inside the request; send one of them")
+    return ParsedSearch(asked, uploads)
+
+
+def _text(name: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(name, "is not UTF-8 text") from None
+
+
+def _json_part(name: str, data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(name, f"is not valid JSON ({str(error)[:100]})") from None

@@ -1,0 +1,194 @@
+"""What one replica can do, without HTTP: the calls behind the routes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from dataclasses import dataclass
+
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+
+from mmpipe.errors import MmpipeError, NotReady
+from mmpipe.lake import Lake, open_lake
+from mmpipe.objects import open_store
+from mmpipe.recommend import similar_payload
+from mmpipe.schemas.product import Product
+from mmpipe.schemas.search import InteractionsRequest, SearchRequest
+from mmpipe.search import Searcher, Snapshot, SnapshotStore
+from mmpipe.serve.interactions import InteractionLog
+from mmpipe.serve.query_encoder import Encode, Media, QueryEncoder
+from mmpipe.serve.query_media import QueryMedia, has_media
+from mmpipe.serve.requests import ParsedSearch, SimilarParams
+from mmpipe.settings import Settings
+
+_log = logging.getLogger("mmpipe.serve")
+_STUCK_SECONDS = 120.0
+
+
+class ServedCollection(BaseModel):
+    """The version a replica answers from."""
+
+    collection: str
+    table: str
+    version: int
+    rows: int = Field(description="products that can be found")
+    profile: str
+    profile_fingerprint: str
+
+
+class CollectionsResponse(BaseModel):
+    """Every collection this replica serves."""
+
+    collections: list[ServedCollection]
+
+
+class ProductResponse(BaseModel):
+    """One product as it is live."""
+
+    collection: str
+    version: str
+    product: Product
+
+
+class QueryService:
+    """Search, products, interactions over the live versions of one lake.
+
+    The constructor returns once every live collection is open, warm and its models are ready. Calls may
+    come from one event loop; what blocks for long runs in threads.
+    """
+
+    def __init__(self, settings: Settings, encoder: QueryEncoder) -> None:
+        self.settings = settings
+        self._encoder = encoder
+        self._lake: Lake = open_lake(settings)
+        self._engines: dict[str, _Engine] = {}
+        self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
+        self._interactions = InteractionLog(self._lake)
+        self._snapshots = SnapshotStore(settings, self._lake, check=encoder.prepare)
+        self._snapshots.start()
+        self._open_all()
+
+    async def search(self, parsed: ParsedSearch) -> bytes:
+        """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON."""
+        media: Media = await asyncio.to_thread(self._media.decode, parsed) if has_media(parsed) else {}
+        return await self._search(parsed.request, media)
+
+    async def search_text(self, request: SearchRequest) -> bytes:
+        """The same without media."""
+        return await self._search(request, {})
+
+    async def _search(self, request: SearchRequest, media: Media) -> bytes:
+        snapshot = await self._snapshot(request.collection, request.cursor)
+        engine = self._engines.get(snapshot.fingerprint) or self._add_engine(snapshot)
+        query = await engine.encode(request, media)
+        # On the event loop: a search is a few milliseconds of CPU, and with a thread per request they would
+        # only take the interpreter lock from one another.
+        return to_json(engine.searcher.search_payload(snapshot, request, query))
+
+    async def similar(self, product_id: str, params: SimilarParams) -> bytes:
+        """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON. Raises ``UnknownProduct``."""
+        snapshot = await self._snapshot(params.collection)
+        return to_json(similar_payload(snapshot, product_id, params.filters(), params.limit))
+
+    async def product(self, collection: str | None, product_id: str) -> bytes:
+        """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
+        snapshot = await self._snapshot(collection)
+        # Read from local disk, the one thing here that waits for I/O.
+        document = await asyncio.to_thread(snapshot.document, product_id)
+        return to_json(
+            {"collection": snapshot.collection, "version": snapshot.label, "product": json.loads(document)}
+        )
+
+    async def record(self, request: InteractionsRequest) -> int:
+        """Store interactions durably; gives how many. Raises ``UnknownCollection``, ``InvalidRequest``."""
+        snapshot = await self._snapshot(request.collection)
+        return await self._interactions.store(snapshot.collection, request.interactions)
+
+    async def collections(self) -> list[ServedCollection]:
+        """Every collection of the lake with the version that answers, also those nobody asked for yet."""
+        await asyncio.to_thread(self._open_all)
+        return self.served()
+
+    def served(self) -> list[ServedCollection]:
+        """The versions that answer now, by collection. Touches memory only."""
+        live = [name for name, status in self._snapshots.status().items() if status.version is not None]
+        return [_served(self._snapshots.get(name)) for name in sorted(live)]
+
+    def not_ready(self) -> str | None:
+        """Why this replica should get no traffic; None where it should."""
+        statuses = self._snapshots.status()
+        if any(status.version is not None for status in statuses.values()):
+            return None
+        faults = [f"{name}: {status.error}" for name, status in sorted(statuses.items()) if status.error]
+        reason = f" ({'; '.join(faults[:3])})" if faults else ""
+        return f"no collection is live yet{reason}; index a feed first"
+
+    def check_alive(self) -> None:
+        """Raises :class:`NotReady` where this replica cannot recover by itself and should be replaced.
+
+        A store that fails is no such reason: the version at hand keeps answering. A thread that no longer
+        even tries is.
+        """
+        limit = max(_STUCK_SECONDS, 10 * self.settings.serve.live_poll_seconds)
+        checked = [status.checked_at for status in self._snapshots.status().values() if status.checked_at]
+        if checked and time.time() - max(checked) > limit:
+            raise NotReady(f"live versions were not looked at for {limit:.0f} s")
+
+    def refresh(self) -> None:
+        """Follow the live versions now instead of at the next poll. Blocks."""
+        for name in self._lake.collections():
+            self._snapshots.refresh(name)
+
+    def close(self) -> None:
+        """End the background thread."""
+        self._snapshots.close()
+
+    async def _snapshot(self, collection: str | None, page_cursor: str | None = None) -> Snapshot:
+        statuses = self._snapshots.status()
+        name = next(iter(statuses)) if collection is None and len(statuses) == 1 else collection
+        known = statuses.get(name) if name is not None else None
+        if known is not None and known.version is not None:
+            return self._snapshots.get(name, page_cursor=page_cursor)
+        # The first call for a collection reads the store; the others must not wait for it.
+        return await asyncio.to_thread(self._snapshots.get, collection, page_cursor=page_cursor)
+
+    def _open_all(self) -> None:
+        try:
+            names = self._lake.collections()
+        except MmpipeError as error:
+            _log.warning("the lake cannot be listed", extra={"reason": str(error)})
+            return
+        for name in names:
+            try:
+                self._snapshots.get(name)
+            except MmpipeError as error:
+                # Not live yet, or encoded by models that are not here: the others are served all the same.
+                _log.warning("a collection is not served", extra={"collection": name, "reason": str(error)})
+
+    def _add_engine(self, snapshot: Snapshot) -> _Engine:
+        engine = _Engine(
+            self._encoder.bound(snapshot.profile), Searcher(snapshot.profile, self.settings.serve)
+        )
+        return self._engines.setdefault(snapshot.fingerprint, engine)
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """What answers searches of tables that one profile encoded."""
+
+    encode: Encode
+    searcher: Searcher
+
+
+def _served(snapshot: Snapshot) -> ServedCollection:
+    return ServedCollection(
+        collection=snapshot.collection,
+        table=snapshot.table,
+        version=snapshot.version,
+        rows=len(snapshot),
+        profile=snapshot.profile.name,
+        profile_fingerprint=snapshot.fingerprint,
+    )

@@ -1,0 +1,180 @@
+"""The batch lane on a real local Ray, and the same feed through a process pool and through this process."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mmpipe.encoders import registry
+from mmpipe.indexing import batch, execute_file, files
+from mmpipe.lake import Collection, ProductTable, open_lake
+from mmpipe.objects import to_uri
+from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
+from mmpipe.settings import IndexingSettings, LakeSettings, Settings
+from tests.unit.indexing.bucket import png
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000)
+    yield ray.get_runtime_context().gcs_address
+    ray.shutdown()
+
+
+def _settings(lake: Path, **indexing: object) -> Settings:
+    return Settings(
+        lake=LakeSettings(uri=str(lake)),
+        indexing=IndexingSettings(profile="fake", workers=2, **indexing),  # type: ignore[arg-type]
+    )
+
+
+def _order(feed: Path) -> WorkOrder:
+    ref = ObjectRef(uri=to_uri(feed), etag="1", event_time=datetime(2026, 1, 1, tzinfo=UTC))
+    event = CatalogueEvent(kind="feed_uploaded", collection="demo", object=ref)
+    return WorkOrder(
+        run_id=run_id_of(event, "fake"),
+        kind=event.kind,
+        collection="demo",
+        object=ref,
+        lane="batch",
+        profile="fake",
+    )
+
+
+def _parquet(folder: Path, rows: int) -> Path:
+    """``rows`` products with a picture inside the file; every hundredth has no title."""
+    path = folder / "feed.parquet"
+    pictures = [png((n * 37 % 256, n * 11 % 256, n % 256)) for n in range(64)]
+    table = {
+        "id": [f"p{n}" for n in range(rows)],
+        "title": ["" if n % 100 == 99 else f"Product {n}" for n in range(rows)],
+        "image": pa.array([pictures[n % 64] for n in range(rows)], pa.binary()),
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def _table(settings: Settings) -> tuple[Collection, ProductTable]:
+    collection = open_lake(settings).collection("demo")
+    return collection, collection.products(registry.load("fake").profile)
+
+
+def test_killed_run_is_resumed_without_encoding_again(cluster: str, tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "lake", chunk_rows=16, commit_rows=64)
+    rows = 2_000
+    order = _order(_parquet(tmp_path, rows))
+    environment = {
+        **os.environ,
+        "RAY_ADDRESS": cluster,
+        "MMPIPE_LAKE__URI": settings.lake.uri,
+        "MMPIPE_INDEXING__PROFILE": "fake",
+        "MMPIPE_INDEXING__WORKERS": "2",
+        "MMPIPE_INDEXING__CHUNK_ROWS": "16",
+        "MMPIPE_INDEXING__COMMIT_ROWS": "64",
+    }
+    command = [sys.executable, "-m", "mmpipe.indexing.batch", "--order", order.model_dump_json()]
+    driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runs = open_lake(settings).collection("demo", create=True).runs
+    try:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            record = runs.get(order.run_id)
+            if record is not None and record.indexed >= 100:
+                break
+            assert driver.poll() is None, "the driver ended before it could be killed"
+            time.sleep(0.02)
+    finally:
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    collection, table = _table(settings)
+    left = runs.get(order.run_id)
+    assert left is not None
+    assert left.status == "running"
+    committed = table.count_live()
+    assert 100 <= committed < rows - 20
+    assert collection.live() is None
+
+    record = batch.run(order, settings)
+    good = rows - rows // 100
+    assert record.status == "done"
+    assert (record.read, record.rejected) == (rows, rows // 100)
+    assert record.unchanged == committed
+    assert record.indexed == good - committed
+    assert record.encoded == {"text": good - committed, "image": good - committed}
+    assert table.count_live() == good
+    live = collection.live()
+    assert live is not None
+    assert live.rows == good
+    assert batch.run(order, settings) == record  # done: nothing happens again
+    found = table.fetch(["p5"]).to_pylist()[0]
+    assert found["image_vector"] is not None
+
+
+def test_feed_that_breaks_off_is_a_failed_run(
+    cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del cluster
+    settings = _settings(tmp_path / "lake")
+    whole = gzip.compress(
+        "\n".join(json.dumps({"id": f"p{n}", "title": os.urandom(20).hex()}) for n in range(3_000)).encode()
+    )
+    feed = tmp_path / "feed.jsonl.gz"
+    feed.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setenv("MMPIPE_LAKE__URI", settings.lake.uri)
+    monkeypatch.setenv("MMPIPE_INDEXING__PROFILE", "fake")
+    assert batch.main(["--order", _order(feed).model_dump_json()]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert record["status"] == "failed"
+    assert record["error"]
+    collection = open_lake(settings).collection("demo")
+    rejects = collection.rejects.list()
+    assert [(r.scope, r.row, r.error) for r in rejects] == [("row", 0, "InvalidFeed")]
+    assert collection.live() is None
+
+
+def test_file_through_a_process_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "POOL_MIN_BYTES", 1)
+    settings = _settings(tmp_path / "lake", chunk_rows=64, commit_rows=128)
+    seen: list[tuple[int, int, int, int | None]] = []
+    record = execute_file(
+        settings, _parquet(tmp_path, 400), "demo", progress=lambda *counts: seen.append(counts)
+    )
+    assert (record.status, record.lane) == ("done", "batch")
+    assert (record.read, record.indexed, record.rejected) == (400, 396, 4)
+    assert seen[-1] == (400, 396, 4, 400)
+    assert [counts[0] for counts in seen] == sorted(counts[0] for counts in seen)
+    assert _table(settings)[1].count_live() == 396
+
+
+def test_file_indexed_again_sees_its_media(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "other")
+    (tmp_path / "photo.png").write_bytes(png((200, 0, 0)))
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text(
+        "\n".join(
+            json.dumps({"id": f"p{n}", "title": f"Product {n}", "image_link": "photo.png"}) for n in range(5)
+        )
+    )
+    lake = tmp_path / "lake"
+    first = execute_file(settings, feed, "demo", lake)
+    assert (first.lane, first.indexed, first.encoded) == ("warm", 5, {"text": 5, "image": 5})
+    again = execute_file(settings, feed, "demo", lake)
+    assert (again.indexed, again.unchanged, again.encoded) == (0, 5, {})
+    (tmp_path / "photo.png").write_bytes(png((0, 0, 200)))
+    changed = execute_file(settings, feed, "demo", lake)
+    assert (changed.indexed, changed.encoded) == (5, {"image": 5})
+    assert not (tmp_path / "other").exists()

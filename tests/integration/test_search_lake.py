@@ -1,0 +1,109 @@
+"""Search over a lake on S3: what a replica asks of the object store, and when."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from mmpipe.encoders import registry
+from mmpipe.lake import Lake, open_lake
+from mmpipe.recommend import similar
+from mmpipe.schemas.search import Filters, SearchRequest
+from mmpipe.search import Searcher, SnapshotStore, encode
+from mmpipe.settings import LakeSettings, ServeSettings, Settings, StorageSettings
+from tests.unit.search import catalogues
+
+
+class Requests(logging.Handler):
+    """Every request the server answered, from its access log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    for name, value in (("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")):
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="lake")
+    yield url
+    server.stop()
+
+
+@pytest.fixture
+def requests() -> Iterator[Requests]:
+    handler = Requests()
+    logger = logging.getLogger("werkzeug")
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = propagate
+
+
+@pytest.fixture
+def settings(endpoint: str, tmp_path: Path) -> Settings:
+    return Settings(
+        storage=StorageSettings(endpoint_url=endpoint),
+        lake=LakeSettings(uri="s3://lake/tables"),
+        serve=ServeSettings(mirror_dir=str(tmp_path / "mirror"), live_poll_seconds=60),
+    )
+
+
+def write(lake: Lake, order: str, *titles: str) -> None:
+    collection = lake.collection("shop", create=True)
+    table = collection.products(catalogues.PROFILE, create=True)
+    products = [catalogues.product(f"p-{title}", f"{title} lamp", brand="Acme") for title in titles]
+    table.upsert(catalogues.rows_of(products, order=order))
+    collection.publish(table, reason="test")
+
+
+def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(settings: Settings, requests: Requests) -> None:
+    lake = open_lake(settings)
+    write(lake, "1", *(f"number{n}" for n in range(50)))
+    loaded = registry.load("fake")
+    searcher = Searcher(loaded.profile, settings.serve)
+    request = SearchRequest(text="number7 lamp", filters=Filters(brand=["acme"]), facets=["brand", "price"])
+    query = encode(request, loaded, {})
+    with SnapshotStore(settings, open_lake(settings)) as store:
+        first = store.get()
+        requests.lines.clear()
+        for _ in range(20):
+            page = searcher.search(store.get("shop"), request, query)
+            assert page.hits[0].id == "p-number7"
+            similar(store.get(), "p-number7", limit=5)
+            store.get().document("p-number7")
+        assert requests.lines == []
+
+        assert store.refresh("shop") is first
+        assert len(requests.lines) == 1
+        assert "live.json" in requests.lines[0]
+
+        write(lake, "2", "number7", "brandnew")
+        requests.lines.clear()
+        second = store.refresh("shop")
+        assert second is not first
+        assert len(second) == 51
+        assert sum("/data/" in line for line in requests.lines) == 1
+        requests.lines.clear()
+        hits = searcher.search(store.get("shop"), SearchRequest(text="brandnew"), encode(SearchRequest(text="brandnew"), loaded, {}))
+        assert hits.hits[0].id == "p-brandnew"
+        assert searcher.search(first, request, query).hits == page.hits
+        assert requests.lines == []
+        assert Path(second.dataset.uri.removeprefix("file://")).is_relative_to(Path(str(settings.serve.mirror_dir)))

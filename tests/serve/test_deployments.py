@@ -1,0 +1,104 @@
+"""How the deployments are wired and sized, and what crosses between them, without starting Ray."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from mmpipe.encoders import registry
+from mmpipe.errors import DispatchUnavailable, InvalidRequest, ProfileMismatch
+from mmpipe.schemas.product import FACET_FIELDS
+from mmpipe.schemas.search import Filters, SearchRequest
+from mmpipe.serve import app_builder, scaling
+from mmpipe.serve.deployments.api import IndexerHandle, remote_encoder
+from mmpipe.serve.deployments.encoders import Encoders
+from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.requests import FilterParams
+from mmpipe.settings import IndexingSettings, ServeSettings, Settings
+
+
+class _Handle:
+    """A deployment handle whose methods run here."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._target, name)
+        return type("Method", (), {"remote": staticmethod(method)})
+
+
+def _settings(**serve: Any) -> Settings:
+    return Settings(indexing=IndexingSettings(profile="fake"), serve=ServeSettings(**serve))
+
+
+def test_remote_and_local_encoders_agree() -> None:
+    settings = _settings()
+    profile = registry.load("fake").profile
+    request = SearchRequest.model_validate({"text": "red shoe", "weights": {"image": 3}})
+    media: Any = {"image": np.full((8, 8, 3), 200, np.uint8)}
+    local = asyncio.run(LocalQueryEncoder(Models(1)).bound(profile)(request, media))
+    remote = asyncio.run(remote_encoder(_Handle(Encoders(settings))).bound(profile)(request, media))
+    assert local.vector is not None
+    np.testing.assert_array_equal(local.vector, remote.vector)
+    assert (local.text, local.identity, local.text_share) == (remote.text, remote.identity, remote.text_share)
+
+
+def test_browsing_never_calls_the_encoders() -> None:
+    encoder = remote_encoder(_Handle(object()))
+    query = asyncio.run(encoder.bound(registry.load("fake").profile)(SearchRequest(), {}))
+    assert query.asks_nothing
+
+
+def test_another_model_release_is_a_mismatch() -> None:
+    import dataclasses
+
+    profile = registry.load("fake").profile
+    other = dataclasses.replace(profile, dim=profile.dim + 1)
+    with pytest.raises(ProfileMismatch, match="index again"):
+        LocalQueryEncoder(Models(1)).prepare(other)
+
+
+def test_errors_cross_as_what_they_were_and_without_the_far_traceback() -> None:
+    from ray.exceptions import RayTaskError
+
+    class Failing:
+        def __init__(self, cause: Exception) -> None:
+            self._cause = cause
+
+        async def encode(self, *_: Any) -> Any:
+            raise RayTaskError("encode", "File /srv/secret.py", self._cause).as_instanceof_cause()
+
+        async def execute(self, *_: Any) -> Any:
+            raise RayTaskError("execute", "File /srv/secret.py", self._cause).as_instanceof_cause()
+
+    profile = registry.load("fake").profile
+    encoder = remote_encoder(_Handle(Failing(InvalidRequest("audio", "leave it out"))))
+    with pytest.raises(InvalidRequest) as caught:
+        asyncio.run(encoder.bound(profile)(SearchRequest(text="x"), {}))
+    assert str(caught.value) == "audio: leave it out"
+    with pytest.raises(DispatchUnavailable):
+        asyncio.run(IndexerHandle(_Handle(Failing(KeyError("bug")))).execute([]))  # type: ignore[arg-type]
+
+
+def test_scaling_follows_the_settings() -> None:
+    options = scaling.api(_settings(min_replicas=0, max_replicas=5, target_ongoing_requests=7))
+    auto = options["autoscaling_config"]
+    assert (auto["min_replicas"], auto["max_replicas"], auto["target_ongoing_requests"]) == (0, 5, 7)
+    assert scaling.api(_settings(min_replicas=3, max_replicas=1))["autoscaling_config"]["max_replicas"] == 3
+    assert scaling.indexer(_settings())["num_replicas"] == 1
+    assert scaling.encoders(_settings())["ray_actor_options"]["num_gpus"] == 1
+
+
+def test_the_builder_refuses_unknown_settings() -> None:
+    with pytest.raises(ValidationError, match=r"serve\.prot"):
+        app_builder({"serve": {"prot": 80}})
+
+
+def test_every_filter_can_be_asked_in_a_query_string() -> None:
+    assert set(FACET_FIELDS) <= set(FilterParams.model_fields)
+    assert set(Filters.model_fields) == {*FACET_FIELDS, "price", "attributes"}

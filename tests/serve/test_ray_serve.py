@@ -1,0 +1,147 @@
+"""The whole service on a real local Ray, over a folder lake: one start, shared by the tests of this file."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from mmpipe.dispatch import IndexerDispatcher
+from mmpipe.schemas.work import WorkOrder
+from mmpipe.serve import running
+from mmpipe.serve.run import free_port
+from mmpipe.settings import DispatchSettings, Settings
+from tests.serve.conftest import MAX_BODY, TOKEN, catalogue, order_for, settings_for, write_feed
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Service:
+    """The running service and the folder of its uploads."""
+
+    def __init__(self, url: str, folder: Path, settings: Settings) -> None:
+        self.url, self.folder, self.settings = url, folder, settings
+        self.dispatcher = IndexerDispatcher(DispatchSettings(indexer_url=url, token=TOKEN))  # type: ignore[arg-type]
+        self.address = urlsplit(url).netloc
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection(self.address, timeout=30)
+        try:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def upload(self, name: str, rows: list[dict[str, Any]]) -> WorkOrder:
+        """Put a feed where an upload would be."""
+        return order_for(write_feed(self.folder, name, rows), self.settings)
+
+    def until(self, path: str, wanted: Any, seconds: float = 10.0) -> float:
+        """Seconds until ``wanted`` holds of the answer."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            status, page = self.call("GET", path)
+            if status == 200 and wanted(page):
+                return time.monotonic() - begun
+            time.sleep(0.01)
+        raise AssertionError(f"{path} did not come true in {seconds} s: {status} {page}")
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Ray, HAProxy, one query replica and the indexer, on free ports."""
+    folder = tmp_path_factory.mktemp("ray")
+    settings = settings_for(folder, port=free_port(), min_replicas=1, max_replicas=1)
+    with running(settings) as url:
+        started = Service(url, folder, settings)
+        assert started.call("GET", "/readyz")[0] == 503
+        outcomes = started.dispatcher.submit([started.upload("all.jsonl", catalogue())])
+        assert [outcome.status for outcome in outcomes] == ["done"]
+        started.until("/readyz", lambda page: page["status"] == "ready")
+        yield started
+
+
+def test_what_was_indexed_over_http_is_found(service: Service) -> None:
+    status, page = service.call("POST", "/v1/search", {"text": "green hat", "facets": ["color"], "limit": 3})
+    assert status == 200
+    assert page["hits"][0]["id"].startswith("green-hat")
+    status, similar = service.call("GET", f"/v1/products/{page['hits'][0]['id']}/similar?limit=3")
+    assert status == 200
+    assert len(similar["hits"]) == 3
+
+
+def test_a_new_version_is_followed_within_a_second_while_requests_go_on(service: Service) -> None:
+    ended = threading.Event()
+    answers: list[int] = []
+
+    def shop() -> None:
+        while not ended.is_set():
+            answers.append(service.call("GET", "/v1/search?q=red+shoe&facets=brand")[0])
+
+    shopper = threading.Thread(target=shop)
+    shopper.start()
+    try:
+        rows = [{"id": f"new-{n}", "title": f"Violet umbrella {n}", "price": "5.00 USD"} for n in range(3)]
+        outcomes = service.dispatcher.submit([service.upload("more.jsonl", rows)])
+        assert [outcome.status for outcome in outcomes] == ["done"]
+        took = service.until(
+            "/v1/search?q=violet+umbrella", lambda page: page["hits"][:1] and page["hits"][0]["id"] == "new-0"
+        )
+    finally:
+        ended.set()
+        shopper.join()
+    assert took < 1.0
+    assert len(answers) > 5
+    assert set(answers) == {200}
+
+
+def test_concurrent_orders_each_get_their_own_outcome(service: Service) -> None:
+    orders = [
+        service.upload(f"part-{n}.jsonl", [{"id": f"part-{n}", "title": f"Part {n}", "price": "1.00 USD"}])
+        for n in range(6)
+    ]
+    outcomes: dict[str, Any] = {}
+
+    def send(order: WorkOrder) -> None:
+        (outcomes[order.run_id],) = service.dispatcher.submit([order])
+
+    threads = [threading.Thread(target=send, args=(order,)) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {run: outcome.run_id for run, outcome in outcomes.items()} == {o.run_id: o.run_id for o in orders}
+    assert {outcome.status for outcome in outcomes.values()} == {"done"}
+    service.until("/v1/products/part-5", lambda page: page["product"]["title"] == "Part 5")
+
+
+def test_interactions_are_accepted(service: Service) -> None:
+    body = {"interactions": [{"type": "view", "user_id": "u", "product_id": "red-hat-1"}]}
+    assert service.call("POST", "/v1/interactions", body) == (202, {"accepted": 1})
+
+
+def test_problems_survive_the_proxy(service: Service) -> None:
+    assert service.call("POST", "/v1/search", {"limit": -1})[1]["field"] == "limit"
+    assert service.call("GET", "/v1/products/none")[0] == 404
+    connection = http.client.HTTPConnection(service.address, timeout=30)
+    chunk = b"x" * (MAX_BODY // 4)
+    try:
+        connection.request(
+            "POST", "/v1/search", iter([chunk] * 6), {"Content-Type": "application/json"}, encode_chunked=True
+        )
+        answer = connection.getresponse()
+        assert answer.status == 413
+        assert json.loads(answer.read())["field"] == "body"
+    finally:
+        connection.close()
+    assert service.call("GET", "/healthz") == (200, {"status": "ok"})

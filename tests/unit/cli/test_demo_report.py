@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmpipe.cli.demo.page import write_page
+from mmpipe.cli.demo.report import DemoReport, SearchOutcome, accepted, match_faults
+from mmpipe.sample.catalogue import generate_products
+from mmpipe.sample.faults import ExpectedReject
+from mmpipe.sample.queries import DemoQuery
+from mmpipe.sample.writer import SampleManifest
+from mmpipe.schemas.run import Reject
+from mmpipe.schemas.search import Hit, ScoreSplit
+
+PRODUCTS = generate_products(count=100)
+FIRST, SECOND = PRODUCTS[0], PRODUCTS[1]
+
+
+def reject(row: int, product_id: str | None, field: str, reason: str, scope: str = "row") -> Reject:
+    return Reject.model_validate(
+        {
+            "reject_id": f"r{row}",
+            "scope": scope,
+            "product_id": product_id,
+            "field": field,
+            "reason": reason,
+            "error": "InvalidRow",
+            "retryable": False,
+            "source_uri": "s3://b/sample/feeds/a.jsonl",
+            "source_order": "0",
+            "row": row,
+            "raw": "",
+            "run_id": "0" * 32,
+            "created_at": datetime(2026, 3, 1, tzinfo=UTC),
+        }
+    )
+
+
+FAULTS = (
+    ExpectedReject(3, "p3", "price", "row", ("amount",)),
+    ExpectedReject(5, None, "row", "row", ("json",)),
+    ExpectedReject(9, "p9", "image_link", "media", ("truncated",)),
+)
+GOOD = [
+    reject(3, "p3", "price", "no Amount in 'x'"),
+    reject(5, None, "row", "not JSON"),
+    reject(9, "p9", "image_link", "truncated photo", "media"),
+]
+
+
+def hit(product_id: str) -> Hit:
+    split = ScoreSplit(lexical=0.25, image=0.5)
+    return Hit(
+        id=product_id, score=0.75, title="<script>alert(1)</script>", availability="in_stock", scores=split
+    )
+
+
+def outcome(product_id: str, *, ok: bool) -> SearchOutcome:
+    query = DemoQuery("text", "a <b>query</b>", text="q", expected_ids=frozenset({FIRST.id}))
+    return SearchOutcome(query, (hit(product_id),), ok, 3.0)
+
+
+def test_faults_are_paired_with_the_reject_that_explains_them() -> None:
+    outcomes, left = match_faults(FAULTS, GOOD)
+    assert [o.reject for o in outcomes] == GOOD
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        reject(4, "p3", "price", "no amount"),
+        reject(3, "p4", "price", "no amount"),
+        reject(3, "p3", "title", "no amount"),
+        reject(3, "p3", "price", "no amount", "media"),
+        reject(3, "p3", "price", "wrong somehow"),
+    ],
+)
+def test_a_reject_with_another_reason_explains_nothing(wrong: Reject) -> None:
+    outcomes, left = match_faults(FAULTS, [wrong, *GOOD[1:]])
+    assert (outcomes[0].reject, left) == (None, [wrong])
+
+
+def test_best_hits_are_judged() -> None:
+    products = {product.id: product for product in PRODUCTS}
+    query = DemoQuery("text", "q", expected_ids=frozenset({FIRST.id}))
+    assert accepted(query, (hit(FIRST.id), hit(SECOND.id)), products)
+    assert not accepted(query, (hit(SECOND.id), hit(FIRST.id)), products)
+    assert not accepted(query, (), products)
+    look = DemoQuery("image", "q", expected={"category": SECOND.category, "colour": SECOND.colour})
+    assert accepted(look, (hit(SECOND.id),), products)
+
+
+def report() -> DemoReport:
+    faults, unexpected = match_faults(FAULTS, GOOD)
+    return DemoReport(
+        uploaded=10,
+        expected_indexed=8,
+        indexed=8,
+        searches=[outcome(FIRST.id, ok=True)],
+        faults=faults,
+        unexpected=unexpected,
+    )
+
+
+def test_a_good_report_has_no_trouble_and_the_promised_keys() -> None:
+    made = report()
+    assert made.trouble() == []
+    line = json.loads(json.dumps(made.to_json()))
+    assert {key: line[key] for key in ("uploaded", "indexed", "rejected")} == {
+        "uploaded": 10,
+        "indexed": 8,
+        "rejected": 3,
+    }
+    (search,) = line["searches"]
+    assert {"query", "top", "expected", "ok"} <= set(search)
+    assert (search["top"], search["ok"]) == (FIRST.id, True)
+
+
+def test_everything_that_falls_short_is_trouble() -> None:
+    made = report()
+    made.indexed = 7
+    made.dead_letters = 2
+    made.searches.append(outcome(SECOND.id, ok=False))
+    made.faults, made.unexpected = match_faults(FAULTS, [*GOOD[1:], reject(77, "good", "title", "odd")])
+    trouble = "\n".join(made.trouble())
+    for words in ("7 products", "2 events", "a <b>query</b>", "row 3 (p3, price)", "row 77 (good, title)"):
+        assert words in trouble
+
+
+def test_the_page_holds_its_pictures_and_escapes_what_others_wrote(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), (9, 120, 200)).save(picture, "JPEG")
+    (tmp_path / "media" / f"{FIRST.id}.jpg").write_bytes(picture.getvalue())
+    manifest = SampleManifest(tmp_path, "feeds/a.jsonl", 10, 8, FAULTS, tuple(PRODUCTS), ())
+    made = report()
+    made.searches.append(
+        SearchOutcome(DemoQuery("image", "a photo", image=picture.getvalue()), (hit("unknown"),), False, 1.0)
+    )
+    page = write_page(tmp_path / "results.html", made, manifest).read_text()
+    assert page.count("data:image/jpeg;base64,") == 2
+    assert "<script>" not in page
+    assert "a &lt;b&gt;query&lt;/b&gt;" in page
+    assert FIRST.title_zh in page
+    assert "http" not in page.replace("HTTP", "")  # nothing is loaded from elsewhere
+    assert isinstance(FIRST.price, Decimal)

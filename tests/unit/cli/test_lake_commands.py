@@ -1,0 +1,119 @@
+"""The embedded mode: everything on a folder, without queue or service."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, UnknownCollection, UnknownProduct
+
+Run = Callable[..., Result]
+
+
+def test_index_tells_what_happened(run: Run, lake: Path, shop: Path) -> None:
+    record = json.loads((lake.parent / "record.json").read_text())
+    counts = {name: record[name] for name in ("status", "read", "indexed", "rejected")}
+    assert counts == {"status": "done", "read": 5, "indexed": 4, "rejected": 2} or counts["rejected"] == 1
+    assert record["encoded"]["text"] == 4
+    assert record["encoded"]["image"] == 1
+
+
+def test_index_again_encodes_nothing(run: Run, lake: Path, shop: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "lake"
+    shutil.copytree(lake, mine)
+    result = run("index", shop / "feed.jsonl", "--lake", mine)
+    assert "encoded nothing" in result.stdout
+    assert "price" in result.stdout  # the reject and its field
+
+
+def test_a_feed_that_cannot_be_read_is_one_clear_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "feed.parquet").write_bytes(b"PAR1 but not really")
+    with pytest.raises(MmpipeError, match=r"feed\.parquet"):
+        run("index", tmp_path / "feed.parquet", "--lake", tmp_path / "lake")
+
+
+def test_search_by_text_photo_and_both(run: Run, lake: Path, shop: Path) -> None:
+    found = json.loads(run("search", "red summer dress", "--lake", lake, "--json").stdout)
+    assert found["hits"][0]["id"] == "d1"
+    found = json.loads(run("search", "--image", shop / "red.png", "--lake", lake, "--json", "-n", "1").stdout)
+    assert [hit["id"] for hit in found["hits"]] == ["d1"]
+    shown = run("search", "跑鞋", "--lake", lake).stdout
+    assert "蓝色跑鞋" in shown
+    assert "matches in catalogue" in shown
+
+
+def test_similar(run: Run, lake: Path) -> None:
+    hits = json.loads(run("similar", "d1", "--lake", lake, "--json").stdout)["hits"]
+    assert hits[0]["id"] == "d2"
+    assert "d1" not in {hit["id"] for hit in hits}
+    with pytest.raises(UnknownProduct):
+        run("similar", "nobody", "--lake", lake)
+
+
+def test_status(run: Run, lake: Path) -> None:
+    report = json.loads(run("status", "--lake", lake, "--json").stdout)
+    (entry,) = report["collections"]
+    assert (entry["name"], entry["live"]["rows"]) == ("catalogue", 4)
+    assert entry["runs"][0]["status"] == "done"
+    assert "4 products" in run("status", "--lake", lake).stdout
+
+
+def test_rejects_are_listed_shown_and_replayed(run: Run, lake: Path, shop: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "lake"
+    shutil.copytree(lake, mine)
+    listed = json.loads(run("rejects", "list", "--lake", mine, "--json").stdout)
+    by_product = {reject["product_id"]: reject for reject in listed}
+    assert set(by_product) == {"bad", "s2"}
+    shown = run("rejects", "show", by_product["bad"]["reject_id"][:10], "--lake", mine).stdout
+    assert "a fortune" in shown
+    assert "price" in run("rejects", "list", "--lake", mine, "--product", "bad").stdout
+
+    # As it was, it fails again; mended, it goes well.
+    with pytest.raises(MmpipeError, match="1 rejects could not"):
+        run("rejects", "replay", by_product["bad"]["reject_id"], "--lake", mine)
+    row = tmp_path / "row.json"
+    row.write_text(json.dumps({"id": "bad", "title": "Priceless", "price": "9 USD"}))
+    run("rejects", "replay", by_product["bad"]["reject_id"], "--row", row, "--lake", mine)
+    found = json.loads(run("search", "priceless", "--lake", mine, "--json").stdout)
+    assert found["hits"][0]["id"] == "bad"
+
+    # The photo that was missing has arrived.
+    shutil.copy(shop / "red.png", shop / "late.png")
+    try:
+        run("rejects", "replay", "--all", "--lake", mine)
+    finally:
+        (shop / "late.png").unlink()
+    assert json.loads(run("rejects", "list", "--lake", mine, "--json").stdout) == []
+
+
+def test_live_versions(run: Run, lake: Path, shop: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "lake"
+    shutil.copytree(lake, mine)
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"id": "n1", "title": "New hat"}))
+    run("index", more, "--lake", mine)
+    history = json.loads(run("live", "list", "--lake", mine, "--json").stdout)
+    assert [entry["rows"] for entry in history][:2] == [5, 4]
+    run("live", "rollback", "--lake", mine)
+    assert json.loads(run("live", "list", "--lake", mine, "--json").stdout)[0]["rows"] == 4
+    run("live", "promote", history[0]["table"], str(history[0]["version"]), "--lake", mine)
+    assert json.loads(run("live", "list", "--lake", mine, "--json").stdout)[0]["rows"] == 5
+    assert history[0]["table"] in run("live", "list", "--lake", mine).stdout
+    with pytest.raises(NotFound):
+        run("live", "promote", "products_none_00000000", "1", "--lake", mine)
+
+
+def test_which_collection(run: Run, lake: Path, shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownCollection):
+        run("live", "list", "--lake", tmp_path / "empty")
+    mine = tmp_path / "lake"
+    shutil.copytree(lake, mine)
+    run("index", shop / "feed.jsonl", "--lake", mine, "--collection", "other")
+    with pytest.raises(InvalidRequest, match="catalogue, other"):
+        run("live", "list", "--lake", mine)
+    assert run("live", "list", "--lake", mine, "-c", "other").exit_code == 0

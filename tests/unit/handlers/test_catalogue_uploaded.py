@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+import logging
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers import catalogue_uploaded
+from handlers.catalogue_uploaded import build_handler
+from mmpipe.dispatch import InProcessDispatcher
+from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
+from mmpipe.settings import IndexingSettings
+
+ROOT = Path(__file__).parents[3]
+EVENTS = ROOT / "tests" / "events"
+HEAVY = ("torch", "transformers", "ray", "lancedb", "lance", "pyarrow", "numpy", "boto3")
+
+
+def message(number: int, body: str) -> dict[str, Any]:
+    """One record as Lambda's SQS event source mapping delivers it."""
+    return {
+        "messageId": f"m{number}",
+        "receiptHandle": f"r{number}",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1"},
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:uploads",
+        "awsRegion": "eu-west-1",
+    }
+
+
+def recorded(name: str) -> str:
+    return (EVENTS / f"{name}.json").read_text()
+
+
+def upload(key: str) -> str:
+    payload = json.loads(recorded("s3_product_put"))
+    payload["Records"][0]["s3"]["object"]["key"] = key
+    return json.dumps(payload)
+
+
+class Executor:
+    """Answers by key; remembers its calls."""
+
+    def __init__(self, statuses: dict[str, OutcomeStatus] | None = None) -> None:
+        self.statuses = statuses or {}
+        self.calls: list[list[str]] = []
+
+    def __call__(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+        keys = [order.object.uri.rpartition("/")[2] for order in orders]
+        self.calls.append(keys)
+        return [
+            WorkOutcome(run_id=order.run_id, status=self.statuses.get(key, "done"), reason=f"because {key}")
+            for order, key in zip(orders, keys, strict=True)
+        ]
+
+
+def invoke(executor: Callable[..., list[WorkOutcome]], bodies: Sequence[str]) -> list[str]:
+    handler = build_handler(IndexingSettings(profile="fake"), InProcessDispatcher(executor))
+    event = {"Records": [message(n, body) for n, body in enumerate(bodies)]}
+    return [item["itemIdentifier"] for item in handler(event, None)["batchItemFailures"]]
+
+
+def test_a_mixed_batch_fails_exactly_what_must_come_back(caplog: pytest.LogCaptureFixture) -> None:
+    executor = Executor({"failed.json": "failed", "retry.json": "retry", "dup.json": "duplicate"})
+    bodies = [
+        upload("shop/products/a.json"),
+        "poison",
+        recorded("s3_test_event"),
+        upload("shop/products/failed.json"),
+        upload("shop/products/retry.json"),
+        recorded("eventbridge_deleted"),
+        recorded("sns_notification"),
+        upload("shop/products/dup.json"),
+        upload("elsewhere.txt"),
+        upload("Bad+Name/feeds/x.csv"),
+    ]
+    with caplog.at_level(logging.INFO, logger="mmpipe"):
+        assert invoke(executor, bodies) == ["m1", "m4", "m9"]
+    assert executor.calls == [["a.json", "failed.json", "retry.json", "A-1.json", "A-1.json", "dup.json"]]
+    logged = {(r.levelname, r.getMessage(), getattr(r, "message_id", None)) for r in caplog.records}
+    assert ("WARNING", "work failed", "m3") in logged
+    assert ("ERROR", "message refused", "m1") in logged
+
+
+def test_one_event_twice_in_a_batch_is_one_order_with_one_fate() -> None:
+    executor = Executor({"retry.json": "retry"})
+    assert invoke(executor, [upload("shop/products/retry.json")] * 2) == ["m0", "m1"]
+    assert executor.calls == [["retry.json"]]
+
+
+def test_a_message_with_several_records_comes_back_whole() -> None:
+    executor = Executor({"a.png": "retry"})
+    assert invoke(executor, [recorded("s3_two_records")]) == ["m0"]
+
+
+def test_a_batch_without_work_dispatches_nothing() -> None:
+    executor = Executor()
+    assert invoke(executor, [recorded("s3_test_event"), "x"]) == ["m1"]
+    assert executor.calls == []
+
+
+def test_a_batch_that_fails_whole_is_no_crash() -> None:
+    assert invoke(Executor(), ["x", "y"]) == ["m0", "m1"]
+
+
+def test_settings_are_read_at_the_first_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody listens at the indexer's address, so a real order must come back.
+    monkeypatch.setenv("MMPIPE_DISPATCH__INDEXER_URL", "http://127.0.0.1:9")
+    catalogue_uploaded._cold_start.cache_clear()
+    logger = logging.getLogger("mmpipe")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    try:
+        event = {
+            "Records": [message(1, upload("shop/products/a.json")), message(2, recorded("s3_test_event"))]
+        }
+        assert catalogue_uploaded.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    finally:
+        catalogue_uploaded._cold_start.cache_clear()
+        logger.handlers[:], logger.level, logger.propagate = before
+
+
+def test_importing_is_light_and_quick() -> None:
+    # CPU time, not wall time: what else this machine is doing is no property of the import.
+    program = (
+        "import sys, time; start = time.process_time(); import handlers.catalogue_uploaded;"
+        f" print(time.process_time() - start, [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    seconds = []
+    for _ in range(5):
+        output = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env={"PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split(maxsplit=1)
+        assert output[1].strip() == "[]"
+        seconds.append(float(output[0]))
+    assert statistics.median(seconds) < 0.3

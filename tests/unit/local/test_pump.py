@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from mmpipe.local.pump import EventPump, PumpSettings
+
+FAST = PumpSettings(batch_size=50, window=0.02, concurrency=2, poll=0, retry_after=0)
+
+
+@pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str, str]]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        sqs = boto3.client("sqs", region_name="us-east-1")
+        dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": 3}}'
+        queue = sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+        yield sqs, queue, dead
+
+
+def bodies(sqs: Any, queue: str) -> list[str]:
+    return [
+        m["Body"] for m in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    ]
+
+
+def send(sqs: Any, queue: str, names: list[str]) -> None:
+    for name in names:
+        sqs.send_message(QueueUrl=queue, MessageBody=name)
+
+
+def test_what_failed_comes_back_and_ends_among_the_dead_letters(queues: tuple[Any, str, str]) -> None:
+    sqs, queue, dead = queues
+    seen: list[tuple[str, str]] = []
+
+    def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+        failed = []
+        for record in event["Records"]:
+            seen.append((record["body"], record["attributes"]["ApproximateReceiveCount"]))
+            if record["body"] == "poison":
+                failed.append({"itemIdentifier": record["messageId"]})
+        return {"batchItemFailures": failed}
+
+    send(sqs, queue, ["a", "poison", "b"])
+    pump = EventPump(lambda: sqs, queue, handler, FAST)
+    pump.start()
+    try:
+        assert pump.wait_drained(20)
+    finally:
+        pump.stop()
+    assert bodies(sqs, dead) == ["poison"]
+    assert sorted(seen) == [("a", "1"), ("b", "1"), ("poison", "1"), ("poison", "2"), ("poison", "3")]
+    assert (pump.stats().delivered, pump.stats().returned) == (2, 3)
+
+
+@pytest.mark.parametrize("wrong", [None, {}, {"batchItemFailures": [{}]}, ZeroDivisionError("bug")])
+def test_a_handler_that_crashes_or_answers_nonsense_returns_the_batch(
+    wrong: Any, queues: tuple[Any, str, str]
+) -> None:
+    sqs, queue, dead = queues
+
+    def handler(event: dict[str, Any], context: object) -> Any:
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    send(sqs, queue, ["a"])
+    pump = EventPump(lambda: sqs, queue, handler, FAST)
+    pump.start()
+    try:
+        assert pump.wait_drained(20)
+    finally:
+        pump.stop()
+    assert bodies(sqs, dead) == ["a"]
+
+
+def test_a_burst_is_delivered_in_few_batches_and_stop_finishes_the_one_in_hand(
+    queues: tuple[Any, str, str],
+) -> None:
+    sqs, queue, _ = queues
+    send(sqs, queue, [f"m{n}" for n in range(40)])
+    batches: list[int] = []
+    entered, proceed = threading.Event(), threading.Event()
+
+    def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+        batches.append(len(event["Records"]))
+        entered.set()
+        assert proceed.wait(20)
+        return {"batchItemFailures": []}
+
+    pump = EventPump(lambda: sqs, queue, handler, FAST)
+    pump.start()
+    assert entered.wait(20)
+    stopper = threading.Thread(target=pump.stop)
+    stopper.start()
+    proceed.set()
+    stopper.join(20)
+    assert pump.stats().delivered == sum(batches)
+    assert max(batches) > 10  # more than one ReceiveMessage

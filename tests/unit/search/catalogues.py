@@ -1,0 +1,89 @@
+"""Small catalogues as Lance datasets, built by the lake's own row builder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+
+from mmpipe.encoders import fake
+from mmpipe.encoders.base import Modality, Vectors
+from mmpipe.fusion import WeightedMean
+from mmpipe.lake.schema import ProductRow, Tombstone, VectorBlock, build_table, build_tombstones, products_schema
+from mmpipe.schemas.product import Money, Product
+from mmpipe.search.snapshot import Parts, Snapshot, load
+
+PROFILE = fake.profile()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def product(
+    product_id: str, title: str = "thing", *, price: str | None = "10.00", currency: str = "USD", **more: Any
+) -> Product:
+    money = None if price is None else Money(amount=Decimal(price), currency=currency)
+    return Product(id=product_id, title=title, price=money, **more)
+
+
+def rows_of(
+    products: Sequence[Product], images: dict[str, int] | None = None, *, vectors: bool = True, order: str = "1"
+) -> pa.Table:
+    """Encoded by the fake profile: every product's text, and a plain grey image for ids in ``images``."""
+    encoders = fake.encoders()
+    count = len(products)
+    blocks: dict[Modality, VectorBlock] = {}
+    if vectors:
+        texts = encoders["text"].embed_documents([p.text_for_encoder() for p in products])
+        blocks["text"] = VectorBlock(texts, np.ones(count, np.bool_))
+        has = np.array([p.id in (images or {}) for p in products], np.bool_)
+        pictures = [np.full((4, 4, 3), (images or {}).get(p.id, 0), np.uint8) for p in products]
+        blocks["image"] = VectorBlock(encoders["image"].embed_documents(pictures), has)
+    columns = {f"{m}_vector": block for m, block in blocks.items()}
+    if blocks:
+        fused, present = WeightedMean(PROFILE.fusion).fuse(
+            {m: b.values for m, b in blocks.items()}, {m: b.present for m, b in blocks.items()}
+        )
+        columns["vector"] = VectorBlock(fused, present)
+    return build_table([ProductRow(p, order, "run", NOW) for p in products], columns, PROFILE.dim)
+
+
+def tombstones(ids: Sequence[str]) -> pa.Table:
+    return build_tombstones([Tombstone(i, "2", "run", NOW) for i in ids], PROFILE.dim)
+
+
+def create(folder: Path, *batches: pa.Table) -> Any:
+    """A dataset with one fragment per batch."""
+    schema = products_schema(PROFILE.dim, PROFILE)
+    dataset = lance.write_dataset(schema.empty_table(), str(folder))
+    for batch in batches:
+        dataset = append(folder, batch)
+    return dataset
+
+
+def append(folder: Path, batch: pa.Table) -> Any:
+    schema = products_schema(PROFILE.dim, PROFILE)
+    return lance.write_dataset(batch.cast(schema), str(folder), mode="append")
+
+
+def upsert(folder: Path, batch: pa.Table) -> Any:
+    dataset = lance.dataset(str(folder))
+    dataset.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(batch)
+    return lance.dataset(str(folder))
+
+
+def snapshot(dataset: Any, *, previous: Parts | None = None, exact_rows: int = 100_000) -> Snapshot:
+    return load(dataset, collection="shop", table="products", exact_rows=exact_rows, previous=previous)
+
+
+def text_vector(text: str) -> Vectors:
+    return fake.encoders()["text"].embed_query(text)
+
+
+def fused_of(products: Sequence[Product]) -> Vectors:
+    """Of products without media, the fused vector is the text's."""
+    return fake.encoders()["text"].embed_documents([p.text_for_encoder() for p in products])

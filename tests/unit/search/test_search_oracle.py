@@ -1,0 +1,161 @@
+"""Everything a result page says, against the same computed the slow way, over random catalogues and requests."""
+
+from __future__ import annotations
+
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mmpipe.encoders import registry
+from mmpipe.schemas.product import Product
+from mmpipe.schemas.search import Filters, PriceRange, SearchRequest, SearchResponse
+from mmpipe.search import EncodedQuery, Searcher, Snapshot, encode
+from mmpipe.settings import ServeSettings
+from tests.unit.search import catalogues, oracle
+
+WORDS = ("red", "blue", "shirt", "shoe", "lamp", "红色", "连衣裙")
+BRANDS = (None, "Acme", "ACME", "Globex")
+CATEGORIES = (None, "Clothing > Shirts", "clothing > Shoes > Sneakers", "Home > Lamps", "Outlet > Clothing")
+COLORS = (None, "Red", "red", "Blue")
+DEPTH = 10
+
+products_strategy = st.lists(
+    st.builds(
+        lambda words, brand, category, color, cents, currency, size: (words, brand, category, color, cents, currency, size),
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
+        st.sampled_from(BRANDS),
+        st.sampled_from(CATEGORIES),
+        st.sampled_from(COLORS),
+        st.one_of(st.none(), st.integers(0, 6).map(lambda n: n * 500 + 99)),
+        st.sampled_from(("USD", "USD", "USD", "EUR")),
+        st.sampled_from(({}, {"Season": "Summer"}, {"season": "summer", "Fit": "Slim"}, {"Season": "Winter"})),
+    ),
+    max_size=30,
+)
+filters_strategy = st.builds(
+    Filters,
+    brand=st.sampled_from((None, ["acme"], ["Globex", "ACME"], ["nobody"])),
+    category=st.sampled_from((None, ["Clothing"], ["clothing>shoes"], ["SNEAKERS", "Home > Lamps"], ["Shirts"])),
+    color=st.sampled_from((None, ["RED"], ["blue", "red"])),
+    attributes=st.sampled_from(({}, {"SEASON": ["summer"]}, {"season": ["Winter", "Summer"], "fit": ["slim"]}, {"none": ["x"]})),
+    price=st.sampled_from((None, PriceRange(), PriceRange(gte=Decimal("5.99")), PriceRange(gte=Decimal(1), lte=Decimal("20.99")))),
+)
+
+
+def make(rows: list[tuple[object, ...]]) -> list[Product]:
+    made = []
+    for index, (words, brand, category, color, cents, currency, attributes) in enumerate(rows):
+        price = None if cents is None else str(Decimal(int(str(cents))) / 100)
+        made.append(
+            catalogues.product(
+                f"p{index}", " ".join(words), price=price, currency=str(currency), brand=brand,  # type: ignore[arg-type]
+                product_type=category, color=color, attributes=attributes,
+            )  # fmt: skip
+        )
+    # Priced in euro only where dollars stay the majority, so that the collection's own currency is known.
+    dollars = sum(p.price is not None and p.price.currency == "USD" for p in made)
+    euros = sum(p.price is not None and p.price.currency == "EUR" for p in made)
+    return made if dollars > euros else [p.model_copy(update={"price": None}) for p in made]
+
+
+def snapshot_of(products: list[Product], folder: str) -> Snapshot:
+    half = len(products) // 2
+    batches = [catalogues.rows_of(part) for part in (products[:half], products[half:]) if part]
+    return catalogues.snapshot(catalogues.create(Path(folder) / "t.lance", *batches))
+
+
+def all_pages(searcher: Searcher, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery) -> list[SearchResponse]:
+    pages = [searcher.search(snapshot, request, query)]
+    while pages[-1].next_cursor is not None:
+        following = request.model_copy(update={"cursor": pages[-1].next_cursor})
+        pages.append(searcher.search(snapshot, following, query))
+    return pages
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=products_strategy,
+    filters=filters_strategy,
+    text=st.one_of(st.none(), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)),
+    limit=st.integers(1, 12),
+)
+def test_pages_totals_and_facets_are_those_of_the_obvious_search(
+    rows: list[tuple[object, ...]], filters: Filters, text: str | None, limit: int
+) -> None:
+    products = make(rows)
+    loaded = registry.load("fake")
+    searcher = Searcher(loaded.profile, ServeSettings(candidates=DEPTH))
+    facets = ["brand", "category", "color", "price", "attributes.season"]
+    request = SearchRequest(text=text, filters=filters, limit=limit, facets=facets)
+    with tempfile.TemporaryDirectory() as folder:
+        snapshot = snapshot_of(products, folder)
+        pages = all_pages(searcher, snapshot, request, encode(request, loaded, {}))
+
+    passing = [p for p in products if oracle.passes(p, filters)]
+    hits = [hit for page in pages for hit in page.hits]
+    found = [hit.id for hit in hits]
+    if text is None:
+        assert found == sorted(p.id for p in passing)
+    else:
+        lexical = {i: s for i, s in oracle.bm25(products, text).items() if i in {p.id for p in passing}}
+        query = loaded.encoders["text"].embed_query(text)
+        vectors = loaded.encoders["text"].embed_documents([p.text_for_encoder() for p in passing])
+        cosines = oracle.cosines([p.id for p in passing], vectors, query) if passing else {}
+        expected = oracle.reciprocal_ranks([(oracle.ranked(lexical, DEPTH), 1.0), (oracle.ranked(cosines, DEPTH), 1.0)])
+        # Equal vectors may differ in the last digit and change places; scores must be the same set all the same.
+        assert sorted(hit.score for hit in hits) == pytest.approx(sorted(expected.values()))
+        assert found == sorted(found, key=lambda i: (-next(h.score for h in hits if h.id == i), i))
+    assert len(found) == len(set(found))
+    assert {page.total for page in pages} == {len(found)}
+    assert all(len(page.hits) == limit for page in pages[:-1])
+    assert all(page.facets == pages[0].facets for page in pages)
+    for hit in hits:
+        assert hit.scores is not None
+        assert sum(hit.scores.model_dump().values()) == pytest.approx(hit.score, abs=1e-9)
+    _check_facets(pages[0], [p for p in products if p.id in set(found)])
+
+
+def _check_facets(page: SearchResponse, matching: list[Product]) -> None:
+    for name, counts in page.facets.items():
+        assert len({c.value.casefold() for c in counts}) == len(counts)
+        for count in counts:
+            if name == "price":
+                low, high = (Decimal(end) for end in count.value.split(".."))
+                chosen = Filters(price=PriceRange(gte=low, lte=high))
+            elif name.startswith("attributes."):
+                chosen = Filters(attributes={name.removeprefix("attributes."): [count.value]})
+            else:
+                chosen = Filters(**{name: [count.value]})
+            assert count.count == sum(oracle.passes(p, chosen) for p in matching), (name, count)
+        if name != "price":
+            assert counts == sorted(counts, key=lambda c: (-c.count, c.value))
+    assert sum(c.count for c in page.facets["price"]) == sum(
+        p.price is not None and p.price.currency == "USD" for p in matching
+    )
+    assert {c.value.casefold() for c in page.facets["brand"]} == {p.brand.casefold() for p in matching if p.brand}
+
+
+def test_scores_of_one_vector_list_are_cosines(tmp_path: Path) -> None:
+    products = [catalogues.product(f"p{n}", f"thing {n}") for n in range(5)]
+    loaded = registry.load("fake")
+    picture = np.full((4, 4, 3), 40, np.uint8)
+    snapshot = catalogues.snapshot(
+        catalogues.create(tmp_path / "t", catalogues.rows_of(products, {"p1": 40, "p2": 200}))
+    )
+    request = SearchRequest()
+    query = encode(request, loaded, {"image": picture})
+    page = Searcher(loaded.profile, ServeSettings()).search(snapshot, request, query)
+    assert page.hits[0].id == "p1"
+    assert page.total == 5
+    best = page.hits[0]
+    assert best.scores is not None
+    assert best.scores.image > best.scores.text
+    assert sum(best.scores.model_dump().values()) == pytest.approx(best.score, abs=1e-9)
+    texts, pictures = (loaded.encoders[m] for m in ("text", "image"))
+    fused = texts.embed_documents([products[1].text_for_encoder()])[0] + pictures.embed_documents([picture])[0]
+    assert best.score == pytest.approx(float(query.vector @ fused / np.linalg.norm(fused)), abs=1e-5)  # type: ignore[operator]
