@@ -1,10 +1,12 @@
-"""Milliseconds of one hybrid query with filters and facets inside the searcher, stage by stage; no HTTP, no encoder.
+"""Milliseconds of one hybrid query with filters and facets inside the searcher, stage by stage; no HTTP, no
+encoder.
 
-    python benchmarks/searcher.py [--rows 42662] [--dim 256] [--queries 300] [--catalogue kagl/catalogue.parquet]
+    python benchmarks/searcher.py [--rows 42662] [--dim 256] [--queries 300] [--catalogue
+    kagl/catalogue.parquet]
 
 Without a catalogue the products are drawn from a word list with Zipf frequencies. Vectors are random around a
-few hundred centres: retrieval cost does not depend on what they mean. Prints one JSON line; ``cpu`` figures are
-process CPU time per query, which other load on the machine does not inflate.
+few hundred centres: retrieval cost does not depend on what they mean. Prints one JSON line; ``cpu`` figures
+are process CPU time per query, which other load on the machine does not inflate.
 """
 
 from __future__ import annotations
@@ -67,10 +69,18 @@ def main() -> None:
                 "vector", "IVF_RQ", metric="cosine", num_partitions=max(int(len(products) ** 0.5), 1)
             )
         started = time.perf_counter()
-        snapshot = load(lance.dataset(folder), collection="bench", table="products", exact_rows=options.exact_rows)
+        snapshot = load(
+            lance.dataset(folder), collection="bench", table="products", exact_rows=options.exact_rows
+        )
         load_seconds = time.perf_counter() - started
         started = time.perf_counter()
-        load(lance.dataset(folder), collection="bench", table="products", exact_rows=options.exact_rows, previous=snapshot.parts)
+        load(
+            lance.dataset(folder),
+            collection="bench",
+            table="products",
+            exact_rows=options.exact_rows,
+            previous=snapshot.parts,
+        )
         reload_seconds = time.perf_counter() - started
         report = _measure(snapshot, products, centres, options.queries, rng)
     report |= {
@@ -86,7 +96,11 @@ def main() -> None:
 
 
 def _measure(
-    snapshot: Snapshot, products: list[Product], centres: np.ndarray[Any, Any], count: int, rng: np.random.Generator
+    snapshot: Snapshot,
+    products: list[Product],
+    centres: np.ndarray[Any, Any],
+    count: int,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     searcher = Searcher(snapshot.profile, ServeSettings())
     cases = [_case(products, centres, rng) for _ in range(count)]
@@ -98,7 +112,10 @@ def _measure(
         "vector_only": lambda r: r.model_copy(update={"filters": Filters(), "facets": []}),
     }
     for name, shape in variants.items():
-        shaped = [(shape(r), q if name != "vector_only" else EncodedQuery(vector=q.vector, text_share=0)) for r, q in cases]
+        shaped = [
+            (shape(r), q if name != "vector_only" else EncodedQuery(vector=q.vector, text_share=0))
+            for r, q in cases
+        ]
         report[name] = _timed(lambda pair: searcher.search_payload(snapshot, *pair), shaped)
     report["stages_ms"] = _stages(snapshot, searcher, cases)
     return report
@@ -114,13 +131,16 @@ def _timed(call: Callable[[Any], Any], cases: list[Any]) -> dict[str, float]:
         call(case)
         walls.append((time.perf_counter() - started) * 1e3)
     return {
+        "p10_ms": round(float(np.percentile(walls, 10)), 3),
         "p50_ms": round(float(np.percentile(walls, 50)), 3),
         "p95_ms": round(float(np.percentile(walls, 95)), 3),
         "cpu_ms": round((time.process_time() - cpu) * 1e3 / len(cases), 3),
     }
 
 
-def _stages(snapshot: Snapshot, searcher: Searcher, cases: list[tuple[SearchRequest, EncodedQuery]]) -> dict[str, float]:
+def _stages(
+    snapshot: Snapshot, searcher: Searcher, cases: list[tuple[SearchRequest, EncodedQuery]]
+) -> dict[str, float]:
     spent: dict[str, list[float]] = defaultdict(list)
 
     @contextmanager
@@ -151,7 +171,9 @@ def _stages(snapshot: Snapshot, searcher: Searcher, cases: list[tuple[SearchRequ
             facets.count(snapshot, fused.rows, request.facets)
         page = slice(0, request.limit)
         with stage("explain"):
-            splits = explain.split(snapshot, fused.rows[page], fused.shares[0][page], fused.shares[1][page], query.vector)
+            splits = explain.split(
+                snapshot, fused.rows[page], fused.shares[0][page], fused.shares[1][page], query.vector
+            )
         with stage("present"):
             present.hits(snapshot, fused.rows[page], fused.scores[page], splits)
     return {name: round(float(np.median(times)), 3) for name, times in spent.items()}
@@ -176,7 +198,17 @@ def _case(
 def _from_catalogue(path: str) -> Iterator[Product]:
     import pyarrow.parquet as pq
 
-    columns = ["id", "title", "gender", "master_category", "sub_category", "article_type", "base_colour", "season", "usage"]
+    columns = [
+        "id",
+        "title",
+        "gender",
+        "master_category",
+        "sub_category",
+        "article_type",
+        "base_colour",
+        "season",
+        "usage",
+    ]
     for index, row in enumerate(pq.read_table(path, columns=columns).to_pylist()):
         yield Product(
             id=str(row["id"]),
@@ -207,11 +239,16 @@ def _drawn(rows: int, rng: np.random.Generator) -> Iterator[Product]:
             price=Money(amount=Decimal(500 + index * 7919 % 20_000) / 100, currency="USD"),
             link=f"https://shop.example/products/{index}",
             image_link=f"https://shop.example/images/{index}.jpg",
-            attributes={"season": ("Summer", "Winter", "Fall", "Spring")[index % 4], "usage": f"usage {index % 9}"},
+            attributes={
+                "season": ("Summer", "Winter", "Fall", "Spring")[index % 4],
+                "usage": f"usage {index % 9}",
+            },
         )
 
 
-def _table(products: list[Product], profile: Profile, centres: np.ndarray[Any, Any], rng: np.random.Generator) -> Any:
+def _table(
+    products: list[Product], profile: Profile, centres: np.ndarray[Any, Any], rng: np.random.Generator
+) -> Any:
     count = len(products)
     present_rows = np.ones(count, np.bool_)
 
@@ -225,7 +262,9 @@ def _table(products: list[Product], profile: Profile, centres: np.ndarray[Any, A
     vectors = {"text_vector": text, "image_vector": image, "vector": fused}
     now = datetime(2026, 1, 1, tzinfo=UTC)
     rows = [ProductRow(p, "1", "bench", now) for p in products]
-    table = build_table(rows, {name: VectorBlock(v, present_rows) for name, v in vectors.items()}, profile.dim)
+    table = build_table(
+        rows, {name: VectorBlock(v, present_rows) for name, v in vectors.items()}, profile.dim
+    )
     return table.cast(products_schema(profile.dim, profile))
 
 

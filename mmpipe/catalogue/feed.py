@@ -45,7 +45,7 @@ def read_feed(stream: BinaryIO, name: str, settings: FeedSettings) -> Iterator[F
     return _built(rows, settings.default_currency)
 
 
-def read_product(data: bytes, name: str) -> FeedRow:
+def read_product(data: bytes, name: str, settings: FeedSettings | None = None) -> FeedRow:
     """One product as a JSON object: ``products/<id>.json``, or the ``raw`` of a rejected row.
 
     In a ``products/`` folder the file name is the id: it may be left out inside, and must not differ
@@ -63,7 +63,7 @@ def read_product(data: bytes, name: str) -> FeedRow:
             source = SourceRow(1, values, raw=source.raw, problem=problem)
         else:
             source = SourceRow(1, values, raw=source.raw)
-    return build_row(source, FeedSettings().default_currency)
+    return build_row(source, (settings or FeedSettings()).default_currency)
 
 
 def _built(rows: Iterator[SourceRow], default_currency: str) -> Iterator[FeedRow]:

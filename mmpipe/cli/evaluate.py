@@ -9,7 +9,6 @@ import typer
 
 from mmpipe.cli.console import emit, output, table
 from mmpipe.cli.options import AsJson, ProfileName, settings_with
-from mmpipe.encoders.base import MODALITIES
 from mmpipe.errors import InvalidRequest
 
 eval_app = typer.Typer(help="Measure search quality.", no_args_is_help=True)
@@ -40,6 +39,7 @@ def eval_search(
     as_json: AsJson = False,
 ) -> None:
     """Index products into a temporary lake, ask every query, and score the answers."""
+    from mmpipe.encoders.base import MODALITIES
     from mmpipe.evaluate import search_eval
 
     named = [part.strip() for part in doc_modalities.split(",") if part.strip()]

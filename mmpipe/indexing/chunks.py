@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,15 +19,29 @@ from mmpipe.errors import InvalidRow
 from mmpipe.indexing.readers import open_version
 from mmpipe.indexing.results import ChunkResult
 from mmpipe.indexing.rows import Source, SourceRow, put_source
+from mmpipe.indexing.stores import stores
 from mmpipe.schemas.product import Product
+from mmpipe.schemas.work import WorkOrder
+from mmpipe.settings import Settings
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.objects import ObjectStore
-    from mmpipe.schemas.work import WorkOrder
-    from mmpipe.settings import Settings
 
 CHUNK_BYTES = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything a worker needs; ``threads`` bounds the CPU threads of one encode call."""
+
+    order: WorkOrder
+    settings: Settings
+    threads: int | None = 1
+
+    def pack(self) -> bytes:
+        """The job as bytes, for :func:`read_packed` in another process."""
+        return pickle.dumps(self, protocol=5)
 
 
 def read_chunks(
@@ -49,6 +64,12 @@ def read_chunks(
                 chunk, held = [], 0
         if chunk:
             yield pack_rows(source, chunk)
+
+
+def read_packed(packed_job: bytes) -> Iterator[bytes]:
+    """The packed chunks of a packed job's feed."""
+    job: Job = pickle.loads(packed_job)  # noqa: S301  made by Job.pack, inside this cluster
+    yield from read_chunks(job.order, job.settings, stores(job.settings))
 
 
 def pack_rows(source: Source, rows: list[catalogue.FeedRow]) -> bytes:

@@ -9,9 +9,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing import lanes
+from mmpipe.indexing.chunks import Job, read_packed
 from mmpipe.indexing.pool import pool_chunks
 from mmpipe.indexing.stores import stores
-from mmpipe.indexing.worker import ChunkIndexer, Job, read_chunks
+from mmpipe.indexing.worker import ChunkIndexer
 from mmpipe.objects import scheme_of, to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
 
@@ -75,7 +76,7 @@ def execute_file(
 def _here(job: Job, loaded: LoadedEncoders) -> Generator[bytes, None, None]:
     indexer = ChunkIndexer(job, loaded)
     try:
-        for chunk in read_chunks(job.pack()):
+        for chunk in read_packed(job.pack()):
             yield indexer(chunk)
     finally:
         indexer.close()

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 from mmpipe.encoders import registry
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import MmpipeError, PermanentError, ProfileMismatch
-from mmpipe.indexing.chunks import unpack_result
+from mmpipe.indexing.chunks import Job, unpack_result
 from mmpipe.indexing.commit import Committer, Progress, finished, publish
 from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, reject_of_source
 from mmpipe.indexing.rows import removal_source
 from mmpipe.indexing.stores import stores
-from mmpipe.indexing.worker import Job
 from mmpipe.lake import open_lake
 from mmpipe.schemas.run import RunRecord
 

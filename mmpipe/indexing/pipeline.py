@@ -11,7 +11,7 @@ stock calls no encoder.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,14 +19,21 @@ from typing import TYPE_CHECKING
 
 from mmpipe import media
 from mmpipe.encoders.base import Modality
+from mmpipe.indexing.compare import (
+    Work,
+    due,
+    live_rows,
+    newest_per_product,
+    using,
+    write_tombstones,
+)
 from mmpipe.indexing.encode import ToEncode, copied_vectors, encode
 from mmpipe.indexing.gather import Gathered, MediaPlan, gather, plan_media
 from mmpipe.indexing.hashes import text_hash
 from mmpipe.indexing.known import KnownRows, Lookup
-from mmpipe.indexing.results import ChunkResult, MediaRead, Write, WriteKind, reject_of_media, reject_of_row
+from mmpipe.indexing.results import ChunkResult, MediaRead, Write, WriteKind, reject_of_media
 from mmpipe.indexing.rows import Source, SourceRow
-from mmpipe.lake.schema import ProductRow, Tombstone, build_table, build_tombstones
-from mmpipe.schemas.product import Product
+from mmpipe.lake.schema import ProductRow, build_table
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
@@ -36,17 +43,6 @@ if TYPE_CHECKING:
 FETCH_THREADS = 8
 # Decoded photos, frames and samples held at once: large ones are encoded in smaller batches.
 DECODED_BYTES = 128_000_000
-
-
-@dataclass(slots=True)
-class Work:
-    """One product that has to be written, and the row of it that the table holds, if any."""
-
-    row: SourceRow
-    product: Product
-    known_row: int | None
-    only: frozenset[str] | None = None
-    keep_uris: bool = False
 
 
 @dataclass(slots=True)
@@ -68,7 +64,8 @@ class Pipeline:
         self.chunk_rows = settings.indexing.chunk_rows
         self._media = settings.media
         self._fetcher = media.Fetcher(settings.media, store_for)
-        self._encodable: frozenset[Modality] = frozenset(loaded.encoders)
+        wanted = frozenset(settings.indexing.modalities)
+        self._encodable: frozenset[Modality] = wanted.intersection(loaded.encoders)
         self._threads: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
@@ -91,10 +88,10 @@ class Pipeline:
         """The products that have to be written, beside what the table holds of them; deletions and rejects go
         to ``result``.
         """
-        newest = _newest_per_product(rows, result)
+        newest = newest_per_product(rows, result)
         known = lookup(list(newest))
-        live, deletions = _due(newest, known, result)
-        _write_tombstones(deletions, self.loaded.profile.dim, result)
+        live, deletions = due(newest, known, result)
+        write_tombstones(deletions, self.loaded.profile.dim, result)
         return live, known
 
     def refresh(self, sources: Mapping[str, Source], known: KnownRows) -> ChunkResult:
@@ -104,7 +101,7 @@ class Pipeline:
         the modalities concerned; a row whose content turns out the same is not in the result.
         """
         result = ChunkResult()
-        self._again(list(_using(sources, known)), known, result)
+        self._again(list(using(sources, known)), known, result)
         return result
 
     def reread(self, source: Source, known: KnownRows) -> ChunkResult:
@@ -114,7 +111,7 @@ class Pipeline:
         """
         result = ChunkResult()
         works = []
-        for row, product, known_row in _live_rows(known):
+        for row, product, known_row in live_rows(known):
             plan = plan_media(product, {}, source.root, self._media, self._encodable)
             held, used = known.hashes(known_row), set(known.media_uris(known_row))
             readable = [
@@ -137,7 +134,7 @@ class Pipeline:
         batch: list[Ready] = []
         held = 0
         for work, gathered in self._gathered(works, known):
-            ready = _ready(work, gathered, known)
+            ready = _ready(work, gathered, known, text="text" in self._encodable)
             held += ready.to_encode.nbytes
             batch.append(ready)
             if held >= DECODED_BYTES:
@@ -200,77 +197,17 @@ def _resolved(work: Work, job: Future[Gathered] | Gathered) -> tuple[Work, Gathe
     return work, job.result() if isinstance(job, Future) else job
 
 
-def _newest_per_product(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, SourceRow]:
-    newest: dict[str, SourceRow] = {}
-    for row in rows:
-        counts = result.of_run(row.source.run_id)
-        counts.read += 1
-        if row.reject is not None:
-            counts.rejected += 1
-            result.rejects.append(reject_of_row(row, row.reject))
-            continue
-        product_id = row.product.id if row.product is not None else row.delete_id
-        if product_id is None:
-            raise ValueError(f"row {row.row} of {row.source.uri} is neither product, deletion nor reject")
-        other = newest.get(product_id)
-        if other is not None:
-            loser = other if other.order < row.order else row
-            result.of_run(loser.source.run_id).skipped += 1
-        if other is None or other.order < row.order:
-            newest[product_id] = row
-    return newest
-
-
-def _due(
-    newest: dict[str, SourceRow], known: KnownRows, result: ChunkResult
-) -> tuple[list[Work], list[SourceRow]]:
-    live: list[Work] = []
-    deletions: list[SourceRow] = []
-    for product_id, row in newest.items():
-        known_row = known.find(product_id)
-        if known_row is not None and known.order(known_row) >= row.order:
-            counts = result.of_run(row.source.run_id)
-            if known.order(known_row) == row.order:
-                counts.unchanged += 1  # this very row, written before the run was interrupted
-            else:
-                counts.skipped += 1
-        elif row.product is None:
-            deletions.append(row)
-        else:
-            live.append(Work(row, row.product, known_row))
-    return live, deletions
-
-
-def _live_rows(known: KnownRows) -> Iterator[tuple[str, Product, int]]:
-    for product_id in known.ids():
-        known_row = known.find(product_id)
-        if known_row is None or known.deleted(known_row):
-            continue
-        document = known.document(known_row)
-        if document is not None:
-            yield document, Product.model_validate_json(document), known_row
-
-
-def _using(sources: Mapping[str, Source], known: KnownRows) -> Iterator[Work]:
-    for document, product, known_row in _live_rows(known):
-        only = frozenset(sources).intersection(known.media_uris(known_row))
-        if only:
-            source = sources[min(only)]
-            order = known.order(known_row)
-            row = SourceRow(source, 0, order, document, product=product, product_id=product.id)
-            yield Work(row, product, known_row, only, keep_uris=True)
-
-
-def _ready(work: Work, gathered: Gathered, known: KnownRows) -> Ready:
+def _ready(work: Work, gathered: Gathered, known: KnownRows, *, text: bool) -> Ready:
     to_encode = ToEncode(inputs=gathered.inputs)
     kept = {modality: work.known_row for modality in gathered.kept if work.known_row is not None}
-    text = work.product.text_for_encoder()
-    gathered.hashes["text"] = text_hash(text)
-    old = known.hashes(work.known_row) if work.known_row is not None else {}
-    if work.known_row is not None and old.get("text") == gathered.hashes["text"]:
-        kept["text"] = work.known_row
-    else:
-        to_encode.inputs["text"] = [text]
+    if text:
+        words = work.product.text_for_encoder()
+        gathered.hashes["text"] = text_hash(words)
+        old = known.hashes(work.known_row) if work.known_row is not None else {}
+        if work.known_row is not None and old.get("text") == gathered.hashes["text"]:
+            kept["text"] = work.known_row
+        else:
+            to_encode.inputs["text"] = [words]
     to_encode.copied = copied_vectors(kept, {m: known.vectors(m) for m in kept})
     return Ready(work, gathered, to_encode)
 
@@ -301,14 +238,3 @@ def _note_media(ready: Ready, result: ChunkResult) -> None:
     ]
     for error in ready.gathered.errors:
         result.rejects.append(reject_of_media(ready.work.row, error))
-
-
-def _write_tombstones(rows: Sequence[SourceRow], dim: int, result: ChunkResult) -> None:
-    if not rows:
-        return
-    now = datetime.now(UTC)
-    tombstones = [Tombstone(str(r.delete_id), r.order, r.source.run_id, now) for r in rows]
-    for tombstone in tombstones:
-        result.of_run(tombstone.run_id).deleted += 1
-        result.writes.append(Write(tombstone.id, tombstone.source_order, tombstone.run_id, "deleted"))
-    result.tables.append(build_tombstones(tombstones, dim))

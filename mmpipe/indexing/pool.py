@@ -9,7 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing.worker import ChunkIndexer, Job, read_chunks
+from mmpipe.indexing.chunks import Job, read_packed
+from mmpipe.indexing.worker import ChunkIndexer
 
 _CHUNKS_PER_WORKER = 3
 _worker: ChunkIndexer | None = None
@@ -23,7 +24,7 @@ def pool_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
     repeated.
     """
     count = workers or len(os.sched_getaffinity(0))
-    chunks = read_chunks(job.pack())
+    chunks = read_packed(job.pack())
     # Spawned, not forked: a fork of a process that runs torch or Lance threads may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(job,)) as pool:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mmpipe.errors import MmpipeError
-from mmpipe.indexing.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer, read_chunks
+from mmpipe.indexing.chunks import read_packed
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.worker import Job
+    from mmpipe.indexing.chunks import Job
 
 # Chunks on their way between the stages, for each worker: keeps every worker busy and bounds memory.
 _BYTES_PER_WORKER = 96_000_000
@@ -73,12 +73,14 @@ def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
 
 def _read(batch: pa.Table) -> Iterator[pa.Table]:
     for value in batch.column("bytes"):
-        for chunk in read_chunks(value.as_py()):
+        for chunk in read_packed(value.as_py()):
             yield _one(chunk)
 
 
 class _Index:
     def __init__(self, job: Job) -> None:
+        from mmpipe.indexing.worker import ChunkIndexer
+
         self._worker = ChunkIndexer(job)
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
@@ -88,6 +90,8 @@ class _Index:
 
 class _Prepare:
     def __init__(self, job: Job) -> None:
+        from mmpipe.indexing.worker import ChunkPreparer
+
         self._worker = ChunkPreparer(job)
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
@@ -98,6 +102,8 @@ class _Prepare:
 
 class _Encode:
     def __init__(self, job: Job) -> None:
+        from mmpipe.indexing.worker import ChunkEncoder
+
         self._worker = ChunkEncoder(job)
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:

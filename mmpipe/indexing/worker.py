@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpipe.encoders import registry
 from mmpipe.indexing import chunks
+from mmpipe.indexing.chunks import Job
 from mmpipe.indexing.known import KnownRows, Lookup, lookup_in, nothing_known
 from mmpipe.indexing.pipeline import Pipeline, Ready
 from mmpipe.indexing.results import ChunkResult
 from mmpipe.indexing.stores import stores
 from mmpipe.lake import open_lake
-from mmpipe.schemas.work import WorkOrder
-from mmpipe.settings import Settings
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.encoders.registry import LoadedEncoders
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Everything a worker needs; ``threads`` bounds the CPU threads of one encode call."""
-
-    order: WorkOrder
-    settings: Settings
-    threads: int | None = 1
-
-    def pack(self) -> bytes:
-        """The job as bytes, for :func:`read_chunks` in another process."""
-        return pickle.dumps(self, protocol=5)
-
-
-def read_chunks(packed_job: bytes) -> Iterator[bytes]:
-    """The packed chunks of a packed job's feed."""
-    job: Job = pickle.loads(packed_job)  # noqa: S301  made by Job.pack, inside this cluster
-    yield from chunks.read_chunks(job.order, job.settings, stores(job.settings))
 
 
 class ChunkIndexer:

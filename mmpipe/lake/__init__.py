@@ -7,4 +7,12 @@ from mmpipe.lake.live import LiveVersion
 from mmpipe.lake.maintenance import MaintenanceReport
 from mmpipe.lake.products import ProductTable, WriteResult
 
-__all__ = ["Collection", "Lake", "LiveVersion", "MaintenanceReport", "ProductTable", "WriteResult", "open_lake"]
+__all__ = [
+    "Collection",
+    "Lake",
+    "LiveVersion",
+    "MaintenanceReport",
+    "ProductTable",
+    "WriteResult",
+    "open_lake",
+]

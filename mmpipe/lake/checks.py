@@ -36,11 +36,14 @@ class Counts:
 def check_version(
     table: ProductTable, dataset: lance.LanceDataset, live: LiveVersion | None, *, max_shrink: float | None
 ) -> Counts:
-    """Check one version of a table against what is live. Raises ``PublishRejected`` saying which check failed.
+    """Check one version of a table against what is live. Raises ``PublishRejected`` saying which check
+    failed.
 
-    * products: no more than ``max_shrink`` of the live ones may be gone, deletions not counted (None: any may);
+    * products: no more than ``max_shrink`` of the live ones may be gone, deletions not counted (None: any
+      may);
     * vectors of all fragments that the live version does not have: finite, of unit length;
-    * canary: one product found by its own vector and by a word of its own text, through the indexes where those changed.
+    * canary: one product found by its own vector and by a word of its own text, through the indexes where
+      those changed.
     """
     with lance_errors(f"checking version {dataset.version} of table {table.name}"):
         base = _base(table, live)
@@ -65,7 +68,9 @@ def count(table: ProductTable, dataset: lance.LanceDataset) -> Counts:
     known = table.tombstone_counts
     missing = [f for f in fragments if keys[f.fragment_id] not in known]
     if missing:
-        rows = dataset.scanner(columns=[], filter="deleted = true", with_row_id=True, fragments=missing).to_table()
+        rows = dataset.scanner(
+            columns=[], filter="deleted = true", with_row_id=True, fragments=missing
+        ).to_table()
         holders = rows.column("_rowid").to_numpy() >> _FRAGMENT_BITS
         found = dict(zip(*(a.tolist() for a in np.unique(holders, return_counts=True)), strict=True))
         for fragment in missing:
@@ -91,8 +96,8 @@ def _check_shrink(counts: Counts, live: LiveVersion, *, same_table: bool, max_sh
     lost = live.rows - counts.rows - max(0, deleted)
     if lost > max_shrink * live.rows:
         raise PublishRejected(
-            f"the new version has {counts.rows:,} products where {live.rows:,} are live, and {lost:,} of them were not "
-            f"deleted by an upload; the old version stays live (publish with allow_shrink if this is meant)"
+            f"the new version has {counts.rows:,} products where {live.rows:,} are live, and {lost:,} of them "
+            f"were not deleted by an upload; the old version stays live (publish with allow_shrink if meant)"
         )
 
 
@@ -109,9 +114,10 @@ def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) 
             bad = ~(np.abs(lengths - 1) <= _NORM_TOLERANCE)  # so written that NaN is bad
             if bad.any():
                 row = int(np.flatnonzero(block.present)[int(np.argmax(bad))])
+                product_id = batch.column("id")[row].as_py()
                 raise PublishRejected(
-                    f"{name} of product {batch.column('id')[row].as_py()!r} has length {lengths[np.argmax(bad)]:.3g} instead "
-                    f"of 1 ({int(bad.sum()):,} such rows in this batch): the encoder is at fault; the old version stays live"
+                    f"{name} of product {product_id!r} has length {lengths[np.argmax(bad)]:.3g} instead of 1 (so "
+                    f"have {int(bad.sum()):,} rows of this batch): the encoder is at fault; the old version stays live"
                 )
             if name == FUSED and canary is None and block.present.any():
                 row = int(np.argmax(block.present))
@@ -123,10 +129,15 @@ def _any_row(dataset: lance.LanceDataset) -> dict[str, Any] | None:
     rows = dataset.to_table(columns=["id", FUSED], filter=f"{FUSED} IS NOT NULL", limit=1)
     if rows.num_rows == 0:
         return None
-    return {"id": rows.column("id")[0].as_py(), "vector": np.asarray(rows.column(FUSED)[0].as_py(), dtype=np.float32)}
+    return {
+        "id": rows.column("id")[0].as_py(),
+        "vector": np.asarray(rows.column(FUSED)[0].as_py(), dtype=np.float32),
+    }
 
 
-def _check_canary(dataset: lance.LanceDataset, canary: dict[str, Any] | None, fragments: list[Any] | None) -> None:
+def _check_canary(
+    dataset: lance.LanceDataset, canary: dict[str, Any] | None, fragments: list[Any] | None
+) -> None:
     if canary is None:  # no product has a vector
         return
     product_id: str = canary["id"]
@@ -147,7 +158,9 @@ def _check_canary(dataset: lance.LanceDataset, canary: dict[str, Any] | None, fr
     # A product with the very same vector may stand in its place.
     same = nearest.num_rows > 0 and nearest.column("_distance").to_numpy().min() <= _DISTANCE_TOLERANCE
     if not same and product_id not in nearest.column("id").to_pylist():
-        raise PublishRejected(f"product {product_id!r} is not found by its own vector; the old version stays live")
+        raise PublishRejected(
+            f"product {product_id!r} is not found by its own vector; the old version stays live"
+        )
     mine = f"id = {sql_text(product_id)}"
     texts = dataset.to_table(columns=["search_text"], filter=mine).column("search_text").to_pylist()
     words = (texts[0] if texts and texts[0] else "").split()
@@ -163,7 +176,9 @@ def _check_canary(dataset: lance.LanceDataset, canary: dict[str, Any] | None, fr
         disable_scoring_autoprojection=True,
     ).to_table()
     if found.num_rows == 0:
-        raise PublishRejected(f"product {product_id!r} is not found by {word!r} of its own text; the old version stays live")
+        raise PublishRejected(
+            f"product {product_id!r} is not found by {word!r} of its own text; the old version stays live"
+        )
 
 
 def _segments(dataset: lance.LanceDataset) -> frozenset[str]:

@@ -48,11 +48,14 @@ class InteractionTable:
     def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
         self._table = RecordTable(uri, StoredInteraction, "interaction_id", _COLUMNS, settings, storage)
 
-    def append(self, interactions: Sequence[Interaction], *, run_id: str | None = None, first_row: int = 0) -> int:
+    def append(
+        self, interactions: Sequence[Interaction], *, run_id: str | None = None, first_row: int = 0
+    ) -> int:
         """Store interactions durably; returns how many rows were added.
 
-        With ``run_id`` (an uploaded file) the same rows of the same run are stored once, however often they come;
-        ``first_row`` is the position of the first of them in that file. Raises ``ValueError`` for a time that is not ISO 8601.
+        With ``run_id`` (an uploaded file) the same rows of the same run are stored once, however often
+        they come; ``first_row`` is the position of the first of them in that file. Raises ``ValueError``
+        for a time that is not ISO 8601.
         """
         now = datetime.now(UTC)
         stored = [

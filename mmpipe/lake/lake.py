@@ -62,24 +62,29 @@ class Lake:
         return [n for n in child_folders(self.uri, self.settings.storage) if COLLECTION_PATTERN.fullmatch(n)]
 
     def collection(self, name: str, *, create: bool = False) -> Collection:
-        """One collection. Raises ``UnknownCollection`` when there is none of that name and ``create`` is not set, or when
-        the name is not allowed at all. A created one comes into being with its first table."""
+        """One collection. Raises ``UnknownCollection`` when there is none of that name and ``create`` is
+        not set, or when the name is not allowed at all. A created one comes into being with its first
+        table."""
         if not COLLECTION_PATTERN.fullmatch(name):
             raise UnknownCollection(
-                f"{name[:80]!r} cannot name a collection: use lower-case letters, digits, - and _, at most 63 characters"
+                f"{name[:80]!r} cannot name a collection: use lower-case letters, digits, - and _, at most 63 "
+                f"characters"
             )
         with self._lock:
             known = self._collections.get(name)
         if known is None:
             if not create and name not in self.collections():
-                raise UnknownCollection(f"there is no collection {name!r} in this lake: index a feed into it first")
+                raise UnknownCollection(
+                    f"there is no collection {name!r} in this lake: index a feed into it first"
+                )
             with self._lock:
                 known = self._collections.setdefault(name, Collection(self, name))
         return known
 
 
 class Collection:
-    """One shop's tables and what of them is live. Safe to share between threads; tables stay open between calls."""
+    """One shop's tables and what of them is live. Safe to share between threads; tables stay open between
+    calls."""
 
     def __init__(self, lake: Lake, name: str) -> None:
         self.name = name
@@ -123,8 +128,8 @@ class Collection:
         return [f.removesuffix(_SUFFIX) for f in folders if f.startswith(_PREFIX) and f.endswith(_SUFFIX)]
 
     def products(self, profile: Profile, *, create: bool = False) -> ProductTable:
-        """The table of one profile. Raises ``NotFound`` where there is none and ``create`` is not set, ``ProfileMismatch``
-        where the table of that name was filled by another profile."""
+        """The table of one profile. Raises ``NotFound`` where there is none and ``create`` is not set,
+        ``ProfileMismatch`` where the table of that name was filled by another profile."""
         name = table_name(profile)
         with self._lock:
             if name not in self._tables:
@@ -139,7 +144,9 @@ class Collection:
                 self._tables[name] = table
             table = self._tables[name]
         if table.profile.fingerprint != profile.fingerprint:
-            raise ProfileMismatch(f"table {name} was encoded by {table.profile.fingerprint}, not by {profile.fingerprint}")
+            raise ProfileMismatch(
+                f"table {name} was encoded by {table.profile.fingerprint}, not by {profile.fingerprint}"
+            )
         return table
 
     def table(self, name: str) -> ProductTable:
@@ -164,9 +171,9 @@ class Collection:
     def publish(self, table: ProductTable, *, reason: str, allow_shrink: bool = False) -> LiveVersion:
         """Make the newest version of ``table`` live, if it passes its checks (see :mod:`mmpipe.lake.checks`).
 
-        Returns what is live then: a newer version of the same table that another writer published meanwhile counts.
-        Raises ``PublishRejected``, with the old version still live; ``CommitConflict`` when others kept publishing first.
-        After a rollback the next publication goes forward again.
+        Returns what is live then: a newer version of the same table that another writer published
+        meanwhile counts. Raises ``PublishRejected``, with the old version still live; ``CommitConflict``
+        when others kept publishing first. After a rollback the next publication goes forward again.
         """
         dataset = table.latest()
         shrink = None if allow_shrink else self.settings.lake.max_shrink
@@ -174,7 +181,12 @@ class Collection:
         for _ in range(_PUBLISH_ATTEMPTS):
             former = self._pointer.read()
             live = None if former is None else former.live
-            if live is not None and live.table == table.name and live.restores is None and live.version >= dataset.version:
+            if (
+                live is not None
+                and live.table == table.name
+                and live.restores is None
+                and live.version >= dataset.version
+            ):
                 return live
             base = 0 if live is None else live.generation
             if checked is None or checked[0] != base:
@@ -186,8 +198,9 @@ class Collection:
         raise CommitConflict(f"{self.uri}/live.json: other writers kept publishing first")
 
     def promote(self, table: str, version: int, *, reason: str = "promoted") -> LiveVersion:
-        """Make one given version live: of an older state, or of another profile's table. It passes the same checks, but for
-        the number of products. Raises ``NotFound``, ``PublishRejected``, ``CommitConflict``."""
+        """Make one given version live: of an older state, or of another profile's table. It passes the
+        same checks, but for the number of products. Raises ``NotFound``, ``PublishRejected``,
+        ``CommitConflict``."""
         opened = self.table(table)
         dataset = opened.at(version)
         former = self._pointer.read()
@@ -195,8 +208,9 @@ class Collection:
         return self._make_live(opened, dataset, counts, reason, former)
 
     def rollback(self, *, reason: str = "rolled back") -> LiveVersion:
-        """Make live again what was live before. Repeated, it goes further back. Raises ``PublishRejected`` when there is
-        nothing to go back to, ``NotFound`` when that version is gone, ``CommitConflict`` when somebody published meanwhile."""
+        """Make live again what was live before. Repeated, it goes further back. Raises ``PublishRejected``
+        when there is nothing to go back to, ``NotFound`` when that version is gone, ``CommitConflict``
+        when somebody published meanwhile."""
         former = self._pointer.read()
         target = None if former is None else former.before()
         if target is None:
@@ -211,7 +225,9 @@ class Collection:
         return count(table, table.latest())
 
     def _open(self, name: str, profile: Profile | None) -> ProductTable:
-        return ProductTable.open(self.table_uri(name), name, profile, self.settings.lake, self.settings.storage)
+        return ProductTable.open(
+            self.table_uri(name), name, profile, self.settings.lake, self.settings.storage
+        )
 
     def _make_live(
         self,

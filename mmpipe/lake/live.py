@@ -1,4 +1,5 @@
-"""``live.json``: which version of which table readers follow. Replacing it is the one atomic step across tables."""
+"""``live.json``: which version of which table readers follow. Replacing it is the one atomic step across
+tables."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _MAX_BYTES = 1_000_000
 
 
 class LiveVersion(BaseModel):
-    """One publication. ``generation`` grows by one with each; ``restores`` names the generation a rollback went back to."""
+    """One publication. ``generation`` grows by one with each; ``restores`` names the generation a rollback
+    went back to."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -76,11 +78,14 @@ class LivePointer:
         try:
             content = LiveFile.model_validate_json(data)
         except ValidationError as error:
-            raise PermanentError(f"{self.uri} is not a live file ({error.error_count()} faults): restore or remove it") from error
+            raise PermanentError(
+                f"{self.uri} is not a live file ({error.error_count()} faults): restore or remove it"
+            ) from error
         return content.model_copy(update={"live": content.live.model_copy(update={"etag": found.etag})})
 
     def replace(self, content: LiveFile, former: LiveFile | None) -> LiveVersion:
-        """Write ``content`` only where ``former`` still stands (nothing, for None). Raises ``CommitConflict``."""
+        """Write ``content`` only where ``former`` still stands (nothing, for None). Raises
+        ``CommitConflict``."""
         data = content.model_dump_json(indent=1, exclude_none=True).encode()
         if former is None:
             found = self._store.write(self.uri, data, if_none_match=True)

@@ -30,17 +30,10 @@ _PARTITION_ROWS = 1_024
 _RETRAIN_GROWTH = 4
 _TRAINED_ROWS_KEY = "mmpipe.vector_index_rows"
 
-_SCALAR_INDEXES = {
-    "id": "BTREE",
-    "brand": "BTREE",
-    "deleted": "BITMAP",
-    "availability": "BITMAP",
-    "attribute_pairs": "LABEL_LIST",
-    "media_uris": "LABEL_LIST",
-}
-# Merging new rows into an index that holds a bitmap per value takes seconds to minutes where values are many, as media
-# addresses are; building it again from its one column takes milliseconds.
-_REBUILT = frozenset({"BITMAP", "LABEL_LIST"})
+_SCALAR_INDEXES = {"id": "BTREE", "brand": "BTREE", "deleted": "BITMAP", "availability": "BITMAP"}
+# media_keys stands in for a label index on media_uris: keeping an index with a bitmap per value up to date
+# takes minutes where nearly every row has a value of its own, an inverted list takes milliseconds.
+_TEXT_INDEXES = {"search_text": TEXT_INDEX, "media_keys": "media_keys_idx"}
 _MAX_VECTOR_SEGMENTS = 8
 
 
@@ -70,19 +63,20 @@ def create_text_and_scalar_indexes(dataset: lance.LanceDataset) -> None:
     for column, kind in _SCALAR_INDEXES.items():
         if f"{column}_idx" not in present:
             dataset.create_scalar_index(column, kind)
-    if TEXT_INDEX not in present:
-        dataset.create_scalar_index(
-            "search_text",
-            "INVERTED",
-            name=TEXT_INDEX,
-            base_tokenizer="whitespace",
-            lower_case=False,
-            stem=False,
-            remove_stop_words=False,
-            ascii_folding=False,
-            max_token_length=None,
-            with_position=False,
-        )
+    for column, name in _TEXT_INDEXES.items():
+        if name not in present:
+            dataset.create_scalar_index(
+                column,
+                "INVERTED",
+                name=name,
+                base_tokenizer="whitespace",
+                lower_case=False,
+                stem=False,
+                remove_stop_words=False,
+                ascii_folding=False,
+                max_token_length=None,
+                with_position=False,
+            )
 
 
 def maintain(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> MaintenanceReport:
@@ -90,7 +84,8 @@ def maintain(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> 
 
     * more than ``MAX_SMALL_FRAGMENTS`` small files: compact them;
     * more than ``max_unindexed_rows`` rows outside the indexes, or files just compacted: update all indexes;
-    * ``ann_min_rows`` vectors and no vector index, or four times the rows it was trained on: build one (IVF_RQ);
+    * ``ann_min_rows`` vectors and no vector index, or four times the rows it was trained on: build one
+      (IVF_RQ);
     * after any of these, remove versions older than ``keep_versions_days`` that carry no tag.
 
     A writer that commits in between may win; the step it won against is left for the next call.
@@ -142,16 +137,12 @@ def _compact(dataset: lance.LanceDataset) -> bool:
 
 def _update_indexes(dataset: lance.LanceDataset) -> None:
     segments = {index.name: len(index.segments) for index in dataset.describe_indices()}
-    merged = [TEXT_INDEX, *(f"{column}_idx" for column, kind in _SCALAR_INDEXES.items() if kind not in _REBUILT)]
-    rebuilt = [f"{column}_idx" for column, kind in _SCALAR_INDEXES.items() if kind in _REBUILT]
-    dataset.optimize.optimize_indices(index_names=merged)
-    dataset.optimize.optimize_indices(index_names=rebuilt, retrain=True)
-    if VECTOR_INDEX in segments:
+    vectors = segments.pop(VECTOR_INDEX, 0)
+    dataset.optimize.optimize_indices(index_names=sorted(segments))
+    if vectors:
         # New rows go into a segment of their own: small to write, and small to fetch for every mirror.
-        many = segments[VECTOR_INDEX] >= _MAX_VECTOR_SEGMENTS
-        dataset.optimize.optimize_indices(
-            index_names=[VECTOR_INDEX], num_indices_to_merge=segments[VECTOR_INDEX] if many else 0
-        )
+        merged = vectors if vectors >= _MAX_VECTOR_SEGMENTS else 0
+        dataset.optimize.optimize_indices(index_names=[VECTOR_INDEX], num_indices_to_merge=merged)
 
 
 def _build_vector_index(dataset: lance.LanceDataset, settings: LakeSettings) -> bool:

@@ -28,7 +28,9 @@ class MediaVersion(BaseModel):
 
     uri: str
     order: str = Field(description="schemas.order.SourceOrder.encode() of the object version")
-    etag: str | None = Field(default=None, description="None where the event carried none, or the object is gone")
+    etag: str | None = Field(
+        default=None, description="None where the event carried none, or the object is gone"
+    )
     removed: bool = False
 
     @property
@@ -44,7 +46,8 @@ class MediaLog:
         self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, settings, storage)
 
     def record(self, versions: Sequence[MediaVersion]) -> int:
-        """Record versions, the newest of each address wins. Returns the rows written; an older or equal one writes nothing."""
+        """Record versions, the newest of each address wins. Returns the rows written; an older or equal
+        one writes nothing."""
         newest: dict[str, MediaVersion] = {}
         for version in versions:
             if version.uri not in newest or newest[version.uri].order < version.order:

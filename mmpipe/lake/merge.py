@@ -37,13 +37,15 @@ def merge(
                     builder = builder.when_matched_update_all(condition)
                 if insert:
                     builder = builder.when_not_matched_insert_all()
-                # Not through the key's scalar index: that path records no inserted keys, so two writers that insert
-                # the same new id would both land. The join reads the key column alone.
-                builder = builder.use_index(False).conflict_retries(_LANCE_RETRIES).retry_timeout(_LANCE_TIMEOUT)
+                # Not through the key's scalar index: that path records no inserted keys, so two writers
+                # that insert the same new id would both land. The join reads the key column alone.
+                builder = (
+                    builder.use_index(False).conflict_retries(_LANCE_RETRIES).retry_timeout(_LANCE_TIMEOUT)
+                )
                 done = builder.execute(source)
                 return int(done["num_inserted_rows"]), int(done["num_updated_rows"])
         except CommitConflict:
             if attempt == _ATTEMPTS - 1:
                 raise
-            time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))
+            time.sleep(random.uniform(0, _BACKOFF_SECONDS * 2**attempt))  # noqa: S311  no secret
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -33,11 +33,13 @@ _MANIFEST_TOP = (1 << 64) - 1  # Lance names manifests by what is left of this, 
 
 
 class Mirror:
-    """Follows one table. Each process that mirrors below ``folder`` takes a slot of its own in it, and finds there what
-    an earlier process left. Safe to share between threads; one :meth:`sync` runs at a time.
+    """Follows one table. Each process that mirrors below ``folder`` takes a slot of its own in it, and
+    finds there what an earlier process left. Safe to share between threads; one :meth:`sync` runs at a time.
     """
 
-    def __init__(self, table_uri: str, folder: str | Path, storage: StorageSettings, *, threads: int = 8) -> None:
+    def __init__(
+        self, table_uri: str, folder: str | Path, storage: StorageSettings, *, threads: int = 8
+    ) -> None:
         self._uri = to_uri(table_uri).rstrip("/")
         self._folder = Path(folder)
         self._storage = storage
@@ -48,10 +50,12 @@ class Mirror:
         self._current: tuple[int, frozenset[str]] | None = None
 
     def sync(self, version: int) -> Path:
-        """Make ``version`` whole on local disk and return the folder: open it with ``lance.dataset(path, version=version)``.
+        """Make ``version`` whole on local disk and return the folder: open it with ``lance.dataset(path,
+        version=version)``.
 
-        The version synced before stays readable; files that neither uses are removed. A table in a folder is not copied, its own
-        path is returned. Raises ``NotFound`` when the version was cleaned up, ``StorageUnavailable``.
+        The version synced before stays readable; files that neither uses are removed. A table in a folder
+        is not copied, its own path is returned. Raises ``NotFound`` when the version was cleaned up,
+        ``StorageUnavailable``.
         """
         if scheme_of(self._uri) == "file":
             return Path(to_path(self._uri))
@@ -62,7 +66,9 @@ class Mirror:
             try:
                 files = self._fetch(root, version)
             except ObjectNotFound as error:
-                raise NotFound(f"version {version} of {self._uri} was cleaned up: ask again which one is live") from error
+                raise NotFound(
+                    f"version {version} of {self._uri} was cleaned up: ask again which one is live"
+                ) from error
             former = frozenset() if self._current is None else self._current[1]
             _prune(root, files | former)
             self._current = (version, files)
@@ -93,7 +99,9 @@ class Mirror:
                 self._slot, self._lock_descriptor = slot, descriptor
                 break
             else:
-                raise NotReady(f"all {_MAX_SLOTS} mirror slots below {self._folder} are taken: give replicas other folders")
+                raise NotReady(
+                    f"all {_MAX_SLOTS} mirror slots below {self._folder} are taken: give replicas other folders"
+                )
         return self._slot / "table.lance"
 
     def _fetch(self, root: Path, version: int) -> frozenset[str]:

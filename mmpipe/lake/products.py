@@ -16,7 +16,7 @@ from mmpipe.encoders.base import Profile
 from mmpipe.errors import NotFound, ProfileMismatch
 from mmpipe.lake.maintenance import MaintenanceReport, create_text_and_scalar_indexes, maintain
 from mmpipe.lake.merge import merge
-from mmpipe.lake.schema import products_schema, profile_of
+from mmpipe.lake.schema import media_key, products_schema, profile_of
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ _NEWER = "source.source_order > target.source_order"
 _SAME = "source.source_order = target.source_order AND target.deleted = false AND source.deleted = false"
 # Above this a scan of the id column beats one index look-up per id.
 _MAX_LOOKUPS = 1_000
+_MAX_KEYS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What one write did. ``skipped`` rows lost to an equal or newer source, or to a newer row of the same call."""
+    """What one write did. ``skipped`` rows lost to an equal or newer source, or to a newer row of the same
+    call."""
 
     inserted: int
     updated: int
@@ -61,7 +63,8 @@ class ProductTable:
     def create(
         cls, uri: str, name: str, profile: Profile, settings: LakeSettings, storage: StorageSettings
     ) -> ProductTable:
-        """A new empty table with its full-text and scalar indexes; the existing one where another writer was first."""
+        """A new empty table with its full-text and scalar indexes; the existing one where another writer
+        was first."""
         empty = products_schema(profile.dim, profile).empty_table()
         try:
             with lance_errors(f"creating table {name}"):
@@ -79,13 +82,16 @@ class ProductTable:
     def open(
         cls, uri: str, name: str, profile: Profile | None, settings: LakeSettings, storage: StorageSettings
     ) -> ProductTable:
-        """An existing table. Raises ``NotFound``; ``ProfileMismatch`` where another profile than ``profile`` filled it."""
+        """An existing table. Raises ``NotFound``; ``ProfileMismatch`` where another profile than
+        ``profile`` filled it."""
         try:
             with lance_errors(f"opening table {name}"):
                 dataset = lance.dataset(lance_uri(uri), storage_options=lance_options(uri, storage))
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             if is_missing(error):
-                raise NotFound(f"there is no table {name}: index a feed into this collection first") from error
+                raise NotFound(
+                    f"there is no table {name}: index a feed into this collection first"
+                ) from error
             raise
         table = cls(dataset, name, settings)
         if profile is not None and table.profile.fingerprint != profile.fingerprint:
@@ -113,7 +119,7 @@ class ProductTable:
             try:
                 with lance_errors(f"reading version {version} of table {self.name}"):
                     return self._dataset.checkout_version(version)
-            except ValueError as error:
+            except (OSError, ValueError) as error:
                 if is_missing(error):
                     raise NotFound(f"table {self.name} has no version {version} (any more)") from error
                 raise
@@ -121,13 +127,14 @@ class ProductTable:
     def upsert(self, rows: pa.Table) -> WriteResult:
         """Insert new products, replace those whose stored source is older, skip the rest, in one commit.
 
-        Rows may repeat an id; the greatest ``source_order`` of each counts. Raises ``CommitConflict`` when other
-        writers kept winning, ``ValueError`` when the columns are not those of :func:`products_schema`.
+        Rows may repeat an id; the greatest ``source_order`` of each counts. Raises ``CommitConflict`` when
+        other writers kept winning, ``ValueError`` when the columns are not those of :func:`products_schema`.
         """
         return self._merge(rows, _NEWER, insert=True)
 
     def refresh(self, rows: pa.Table) -> WriteResult:
-        """Replace rows that still carry exactly this ``source_order``; never inserts, never revives a tombstone."""
+        """Replace rows that still carry exactly this ``source_order``; never inserts, never revives a
+        tombstone."""
         return self._merge(rows, _SAME, insert=False)
 
     def fetch(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
@@ -145,18 +152,22 @@ class ProductTable:
 
     def using_media(self, uris: Sequence[str]) -> list[str]:
         """Ids of the live products that name any of these resolved media addresses, sorted."""
-        found: set[str] = set()
         wanted = list(dict.fromkeys(uris))
         if not wanted:
             return []
+        found: set[str] = set()
         dataset = self.latest()
         with lance_errors(f"reading table {self.name}"):
-            for start in range(0, len(wanted), _MAX_LOOKUPS):
-                literals = ", ".join(sql_text(u) for u in wanted[start : start + _MAX_LOOKUPS])
-                rows = dataset.to_table(
-                    columns=["id"], filter=f"array_has_any(media_uris, make_array({literals})) AND deleted = false"
-                )
-                found.update(rows.column("id").to_pylist())
+            for start in range(0, len(wanted), _MAX_KEYS):
+                chunk = set(wanted[start : start + _MAX_KEYS])
+                rows = dataset.scanner(
+                    columns=["id", "media_uris"],
+                    full_text_query={"columns": ["media_keys"], "query": " ".join(map(media_key, chunk))},
+                    disable_scoring_autoprojection=True,
+                ).to_table()
+                # The key is a digest: the address itself decides.
+                named = zip(rows.column("id").to_pylist(), rows.column("media_uris").to_pylist(), strict=True)
+                found.update(product_id for product_id, media in named if not chunk.isdisjoint(media or ()))
         return sorted(found)
 
     def count_live(self) -> int:
@@ -185,12 +196,15 @@ class ProductTable:
     def _conform(self, rows: pa.Table) -> pa.Table:
         if set(rows.column_names) != set(self.schema.names):
             differing = sorted(set(rows.column_names) ^ set(self.schema.names))
-            raise ValueError(f"rows: the columns differ from the table's in {differing}; use schema.build_table")
+            raise ValueError(
+                f"rows: the columns differ from the table's in {differing}; use schema.build_table"
+            )
         return rows.select(self.schema.names).cast(self.schema)
 
 
 def latest_per_id(rows: pa.Table) -> pa.Table:
-    """One row per id, the one with the greatest ``source_order``: two source rows of one id make a merge undefined."""
+    """One row per id, the one with the greatest ``source_order``: two source rows of one id make a merge
+    undefined."""
     ids = rows.column("id")
     if pc.count_distinct(ids).as_py() == rows.num_rows:
         return rows

@@ -25,7 +25,8 @@ _IN_CHUNK = 1_000
 
 
 class RecordTable(Generic[Record]):
-    """Records of one model: the ``indexed`` fields as columns to filter by, the whole record as JSON in ``record``.
+    """Records of one model: the ``indexed`` fields as columns to filter by, the whole record as JSON in
+    ``record``.
 
     Safe to share between threads and to write from several processes.
     """
@@ -65,7 +66,9 @@ class RecordTable(Generic[Record]):
         with self._lock:
             dataset = self._open(create=True)
             assert dataset is not None
-            inserted, updated = merge(dataset, self._key, rows, update, insert=True, what=f"writing {self._what}")
+            inserted, updated = merge(
+                dataset, self._key, rows, update, insert=True, what=f"writing {self._what}"
+            )
             self._compact(dataset)
         return inserted + updated
 
@@ -82,11 +85,14 @@ class RecordTable(Generic[Record]):
         return len(records)
 
     def select(self, where: str | None = None, *, limit: int | None = None) -> list[Record]:
-        """Records whose columns satisfy ``where`` (SQL made by the caller from checked values), in no particular order."""
+        """Records whose columns satisfy ``where`` (SQL made by the caller from checked values), in no
+        particular order."""
         rows = self.columns(["record"], where, limit=limit)
         return [self._model.model_validate_json(text) for text in rows.column("record").to_pylist()]
 
-    def columns(self, names: Sequence[str], where: str | None = None, *, limit: int | None = None) -> pa.Table:
+    def columns(
+        self, names: Sequence[str], where: str | None = None, *, limit: int | None = None
+    ) -> pa.Table:
         """Some columns of the rows that satisfy ``where``."""
         dataset = self._latest()
         if dataset is None:
@@ -160,7 +166,8 @@ class RecordTable(Generic[Record]):
             with lance_errors(f"compacting {self._what}"):
                 dataset.optimize.compact_files()
                 dataset.cleanup_old_versions(
-                    older_than=timedelta(days=self._settings.keep_versions_days), error_if_tagged_old_versions=False
+                    older_than=timedelta(days=self._settings.keep_versions_days),
+                    error_if_tagged_old_versions=False,
                 )
         except CommitConflict:
             return  # another writer is at it; the next write tries again
@@ -187,7 +194,7 @@ def _open_or_none(uri: str, options: dict[str, str] | None, what: str) -> lance.
     try:
         with lance_errors(f"opening {what}"):
             return lance.dataset(uri, storage_options=options)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         if is_missing(error):
             return None
         raise

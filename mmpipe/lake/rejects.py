@@ -34,7 +34,8 @@ class RejectTable:
         self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, settings, storage)
 
     def put(self, rejects: Sequence[Reject]) -> int:
-        """Record rejects; one from an older source than the stored one is skipped. Returns the rows written."""
+        """Record rejects; one from an older source than the stored one is skipped. Returns the rows
+        written."""
         return self._table.put(rejects, condition="source.source_order >= target.source_order")
 
     def get(self, reject_id: str) -> Reject | None:
@@ -53,7 +54,13 @@ class RejectTable:
         limit: int = 100,
     ) -> list[Reject]:
         """Rejects that match every given value, newest first, at most ``limit``."""
-        texts = {"product_id": product_id, "scope": scope, "error": error, "run_id": run_id, "source_uri": source_uri}
+        texts = {
+            "product_id": product_id,
+            "scope": scope,
+            "error": error,
+            "run_id": run_id,
+            "source_uri": source_uri,
+        }
         conditions = [f"{name} = {sql_text(value)}" for name, value in texts.items() if value is not None]
         if retryable is not None:
             conditions.append(f"retryable = {str(retryable).lower()}")
@@ -66,8 +73,9 @@ class RejectTable:
     def resolve(self, indexed: Mapping[str, str]) -> int:
         """Forget rejects of products that were since indexed well.
 
-        ``indexed`` gives each product's new ``source_order``; rejects of strictly older sources go, those of the same source
-        (a medium of the row just indexed) stay. Returns how many went. Nothing is written when none match.
+        ``indexed`` gives each product's new ``source_order``; rejects of strictly older sources go, those
+        of the same source (a medium of the row just indexed) stay. Returns how many went. Nothing is
+        written when none match.
         """
         stale: list[str] = []
         for where in in_list("product_id", list(indexed)):

@@ -31,7 +31,8 @@ class RunTable:
         self._table = RecordTable(uri, RunRecord, "run_id", _COLUMNS, settings, storage)
 
     def put(self, *runs: RunRecord) -> int:
-        """Record runs as they stand, in one commit; a run that is done stays done. Returns the rows written."""
+        """Record runs as they stand, in one commit; a run that is done stays done. Returns the rows
+        written."""
         return self._table.put(runs, condition=_NOT_BACKWARDS)
 
     def get(self, run_id: str) -> RunRecord | None:
@@ -46,7 +47,9 @@ class RunTable:
         """Whether this run was finished, so that a repeated event has nothing to do."""
         return self._table.count(f"run_id = {sql_text(run_id)} AND status = 'done'") > 0
 
-    def list(self, *, status: RunStatus | None = None, source_uri: str | None = None, limit: int = 100) -> list[RunRecord]:
+    def list(
+        self, *, status: RunStatus | None = None, source_uri: str | None = None, limit: int = 100
+    ) -> list[RunRecord]:
         """Runs, newest first, at most ``limit``."""
         conditions = [] if status is None else [f"status = {sql_text(status)}"]
         if source_uri is not None:

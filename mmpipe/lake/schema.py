@@ -1,12 +1,14 @@
 """The columns of a ``products`` table, and how products become them.
 
 Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), presentation and
-facets (typed copies of product fields), full text (``search_text``), content hashes and vectors. A
-tombstone (``deleted``) keeps identity and order only; everything else is null or empty.
+facets (typed copies of product fields), full text (``search_text``, and ``media_keys`` to find rows by
+medium), content hashes and vectors. A tombstone (``deleted``) keeps identity and order only; everything
+else is null or empty.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -52,7 +54,7 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
     "language",
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
-TEXT_COLUMNS: tuple[str, ...] = ("document", "search_text")
+TEXT_COLUMNS: tuple[str, ...] = ("document", "search_text", "media_keys")
 HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
 VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
@@ -88,7 +90,9 @@ def profile_of(schema: pa.Schema) -> Profile:
     """The profile a table's metadata names. Raises :class:`ProfileMismatch` where it names none."""
     raw = (schema.metadata or {}).get(PROFILE_KEY)
     if raw is None:
-        raise ProfileMismatch("the table's metadata names no model profile (mmpipe.profile); index it again into a new table")
+        raise ProfileMismatch(
+            "the table's metadata names no model profile (mmpipe.profile); index it again into a new table"
+        )
     return Profile.from_json(raw.decode())
 
 
@@ -100,6 +104,11 @@ def hash_column(modality: Modality) -> str:
 def vector_column(modality: Modality) -> str:
     """``text`` → ``text_vector``."""
     return f"{modality}_vector"
+
+
+def media_key(uri: str) -> str:
+    """A media address as one full-text token: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +124,9 @@ class VectorBlock:
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """Everything of one live row but its vectors. ``source_order`` is ``SourceOrder.encode()``; ``media_uris``
-    are the resolved addresses of all its media; ``hashes`` has an entry per modality the row has."""
+    """Everything of one live row but its vectors. ``source_order`` is ``SourceOrder.encode()``;
+    ``media_uris`` are the resolved addresses of all its media; ``hashes`` has an entry per modality the
+    row has."""
 
     product: Product
     source_order: str
@@ -144,7 +154,9 @@ def build_table(rows: Sequence[ProductRow], vectors: Mapping[str, VectorBlock], 
     """
     unknown = set(vectors) - set(VECTOR_COLUMNS)
     if unknown:
-        raise ValueError(f"vectors: no such vector column {sorted(unknown)}; known are {list(VECTOR_COLUMNS)}")
+        raise ValueError(
+            f"vectors: no such vector column {sorted(unknown)}; known are {list(VECTOR_COLUMNS)}"
+        )
     count = len(rows)
     products = [row.product for row in rows]
     columns: dict[str, pa.Array] = {
@@ -153,13 +165,18 @@ def build_table(rows: Sequence[ProductRow], vectors: Mapping[str, VectorBlock], 
         "deleted": pa.array(np.zeros(count, dtype=np.bool_)),
         "run_id": pa.array([row.run_id for row in rows], pa.string()),
         "updated_at": pa.array([row.updated_at for row in rows], _TIMESTAMP),
-        "price": pa.array([None if p.price is None else float(p.price.amount) for p in products], pa.float64()),
+        "price": pa.array(
+            [None if p.price is None else float(p.price.amount) for p in products], pa.float64()
+        ),
         "currency": pa.array([_currency(p) for p in products], pa.string()),
         "sale_price": pa.array([_sale_price(p) for p in products], pa.float64()),
-        "attribute_pairs": pa.array([[f"{k}={v}" for k, v in p.attributes.items()] for p in products], pa.list_(pa.string())),
+        "attribute_pairs": pa.array(
+            [[f"{k}={v}" for k, v in p.attributes.items()] for p in products], pa.list_(pa.string())
+        ),
         "media_uris": pa.array([list(row.media_uris) for row in rows], pa.list_(pa.string())),
         "document": pa.array([p.model_dump_json(exclude_defaults=True) for p in products], pa.string()),
         "search_text": pa.array([" ".join(tokens(p.text_for_lexical())) for p in products], pa.string()),
+        "media_keys": pa.array([" ".join(map(media_key, row.media_uris)) for row in rows], pa.string()),
     }
     for name in PRESENTATION_COLUMNS:
         if name not in columns:
@@ -202,7 +219,9 @@ def vector_array(block: VectorBlock | None, count: int, dim: int) -> pa.Array:
         return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=kind)
     # Whatever the caller left in absent rows must not reach the files: NaN there would fail checks later.
     values = np.where(block.present[:, None], values, np.float32(0))
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), type=kind, mask=pa.array(~block.present))
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(values.reshape(-1)), type=kind, mask=pa.array(~block.present)
+    )
 
 
 def vector_block(column: pa.Array | pa.ChunkedArray, dim: int) -> VectorBlock:

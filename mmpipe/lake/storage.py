@@ -14,11 +14,10 @@ from mmpipe.objects import scheme_of, split_s3, to_path, to_uri
 if TYPE_CHECKING:
     from mmpipe.settings import StorageSettings
 
-_CONFLICT = re.compile(r"(?i)commit conflict|too many concurrent writers|conflicting transaction|precondition failed")
-_UNAVAILABLE = re.compile(
-    r"(?i)object store|generic s3 error|request error|timed? ?out|timeout|connection|throttl|slow ?down|"
-    r"http error|status: 5\d\d|status: 4(?:03|29)|server error|\b503\b|credential"
+_CONFLICT = re.compile(
+    r"(?i)commit conflict|too many concurrent writers|conflicting transaction|precondition failed"
 )
+_UNAVAILABLE = re.compile(r"(?i)LanceError\(IO\)|generic \w+ error|error performing|no space left|credential")
 
 
 def lance_uri(uri: str) -> str:
@@ -68,7 +67,7 @@ def lance_errors(what: str) -> Iterator[None]:
         text = str(error)
         if _CONFLICT.search(text):
             raise CommitConflict(f"{what}: other writers kept committing first") from error
-        if isinstance(error, OSError) and _UNAVAILABLE.search(text):
+        if _UNAVAILABLE.search(text) and not is_missing(error):
             raise StorageUnavailable(f"{what}: the object store did not answer") from error
         raise
 
@@ -102,7 +101,11 @@ def child_folders(uri: str, settings: StorageSettings) -> list[str]:
     bucket, prefix = split_s3(address)
     prefix = f"{prefix}/" if prefix else ""
     try:
-        pages = client_for(settings).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        pages = (
+            client_for(settings)
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        )
         found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") == "NoSuchBucket":

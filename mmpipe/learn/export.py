@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mmpipe.encoders.starter import canonical
 from mmpipe.encoders.starter.features import Vocabulary
+from mmpipe.encoders.starter.loader import load
 from mmpipe.encoders.starter.towers import fold_batch_norm
 from mmpipe.encoders.starter.weights import quantise, sha256_of, write_manifest
 
@@ -37,10 +39,11 @@ def export_audio(state: Mapping[str, Tensor], folder: Path) -> None:
 
 
 def finish(folder: Path, glossary: Path, metrics: Mapping[str, float]) -> int:
-    """Write the manifest; returns the bytes of all weights, and raises ``ValueError`` over the budget."""
+    """Write the manifest and the canonical vectors; the bytes of all weights, ``ValueError`` over the budget."""
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors writes files only their owner may read
     write_manifest(folder, glossary, metrics)
+    canonical.write(load(folder=folder), folder)
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     if size > MAX_BYTES:
         raise ValueError(f"weights take {size} bytes, the budget is {MAX_BYTES}")

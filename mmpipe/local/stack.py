@@ -147,7 +147,8 @@ class Stack:
         self._cloud = cloud
 
         gcs_port, dashboard_port = free_port(), free_port()
-        settings = self._resolve(cloud, port=_serve_port(self._base), dashboard_port=dashboard_port)
+        port = _serve_port(self._base)
+        settings = self._resolve(cloud, scratch, port=port, dashboard_port=dashboard_port)
         self._settings = settings
 
         self._progress("Ray and the query service")
@@ -182,9 +183,10 @@ class Stack:
         write_state(self._folder, state)
         self._state = state
 
-    def _resolve(self, cloud: LocalCloud, *, port: int, dashboard_port: int) -> Settings:
+    def _resolve(self, cloud: LocalCloud, scratch: Path, *, port: int, dashboard_port: int) -> Settings:
         base = self._base
-        serve = base.serve.model_copy(update={"port": port, "host": "127.0.0.1"})
+        mirror = base.serve.mirror_dir or str(scratch / "mirror")  # else it would outlive a killed replica
+        serve = base.serve.model_copy(update={"port": port, "host": "127.0.0.1", "mirror_dir": mirror})
         dispatch = DispatchSettings(
             indexer_url=f"http://127.0.0.1:{port}",
             jobs_url=f"http://127.0.0.1:{dashboard_port}",

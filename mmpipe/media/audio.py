@@ -27,6 +27,7 @@ def decode_audio(data: bytes, max_seconds: float, field: str) -> AudioClip:
     """
     import av
 
+    _check_riff(data, field)
     with opened(data, AUDIO_FORMATS, field, _KINDS) as container:
         if not container.streams.audio:
             raise InvalidMedia(field, "has no sound in it: upload a recording")
@@ -61,3 +62,13 @@ def decode_audio(data: bytes, max_seconds: float, field: str) -> AudioClip:
         )
     samples = np.nan_to_num(samples.astype(np.float32, copy=False), posinf=1.0, neginf=-1.0)
     return AudioClip(np.clip(samples, -1.0, 1.0), rate)
+
+
+def _check_riff(data: bytes, field: str) -> None:
+    """A WAV file states its size; its reader takes whatever is there instead."""
+    if data[:4] == b"RIFF" and len(data) >= 8:
+        size = int.from_bytes(data[4:8], "little") + 8
+        # Recorders that write to a pipe leave 0 or the largest number.
+        if 8 < size < 0xFFFFFFFF and len(data) < 0.9 * size:
+            reason = f"breaks off after {len(data):,} of {size:,} bytes"
+            raise InvalidMedia(field, f"{reason}: upload the whole file")

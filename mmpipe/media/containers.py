@@ -13,13 +13,15 @@ from mmpipe.errors import InvalidMedia
 # image2 …), which may name further addresses, are none of them.
 AUDIO_FORMATS: Final = frozenset({"wav", "flac", "mp3", "ogg", "mp4", "matroska", "aac"})
 VIDEO_FORMATS: Final = frozenset({"mp4", "matroska", "ogg", "avi", "mpegts"})
-AUDIO_CODECS: Final = frozenset(
-    "aac alac flac mp3 mp3float vorbis opus libopus pcm_s8 pcm_u8 pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le "
-    "pcm_s32be pcm_f32le pcm_f64le pcm_alaw pcm_mulaw adpcm_ms adpcm_ima_wav".split()
-)
-VIDEO_CODECS: Final = frozenset(
-    "h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d mpeg4 mpeg1video mpeg2video mjpeg theora h263 msmpeg4v3".split()
-)
+_AUDIO_CODECS: Final = """
+aac alac flac mp3 mp3float vorbis opus libopus pcm_alaw pcm_mulaw adpcm_ms adpcm_ima_wav
+pcm_s8 pcm_u8 pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le pcm_s32be pcm_f32le pcm_f64le
+"""
+AUDIO_CODECS: Final = frozenset(_AUDIO_CODECS.split())
+_VIDEO_CODECS: Final = """
+h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d mpeg4 mpeg1video mpeg2video mjpeg theora h263 msmpeg4v3
+"""
+VIDEO_CODECS: Final = frozenset(_VIDEO_CODECS.split())
 _BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"})
 
 

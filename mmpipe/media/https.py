@@ -84,7 +84,7 @@ class HttpsClient:
         """A download, or the address to go on to."""
         connection = self._connect(field, url, deadline)
         # The socket's own timeout starts anew with every byte; this one does not.
-        watch = threading.Timer(max(deadline - time.monotonic(), 0.0), _cut, [connection.sock])
+        watch = threading.Timer(max(deadline - time.monotonic(), 0.0) + 0.01, _cut, [connection.sock])
         watch.daemon = True
         watch.start()
         try:
@@ -132,6 +132,7 @@ class HttpsClient:
                 failure = error
                 continue
             connection = http.client.HTTPSConnection(url.host, url.port, timeout=left, context=tls)
+            connection.auto_open = 0  # it must never look the name up by itself
             connection.sock = tls.wrap_socket(plain, server_hostname=url.host, do_handshake_on_connect=False)
             return connection
         reason = type(failure).__name__ if failure else "the time was up"
@@ -200,6 +201,8 @@ def _body(
         if time.monotonic() >= deadline:
             raise TimeoutError
         parts.append(chunk)
+    if time.monotonic() >= deadline:
+        raise TimeoutError  # a connection that was cut looks like the end of a body of unknown length
     if declared is not None and size < declared:
         raise http.client.IncompleteRead(b"", declared - size)
     return Download(b"".join(parts), _etag(response), _last_modified(response))

@@ -21,7 +21,7 @@ _KINDS: Final = "MP4, WebM, MKV, AVI or Ogg"
 # longer ones only key frames are decoded.
 _WHOLE_PIXELS: Final = 600 * 1280 * 720
 _MAX_FRAMES: Final = 6_000
-# Mean difference of two thumbnails, of 255 grey levels, below which two frames show the same.
+# Mean difference of two thumbnails, of 255 levels a channel, below which two frames show the same.
 _SAME: Final = 2.0
 _MAX_ASPECT: Final = 4
 
@@ -85,8 +85,9 @@ class _Reader:
         for number in range(count):
             seconds = self._start + duration * (number + 0.5) / count
             self._container.seek(int(seconds / self._stream.time_base), stream=self._stream)
-            for frame in self._decoded():
-                found.setdefault(frame[0], frame)
+            for at, frame in self._decoded():
+                if at not in found:
+                    found[at] = (at, self._picture(frame))
                 break
         return [found[seconds] for seconds in sorted(found)]
 
@@ -95,32 +96,30 @@ class _Reader:
         end.
         """
         kept: list[Frame] = []
-        step, number = 1, 0
-        for number, frame in enumerate(self._decoded(wanted=lambda n: n % step == 0)):
-            if frame[1].size == 0:
+        step = 1
+        for number, (seconds, frame) in enumerate(self._decoded()):
+            if number >= _MAX_FRAMES:
+                break
+            if number % step:
                 continue
-            kept.append(frame)
+            kept.append((seconds, self._picture(frame)))
             if len(kept) >= 8 * count:
                 kept = kept[::2]
                 step *= 2
-            if number >= _MAX_FRAMES:
-                break
         if len(kept) <= count:
             return kept
         places = (np.arange(count) + 0.5) * len(kept) / count
         return [kept[int(place)] for place in places]
 
-    def _decoded(self, wanted: Any = None) -> Iterator[Frame]:
-        """Every frame with its time; those that are not ``wanted`` come with an empty picture."""
-        empty = np.zeros((0, 0, 3), np.uint8)
-        for number, frame in enumerate(self._container.decode(self._stream)):
+    def _decoded(self) -> Iterator[tuple[float, Any]]:
+        """Every frame with its time, both within the limits."""
+        for frame in self._container.decode(self._stream):
             _check_size(self._field, frame.width, frame.height, self._max_pixels)
             seconds = max(0.0, (frame.time or 0.0) - self._start)
             self.last = max(self.last, seconds)
             if seconds > self._max_seconds:
                 raise MediaTooLarge(self._field, f"is longer than {self._max_seconds:g} seconds: cut it")
-            picture = self._picture(frame) if wanted is None or wanted(number) else empty
-            yield seconds, picture
+            yield seconds, frame
 
     def _picture(self, frame: Any) -> NDArray[np.uint8]:
         width, height = _scaled(frame.width, frame.height, self._target)
@@ -151,7 +150,7 @@ def _distinct(frames: list[Frame]) -> list[Frame]:
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     rows = np.linspace(0, image.shape[0] - 1, 16).astype(int)
     columns = np.linspace(0, image.shape[1] - 1, 16).astype(int)
-    return image[np.ix_(rows, columns)].mean(axis=2, dtype=np.float32)
+    return np.asarray(image[np.ix_(rows, columns)], dtype=np.float32)
 
 
 def _check_size(field: str, width: int, height: int, max_pixels: int) -> None:

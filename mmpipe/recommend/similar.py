@@ -23,7 +23,12 @@ _FIRST_DEPTH = 4
 
 
 def similar(
-    snapshot: Snapshot, product_id: str, filters: Filters | None = None, limit: int = 20, *, explained: bool = True
+    snapshot: Snapshot,
+    product_id: str,
+    filters: Filters | None = None,
+    limit: int = 20,
+    *,
+    explained: bool = True,
 ) -> SearchResponse:
     """:func:`similar_payload` as a validated model."""
     return SearchResponse.model_validate(
@@ -32,7 +37,12 @@ def similar(
 
 
 def similar_payload(
-    snapshot: Snapshot, product_id: str, filters: Filters | None = None, limit: int = 20, *, explained: bool = True
+    snapshot: Snapshot,
+    product_id: str,
+    filters: Filters | None = None,
+    limit: int = 20,
+    *,
+    explained: bool = True,
 ) -> dict[str, Any]:
     """Up to ``limit`` products under ``filters`` nearest to one product, ties by id, as a plain
     :class:`SearchResponse`; ``score`` is the cosine, ``total`` the number of hits.

@@ -6,4 +6,14 @@ from mmpipe.search.searcher import Searcher
 from mmpipe.search.snapshot import Snapshot
 from mmpipe.search.store import CollectionStatus, SnapshotStore
 
-__all__ = ["CollectionStatus", "EncodedQuery", "Searcher", "Snapshot", "SnapshotStore", "TextCache", "compose", "encode", "pinned_version"]
+__all__ = [
+    "CollectionStatus",
+    "EncodedQuery",
+    "Searcher",
+    "Snapshot",
+    "SnapshotStore",
+    "TextCache",
+    "compose",
+    "encode",
+    "pinned_version",
+]

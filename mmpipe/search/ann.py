@@ -1,7 +1,7 @@
 """Candidates from Lance's own vector index, for versions too large to score whole.
 
-Only row addresses come back: scores are computed again from the vectors in memory, so neither the index's quantisation
-nor its metric shows in a result.
+Only row addresses come back: scores are computed again from the vectors in memory, so neither the index's
+quantisation nor its metric shows in a result.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Full-text scores: BM25 over the live rows of one version.
 
-Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4), 2009; with the idf
-ln(1 + (N - n + 0.5) / (n + 0.5)) that Lucene uses, which is never negative. k1 and b are the usual defaults.
-N, n and the average length count live rows only, so scores do not depend on how rows lie in files.
+Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4), 2009; with the
+idf ln(1 + (N - n + 0.5) / (n + 0.5)) that Lucene uses, which is never negative. k1 and b are the usual
+defaults. N, n and the average length count live rows only, so scores do not depend on how rows lie in files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Bm25:
     def scores(self, tokens: Sequence[str]) -> Weights | None:
         """float32 of one score per row, 0 where no token occurs or the row is dead; None if nothing matches.
 
-        A repeated token counts as often as it is repeated. Beyond ``MAX_TERMS`` distinct tokens the rarest are used.
+        A repeated token counts as often as it is repeated. Beyond ``MAX_TERMS`` distinct tokens the rarest
+        are used.
         """
         found = []
         for token, times in Counter(tokens).items():

@@ -1,8 +1,8 @@
 """Page cursors: where the next page of one search in one version begins.
 
-A cursor is opaque to clients but not secret: it holds the version, a digest of what was asked, and an offset, and is
-checked against the request it comes with. Changing one can only move the changer's own place in a result
-they may read anyway, so there is nothing to sign.
+A cursor is opaque to clients but not secret: it holds the version, a digest of what was asked, and an offset,
+and is checked against the request it comes with. Changing one can only move the changer's own place in a
+result they may read anyway, so there is nothing to sign.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _MAX_OFFSET = 2**53
 
 @dataclass(frozen=True)
 class Cursor:
-    """``version`` is :attr:`Snapshot.label <mmpipe.search.snapshot.Snapshot.label>`; ``digest`` names the search."""
+    """``version`` is :attr:`Snapshot.label <mmpipe.search.snapshot.Snapshot.label>`; ``digest`` names the
+    search."""
 
     version: str
     digest: str
@@ -46,7 +47,9 @@ def decode(text: str) -> Cursor:
     except (binascii.Error, ValueError, RecursionError):
         raise _foreign() from None
     match raw:
-        case [int(form), str(version), str(digest), int(offset)] if form == _FORM and 0 <= offset < _MAX_OFFSET:
+        case [int(form), str(version), str(digest), int(offset)] if (
+            form == _FORM and 0 <= offset < _MAX_OFFSET and not isinstance(offset, bool)
+        ):
             return Cursor(version, digest, offset)
     raise _foreign()
 
@@ -59,7 +62,11 @@ def pinned_version(text: str | None) -> str | None:
 def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> str:
     """What must not change from page to page: the query, its weights and its filters. Page size, facets and
     explanation may."""
-    parts = [collection, request.weights.model_dump_json(), request.filters.model_dump_json(exclude_defaults=True)]
+    parts = [
+        collection,
+        request.weights.model_dump_json(),
+        request.filters.model_dump_json(exclude_defaults=True),
+    ]
     digest = hashlib.blake2b(query.identity, digest_size=12)
     for part in parts:
         digest.update(b"\0" + part.encode())
@@ -67,15 +74,17 @@ def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> s
 
 
 def offset_of(text: str | None, version: str, digest: str) -> int:
-    """Where the page begins: 0 without a cursor. Raises :class:`InvalidRequest` where the cursor belongs to another
-    search or version."""
+    """Where the page begins: 0 without a cursor. Raises :class:`InvalidRequest` where the cursor belongs to
+    another search or version."""
     if text is None:
         return 0
     found = decode(text)
     if found.version != version:
         raise expired()
     if found.digest != digest:
-        raise InvalidRequest("cursor", "belongs to another search; send it with the same query, weights and filters")
+        raise InvalidRequest(
+            "cursor", "belongs to another search; send it with the same query, weights and filters"
+        )
     return found.offset
 
 
@@ -85,4 +94,6 @@ def expired() -> InvalidRequest:
 
 
 def _foreign() -> InvalidRequest:
-    return InvalidRequest("cursor", "is no cursor of this service; send next_cursor of the previous page as it is")
+    return InvalidRequest(
+        "cursor", "is no cursor of this service; send next_cursor of the previous page as it is"
+    )

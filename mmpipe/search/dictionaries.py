@@ -67,14 +67,13 @@ class _Lists:
         self._start.append(len(self._items))
 
     def of(self, places: NDArray[np.int64]) -> tuple[Codes, NDArray[np.int64]]:
-        """The items of the lists at ``places``, and for each item the position in ``places`` it comes from."""
+        """The items of the lists at ``places``, and for each item the position in ``places`` it comes
+        from."""
         start = self._start.view()
         return ragged(self._items.view(), start[places].astype(np.int64), start[places + 1].astype(np.int64))
 
 
-def ragged(
-    items: Codes, first: NDArray[np.int64], end: NDArray[np.int64]
-) -> tuple[Codes, NDArray[np.int64]]:
+def ragged(items: Codes, first: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[Codes, NDArray[np.int64]]:
     """``items[first[i]:end[i]]`` of all i in one array, and for each item its i."""
     lengths = end - first
     ends = np.cumsum(lengths)
@@ -84,7 +83,8 @@ def ragged(
 
 
 class Dictionary:
-    """Strings to codes (exact spelling) and to groups (folded spelling). Null and blank strings are ``NULL``."""
+    """Strings to codes (exact spelling) and to groups (folded spelling). Null and blank strings are
+    ``NULL``."""
 
     def __init__(self) -> None:
         self.values: list[str] = []
@@ -157,7 +157,8 @@ class CategoryDictionary(Dictionary):
 
     def __init__(self) -> None:
         super().__init__()
-        # Per code: the paths on the way to it, and the keys (folded paths and labels) that a filter finds it by.
+        # Per code: the paths on the way to it, and the keys (folded paths and labels) that a filter finds it
+        # by.
         self._paths = _Lists()
         self._keys = _Lists()
         self._path_names: list[str] = []
@@ -248,7 +249,8 @@ class Dictionaries:
 def _by_key(
     keys: Sequence[int], names: Sequence[str], rows: Sequence[float], totals: Counts | None = None
 ) -> Tally:
-    """One entry per key, under its commonest name. Without ``totals`` a key's rows are the sum over its names."""
+    """One entry per key, under its commonest name. Without ``totals`` a key's rows are the sum over its
+    names."""
     if totals is None and len(set(keys)) == len(keys):
         return [(name, int(count)) for name, count in zip(names, rows, strict=True)]
     best: dict[int, tuple[float, str]] = {}

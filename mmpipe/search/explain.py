@@ -1,9 +1,9 @@
 """A hit's score split into what earned it; the parts sum to the score.
 
-The full-text share is the text list's part. The vector share belongs to the product's modalities: for unit vectors
-``query · fused`` is a sum over modalities (see :mod:`mmpipe.fusion.weighted`), and the share is split
-in proportion to it. Of a cosine itself the parts may be negative; of a rank's share only the modalities
-that speak for the product take part, since a rank cannot be earned by what spoke against it.
+The full-text share is the text list's part. The vector share belongs to the product's modalities: for unit
+vectors ``query · fused`` is a sum over modalities (see :mod:`mmpipe.fusion.weighted`), and the share is split
+in proportion to it. Of a cosine itself the parts may be negative; of a rank's share only the modalities that
+speak for the product take part, since a rank cannot be earned by what spoke against it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int64]
 Shares = NDArray[np.float64]
-_NOTHING: dict[str, float] = {name: 0.0 for name in ("lexical", *MODALITIES)}
+_NOTHING: dict[str, float] = dict.fromkeys(("lexical", *MODALITIES), 0.0)
 
 
 def split(
@@ -45,12 +45,15 @@ def _by_modality(
     snapshot: Snapshot, rows: Rows, share: Shares, query: Vectors, *, signed: bool
 ) -> dict[str, Shares]:
     vectors, found = snapshot.modality_vectors(rows)
-    present: dict[str, NDArray[np.bool_]] = {m: mask for m, mask in found.items()}
+    present: dict[str, NDArray[np.bool_]] = dict(found.items())
     if not vectors:
         return {}
-    earned: dict[str, Shares] = {m: c.astype(np.float64) for m, c in snapshot.fusion.contributions(query, vectors, found).items()}
+    earned: dict[str, Shares] = {
+        m: c.astype(np.float64) for m, c in snapshot.fusion.contributions(query, vectors, found).items()
+    }
     if signed:
-        # Stored vectors are rounded, so the parts miss the cosine by about 1e-4: spread that over those present.
+        # Stored vectors are rounded, so the parts miss the cosine by about 1e-4: spread that over those
+        # present.
         missing = share - np.sum(list(earned.values()), axis=0)
         weight = {m: present[m].astype(np.float64) for m in earned}
         total = np.maximum(np.sum(list(weight.values()), axis=0), 1.0)

@@ -1,8 +1,8 @@
 """Counts of values over exactly the matching rows.
 
-Every count is what ``total`` would be among the same matches with that value as the filter: spellings that differ in case
-are one value, a category path counts for its ancestors, a price range names its inclusive ends. Values come by
-falling count, then by value; at most ``MAX_VALUES`` of them.
+Every count is what ``total`` would be among the same matches with that value as the filter: spellings that
+differ in case are one value, a category path counts for its ancestors, a price range names its inclusive
+ends. Values come by falling count, then by value; at most ``MAX_VALUES`` of them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,15 @@ _ATTRIBUTE = "attributes."
 def check(names: Sequence[str]) -> None:
     """Raise :class:`InvalidRequest` for a name that is no facet."""
     for name in names:
-        if name not in FACET_FIELDS and name != "price" and not (name.startswith(_ATTRIBUTE) and len(name) > len(_ATTRIBUTE)):
+        if (
+            name not in FACET_FIELDS
+            and name != "price"
+            and not (name.startswith(_ATTRIBUTE) and len(name) > len(_ATTRIBUTE))
+        ):
             known = ", ".join((*FACET_FIELDS, "price"))
-            raise InvalidRequest("facets", f"no facet '{name[:80]}'; known are {known}, and attributes.<name>")
+            raise InvalidRequest(
+                "facets", f"no facet '{name[:80]}'; known are {known}, and attributes.<name>"
+            )
 
 
 def count(snapshot: Snapshot, rows: Rows, names: Sequence[str]) -> dict[str, Tally]:

@@ -1,8 +1,8 @@
 """Filters to a mask over rows.
 
-A value, attribute name or category that no product carries matches nothing: what a catalogue holds changes from
-upload to upload, so asking for what it lacks today is no fault of the request. Values are only looked up in
-dictionaries, never evaluated, so there is nothing to inject into.
+A value, attribute name or category that no product carries matches nothing: what a catalogue holds changes
+from upload to upload, so asking for what it lacks today is no fault of the request. Values are only looked up
+in dictionaries, never evaluated, so there is nothing to inject into.
 """
 
 from __future__ import annotations

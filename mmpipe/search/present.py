@@ -19,7 +19,25 @@ _CODED = ("brand", "category", "availability", "color")
 # ISO 4217 currencies whose minor unit is not a hundredth.
 _DECIMALS = {
     **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
@@ -31,7 +49,8 @@ def plain_number(value: float) -> str:
 
 
 def money(amount: float, currency: str | None) -> str | None:
-    """``19.99 USD`` with the currency's usual decimals, more only where the amount has more; None for no amount."""
+    """``19.99 USD`` with the currency's usual decimals, more only where the amount has more; None for no
+    amount."""
     if math.isnan(amount):
         return None
     usual = f"{amount:.{_DECIMALS.get(currency or '', 2)}f}"

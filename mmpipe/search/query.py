@@ -27,8 +27,9 @@ class EncodedQuery:
 
     ``vector`` is the fused query, float32 ``(dim,)`` of unit length, or None where no part has an encoder;
     ``modality_vectors`` are its parts. ``confidence`` in [0, 1] says how far the vector is to be trusted
-    (a text of words the encoder never saw: 0): it scales the vector list's weight against full text. ``text_share``
-    is the text's part of the request's weights: it scales the full-text list. ``identity`` differs between different queries.
+    (a text of words the encoder never saw: 0): it scales the vector list's weight against full text.
+    ``text_share`` is the text's part of the request's weights: it scales the full-text list. ``identity``
+    differs between different queries.
     """
 
     text: str | None = None
@@ -83,7 +84,10 @@ def encode(
         vectors["text"] = _text_vector(request.text, loaded, cache)
     for modality, medium in media.items():
         if modality not in loaded.encoders:
-            raise InvalidRequest(modality, f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out")
+            raise InvalidRequest(
+                modality,
+                f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out",
+            )
         vectors[modality] = loaded.encoders[modality].embed_query(medium)
     return compose(request, loaded.profile, vectors, media)
 
@@ -98,8 +102,8 @@ def compose(
 ) -> EncodedQuery:
     """Fuse parts that are encoded already, wherever that was done, by the request's weights.
 
-    ``vectors`` are unit vectors of ``request.text`` and of each of ``media``; a text without one is searched by full
-    text alone. Raises :class:`InvalidRequest` where the weights of all given parts are 0.
+    ``vectors`` are unit vectors of ``request.text`` and of each of ``media``; a text without one is searched
+    by full text alone. Raises :class:`InvalidRequest` where the weights of all given parts are 0.
     """
     parts: list[str] = [*(["text"] if request.text else []), *media]
     total = sum(getattr(request.weights, part) for part in parts)

@@ -1,9 +1,9 @@
 """Several ranked lists to one: weighted reciprocal rank fusion.
 
-score(d) = sum over lists of w / (K + rank(d)), ranks from 1, nothing for a list that lacks d. Cormack, Clarke and
-Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods", SIGIR 2009, with
-their K = 60. It needs no calibration between BM25, which has no upper bound, and cosines, which differ in
-range from model to model. A single list keeps its own scores: there is nothing to fuse, and a cosine says
+score(d) = sum over lists of w / (K + rank(d)), ranks from 1, nothing for a list that lacks d. Cormack, Clarke
+and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods", SIGIR 2009,
+with their K = 60. It needs no calibration between BM25, which has no upper bound, and cosines, which differ
+in range from model to model. A single list keeps its own scores: there is nothing to fuse, and a cosine says
 more than a rank.
 """
 
@@ -30,7 +30,8 @@ class RankedList:
 
 @dataclass(frozen=True)
 class Fused:
-    """The union of the lists, best first. ``shares[i]`` is list i's part of each score: they sum to ``scores``."""
+    """The union of the lists, best first. ``shares[i]`` is list i's part of each score: they sum to
+    ``scores``."""
 
     rows: Rows
     scores: NDArray[np.float64]

@@ -27,8 +27,8 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Matches:
-    """Every match of a search, best first. ``lexical`` and ``vector`` are each match's shares of its score, None where
-    that list took no part."""
+    """Every match of a search, best first. ``lexical`` and ``vector`` are each match's shares of its score,
+    None where that list took no part."""
 
     fused: Fused
     lexical: NDArray[np.float64] | None
@@ -47,7 +47,9 @@ class Searcher:
         """:meth:`search_payload` as a validated model."""
         return SearchResponse.model_validate(self.search_payload(snapshot, request, query))
 
-    def search_payload(self, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery) -> dict[str, Any]:
+    def search_payload(
+        self, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery
+    ) -> dict[str, Any]:
         """The :class:`SearchResponse` as plain dictionaries, ready for JSON.
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search or version, and
@@ -97,12 +99,14 @@ class Searcher:
     def _check_profile(self, snapshot: Snapshot) -> None:
         if snapshot.fingerprint != self._fingerprint:
             raise ProfileMismatch(
-                f"collection '{snapshot.collection}' is encoded by profile {snapshot.profile.name} {snapshot.fingerprint},"
-                f" this searcher encodes queries by {self._name} {self._fingerprint}"
+                f"collection '{snapshot.collection}' is encoded by profile {snapshot.profile.name}"
+                f" {snapshot.fingerprint}, this searcher encodes queries by {self._name} {self._fingerprint}"
             )
 
 
-def _present(snapshot: Snapshot, matches: Matches, page: slice, query: EncodedQuery | None) -> list[dict[str, Any]]:
+def _present(
+    snapshot: Snapshot, matches: Matches, page: slice, query: EncodedQuery | None
+) -> list[dict[str, Any]]:
     rows = matches.fused.rows[page]
     splits = None
     if query is not None:

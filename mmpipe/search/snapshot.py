@@ -1,8 +1,8 @@
 """One live version of one table in memory.
 
 A snapshot is put together from blocks, one per Lance fragment. The next version shares every block that did
-not change, so following a small write costs reading the new fragment and the deletion files, and joining a few
-small columns. Rows are numbered 0 … n-1 in fragment order, dead rows included; ``alive`` tells which
+not change, so following a small write costs reading the new fragment and the deletion files, and joining a
+few small columns. Rows are numbered 0 … n-1 in fragment order, dead rows included; ``alive`` tells which
 count. Nothing here touches the object store after :func:`load` has returned.
 """
 
@@ -22,7 +22,16 @@ from mmpipe.errors import UnknownProduct
 from mmpipe.fusion import WeightedMean
 from mmpipe.lake.schema import FUSED, profile_of, vector_column
 from mmpipe.search.ann import AnnIndex
-from mmpipe.search.block import CODED_FIELDS, TEXT_FIELDS, VECTOR_FIELDS, Block, BlockKey, key_of, live_rows, read_block
+from mmpipe.search.block import (
+    CODED_FIELDS,
+    TEXT_FIELDS,
+    VECTOR_FIELDS,
+    Block,
+    BlockKey,
+    key_of,
+    live_rows,
+    read_block,
+)
 from mmpipe.search.bm25 import Bm25
 from mmpipe.search.dictionaries import NULL, Codes, Dictionaries, ragged
 from mmpipe.search.vectors import VectorColumn
@@ -44,8 +53,20 @@ class Parts:
 class Snapshot:
     """Columns of one version, by row number. Safe for use by many threads."""
 
-    def __init__(self, *, collection: str, table: str, version: int, dataset: Any, profile: Profile, parts: Parts, exact_rows: int,
-                 fragment_ids: Sequence[int], blocks: Sequence[Block], alive: Sequence[Mask]) -> None:  # fmt: skip
+    def __init__(
+        self,
+        *,
+        collection: str,
+        table: str,
+        version: int,
+        dataset: Any,
+        profile: Profile,
+        parts: Parts,
+        exact_rows: int,
+        fragment_ids: Sequence[int],
+        blocks: Sequence[Block],
+        alive: Sequence[Mask],
+    ) -> None:
         self.collection = collection
         self.table = table
         self.version = version
@@ -63,14 +84,17 @@ class Snapshot:
         self._blocks = blocks
         self._undeleted = alive
         self.rows = int(self._starts[-1])
-        self.alive: Mask = _join([live & ~b.tombstone for live, b in zip(alive, blocks, strict=True)], np.bool_)
+        self.alive: Mask = _join(
+            [live & ~b.tombstone for live, b in zip(alive, blocks, strict=True)], np.bool_
+        )
         self.live_rows: Rows = np.flatnonzero(self.alive)
         self.price = _join([block.price for block in blocks], np.float64)
         self.codes: dict[str, Codes] = {
             name: _join([block.codes[name] for block in blocks], np.int32) for name in CODED_FIELDS
         }
         self.vectors = {
-            name: VectorColumn([b.vectors[name] for b in blocks], starts, profile.dim) for name in VECTOR_FIELDS
+            name: VectorColumn([b.vectors[name] for b in blocks], starts, profile.dim)
+            for name in VECTOR_FIELDS
         }
         self.modalities: tuple[Modality, ...] = tuple(
             m for m in MODALITIES if m in profile.encoders and self.vectors[vector_column(m)].present.any()
@@ -80,7 +104,9 @@ class Snapshot:
         self.ann = AnnIndex(dataset) if self.rows > exact_rows and AnnIndex.exists(dataset) else None
         self.priced: Mask = self._in_own_currency()
         # id_order lists the live rows by id; id_rank is its inverse and orders equal scores.
-        ids = pa.chunked_array([block.texts["id"] for block in blocks], pa.string()).take(pa.array(self.live_rows))
+        ids = pa.chunked_array([block.texts["id"] for block in blocks], pa.string()).take(
+            pa.array(self.live_rows)
+        )
         self.id_order: Rows = self.live_rows[pc.sort_indices(ids).to_numpy().astype(np.int64)]
         self.id_rank = np.zeros(self.rows, np.int32)
         self.id_rank[self.id_order] = np.arange(len(self.id_order), dtype=np.int32)
@@ -138,7 +164,8 @@ class Snapshot:
         return _join(positions, np.int64), _join(codes, np.int32)
 
     def rows_with_pair(self, allowed: Mask) -> Mask:
-        """Rows with at least one attribute whose code is ``allowed`` (a truth table ending in NULL's entry)."""
+        """Rows with at least one attribute whose code is ``allowed`` (a truth table ending in NULL's
+        entry)."""
         found = np.zeros(self.rows, np.bool_)
         for block, start in zip(self._blocks, self._starts.tolist(), strict=False):
             places = np.flatnonzero(allowed[block.pair_codes])
@@ -180,7 +207,9 @@ class Snapshot:
     def rows_at(self, addresses: NDArray[np.uint64]) -> Rows:
         """Lance row addresses (fragment id × 2^32 + offset) to row numbers."""
         fragments = (addresses >> np.uint64(32)).astype(np.int64)
-        place = self._fragment_order[np.searchsorted(self._fragment_ids, fragments, sorter=self._fragment_order)]
+        place = self._fragment_order[
+            np.searchsorted(self._fragment_ids, fragments, sorter=self._fragment_order)
+        ]
         rows: Rows = self._starts[place] + (addresses & np.uint64(0xFFFFFFFF)).astype(np.int64)
         return rows
 
@@ -224,9 +253,9 @@ def load(
 ) -> Snapshot:
     """Put one version together, taking over from ``previous`` (of the same table) what did not change.
 
-    ``dataset`` is an opened ``lance`` dataset on local disk; above ``exact_rows`` rows its vector index is used and
-    warmed by a query here, so that the first search finds everything in place. ``check`` may refuse the table's profile
-    before anything else is read.
+    ``dataset`` is an opened ``lance`` dataset on local disk; above ``exact_rows`` rows its vector index is
+    used and warmed by a query here, so that the first search finds everything in place. ``check`` may refuse
+    the table's profile before anything else is read.
     """
     profile = profile_of(dataset.schema)
     if check is not None:

@@ -1,8 +1,9 @@
 """Which snapshot a replica answers from: follows what is live, swaps when the next version is ready.
 
-One background thread asks, per collection and interval, which version is live: one small read. Only a change causes more:
-the mirror fetches what is new, the snapshot is put together beside the old one, then one assignment swaps them. Queries
-never wait for any of this. A failed refresh leaves the old version answering and is reported by :meth:`SnapshotStore.status`.
+One background thread asks, per collection and interval, which version is live: one small read. Only a change
+causes more: the mirror fetches what is new, the snapshot is put together beside the old one, then one
+assignment swaps them. Queries never wait for any of this. A failed refresh leaves the old version answering
+and is reported by :meth:`SnapshotStore.status`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Versions kept for page cursors besides the current one: always MIN_HELD, and up to MAX_HELD not yet HOLD_SECONDS old.
+# Versions kept for page cursors besides the current one: always MIN_HELD, and up to MAX_HELD not yet
+# HOLD_SECONDS old.
 MIN_HELD = 2
 MAX_HELD = 8
 HOLD_SECONDS = 60.0
@@ -41,7 +43,8 @@ _MAX_UNKNOWN = 1_000
 
 @dataclass(frozen=True)
 class CollectionStatus:
-    """What a replica knows of one collection. Times are Unix seconds; ``error`` is the last refresh's, empty if it went well."""
+    """What a replica knows of one collection. Times are Unix seconds; ``error`` is the last refresh's, empty
+    if it went well."""
 
     version: str | None
     rows: int
@@ -68,11 +71,14 @@ class _Followed:
 class SnapshotStore:
     """Snapshots of the collections that were asked for, each following its live version.
 
-    ``check`` is called with a new version's profile before it is swapped in, off the query path: it may load that
-    profile's encoders, and refuses the version by raising :class:`ProfileMismatch` or :class:`ModelUnavailable`.
+    ``check`` is called with a new version's profile before it is swapped in, off the query path: it may load
+    that profile's encoders, and refuses the version by raising :class:`ProfileMismatch` or
+    :class:`ModelUnavailable`.
     """
 
-    def __init__(self, settings: Settings, lake: Lake, *, check: Callable[[Profile], None] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, lake: Lake, *, check: Callable[[Profile], None] | None = None
+    ) -> None:
         self._settings = settings
         self._lake = lake
         self._check = check
@@ -82,7 +88,9 @@ class SnapshotStore:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._own_folder = settings.serve.mirror_dir is None
-        self._folder: Path | None = None if settings.serve.mirror_dir is None else Path(settings.serve.mirror_dir)
+        self._folder: Path | None = (
+            None if settings.serve.mirror_dir is None else Path(settings.serve.mirror_dir)
+        )
 
     def __enter__(self) -> SnapshotStore:
         self.start()
@@ -92,8 +100,8 @@ class SnapshotStore:
         self.close()
 
     def start(self) -> None:
-        """Load the lake's only collection, if it has one, and follow from now on. A lake that cannot be reached yet is
-        no error: the thread keeps trying."""
+        """Load the lake's only collection, if it has one, and follow from now on. A lake that cannot be
+        reached yet is no error: the thread keeps trying."""
         if self._thread is not None:
             return
         try:
@@ -104,7 +112,8 @@ class SnapshotStore:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop following and remove a temporary mirror. Snapshots handed out keep what they have in memory."""
+        """Stop following and remove a temporary mirror. Snapshots handed out keep what they have in
+        memory."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -121,9 +130,10 @@ class SnapshotStore:
     def get(self, collection: str | None = None, *, page_cursor: str | None = None) -> Snapshot:
         """The current version of a collection, or with ``page_cursor`` the version that cursor is pinned to.
 
-        Without a name, the only collection there is. The first call for a collection loads it; later ones touch
-        nothing but memory. Raises :class:`UnknownCollection`, :class:`NotReady` while nothing is live,
-        :class:`InvalidRequest` for a missing name or a bad or expired cursor, and what refused the first version.
+        Without a name, the only collection there is. The first call for a collection loads it; later ones
+        touch nothing but memory. Raises :class:`UnknownCollection`, :class:`NotReady` while nothing is live,
+        :class:`InvalidRequest` for a missing name or a bad or expired cursor, and what refused the first
+        version.
         """
         followed = self._followed_named(collection) if collection is not None else self._only()
         current = followed.current
@@ -131,7 +141,10 @@ class SnapshotStore:
             self._refresh(followed)
             current = followed.current
             if current is None:
-                raise NotReady(f"collection '{followed.collection.name}' has no live version yet; try again when its upload is indexed")
+                raise NotReady(
+                    f"collection '{followed.collection.name}' has no live version yet;"
+                    " try again when its upload is indexed"
+                )
         pinned = cursor.pinned_version(page_cursor)
         if pinned is None or pinned == current.label:
             return current
@@ -271,7 +284,8 @@ def _still_held(versions: tuple[tuple[float, Snapshot], ...]) -> tuple[tuple[flo
     oldest = time.monotonic() - HOLD_SECONDS
     kept = []
     for place, (moment, snapshot) in enumerate(versions[:MAX_HELD]):
-        # A large version searches with its index on disk, and the mirror keeps the files of only one former version.
+        # A large version searches with its index on disk, and the mirror keeps the files of only one former
+        # version.
         if (place < MIN_HELD or moment > oldest) and (place == 0 or snapshot.ann is None):
             kept.append((moment, snapshot))
     return tuple(kept)

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -88,6 +89,15 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
 
 
+def _own_token() -> None:
+    """Give this process's clusters a token of their own; left to itself Ray keeps one for all at home.
+
+    Ray reads the variables once, when it is imported, so they are set before and stay.
+    """
+    if "ray" not in sys.modules and "RAY_AUTH_MODE" not in os.environ:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
 @contextmanager
 def ray_cluster(settings: Settings, *, dashboard_port: int | None = None) -> Iterator[None]:
     """A local Ray of bounded size for the length of the ``with``; with ``dashboard_port`` also its Jobs API.
@@ -96,9 +106,8 @@ def ray_cluster(settings: Settings, *, dashboard_port: int | None = None) -> Ite
     interface unless ``serve.host`` asks for more.
     """
     folder = Path(tempfile.mkdtemp(prefix="mmpipe-", dir=_SHORT_TMP if os.path.isdir(_SHORT_TMP) else None))
-    # A token of this cluster's own; left to itself Ray would make one for all clusters and keep it in the home folder.
-    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with _variables(environment(folder) | own):
+    _own_token()
+    with _variables(environment(folder)):
         # Imported now: Serve reads the variables above at import.
         import ray
 
@@ -142,7 +151,7 @@ def application(settings: Settings) -> Iterator[str]:
         wait_for(f"{url}/healthz", _START_SECONDS)
         yield url
     finally:
-        # Ray prints to stdout that the controller ended while it was being ended, and stdout may be someone's JSON.
+        # Ray prints to stdout that the controller ended while being ended; stdout may be someone's JSON.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             ray_serve.shutdown()
 

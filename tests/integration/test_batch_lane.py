@@ -75,7 +75,7 @@ def _table(settings: Settings) -> tuple[Collection, ProductTable]:
 
 def test_killed_run_is_resumed_without_encoding_again(cluster: str, tmp_path: Path) -> None:
     settings = _settings(tmp_path / "lake", chunk_rows=16, commit_rows=64)
-    rows = 2_000
+    rows = 1_200
     order = _order(_parquet(tmp_path, rows))
     environment = {
         **os.environ,

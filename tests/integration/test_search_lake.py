@@ -74,7 +74,9 @@ def write(lake: Lake, order: str, *titles: str) -> None:
     collection.publish(table, reason="test")
 
 
-def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(settings: Settings, requests: Requests) -> None:
+def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(
+    settings: Settings, requests: Requests
+) -> None:
     lake = open_lake(settings)
     write(lake, "1", *(f"number{n}" for n in range(50)))
     loaded = registry.load("fake")
@@ -102,8 +104,14 @@ def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(settings: 
         assert len(second) == 51
         assert sum("/data/" in line for line in requests.lines) == 1
         requests.lines.clear()
-        hits = searcher.search(store.get("shop"), SearchRequest(text="brandnew"), encode(SearchRequest(text="brandnew"), loaded, {}))
+        hits = searcher.search(
+            store.get("shop"),
+            SearchRequest(text="brandnew"),
+            encode(SearchRequest(text="brandnew"), loaded, {}),
+        )
         assert hits.hits[0].id == "p-brandnew"
         assert searcher.search(first, request, query).hits == page.hits
         assert requests.lines == []
-        assert Path(second.dataset.uri.removeprefix("file://")).is_relative_to(Path(str(settings.serve.mirror_dir)))
+        assert Path(second.dataset.uri.removeprefix("file://")).is_relative_to(
+            Path(str(settings.serve.mirror_dir))
+        )

@@ -102,3 +102,13 @@ def test_the_builder_refuses_unknown_settings() -> None:
 def test_every_filter_can_be_asked_in_a_query_string() -> None:
     assert set(FACET_FIELDS) <= set(FilterParams.model_fields)
     assert set(Filters.model_fields) == {*FACET_FIELDS, "price", "attributes"}
+
+
+def test_the_builder_makes_all_deployments_from_a_config_files_args() -> None:
+    from ray.serve._private.api import call_user_app_builder_with_args_if_necessary as call_builder
+    from ray.serve._private.build_app import build_app as flatten
+
+    application = call_builder(app_builder, {"lake": {"uri": "s3://shop/lake"}, "serve": {"max_replicas": 4}})
+    built = flatten(application, name="mmpipe")
+    assert {deployment.name for deployment in built.deployments} == {"Api", "Indexer"}
+    assert built.ingress_deployment_name == "Api"

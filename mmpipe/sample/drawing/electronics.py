@@ -134,7 +134,7 @@ def speaker(pen: Pen, look: Look) -> None:
 def laptop(pen: Pen, look: Look) -> None:
     stage = Stage(pen, yaw=-0.3 if look.rng.random() < 0.5 else 0.3, pitch=0.42, origin=(0.5, 0.66),
         zoom=0.98)
-    thick = 0.022 if look.style != "gaming" else 0.04
+    thick = {"gaming": 0.044, "thin": 0.014}.get(look.style, 0.028)
     stage.add((-0.37, -thick, -0.1), (0.37, 0.0, 0.4), look.base, finish=look.material, round=0.01)
     stage.draw()
     deck = stage.face((-0.33, 0.001, -0.05), (0.33, 0.001, -0.05), (0.33, 0.001, 0.17), (-0.33, 0.001, 0.17))

@@ -22,12 +22,17 @@ def shop(folder: Path, products: list[Product]) -> Snapshot:
 
 
 @settings(max_examples=25, deadline=None)
-@given(groups=st.lists(st.sampled_from([None, "g1", "g2", "g3"]), min_size=1, max_size=40), limit=st.integers(1, 6))
+@given(
+    groups=st.lists(st.sampled_from([None, "g1", "g2", "g3"]), min_size=1, max_size=40),
+    limit=st.integers(1, 6),
+)
 def test_the_nearest_one_of_each_group(
     tmp_path_factory: pytest.TempPathFactory, groups: list[str | None], limit: int
 ) -> None:
     products = [
-        catalogues.product(f"p{n:02d}", f"w{n % 5} w{n % 3} w{n}", item_group_id=group, color=("red", "blue")[n % 2])
+        catalogues.product(
+            f"p{n:02d}", f"w{n % 5} w{n % 3} w{n}", item_group_id=group, color=("red", "blue")[n % 2]
+        )
         for n, group in enumerate(groups)
     ]
     found = similar(shop(tmp_path_factory.mktemp("s") / "t", products), "p00", Filters(color=["RED"]), limit)

@@ -15,7 +15,14 @@ import pyarrow as pa
 from mmpipe.encoders import fake
 from mmpipe.encoders.base import Modality, Vectors
 from mmpipe.fusion import WeightedMean
-from mmpipe.lake.schema import ProductRow, Tombstone, VectorBlock, build_table, build_tombstones, products_schema
+from mmpipe.lake.schema import (
+    ProductRow,
+    Tombstone,
+    VectorBlock,
+    build_table,
+    build_tombstones,
+    products_schema,
+)
 from mmpipe.schemas.product import Money, Product
 from mmpipe.search.snapshot import Parts, Snapshot, load
 
@@ -31,7 +38,11 @@ def product(
 
 
 def rows_of(
-    products: Sequence[Product], images: dict[str, int] | None = None, *, vectors: bool = True, order: str = "1"
+    products: Sequence[Product],
+    images: dict[str, int] | None = None,
+    *,
+    vectors: bool = True,
+    order: str = "1",
 ) -> pa.Table:
     """Encoded by the fake profile: every product's text, and a plain grey image for ids in ``images``."""
     encoders = fake.encoders()

@@ -43,7 +43,9 @@ def passes(product: Product, filters: Filters) -> bool:
             return True
         if product.price is None or product.price.currency != "USD":
             return False
-        if (low is not None and product.price.amount < low) or (high is not None and product.price.amount > high):
+        if (low is not None and product.price.amount < low) or (
+            high is not None and product.price.amount > high
+        ):
             return False
     return True
 

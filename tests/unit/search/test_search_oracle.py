@@ -1,4 +1,5 @@
-"""Everything a result page says, against the same computed the slow way, over random catalogues and requests."""
+"""Everything a result page says, against the same computed the slow way, over random catalogues and
+requests."""
 
 from __future__ import annotations
 
@@ -26,24 +27,45 @@ DEPTH = 10
 
 products_strategy = st.lists(
     st.builds(
-        lambda words, brand, category, color, cents, currency, size: (words, brand, category, color, cents, currency, size),
+        lambda words, brand, category, color, cents, currency, size: (
+            words,
+            brand,
+            category,
+            color,
+            cents,
+            currency,
+            size,
+        ),
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
         st.sampled_from(BRANDS),
         st.sampled_from(CATEGORIES),
         st.sampled_from(COLORS),
         st.one_of(st.none(), st.integers(0, 6).map(lambda n: n * 500 + 99)),
         st.sampled_from(("USD", "USD", "USD", "EUR")),
-        st.sampled_from(({}, {"Season": "Summer"}, {"season": "summer", "Fit": "Slim"}, {"Season": "Winter"})),
+        st.sampled_from(
+            ({}, {"Season": "Summer"}, {"season": "summer", "Fit": "Slim"}, {"Season": "Winter"})
+        ),
     ),
     max_size=30,
 )
 filters_strategy = st.builds(
     Filters,
     brand=st.sampled_from((None, ["acme"], ["Globex", "ACME"], ["nobody"])),
-    category=st.sampled_from((None, ["Clothing"], ["clothing>shoes"], ["SNEAKERS", "Home > Lamps"], ["Shirts"])),
+    category=st.sampled_from(
+        (None, ["Clothing"], ["clothing>shoes"], ["SNEAKERS", "Home > Lamps"], ["Shirts"])
+    ),
     color=st.sampled_from((None, ["RED"], ["blue", "red"])),
-    attributes=st.sampled_from(({}, {"SEASON": ["summer"]}, {"season": ["Winter", "Summer"], "fit": ["slim"]}, {"none": ["x"]})),
-    price=st.sampled_from((None, PriceRange(), PriceRange(gte=Decimal("5.99")), PriceRange(gte=Decimal(1), lte=Decimal("20.99")))),
+    attributes=st.sampled_from(
+        ({}, {"SEASON": ["summer"]}, {"season": ["Winter", "Summer"], "fit": ["slim"]}, {"none": ["x"]})
+    ),
+    price=st.sampled_from(
+        (
+            None,
+            PriceRange(),
+            PriceRange(gte=Decimal("5.99")),
+            PriceRange(gte=Decimal(1), lte=Decimal("20.99")),
+        )
+    ),
 )
 
 
@@ -53,9 +75,15 @@ def make(rows: list[tuple[object, ...]]) -> list[Product]:
         price = None if cents is None else str(Decimal(int(str(cents))) / 100)
         made.append(
             catalogues.product(
-                f"p{index}", " ".join(words), price=price, currency=str(currency), brand=brand,  # type: ignore[arg-type]
-                product_type=category, color=color, attributes=attributes,
-            )  # fmt: skip
+                f"p{index}",
+                " ".join(words),
+                price=price,
+                currency=str(currency),
+                brand=brand,  # type: ignore[arg-type]
+                product_type=category,
+                color=color,
+                attributes=attributes,
+            )
         )
     # Priced in euro only where dollars stay the majority, so that the collection's own currency is known.
     dollars = sum(p.price is not None and p.price.currency == "USD" for p in made)
@@ -69,7 +97,9 @@ def snapshot_of(products: list[Product], folder: str) -> Snapshot:
     return catalogues.snapshot(catalogues.create(Path(folder) / "t.lance", *batches))
 
 
-def all_pages(searcher: Searcher, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery) -> list[SearchResponse]:
+def all_pages(
+    searcher: Searcher, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery
+) -> list[SearchResponse]:
     pages = [searcher.search(snapshot, request, query)]
     while pages[-1].next_cursor is not None:
         following = request.model_copy(update={"cursor": pages[-1].next_cursor})
@@ -106,8 +136,11 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
         query = loaded.encoders["text"].embed_query(text)
         vectors = loaded.encoders["text"].embed_documents([p.text_for_encoder() for p in passing])
         cosines = oracle.cosines([p.id for p in passing], vectors, query) if passing else {}
-        expected = oracle.reciprocal_ranks([(oracle.ranked(lexical, DEPTH), 1.0), (oracle.ranked(cosines, DEPTH), 1.0)])
-        # Equal vectors may differ in the last digit and change places; scores must be the same set all the same.
+        expected = oracle.reciprocal_ranks(
+            [(oracle.ranked(lexical, DEPTH), 1.0), (oracle.ranked(cosines, DEPTH), 1.0)]
+        )
+        # Equal vectors may differ in the last digit and change places; scores must be the same set all the
+        # same.
         assert sorted(hit.score for hit in hits) == pytest.approx(sorted(expected.values()))
         assert found == sorted(found, key=lambda i: (-next(h.score for h in hits if h.id == i), i))
     assert len(found) == len(set(found))
@@ -137,7 +170,9 @@ def _check_facets(page: SearchResponse, matching: list[Product]) -> None:
     assert sum(c.count for c in page.facets["price"]) == sum(
         p.price is not None and p.price.currency == "USD" for p in matching
     )
-    assert {c.value.casefold() for c in page.facets["brand"]} == {p.brand.casefold() for p in matching if p.brand}
+    assert {c.value.casefold() for c in page.facets["brand"]} == {
+        p.brand.casefold() for p in matching if p.brand
+    }
 
 
 def test_scores_of_one_vector_list_are_cosines(tmp_path: Path) -> None:
@@ -157,5 +192,7 @@ def test_scores_of_one_vector_list_are_cosines(tmp_path: Path) -> None:
     assert best.scores.image > best.scores.text
     assert sum(best.scores.model_dump().values()) == pytest.approx(best.score, abs=1e-9)
     texts, pictures = (loaded.encoders[m] for m in ("text", "image"))
-    fused = texts.embed_documents([products[1].text_for_encoder()])[0] + pictures.embed_documents([picture])[0]
+    fused = (
+        texts.embed_documents([products[1].text_for_encoder()])[0] + pictures.embed_documents([picture])[0]
+    )
     assert best.score == pytest.approx(float(query.vector @ fused / np.linalg.norm(fused)), abs=1e-5)  # type: ignore[operator]

@@ -76,7 +76,9 @@ def test_a_small_write_reads_only_its_own_fragment(tmp_path: Path, monkeypatch: 
     first = catalogues.snapshot(catalogues.create(folder, some(0, 30), some(30, 40)))
     read: list[int] = []
     original = block.read_block
-    monkeypatch.setattr(snapshot, "read_block", lambda f, *rest: read.append(f.fragment_id) or original(f, *rest))
+    monkeypatch.setattr(
+        snapshot, "read_block", lambda f, *rest: read.append(f.fragment_id) or original(f, *rest)
+    )
     dataset = catalogues.upsert(folder, some(5, 6))
     second = catalogues.snapshot(dataset, previous=first.parts)
     assert len(read) == 1
@@ -119,7 +121,9 @@ def test_an_empty_table_answers_with_nothing(tmp_path: Path) -> None:
         found.row("p1")
 
 
-def test_a_refused_profile_stops_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_profile_stops_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = catalogues.create(tmp_path / "t", some(0, 3))
     monkeypatch.setattr(snapshot, "read_block", lambda *_: pytest.fail("read"))
 
@@ -132,7 +136,9 @@ def test_a_refused_profile_stops_before_anything_is_read(tmp_path: Path, monkeyp
 
 def test_products_without_any_vector_are_found_by_text_and_browsing(tmp_path: Path) -> None:
     products = [catalogues.product("a", "red lamp"), catalogues.product("b", "blue lamp")]
-    found = catalogues.snapshot(catalogues.create(tmp_path / "t", catalogues.rows_of(products, vectors=False)))
+    found = catalogues.snapshot(
+        catalogues.create(tmp_path / "t", catalogues.rows_of(products, vectors=False))
+    )
     loaded = registry.load("fake")
     searcher = Searcher(loaded.profile, ServeSettings())
     request = SearchRequest(text="lamps red")

@@ -1,4 +1,5 @@
-"""Following what is live: one small read per look, no wait for a query, the old version while the new one fails."""
+"""Following what is live: one small read per look, no wait for a query, the old version while the new one
+fails."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ class Shop:
 
     def publish(self, *ids: str) -> str:
         self.order += 1
-        rows = catalogues.rows_of([catalogues.product(i, f"thing {i}") for i in ids], order=f"{self.order:04d}")
+        rows = catalogues.rows_of(
+            [catalogues.product(i, f"thing {i}") for i in ids], order=f"{self.order:04d}"
+        )
         self.table.upsert(rows)
         live = self.collection.publish(self.table, reason="test")
         return f"{live.table}@{live.version}"
@@ -33,7 +36,9 @@ class Shop:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(lake=LakeSettings(uri=str(tmp_path / "lake")), serve=ServeSettings(live_poll_seconds=0.02))
+    return Settings(
+        lake=LakeSettings(uri=str(tmp_path / "lake")), serve=ServeSettings(live_poll_seconds=0.02)
+    )
 
 
 @pytest.fixture

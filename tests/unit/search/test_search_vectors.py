@@ -30,7 +30,9 @@ def test_coarse_scores_err_at_most_as_they_say(monkeypatch: pytest.MonkeyPatch, 
     block = VectorBlock.of(values, np.ones(6_000, np.bool_), searched=True)
     assert (block.packed is not None) == integer
     assert block.values.dtype == np.float16
-    column = VectorColumn([block, VectorBlock.of(unit(5, 1), np.ones(5, np.bool_), searched=True)], [0, 6_000], DIM)
+    column = VectorColumn(
+        [block, VectorBlock.of(unit(5, 1), np.ones(5, np.bool_), searched=True)], [0, 6_000], DIM
+    )
     exact = np.concatenate([values, unit(5, 1)])
     for query in unit(20, 2):
         coarse, error = column.coarse(query)
@@ -95,9 +97,23 @@ def test_an_index_answers_where_the_version_is_too_large_to_score(
         wanted, best_scores = retrieve.by_vector(exact, query, mask, 20)
         assert rows.tolist() == wanted.tolist()
         assert scores == pytest.approx(best_scores, abs=1e-4)
-    # Few candidates pass this filter, though more than are scored directly: the index falls short, scoring steps in.
+    # Few candidates pass this filter, though more than are scored directly: the index falls short, scoring
+    # steps in.
     nearest = retrieve.by_vector(exact, query, None, 900)[0]
     far = np.ones(snapshot.rows, np.bool_)
     far[nearest] = False
     assert len(retrieve.by_vector(snapshot, query, far, 60)[0]) == 60
     assert snapshot.text("id", int(retrieve.by_vector(snapshot, query, None, 1)[0][0])) == "zz"
+
+
+def test_absent_vectors_take_no_memory_and_read_as_zero() -> None:
+    values, present = unit(50, 3), np.arange(50) % 10 == 0
+    values[~present] = 0
+    sparse = VectorBlock.of(values, present, searched=False)
+    dense = VectorBlock.of(values, present, searched=True)
+    assert sparse.nbytes < dense.nbytes / 4
+    column = VectorColumn([sparse, dense, VectorBlock.of(values[:0], present[:0], searched=False)], [0, 50, 100], DIM)
+    rows = np.array([0, 1, 99, 60, 50, 10])
+    found, has = column.gather(rows)
+    assert np.array_equal(found, np.concatenate([values, values])[rows])
+    assert has.tolist() == [True, False, False, True, True, True]

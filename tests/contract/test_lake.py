@@ -1,0 +1,554 @@
+"""What a lake must do, in a folder and over S3's wire protocol alike."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import boto3
+import lance
+import numpy as np
+import pyarrow as pa
+import pytest
+from moto.server import ThreadedMotoServer
+
+from mmpipe.encoders.base import FusionInfo, Profile
+from mmpipe.errors import (
+    CommitConflict,
+    NotFound,
+    NotReady,
+    PublishRejected,
+    StorageUnavailable,
+    UnknownCollection,
+)
+from mmpipe.lake import Collection, ProductTable, open_lake
+from mmpipe.lake.live import LivePointer
+from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
+from mmpipe.lake.media_log import MediaVersion
+from mmpipe.lake.mirror import Mirror
+from mmpipe.lake.schema import VectorBlock, vector_array
+from mmpipe.schemas.run import Reject, RunRecord, RunStatus
+from mmpipe.schemas.search import Interaction
+from mmpipe.settings import LakeSettings, Settings, StorageSettings
+from tests.unit.lake.rows import DIM, NOW, PROFILE, deletions, order, products, vector_of
+
+BUCKET = "lake-contract"
+
+
+class Requests(logging.Handler):
+    """Counts what the object store was asked, by the server's own log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(record.getMessage())
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=True)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        url = f"http://{host}:{port}"
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket=BUCKET)
+        yield url
+    server.stop()
+
+
+@pytest.fixture
+def requests(endpoint: str) -> Iterator[list[str]]:
+    counter, log = Requests(), logging.getLogger("werkzeug")
+    former = log.level
+    log.addHandler(counter)
+    log.setLevel(logging.INFO)
+    yield counter.seen
+    log.removeHandler(counter)
+    log.setLevel(former)
+
+
+def on_s3(request: pytest.FixtureRequest) -> Settings:
+    url = request.getfixturevalue("endpoint")
+    return Settings(
+        storage=StorageSettings(endpoint_url=url),
+        lake=LakeSettings(
+            uri=f"s3://{BUCKET}/{request.node.name}".replace("[", "-").replace("]", ""), ann_min_rows=300
+        ),
+    )
+
+
+@pytest.fixture(params=["folder", "s3"])
+def collection(request: pytest.FixtureRequest, tmp_path: Path) -> Collection:
+    if request.param == "s3":
+        return open_lake(on_s3(request)).collection("shop", create=True)
+    made = Settings(lake=LakeSettings(uri=str(tmp_path / "lake"), ann_min_rows=300))
+    return open_lake(made).collection("shop", create=True)
+
+
+@pytest.fixture
+def table(collection: Collection) -> ProductTable:
+    return collection.products(PROFILE, create=True)
+
+
+def ids(n: int) -> list[str]:
+    return [f"p{i}" for i in range(n)]
+
+
+def tagged(table: ProductTable) -> dict[str, int]:
+    return {name: tag["version"] for name, tag in table.latest().tags.list().items()}
+
+
+def test_a_collection_comes_into_being_with_its_first_table(collection: Collection) -> None:
+    lake = open_lake(collection.settings)
+    assert lake.collections() == []
+    with pytest.raises(UnknownCollection, match="index a feed"):
+        lake.collection("shop")
+    assert collection.live() is None
+    assert collection.history() == []
+    collection.products(PROFILE, create=True).upsert(products(["a"], 1))
+    assert lake.collections() == ["shop"]
+    assert lake.collection("shop").products(PROFILE).count_live() == 1
+
+
+def test_publish_names_a_version_and_tags_it(collection: Collection, table: ProductTable) -> None:
+    table.upsert(products(ids(5), 1))
+    first = collection.publish(table, reason="first")
+    assert (first.generation, first.table, first.version, first.rows) == (1, table.name, table.version, 5)
+    assert first.profile_fingerprint == PROFILE.fingerprint
+    assert collection.live() == first
+    assert collection.publish(table, reason="nothing new") == first
+    table.upsert(deletions(ids(1), 2))
+    second = collection.publish(table, reason="second")
+    assert (second.generation, second.rows, second.tombstones, second.reason) == (2, 4, 1, "second")
+    assert tagged(table) == {
+        f"live-{first.version}": first.version,
+        f"live-{second.version}": second.version,
+    } | {"live": second.version}
+    assert [v.generation for v in collection.history()] == [2, 1]
+    assert table.at(first.version).count_rows(filter="deleted = false") == 5
+
+
+def test_rollback_and_promote_are_the_same_step(collection: Collection, table: ProductTable) -> None:
+    with pytest.raises(PublishRejected, match="no earlier"):
+        collection.rollback()
+    versions = []
+    for n in range(1, 4):
+        table.upsert(products([f"p{n}"], n))
+        versions.append(collection.publish(table, reason=f"v{n}").version)
+    assert collection.rollback().version == versions[1]
+    back = collection.rollback()
+    assert (back.version, back.generation, back.rows, back.restores) == (versions[0], 5, 1, 1)
+    with pytest.raises(PublishRejected):
+        collection.rollback()
+    forward = collection.promote(table.name, versions[2])
+    assert (forward.version, forward.rows, forward.restores) == (versions[2], 3, None)
+    other = Profile("next", DIM, PROFILE.encoders, FusionInfo("weighted_mean", "2"))
+    filled = collection.products(other, create=True)
+    filled.upsert(products(ids(4), 1))
+    switched = collection.publish(filled, reason="new profile")
+    assert (switched.table, switched.profile_fingerprint) == (filled.name, other.fingerprint)
+    assert collection.rollback().table == table.name
+    with pytest.raises(NotFound):
+        collection.promote("products_unknown_12345678", 1)
+    with pytest.raises(NotFound):
+        collection.promote(table.name, 999)
+    assert collection.publish(table, reason="goes forward again").version >= versions[2]
+
+
+def test_a_version_that_lost_products_is_refused(collection: Collection, table: ProductTable) -> None:
+    table.upsert(products(ids(10), 1))
+    live = collection.publish(table, reason="first")
+    table.upsert(deletions(ids(8), 2))  # meant: by upload
+    deleted = collection.publish(table, reason="deletions")
+    assert deleted.rows == 2
+    small = collection.products(Profile("small", DIM, PROFILE.encoders, PROFILE.fusion), create=True)
+    with pytest.raises(PublishRejected, match="allow_shrink"):
+        collection.publish(small, reason="an empty table")
+    assert collection.live() == deleted
+    assert collection.publish(small, reason="meant", allow_shrink=True).rows == 0
+    assert collection.promote(table.name, live.version).rows == 10
+    table.latest().delete("id <> 'p9'")
+    with pytest.raises(PublishRejected, match="10 are live"):
+        collection.publish(table, reason="rows vanished")
+
+
+@pytest.mark.parametrize("fault", [np.nan, np.inf, 0.0, 3.0])
+@pytest.mark.parametrize("column", ["vector", "text_vector"])
+def test_a_version_with_a_bad_vector_is_refused(tmp_path: Path, column: str, fault: float) -> None:
+    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))).collection("shop", create=True)
+    table = collection.products(PROFILE, create=True)
+    table.upsert(products(ids(3), 1))
+    good = collection.publish(table, reason="good")
+    rows = products(["bad", "fine"], 1)
+    values = np.stack([np.full(DIM, fault, np.float32), vector_of("fine")])
+    place = rows.schema.get_field_index(column)
+    broken = vector_array(VectorBlock(values, np.ones(2, np.bool_)), 2, DIM)
+    table.upsert(rows.set_column(place, rows.schema.field(place), broken))
+    with pytest.raises(PublishRejected, match=f"{column} of product 'bad'"):
+        collection.publish(table, reason="bad")
+    assert collection.live() == good
+
+
+def test_a_version_whose_text_index_lies_is_refused(tmp_path: Path) -> None:
+    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path), max_unindexed_rows=1))).collection(
+        "shop", create=True
+    )
+    table = collection.products(PROFILE, create=True)
+    table.upsert(products(ids(9), 1))
+    good = collection.publish(table, reason="good")
+    table.maintain()
+    dataset = table.latest()
+    # A tokenizer that makes other words of the text than the queries will hold.
+    dataset.create_scalar_index(
+        "search_text", "INVERTED", name="search_text_idx", base_tokenizer="raw", replace=True
+    )
+    with pytest.raises(PublishRejected, match="of its own text"):
+        collection.publish(table, reason="bad index")
+    assert collection.live() == good
+
+
+def test_concurrent_publishers_never_go_backwards(collection: Collection, table: ProductTable) -> None:
+    table.upsert(products(["first"], 1))
+    collection.publish(table, reason="first")
+    handles = [open_lake(collection.settings).collection("shop") for _ in range(3)]
+    start = threading.Barrier(len(handles))
+
+    def write(number: int) -> list[int]:
+        mine, seen = handles[number].products(PROFILE), []
+        for n in range(3):
+            start.wait()
+            version = mine.upsert(products([f"p{number}-{n}"], 1)).version
+            live = handles[number].publish(mine, reason="concurrent")
+            assert live.version >= version
+            seen.append(live.generation)
+        return seen
+
+    with ThreadPoolExecutor(len(handles)) as pool:
+        seen = list(pool.map(write, range(len(handles))))
+    history = collection.history()
+    versions = [entry.version for entry in reversed(history)]
+    assert versions == sorted(versions)
+    assert [entry.generation for entry in reversed(history)] == list(range(1, len(history) + 1))
+    assert all(generations == sorted(generations) for generations in seen)
+    live = collection.live()
+    assert live is not None
+    assert (live.version, live.rows) == (table.latest().version, 10)
+
+
+def test_a_lost_race_for_live_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))).collection("shop", create=True)
+    table = collection.products(PROFILE, create=True)
+    table.upsert(products(["a"], 1))
+    replace, losses = LivePointer.replace, iter(range(3))
+
+    def losing(self: LivePointer, *arguments: object) -> object:
+        if next(losses, None) is not None:
+            raise CommitConflict("somebody else was first")
+        return replace(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LivePointer, "replace", losing)
+    assert collection.publish(table, reason="fourth time").generation == 1
+    losses = iter(range(100))
+    table.upsert(products(["b"], 1))
+    with pytest.raises(CommitConflict, match=r"live\.json"):
+        collection.publish(table, reason="never")
+
+
+def test_tags_of_forgotten_versions_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmpipe.lake.live.HISTORY_LENGTH", 2)
+    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))).collection("shop", create=True)
+    table = collection.products(PROFILE, create=True)
+    for n in range(5):
+        table.upsert(products([f"p{n}"], 1))
+        collection.publish(table, reason="next")
+    kept = {entry.version for entry in collection.history()}
+    assert len(kept) == 3
+    assert {v for name, v in tagged(table).items() if name != "live"} == kept
+
+
+def a_reject(reject_id: str, product_id: str | None, n: int, **changes: object) -> Reject:
+    fields: dict[str, object] = {
+        "reject_id": reject_id,
+        "scope": "row",
+        "product_id": product_id,
+        "field": "price",
+        "reason": "no number; write 19.99 USD",
+        "error": "InvalidRow",
+        "retryable": False,
+        "source_uri": "s3://b/feed.csv",
+        "source_order": order(n),
+        "row": 1,
+        "raw": "{}",
+        "run_id": "r1",
+        "created_at": NOW + timedelta(seconds=n),
+    }
+    return Reject.model_validate(fields | changes)
+
+
+def test_rejects_are_kept_listed_and_resolved(collection: Collection) -> None:
+    rejects = collection.rejects
+    assert rejects.list() == []
+    assert rejects.get("1") is None
+    assert rejects.resolve({"a": order(9)}) == rejects.delete(["1"]) == rejects.count() == 0
+    rejects.put(
+        [
+            a_reject("1", "a", 1),
+            a_reject("2", "b'c", 2),
+            a_reject("3", None, 3, scope="media", retryable=True),
+        ]
+    )
+    rejects.put([a_reject("1", "a", 4, reason="newer"), a_reject("2", "b'c", 1, reason="older")])
+    assert [(r.reject_id, r.reason[:5]) for r in rejects.list()] == [
+        ("1", "newer"),
+        ("3", "no nu"),
+        ("2", "no nu"),
+    ]
+    assert [r.reject_id for r in rejects.list(limit=1)] == ["1"]
+    assert [r.reject_id for r in rejects.list(product_id="b'c")] == ["2"]
+    assert [r.reject_id for r in rejects.list(scope="media", retryable=True)] == ["3"]
+    assert rejects.list(error="InvalidMedia") == rejects.list(run_id="' OR true --") == []
+    assert rejects.get("2") == a_reject("2", "b'c", 2)
+    assert (
+        rejects.resolve({"a": order(4), "b'c": order(3), "unknown": order(9)}) == 1
+    )  # a's is of the same source
+    assert rejects.delete(["3", "unknown"]) == 1
+    assert [r.reject_id for r in rejects.list()] == ["1"]
+    assert rejects.count(run_id="r1") == 1
+
+
+def a_run(run_id: str, status: RunStatus, n: int = 0) -> RunRecord:
+    return RunRecord(
+        run_id=run_id,
+        kind="feed_uploaded",
+        lane="warm",
+        source_uri="s3://b/feed.csv",
+        profile="test",
+        status=status,
+        started_at=NOW + timedelta(seconds=n),
+        encoded={"text": 3},
+    )
+
+
+def test_a_run_that_is_done_stays_done(collection: Collection) -> None:
+    runs = collection.runs
+    assert not runs.is_done("a")
+    assert runs.list() == []
+    runs.put(a_run("a", "running"), a_run("b", "failed", 1))
+    assert not runs.is_done("a")
+    runs.put(a_run("a", "done"))
+    assert runs.put(a_run("a", "running")) == 0
+    assert runs.is_done("a")
+    assert runs.get("a") == a_run("a", "done")
+    assert runs.get("c") is None
+    runs.put(a_run("b", "done", 1))
+    assert [run.run_id for run in runs.list()] == ["b", "a"]
+    assert [run.run_id for run in runs.list(status="done", limit=1)] == ["b"]
+    assert set(runs.get_many(["a", "c"])) == {"a"}
+
+
+def test_the_newest_announcement_of_a_medium_wins(collection: Collection) -> None:
+    log = collection.media
+    assert log.lookup(["s3://b/1.jpg"]) == {}
+    one = MediaVersion(uri="s3://b/1.jpg", order=order(2), etag="two")
+    assert log.record([MediaVersion(uri=one.uri, order=order(1), etag="one"), one]) == 1
+    assert log.record([MediaVersion(uri=one.uri, order=order(1), etag="late")]) == 0
+    assert log.record([MediaVersion(uri="s3://b/o'2.jpg", order=order(1), removed=True)]) == 1
+    found = log.lookup([one.uri, "s3://b/o'2.jpg", "s3://b/none.jpg"])
+    assert found == {
+        one.uri: one,
+        "s3://b/o'2.jpg": MediaVersion(uri="s3://b/o'2.jpg", order=order(1), removed=True),
+    }
+
+
+def test_interactions_of_one_file_are_stored_once(collection: Collection) -> None:
+    table = collection.interactions
+    some = [
+        Interaction(type="click", user_id="u1", product_id="p1", time="2026-01-02T03:04:05Z"),
+        Interaction(type="search", user_id="u1", query="red shoes"),
+    ]
+    assert table.append([]) == table.count() == 0
+    assert table.append(some) == table.append(some) == 2
+    assert table.append(some, run_id="run") == 2
+    assert table.append(some, run_id="run") == 0
+    assert table.append(some[:1], run_id="run", first_row=2) == 1
+    assert table.count() == 7
+    clicked = [row for row in table.to_table().to_pylist() if row["type"] == "click"]
+    assert {row["occurred_at"] for row in clicked} == {NOW}
+    assert len({stored.interaction_id for stored in table.list()}) == 7
+
+
+def test_two_writers_of_a_small_table_share_it(collection: Collection) -> None:
+    handles = [open_lake(collection.settings).collection("shop", create=True).runs for _ in range(3)]
+    start = threading.Barrier(len(handles))
+
+    def write(number: int) -> None:
+        start.wait()
+        for n in range(3):
+            handles[number].put(a_run("shared", "running"), a_run(f"{number}-{n}", "done"))
+
+    with ThreadPoolExecutor(len(handles)) as pool:
+        list(pool.map(write, range(len(handles))))
+    found = [run.run_id for run in collection.runs.list()]
+    assert len(found) == len(set(found)) == 10
+
+
+def same_as(table: ProductTable, version: int, folder: Path) -> None:
+    original, copy = table.at(version), lance.dataset(str(folder), version=version)
+    assert copy.to_table().sort_by("id").equals(original.to_table().sort_by("id"))
+    for name in {index.name for index in copy.describe_indices()} & {"search_text_idx", "vector_idx"}:
+        copy.prewarm_index(name)
+    found = copy.scanner(
+        columns=["id"], full_text_query={"columns": ["search_text"], "query": "shoe"}
+    ).to_table()
+    assert found.num_rows == copy.count_rows(filter="deleted = false")
+    nearest = {"column": "vector", "q": vector_of("p3"), "k": 1, "nprobes": 20, "refine_factor": 10}
+    assert copy.scanner(columns=["id"], nearest=nearest).to_table().column("id").to_pylist() == ["p3"]
+
+
+def test_a_mirror_follows_every_kind_of_change(
+    request: pytest.FixtureRequest, requests: list[str], tmp_path: Path
+) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    mirror = Mirror(table.uri, tmp_path / "mirror", made.storage)
+    table.upsert(products(ids(200), 1))
+    first = table.version
+    folder = mirror.sync(first)
+    same_as(table, first, folder)
+
+    table.upsert(pa.concat_tables([products(["p1"], 2), deletions(["p2"], 2)]))
+    before = len(requests)
+    mirror.sync(table.version)
+    fetched = [line for line in requests[before:] if "GET" in line and "/data/" in line]
+    assert len(fetched) == 1, "only the new data file is fetched"
+    same_as(table, table.version, folder)
+    same_as(table, first, folder)  # readers of the version before go on
+
+    for n in range(MAX_SMALL_FRAGMENTS + 1):
+        table.upsert(products([f"n{n}"], 1))
+    assert table.maintain().compacted
+    table.upsert(products([f"m{n}" for n in range(200)], 1))
+    assert table.maintain().vector_index_built
+    newest = table.version if table.version > table.latest().version else table.latest().version
+    mirror.sync(newest)
+    same_as(table, newest, folder)
+
+    mirror.sync(first)  # a rollback
+    same_as(table, first, folder)
+    mirror.sync(newest)
+
+    before = len(requests)
+    copy = lance.dataset(str(folder), version=newest)
+    assert copy.to_table().num_rows == table.count_live() + 1
+    after = len(requests)
+    local = [line for line in requests[before:after] if "/data/" in line]
+    assert mirror.sync(newest) == folder
+    assert local == []
+
+
+def test_reading_a_mirror_asks_the_store_nothing(
+    request: pytest.FixtureRequest, requests: list[str], tmp_path: Path
+) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    table.upsert(products(ids(400), 1))
+    table.maintain()
+    version = table.latest().version
+    mirror = Mirror(table.uri, tmp_path, made.storage)
+    folder = mirror.sync(version)
+    asked = len(requests)
+    assert asked > 0
+    copy = lance.dataset(str(folder), version=version)
+    copy.prewarm_index("vector_idx")
+    for wanted in ("p3", "p77"):
+        nearest = {"column": "vector", "q": vector_of(wanted), "k": 5, "refine_factor": 5, "nprobes": 20}
+        assert copy.scanner(columns=["id"], nearest=nearest).to_table().num_rows == 5
+        text = {"columns": ["search_text"], "query": wanted}
+        assert copy.scanner(columns=["id"], full_text_query=text).to_table().column("id").to_pylist() == [
+            wanted
+        ]
+    assert copy.to_table().num_rows == 400
+    assert mirror.sync(version) == folder
+    assert len(requests) == asked
+
+
+def test_a_mirror_keeps_this_and_the_last_version_and_starts_warm(
+    request: pytest.FixtureRequest, requests: list[str], tmp_path: Path
+) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    mirror = Mirror(table.uri, tmp_path, made.storage)
+    versions = []
+    for n in range(1, 4):
+        table.upsert(products(ids(20), n))
+        versions.append(table.version)
+        folder = mirror.sync(table.version)
+    assert len(list((folder / "_versions").iterdir())) == 2
+    assert len(list((folder / "data").iterdir())) == 2
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".part-")]
+
+    second = Mirror(table.uri, tmp_path, made.storage)
+    assert second.sync(versions[-1]) != folder, "two live mirrors never prune each other"
+    second.close()
+    mirror.close()
+    asked = len(requests)
+    again = Mirror(table.uri, tmp_path, made.storage)
+    assert again.sync(versions[-1]) == folder
+    assert len(requests) == asked, "a restarted replica finds its files"
+    again.close()
+
+
+def test_a_mirror_of_a_cleaned_version_says_so(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    mirror = Mirror(table.uri, tmp_path, made.storage)
+    with pytest.raises(NotFound, match="cleaned up"):
+        mirror.sync(999)
+    assert mirror.sync(table.version).is_dir()
+
+
+def test_mirror_slots_run_out_loudly(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmpipe.lake.mirror._MAX_SLOTS", 1)
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    Mirror(table.uri, tmp_path, made.storage).sync(table.version)
+    holder = Mirror(table.uri, tmp_path / "b", made.storage)
+    holder.sync(table.version)
+    with pytest.raises(NotReady, match="other folders"):
+        Mirror(table.uri, tmp_path / "b", made.storage).sync(table.version)
+
+
+def test_a_folder_is_its_own_mirror(tmp_path: Path) -> None:
+    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path / "lake")))).collection(
+        "shop", create=True
+    )
+    table = collection.products(PROFILE, create=True)
+    table.upsert(products(ids(5), 1))
+    folder = Mirror(collection.table_uri(table.name), tmp_path / "unused", StorageSettings()).sync(
+        table.version
+    )
+    assert folder == Path(table.uri)
+    assert not (tmp_path / "unused").exists()
+    same_as(table, table.version, folder)
+
+
+def test_an_unreachable_store_is_retryable(endpoint: str) -> None:
+    storage = StorageSettings(endpoint_url="http://127.0.0.1:9", timeout_seconds=0.5)
+    collection = open_lake(Settings(storage=storage, lake=LakeSettings(uri="s3://nowhere/lake"))).collection(
+        "shop", create=True
+    )
+    with pytest.raises(StorageUnavailable):
+        collection.products(PROFILE)
+    with pytest.raises(StorageUnavailable):
+        collection.live()
