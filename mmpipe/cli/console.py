@@ -69,13 +69,12 @@ def table(title: str, columns: Iterable[str]) -> Table:
 
 def hits_table(title: str, hits: Iterable[Hit]) -> Table:
     """Search results, best first, with the split of each score."""
-    made = table(title, ["#", "id", "title", "brand", "price", "score", "because of"])
+    made = table(title, ["#", "id", "title", "price", "score", "because of"])
     for rank, hit in enumerate(hits, start=1):
         row = (
             str(rank),
             hit.id,
             hit.title,
-            hit.brand or "",
             hit.price or "",
             f"{hit.score:.3f}",
             _split(hit),

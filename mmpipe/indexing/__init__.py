@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmpipe.indexing.files import execute_file
-    from mmpipe.indexing.replay import replay
+    from mmpipe.indexing.replays import replay
     from mmpipe.indexing.warm import Indexer
 
 __all__ = ["Indexer", "execute_file", "replay"]
 
-_HOMES = {"Indexer": "warm", "execute_file": "files", "replay": "replay"}
+_HOMES = {"Indexer": "warm", "execute_file": "files", "replay": "replays"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,4 @@
-"""The one place where a lane's results reach the lake: rows, then rejects, then the look at the media record.
-"""
+"""Where results reach the lake: rows, then rejects, then the look at the media record."""
 
 from __future__ import annotations
 

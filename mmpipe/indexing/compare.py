@@ -57,8 +57,7 @@ def newest_per_product(rows: Iterable[SourceRow], result: ChunkResult) -> dict[s
 def due(
     newest: dict[str, SourceRow], known: KnownRows, result: ChunkResult
 ) -> tuple[list[Work], list[SourceRow]]:
-    """Products and deletions that are newer than what the table holds; the others are counted in ``result``.
-    """
+    """Products and deletions newer than what the table holds; the others are counted in ``result``."""
     live: list[Work] = []
     deletions: list[SourceRow] = []
     for product_id, row in newest.items():

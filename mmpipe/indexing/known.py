@@ -77,6 +77,12 @@ class KnownRows:
         found = ((m, column[row]) for m, column in self._hashes.items())
         return {m: value for m, value in found if value}
 
+    def without_vectors(self) -> KnownRows:
+        """The same rows for someone who has copied the vectors already; far smaller to send."""
+        if self._rows is None:
+            return self
+        return KnownRows(self._rows.drop_columns([vector_column(m) for m in MODALITIES]), self._dim)
+
     def vectors(self, modality: Modality) -> VectorBlock:
         """One modality's vectors of all rows."""
         if self._rows is None:

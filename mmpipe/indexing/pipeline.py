@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from mmpipe import media
 from mmpipe.encoders.base import Modality
 from mmpipe.indexing.compare import (
@@ -162,7 +164,11 @@ class Pipeline:
             setattr(counts, kind, getattr(counts, kind) + 1)
             result.writes.append(Write(product.id, ready.work.row.order, source.run_id, kind))
             _note_media(ready, result)
-        result.tables.append(build_table(rows, columns, self.loaded.profile.dim))
+        table = build_table(rows, columns, self.loaded.profile.dim)
+        if "text" not in self._encodable:
+            position = table.schema.get_field_index("search_text")
+            table = table.set_column(position, table.schema.field(position), pa.array([""] * len(rows)))
+        result.tables.append(table)
 
     def _gathered(self, works: Sequence[Work], known: KnownRows) -> Iterator[tuple[Work, Gathered]]:
         waiting: deque[tuple[Work, Future[Gathered] | Gathered]] = deque()

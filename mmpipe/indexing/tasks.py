@@ -26,8 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Task:
-    """An order and what was read for it; ``error`` where that failed, ``note`` where there was nothing to do.
-    """
+    """An order and what was read for it; ``error`` where that failed, ``note`` where nothing was to do."""
 
     order: WorkOrder
     source: Source

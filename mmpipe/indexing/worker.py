@@ -48,8 +48,9 @@ class ChunkPreparer:
     def __call__(self, chunk: bytes) -> Iterator[bytes]:
         result = ChunkResult()
         live, known = self._pipeline.compare(chunks.unpack_rows(chunk), self._lookup, result)
+        slim = known.without_vectors()
         for batch in self._pipeline.prepare(live, known):
-            yield pickle.dumps((batch, known, ChunkResult()), protocol=5)
+            yield pickle.dumps((batch, slim, ChunkResult()), protocol=5)
         yield pickle.dumps(([], KnownRows(None, self._pipeline.loaded.profile.dim), result), protocol=5)
 
 

@@ -65,21 +65,18 @@ def count(table: ProductTable, dataset: lance.LanceDataset) -> Counts:
     """Count products and tombstones, reading only fragments that changed since this handle last counted."""
     fragments = dataset.get_fragments()
     keys = {f.fragment_id: (f.fragment_id, f.metadata.num_deletions) for f in fragments}
-    known = table.tombstone_counts
+    known = dict(table.tombstone_counts)
     missing = [f for f in fragments if keys[f.fragment_id] not in known]
     if missing:
-        rows = dataset.scanner(
-            columns=[], filter="deleted = true", with_row_id=True, fragments=missing
-        ).to_table()
-        holders = rows.column("_rowid").to_numpy() >> _FRAGMENT_BITS
+        scanner = dataset.scanner(columns=[], filter="deleted = true", with_row_id=True, fragments=missing)
+        holders = scanner.to_table().column("_rowid").to_numpy() >> _FRAGMENT_BITS
         found = dict(zip(*(a.tolist() for a in np.unique(holders, return_counts=True)), strict=True))
         for fragment in missing:
             known[keys[fragment.fragment_id]] = found.get(fragment.fragment_id, 0)
-    for stale in set(known) - set(keys.values()):
-        known.pop(stale, None)
-    total = sum(f.metadata.num_rows for f in fragments)
-    tombstones = sum(known[key] for key in keys.values())
-    return Counts(rows=total - tombstones, tombstones=tombstones)
+    counted = {key: known[key] for key in keys.values()}
+    table.tombstone_counts = counted
+    tombstones = sum(counted.values())
+    return Counts(rows=sum(f.metadata.num_rows for f in fragments) - tombstones, tombstones=tombstones)
 
 
 def _base(table: ProductTable, live: LiveVersion | None) -> lance.LanceDataset | None:
@@ -96,7 +93,7 @@ def _check_shrink(counts: Counts, live: LiveVersion, *, same_table: bool, max_sh
     lost = live.rows - counts.rows - max(0, deleted)
     if lost > max_shrink * live.rows:
         raise PublishRejected(
-            f"the new version has {counts.rows:,} products where {live.rows:,} are live, and {lost:,} of them "
+            f"the new version has {counts.rows:,} products where {live.rows:,} are live; {lost:,} of them "
             f"were not deleted by an upload; the old version stays live (publish with allow_shrink if meant)"
         )
 
@@ -116,8 +113,8 @@ def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) 
                 row = int(np.flatnonzero(block.present)[int(np.argmax(bad))])
                 product_id = batch.column("id")[row].as_py()
                 raise PublishRejected(
-                    f"{name} of product {product_id!r} has length {lengths[np.argmax(bad)]:.3g} instead of 1 (so "
-                    f"have {int(bad.sum()):,} rows of this batch): the encoder is at fault; the old version stays live"
+                    f"{name} of product {product_id!r} has length {lengths[np.argmax(bad)]:.3g}, not 1, as "
+                    f"have {int(bad.sum()) - 1:,} more rows: the encoder is at fault; the old version stays live"
                 )
             if name == FUSED and canary is None and block.present.any():
                 row = int(np.argmax(block.present))

@@ -14,7 +14,7 @@ from mmpipe.lake.record_table import RecordTable
 from mmpipe.schemas.search import Interaction
 
 if TYPE_CHECKING:
-    from mmpipe.settings import LakeSettings, StorageSettings
+    from mmpipe.settings import StorageSettings
 
 _COLUMNS = {
     "type": pa.string(),
@@ -45,8 +45,8 @@ class StoredInteraction(BaseModel):
 class InteractionTable:
     """The interactions of one collection; rows are only ever added."""
 
-    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, StoredInteraction, "interaction_id", _COLUMNS, settings, storage)
+    def __init__(self, uri: str, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, StoredInteraction, "interaction_id", _COLUMNS, storage)
 
     def append(
         self, interactions: Sequence[Interaction], *, run_id: str | None = None, first_row: int = 0

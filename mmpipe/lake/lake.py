@@ -67,8 +67,8 @@ class Lake:
         table."""
         if not COLLECTION_PATTERN.fullmatch(name):
             raise UnknownCollection(
-                f"{name[:80]!r} cannot name a collection: use lower-case letters, digits, - and _, at most 63 "
-                f"characters"
+                f"{name[:80]!r} cannot name a collection: use lower-case letters, digits, - and _, "
+                f"at most 63 characters"
             )
         with self._lock:
             known = self._collections.get(name)
@@ -101,22 +101,22 @@ class Collection:
     @cached_property
     def rejects(self) -> RejectTable:
         """Rows and media that could not be used."""
-        return RejectTable(self.table_uri("rejects"), self.settings.lake, self.settings.storage)
+        return RejectTable(self.table_uri("rejects"), self.settings.storage)
 
     @cached_property
     def runs(self) -> RunTable:
         """The run ledger."""
-        return RunTable(self.table_uri("runs"), self.settings.lake, self.settings.storage)
+        return RunTable(self.table_uri("runs"), self.settings.storage)
 
     @cached_property
     def media(self) -> MediaLog:
         """The newest announced version of each media object."""
-        return MediaLog(self.table_uri("media"), self.settings.lake, self.settings.storage)
+        return MediaLog(self.table_uri("media"), self.settings.storage)
 
     @cached_property
     def interactions(self) -> InteractionTable:
         """What shoppers did."""
-        return InteractionTable(self.table_uri("interactions"), self.settings.lake, self.settings.storage)
+        return InteractionTable(self.table_uri("interactions"), self.settings.storage)
 
     def table_uri(self, name: str) -> str:
         """Where the Lance table of that name is."""

@@ -79,7 +79,15 @@ def create_text_and_scalar_indexes(dataset: lance.LanceDataset) -> None:
             )
 
 
-def maintain(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> MaintenanceReport:
+def clean_up_interval(settings: LakeSettings) -> float:
+    """Seconds between two clean-ups of one table by one process: a tenth of the time versions are kept, a day
+    at most."""
+    return min(86_400.0, settings.keep_versions_days * 86_400 / 10)
+
+
+def maintain(
+    dataset: lance.LanceDataset, settings: LakeSettings, name: str, *, clean_up: bool
+) -> MaintenanceReport:
     """Do what is due, and nothing (no request beyond the manifest) when nothing is.
 
     * more than ``MAX_SMALL_FRAGMENTS`` small files: compact them;
@@ -105,8 +113,9 @@ def maintain(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> 
     removed = 0
     if compacted or updated or built:
         with lance_errors(f"removing old versions of table {name}"):
-            removed = _remove_old_versions(dataset, settings)
-        dataset.checkout_latest()
+            if clean_up:
+                removed = _remove_old_versions(dataset, settings)
+            dataset.checkout_latest()
     return MaintenanceReport(
         version=int(dataset.version),
         compacted=compacted,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmpipe.lake.record_table import RecordTable
 
 if TYPE_CHECKING:
-    from mmpipe.settings import LakeSettings, StorageSettings
+    from mmpipe.settings import StorageSettings
 
 _COLUMNS = {"source_order": pa.string()}
 
@@ -42,8 +42,8 @@ class MediaVersion(BaseModel):
 class MediaLog:
     """The media versions of one collection, one row per address."""
 
-    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, settings, storage)
+    def __init__(self, uri: str, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, storage)
 
     def record(self, versions: Sequence[MediaVersion]) -> int:
         """Record versions, the newest of each address wins. Returns the rows written; an older or equal

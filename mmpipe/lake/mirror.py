@@ -100,7 +100,7 @@ class Mirror:
                 break
             else:
                 raise NotReady(
-                    f"all {_MAX_SLOTS} mirror slots below {self._folder} are taken: give replicas other folders"
+                    f"all {_MAX_SLOTS} mirror slots below {self._folder} are taken: use more folders"
                 )
         return self._slot / "table.lance"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,13 @@ import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import NotFound, ProfileMismatch
-from mmpipe.lake.maintenance import MaintenanceReport, create_text_and_scalar_indexes, maintain
+from mmpipe.lake.create import create_table
+from mmpipe.lake.maintenance import (
+    MaintenanceReport,
+    clean_up_interval,
+    create_text_and_scalar_indexes,
+    maintain,
+)
 from mmpipe.lake.merge import merge
 from mmpipe.lake.schema import media_key, products_schema, profile_of
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
@@ -27,6 +34,9 @@ _SAME = "source.source_order = target.source_order AND target.deleted = false AN
 # Above this a scan of the id column beats one index look-up per id.
 _MAX_LOOKUPS = 1_000
 _MAX_KEYS = 200
+# Lance's own defaults let one table's caches grow to gigabytes.
+_INDEX_CACHE_BYTES = 256 << 20
+_METADATA_CACHE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class ProductTable:
         self.profile = profile_of(dataset.schema)
         self.dim = self.profile.dim
         self.schema = products_schema(self.dim)
+        self._next_clean_up = 0.0
         # Tombstones by (fragment, its deletions): what publish checks need not count again.
         self.tombstone_counts: dict[tuple[int, int], int] = {}
 
@@ -65,18 +76,9 @@ class ProductTable:
     ) -> ProductTable:
         """A new empty table with its full-text and scalar indexes; the existing one where another writer
         was first."""
-        empty = products_schema(profile.dim, profile).empty_table()
-        try:
-            with lance_errors(f"creating table {name}"):
-                dataset = lance.write_dataset(
-                    empty, lance_uri(uri), mode="create", storage_options=lance_options(uri, storage)
-                )
-        except OSError as error:
-            if "already exists" not in str(error):
-                raise
-            return cls.open(uri, name, profile, settings, storage)
-        create_text_and_scalar_indexes(dataset)
-        return cls(dataset, name, settings)
+        with lance_errors(f"creating table {name}"):
+            create_table(uri, products_schema(profile.dim, profile), storage, create_text_and_scalar_indexes)
+        return cls.open(uri, name, profile, settings, storage)
 
     @classmethod
     def open(
@@ -86,7 +88,12 @@ class ProductTable:
         ``profile`` filled it."""
         try:
             with lance_errors(f"opening table {name}"):
-                dataset = lance.dataset(lance_uri(uri), storage_options=lance_options(uri, storage))
+                dataset = lance.dataset(
+                    lance_uri(uri),
+                    storage_options=lance_options(uri, storage),
+                    index_cache_size_bytes=_INDEX_CACHE_BYTES,
+                    metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
+                )
         except (OSError, ValueError) as error:
             if is_missing(error):
                 raise NotFound(
@@ -180,7 +187,14 @@ class ProductTable:
         """Bring indexes up to date, compact small files and remove old versions where it is due; see
         :func:`mmpipe.lake.maintenance.maintain`. Publish afterwards to let readers have the result."""
         # On a handle of its own: building an index takes seconds, and writes go on meanwhile.
-        return maintain(self.latest(), self._settings, self.name)
+        with self._lock:
+            clean_up = time.monotonic() >= self._next_clean_up
+        report = maintain(self.latest(), self._settings, self.name, clean_up=clean_up)
+        if clean_up and report.changed:
+            # A clean-up reads every manifest there is, so it is not part of every round.
+            with self._lock:
+                self._next_clean_up = time.monotonic() + clean_up_interval(self._settings)
+        return report
 
     def _merge(self, rows: pa.Table, condition: str, *, insert: bool) -> WriteResult:
         source = latest_per_id(self._conform(rows))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -12,15 +13,22 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from mmpipe.errors import CommitConflict
+from mmpipe.lake.create import create_table
 from mmpipe.lake.merge import merge
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
 
 if TYPE_CHECKING:
-    from mmpipe.settings import LakeSettings, StorageSettings
+    from mmpipe.settings import StorageSettings
 
 Record = TypeVar("Record", bound=BaseModel)
 
-_MAX_FRAGMENTS = 64
+_MAX_SMALL_FRAGMENTS = 64
+_FRAGMENT_ROWS = 65_536
+# Nobody goes back to an old version of these tables; the hour is for readers that are in the middle of one.
+_KEEP_VERSIONS = timedelta(hours=1)
+_CLEAN_UP_SECONDS = 3_600.0
+_INDEX_CACHE_BYTES = 8 << 20
+_METADATA_CACHE_BYTES = 32 << 20
 _IN_CHUNK = 1_000
 
 
@@ -37,15 +45,14 @@ class RecordTable(Generic[Record]):
         model: type[Record],
         key: str,
         indexed: Mapping[str, pa.DataType],
-        settings: LakeSettings,
         storage: StorageSettings,
     ) -> None:
         self._uri = uri
         self._model = model
         self._key = key
-        self._settings = settings
         self._storage = storage
         self._lock = threading.RLock()
+        self._next_clean_up = 0.0
         self._dataset: lance.LanceDataset | None = None
         self._what = f"table {uri.rsplit('/', 1)[-1].removesuffix('.lance')}"
         # The key is declared so that two writers that insert the same new key exclude each other.
@@ -80,6 +87,7 @@ class RecordTable(Generic[Record]):
             dataset = self._open(create=True)
             assert dataset is not None
             with lance_errors(f"writing {self._what}"):
+                dataset.checkout_latest()
                 self._dataset = lance.write_dataset(self._rows(records), dataset, mode="append")
             self._compact(self._dataset)
         return len(records)
@@ -111,6 +119,8 @@ class RecordTable(Generic[Record]):
             dataset = self._open(create=False)
             if dataset is None:
                 return 0
+            with lance_errors(f"reading {self._what}"):
+                dataset.checkout_latest()
             for where in in_list(self._key, keys):
                 with lance_errors(f"writing {self._what}"):
                     removed += int(dataset.delete(where)["num_deleted_rows"])
@@ -131,44 +141,38 @@ class RecordTable(Generic[Record]):
         columns.append(pa.array([r.model_dump_json() for r in records], pa.string()))
         return pa.Table.from_arrays(columns, schema=self.schema)
 
+    def _open(self, *, create: bool) -> lance.LanceDataset | None:
+        """The shared handle, at whatever version it last saw."""
+        if self._dataset is None:
+            options = lance_options(self._uri, self._storage)
+            self._dataset = _open_or_none(self._uri, options, self._what)
+            if self._dataset is None and create:
+                with lance_errors(f"creating {self._what}"):
+                    create_table(self._uri, self.schema, self._storage)
+                self._dataset = _open_or_none(self._uri, options, self._what)
+        return self._dataset
+
     def _latest(self) -> lance.LanceDataset | None:
         with self._lock:
             dataset = self._open(create=False)
             if dataset is None:
                 return None
             with lance_errors(f"reading {self._what}"):
+                dataset.checkout_latest()
                 # A handle of its own: a write of another thread would move the shared one under a reader.
                 return dataset.checkout_version(int(dataset.version))
 
-    def _open(self, *, create: bool) -> lance.LanceDataset | None:
-        if self._dataset is not None:
-            with lance_errors(f"opening {self._what}"):
-                self._dataset.checkout_latest()
-            return self._dataset
-        uri, options = lance_uri(self._uri), lance_options(self._uri, self._storage)
-        self._dataset = _open_or_none(uri, options, self._what)
-        if self._dataset is None and create:
-            try:
-                with lance_errors(f"creating {self._what}"):
-                    self._dataset = lance.write_dataset(
-                        self.schema.empty_table(), uri, mode="create", storage_options=options
-                    )
-            except OSError as error:
-                if "already exists" not in str(error):
-                    raise
-                self._dataset = _open_or_none(uri, options, self._what)
-        return self._dataset
-
     def _compact(self, dataset: lance.LanceDataset) -> None:
-        if len(dataset.get_fragments()) <= _MAX_FRAGMENTS:
+        small = sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < _FRAGMENT_ROWS)
+        if small <= _MAX_SMALL_FRAGMENTS:
             return
         try:
             with lance_errors(f"compacting {self._what}"):
-                dataset.optimize.compact_files()
-                dataset.cleanup_old_versions(
-                    older_than=timedelta(days=self._settings.keep_versions_days),
-                    error_if_tagged_old_versions=False,
-                )
+                dataset.optimize.compact_files(target_rows_per_fragment=_FRAGMENT_ROWS)
+                if time.monotonic() < self._next_clean_up:
+                    return
+                self._next_clean_up = time.monotonic() + _CLEAN_UP_SECONDS
+                dataset.cleanup_old_versions(older_than=_KEEP_VERSIONS, error_if_tagged_old_versions=False)
         except CommitConflict:
             return  # another writer is at it; the next write tries again
 
@@ -185,15 +189,15 @@ def all_of(conditions: Sequence[str]) -> str | None:
     return " AND ".join(f"({c})" for c in conditions) or None
 
 
-def newest_first(records: list[Record], time_of: Callable[[Record], float], limit: int) -> list[Record]:
-    """At most ``limit`` records, newest first."""
-    return sorted(records, key=time_of, reverse=True)[:limit]
-
-
-def _open_or_none(uri: str, options: dict[str, str] | None, what: str) -> lance.LanceDataset | None:
+def _open_or_none(table_uri: str, options: dict[str, str] | None, what: str) -> lance.LanceDataset | None:
     try:
         with lance_errors(f"opening {what}"):
-            return lance.dataset(uri, storage_options=options)
+            return lance.dataset(
+                lance_uri(table_uri),
+                storage_options=options,
+                index_cache_size_bytes=_INDEX_CACHE_BYTES,
+                metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
+            )
     except (OSError, ValueError) as error:
         if is_missing(error):
             return None

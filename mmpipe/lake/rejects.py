@@ -12,7 +12,7 @@ from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import Reject
 
 if TYPE_CHECKING:
-    from mmpipe.settings import LakeSettings, StorageSettings
+    from mmpipe.settings import StorageSettings
 
 _COLUMNS = {
     "scope": pa.string(),
@@ -30,8 +30,8 @@ _COLUMNS = {
 class RejectTable:
     """The rejects of one collection, one per ``reject_id``: the same fault twice is one row."""
 
-    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, settings, storage)
+    def __init__(self, uri: str, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, storage)
 
     def put(self, rejects: Sequence[Reject]) -> int:
         """Record rejects; one from an older source than the stored one is skipped. Returns the rows

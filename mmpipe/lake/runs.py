@@ -12,7 +12,7 @@ from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import RunRecord, RunStatus
 
 if TYPE_CHECKING:
-    from mmpipe.settings import LakeSettings, StorageSettings
+    from mmpipe.settings import StorageSettings
 
 _COLUMNS = {
     "status": pa.string(),
@@ -27,8 +27,8 @@ _NOT_BACKWARDS = "target.status <> 'done' OR source.status = 'done'"
 class RunTable:
     """The runs of one collection, one row per ``run_id``."""
 
-    def __init__(self, uri: str, settings: LakeSettings, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, RunRecord, "run_id", _COLUMNS, settings, storage)
+    def __init__(self, uri: str, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, RunRecord, "run_id", _COLUMNS, storage)
 
     def put(self, *runs: RunRecord) -> int:
         """Record runs as they stand, in one commit; a run that is done stays done. Returns the rows

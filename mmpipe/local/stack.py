@@ -100,7 +100,8 @@ class Stack:
         return None
 
     def __enter__(self) -> Stack:
-        return self.start()
+        """Start, unless that has been done."""
+        return self if self._state is not None else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

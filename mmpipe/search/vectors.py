@@ -66,9 +66,9 @@ def has_integer_product() -> bool:
 class VectorBlock:
     """The vectors of one block of rows; ``present`` tells which rows have one.
 
-    Without ``place``, ``values`` is ``(rows, dim)``, zero where absent. With it, only vectors that are present are
-    kept, and ``place[row]`` is where, or -1: few products have a clip. ``packed``, if any, approximates
-    ``values`` as int8 times one ``scale`` per row.
+    Without ``place``, ``values`` is ``(rows, dim)``, zero where absent. With it, only vectors that are
+    present are kept, and ``place[row]`` is where, or -1: few products have a clip. ``packed``, if any,
+    approximates ``values`` as int8 times one ``scale`` per row.
     """
 
     values: Stored
@@ -79,8 +79,8 @@ class VectorBlock:
 
     @classmethod
     def of(cls, values: Vectors, present: Mask, *, searched: bool) -> VectorBlock:
-        """Keep float32 ``values``, zero where absent, in the form that suits their number; ``searched`` if whole
-        columns get scored."""
+        """Keep float32 ``values``, zero where absent, in the form that suits their number; ``searched`` if
+        whole columns get scored."""
         large = len(values) >= PACKED_MIN_ROWS
         if searched:
             packed, scale = _quantise(values) if large and has_integer_product() else (None, None)
@@ -171,8 +171,8 @@ def _times(values: Vectors, query: Vectors) -> Vectors:
         return alone
     import torch
 
-    # numpy's BLAS would wake a thread per core, and on a busy machine wait for all of them: 10 ms for 300 rows. Torch
-    # keeps to the threads it was given.
+    # numpy's BLAS would wake a thread per core, and on a busy machine wait for all of them: 10 ms for 300
+    # rows. Torch keeps to the threads it was given.
     product: Vectors = torch.mv(torch.from_numpy(values), torch.from_numpy(query)).numpy()
     return product
 

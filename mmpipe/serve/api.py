@@ -6,6 +6,10 @@ Routes parse, make one call and answer with bytes; what they raise becomes a pro
 
 from __future__ import annotations
 
+import asyncio
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request
@@ -30,11 +34,18 @@ ProductId = Annotated[str, Path(max_length=128, description="the product's id in
 
 
 def create_app(service: QueryService, work: WorkGateway, meter: metrics.Metrics) -> FastAPI:
-    """The ASGI application of one replica; the caller starts and closes what is passed in."""
+    """The ASGI application of one replica; it closes ``service`` when it shuts down."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(service.close)
+
     app = FastAPI(
         title="mmpipe",
         version=API_VERSION,
         description=_DESCRIPTION,
+        lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

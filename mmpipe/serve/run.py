@@ -56,6 +56,8 @@ def environment(folder: Path) -> dict[str, str]:
     variables = {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Replicas keep their copies of live versions in a temporary folder; this one goes even if they are killed.
+        "TMPDIR": str(folder),
         # One machine has no load balancer that must first notice a leaving replica.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0.5",
     }
@@ -79,14 +81,16 @@ def environment(folder: Path) -> dict[str, str]:
 @contextmanager
 def _variables(values: dict[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
-    for name, value in values.items():
-        os.environ.setdefault(name, value)
+    # What the caller has set for Ray counts.
+    os.environ.update({name: value for name, value in values.items() if name == "TMPDIR" or before[name] is None})
     try:
         yield
     finally:
         for name, old in before.items():
             if old is None:
                 os.environ.pop(name, None)
+            else:
+                os.environ[name] = old
 
 
 def _own_token() -> None:

@@ -52,7 +52,7 @@ class Requests(logging.Handler):
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=True)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
@@ -355,6 +355,20 @@ def test_a_run_that_is_done_stays_done(collection: Collection) -> None:
     assert set(runs.get_many(["a", "c"])) == {"a"}
 
 
+def test_of_many_creators_of_one_table_none_overwrites_another(collection: Collection) -> None:
+    handles = [open_lake(collection.settings).collection("shop", create=True) for _ in range(4)]
+    start = threading.Barrier(len(handles))
+
+    def write(number: int) -> None:
+        start.wait()
+        handles[number].products(PROFILE, create=True).upsert(products([f"p{number}"], 1))
+
+    with ThreadPoolExecutor(len(handles)) as pool:
+        list(pool.map(write, range(len(handles))))
+    assert collection.products(PROFILE).count_live() == len(handles)
+    assert "search_text_idx" in {i.name for i in collection.products(PROFILE).latest().describe_indices()}
+
+
 def test_the_newest_announcement_of_a_medium_wins(collection: Collection) -> None:
     log = collection.media
     assert log.lookup(["s3://b/1.jpg"]) == {}
@@ -525,7 +539,7 @@ def test_mirror_slots_run_out_loudly(
     Mirror(table.uri, tmp_path, made.storage).sync(table.version)
     holder = Mirror(table.uri, tmp_path / "b", made.storage)
     holder.sync(table.version)
-    with pytest.raises(NotReady, match="other folders"):
+    with pytest.raises(NotReady, match="more folders"):
         Mirror(table.uri, tmp_path / "b", made.storage).sync(table.version)
 
 

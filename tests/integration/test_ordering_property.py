@@ -46,8 +46,7 @@ steps = st.lists(st.tuples(operations, st.sampled_from([0.0, 0.3, 1.0])), min_si
 
 @dataclass
 class Oracle:
-    """The last write of every product by the order of sources, and what is stored at every photo's key now.
-    """
+    """The last write of every product by source order, and what is stored at every photo's key now."""
 
     writes: dict[str, tuple[str, dict[str, object] | None]] = field(default_factory=dict)
     photos: dict[str, tuple[int, int, int]] = field(default_factory=dict)

@@ -57,7 +57,7 @@ class Service:
         raise AssertionError(f"{path} did not come true in {seconds} s: {status} {page}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Ray, HAProxy, one query replica and the indexer, on free ports."""
     folder = tmp_path_factory.mktemp("ray")

@@ -6,13 +6,10 @@ import json
 
 import pytest
 
-from mmpipe.errors import InvalidRow, StorageUnavailable
+from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing import replay
-from mmpipe.indexing import replay as replay_function
 from tests.unit.indexing.bucket import order_of, png
 from tests.unit.indexing.conftest import Shop
-
-_ = (InvalidRow, replay_function)
 
 
 def test_bad_row_is_a_reject_and_the_others_are_indexed(shop: Shop) -> None:

@@ -112,7 +112,9 @@ def test_absent_vectors_take_no_memory_and_read_as_zero() -> None:
     sparse = VectorBlock.of(values, present, searched=False)
     dense = VectorBlock.of(values, present, searched=True)
     assert sparse.nbytes < dense.nbytes / 4
-    column = VectorColumn([sparse, dense, VectorBlock.of(values[:0], present[:0], searched=False)], [0, 50, 100], DIM)
+    column = VectorColumn(
+        [sparse, dense, VectorBlock.of(values[:0], present[:0], searched=False)], [0, 50, 100], DIM
+    )
     rows = np.array([0, 1, 99, 60, 50, 10])
     found, has = column.gather(rows)
     assert np.array_equal(found, np.concatenate([values, values])[rows])
