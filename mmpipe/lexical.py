@@ -2,8 +2,8 @@
 
 The lake indexes the joined tokens with a plain whitespace tokenizer, so this one function decides what
 matches what: NFKC, lower case, accents removed, English possessives dropped and plural endings folded
-(Harman's S-stemmer, "How effective is suffixing?", JASIS 42(1), 1991, with -es after a sibilant besides), Chinese, Japanese and Korean runs as overlapping character
-bigrams (a lone character stays).
+(Harman's S-stemmer, "How effective is suffixing?", JASIS 42(1), 1991, with -es after a sibilant besides),
+Chinese, Japanese and Korean runs as overlapping character bigrams (a lone character stays).
 """
 
 from __future__ import annotations

@@ -28,8 +28,12 @@ class StorageSettings(_Section):
 class MediaSettings(_Section):
     """What media a feed or a query may name, and how large each may be."""
 
-    allowed_hosts: tuple[str, ...] = Field(default=(), description="hosts that https:// links may name, exact or *.suffix")
-    allowed_buckets: tuple[str, ...] = Field(default=(), description="buckets besides the catalogue's own that s3:// may name")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="hosts that https:// links may name, exact or *.suffix"
+    )
+    allowed_buckets: tuple[str, ...] = Field(
+        default=(), description="buckets besides the catalogue's own that s3:// may name"
+    )
     timeout_seconds: float = Field(default=10.0, gt=0, description="for one https fetch, redirects included")
     max_image_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one image file")
     max_image_pixels: int = Field(default=50_000_000, gt=0, description="width × height an image may declare")
@@ -62,26 +66,41 @@ class IndexingSettings(_Section):
     warm_max_bytes: int = Field(default=400_000, gt=0, description="larger feeds take the batch lane")
     chunk_rows: int = Field(default=256, gt=0, description="rows encoded together")
     commit_rows: int = Field(default=8_192, gt=0, description="rows per commit of the batch lane")
-    workers: int = Field(default=0, ge=0, description="encoder actors of the batch lane; 0 means one per CPU or GPU")
+    workers: int = Field(
+        default=0, ge=0, description="encoder actors of the batch lane; 0 means one per CPU or GPU"
+    )
 
 
 class LakeSettings(_Section):
     """Where the tables are and how they are kept."""
 
     uri: str = Field(default="./lake", description="a folder or s3://bucket/prefix")
-    ann_min_rows: int = Field(default=10_000, gt=0, description="below this an exact scan beats a vector index")
-    max_unindexed_rows: int = Field(default=2_000, gt=0, description="rows outside an index before it is brought up to date")
+    ann_min_rows: int = Field(
+        default=10_000, gt=0, description="below this an exact scan beats a vector index"
+    )
+    max_unindexed_rows: int = Field(
+        default=2_000, gt=0, description="rows outside an index before it is brought up to date"
+    )
     keep_versions_days: float = Field(default=7.0, gt=0, description="older untagged versions are cleaned up")
-    max_shrink: float = Field(default=0.5, ge=0, le=1, description="a publish that loses a larger share of products is refused")
+    max_shrink: float = Field(
+        default=0.5, ge=0, le=1, description="a publish that loses a larger share of products is refused"
+    )
 
 
 class DispatchSettings(_Section):
     """Where handlers send work."""
 
-    indexer_url: str = Field(default="http://127.0.0.1:8000", description="Serve's address; warm work goes to /internal/v1/work")
-    jobs_url: str = Field(default="http://127.0.0.1:8265", description="Ray's dashboard address; batch work goes to its Jobs API")
+    indexer_url: str = Field(
+        default="http://127.0.0.1:8000", description="Serve's address; warm work goes to /internal/v1/work"
+    )
+    jobs_url: str = Field(
+        default="http://127.0.0.1:8265",
+        description="Ray's dashboard address; batch work goes to its Jobs API",
+    )
     token: SecretStr = Field(default=SecretStr(""), description="shared secret of handlers and indexer")
-    ray_token: SecretStr = Field(default=SecretStr(""), description="Ray's cluster token (RAY_AUTH_MODE=token)")
+    ray_token: SecretStr = Field(
+        default=SecretStr(""), description="Ray's cluster token (RAY_AUTH_MODE=token)"
+    )
     timeout_seconds: float = Field(default=60.0, gt=0, description="for one dispatch call")
 
 
@@ -96,20 +115,32 @@ class ServeSettings(_Section):
         default=4.0, gt=0, description="requests in flight per replica that autoscaling aims at"
     )
     max_body_bytes: int = Field(default=30_000_000, gt=0, description="larger request bodies get a 413")
-    live_poll_seconds: float = Field(default=0.5, gt=0, description="how often a replica asks which version is live")
-    mirror_dir: str | None = Field(default=None, description="local disk for copies of live versions; unset means a temporary folder")
-    candidates: int = Field(default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search")
+    live_poll_seconds: float = Field(
+        default=0.5, gt=0, description="how often a replica asks which version is live"
+    )
+    mirror_dir: str | None = Field(
+        default=None, description="local disk for copies of live versions; unset means a temporary folder"
+    )
+    candidates: int = Field(
+        default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search"
+    )
     exact_rows: int = Field(
-        default=100_000, ge=0, description="versions up to this size are scored whole in memory, larger ones use the vector index"
+        default=100_000,
+        ge=0,
+        description="versions up to this size are scored whole in memory, larger ones use the vector index",
     )
     encoder_threads: int = Field(default=1, ge=1, description="CPU threads of one query's encoding")
-    gpu: Literal["auto", "off"] = Field(default="auto", description="off keeps encoders in the searcher's process")
+    gpu: Literal["auto", "off"] = Field(
+        default="auto", description="off keeps encoders in the searcher's process"
+    )
 
 
 class Settings(BaseSettings):
     """The whole tree."""
 
-    model_config = SettingsConfigDict(env_prefix="MMPIPE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MMPIPE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
 
     storage: StorageSettings = StorageSettings()
     media: MediaSettings = MediaSettings()
@@ -131,5 +162,5 @@ def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[
 
 
 def load_settings() -> Settings:
-    """Read ``MMPIPE_*`` once. Raises pydantic's ``ValidationError`` naming the variable's place in the tree."""
+    """Read ``MMPIPE_*`` once. Raises pydantic's ``ValidationError`` naming the setting's place in the tree."""
     return Settings()

@@ -1,4 +1,4 @@
-"""The ``fake`` profile: deterministic numpy encoders for fast tests and for trying the pipeline without models.
+"""The ``fake`` profile: deterministic numpy encoders, for fast tests and to try the pipeline without models.
 
 Texts that share tokens get similar vectors; equal media get equal vectors, and an image's mean colour
 decides most of its vector, so that look-alikes are near. Every call is counted.
@@ -13,12 +13,12 @@ from functools import lru_cache
 import numpy as np
 
 from mmpipe.encoders.base import (
+    MODALITIES,
     AudioClip,
     Encoder,
     EncoderInfo,
     EncoderInput,
     FusionInfo,
-    MODALITIES,
     Modality,
     Profile,
     Vectors,
@@ -42,7 +42,9 @@ def _unit(vector: Vectors) -> Vectors:
 
 def _image(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Vectors:
     mean = pixels.reshape(-1, pixels.shape[-1]).mean(axis=0)
-    coarse = sum((_direction(f"rgb{c}") * float(mean[c] - 128) / 64 for c in range(3)), np.zeros(DIM, np.float32))
+    coarse = sum(
+        (_direction(f"rgb{c}") * float(mean[c] - 128) / 64 for c in range(3)), np.zeros(DIM, np.float32)
+    )
     return coarse + 0.2 * _direction(hashlib.sha256(pixels.tobytes()).hexdigest())
 
 
@@ -87,8 +89,12 @@ def profile() -> Profile:
     return Profile(
         name="fake",
         dim=DIM,
-        encoders={m: EncoderInfo(id=f"fake-{m}", revision=_REVISION, modality=m, dim=DIM) for m in MODALITIES},
+        encoders={
+            m: EncoderInfo(id=f"fake-{m}", revision=_REVISION, modality=m, dim=DIM) for m in MODALITIES
+        },
         fusion=FusionInfo(
-            kind="weighted_mean", revision="1", weights={"text": 1.0, "image": 1.0, "audio": 0.5, "video": 0.5}
+            kind="weighted_mean",
+            revision="1",
+            weights={"text": 1.0, "image": 1.0, "audio": 0.5, "video": 0.5},
         ),
     )

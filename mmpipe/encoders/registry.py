@@ -28,7 +28,8 @@ def _starter(threads: int | None) -> LoadedEncoders:
         from mmpipe.encoders import starter
     except ImportError as error:
         raise ModelUnavailable(
-            f"profile 'starter' needs torch and safetensors ({error}); install the extra: pip install 'mmpipe[ml]'"
+            f"profile 'starter' needs torch and safetensors ({error}):"
+            " install the extra with pip install 'mmpipe[ml]'"
         ) from error
     loaded = starter.load(threads=threads)
     return LoadedEncoders(loaded.profile, loaded.encoders)
@@ -60,6 +61,6 @@ def load_exactly(profile: Profile, *, threads: int | None = None) -> LoadedEncod
     if loaded.profile.fingerprint != profile.fingerprint:
         raise ProfileMismatch(
             f"the table was encoded by profile {profile.name} {profile.fingerprint}, this installation holds"
-            f" {loaded.profile.fingerprint}: install the release that encoded it, or index again with this one"
+            f" {loaded.profile.fingerprint}: install the release that encoded it, or index again"
         )
     return loaded

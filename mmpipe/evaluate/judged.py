@@ -26,7 +26,8 @@ class JudgedQuery:
 
 
 def read_queries(path: Path) -> list[JudgedQuery]:
-    """Read JSONL ``{"query", "relevant"}`` or Parquet with ``image`` or ``audio`` bytes (``query`` besides, if mixed) and ``product_id``.
+    """Read JSONL ``{"query", "relevant"}``, or Parquet with ``image`` or ``audio`` bytes and ``product_id``
+    (and ``query`` besides, if mixed).
 
     Raises :class:`InvalidRequest` naming the line or column that cannot be used.
     """
@@ -51,7 +52,9 @@ def _from_jsonl(path: Path) -> Iterator[JudgedQuery]:
                     "queries", f'line {number} must be {{"query": text, "relevant": [ids]}} ({error!r})'
                 ) from error
             if not isinstance(text, str) or not relevant:
-                raise InvalidRequest("queries", f"line {number} needs a text query and at least one relevant id")
+                raise InvalidRequest(
+                    "queries", f"line {number} needs a text query and at least one relevant id"
+                )
             yield JudgedQuery(text, {}, relevant)
 
 

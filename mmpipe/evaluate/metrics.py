@@ -1,7 +1,8 @@
 """Ranking metrics over binary relevance.
 
 Each takes the ranked ids of one query (best first, no repeats) and its set of relevant ids, and raises
-``ValueError`` where nothing is relevant: such a query measures nothing and must be left out, not counted as zero.
+``ValueError`` where nothing is relevant: such a query measures nothing and must be left out, not counted
+as zero.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def reciprocal_rank(ranked: Sequence[str], relevant: Collection[str]) -> float:
 
 
 def ndcg_at_k(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
-    """Normalised discounted cumulative gain with binary gains and a log2 discount (Järvelin and Kekäläinen, 2002)."""
+    """Normalised discounted cumulative gain: binary gains, log2 discount (Järvelin and Kekäläinen, 2002)."""
     _check(relevant, k)
     gain = sum(1.0 / math.log2(rank + 1) for rank, item in enumerate(ranked[:k], start=1) if item in relevant)
     ideal = sum(1.0 / math.log2(rank + 1) for rank in range(1, min(k, len(relevant)) + 1))

@@ -1,4 +1,4 @@
-"""Search quality over judged queries, through the real pipeline: index into a temporary lake, then search it."""
+"""Search quality over judged queries, through the real pipeline: index a temporary lake, then search it."""
 
 from __future__ import annotations
 
@@ -48,10 +48,12 @@ def run(
 ) -> dict[str, float | int]:
     """Index ``products`` (feed files; each later file is newer) and measure ``queries`` against them.
 
-    Returns means over queries of recall@1, recall@10, precision@1, precision@10, ndcg@10 and mrr (to rank 100), and the number of
-    queries, seconds of indexing and median milliseconds of a query. Only ``doc_modalities`` of the products are indexed.
+    Returns means over queries of recall@1, recall@10, precision@1, precision@10, ndcg@10 and mrr (to rank
+    100), and the number of queries, seconds of indexing and median milliseconds of a query. Only
+    ``doc_modalities`` of the products are indexed.
 
-    Raises :class:`InvalidRequest` for unusable arguments or queries and :class:`InvalidFeed` where a file indexes nothing.
+    Raises :class:`InvalidRequest` for unusable arguments or queries and :class:`InvalidFeed` where a file
+    indexes nothing.
     """
     if not products:
         raise InvalidRequest("products", "name at least one feed file")
@@ -93,7 +95,9 @@ def _search_all(
 
 
 def _decode(raw: Mapping[Modality, bytes], settings: Settings) -> dict[Modality, EncoderInput]:
-    return {modality: media.decode(modality, data, settings.media, modality) for modality, data in raw.items()}
+    return {
+        modality: media.decode(modality, data, settings.media, modality) for modality, data in raw.items()
+    }
 
 
 def _means(judged: Sequence[JudgedQuery], measured: Sequence[Measured]) -> dict[str, float | int]:

@@ -1,8 +1,9 @@
 """Weighted mean: the fused vector is the normalised weighted sum of the modality vectors that are there.
 
 For unit vectors v_m with weights w_m, fused = s / ||s|| with s = sum of w_m v_m over the present m. A missing
-modality is masked: it neither adds a zero nor takes weight from the others. Because the fused vector is linear in its
-parts, ``query · fused`` splits exactly into one share per modality, which is what a result page explains.
+modality is masked: it neither adds a zero nor takes weight from the others. Because the fused vector is
+linear in its parts, ``query · fused`` splits exactly into one share per modality, which is what a result
+page explains.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class WeightedMean:
     ) -> tuple[Vectors, Mask]:
         """Fuse a batch.
 
-        ``vectors[m]`` is float32 ``(n, dim)`` and ``present[m]`` a boolean ``(n,)``; rows not present are ignored.
-        ``weights`` scale the fusion's own (a caller's preference in a mixed query). Returns the fused unit vectors,
-        float32 ``(n, dim)``, and a mask of the rows that have any; the others are zero.
+        ``vectors[m]`` is float32 ``(n, dim)`` and ``present[m]`` a boolean ``(n,)``; rows not present are
+        ignored. ``weights`` scale the fusion's own (a caller's preference in a mixed query). Returns the fused
+        unit vectors, float32 ``(n, dim)``, and a mask of the rows that have any; the others are zero.
         """
         scaled = self._sum_parts(vectors, present, weights)
         total = np.sum(list(scaled.values()), axis=0, dtype=np.float32)
@@ -69,7 +70,9 @@ class WeightedMean:
             raise ValueError("fusion needs at least one modality")
         parts: dict[Modality, Vectors] = {}
         for modality, matrix in vectors.items():
-            weight = self.info.weights.get(modality, 0.0) * (1.0 if weights is None else weights.get(modality, 0.0))
+            weight = self.info.weights.get(modality, 0.0) * (
+                1.0 if weights is None else weights.get(modality, 0.0)
+            )
             gate = (present[modality].astype(np.float32) * weight)[:, None]
             # NaN in a masked row must not leak through 0 * NaN.
             parts[modality] = np.where(gate > 0, matrix * gate, 0.0).astype(np.float32)

@@ -114,7 +114,7 @@ def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) 
                 product_id = batch.column("id")[row].as_py()
                 raise PublishRejected(
                     f"{name} of product {product_id!r} has length {lengths[np.argmax(bad)]:.3g}, not 1, as "
-                    f"have {int(bad.sum()) - 1:,} more rows: the encoder is at fault; the old version stays live"
+                    f"have {int(bad.sum()) - 1:,} more rows; the encoder is at fault, the old version stays"
                 )
             if name == FUSED and canary is None and block.present.any():
                 row = int(np.argmax(block.present))

@@ -39,7 +39,7 @@ def export_audio(state: Mapping[str, Tensor], folder: Path) -> None:
 
 
 def finish(folder: Path, glossary: Path, metrics: Mapping[str, float]) -> int:
-    """Write the manifest and the canonical vectors; the bytes of all weights, ``ValueError`` over the budget."""
+    """Write manifest and canonical vectors; the bytes of all weights, ``ValueError`` over the budget."""
     for path in folder.glob("*.safetensors"):
         path.chmod(0o644)  # safetensors writes files only their owner may read
     write_manifest(folder, glossary, metrics)

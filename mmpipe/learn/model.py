@@ -33,11 +33,12 @@ class StarterModel(nn.Module):
         """The learned inverse temperatures of titles, attribute queries and prototypes."""
         return self.log_scale.exp().clamp(max=_MAX_SCALE)
 
-    def encode_texts(self, texts: Sequence[str], keep: Tensor | None = None) -> Tensor:
-        """Unit vectors of texts; ``keep`` in [0, 1] draws which features survive (feature dropout)."""
-        rows, weights, offsets = (torch.from_numpy(a) for a in pack(self.vocabulary, texts))
-        if keep is not None:
-            weights = weights * keep[: len(weights)]
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors of texts."""
+        return self.encode_packed(*(torch.from_numpy(a) for a in pack(self.vocabulary, texts)))
+
+    def encode_packed(self, rows: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+        """Unit vectors of texts that :func:`~mmpipe.encoders.starter.features.pack` has looked up."""
         return F.normalize(self.text(rows, weights, offsets).float(), dim=1)
 
     def encode_images(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.glossary import Term, load_glossary
 from mmpipe.learn import measures
 from mmpipe.learn.augment import augment
 from mmpipe.learn.batches import Rows, Shares, grocery_rows, label_items, match, same_group
-from mmpipe.learn.data import FIELDS, Item, Source
+from mmpipe.learn.data import FIELDS, Source
 from mmpipe.learn.draws import draws
 from mmpipe.learn.losses import alignment, info_nce, multi_positive, prototype_loss
 from mmpipe.learn.model import StarterModel
@@ -59,6 +60,24 @@ class Sources:
         return self.fashion, self.grocery, self.sample
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One step's batch: ``n`` pictures, and texts in the order titles and text-only products (asked), their
+    documents, attribute queries in English, the same in Chinese, type names; ``sizes`` counts each."""
+
+    images: Tensor
+    texts: tuple[Tensor, Tensor, Tensor]
+    sizes: tuple[int, int, int, int, int]
+    labels: Tensor
+    photo: NDArray[np.bool_]
+    grocery: tuple[int, int]
+    same: NDArray[np.bool_]
+    twins: Tensor
+    positive: Tensor
+    ignore: Tensor
+    use_chinese: Tensor
+
+
 class Recipe:
     """Builds batches and their loss; deterministic in ``(seed, step)``."""
 
@@ -67,6 +86,8 @@ class Recipe:
     ) -> None:
         """``small_steps``: how many first steps see pictures at :data:`SMALL`, which costs half as much."""
         self._small_steps = small_steps
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._ahead: dict[int, Future[Batch]] = {}
         self.sources, self.shares, self.weights, self.seed = sources, shares, weights, seed
         self.concepts: dict[str, list[str]] = {}
         self._labels = [label_items(source, self.concepts).values for source in sources.all]
@@ -93,8 +114,20 @@ class Recipe:
         return [met[concept] for concept in self.concepts[name]]
 
     def loss(self, module: nn.Module, step: int) -> tuple[Tensor, dict[str, float]]:
-        """The loss of training step ``step``, and its parts."""
-        assert isinstance(module, StarterModel)
+        """The loss of training step ``step``, and its parts.
+
+        Another thread makes the next step's batch meanwhile: text is Python's work, convolutions are not.
+        """
+        if not isinstance(module, StarterModel):
+            raise TypeError(f"the recipe trains a StarterModel, not {type(module).__name__}")
+        ready = self._ahead.pop(step, None)
+        batch = ready.result() if ready is not None else self.prepare(step, module.vocabulary)
+        self._ahead = {step + 1: self._thread.submit(self.prepare, step + 1, module.vocabulary)}
+        with torch.autocast("cpu", torch.bfloat16):
+            return self._loss(module, batch)
+
+    def prepare(self, step: int, vocabulary: Vocabulary) -> Batch:
+        """Everything of step ``step`` that does not depend on the model."""
         rng = draws(self.seed, step)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         rows = (
@@ -107,22 +140,13 @@ class Recipe:
         pixels = np.concatenate([source.pixels[picked] for source, picked, _ in parts])
         photo = np.concatenate([source.photo[picked] for source, picked, _ in parts])
         values = np.concatenate([labels[picked] for _, picked, labels in parts])
-        strong = photo.copy()
-        strong[len(rows[0]) : len(rows[0]) + len(rows[1])] = True
-        images = augment(
-            torch.from_numpy(pixels),
-            torch.from_numpy(strong),
-            generator,
-            SMALL if step < self._small_steps else None,
-        )
         bounds = (len(rows[0]), len(rows[0]) + len(rows[1]))
-        with torch.autocast("cpu", torch.bfloat16):
-            return self._loss(module, images, items, values, photo, bounds, rng, generator)
+        strong = photo.copy()
+        strong[slice(*bounds)] = True
+        size = SMALL if step < self._small_steps else None
+        images = augment(torch.from_numpy(pixels), torch.from_numpy(strong), generator, size)
 
-    def _loss(self, model: StarterModel, images: Tensor, items: Sequence[Item], values: NDArray[np.int64],
-              photo: NDArray[np.bool_], grocery: tuple[int, int], rng: random.Random,
-              generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:  # fmt: skip
-        weights, n = self.weights, len(items)
+        n = len(items)
         fields = [choose_fields(item, rng) for item in items]
         titles = [title_view(item, rng) for item in items]
         documents = [document_text(item, rng) for item in items]
@@ -135,29 +159,41 @@ class Recipe:
             [attribute_query(items[i], fields[i], language, rng) for i in asking] for language in ("en", "zh")
         )
         names = [surface(term, rng.choice(("en", "en", "zh")), rng) for term in self._type_terms]
-        keep = (torch.rand(1_000_000, generator=generator) >= _FEATURE_DROPOUT).float()
-        texts = model.encode_texts([*titles, *asides, *documents, *others, *english, *chinese, *names], keep)
-        sizes = [n + len(pairs), n + len(pairs), len(asking), len(asking), len(names)]
-        asked_v, document_v, english_v, chinese_v, type_v = torch.split(texts, sizes)
-        title_v = asked_v[:n]
-        image_v, features = model.encode_images(images)
-        scales = model.scales.float()
-
+        texts = [*titles, *asides, *documents, *others, *english, *chinese, *names]
+        found, weights, offsets = (torch.from_numpy(a) for a in pack(vocabulary, texts))
+        survive = torch.rand(len(weights), generator=generator) >= _FEATURE_DROPOUT
         groups = [item.group for item in items]
-        same = same_group(groups)
-        loss_titles = info_nce(title_v, image_v, scales[0], torch.from_numpy(same))
         asked = np.array([[f in chosen for f in FIELDS] for chosen in fields])
-        positive, ignore = (torch.from_numpy(m) for m in match(values, asked & (values >= 0), asking))
-        use_chinese = torch.rand(len(asking), 1, generator=generator) < 0.5
-        query_v = torch.where(use_chinese, chinese_v, english_v)
-        loss_attributes = multi_positive(query_v, image_v, scales[1], positive, ignore)
-        labels = torch.from_numpy(values)
-        loss_types = prototype_loss(image_v, type_v, scales[2], labels[:, 0], self._prior)
-        loss_heads = self._head_loss(model, features, labels)
+        positive, ignore = match(values, asked & (values >= 0), asking)
+        return Batch(
+            images=images,
+            texts=(found, weights * survive, offsets),
+            sizes=(n + len(pairs), n + len(pairs), len(asking), len(asking), len(names)),
+            labels=torch.from_numpy(values),
+            photo=photo,
+            grocery=bounds,
+            same=same_group(groups),
+            twins=torch.from_numpy(same_group([*groups, *(f"text:{title}" for title, _ in pairs)])),
+            positive=torch.from_numpy(positive),
+            ignore=torch.from_numpy(ignore),
+            use_chinese=torch.rand(len(asking), 1, generator=generator) < 0.5,
+        )
+
+    def _loss(self, model: StarterModel, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        weights, n = self.weights, len(batch.images)
+        asked_v, document_v, english_v, chinese_v, type_v = torch.split(
+            model.encode_packed(*batch.texts), list(batch.sizes)
+        )
+        image_v, features = model.encode_images(batch.images)
+        scales = model.scales.float()
+        loss_titles = info_nce(asked_v[:n], image_v, scales[0], torch.from_numpy(batch.same))
+        query_v = torch.where(batch.use_chinese, chinese_v, english_v)
+        loss_attributes = multi_positive(query_v, image_v, scales[1], batch.positive, batch.ignore)
+        loss_types = prototype_loss(image_v, type_v, scales[2], batch.labels[:, 0], self._prior)
+        loss_heads = self._head_loss(model, features, batch.labels)
         loss_languages = alignment(english_v, chinese_v)
-        twins = same_group([*groups, *(f"text:{title}" for title, _ in pairs)])
-        loss_documents = info_nce(asked_v, document_v, scales[0], torch.from_numpy(twins))
-        loss_photos = self._photo_loss(image_v, photo, same, grocery, scales[0])
+        loss_documents = info_nce(asked_v, document_v, scales[0], batch.twins)
+        loss_photos = self._photo_loss(image_v, batch.photo, batch.same, batch.grocery, scales[0])
         total = (weights.titles * loss_titles + weights.attributes * loss_attributes
                  + weights.prototypes * loss_types + weights.heads * loss_heads
                  + weights.languages * loss_languages + weights.photos * loss_photos

@@ -51,7 +51,7 @@ class Translation(BaseModel):
 
 
 class Product(BaseModel):
-    """One valid product row. Links are as the feed gave them; :mod:`mmpipe.media` resolves and checks them."""
+    """One valid product row. Links are as the feed gave them; :mod:`mmpipe.media` resolves and checks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,7 +94,9 @@ class Product(BaseModel):
     def text_for_encoder(self) -> str:
         """What the text encoder reads: every language's title, then brand, category and looks."""
         parts = [self.title, *(t.title for t in self.translations.values())]
-        parts += [p for p in (self.brand, self.category, self.color, self.material, self.pattern, self.gender) if p]
+        parts += [
+            p for p in (self.brand, self.category, self.color, self.material, self.pattern, self.gender) if p
+        ]
         return " . ".join(dict.fromkeys(part for part in parts if part))
 
     def text_for_lexical(self) -> str:
@@ -104,7 +106,16 @@ class Product(BaseModel):
             parts += [translation.title, translation.description]
         parts += [
             p
-            for p in (self.brand, self.category, self.color, self.size, self.gender, self.material, self.pattern, self.gtin)
+            for p in (
+                self.brand,
+                self.category,
+                self.color,
+                self.size,
+                self.gender,
+                self.material,
+                self.pattern,
+                self.gtin,
+            )
             if p
         ]
         parts += self.attributes.values()

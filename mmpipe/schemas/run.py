@@ -13,8 +13,9 @@ RunStatus = Literal["running", "done", "failed"]
 
 
 class RunRecord(BaseModel):
-    """One row of the run ledger. ``indexed`` counts products written, ``unchanged`` rows that needed no write,
-    ``skipped`` rows that lost to a newer source; ``encoded`` counts encoder inputs per modality."""
+    """One row of the run ledger. ``indexed`` counts products written, ``unchanged`` rows that needed no
+    encoding, ``skipped`` rows that lost to a newer source; ``encoded`` counts encoder inputs per modality.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,7 +48,9 @@ class Reject(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reject_id: str = Field(description="digest of (source, row, product, field): the same fault twice is one reject")
+    reject_id: str = Field(
+        description="digest of (source, row, product, field): the same fault twice is one reject"
+    )
     scope: Literal["row", "media"]
     product_id: str | None
     field: str

@@ -17,7 +17,9 @@ class MediaInput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     data: str | None = Field(default=None, description="base64 of the file's bytes")
-    uri: str | None = Field(default=None, max_length=2_000, description="https:// on an allowed host, or data:")
+    uri: str | None = Field(
+        default=None, max_length=2_000, description="https:// on an allowed host, or data:"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> MediaInput:
@@ -44,7 +46,7 @@ class PriceRange(BaseModel):
 class Filters(BaseModel):
     """All given fields must hold; within one field any of the values may. Comparison ignores case.
 
-    ``category`` matches a whole path, any ancestor of it (``Clothing``), or any one label of it (``Dresses``).
+    ``category`` matches a whole path, any ancestor of it (``Clothing``), or any label of it (``Dresses``).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -79,7 +81,9 @@ class SearchRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    collection: str | None = Field(default=None, max_length=63, description="omit where the lake has only one")
+    collection: str | None = Field(
+        default=None, max_length=63, description="omit where the lake has only one"
+    )
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)] | None = None
     image: MediaInput | None = None
     audio: MediaInput | None = None
@@ -149,7 +153,9 @@ class Interaction(BaseModel):
     product_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     session_id: Annotated[str, StringConstraints(max_length=128)] | None = None
     query: Annotated[str, StringConstraints(max_length=1_000)] | None = None
-    time: Annotated[str, StringConstraints(max_length=40)] | None = Field(default=None, description="ISO 8601; now if absent")
+    time: Annotated[str, StringConstraints(max_length=40)] | None = Field(
+        default=None, description="ISO 8601; now if absent"
+    )
 
 
 class InteractionsRequest(BaseModel):

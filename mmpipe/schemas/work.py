@@ -9,7 +9,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 EventKind = Literal[
-    "feed_uploaded", "product_uploaded", "product_removed", "media_uploaded", "media_removed", "interactions_uploaded"
+    "feed_uploaded",
+    "product_uploaded",
+    "product_removed",
+    "media_uploaded",
+    "media_removed",
+    "interactions_uploaded",
 ]
 Lane = Literal["warm", "batch"]
 OutcomeStatus = Literal["done", "accepted", "duplicate", "failed", "retry"]

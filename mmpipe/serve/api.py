@@ -7,7 +7,6 @@ Routes parse, make one call and answer with bytes; what they raise becomes a pro
 from __future__ import annotations
 
 import asyncio
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any

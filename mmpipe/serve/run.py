@@ -56,7 +56,7 @@ def environment(folder: Path) -> dict[str, str]:
     variables = {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
-        # Replicas keep their copies of live versions in a temporary folder; this one goes even if they are killed.
+        # Replicas keep copies of live versions in temporary folders, which go with this one.
         "TMPDIR": str(folder),
         # One machine has no load balancer that must first notice a leaving replica.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0.5",
@@ -82,7 +82,8 @@ def environment(folder: Path) -> dict[str, str]:
 def _variables(values: dict[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
     # What the caller has set for Ray counts.
-    os.environ.update({name: value for name, value in values.items() if name == "TMPDIR" or before[name] is None})
+    chosen = {name: v for name, v in values.items() if name == "TMPDIR" or before[name] is None}
+    os.environ.update(chosen)
     try:
         yield
     finally:

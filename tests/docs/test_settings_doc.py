@@ -10,7 +10,9 @@ DOC = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_every_setting_is_documented_as_it_is() -> None:
-    documented = [line for line in DOC.read_text(encoding="utf-8").splitlines() if line.startswith("| `MMPIPE_")]
+    documented = [
+        line for line in DOC.read_text(encoding="utf-8").splitlines() if line.startswith("| `MMPIPE_")
+    ]
     assert documented == [f"| `{name}` | {default} | {text} |" for name, default, text in describe(Settings)]
 
 

@@ -26,7 +26,9 @@ def test_tokens(text: str, expected: list[str]) -> None:
     assert tokens(text) == expected
 
 
-@pytest.mark.parametrize(("one", "many"), [("dress", "dresses"), ("shoe", "shoes"), ("toy", "toys"), ("box", "boxes")])
+@pytest.mark.parametrize(
+    ("one", "many"), [("dress", "dresses"), ("shoe", "shoes"), ("toy", "toys"), ("box", "boxes")]
+)
 def test_singular_and_plural_meet(one: str, many: str) -> None:
     assert tokens(one) == tokens(many)
 

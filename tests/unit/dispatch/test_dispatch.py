@@ -231,7 +231,9 @@ def test_losing_the_race_for_an_id_is_a_duplicate(site: Any) -> None:
 
 
 def test_another_500_is_told_by_its_last_line(site: Any) -> None:
-    site.answer = ray({}, on_post=(500, "Traceback (most recent call last):\n  File\nValueError: no room\n.\n"))
+    site.answer = ray(
+        {}, on_post=(500, "Traceback (most recent call last):\n  File\nValueError: no room\n.\n")
+    )
     (outcome,) = ray_jobs(site.url).submit([order(1, "batch")])
     assert (outcome.status, outcome.reason) == ("retry", "Ray's Jobs API: HTTP 500: ValueError: no room")
 

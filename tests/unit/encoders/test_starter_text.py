@@ -112,7 +112,13 @@ def test_the_glossary_covers_the_fashion_data() -> None:
         pytest.skip("the development data is not here")
     import pyarrow.parquet as pq
 
-    kinds = {"type": "article_type", "colour": "base_colour", "gender": "gender", "season": "season", "usage": "usage"}
+    kinds = {
+        "type": "article_type",
+        "colour": "base_colour",
+        "gender": "gender",
+        "season": "season",
+        "usage": "usage",
+    }
     table = pq.read_table(parquet, columns=list(kinds.values()))
     known = load_glossary().by_concept
     for kind, column in kinds.items():

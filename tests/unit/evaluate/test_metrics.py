@@ -27,7 +27,9 @@ def test_worked_example() -> None:
     assert reciprocal_rank(RANKED, relevant) == pytest.approx(1 / 2)
     assert reciprocal_rank(RANKED, {"nowhere"}) == 0.0
     # ranks 2 and 4 relevant: 1/log2(3) + 1/log2(5), over the ideal 1 + 1/log2(3) + 1/log2(4)
-    assert ndcg_at_k(RANKED, relevant, 10) == pytest.approx((0.63093 + 0.43068) / (1 + 0.63093 + 0.5), abs=1e-4)
+    assert ndcg_at_k(RANKED, relevant, 10) == pytest.approx(
+        (0.63093 + 0.43068) / (1 + 0.63093 + 0.5), abs=1e-4
+    )
 
 
 @given(st.permutations(list(range(12))), st.sets(st.integers(0, 11), min_size=1), st.integers(1, 12))
@@ -43,7 +45,10 @@ def test_a_query_without_relevant_ids_is_refused() -> None:
         recall_at_k(RANKED, set(), 1)
 
 
-@pytest.mark.parametrize("line", ['{"query": "x"}', '{"query": "x", "relevant": []}', "not json", '{"query": 1, "relevant": ["a"]}'])
+@pytest.mark.parametrize(
+    "line",
+    ['{"query": "x"}', '{"query": "x", "relevant": []}', "not json", '{"query": 1, "relevant": ["a"]}'],
+)
 def test_a_bad_query_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(json.dumps({"query": "ok", "relevant": ["1"]}) + "\n" + line + "\n")

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from mmpipe.encoders.base import FusionInfo, Modality
 from mmpipe.fusion import WeightedMean
 
-FUSION = WeightedMean(FusionInfo(kind="weighted_mean", revision="1", weights={"text": 1.0, "image": 2.0, "audio": 0.5}))
+FUSION = WeightedMean(
+    FusionInfo(kind="weighted_mean", revision="1", weights={"text": 1.0, "image": 2.0, "audio": 0.5})
+)
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio")
 
 
@@ -31,7 +33,9 @@ def test_worked_example() -> None:
 def test_a_missing_modality_is_masked_even_where_its_row_is_nan() -> None:
     text = np.array([[0.6, 0.8]], np.float32)
     image = np.full((1, 2), np.nan, np.float32)
-    fused, _ = FUSION.fuse({"text": text, "image": image}, {"text": np.array([True]), "image": np.array([False])})
+    fused, _ = FUSION.fuse(
+        {"text": text, "image": image}, {"text": np.array([True]), "image": np.array([False])}
+    )
     np.testing.assert_allclose(fused, text, rtol=1e-6)
 
 

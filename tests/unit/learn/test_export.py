@@ -34,7 +34,9 @@ def test_quantising_is_within_half_a_step() -> None:
 
 
 @pytest.mark.parametrize(("tower", "shape"), [(ImageTower, (2, 3, 80, 64)), (AudioTower, (2, 1, 64, 400))])
-def test_folding_changes_no_output(tower: type[ImageTower] | type[AudioTower], shape: tuple[int, ...]) -> None:
+def test_folding_changes_no_output(
+    tower: type[ImageTower] | type[AudioTower], shape: tuple[int, ...]
+) -> None:
     torch.manual_seed(1)
     trained = tower(norm=True)
     batch = torch.randn(shape)
@@ -100,7 +102,9 @@ def embedders(texts: dict[str, list[float]]) -> measures.Embedders:
 def test_text_to_image_on_a_worked_example() -> None:
     documents = np.asarray([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]], dtype=np.float32)
     embed = embedders({"first": [1.0, 0.0], "second": [0.6, 0.8]})
-    figures = measures.text_to_image([("first", ["a"]), ("second", ["c", "gone"])], ["a", "b", "c"], documents, embed)
+    figures = measures.text_to_image(
+        [("first", ["a"]), ("second", ["c", "gone"])], ["a", "b", "c"], documents, embed
+    )
     assert figures == pytest.approx({"recall@1": 0.5, "recall@10": 1.0, "mrr": 0.75})
 
 

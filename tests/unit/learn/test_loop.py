@@ -32,7 +32,9 @@ def make_source(name: str, count: int, photos: bool = False) -> Source:
     for number in range(count):
         kind, colour = TYPES[number % 3], COLOURS[number % 4]
         terms = {"type": TERMS[f"type/{kind}"], "colour": TERMS[f"colour/{colour}"]}
-        items.append(Item(f"{name}{number}", f"{name}{number % 12}", f"Brand{number} {colour} {kind}", None, terms))
+        items.append(
+            Item(f"{name}{number}", f"{name}{number % 12}", f"Brand{number} {colour} {kind}", None, terms)
+        )
     pixels = rng.integers(0, 255, (count, 80, 64, 3), dtype=np.uint8)
     return Source(name, items, pixels, np.arange(count) >= 12 if photos else np.zeros(count, dtype=np.bool_))
 
@@ -52,7 +54,9 @@ def trainer(recipe: Recipe, folder: Path, steps: int) -> Trainer:
     vocabulary = build_vocabulary(items, [], 800, seed=5)
     model, ema = (StarterModel(vocabulary, recipe.classes) for _ in range(2))
     settings = LoopSettings(steps=steps, measure_every=1, log_every=1)
-    return Trainer(model, ema, recipe.loss, lambda _: {"score": 1.0}, "score", settings, folder, lambda _: None)
+    return Trainer(
+        model, ema, recipe.loss, lambda _: {"score": 1.0}, "score", settings, folder, lambda _: None
+    )
 
 
 def test_two_steps_train_and_a_resumed_run_is_the_same(recipe: Recipe, tmp_path: Path) -> None:

@@ -91,7 +91,9 @@ def test_triplet_takes_the_nearest_farther_negative() -> None:
     only_first = positive.clone()
     only_first[1:] = True
     expected = (1 - math.cos(math.pi / 6)) - (1 - math.cos(math.pi / 3)) + 0.5
-    assert triplet_semi_hard(anchors, items, only_first, margin=0.5).item() == pytest.approx(expected, rel=1e-5)
+    assert triplet_semi_hard(anchors, items, only_first, margin=0.5).item() == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_triplet_falls_back_to_the_farthest_negative() -> None:

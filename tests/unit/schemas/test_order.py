@@ -12,7 +12,9 @@ from mmpipe.schemas.order import SourceOrder, sequencer_or_time
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, run_id_of
 
 T0 = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-KEY = st.tuples(st.integers(0, 3), st.integers(0, 2**80), st.integers(0, 3), st.sampled_from(["s3://b/a", "s3://b/b"]))
+KEY = st.tuples(
+    st.integers(0, 3), st.integers(0, 2**80), st.integers(0, 3), st.sampled_from(["s3://b/a", "s3://b/b"])
+)
 
 
 def order(seconds: int, sequencer: int, row: int, uri: str) -> SourceOrder:
@@ -20,7 +22,9 @@ def order(seconds: int, sequencer: int, row: int, uri: str) -> SourceOrder:
 
 
 @given(KEY, KEY)
-def test_text_order_is_source_order(left: tuple[int, int, int, str], right: tuple[int, int, int, str]) -> None:
+def test_text_order_is_source_order(
+    left: tuple[int, int, int, str], right: tuple[int, int, int, str]
+) -> None:
     a, b = order(*left).encode(), order(*right).encode()
     assert len(a) == len(b)
     if left[:3] != right[:3]:
@@ -30,7 +34,7 @@ def test_text_order_is_source_order(left: tuple[int, int, int, str], right: tupl
 
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        SourceOrder(datetime(2026, 1, 1), "0", 0, "s3://b/k").encode()  # noqa: DTZ001
+        SourceOrder(datetime(2026, 1, 1), "0", 0, "s3://b/k").encode()
 
 
 def test_event_time_stands_in_for_a_missing_sequencer() -> None:
@@ -45,4 +49,13 @@ def test_run_ids_tell_contents_and_profiles_apart_and_repeats_together() -> None
         return CatalogueEvent(kind="feed_uploaded", collection="shop", object=obj)
 
     assert run_id_of(event("1"), "starter") == run_id_of(event("1", seconds=9), "starter")
-    assert len({run_id_of(event("1"), "starter"), run_id_of(event("2"), "starter"), run_id_of(event("1"), "fake")}) == 3
+    assert (
+        len(
+            {
+                run_id_of(event("1"), "starter"),
+                run_id_of(event("2"), "starter"),
+                run_id_of(event("1"), "fake"),
+            }
+        )
+        == 3
+    )
