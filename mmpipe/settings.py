@@ -162,5 +162,5 @@ def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[
 
 
 def load_settings() -> Settings:
-    """Read ``MMPIPE_*`` once. Raises pydantic's ``ValidationError`` naming the setting's place in the tree."""
+    """Read ``MMPIPE_*`` once. Raises pydantic's ``ValidationError`` naming the setting."""
     return Settings()

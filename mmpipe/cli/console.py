@@ -34,7 +34,7 @@ def emit(value: Any) -> None:
 
 
 def end_on_sigterm() -> None:
-    """Let SIGTERM unwind the stack as Ctrl-C does, so that whatever was started is stopped."""
+    """Let SIGTERM, like Ctrl-C, unwind this process, so that whatever was started is stopped."""
 
     def unwind(signum: int, frame: FrameType | None) -> NoReturn:
         # A second signal must not interrupt the unwinding.
@@ -42,6 +42,8 @@ def end_on_sigterm() -> None:
         sys.exit(128 + signum)
 
     signal.signal(signal.SIGTERM, unwind)
+    # Shells start background jobs with SIGINT ignored; ours should end all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def log_to(path: Path, level: str = "INFO") -> None:

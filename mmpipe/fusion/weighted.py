@@ -36,7 +36,7 @@ class WeightedMean:
         """Fuse a batch.
 
         ``vectors[m]`` is float32 ``(n, dim)`` and ``present[m]`` a boolean ``(n,)``; rows not present are
-        ignored. ``weights`` scale the fusion's own (a caller's preference in a mixed query). Returns the fused
+        ignored. ``weights`` scale the fusion's own (a caller's preference in a mix). Returns the fused
         unit vectors, float32 ``(n, dim)``, and a mask of the rows that have any; the others are zero.
         """
         scaled = self._sum_parts(vectors, present, weights)

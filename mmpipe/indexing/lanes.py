@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.base import Profile
-from mmpipe.errors import MmpipeError, PermanentError, ProfileMismatch
+from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
 from mmpipe.indexing.chunks import Job, unpack_result
 from mmpipe.indexing.commit import Committer, Progress, finished, publish
 from mmpipe.indexing.pipeline import Pipeline
@@ -70,6 +70,9 @@ def execute(
         with closing(workers(Job(order, settings))) as packed:
             record = run.consume(packed, record, progress)
         record = finished(record, error=run.publish())
+    except ObjectNotFound:
+        # Removed since; nothing of a removed feed is to be written.
+        record = finished(record, error="the object is gone")
     except PermanentError as error:
         record = finished(run.record or record, error=str(error), failed=True)
         collection.rejects.put([reject_of_source(removal_source(order), error)])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Chunks on their way between the stages, for each worker: keeps every worker busy and bounds memory.
 _BYTES_PER_WORKER = 96_000_000
 _READER_CPUS = 0.1
+_READER_BYTES = 200_000_000
 _ARROW: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
 
 
@@ -40,11 +41,16 @@ def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
     gpus, cpus = int(resources.get("GPU", 0)), float(resources.get("CPU", 1))
     count = workers or gpus or max(1, int(cpus))
     preparers = max(1, int(cpus) - 1) if gpus else 0
-    # Where Serve holds some of the CPUs, asking for whole ones would wait for ever.
-    share = max(0.05, min(1.0, (cpus - _READER_CPUS) / (1 + (preparers or count))))
+    reader_share, share = _shares(cpus, float(ray.available_resources().get("CPU", 0)), preparers or count)
     with _data_context(_BYTES_PER_WORKER * (1 + count + preparers)):
         chunks = ray.data.from_items([{"bytes": job.pack()}]).map_batches(
-            _read, num_cpus=_READER_CPUS, **_ARROW
+            # Asking for memory too keeps the reader a stage of its own: with equal demands Ray would run it
+            # inside
+            # one of the actors, and the others would wait.
+            _read,
+            num_cpus=reader_share,
+            memory=_READER_BYTES,
+            **_ARROW,
         )
         if gpus:
             pool = ActorPoolStrategy(size=preparers)
@@ -53,7 +59,7 @@ def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
             )
             pool = ActorPoolStrategy(size=min(count, gpus))
             results = prepared.map_batches(
-                _Encode, fn_constructor_args=(job,), compute=pool, num_gpus=1, **_ARROW
+                _Encode, fn_constructor_args=(job,), compute=pool, num_cpus=0, num_gpus=1, **_ARROW
             )
         else:
             pool = ActorPoolStrategy(size=count)
@@ -69,6 +75,20 @@ def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
         if ours is None:
             raise
         raise ours from error
+
+
+def _shares(cpus: float, free: float, actors: int) -> tuple[float, float]:
+    """CPUs that the reader and each actor ask for.
+
+    Where a warm service holds the CPUs of a small machine for good, asking for any would wait for ever; the
+    operating system shares them well. A cluster without any CPU node yet is asked for whole ones, so that it
+    grows.
+    """
+    if cpus < 1:
+        return _READER_CPUS, 1.0
+    if free < 0.5:
+        return 0.0, 0.0
+    return _READER_CPUS, max(0.01, min(1.0, (free - _READER_CPUS) / (actors + 1)))
 
 
 def _read(batch: pa.Table) -> Iterator[pa.Table]:

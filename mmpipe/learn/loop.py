@@ -140,6 +140,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint; the JSON file goes last, by rename, so a torn write is never read."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"model.{n}": t for n, t in _owned(self.model.state_dict()).items()}
         tensors |= {f"ema.{n}": t for n, t in _owned(self.ema.state_dict()).items()}
         names = [n for n, p in self.model.named_parameters()]

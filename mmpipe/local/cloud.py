@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import urllib3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from mmpipe.errors import StorageUnavailable
 from mmpipe.local.cloud_server import REQUESTS_PATH
@@ -126,10 +127,16 @@ class LocalCloud:
 
 
 def queue_depths(url: str, queue_url: str, dead_letters_url: str) -> dict[str, int]:
-    """Messages ``waiting``, ``in_hand``, and ``dead_letters``, of a stack that runs in another process."""
+    """Messages ``waiting``, ``in_hand``, and ``dead_letters``, of a stack that runs in another process.
+
+    Raises :class:`StorageUnavailable` where its queues do not answer.
+    """
     sqs = _session().client("sqs", endpoint_url=url, config=_config())
-    waiting, in_hand = _depths(sqs, queue_url)
-    return {"waiting": waiting, "in_hand": in_hand, "dead_letters": sum(_depths(sqs, dead_letters_url))}
+    try:
+        waiting, in_hand = _depths(sqs, queue_url)
+        return {"waiting": waiting, "in_hand": in_hand, "dead_letters": sum(_depths(sqs, dead_letters_url))}
+    except (BotoCoreError, ClientError) as error:
+        raise StorageUnavailable(f"the stack's queues do not answer: {error}") from error
 
 
 def _depths(sqs: SQSClient, queue_url: str) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from mmpipe.errors import NotReady
 from mmpipe.local.cloud import LAKE_BUCKET, REGION, UPLOADS_BUCKET, LocalCloud, client_environment
 from mmpipe.local.processes import MARKER, Child, sweep
 from mmpipe.local.pump import EventPump, PumpSettings
-from mmpipe.local.state import StackLock, StackState, remove_state, write_state
+from mmpipe.local.state import StackLock, StackState, clear_state, write_state
 from mmpipe.serve.run import environment as serve_environment
 from mmpipe.serve.run import free_port
 from mmpipe.settings import DispatchSettings, Settings
@@ -131,8 +131,10 @@ class Stack:
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = StackLock(self._folder)
-        _clean_up_after(lock.acquire())
+        left = lock.acquire()
         self._running.callback(lock.release)
+        clear_state(self._folder)
+        _clean_up_after(left)
         atexit.register(self.stop)
         stack_id = secrets.token_hex(8)
         # Short, for sockets are in it and their paths may have about 100 characters.
@@ -180,7 +182,7 @@ class Stack:
             ray_token=settings.dispatch.ray_token,
             started_at=datetime.now(UTC),
         )
-        self._running.callback(remove_state, self._folder, stack_id)
+        self._running.callback(clear_state, self._folder)
         write_state(self._folder, state)
         self._state = state
 

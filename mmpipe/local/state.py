@@ -5,7 +5,6 @@ Whether it still runs is told by a lock that the kernel releases with its proces
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -88,12 +87,9 @@ def read_state(folder: Path) -> StackState | None:
         raise InvalidRequest("folder", f"{path} was not written by this release; remove it") from error
 
 
-def remove_state(folder: Path, stack_id: str) -> None:
-    """Remove the file, unless it is another stack's by now."""
-    state = read_state(folder)
-    if state is not None and state.stack_id == stack_id:
-        with contextlib.suppress(FileNotFoundError):
-            (folder / FILE_NAME).unlink()
+def clear_state(folder: Path) -> None:
+    """Remove the state, or what a killed stack has left of it. For the holder of the folder's lock."""
+    (folder / FILE_NAME).unlink(missing_ok=True)
 
 
 class StackLock:

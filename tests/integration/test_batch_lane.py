@@ -146,6 +146,31 @@ def test_feed_that_breaks_off_is_a_failed_run(
     assert collection.live() is None
 
 
+def test_a_machine_whose_cpus_are_taken_still_indexes(cluster: str, tmp_path: Path) -> None:
+    """Serve's replicas hold every CPU of a small machine for good."""
+    del cluster
+
+    @ray.remote(num_cpus=2)
+    class Service:
+        def ready(self) -> bool:
+            return True
+
+    service = Service.remote()
+    assert ray.get(service.ready.remote())
+    try:
+        settings = _settings(tmp_path / "lake", chunk_rows=16)
+        record = batch.run(_order(_parquet(tmp_path, 100)), settings)
+    finally:
+        ray.kill(service)
+    assert (record.status, record.indexed, record.rejected) == ("done", 99, 1)
+
+
+def test_feed_that_is_gone_writes_nothing(cluster: str, tmp_path: Path) -> None:
+    del cluster
+    record = batch.run(_order(tmp_path / "gone.jsonl"), _settings(tmp_path / "lake"))
+    assert (record.status, record.read, record.error) == ("done", 0, "the object is gone")
+
+
 def test_file_through_a_process_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "POOL_MIN_BYTES", 1)
     settings = _settings(tmp_path / "lake", chunk_rows=64, commit_rows=128)

@@ -189,5 +189,5 @@ def test_sample_rate_does_not_matter_much(loaded: LoadedStarter) -> None:
 def test_wrong_input_is_a_clear_error(
     loaded: LoadedStarter, modality: str, item: object, error: type[Exception]
 ) -> None:
-    with pytest.raises(error, match="need|samples hold"):
+    with pytest.raises(error, match=r"need|samples hold"):
         loaded.encoders[modality].embed_documents([item])  # type: ignore[index,list-item]

@@ -24,7 +24,9 @@ announcement = Announcement()
 print("chatter must not reach the parent")
 ended = threading.Event()
 when_parent_ends(ended.set)
-helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+program = "import time; print(flush=True); time.sleep(600)"
+helper = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+helper.stdout.readline()
 announcement.ready(helper=helper.pid)
 ended.wait(60)
 """

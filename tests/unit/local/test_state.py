@@ -14,9 +14,9 @@ from mmpipe.local.state import (
     FILE_NAME,
     StackLock,
     StackState,
+    clear_state,
     is_running,
     read_state,
-    remove_state,
     write_state,
 )
 from mmpipe.settings import Settings
@@ -56,11 +56,10 @@ def test_another_process_reaches_the_stack_with_it() -> None:
     assert settings.dispatch.token.get_secret_value() == "t0ken"
 
 
-def test_only_ones_own_state_is_removed(tmp_path: Path) -> None:
+def test_a_cleared_state_is_gone(tmp_path: Path) -> None:
     write_state(tmp_path, state("b"))
-    remove_state(tmp_path, "a")
-    assert read_state(tmp_path) is not None
-    remove_state(tmp_path, "b")
+    clear_state(tmp_path)
+    clear_state(tmp_path)
     assert read_state(tmp_path) is None
 
 
