@@ -55,12 +55,14 @@ def promote(
     table_name: Annotated[
         str, typer.Argument(metavar="TABLE", help="as `live list` names it", show_default=False)
     ],
-    version: Annotated[int, typer.Argument(min=1, show_default=False)],
+    version: Annotated[
+        int | None, typer.Argument(min=1, help="the newest, unless given", show_default=False)
+    ] = None,
     lake: LakeUri = None,
     collection: CollectionName = None,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
-    """Make one version of one table live, after the usual checks."""
+    """Make one version of one table live, after the usual checks; uploads publish again from there."""
     _tell(open_collection(settings_for_lake(lake, folder), collection).promote(table_name, version))
 
 
@@ -68,7 +70,7 @@ def promote(
 def rollback(
     lake: LakeUri = None, collection: CollectionName = None, folder: Folder = DEFAULT_FOLDER
 ) -> None:
-    """Make live again what was live before."""
+    """Make live again what was live before; uploads are written but stay unpublished until `live promote`."""
     _tell(open_collection(settings_for_lake(lake, folder), collection).rollback())
 
 

@@ -60,13 +60,19 @@ def publish(collection: Collection, table: ProductTable, reason: str) -> str:
     """Make the newest version live; returns why it could not be, or nothing.
 
     A table of another profile than the live one's is left for an explicit ``mmpipe live promote``: readers
-    must never be moved to another model by an upload.
+    must never be moved to another model by an upload. Nor are readers moved on from a version they were
+    rolled back to: the fault that made somebody roll back would be live again with the next upload.
     """
     live = collection.live()
     if live is not None and live.profile_fingerprint != table.profile.fingerprint:
         return (
             f"written to {table.name}, not live: {live.table} of another profile is;"
             f" mmpipe live promote {table.name}"
+        )
+    if live is not None and live.restores is not None:
+        return (
+            f"written to {table.name}, not live: readers were rolled back to version {live.version};"
+            f" when the newest is right again, mmpipe live promote {table.name}"
         )
     try:
         collection.publish(table, reason=reason)

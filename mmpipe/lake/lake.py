@@ -197,12 +197,12 @@ class Collection:
                 log.info("publishing %s version %d again: %s", table.name, dataset.version, error)
         raise CommitConflict(f"{self.uri}/live.json: other writers kept publishing first")
 
-    def promote(self, table: str, version: int, *, reason: str = "promoted") -> LiveVersion:
-        """Make one given version live: of an older state, or of another profile's table. It passes the
-        same checks, but for the number of products. Raises ``NotFound``, ``PublishRejected``,
-        ``CommitConflict``."""
+    def promote(self, table: str, version: int | None = None, *, reason: str = "promoted") -> LiveVersion:
+        """Make one given version live (the newest, where none is named): of an older state, or of another
+        profile's table. It passes the same checks, but for the number of products. Raises ``NotFound``,
+        ``PublishRejected``, ``CommitConflict``."""
         opened = self.table(table)
-        dataset = opened.at(version)
+        dataset = opened.latest() if version is None else opened.at(version)
         former = self._pointer.read()
         counts = check_version(opened, dataset, None, max_shrink=None)
         return self._make_live(opened, dataset, counts, reason, former)
