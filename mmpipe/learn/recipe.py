@@ -62,12 +62,13 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's batch: ``n`` pictures, and texts in the order titles and text-only products (asked), their
-    documents, attribute queries in English, the same in Chinese, type names; ``sizes`` counts each."""
+    """One step's batch. ``texts`` are packed in this order, ``sizes`` counts each: titles of every picture;
+    shortened titles of text-only products; whole texts of the ``asking`` half of the items, then of the text-only
+    products; attribute queries of ``asking`` in English; the same in Chinese; article-type names."""
 
     images: Tensor
     texts: tuple[Tensor, Tensor, Tensor]
-    sizes: tuple[int, int, int, int, int]
+    sizes: tuple[int, int, int, int, int, int]
     labels: Tensor
     photo: NDArray[np.bool_]
     grocery: tuple[int, int]
@@ -75,6 +76,7 @@ class Batch:
     twins: Tensor
     positive: Tensor
     ignore: Tensor
+    asking: Tensor
     use_chinese: Tensor
 
 
@@ -149,12 +151,12 @@ class Recipe:
         n = len(items)
         fields = [choose_fields(item, rng) for item in items]
         titles = [title_view(item, rng) for item in items]
-        documents = [document_text(item, rng) for item in items]
         pairs = [rng.choice(self.sources.texts) for _ in range(_TEXT_PAIRS if self.sources.texts else 0)]
         asides = [shortened(title, rng) for title, _ in pairs]
         others = [f"{title} . {rest}" if rng.random() < 0.7 else rest for title, rest in pairs]
-        # Half the items ask by attributes: enough positives, and text costs real time on few cores.
+        # Half the items have more than a title: enough positives, and text costs real time on few cores.
         asking = torch.randperm(n, generator=generator)[: (n + 1) // 2].numpy()
+        documents = [document_text(items[i], rng) for i in asking]
         english, chinese = (
             [attribute_query(items[i], fields[i], language, rng) for i in asking] for language in ("en", "zh")
         )
@@ -168,31 +170,35 @@ class Recipe:
         return Batch(
             images=images,
             texts=(found, weights * survive, offsets),
-            sizes=(n + len(pairs), n + len(pairs), len(asking), len(asking), len(names)),
+            sizes=(n, len(pairs), len(asking) + len(pairs), len(asking), len(asking), len(names)),
             labels=torch.from_numpy(values),
             photo=photo,
             grocery=bounds,
             same=same_group(groups),
-            twins=torch.from_numpy(same_group([*groups, *(f"text:{title}" for title, _ in pairs)])),
+            twins=torch.from_numpy(
+                same_group([*(groups[i] for i in asking), *(f"text:{title}" for title, _ in pairs)])
+            ),
             positive=torch.from_numpy(positive),
             ignore=torch.from_numpy(ignore),
+            asking=torch.from_numpy(asking),
             use_chinese=torch.rand(len(asking), 1, generator=generator) < 0.5,
         )
 
     def _loss(self, model: StarterModel, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        weights, n = self.weights, len(batch.images)
-        asked_v, document_v, english_v, chinese_v, type_v = torch.split(
+        weights = self.weights
+        title_v, aside_v, document_v, english_v, chinese_v, type_v = torch.split(
             model.encode_packed(*batch.texts), list(batch.sizes)
         )
         image_v, features = model.encode_images(batch.images)
         scales = model.scales.float()
-        loss_titles = info_nce(asked_v[:n], image_v, scales[0], torch.from_numpy(batch.same))
+        loss_titles = info_nce(title_v, image_v, scales[0], torch.from_numpy(batch.same))
         query_v = torch.where(batch.use_chinese, chinese_v, english_v)
         loss_attributes = multi_positive(query_v, image_v, scales[1], batch.positive, batch.ignore)
         loss_types = prototype_loss(image_v, type_v, scales[2], batch.labels[:, 0], self._prior)
         loss_heads = self._head_loss(model, features, batch.labels)
         loss_languages = alignment(english_v, chinese_v)
-        loss_documents = info_nce(asked_v, document_v, scales[0], batch.twins)
+        short_v = torch.cat([title_v[batch.asking], aside_v])
+        loss_documents = info_nce(short_v, document_v, scales[0], batch.twins)
         loss_photos = self._photo_loss(image_v, batch.photo, batch.same, batch.grocery, scales[0])
         total = (weights.titles * loss_titles + weights.attributes * loss_attributes
                  + weights.prototypes * loss_types + weights.heads * loss_heads

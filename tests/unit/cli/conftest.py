@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,10 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def run() -> Iterator[Run]:
+def run() -> Run:
     """``run("search", "dress", …)``; errors are raised as the commands raise them."""
-    runner = CliRunner()
-
-    def invoke(*arguments: str) -> Result:
-        return runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MMPIPE_INDEXING__PROFILE", "fake")
-        patch.setenv("COLUMNS", "250")
-        yield invoke
+    runner = CliRunner(env={"MMPIPE_INDEXING__PROFILE": "fake", "COLUMNS": "250"})
+    return lambda *arguments: runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,73 @@
+"""A real browser, and the application of one replica on a loopback port."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from mmpipe.serve.api import create_app
+from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.run import free_port
+from mmpipe.settings import Settings
+from tests.serve.conftest import InProcessWork, make_service, shop
+
+__all__ = ["shop"]
+
+# Chromium's own services would look outside this machine at every start.
+_QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium as the system has it; in CI it has to be there."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        assert not os.environ.get("CI"), "CI must install chromium"
+        pytest.skip("no Chromium on this machine: install it (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test on a script error and on any request that leaves the machine."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("http://127.0.0.1:", "file:", "data:"))
+            else faults.append(f"asked {request.url}")
+        ),
+    )
+    yield page
+    page.close()
+    assert faults == []
+
+
+@pytest.fixture(scope="session")
+def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
+    """The fake-profile shop, served over HTTP."""
+    _, settings = shop
+    app = create_app(make_service(settings), InProcessWork(settings), Metrics("browser"))
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()

@@ -1,0 +1,63 @@
+"""The pages a person sees: API documentation and the demo's results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from mmpipe.cli.demo.page import write_page
+from mmpipe.cli.demo.report import DemoReport, SearchOutcome
+from mmpipe.sample.catalogue import generate_products
+from mmpipe.sample.media import encode_jpeg
+from mmpipe.sample.queries import DemoQuery
+from mmpipe.sample.render import render_image
+from mmpipe.sample.writer import SampleManifest
+from mmpipe.schemas.search import Hit, ScoreSplit
+
+
+def test_docs_list_the_routes_and_try_one(page: Page, api_url: str) -> None:
+    page.goto(f"{api_url}/docs")
+    expect(page.locator("#title")).to_contain_text("mmpipe")
+    search = page.locator("details.op", has_text="Search by text").first
+    search.locator("summary").click()
+    search.get_by_label("q", exact=True).fill("红色 鞋")
+    search.get_by_role("button").click()
+    expect(search.locator("pre").last).to_contain_text("red-shoe-")
+    expect(page.locator("details.op", has_text="/v1/products/{product_id}/similar")).to_be_visible()
+
+
+def test_results_page_shows_pictures_and_never_runs_what_a_feed_says(page: Page, tmp_path: Path) -> None:
+    products = generate_products(count=100)[:3]
+    (tmp_path / "media").mkdir()
+    for product in products:
+        photo = encode_jpeg(render_image(product, size=128))
+        (tmp_path / "media" / f"{product.id}.jpg").write_bytes(photo)
+    hits = tuple(
+        Hit(
+            id=product.id,
+            score=0.5,
+            title="<img src=x onerror=alert(1)>",
+            availability="in_stock",
+            scores=ScoreSplit(lexical=0.2, image=0.3),
+        )
+        for product in products
+    )
+    query = DemoQuery("text", "红色连衣裙", text="红色连衣裙", expected_ids=frozenset({products[0].id}))
+    report = DemoReport(uploaded=3, expected_indexed=3, indexed=3, seconds=1.0)
+    report.searches.append(SearchOutcome(query, hits, True, 2.0))
+    manifest = SampleManifest(
+        folder=tmp_path,
+        feed="feeds/catalogue.jsonl",
+        uploaded=3,
+        expected_indexed=3,
+        expected_rejects=(),
+        products=tuple(products),
+        files=(),
+    )
+    page.goto(write_page(tmp_path / "results.html", report, manifest).as_uri())
+    expect(page.get_by_role("heading", name="红色连衣裙")).to_be_visible()
+    expect(page.locator("article.hit")).to_have_count(3)
+    widths = page.eval_on_selector_all("article img", "all => all.map(image => image.naturalWidth)")
+    assert len(widths) == 3
+    assert all(widths)
