@@ -160,13 +160,13 @@ def _stages(
         with stage("tokens"):
             words = tokens(query.text)
         with stage("full_text"):
-            text = rank_fusion.RankedList(*retrieve.by_text(snapshot, words, mask, depth))
+            text = retrieve.by_text(snapshot, words, mask, depth)
         with stage("vector"):
-            vector = rank_fusion.RankedList(*retrieve.by_vector(snapshot, query.vector, mask, depth))
+            vector = retrieve.nearest(snapshot, query.vector, mask, depth)
         with stage("vector_unfiltered"):
             retrieve.by_vector(snapshot, query.vector, None, depth)
         with stage("rank_fusion"):
-            fused = rank_fusion.fuse([text, vector], snapshot.id_rank)
+            fused = rank_fusion.fuse([each for each in (text, vector) if each is not None], snapshot.id_rank)
         with stage("facets"):
             facets.count(snapshot, fused.rows, request.facets)
         page = slice(0, request.limit)

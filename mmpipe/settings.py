@@ -124,6 +124,9 @@ class ServeSettings(_Section):
     candidates: int = Field(
         default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search"
     )
+    vector_weight: float = Field(
+        default=0.4, ge=0, le=1, description="the fused vector's part of a hybrid score; the rest is full text's"
+    )
     exact_rows: int = Field(
         default=100_000,
         ge=0,

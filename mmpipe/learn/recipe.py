@@ -62,9 +62,12 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One step's batch. ``texts`` are packed in this order, ``sizes`` counts each: titles of every picture;
-    shortened titles of text-only products; whole texts of the ``asking`` half of the items, then of the text-only
-    products; attribute queries of ``asking`` in English; the same in Chinese; article-type names."""
+    """One step's batch.
+
+    ``texts`` are packed in this order, ``sizes`` counts each: titles of every picture; shortened titles of
+    text-only products; whole texts of the ``asking`` half of the items, then of the text-only products;
+    attribute queries of ``asking`` in English; the same in Chinese; article-type names.
+    """
 
     images: Tensor
     texts: tuple[Tensor, Tensor, Tensor]

@@ -118,6 +118,8 @@ class EventPump:
         while messages and len(messages) < self._settings.batch_size:
             more = self._receive(client, 0)
             messages += more
+            if len(more) == _SQS_BATCH:
+                continue  # a backlog: the window is for waiting, not for what is there already
             left = deadline - time.monotonic()
             if left <= 0 or self._stop.is_set():
                 break

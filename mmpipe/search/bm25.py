@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,16 @@ from mmpipe.search.postings import Postings, Rows, Weights
 K1 = 1.2
 B = 0.75
 MAX_TERMS = 64
+
+
+@dataclass(frozen=True)
+class LexicalScores:
+    """``rows``: float32 of one score per row, 0 where no token occurs or the row is dead. ``whole``: what
+    a row of average length earns that holds every token of the query once; tokens that no row holds count
+    too, so a query of mostly unknown words is known to be poorly matched by full text."""
+
+    rows: Weights
+    whole: float
 
 
 class Bm25:
@@ -33,18 +44,20 @@ class Bm25:
         average = float(lengths[alive].mean()) if self._documents else 0.0
         self._saturation: Weights = (K1 * (1 - B + B * lengths / (average or 1.0))).astype(np.float32)
 
-    def scores(self, tokens: Sequence[str]) -> Weights | None:
-        """float32 of one score per row, 0 where no token occurs or the row is dead; None if nothing matches.
+    def scores(self, tokens: Sequence[str]) -> LexicalScores | None:
+        """Scores of every row; None if nothing matches.
 
         A repeated token counts as often as it is repeated. Beyond ``MAX_TERMS`` distinct tokens the rarest
         are used.
         """
         found = []
+        whole = 0.0
         for token, times in Counter(tokens).items():
             rows, counts = self._find(token)
+            weight = times * math.log1p((self._documents - len(rows) + 0.5) / (len(rows) + 0.5))
+            whole += weight
             if len(rows):
-                idf = math.log1p((self._documents - len(rows) + 0.5) / (len(rows) + 0.5))
-                found.append((idf * times, token, rows, counts))
+                found.append((weight, token, rows, counts))
         if not found:
             return None
         if len(found) > MAX_TERMS:
@@ -53,7 +66,7 @@ class Bm25:
         for weight, _, rows, counts in found:
             # A row occurs once in a list, so plain indexed addition is right and fast.
             scores[rows] += np.float32(weight * (K1 + 1)) * counts / (counts + self._saturation[rows])
-        return scores
+        return LexicalScores(scores, whole)
 
     def _find(self, token: str) -> tuple[Rows, Weights]:
         rows: list[Rows] = []

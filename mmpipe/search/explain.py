@@ -2,8 +2,8 @@
 
 The full-text share is the text list's part. The vector share belongs to the product's modalities: for unit
 vectors ``query · fused`` is a sum over modalities (see :mod:`mmpipe.fusion.weighted`), and the share is split
-in proportion to it. Of a cosine itself the parts may be negative; of a rank's share only the modalities that
-speak for the product take part, since a rank cannot be earned by what spoke against it.
+in proportion to it. Of a cosine itself the parts may be negative; of a scaled share only the modalities that
+speak for the product take part, since it cannot be earned by what spoke against it.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.lake.schema import FUSED
+from mmpipe.search.rank_fusion import Candidates
 from mmpipe.search.topk import best, threshold
 
 if TYPE_CHECKING:
@@ -49,16 +50,37 @@ def by_vector(snapshot: Snapshot, query: Vectors, mask: Mask | None, depth: int)
     return _exact(snapshot, query, eligible, count, depth)
 
 
-def by_text(snapshot: Snapshot, tokens: Sequence[str], mask: Mask | None, depth: int) -> tuple[Rows, Scores]:
-    """The ``depth`` rows with the highest BM25 score above 0, best first, ties by id. Exact."""
-    scores = snapshot.lexical.scores(tokens)
-    if scores is None:
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    if mask is not None:
-        scores = np.where(mask, scores, np.float32(0))
+def by_text(snapshot: Snapshot, tokens: Sequence[str], mask: Mask | None, depth: int) -> Candidates | None:
+    """The ``depth`` rows with the highest BM25 score above 0, best first, ties by id; None where no row
+    under the mask holds any token. Exact. Counts in full from what holds the whole query, or from the best
+    row if that is more."""
+    found = snapshot.lexical.scores(tokens)
+    if found is None:
+        return None
+    scores = found.rows if mask is None else np.where(mask, found.rows, np.float32(0))
     least = threshold(scores, depth)
     rows = np.flatnonzero(scores >= least if least > 0 else scores > 0)
-    return best(rows, scores[rows], snapshot.id_rank, depth)
+    if not len(rows):
+        return None
+    rows, top = best(rows, scores[rows], snapshot.id_rank, depth)
+    ceiling = max(found.whole, float(top[0]))
+    return Candidates(rows, top, lambda asked: scores[asked], floor=0.0, ceiling=ceiling)
+
+
+def nearest(snapshot: Snapshot, query: Vectors, mask: Mask | None, depth: int) -> Candidates | None:
+    """:func:`by_vector` as candidates; None where no row under the mask has a vector. The last of them
+    counts as nothing: cosines of one model crowd in a narrow band, and only differences within it tell
+    rows apart."""
+    rows, scores = by_vector(snapshot, query, mask, depth)
+    if not len(rows):
+        return None
+    floor, ceiling = float(scores[-1]), float(scores[0])
+
+    def score(asked: Rows) -> Scores:
+        found = snapshot.vectors[FUSED].score(asked, query)
+        return np.where(snapshot.has_vector[asked], found, np.float32(floor))
+
+    return Candidates(rows, scores, score, floor, ceiling)
 
 
 def _exact(snapshot: Snapshot, query: Vectors, eligible: Mask, count: int, depth: int) -> tuple[Rows, Scores]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from mmpipe.errors import ProfileMismatch
 from mmpipe.lexical import tokens
 from mmpipe.schemas.search import SearchResponse
 from mmpipe.search import cursor, explain, facets, filters, present, retrieve
-from mmpipe.search.rank_fusion import Fused, RankedList, fuse
+from mmpipe.search.rank_fusion import Candidates, Fused, fuse
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
@@ -42,6 +42,7 @@ class Searcher:
         self._fingerprint = profile.fingerprint
         self._name = profile.name
         self._depth = settings.candidates
+        self._vector_weight = settings.vector_weight
 
     def search(self, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
         """:meth:`search_payload` as a validated model."""
@@ -84,14 +85,19 @@ class Searcher:
             order = snapshot.id_order
             rows = order if mask is None else order[mask[order]]
             return Matches(Fused(rows, np.zeros(len(rows)), ()), None, None)
-        lists: dict[str, RankedList] = {}
-        words = tokens(query.text) if query.text and query.text_share > 0 else []
+        found: dict[str, Candidates | None] = {}
+        weights = {
+            "lexical": (1 - self._vector_weight) * query.text_share,
+            "vector": self._vector_weight * query.confidence,
+        }
+        words = tokens(query.text) if query.text and weights["lexical"] > 0 else []
         if words:
-            rows, scores = retrieve.by_text(snapshot, words, mask, self._depth)
-            lists["lexical"] = RankedList(rows, scores, query.text_share)
-        if query.vector is not None and query.confidence > 0:
-            rows, scores = retrieve.by_vector(snapshot, query.vector, mask, self._depth)
-            lists["vector"] = RankedList(rows, scores, query.confidence)
+            found["lexical"] = retrieve.by_text(snapshot, words, mask, self._depth)
+        if query.vector is not None and weights["vector"] > 0:
+            found["vector"] = retrieve.nearest(snapshot, query.vector, mask, self._depth)
+        lists = {
+            name: replace(each, weight=weights[name]) for name, each in found.items() if each is not None
+        }
         fused = fuse(list(lists.values()), snapshot.id_rank)
         shares = dict(zip(lists, fused.shares, strict=True))
         return Matches(fused, shares.get("lexical"), shares.get("vector"))

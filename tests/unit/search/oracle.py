@@ -73,9 +73,29 @@ def cosines(ids: Sequence[str], vectors: Vectors, query: Vectors) -> dict[str, f
     return dict(zip(ids, (vectors @ query).astype(np.float64).tolist(), strict=True))
 
 
-def reciprocal_ranks(lists: Sequence[tuple[Sequence[str], float]]) -> dict[str, float]:
-    scores: dict[str, float] = {}
-    for ids, weight in lists:
-        for rank, i in enumerate(ids, start=1):
-            scores[i] = scores.get(i, 0.0) + weight / (60 + rank)
-    return scores
+def whole_query(products: Sequence[Product], text: str) -> float:
+    """What a product of average length earns that holds every token of the query once."""
+    documents = [set(tokens(p.text_for_lexical())) for p in products]
+    holding = [sum(token in d for d in documents) for token in tokens(text)]
+    return sum(math.log(1 + (len(documents) - n + 0.5) / (n + 0.5)) for n in holding)
+
+
+def combined(
+    lexical: Mapping[str, float], whole: float, cosines: Mapping[str, float], weight: float, depth: int
+) -> dict[str, float]:
+    """Scores of a hybrid search: both measures scaled to [0, 1], weighted and summed, over both lists'
+    best.
+    """
+    by_text, by_vector = ranked(lexical, depth), ranked(cosines, depth)
+    if not by_text or not by_vector:
+        only, scores = (by_text, lexical) if by_text else (by_vector, cosines)
+        return {i: scores[i] for i in only}
+    ceiling = max(whole, max(lexical.values()))
+    low, high = min(cosines[i] for i in by_vector), max(cosines[i] for i in by_vector)
+    result = {}
+    for i in {*by_text, *by_vector}:
+        near = (
+            min(1.0, max(0.0, (cosines[i] - low) / (high - low))) if high > low else float(cosines[i] >= high)
+        )
+        result[i] = (1 - weight) * lexical.get(i, 0.0) / ceiling + weight * near
+    return result

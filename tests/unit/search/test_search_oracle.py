@@ -136,12 +136,11 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
         query = loaded.encoders["text"].embed_query(text)
         vectors = loaded.encoders["text"].embed_documents([p.text_for_encoder() for p in passing])
         cosines = oracle.cosines([p.id for p in passing], vectors, query) if passing else {}
-        expected = oracle.reciprocal_ranks(
-            [(oracle.ranked(lexical, DEPTH), 1.0), (oracle.ranked(cosines, DEPTH), 1.0)]
-        )
+        whole = oracle.whole_query(products, text)
+        expected = oracle.combined(lexical, whole, cosines, ServeSettings().vector_weight, DEPTH)
         # Equal vectors may differ in the last digit and change places; scores must be the same set all the
         # same.
-        assert sorted(hit.score for hit in hits) == pytest.approx(sorted(expected.values()))
+        assert sorted(hit.score for hit in hits) == pytest.approx(sorted(expected.values()), abs=2e-3)
         assert found == sorted(found, key=lambda i: (-next(h.score for h in hits if h.id == i), i))
     assert len(found) == len(set(found))
     assert {page.total for page in pages} == {len(found)}
