@@ -71,6 +71,15 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsItsWords(Protocol):
+    """A text encoder that can tell how much of a query it was trained on."""
+
+    def confidence(self, query: str) -> float:
+        """How much of ``query`` is known, 0 (nothing: its vector means nothing) to 1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FusionInfo:
     """The frozen description of a fusion: ``kind`` plus everything that changes its output."""

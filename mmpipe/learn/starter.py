@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,8 @@ def main(argv: list[str] | None = None) -> None:
         export_run(options.out, options.export)
         return
     torch.set_num_threads(options.threads)
+    # The batch thread must not hold the interpreter for 5 ms whenever the training thread wants to start an op.
+    sys.setswitchinterval(2e-4)
     torch.manual_seed(options.seed)
     train, dev, _ = read_fashion(options.data)
     grocery, held = read_grocery(options.data, _GROCERY_HELD)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.encoders.base import AudioClip, EncoderInput, Modality, VideoFrames
+from mmpipe.encoders.base import AudioClip, EncoderInput, KnowsItsWords, Modality, VideoFrames
 from mmpipe.errors import InvalidRequest
 from mmpipe.fusion import WeightedMean
 
@@ -45,27 +45,35 @@ class EncodedQuery:
         return not self.text and self.vector is None
 
 
+@dataclass(frozen=True)
+class EncodedText:
+    """A text's unit vector, and how far it is to be trusted."""
+
+    vector: Vectors
+    confidence: float
+
+
 class TextCache:
-    """The vectors of the most recent query texts. Thread-safe; one per loaded profile."""
+    """The most recent query texts, encoded. Thread-safe; one per loaded profile."""
 
     def __init__(self, size: int = 4_096) -> None:
         self._size = size
         self._lock = Lock()
-        self._vectors: OrderedDict[str, Vectors] = OrderedDict()
+        self._texts: OrderedDict[str, EncodedText] = OrderedDict()
 
-    def get(self, text: str) -> Vectors | None:
+    def get(self, text: str) -> EncodedText | None:
         with self._lock:
-            found = self._vectors.get(text)
+            found = self._texts.get(text)
             if found is not None:
-                self._vectors.move_to_end(text)
+                self._texts.move_to_end(text)
             return found
 
-    def put(self, text: str, vector: Vectors) -> None:
+    def put(self, text: str, encoded: EncodedText) -> None:
         with self._lock:
-            self._vectors[text] = vector
-            self._vectors.move_to_end(text)
-            while len(self._vectors) > self._size:
-                self._vectors.popitem(last=False)
+            self._texts[text] = encoded
+            self._texts.move_to_end(text)
+            while len(self._texts) > self._size:
+                self._texts.popitem(last=False)
 
 
 def encode(
@@ -77,11 +85,16 @@ def encode(
     """Encode ``request.text`` and the decoded ``media`` (image, audio, video), then :func:`compose` them.
 
     Raises :class:`InvalidRequest` for a medium the profile cannot encode, and where the weights of all given
-    parts are 0. A text without a text encoder is searched by full text alone.
+    parts are 0. A text without a text encoder is searched by full text alone; one of words that the encoder
+    was never trained on leans on full text as far as they are unknown.
     """
     vectors: dict[Modality, Vectors] = {}
+    confidence = 1.0
     if request.text and "text" in loaded.encoders:
-        vectors["text"] = _text_vector(request.text, loaded, cache)
+        encoded = _text(request.text, loaded, cache)
+        vectors["text"] = encoded.vector
+        if not media:
+            confidence = encoded.confidence
     for modality, medium in media.items():
         if modality not in loaded.encoders:
             raise InvalidRequest(
@@ -89,7 +102,7 @@ def encode(
                 f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out",
             )
         vectors[modality] = loaded.encoders[modality].embed_query(medium)
-    return compose(request, loaded.profile, vectors, media)
+    return compose(request, loaded.profile, vectors, media, confidence=confidence)
 
 
 def compose(
@@ -119,14 +132,15 @@ def compose(
     )
 
 
-def _text_vector(text: str, loaded: LoadedEncoders, cache: TextCache | None) -> Vectors:
-    if cache is None:
-        return loaded.encoders["text"].embed_query(text)
-    vector = cache.get(text)
-    if vector is None:
-        vector = loaded.encoders["text"].embed_query(text)
-        cache.put(text, vector)
-    return vector
+def _text(text: str, loaded: LoadedEncoders, cache: TextCache | None) -> EncodedText:
+    found = None if cache is None else cache.get(text)
+    if found is None:
+        encoder = loaded.encoders["text"]
+        confidence = encoder.confidence(text) if isinstance(encoder, KnowsItsWords) else 1.0
+        found = EncodedText(encoder.embed_query(text), confidence)
+        if cache is not None:
+            cache.put(text, found)
+    return found
 
 
 def _fuse(vectors: Mapping[Modality, Vectors], weights: Weights, fusion: WeightedMean) -> Vectors | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmpipe.encoders import registry
-from mmpipe.encoders.base import AudioClip, VideoFrames
+from mmpipe.encoders.base import AudioClip, Encoder, EncoderInput, Vectors, VideoFrames
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import InvalidRequest, ProfileMismatch
 from mmpipe.schemas.search import Filters, SearchRequest, Weights
@@ -272,3 +273,33 @@ def test_other_models_may_not_search_the_table(shop: Snapshot, loaded: LoadedEnc
     other = Searcher(replace(loaded.profile, name="other"), ServeSettings())
     with pytest.raises(ProfileMismatch, match="encoded by profile fake"):
         other.search(shop, SearchRequest(), EncodedQuery())
+
+
+class HalfKnown:
+    """A text encoder that knows half of everything, counting its calls."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder, self.info, self.calls = encoder, encoder.info, 0
+
+    def embed_documents(self, inputs: Sequence[EncoderInput]) -> Vectors:
+        return self.encoder.embed_documents(inputs)
+
+    def embed_query(self, query: EncoderInput) -> Vectors:
+        self.calls += 1
+        return self.encoder.embed_query(query)
+
+    def confidence(self, query: str) -> float:
+        return 0.5
+
+
+def test_half_known_words_lean_on_full_text() -> None:
+    fake = registry.load("fake")
+    text = HalfKnown(fake.encoders["text"])
+    loaded = LoadedEncoders(fake.profile, {**fake.encoders, "text": text})
+    cache = TextCache()
+    request = SearchRequest(text="zorblax shoes")
+    assert [encode(request, loaded, {}, cache).confidence for _ in range(2)] == [0.5, 0.5]
+    assert text.calls == 1
+    picture = np.zeros((4, 4, 3), np.uint8)
+    assert encode(request, loaded, {"image": picture}).confidence == 1.0
+    assert encode(request, fake, {}).confidence == 1.0
