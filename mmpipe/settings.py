@@ -125,7 +125,10 @@ class ServeSettings(_Section):
         default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search"
     )
     vector_weight: float = Field(
-        default=0.4, ge=0, le=1, description="the fused vector's part of a hybrid score; the rest is full text's"
+        default=0.4,
+        ge=0,
+        le=1,
+        description="the fused vector's part of a hybrid score; the rest is full text's",
     )
     exact_rows: int = Field(
         default=100_000,

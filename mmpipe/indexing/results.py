@@ -138,7 +138,9 @@ def _reject(
     error: MmpipeError,
 ) -> Reject:
     name = getattr(error, "field", "")
-    parts = (source.uri, str(row), product_id or "", name)
+    # A product has one fault per medium, whichever of its row and the medium's own upload told us last.
+    place = ("",) if scope == "media" else (source.uri, str(row))
+    parts = (scope, *place, product_id or "", name)
     return Reject(
         reject_id=hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32],
         scope=scope,

@@ -101,7 +101,8 @@ class Indexer:
             if record is not None and record.status == "done":
                 outcomes[order.run_id] = outcome(order, "duplicate", "the ledger holds this run as done")
             elif order.profile != self._loaded.profile.name:
-                outcomes[order.run_id] = outcome(order, "failed", self._wrong_profile(order))
+                # Not a fault of the upload: back to its queue, until somebody mends the configuration.
+                outcomes[order.run_id] = outcome(order, "retry", self._wrong_profile(order))
             else:
                 due.append(order)
         if due:

@@ -18,6 +18,7 @@ _COLUMNS = {
     "scope": pa.string(),
     "product_id": pa.string(),
     "field": pa.string(),
+    "reason": pa.string(),
     "error": pa.string(),
     "retryable": pa.bool_(),
     "source_uri": pa.string(),
@@ -34,9 +35,11 @@ class RejectTable:
         self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, storage)
 
     def put(self, rejects: Sequence[Reject]) -> int:
-        """Record rejects; one from an older source than the stored one is skipped. Returns the rows
-        written."""
-        return self._table.put(rejects, condition="source.source_order >= target.source_order")
+        """Record rejects; returns the rows written. One from an older source than the stored one is
+        skipped, and so is the same fault told again: the one stored knows the row it came from."""
+        newer = "source.source_order > target.source_order"
+        other = "source.source_order = target.source_order AND source.reason != target.reason"
+        return self._table.put(rejects, condition=f"{newer} OR ({other})")
 
     def get(self, reject_id: str) -> Reject | None:
         """One reject, or None."""

@@ -49,7 +49,7 @@ class Reject(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reject_id: str = Field(
-        description="digest of (source, row, product, field): the same fault twice is one reject"
+        description="digest of (source, row, product, field), for a medium of (product, field)"
     )
     scope: Literal["row", "media"]
     product_id: str | None

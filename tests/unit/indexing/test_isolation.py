@@ -114,10 +114,10 @@ def test_same_event_twice_is_a_duplicate(shop: Shop) -> None:
     assert shop.table.version == version
 
 
-def test_other_profile_is_refused(shop: Shop) -> None:
+def test_other_profile_goes_back_to_the_queue(shop: Shop) -> None:
     order = order_of(shop.bucket.put_product("a", title="Red dress"), profile="starter")
     outcome = shop.indexer.execute([order])[0]
-    assert outcome.status == "failed"
+    assert outcome.status == "retry"
     assert "starter" in outcome.reason
 
 
@@ -212,3 +212,19 @@ def test_many_media_events_in_one_call(shop: Shop) -> None:
     found = shop.table.fetch([f"p{i}" for i in range(5)])
     assert found.column("image_vector").null_count == 0
     assert shop.encoded() == {"text": 5, "image": 5}
+
+
+def test_a_broken_medium_told_by_its_row_and_by_its_own_upload_is_one_reject(shop: Shop) -> None:
+    photo = shop.bucket.put("media/a.png", b"no picture")
+    feed = shop.bucket.put_feed("f.jsonl", [{"id": "a", "title": "Red dress", "image_link": "media/a.png"}])
+    shop.ok(feed)
+    shop.ok(photo)
+    (reject,) = shop.collection.rejects.list()
+    assert (reject.scope, reject.product_id, reject.field, reject.row) == ("media", "a", "image_link", 1)
+    shop.bucket.tick()
+    shop.ok(shop.bucket.put("media/a.png", png((200, 0, 0))[:48]))
+    (reject,) = shop.collection.rejects.list()
+    assert "broken" in reject.reason
+    shop.bucket.tick()
+    shop.ok(shop.bucket.put("media/a.png", png((200, 0, 0))))
+    assert shop.collection.rejects.list() == []
