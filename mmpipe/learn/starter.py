@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
         export_run(options.out, options.export)
         return
     torch.set_num_threads(options.threads)
-    # The batch thread must not hold the interpreter for 5 ms whenever the training thread wants to start an op.
+    # The batch thread must not hold the interpreter for 5 ms whenever the training thread starts an op.
     sys.setswitchinterval(2e-4)
     torch.manual_seed(options.seed)
     train, dev, _ = read_fashion(options.data)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 from mmpipe.encoders import registry
 from mmpipe.indexing import batch, execute_file, files
@@ -24,8 +25,6 @@ from mmpipe.objects import to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 from tests.unit.indexing.bucket import png
-
-ray = pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="module")

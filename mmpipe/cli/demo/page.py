@@ -110,7 +110,7 @@ def _search(search: SearchOutcome, pictures: _Pictures) -> str:
 
 def _hit(hit: Hit, pictures: _Pictures, *, best: bool, ok: bool) -> str:
     photo = pictures.of(hit.id)
-    shown = f'<img src="{photo}" alt="" loading="lazy">' if photo else '<div class="blank"></div>'
+    shown = f'<img src="{photo}" alt="">' if photo else '<div class="blank"></div>'
     product = pictures.products.get(hit.id)
     zh = escape(product.title_zh) if product else ""
     kind = f"hit best{'' if ok else ' wrong'}" if best else "hit"
