@@ -84,5 +84,5 @@ def test_bad_input_is_named(products: Path, texts: Path, tmp_path: Path) -> None
         search_eval.run(SETTINGS, [products], tmp_path / "none.jsonl", ["text"])
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"PAR1 but nothing more")
-    with pytest.raises(InvalidFeed, match="broken.parquet"):
+    with pytest.raises(InvalidFeed, match=r"broken\.parquet"):
         search_eval.run(SETTINGS, [broken], texts, ["text"])
