@@ -64,8 +64,11 @@ class _Batch:
         orders: dict[str, WorkOrder] = {}  # by run: one event delivered twice in a batch is one order
         for record in event.get("Records", []):
             message = str(record["messageId"])
+            body = record.get("body")
             try:
-                planned = [plan(parsed, settings) for parsed in parse_message(record["body"])]
+                planned = [
+                    plan(parsed, settings) for parsed in parse_message(body if isinstance(body, str) else "")
+                ]
             except InvalidEvent as error:
                 self._invalid[message] = error
                 continue

@@ -141,6 +141,30 @@ class ServeSettings(_Section):
     )
 
 
+class ModelSettings(_Section):
+    """Published models on disk, and how they run. The starter profile needs none of this."""
+
+    dir: str = Field(
+        default="./models", description="folder of pulled models: OWNER/MODEL/REVISION/ each"
+    )
+    lock: str | None = Field(
+        default=None, description="the file that pins revisions and digests; unset means models.lock in dir"
+    )
+    hub_url: str = Field(
+        default="https://huggingface.co", description="where `mmpipe models pull` fetches from"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto takes a GPU if there is one"
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto is bfloat16 on a GPU and on CPUs with AMX"
+    )
+    batch_items: int = Field(default=256, gt=0, description="inputs of one batch at most")
+    batch_tokens: int = Field(default=16_384, gt=0, description="padded tokens of one batch of texts")
+    batch_pixels: int = Field(default=3_211_264, gt=0, description="pixels of one batch of pictures, resized")
+    batch_seconds: float = Field(default=160.0, gt=0, description="seconds of one batch of recordings")
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -155,6 +179,7 @@ class Settings(BaseSettings):
     lake: LakeSettings = LakeSettings()
     dispatch: DispatchSettings = DispatchSettings()
     serve: ServeSettings = ServeSettings()
+    models: ModelSettings = ModelSettings()
 
 
 def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[str, str, str]]:

@@ -69,7 +69,8 @@ def parse_price(
     if isinstance(value, bool):
         raise InvalidPrice(f"is true or false, not a price: {_REMEDY}")
     if isinstance(value, int | float | Decimal):
-        if not math.isfinite(value):
+        # A whole number is finite, and one of hundreds of digits would not even fit into the float asked for.
+        if not isinstance(value, int) and not math.isfinite(value):
             raise InvalidPrice(f"is no finite number: {_REMEDY}")
         if value < 0:
             raise InvalidPrice(f"is negative: {_REMEDY}")

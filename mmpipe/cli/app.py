@@ -12,6 +12,7 @@ from mmpipe.cli.demo import demo
 from mmpipe.cli.evaluate import eval_app
 from mmpipe.cli.index import index
 from mmpipe.cli.live import live_app
+from mmpipe.cli.models import models_app
 from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
 from mmpipe.cli.serve import serve
@@ -36,6 +37,7 @@ app.command()(similar)
 app.command()(status)
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(live_app, name="live")
+app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 
 

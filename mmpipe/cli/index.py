@@ -87,6 +87,12 @@ def _show(record: RunRecord) -> None:
         f" {record.deleted} deleted, {record.rejected} rejected; encoded {encoded or 'nothing'}",
         soft_wrap=True,
     )
+    if record.skipped:
+        output.print(
+            f"{record.skipped} rows skipped: the lake holds something newer of these products, from a later"
+            " row of this file or from a file that was changed after it",
+            soft_wrap=True,
+        )
     if record.error and record.status == "done":
         console.print(f"[yellow]note[/] {escape(record.error)}", soft_wrap=True)
 

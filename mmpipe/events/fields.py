@@ -10,6 +10,7 @@ from mmpipe.errors import InvalidEvent
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,32}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_TEXT = 2_000
 _REMEDY = "send the notification as S3 wrote it"
 
@@ -38,6 +39,9 @@ class Fields:
             raise InvalidEvent(f"{self.path(name)}: missing, empty or no text; {_REMEDY}")
         if len(value) > max_length:
             raise InvalidEvent(f"{self.path(name)}: longer than {max_length} characters; {_REMEDY}")
+        if not value.isascii() and _SURROGATE.search(value):
+            # JSON can spell them, nothing can store them.
+            raise InvalidEvent(f"{self.path(name)}: not valid Unicode text; {_REMEDY}")
         return value
 
     def optional_text(self, name: str) -> str | None:

@@ -12,11 +12,13 @@ import pyarrow as pa
 from mmpipe.errors import PublishRejected
 from mmpipe.indexing.freshness import settle
 from mmpipe.indexing.results import ChunkResult, RunCounts
+from mmpipe.indexing.rows import removal_source
 
 if TYPE_CHECKING:
     from mmpipe.indexing.pipeline import Pipeline
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.schemas.run import RunRecord
+    from mmpipe.schemas.work import WorkOrder
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[int, int, int, int | None], None]
@@ -82,6 +84,15 @@ def publish(collection: Collection, table: ProductTable, reason: str) -> str:
     return ""
 
 
+def forget_replaced(collection: Collection, order: WorkOrder, row_order: str | None) -> None:
+    """Forget the rejects of what a feed held before; ``row_order`` as in ``RejectTable.replaced``.
+
+    A row without an id, or one that is gone from the feed, is mended by nothing else.
+    """
+    file_order = removal_source(order).order(0)
+    collection.rejects.replaced(order.object.uri, row_order=row_order, file_order=file_order)
+
+
 class Committer:
     """Writes the results of one run as they come, ``commit_rows`` at a time, and keeps the ledger at it."""
 
@@ -102,6 +113,7 @@ class Committer:
         self._progress = progress
         self._pending = ChunkResult()
         self._counts = RunCounts()
+        self.least_order: str | None = None
 
     def consume(self, results: Iterable[ChunkResult]) -> RunRecord:
         """Write everything and return the run's record, still ``running``."""
@@ -118,6 +130,8 @@ class Committer:
     def _flush(self) -> None:
         pending, self._pending = self._pending, ChunkResult()
         version = write(pending, self._collection, self._table, self._pipeline_for)
+        found = pending.least_order(self.record.run_id)
+        self.least_order = min((o for o in (self.least_order, found) if o is not None), default=None)
         for counts in pending.counts.values():
             self._counts.add(counts)
         self.record = self._counts.into(self.record)

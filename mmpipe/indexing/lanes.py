@@ -17,7 +17,7 @@ from mmpipe.encoders import registry
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
 from mmpipe.indexing.chunks import Job, unpack_result
-from mmpipe.indexing.commit import Committer, Progress, finished, publish
+from mmpipe.indexing.commit import Committer, Progress, finished, forget_replaced, publish
 from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, reject_of_source
 from mmpipe.indexing.rows import removal_source
@@ -70,6 +70,7 @@ def execute(
         with closing(workers(Job(order, settings))) as packed:
             record = run.consume(packed, record, progress)
         record = finished(record, error=run.publish())
+        forget_replaced(collection, order, run.least_order)
     except ObjectNotFound:
         # Removed since; nothing of a removed feed is to be written.
         record = finished(record, error="the object is gone")
@@ -78,8 +79,21 @@ def execute(
         collection.rejects.put([reject_of_source(removal_source(order), error)])
     finally:
         run.close()
-    collection.runs.put(record)
+    collection.runs.put(record, *(_interrupted(old, record) for old in _left_behind(collection, record)))
     return record
+
+
+def _left_behind(collection: Collection, record: RunRecord) -> list[RunRecord]:
+    """Runs of the same file that began before this one and never ended, which it has now made up for."""
+    if record.status != "done":
+        return []
+    open_runs = collection.runs.list(status="running", source_uri=record.source_uri)
+    return [run for run in open_runs if run.run_id != record.run_id and run.started_at < record.started_at]
+
+
+def _interrupted(run: RunRecord, by: RunRecord) -> RunRecord:
+    # Should it be alive after all, its own end replaces this.
+    return finished(run, error=f"interrupted; run {by.run_id} indexed the file again", failed=True)
 
 
 class _Run:
@@ -100,6 +114,11 @@ class _Run:
     def record(self) -> RunRecord | None:
         """How far the run is; None before its first chunk."""
         return None if self._committer is None else self._committer.record
+
+    @property
+    def least_order(self) -> str | None:
+        """The least order of a row of the run; None before its first commit."""
+        return None if self._committer is None else self._committer.least_order
 
     def consume(self, packed: Iterator[bytes], record: RunRecord, progress: Progress | None) -> RunRecord:
         """Commit everything the workers hand back."""

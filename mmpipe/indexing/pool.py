@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -50,6 +51,8 @@ def pool_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
 
 def _start(job: Job) -> None:
     global _worker
+    # Ctrl-C reaches the whole process group; who waits for the chunks ends the work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _worker = ChunkIndexer(job)
 
 

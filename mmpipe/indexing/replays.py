@@ -70,7 +70,7 @@ def replay(
         # A fault that is still there stays the reject it was.
         result.rejects = [
             r.model_copy(update={"reject_id": reject_id, "row": reject.row, "raw": reject.raw})
-            if (r.product_id, r.field) == (reject.product_id, reject.field)
+            if _is_same_fault(r, reject)
             else r
             for r in result.rejects
         ]
@@ -98,6 +98,14 @@ def replay(
     record = finished(result.counts.get(run_id, RunCounts()).into(record), error=note)
     home.runs.put(record)
     return record
+
+
+def _is_same_fault(found: Reject, reject: Reject) -> bool:
+    """A row that is rejected again is the same reject, whatever field is wrong this time; each of a product's
+    media is a reject of its own."""
+    if reject.scope == "row" and found.scope == "row":
+        return True
+    return (found.scope, found.product_id, found.field) == (reject.scope, reject.product_id, reject.field)
 
 
 def _row(source: Source, reject: Reject, raw: str | None) -> SourceRow:

@@ -104,6 +104,12 @@ class ChunkResult:
         for run_id, counts in other.counts.items():
             self.of_run(run_id).add(counts)
 
+    def least_order(self, run_id: str) -> str | None:
+        """The least order of a row that one run wrote or rejected."""
+        orders = [w.order for w in self.writes if w.run_id == run_id]
+        orders += [r.source_order for r in self.rejects if r.run_id == run_id and r.scope == "row"]
+        return min(orders, default=None)
+
     def lost(self, writes: Iterable[Write]) -> None:
         """Count these writes as skipped: a newer source was in the table already."""
         for write in writes:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import MmpipeError, PermanentError, RetryableError
-from mmpipe.indexing.commit import publish, write
+from mmpipe.indexing.commit import forget_replaced, publish, write
 from mmpipe.indexing.freshness import refresh_using
 from mmpipe.indexing.known import lookup_in
 from mmpipe.indexing.pipeline import Pipeline
@@ -163,6 +163,9 @@ class Indexer:
         collection.rejects.put([reject_of_source(task.source, task.error) for task in failed if task.error])
         bad_lines = [reject_of_row(row, row.reject) for t in tasks for row in t.bad_lines if row.reject]
         collection.rejects.put(bad_lines)
+        for task in tasks:
+            if task.error is None and task.order.kind == "feed_uploaded" and not task.note:
+                forget_replaced(collection, task.order, result.least_order(task.order.run_id))
         kept = [task for task in tasks if not isinstance(task.error, RetryableError)]
         collection.runs.put(*(task.record(table, result) for task in kept))
         self._maintain_later(collection, table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmpipe.errors import ObjectNotFound, PermanentError
+from mmpipe.errors import ObjectNotFound, StorageUnavailable
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStore
@@ -24,7 +24,7 @@ class LiveVersion(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     generation: int = Field(ge=1)
-    table: str
+    table: str = Field(pattern=r"^products_[A-Za-z0-9_-]+$")
     version: int = Field(ge=1)
     profile_fingerprint: str
     published_at: datetime
@@ -70,7 +70,9 @@ class LivePointer:
         self.uri = uri
 
     def read(self) -> LiveFile | None:
-        """The current file, its live entry carrying the etag; None before the first publication."""
+        """The current file, its live entry carrying the etag; None before the first publication.
+
+        Raises ``StorageUnavailable``, also where the file is damaged: its message says what to do."""
         try:
             data, found = self._store.read(self.uri, max_bytes=_MAX_BYTES)
         except ObjectNotFound:
@@ -78,7 +80,8 @@ class LivePointer:
         try:
             content = LiveFile.model_validate_json(data)
         except ValidationError as error:
-            raise PermanentError(
+            # Not the upload's fault, so not for good: its work waits in the queue until the file is mended.
+            raise StorageUnavailable(
                 f"{self.uri} is not a live file ({error.error_count()} faults): restore or remove it"
             ) from error
         return content.model_copy(update={"live": content.live.model_copy(update={"etag": found.etag})})

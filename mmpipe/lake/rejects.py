@@ -86,6 +86,23 @@ class RejectTable:
             stale += [r["reject_id"] for r in rows if r["source_order"] < indexed[r["product_id"]]]
         return self._table.delete(stale) if stale else 0
 
+    def replaced(self, source_uri: str, *, row_order: str | None, file_order: str) -> int:
+        """Forget what was wrong with older contents of a file that has been read anew; returns how many went.
+
+        Its rows' rejects go where they are of an older source than ``row_order`` (the least order of a row in
+        the new content; None where it has none), the reject of the whole file where it is older than
+        ``file_order``. Those of media stay: they are of products, whichever file named them.
+        """
+        where = all_of([f"source_uri = {sql_text(source_uri)}", "scope = 'row'"])
+        names = ["reject_id", "product_id", "field", "source_order"]
+        stale = []
+        for row in self._table.columns(names, where).to_pylist():
+            whole_file = row["product_id"] is None and not row["field"]
+            limit = file_order if whole_file else row_order
+            if limit is not None and row["source_order"] < limit:
+                stale.append(row["reject_id"])
+        return self._table.delete(stale) if stale else 0
+
     def delete(self, reject_ids: Sequence[str]) -> int:
         """Forget these rejects; returns how many there were."""
         return self._table.delete(reject_ids) if reject_ids else 0

@@ -18,6 +18,10 @@ _CONFLICT = re.compile(
     r"(?i)commit conflict|too many concurrent writers|conflicting transaction|precondition failed"
 )
 _UNAVAILABLE = re.compile(r"(?i)LanceError\(IO\)|generic \w+ error|error performing|no space left|credential")
+# What a folder's disk says; it is the reason that somebody can act on.
+_DISK = re.compile(
+    r"(?i)permission denied|read-only file system|no space left on device|not a directory|disk quota exceeded"
+)
 
 
 def lance_uri(uri: str) -> str:
@@ -68,7 +72,9 @@ def lance_errors(what: str) -> Iterator[None]:
         if _CONFLICT.search(text):
             raise CommitConflict(f"{what}: other writers kept committing first") from error
         if _UNAVAILABLE.search(text) and not is_missing(error):
-            raise StorageUnavailable(f"{what}: the object store did not answer") from error
+            reason = _DISK.search(text)
+            answer = reason.group().lower() if reason else "the object store did not answer"
+            raise StorageUnavailable(f"{what}: {answer}") from error
         raise
 
 

@@ -4,9 +4,9 @@
 
     python -m mmpipe.learn.audio --weights WEIGHTS_FOLDER --out RUN --steps 600
 
-reads ``text.safetensors`` from the folder and writes ``audio.safetensors`` beside it. Clips come from
-:mod:`mmpipe.learn.soundbank` and, where they can be made, the sample catalogue's own recordings of
-products drawn with other seeds than the shipped one.
+reads ``text.safetensors`` from the folder, writes ``audio.safetensors`` beside it, and completes the folder
+with the manifest and the canonical vectors. Clips come from :mod:`mmpipe.learn.soundbank` and from the sample
+catalogue's recorder, for products of other seeds than the shipped one.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import mmpipe.encoders.starter as package
 from mmpipe.encoders.starter.encoders import StarterText
 from mmpipe.encoders.starter.sounds import SAMPLE_RATE, log_mel
 from mmpipe.encoders.starter.towers import AudioTower
-from mmpipe.learn.export import export_audio
+from mmpipe.encoders.starter.weights import GLOSSARY
+from mmpipe.learn.export import export_audio, finish
 from mmpipe.learn.loop import LoopSettings, Trainer, say
 from mmpipe.learn.losses import multi_positive
 from mmpipe.learn.soundbank import CAPTIONS, KINDS, disturb, synthesise
@@ -137,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     held = joined(make_bank(10, options.seed + 1), recorded_bank(10, options.seed + 1))
     tower, share = train_audio(text, bank, held, options.out, options.steps, options.seed)
     export_audio(tower.state_dict(), options.weights)
+    finish(options.weights, Path(package.__file__).parent / GLOSSARY, {"audio_kinds": share})
     say(f"held-out accuracy over {len(KINDS)} kinds: {share:.3f}")
 
 

@@ -24,9 +24,9 @@ _GROCERY_PRODUCTS = 40
 class Shares:
     """Pictures a step takes from each source."""
 
-    fashion: int = 832
-    grocery: int = 96
-    sample: int = 96
+    fashion: int = 448
+    grocery: int = 64
+    sample: int = 40
 
 
 @dataclass(frozen=True, slots=True)

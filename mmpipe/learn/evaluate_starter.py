@@ -2,7 +2,7 @@
 
 ::
 
-    python -m mmpipe.learn.evaluate_starter --data DIR [--weights FOLDER] [--no-sample]
+    python -m mmpipe.learn.evaluate_starter --data DIR [--weights FOLDER] [--no-sample] [--record]
 
 Exact search in numpy over the dev data. The products' official figures come from ``mmpipe eval search``,
 which indexes them through the real pipeline; this is the trainer's own, faster view of the same.
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.encoders.starter.loader import FUSION, LoadedStarter, load
+import mmpipe.encoders.starter as package
+from mmpipe.encoders.starter.loader import FUSION, WEIGHTS, LoadedStarter, load
+from mmpipe.encoders.starter.weights import GLOSSARY, write_manifest
 from mmpipe.learn import measures
 from mmpipe.learn.data import Source, read_article_types, read_fashion, read_grocery, read_queries
 from mmpipe.learn.loop import say
@@ -131,9 +133,12 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--no-sample", action="store_true")
+    parser.add_argument("--record", action="store_true", help="write the figures into the weights' manifest")
     options = parser.parse_args(argv)
     figures = evaluate(options.data, options.weights, options.threads, with_sample=not options.no_sample)
     say(json.dumps(figures, indent=1))
+    if options.record:
+        write_manifest(options.weights or WEIGHTS, Path(package.__file__).parent / GLOSSARY, figures)
 
 
 if __name__ == "__main__":

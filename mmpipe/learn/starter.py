@@ -2,7 +2,7 @@
 
 ::
 
-    python -m mmpipe.learn.starter --data DIR --out RUN --steps 1500
+    python -m mmpipe.learn.starter --data DIR --out RUN
     python -m mmpipe.learn.starter --data DIR --out RUN --export WEIGHTS_FOLDER   # write what RUN found best
 
 The same command continues an interrupted run. ``--init-from`` starts from another run's best towers.
@@ -47,15 +47,15 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with kagl/, grocery/ and zh/")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, logs and curves")
-    parser.add_argument("--steps", type=int, default=1_500)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--warmup", type=float, default=0.08, help="share of the steps")
-    parser.add_argument("--fashion", type=int, default=832, help="fashion pictures a step")
-    parser.add_argument("--grocery", type=int, default=96, help="grocery pictures a step")
-    parser.add_argument("--sample", type=int, default=96, help="rendered pictures a step")
+    parser.add_argument("--steps", type=int, default=4_000)
+    parser.add_argument("--learning-rate", type=float, default=1.6e-3)
+    parser.add_argument("--warmup", type=float, default=0.03, help="share of the steps")
+    parser.add_argument("--fashion", type=int, default=448, help="fashion pictures a step")
+    parser.add_argument("--grocery", type=int, default=64, help="grocery pictures a step")
+    parser.add_argument("--sample", type=int, default=40, help="rendered pictures a step")
     parser.add_argument("--renders", type=int, default=6_000, help="pictures to render; 0 for none")
     parser.add_argument("--render-seed", type=int, default=1_000, help="never the shipped catalogue's seed")
-    parser.add_argument("--measure-every", type=int, default=100)
+    parser.add_argument("--measure-every", type=int, default=250)
     parser.add_argument("--patience", type=int, default=8, help="measurements without improvement")
     parser.add_argument("--small", type=float, default=0.6, help="share of the steps at 60 x 48 pixels")
     parser.add_argument("--seed", type=int, default=17)

@@ -41,9 +41,11 @@ _RAY_STOP_SECONDS = 30.0
 class Stack:
     """moto's S3 and SQS, the event pump with the real handler, local Ray, and the query service on it.
 
-    Everything listens on loopback, on ports that were free. ``lake_uri`` names a folder for the tables;
-    without it they are in the stack's own object store and gone with it. A context manager; ``start``
-    and ``stop`` may also be called by hand, and what is still running when the interpreter ends is stopped.
+    Its HTTP services listen on loopback, on ports that were free. Ray's own ports are on every interface,
+    for Ray replaces a loopback address by the machine's: calls need the stack's token, and only the proxy's
+    metrics are open. ``lake_uri`` names a folder for the tables; without it they are in the stack's own
+    object store and gone with it. A context manager; ``start`` and ``stop`` may also be called by hand, and
+    what is still running when the interpreter ends is stopped.
     """
 
     def __init__(

@@ -61,8 +61,15 @@ def decode_image(data: bytes, max_pixels: int, field: str, target: int | None) -
     except InvalidMedia:
         raise
     except _BROKEN as error:
-        reason = str(error).partition("\n")[0][:120] or type(error).__name__
-        raise InvalidMedia(field, f"is a broken {kind} file ({reason}): export it anew") from None
+        raise InvalidMedia(field, f"is a broken {kind} file ({_reason(error)}): export it anew") from None
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "its header makes no sense"  # Pillow names its in-memory file, an address that helps nobody
+    return str(error).partition("\n")[0][:120] or type(error).__name__
 
 
 def _pixels(image: PilImage, target: int | None) -> NDArray[np.uint8]:

@@ -10,6 +10,8 @@ import os
 import re
 from pathlib import PurePath
 
+from mmpipe.errors import PermanentError
+
 SCHEMES = ("s3", "file", "memory")
 
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -17,7 +19,7 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*)://")
 _UNUSABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff\\\\]")
 
 
-class InvalidAddress(ValueError):
+class InvalidAddress(PermanentError, ValueError):
     """An address or a key that no store here can serve; says what is wrong with it."""
 
 
@@ -48,6 +50,8 @@ def to_path(uri: str) -> str:
     """The path of a ``file://`` address."""
     if not uri.startswith("file:///"):
         raise InvalidAddress(f"{uri[:200]!r} is no file address: use file:///absolute/path")
+    if "\x00" in uri:
+        raise InvalidAddress(f"{uri[:200]!r} holds a null character, which no file system can hold")
     return uri[len("file://") :]
 
 

@@ -102,6 +102,9 @@ class FolderStore:
                 if os.path.lexists(temporary):
                     os.unlink(temporary)
             _sync_folder(folder)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            # Not "nothing is stored there", as for a reader: there is no room to store it.
+            raise StorageUnavailable(f"{uri} cannot be written: {error.strerror}") from error
         except OSError as error:
             raise _translated(error, uri) from error
         return _stat_of(uri, after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -148,11 +149,16 @@ def _drawn(folder: Path, products: list[SampleProduct], workers: int | None) -> 
         return
     # Spawned, not forked: the caller may run threads (servers, Ray) whose locks a fork would copy held.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_leave_interrupts) as pool:
         try:
             yield from pool.map(_write_media, jobs, chunksize=6)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    # Ctrl-C reaches the whole process group; who waits for the pictures ends the drawing.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_media(job: tuple[Path, SampleProduct]) -> list[str]:

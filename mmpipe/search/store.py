@@ -20,8 +20,15 @@ from typing import TYPE_CHECKING
 
 import lance
 
-from mmpipe.errors import InvalidRequest, MmpipeError, NotReady, UnknownCollection
+from mmpipe.errors import (
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    StorageUnavailable,
+    UnknownCollection,
+)
 from mmpipe.lake.mirror import Mirror
+from mmpipe.lake.storage import is_missing, lance_errors
 from mmpipe.search import cursor
 from mmpipe.search.snapshot import Snapshot, load
 
@@ -101,12 +108,12 @@ class SnapshotStore:
 
     def start(self) -> None:
         """Load the lake's only collection, if it has one, and follow from now on. A lake that cannot be
-        reached yet is no error: the thread keeps trying."""
+        reached yet, or read, is no error: the thread keeps trying."""
         if self._thread is not None:
             return
         try:
             self._follow_only()
-        except MmpipeError as error:
+        except Exception as error:  # noqa: BLE001 - as in the thread: status() and the log tell of it
             log.warning("no collection loaded at start: %s", error)
         self._thread = threading.Thread(target=self._run, name="mmpipe-snapshots", daemon=True)
         self._thread.start()
@@ -259,7 +266,7 @@ class SnapshotStore:
             uri = followed.collection.table_uri(live.table)
             mirror = Mirror(uri, self._mirror_folder(), self._settings.storage)
             followed.mirrors[live.table] = mirror
-        dataset = lance.dataset(str(mirror.sync(live.version)), version=live.version)
+        dataset = _opened(mirror, live)
         snapshot = load(
             dataset,
             collection=followed.collection.name,
@@ -277,6 +284,19 @@ class SnapshotStore:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="mmpipe-mirror-"))
             return self._folder
+
+
+def _opened(mirror: Mirror, live: LiveVersion) -> lance.LanceDataset:
+    try:
+        with lance_errors(f"opening table {live.table}"):
+            return lance.dataset(str(mirror.sync(live.version)), version=live.version)
+    except (NotFound, OSError, ValueError) as error:
+        if not isinstance(error, NotFound) and not is_missing(error):
+            raise
+        # The caller asked for nothing that is not there: the lake has lost what it says is live.
+        raise StorageUnavailable(
+            f"version {live.version} of {live.table} is live, but gone: promote another"
+        ) from error
 
 
 def _still_held(versions: tuple[tuple[float, Snapshot], ...]) -> tuple[tuple[float, Snapshot], ...]:

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 from mmpipe.errors import NotReady
 from mmpipe.schemas.search import InteractionsRequest, InteractionsResponse, SearchRequest, SearchResponse
 from mmpipe.serve import errors, metrics
+from mmpipe.serve.head import HeadAsGet
 from mmpipe.serve.limits import BodyLimit
 from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
 from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
@@ -55,6 +56,7 @@ def create_app(service: QueryService, work: WorkGateway, meter: metrics.Metrics)
     app.state.service = service
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=service.settings.serve.max_body_bytes)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(metrics.Measured, metrics=meter)
     app.openapi = document(app, (SearchRequest, InteractionsRequest))  # type: ignore[method-assign]
     return app

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -162,6 +163,9 @@ async def read_search(request: Request) -> ParsedSearch:
 
 
 async def _read_multipart(request: Request) -> ParsedSearch:
+    # The parser takes a form that breaks off for a shorter one: a search without its text or its filters.
+    if not _is_whole(await request.body(), request.headers["content-type"]):
+        raise MalformedRequest("body", "breaks off before the form's closing boundary; send all of it")
     try:
         form = await request.form(max_files=len(MEDIA_PARTS), max_fields=60, max_part_size=_MAX_TEXT_PART)
     except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError, KeyError) as error:
@@ -185,6 +189,8 @@ async def _read_multipart(request: Request) -> ParsedSearch:
                 continue
             data = await part.read() if isinstance(part, UploadFile) else part.encode("utf-8", "replace")
             if name == "request":
+                if whole is not None:
+                    raise InvalidRequest(name, "was sent twice; send one value")
                 whole = parse_json(SearchRequest, data, "request")
             elif name == "facets":
                 loose.setdefault("facets", []).extend(v for v in _text(name, data).split(",") if v.strip())
@@ -207,6 +213,12 @@ async def _read_multipart(request: Request) -> ParsedSearch:
         if getattr(asked, name) is not None:
             raise InvalidRequest(name, "is given both as a file and inside the request; send one of them")
     return ParsedSearch(asked, uploads)
+
+
+def _is_whole(body: bytes, content_type: str) -> bool:
+    """Whether a form ends; one that names no boundary is the parser's to refuse."""
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    return boundary is None or b"--" + boundary + b"--" in body
 
 
 def _text(name: str, data: bytes) -> str:

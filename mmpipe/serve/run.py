@@ -27,6 +27,8 @@ from mmpipe.settings import Settings
 _log = logging.getLogger("mmpipe.serve")
 _OBJECT_STORE_BYTES = 256 * 1024 * 1024
 _START_SECONDS = 120.0
+_PORTS = range(20_000, 32_768)
+_PORT_ATTEMPTS = 200
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  recognised, not bound
 # Ray puts sockets under it, and their paths may have about 100 characters: $TMPDIR is too long on some
 # systems.
@@ -41,10 +43,21 @@ def base_url(settings: Settings) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that was free just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A TCP port that was free on every interface just now.
+
+    It lies below the ports that systems hand out by themselves (from 32768 on Linux, 49152 elsewhere) and
+    above those of Ray's workers: until its server binds it, which takes Ray's helpers many seconds, no
+    connection comes by it by chance. Raises :class:`NotReady` where none is to be found.
+    """
+    for _ in range(_PORT_ATTEMPTS):
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as sock:
+            try:
+                sock.bind(("", port))
+            except OSError:
+                continue
+            return port
+    raise NotReady(f"no free TCP port between {_PORTS.start} and {_PORTS.stop}; end what holds them")
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -107,8 +120,8 @@ def _own_token() -> None:
 def ray_cluster(settings: Settings, *, dashboard_port: int | None = None) -> Iterator[None]:
     """A local Ray of bounded size for the length of the ``with``; with ``dashboard_port`` also its Jobs API.
 
-    Everything it writes is under one temporary folder that goes with it. Its processes listen on the loopback
-    interface unless ``serve.host`` asks for more.
+    Everything it writes is under one temporary folder that goes with it. Ray's own ports take calls with the
+    cluster's token only, whatever interface they are on; the service is where ``serve.host`` says.
     """
     folder = Path(tempfile.mkdtemp(prefix="mmpipe-", dir=_SHORT_TMP if os.path.isdir(_SHORT_TMP) else None))
     _own_token()

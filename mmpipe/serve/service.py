@@ -172,8 +172,8 @@ class QueryService:
         for name in names:
             try:
                 self._snapshots.get(name)
-            except MmpipeError as error:
-                # Not live yet, or encoded by models that are not here: the others are served all the same.
+            except Exception as error:  # noqa: BLE001  one damaged table must not take the others down with it
+                # Not live yet, damaged, or encoded by models that are not here: the others are served.
                 _log.warning("a collection is not served", extra={"collection": name, "reason": str(error)})
 
     def _add_engine(self, snapshot: Snapshot) -> _Engine:

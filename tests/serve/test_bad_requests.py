@@ -27,6 +27,31 @@ def _is_problem(answer: Any, status: int, kind: str, field: str | None = None) -
     return problem
 
 
+def _part(name: str, value: str) -> str:
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+
+
+@pytest.mark.parametrize("body", ["", "--b", _part("text", "red"), _part("text", "red") + "--b"])
+def test_a_form_that_breaks_off_is_not_taken_for_a_shorter_one(client: TestClient, body: str) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    _is_problem(client.post("/v1/search", content=body, headers=headers), 400, "malformed-request", "body")
+    whole = client.post("/v1/search", content=_part("text", "red") + "--b--\r\n", headers=headers)
+    assert whole.status_code == 200, whole.text
+
+
+def test_two_request_parts_are_refused(client: TestClient) -> None:
+    files = [("request", (None, '{"text": "red"}')), ("request", (None, '{"text": "blue"}'))]
+    _is_problem(client.post("/v1/search", files=files), 422, "invalid-request", "request")
+
+
+def test_no_address_of_memory_is_told(client: TestClient) -> None:
+    header = png((1, 2, 3))[:8] + b"\0\0\0\rIHDR" + b"\0" * 17
+    answer = client.post("/v1/search", json={"image": {"data": base64.b64encode(header).decode()}})
+    problem = _is_problem(answer, 422, "invalid-media", "image")
+    assert "0x" not in problem["detail"]
+    assert "BytesIO" not in problem["detail"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "kind", "field"),
     [

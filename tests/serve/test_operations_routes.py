@@ -168,3 +168,17 @@ def test_bad_interactions(client: TestClient, body: object, status: int, field: 
     assert answer.status_code == status, answer.text
     if field:
         assert answer.json()["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/healthz", 200), ("/v1/products/red-shoe-1", 200), ("/v1/products/none", 404)]
+)
+def test_head_is_get_without_the_body(client: TestClient, path: str, status: int) -> None:
+    answer = client.head(path)
+    assert answer.status_code == status
+    assert answer.content == b""
+    assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+
+
+def test_head_of_what_takes_no_get_is_refused(client: TestClient) -> None:
+    assert client.head("/v1/interactions").status_code == 405

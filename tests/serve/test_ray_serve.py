@@ -145,3 +145,11 @@ def test_problems_survive_the_proxy(service: Service) -> None:
     finally:
         connection.close()
     assert service.call("GET", "/healthz") == (200, {"status": "ok"})
+
+
+def test_ports_are_none_that_a_connection_could_come_by() -> None:
+    handed_out = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest = int(handed_out.read_text().split()[0]) if handed_out.exists() else 32_768
+    ports = {free_port() for _ in range(50)}
+    assert len(ports) > 40
+    assert all(19_999 < port < max(lowest, 20_001) or lowest < 20_000 for port in ports)

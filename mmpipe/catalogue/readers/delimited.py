@@ -16,6 +16,7 @@ from mmpipe.errors import InvalidFeed, InvalidRow
 
 DELIMITERS: Final = (",", "\t", ";", "|")
 _MAX_COLUMNS: Final = 2_000
+_MIN_LOOKAHEAD: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class _Records:
         self._delimiter = delimiter or ","
         self._guess = delimiter is None
         self._columns = _MAX_COLUMNS
+        # How far a quote's end is looked for. In vain it halves, and it grows by what is read: else a file
+        # full of quotes that never close would be read once per line.
+        self._lookahead = max_row_bytes
         # The limit is the process's, and 128 KiB by default; a data: URI needs more. It is only ever raised.
         csv.field_size_limit(max(csv.field_size_limit(), max_row_bytes))
 
@@ -101,6 +105,7 @@ class _Records:
         if first is None:
             return None
         text, whole = first
+        self._lookahead = min(self._max_row_bytes, self._lookahead + len(text))
         if not whole:
             problem = f"is longer than {self._max_row_bytes:,} bytes: link media instead of data: URIs"
             return Record(None, text, InvalidRow("row", problem))
@@ -113,19 +118,20 @@ class _Records:
         broken."""
         if not ends_inside_quotes(first, self._delimiter, False):
             return self._parsed(first)
-        lines, size, inside = [first], len(first), True
-        while inside and size <= self._max_row_bytes and (line := self._line()) is not None:
-            lines.append(line[0])
+        following: list[tuple[str, bool]] = []
+        size, inside = len(first), True
+        while inside and size <= self._lookahead and (line := self._line()) is not None:
+            following.append(line)
             size += len(line[0])
-            inside = ends_inside_quotes(line[0], self._delimiter, True) and line[1]
             if not line[1]:
-                inside = True
                 break
+            inside = ends_inside_quotes(line[0], self._delimiter, True)
         if not inside:
-            record = self._parsed("".join(lines))
+            record = self._parsed(first + "".join(text for text, _ in following))
             if record.problem is None:
                 return record
-        self._waiting.extendleft((line, True) for line in reversed(lines[1:]))
+        self._waiting.extendleft(reversed(following))
+        self._lookahead = max(_MIN_LOOKAHEAD, size // 2)
         problem = InvalidRow("row", 'opens a quote and does not close it: write a quote inside a text as ""')
         return Record(None, first, problem)
 

@@ -20,6 +20,6 @@ def load(threads: int | None = None) -> LoadedStarter:
         from mmpipe.encoders.starter import loader
     except ModuleNotFoundError as error:
         raise ModelUnavailable(
-            f"the starter profile needs {error.name}; install mmpipe with the 'starter' extra"
+            f"the starter profile needs {error.name}; pip install 'mmpipe[ml]'"
         ) from error
     return loader.load(threads)

@@ -134,3 +134,7 @@ def test_nothing_else_is_ever_raised(value: object, currency: str | None) -> Non
         return
     assert amount >= 0
     assert code in CURRENCIES
+
+
+def test_a_whole_number_beyond_every_float_is_an_amount_like_any_other() -> None:
+    assert parse_price(10**400, "EUR") == (Decimal(10**400), "EUR")

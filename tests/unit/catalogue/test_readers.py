@@ -489,3 +489,33 @@ def _read_all(data: bytes, name: str) -> None:
             _outcome(row)
     except InvalidFeed:
         return
+
+
+def test_a_price_of_hundreds_of_digits_costs_its_own_row_only() -> None:
+    feed = '{"id": "a", "title": "x", "price": 1' + "0" * 400 + '}\n{"id": "b", "title": "y"}\n'
+    assert outcomes(feed, "f.jsonl") == ["!price.amount", "b"]
+
+
+def test_quotes_that_never_close_do_not_make_reading_quadratic(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mmpipe.catalogue.readers import delimited
+
+    scanned = 0
+    original = delimited.ends_inside_quotes
+
+    def counted(text: str, delimiter: str, inside: bool) -> bool:
+        nonlocal scanned
+        scanned += len(text)
+        return original(text, delimiter, inside)
+
+    monkeypatch.setattr(delimited, "ends_inside_quotes", counted)
+    # Every line leaves a quoted cell open, whether one was open before it or not.
+    line = '"a","\n'
+    assert outcomes("id,title\n" + line * 5_000, "f.csv") == ["!row"] * 5_000
+    assert scanned < 5_000 * 1_000
+
+
+def test_a_long_text_over_many_lines_is_read_after_quotes_that_do_not_close() -> None:
+    broken = '"a","\n'
+    long = 'b,"' + "line of a description\n" * 200 + '"\n'
+    rows = rows_of("id,title,description\n" + broken * 3 + 'p1,"T","' + long[3:] + "p2,U,\n", "f.csv")
+    assert [row.product_id for row in rows][-2:] == ["p1", "p2"]

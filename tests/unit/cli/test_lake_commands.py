@@ -116,3 +116,23 @@ def test_which_collection(run: Run, lake: Path, shop: Path, tmp_path: Path) -> N
     with pytest.raises(InvalidRequest, match="catalogue, other"):
         run("live", "list", "--lake", mine)
     assert run("live", "list", "--lake", mine, "-c", "other").exit_code == 0
+
+
+@pytest.mark.parametrize("address", ["http://elsewhere/lake", ""])
+def test_an_address_that_is_none_is_one_clear_error(run: Run, shop: Path, address: str) -> None:
+    with pytest.raises(MmpipeError, match=r"address|path"):
+        run("index", shop / "feed.jsonl", "--lake", address)
+    with pytest.raises(MmpipeError, match="address"):
+        run("index", "http://elsewhere/feed.jsonl", "--lake", shop / "unused")
+
+
+def test_a_lake_below_a_file_is_no_fault_of_the_feed(run: Run, shop: Path) -> None:
+    with pytest.raises(MmpipeError, match=r"not a directory|cannot be written") as caught:
+        run("index", shop / "feed.jsonl", "--lake", shop / "red.png")
+    assert "feed" not in str(caught.value)
+
+
+def test_rows_that_lost_to_something_newer_are_explained(run: Run, shop: Path, tmp_path: Path) -> None:
+    feed = tmp_path / "feed.csv"
+    feed.write_text("id,title\na,first\na,second\n")
+    assert "1 rows skipped" in run("index", feed, "--lake", tmp_path / "lake").stdout

@@ -203,3 +203,11 @@ def test_keys_are_decoded_exactly_once(name: str) -> None:
     bridge["detail"]["object"]["key"] = key
     bridge_event = parse_message(json.dumps(bridge))
     assert native_event[0].object.uri == bridge_event[0].object.uri == f"s3://mmpipe-uploads/{key}"
+
+
+@pytest.mark.parametrize(
+    "field", ["s3__object__eTag", "s3__object__versionId", "s3__object__key", "s3__bucket__name"]
+)
+def test_half_a_surrogate_pair_is_an_invalid_event(field: str) -> None:
+    with pytest.raises(InvalidEvent, match=field.rpartition("__")[2]):
+        parse_message(native(**{field: "a\ud800b"}))

@@ -147,3 +147,13 @@ def test_importing_is_light_and_quick() -> None:
         assert output[1].strip() == "[]"
         seconds.append(float(output[0]))
     assert statistics.median(seconds) < 0.3
+
+
+@pytest.mark.parametrize("body", [None, 7, {"Records": []}])
+def test_a_message_without_a_text_body_costs_no_other(body: Any) -> None:
+    executor = Executor()
+    handle = build_handler(IndexingSettings(), InProcessDispatcher(executor))
+    bad = {**message(1, ""), "body": body}
+    response = handle({"Records": [bad, message(2, upload("shop/products/a.json"))]}, None)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert executor.calls == [["a.json"]]

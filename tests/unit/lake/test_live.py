@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmpipe.errors import CommitConflict, PermanentError
+from mmpipe.errors import CommitConflict, StorageUnavailable
 from mmpipe.lake.live import HISTORY_LENGTH, LiveFile, LivePointer, LiveVersion
 from mmpipe.objects import MemoryStore
 from tests.unit.lake.rows import NOW
@@ -44,7 +44,16 @@ def test_of_two_writers_one_wins() -> None:
 def test_a_damaged_file_is_named() -> None:
     store = MemoryStore()
     store.write(URI, b'{"live": 3}')
-    with pytest.raises(PermanentError, match=r"live\.json"):
+    with pytest.raises(StorageUnavailable, match=r"live\.json"):
+        LivePointer(store, URI).read()
+
+
+@pytest.mark.parametrize("table", ["../../elsewhere", "rejects", "products_x/../y"])
+def test_a_file_that_names_no_products_table_is_damaged(table: str) -> None:
+    store = MemoryStore()
+    content = LiveFile(live=entry(1, 1)).model_dump_json()
+    store.write(URI, content.replace(entry(1, 1).table, table).encode())
+    with pytest.raises(StorageUnavailable, match=r"live\.json"):
         LivePointer(store, URI).read()
 
 

@@ -3,6 +3,7 @@ fails."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,3 +215,26 @@ def test_old_versions_are_let_go_when_their_time_is_up(
         assert followed.get("shop", page_cursor=page_cursor).label == label
     with pytest.raises(InvalidRequest, match="expired"):
         followed.get("shop", page_cursor=cursors[1])
+
+
+def test_a_live_version_that_is_gone_is_our_fault_not_the_callers(
+    settings: Settings, lake: Lake, followed: SnapshotStore
+) -> None:
+    shop = Shop(lake)
+    shop.publish("a")
+    shutil.rmtree(shop.table.uri.removeprefix("file://"))
+    with pytest.raises(StorageUnavailable, match=shop.table.name):
+        followed.get("shop")
+
+
+def test_one_damaged_collection_does_not_keep_the_store_from_starting(settings: Settings, lake: Lake) -> None:
+    shop = Shop(lake)
+    shop.publish("a")
+    table = Path(shop.table.uri.removeprefix("file://"))
+    for data in (table / "data").iterdir():
+        data.write_bytes(b"garbage")
+    with SnapshotStore(settings, lake) as following:
+        assert following.status()["shop"].version is None
+        assert following.status()["shop"].error
+        Shop(lake, "other").publish("b")
+        assert len(following.get("other")) == 1

@@ -1,0 +1,186 @@
+"""Bring a model's files here, verify them, pin them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmpipe.encoders.published.descriptions import PUBLISHED, PublishedModel, find
+from mmpipe.encoders.published.files import git_blob_id, select, sha256_of
+from mmpipe.encoders.published.hub import Hub, RemoteModel
+from mmpipe.encoders.published.lock import (
+    LockedFile,
+    LockedModel,
+    digest_of,
+    faults,
+    folder_of,
+    lock_path,
+    read_lock,
+    write_lock,
+)
+from mmpipe.errors import ModelUnavailable
+from mmpipe.settings import ModelSettings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull left: the pin, where the files are, and whether anything had to be fetched."""
+
+    repo: str
+    locked: LockedModel
+    folder: Path
+    fetched: bool
+
+
+def described(profile: str) -> PublishedModel:
+    """The model of a profile's name. Raises :class:`ModelUnavailable` for a name that is none."""
+    model = find(profile)
+    if model is None:
+        raise ModelUnavailable(
+            f"no published profile '{profile}'; known: {', '.join(PUBLISHED)}, text:OWNER/MODEL"
+        )
+    return model
+
+
+def pull(
+    profile: str,
+    settings: ModelSettings,
+    hub: Hub,
+    *,
+    revision: str | None = None,
+    repin: bool = False,
+    tell: Tell = lambda _: None,
+) -> Pulled:
+    """Fetch a model from a hub into the models folder.
+
+    A model that is pinned already is fetched at its pinned commit and must have the locked digests. One that
+    is not is fetched at ``revision`` (a branch, tag or commit; default: the newest), every file is checked
+    against the digest the hub publishes, and the lock is written. ``repin`` moves an existing pin; tables
+    encoded with the old one then need the old lock. Raises :class:`ModelUnavailable`; nothing is left behind.
+    """
+    repo = described(profile).repo
+    known = None if repin else read_lock(settings).get(repo)
+    if known is not None:
+        here = folder_of(settings, repo, known.revision)
+        if revision is not None and revision != known.revision:
+            raise ModelUnavailable(
+                f"{repo} is pinned to {known.revision} in {lock_path(settings)}; pass --repin to move the pin"
+            )
+        if here.is_dir() and not faults(here, known):
+            return Pulled(repo, known, here, fetched=False)
+        if known.revision.startswith("folder-"):
+            raise ModelUnavailable(
+                f"{repo} is pinned to files brought from a folder ({known.revision}): bring them again with"
+                f" `mmpipe models pull {profile} --from FOLDER`, or pass --repin to take the hub's"
+            )
+        revision = known.revision
+    remote = hub.resolve(repo, revision)
+    if known is not None and remote.revision != known.revision:
+        raise ModelUnavailable(f"{hub.name} answered {known.revision} of {repo} with {remote.revision}")
+    names = sorted(known.files) if known else select(remote.files, f"{repo} at {remote.revision}")
+    absent = [name for name in names if name not in remote.files]
+    if absent:
+        raise ModelUnavailable(f"{repo} at {remote.revision} no longer has {', '.join(absent[:3])}")
+    with _staging(settings) as staging:
+        for name in names:
+            tell(f"{repo}: {name}")
+            path = hub.fetch(remote, name, staging / "download")
+            _check_published(path, remote, name, hub.name)
+            _place(path, staging / "model" / name)
+        locked = LockedModel(
+            revision=remote.revision, source=hub.name, files=_digests(staging / "model", names)
+        )
+        return _keep(repo, known or locked, staging / "model", settings)
+
+
+def bring(
+    profile: str, settings: ModelSettings, source: Path, *, repin: bool = False, tell: Tell = lambda _: None
+) -> Pulled:
+    """Copy a model from a local folder into the models folder.
+
+    Where the model is pinned already its files must be the locked ones (a lock made on a machine with a
+    network, say). Otherwise it is pinned to what the folder holds. Raises :class:`ModelUnavailable`.
+    """
+    repo = described(profile).repo
+    if not source.is_dir():
+        raise ModelUnavailable(f"{source} is no folder")
+    found = {p.relative_to(source).as_posix(): p for p in source.rglob("*") if p.is_file()}
+    known = None if repin else read_lock(settings).get(repo)
+    names = [n for n in sorted(known.files) if n in found] if known else select(found, str(source))
+    with _staging(settings) as staging:
+        for name in names:
+            tell(f"{repo}: {name}")
+            target = staging / "model" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found[name], target)
+        files = _digests(staging / "model", names)
+        if known is None:
+            known = LockedModel(revision=f"folder-{digest_of(files)[:16]}", source="folder", files=files)
+        return _keep(repo, known, staging / "model", settings)
+
+
+@contextmanager
+def _staging(settings: ModelSettings) -> Iterator[Path]:
+    """A folder with an empty ``model`` folder, on the models folder's own disk; gone at the end."""
+    home = Path(settings.dir)
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home, prefix=".incoming-") as name:
+        path = Path(name)
+        (path / "model").mkdir()
+        yield path
+
+
+def _place(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A hub client may hand out a link into its cache.
+    path.resolve().replace(target)
+
+
+def _digests(folder: Path, names: list[str]) -> dict[str, LockedFile]:
+    return {
+        name: LockedFile(size=(folder / name).stat().st_size, sha256=sha256_of(folder / name))
+        for name in names
+    }
+
+
+def _check_published(path: Path, remote: RemoteModel, name: str, hub: str) -> None:
+    published = remote.files[name]
+    checks: Mapping[str, tuple[str | None, Callable[[Path], str]]] = {
+        "SHA-256": (published.sha256, sha256_of),
+        "git blob id": (published.git_blob_id, git_blob_id),
+    }
+    checked = False
+    for kind, (expected, measure) in checks.items():
+        if expected is None:
+            continue
+        checked = True
+        if measure(path) != expected:
+            raise ModelUnavailable(
+                f"{name} of {remote.repo} does not have the {kind} that {hub} publishes for"
+                f" {remote.revision}: the download is damaged or was changed on its way; pull again"
+            )
+    if not checked:
+        raise ModelUnavailable(f"{hub} publishes no digest of {name} of {remote.repo}: it cannot be verified")
+
+
+def _keep(repo: str, locked: LockedModel, staged: Path, settings: ModelSettings) -> Pulled:
+    wrong = faults(staged, locked)
+    if wrong:
+        raise ModelUnavailable(
+            f"{repo} is not what {lock_path(settings)} pins: {'; '.join(wrong[:3])}."
+            " Nothing was installed; pass --repin only if you mean to change the pin"
+        )
+    folder = folder_of(settings, repo, locked.revision)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staged.replace(folder)
+    if read_lock(settings).get(repo) != locked:
+        write_lock(settings, repo, locked)
+    return Pulled(repo, locked, folder, fetched=True)
