@@ -28,7 +28,8 @@ class Candidates:
     """What one kind of retrieval proposes.
 
     ``rows`` from best to worst, each once, with their ``scores``; ``score`` gives the same measure for any
-    rows. ``floor`` and ``ceiling`` are the scores that count as nothing and as everything; ``weight`` > 0."""
+    rows. ``floor`` and ``ceiling`` are the scores that count as nothing and as everything; where they differ
+    by no more than ``noise``, the measure tells no rows apart. ``weight`` > 0."""
 
     rows: Rows
     scores: Scores
@@ -36,13 +37,14 @@ class Candidates:
     floor: float
     ceiling: float
     weight: float = 1.0
+    noise: float = 0.0
 
     def scaled(self, rows: Rows) -> NDArray[np.float64]:
         """The measure of ``rows`` on the way from floor (0) to ceiling (1), held within both."""
         scores = self.score(rows).astype(np.float64)
         span = self.ceiling - self.floor
-        if span <= 0:
-            return (scores >= self.ceiling).astype(np.float64)
+        if span <= self.noise:
+            return (scores >= self.ceiling - self.noise).astype(np.float64)
         return np.clip((scores - self.floor) / span, 0.0, 1.0)
 
 

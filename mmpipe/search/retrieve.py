@@ -32,6 +32,8 @@ Mask = NDArray[np.bool_]
 _GATHER_FRACTION = 6
 _GATHER_ROWS = 50_000
 _OVERFETCH = 1.5
+# Cosines of equal vectors differ this much when they are summed in another order.
+_COSINE_NOISE = 1e-5
 
 
 def by_vector(snapshot: Snapshot, query: Vectors, mask: Mask | None, depth: int) -> tuple[Rows, Scores]:
@@ -80,7 +82,7 @@ def nearest(snapshot: Snapshot, query: Vectors, mask: Mask | None, depth: int) -
         found = snapshot.vectors[FUSED].score(asked, query)
         return np.where(snapshot.has_vector[asked], found, np.float32(floor))
 
-    return Candidates(rows, scores, score, floor, ceiling)
+    return Candidates(rows, scores, score, floor, ceiling, noise=_COSINE_NOISE)
 
 
 def _exact(snapshot: Snapshot, query: Vectors, eligible: Mask, count: int, depth: int) -> tuple[Rows, Scores]:

@@ -17,6 +17,7 @@ from mmpipe.errors import InvalidFeed, InvalidRow
 DELIMITERS: Final = (",", "\t", ";", "|")
 _MAX_COLUMNS: Final = 2_000
 _MIN_LOOKAHEAD: Final = 512
+_SPARE_PER_READ: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ class _Records:
         self._delimiter = delimiter or ","
         self._guess = delimiter is None
         self._columns = _MAX_COLUMNS
-        # How far a quote's end is looked for. In vain it halves, and it grows by what is read: else a file
-        # full of quotes that never close would be read once per line.
-        self._lookahead = max_row_bytes
+        # Characters that may yet be read in vain, looking for a quote's end: without a bound a file full of
+        # quotes that never close would be read once per line.
+        self._spare = max_row_bytes
         # The limit is the process's, and 128 KiB by default; a data: URI needs more. It is only ever raised.
         csv.field_size_limit(max(csv.field_size_limit(), max_row_bytes))
 
@@ -105,7 +106,7 @@ class _Records:
         if first is None:
             return None
         text, whole = first
-        self._lookahead = min(self._max_row_bytes, self._lookahead + len(text))
+        self._spare += _SPARE_PER_READ * len(text)
         if not whole:
             problem = f"is longer than {self._max_row_bytes:,} bytes: link media instead of data: URIs"
             return Record(None, text, InvalidRow("row", problem))
@@ -120,7 +121,8 @@ class _Records:
             return self._parsed(first)
         following: list[tuple[str, bool]] = []
         size, inside = len(first), True
-        while inside and size <= self._lookahead and (line := self._line()) is not None:
+        lookahead = max(_MIN_LOOKAHEAD, min(self._max_row_bytes, self._spare))
+        while inside and size <= lookahead and (line := self._line()) is not None:
             following.append(line)
             size += len(line[0])
             if not line[1]:
@@ -131,7 +133,7 @@ class _Records:
             if record.problem is None:
                 return record
         self._waiting.extendleft(reversed(following))
-        self._lookahead = max(_MIN_LOOKAHEAD, size // 2)
+        self._spare = max(0, self._spare - size)
         problem = InvalidRow("row", 'opens a quote and does not close it: write a quote inside a text as ""')
         return Record(None, first, problem)
 

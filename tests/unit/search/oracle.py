@@ -94,8 +94,12 @@ def combined(
     low, high = min(cosines[i] for i in by_vector), max(cosines[i] for i in by_vector)
     result = {}
     for i in {*by_text, *by_vector}:
+        # Cosines of equal vectors differ in the last digits: that is no difference.
+        told_apart = high - low > 1e-5
         near = (
-            min(1.0, max(0.0, (cosines[i] - low) / (high - low))) if high > low else float(cosines[i] >= high)
+            min(1.0, max(0.0, (cosines[i] - low) / (high - low)))
+            if told_apart
+            else float(cosines[i] >= high - 1e-5)
         )
         result[i] = (1 - weight) * lexical.get(i, 0.0) / ceiling + weight * near
     return result

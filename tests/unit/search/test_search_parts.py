@@ -50,6 +50,14 @@ def test_a_row_of_one_list_gets_its_score_from_the_other() -> None:
     assert fused.scores[0] == pytest.approx(1.0)
 
 
+def test_rows_with_equal_vectors_are_not_told_apart_by_rounding() -> None:
+    text = candidates([1, 2, 3], {1: 4.0, 2: 4.0, 3: 4.0})
+    vector = replace(candidates([1, 2, 3], {1: 0.5, 2: 0.5000001, 3: 0.4999999}), noise=1e-5)
+    fused = fuse([text, vector], np.arange(21, dtype=np.int32))
+    assert fused.rows.tolist() == [1, 2, 3]
+    assert fused.scores.tolist() == pytest.approx([1.0, 1.0, 1.0])
+
+
 @given(
     st.lists(
         st.tuples(
