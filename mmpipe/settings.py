@@ -144,9 +144,7 @@ class ServeSettings(_Section):
 class ModelSettings(_Section):
     """Published models on disk, and how they run. The starter profile needs none of this."""
 
-    dir: str = Field(
-        default="./models", description="folder of pulled models: OWNER/MODEL/REVISION/ each"
-    )
+    dir: str = Field(default="./models", description="folder of pulled models: OWNER/MODEL/REVISION/ each")
     lock: str | None = Field(
         default=None, description="the file that pins revisions and digests; unset means models.lock in dir"
     )

@@ -12,6 +12,9 @@ from mmpipe.schemas.names import PRODUCT_ID_PATTERN as PRODUCT_ID_PATTERN
 
 Availability = Literal["in_stock", "out_of_stock", "preorder", "backorder"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+# Plain ``str`` would let half a surrogate pair through, which JSON can spell and nothing can store.
+Link = Annotated[str, StringConstraints(strip_whitespace=True)]
+LanguageTag = Annotated[str, StringConstraints(strip_whitespace=True, max_length=35)]
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
 # Product fields a search may filter and facet by, besides price and the free attributes.
@@ -59,10 +62,10 @@ class Product(BaseModel):
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
     description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
     link: str | None = Field(default=None, max_length=2_000)
-    image_link: str | None = None
-    additional_image_link: tuple[str, ...] = Field(default=(), max_length=20)
-    video_link: str | None = None
-    audio_link: str | None = None
+    image_link: Link | None = None
+    additional_image_link: tuple[Link, ...] = Field(default=(), max_length=20)
+    video_link: Link | None = None
+    audio_link: Link | None = None
     price: Money | None = None
     sale_price: Money | None = None
     availability: Availability = "in_stock"
@@ -81,7 +84,7 @@ class Product(BaseModel):
     pattern: ShortText | None = None
     language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     attributes: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=100)
-    translations: dict[str, Translation] = Field(default_factory=dict, max_length=20)
+    translations: dict[LanguageTag, Translation] = Field(default_factory=dict, max_length=20)
 
     @property
     def category(self) -> str | None:

@@ -19,7 +19,5 @@ def load(threads: int | None = None) -> LoadedStarter:
     try:
         from mmpipe.encoders.starter import loader
     except ModuleNotFoundError as error:
-        raise ModelUnavailable(
-            f"the starter profile needs {error.name}; pip install 'mmpipe[ml]'"
-        ) from error
+        raise ModelUnavailable(f"the starter profile needs {error.name}; pip install 'mmpipe[ml]'") from error
     return loader.load(threads)

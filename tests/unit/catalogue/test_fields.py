@@ -263,3 +263,20 @@ def test_whatever_a_row_holds_it_becomes_exactly_one_row(values: dict[str, Any])
     row.raw.encode()
     if row.product is not None:
         assert Product.model_validate_json(row.product.model_dump_json()) == row.product
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"image_link": "\ud800"},
+        {"audio_link": "a\udfff.wav"},
+        {"additional_image_link": ["a.png", "\ud800"]},
+        {"attributes": {"\ud800": "x"}},
+        {"translations": {"\ud800": {"title": "x"}}},
+    ],
+)
+def test_half_a_surrogate_pair_costs_its_own_row_only(fields: dict[str, Any]) -> None:
+    row = read_product(json.dumps({"id": "a", "title": "x", **fields}).encode(), "")
+    assert row.reject is not None
+    assert row.reject.field.partition(".")[0] == next(iter(fields))
+    row.raw.encode()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -173,10 +174,10 @@ def test_a_refused_profile_is_not_swapped_in(settings: Settings, lake: Lake) -> 
     def refuse(profile: Profile) -> None:
         raise ProfileMismatch(f"cannot encode for {profile.name}")
 
-    following = SnapshotStore(settings, lake, check=refuse)
-    with pytest.raises(ProfileMismatch, match="cannot encode for fake"):
-        following.get("shop")
-    assert following.status()["shop"].version is None
+    with closing(SnapshotStore(settings, lake, check=refuse)) as following:
+        with pytest.raises(ProfileMismatch, match="cannot encode for fake"):
+            following.get("shop")
+        assert following.status()["shop"].version is None
 
 
 def test_pages_stay_on_their_version_while_writes_go_on(followed: SnapshotStore, lake: Lake) -> None:
