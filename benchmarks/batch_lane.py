@@ -36,7 +36,7 @@ _ROWS_PER_GROUP = 2_048
 
 
 def write_catalogue(source: Path, target: Path, limit: int, copies: int) -> int:
-    """The first ``limit`` rows (0: all), ``copies`` times with ids of their own. Returns the number of rows."""
+    """The first ``limit`` rows (0: all), ``copies`` times with ids of their own. Returns how many rows."""
     table = pq.read_table(source)
     if limit:
         table = table.slice(0, limit)
