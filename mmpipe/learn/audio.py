@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,40 +28,11 @@ from mmpipe.encoders.starter.weights import GLOSSARY
 from mmpipe.learn.export import export_audio, finish
 from mmpipe.learn.loop import LoopSettings, Trainer, say
 from mmpipe.learn.losses import multi_positive
-from mmpipe.learn.soundbank import CAPTIONS, KINDS, disturb, synthesise
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from mmpipe.learn.sample_sounds import recorded_bank
+from mmpipe.learn.soundbank import CAPTIONS, KINDS, Bank, disturb, joined, make_bank
 
 _BANK = 60  # clips of a kind made once and disturbed anew every time they are used
-_SECONDS = (1.5, 5.0)
 _SCALE = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Bank:
-    """Clips at 16 kHz with the number of their kind."""
-
-    clips: list[NDArray[np.float32]]
-    kinds: NDArray[np.int64]
-
-
-def make_bank(count: int, seed: int) -> Bank:
-    """``count`` clips of every kind."""
-    clips, kinds = [], []
-    for number, kind in enumerate(KINDS):
-        for index in range(count):
-            rng = np.random.default_rng([seed, number, index])
-            clips.append(synthesise(kind, rng, float(rng.uniform(*_SECONDS))))
-            kinds.append(number)
-    return Bank(clips, np.asarray(kinds))
-
-
-def joined(*banks: Bank) -> Bank:
-    """All the clips of several banks."""
-    return Bank(
-        [clip for bank in banks for clip in bank.clips], np.concatenate([bank.kinds for bank in banks])
-    )
 
 
 class AudioRecipe:
@@ -124,7 +93,6 @@ def train_audio(text: StarterText, bank: Bank, held: Bank, folder: Path, steps: 
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
     from mmpipe.encoders.starter.loader import load_text
-    from mmpipe.learn.sample_sounds import recorded_bank
 
     parser = argparse.ArgumentParser(prog="python -m mmpipe.learn.audio")
     parser.add_argument("--weights", type=Path, required=True, help="folder with text.safetensors")

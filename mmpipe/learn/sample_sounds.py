@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmpipe.encoders.base import AudioClip
-from mmpipe.learn.audio import Bank
-from mmpipe.learn.soundbank import CAPTIONS, KINDS
+from mmpipe.learn.soundbank import CAPTIONS, KINDS, Bank
 from mmpipe.sample.catalogue import generate_products
 from mmpipe.sample.sounds import RATE, sound_of
 

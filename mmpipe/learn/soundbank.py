@@ -6,6 +6,7 @@ Every kind has a name in both languages; the tower learns to put a clip where th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     Wave = NDArray[np.float64]
 
+# Seconds of a clip: shorter and longer than what the tower sees at once.
+_CLIP_SECONDS = (1.5, 5.0)
 _Synth = Callable[[np.random.Generator, "Wave"], "Wave"]
 
 
@@ -175,3 +178,29 @@ def disturb(wave: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     wave = wave + np.float32(tilt) * np.roll(wave, 1)
     noise = rng.standard_normal(len(wave)).astype(np.float32)
     return np.asarray(wave + noise * np.float32(10 ** rng.uniform(-4, -1.3)), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Clips at 16 kHz with the number of their kind."""
+
+    clips: list[NDArray[np.float32]]
+    kinds: NDArray[np.int64]
+
+
+def make_bank(count: int, seed: int) -> Bank:
+    """``count`` clips of every kind."""
+    clips, kinds = [], []
+    for number, kind in enumerate(KINDS):
+        for index in range(count):
+            rng = np.random.default_rng([seed, number, index])
+            clips.append(synthesise(kind, rng, float(rng.uniform(*_CLIP_SECONDS))))
+            kinds.append(number)
+    return Bank(clips, np.asarray(kinds))
+
+
+def joined(*banks: Bank) -> Bank:
+    """All the clips of several banks."""
+    return Bank(
+        [clip for bank in banks for clip in bank.clips], np.concatenate([bank.kinds for bank in banks])
+    )
