@@ -39,7 +39,8 @@ class Weights:
 
     titles: float = 1.0
     attributes: float = 0.5
-    prototypes: float = 0.3
+    prototypes: float = 0.5
+    kinds: float = 0.15
     heads: float = 0.25
     languages: float = 0.3
     photos: float = 0.2
@@ -198,18 +199,19 @@ class Recipe:
         query_v = torch.where(batch.use_chinese, chinese_v, english_v)
         loss_attributes = multi_positive(query_v, image_v, scales[1], batch.positive, batch.ignore)
         loss_types = prototype_loss(image_v, type_v, scales[2], batch.labels[:, 0], self._prior)
+        loss_kinds = multi_positive(image_v, image_v, scales[2], *_same_kind(batch.labels[:, 0]))
         loss_heads = self._head_loss(model, features, batch.labels)
         loss_languages = alignment(english_v, chinese_v)
         short_v = torch.cat([title_v[batch.asking], aside_v])
         loss_documents = info_nce(short_v, document_v, scales[0], batch.twins)
         loss_photos = self._photo_loss(image_v, batch.photo, batch.same, batch.grocery, scales[0])
         total = (weights.titles * loss_titles + weights.attributes * loss_attributes
-                 + weights.prototypes * loss_types + weights.heads * loss_heads
-                 + weights.languages * loss_languages + weights.photos * loss_photos
+                 + weights.prototypes * loss_types + weights.kinds * loss_kinds
+                 + weights.heads * loss_heads + weights.languages * loss_languages + weights.photos * loss_photos
                  + weights.documents * loss_documents)  # fmt: skip
         named = {
-            "titles": loss_titles, "attributes": loss_attributes, "types": loss_types, "heads": loss_heads,
-            "languages": loss_languages, "photos": loss_photos, "documents": loss_documents,
+            "titles": loss_titles, "attributes": loss_attributes, "types": loss_types, "kinds": loss_kinds,
+            "heads": loss_heads, "languages": loss_languages, "photos": loss_photos, "documents": loss_documents,
             "scale": scales[0],
         }  # fmt: skip
         return total, {k: float(v.detach()) for k, v in named.items()}
@@ -236,6 +238,14 @@ class Recipe:
             return image_v.sum() * 0.0
         targets = torch.from_numpy(same[np.ix_(photos, icons)].argmax(1))
         return F.cross_entropy(scale * image_v[photos] @ image_v[icons].T, targets)
+
+
+def _same_kind(types: Tensor) -> tuple[Tensor, Tensor]:
+    """``(positive, ignore)`` of every picture against every other: the same article type is an answer."""
+    known = types >= 0
+    itself = torch.eye(len(types), dtype=torch.bool)
+    positive = (types[:, None] == types[None, :]) & known[:, None] & ~itself
+    return positive, itself | ~(known[:, None] & known[None, :])
 
 
 def embedders_of(model: StarterModel) -> measures.Embedders:

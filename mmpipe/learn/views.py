@@ -15,6 +15,7 @@ _FIELD_CHANCE = {
     "type": 0.92, "colour": 0.7, "gender": 0.55, "usage": 0.15, "season": 0.06, "pattern": 0.4,
     "material": 0.3,
 }  # fmt: skip
+_TYPE_ALONE = 0.15  # a bare article type is the shortest query, and the one with most answers
 _EN_FORMS = (
     "{season} {usage} {gender} {colour} {material} {pattern} {type}",
     "{gender} {pattern} {colour} {material} {usage} {season} {type}",
@@ -39,6 +40,8 @@ def surface(term: Term, language: str, rng: random.Random) -> str:
 
 def choose_fields(item: Item, rng: random.Random) -> tuple[str, ...]:
     """Which attributes a query asks for; at least one where the item has any."""
+    if "type" in item.terms and rng.random() < _TYPE_ALONE:
+        return ("type",)
     chosen = tuple(f for f in item.terms if rng.random() < _FIELD_CHANCE[f])
     return chosen or tuple(item.terms)[:1]
 
