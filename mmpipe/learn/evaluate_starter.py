@@ -64,6 +64,9 @@ def fashion(data: Path, embed: measures.Embedders) -> dict[str, float]:
         "images_per_second": len(items) / seconds,
         **measures.prefixed("titles", titles),
         **measures.prefixed("article_type", measures.categories(labels, documents, embed)),
+        **measures.prefixed("article_type", measures.naming([labels[q] for q in queries], documents[queries],
+                                                            sorted(set(labels)), embed)),
+        "titles/match_auc": measures.matching([items[q].title for q in queries], documents[queries], embed),
         **measures.prefixed("attributes", measures.chinese_queries(corpus, documents, embed)),
         "look_alikes/p@10": measures.look_alikes(labels, documents, some),
     }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
+from mmpipe.evaluate.classification import accuracy, class_scores, roc_auc
 from mmpipe.learn.data import Source
 
 if TYPE_CHECKING:
@@ -126,6 +127,28 @@ def look_alikes(labels: Sequence[str], documents: Vectors, queries: NDArray[np.i
     found = top(documents[queries], documents, 10, skip=queries)
     names = np.asarray(labels, dtype=object)
     return float((names[found] == names[queries][:, None]).mean())
+
+
+def naming(
+    labels: Sequence[str], documents: Vectors, names: Sequence[str], embed: Embedders
+) -> dict[str, float]:
+    """Pictures classified by the nearest of ``names``: accuracy, and F1 averaged over classes."""
+    nearest = top(documents, embed.texts(names), 1)[:, 0]
+    predicted = [names[int(row)] for row in nearest]
+    return {
+        "accuracy": accuracy(labels, predicted),
+        "macro_f1": class_scores(labels, predicted).f1,
+    }
+
+
+def matching(titles: Sequence[str], documents: Vectors, embed: Embedders) -> float:
+    """ROC-AUC of telling a picture's own title from another's; rows of equal titles are left out."""
+    vectors = embed.texts(titles)
+    other = np.roll(np.arange(len(titles)), len(titles) // 2)
+    differs = np.asarray([titles[i] != titles[j] for i, j in enumerate(other.tolist())])
+    own = np.einsum("ij,ij->i", vectors, documents)[differs]
+    foreign = np.einsum("ij,ij->i", vectors[other], documents)[differs]
+    return roc_auc(np.repeat([True, False], len(own)), np.concatenate([own, foreign]))
 
 
 def prefixed(prefix: str, figures: Mapping[str, float]) -> dict[str, float]:

@@ -207,12 +207,12 @@ class Recipe:
         loss_photos = self._photo_loss(image_v, batch.photo, batch.same, batch.grocery, scales[0])
         total = (weights.titles * loss_titles + weights.attributes * loss_attributes
                  + weights.prototypes * loss_types + weights.kinds * loss_kinds
-                 + weights.heads * loss_heads + weights.languages * loss_languages + weights.photos * loss_photos
-                 + weights.documents * loss_documents)  # fmt: skip
+                 + weights.heads * loss_heads + weights.languages * loss_languages
+                 + weights.photos * loss_photos + weights.documents * loss_documents)  # fmt: skip
         named = {
             "titles": loss_titles, "attributes": loss_attributes, "types": loss_types, "kinds": loss_kinds,
-            "heads": loss_heads, "languages": loss_languages, "photos": loss_photos, "documents": loss_documents,
-            "scale": scales[0],
+            "heads": loss_heads, "languages": loss_languages, "photos": loss_photos,
+            "documents": loss_documents, "scale": scales[0],
         }  # fmt: skip
         return total, {k: float(v.detach()) for k, v in named.items()}
 
