@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.encoders.base import AudioClip, EncoderInfo, EncoderInput, Vectors
 from mmpipe.encoders.published.batching import Batcher, unit
 from mmpipe.encoders.published.towers import ContrastiveModel
+from mmpipe.encoders.resampling import resample
 from mmpipe.errors import InvalidMedia
 
 # Of a long recording; spread evenly over it.
@@ -73,21 +73,6 @@ def windows(clip: AudioClip, seconds: float) -> list[slice]:
     count = min(MAX_WINDOWS, math.ceil(size / length))
     starts = np.linspace(0, size - length, count).round().astype(int)
     return [slice(int(start), int(start) + length) for start in starts]
-
-
-def resample(samples: NDArray[np.float32], rate: int, to: int) -> NDArray[np.float32]:
-    """Mono samples at another rate, band-limited (FFmpeg's resampler)."""
-    if rate == to:
-        return samples
-    frame = av.AudioFrame.from_ndarray(
-        np.ascontiguousarray(samples, dtype=np.float32)[None], format="fltp", layout="mono"
-    )
-    frame.sample_rate = rate
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=to)
-    pieces = [piece.to_ndarray()[0] for part in (frame, None) for piece in resampler.resample(part)]
-    wave = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    # A handful of samples may fall short of one at the new rate.
-    return np.asarray(wave, dtype=np.float32) if wave.size else np.asarray(samples[:1], dtype=np.float32)
 
 
 def _clip(item: EncoderInput) -> AudioClip:
