@@ -10,6 +10,7 @@ import numpy as np
 from mmpipe.encoders.base import VideoFrames
 from mmpipe.errors import InvalidMedia, MediaTooLarge
 from mmpipe.media.containers import VIDEO_CODECS, VIDEO_FORMATS, opened, seconds_of
+from mmpipe.media.scenes import choose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,8 @@ _KINDS: Final = "MP4, WebM, MKV, AVI or Ogg"
 # longer ones only key frames are decoded.
 _WHOLE_PIXELS: Final = 600 * 1280 * 720
 _MAX_FRAMES: Final = 6_000
+# Of a long clip so many key frames are looked at for each frame taken: each costs a seek.
+_KEYS_PER_FRAME: Final = 3
 # Mean difference of two thumbnails, of 255 levels a channel, below which two frames show the same.
 _SAME: Final = 2.0
 _MAX_ASPECT: Final = 4
@@ -29,13 +32,12 @@ _MAX_ASPECT: Final = 4
 def decode_video(
     data: bytes, max_seconds: float, max_pixels: int, max_frames: int, field: str, target: int | None
 ) -> VideoFrames:
-    """At most ``max_frames`` upright RGB frames, evenly spaced over the clip, without repeats of the same
-    picture.
+    """At most ``max_frames`` upright RGB frames in order: some of every scene (:mod:`mmpipe.media.scenes`),
+    without repeats of the same picture.
 
-    Short clips are decoded whole and the frames nearest to even spacing taken; of long ones, the key
-    frames nearest to it. With ``target`` frames are scaled down to that many pixels on the shorter side.
-    Raises ``MediaTooLarge`` over ``max_seconds`` or ``max_pixels`` a frame, ``InvalidMedia`` for what is
-    no video, broken or cut off.
+    Short clips are decoded whole, of long ones only key frames; the choice is made among those. With
+    ``target`` frames are scaled down to that many pixels on the shorter side. Raises ``MediaTooLarge`` over
+    ``max_seconds`` or ``max_pixels`` a frame, ``InvalidMedia`` for what is no video, broken or cut off.
     """
     with opened(data, VIDEO_FORMATS, field, _KINDS) as container:
         if not container.streams.video:
@@ -53,15 +55,16 @@ def decode_video(
         expected = stream.frames or (duration * rate if duration else 0)
         frames = _Reader(container, stream, field, max_pixels, max_seconds, target)
         if duration and expected * context.width * context.height > _WHOLE_PIXELS:
-            found = frames.key_frames(duration, max_frames)
+            seen = frames.key_frames(duration, _KEYS_PER_FRAME * max_frames)
         else:
-            found = frames.whole(max_frames)
-            if duration and found and frames.last < 0.5 * duration - 1.0:
+            seen = frames.whole(max_frames)
+            if duration and seen and frames.last < 0.5 * duration - 1.0:
                 reached = f"{frames.last:.1f} of {duration:.1f} seconds"
                 raise InvalidMedia(field, f"breaks off after {reached}: upload the whole file")
-    if not found:
+    if not seen:
         raise InvalidMedia(field, "holds no frames: export it anew")
-    distinct = _distinct(found)
+    thumbnails = [_thumbnail(image) for _, image in seen]
+    distinct = _distinct([seen[number] for number in choose(thumbnails, max_frames)])
     return VideoFrames(tuple(image for _, image in distinct), tuple(seconds for seconds, _ in distinct))
 
 
@@ -92,9 +95,8 @@ class _Reader:
         return [found[seconds] for seconds in sorted(found)]
 
     def whole(self, count: int) -> list[Frame]:
-        """The frames nearest to even spacing, in one pass, although the length is not known before its
-        end.
-        """
+        """Between ``4 * count`` and ``8 * count`` evenly spaced frames (all of a shorter clip), in one pass,
+        although the length is not known before its end."""
         kept: list[Frame] = []
         step = 1
         for number, (seconds, frame) in enumerate(self._decoded()):
@@ -106,10 +108,7 @@ class _Reader:
             if len(kept) >= 8 * count:
                 kept = kept[::2]
                 step *= 2
-        if len(kept) <= count:
-            return kept
-        places = (np.arange(count) + 0.5) * len(kept) / count
-        return [kept[int(place)] for place in places]
+        return kept
 
     def _decoded(self) -> Iterator[tuple[float, Any]]:
         """Every frame with its time, both within the limits."""
