@@ -130,6 +130,11 @@ class ServeSettings(_Section):
         le=1,
         description="the fused vector's part of a hybrid score; the rest is full text's",
     )
+    fusion_mode: Literal["early", "late", "hybrid"] = Field(
+        default="early",
+        description="search by the fused vector (early), by scores per modality (late), or find by the one"
+        " and score by the other (hybrid)",
+    )
     exact_rows: int = Field(
         default=100_000,
         ge=0,
@@ -163,6 +168,25 @@ class ModelSettings(_Section):
     batch_seconds: float = Field(default=160.0, gt=0, description="seconds of one batch of recordings")
 
 
+class SpeechSettings(_Section):
+    """How spoken queries and spoken product clips become text."""
+
+    recognizer: Literal["sphinx", "whisper", "fake", "none"] = Field(
+        default="sphinx", description="who listens; none leaves recordings to the acoustic encoder"
+    )
+    min_confidence: float = Field(
+        default=0.3, ge=0, le=1, description="what is heard with less is no speech, asked for or not"
+    )
+    max_vocabulary_texts: int = Field(
+        default=20_000,
+        gt=0,
+        description="titles, brands, categories and attribute values that the recogniser is adapted to",
+    )
+    transcribe_products: bool = Field(
+        default=True, description="products' recordings are transcribed into the full text"
+    )
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -178,6 +202,7 @@ class Settings(BaseSettings):
     dispatch: DispatchSettings = DispatchSettings()
     serve: ServeSettings = ServeSettings()
     models: ModelSettings = ModelSettings()
+    speech: SpeechSettings = SpeechSettings()
 
 
 def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[str, str, str]]:

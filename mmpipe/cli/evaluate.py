@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -53,4 +54,93 @@ def eval_search(
     shown = table("", ["measure", "value"])
     for measure, value in result.items():
         shown.add_row(measure, f"{value:.4f}" if isinstance(value, float) else str(value))
+    output.print(shown)
+
+
+@eval_app.command("fusion")
+def eval_fusion(
+    products: Annotated[
+        list[Path],
+        typer.Option("--products", help="feed file of products with text and pictures; repeatable"),
+    ],
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", help="judged queries, as for search; without it they are made of products"),
+    ] = None,
+    fusions: Annotated[
+        list[Path] | None,
+        typer.Option("--fusion", help="weight file of a further fusion to compare; repeatable"),
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option("--held-out", help="NAME=VALUE: make queries only of products with this attribute"),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", min=1, help="products that queries are made of")] = 400,
+    seed: Annotated[int, typer.Option("--seed", help="which products, and how they are asked for")] = 7,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="one Markdown table on stdout")] = False,
+) -> None:
+    """Show what fusing modalities buys: text, image and mixed queries by each modality and each fusion."""
+    from mmpipe.evaluate import fusion_eval, fusion_report
+
+    name, equals, value = (held_out or "").partition("=")
+    if held_out is not None and not (name and equals):
+        raise InvalidRequest("held-out", f"{held_out!r} is not of the form NAME=VALUE")
+    result = fusion_eval.run(
+        settings_with(profile=profile),
+        products,
+        queries=queries,
+        fusions=fusions or (),
+        held_out=(name, value) if held_out is not None else None,
+        count=count,
+        seed=seed,
+    )
+    if as_json:
+        emit(asdict(result))
+        return
+    if as_markdown:
+        typer.echo(fusion_report.markdown(result))
+        return
+    for way, figures in result.ways.items():
+        measures = list(next(iter(figures.methods.values())))
+        shown = table(f"{way}: {result.queries[way]} queries, {result.products} products", ["", *measures])
+        for cells in fusion_report.rows(figures):
+            shown.add_row(*cells)
+        output.print(shown)
+
+
+@eval_app.command("speech")
+def eval_speech(
+    clips: Annotated[Path, typer.Option("--clips", help="folder of recordings")],
+    labels: Annotated[Path, typer.Option("--labels", help='JSONL {"file", "slots": {name: value}}')],
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option(
+            "--vocabulary",
+            help="catalogue texts, one a line (JSONL: its title); the labels' values unless given",
+        ),
+    ] = None,
+    recognizer: Annotated[str, typer.Option("--recognizer", help="sphinx or whisper")] = "sphinx",
+    as_json: AsJson = False,
+) -> None:
+    """Transcribe recordings and count the slot values that were heard."""
+    from mmpipe.evaluate import speech_eval
+    from mmpipe.speech import registry
+
+    requests = speech_eval.read_labels(labels)
+    texts = speech_eval.vocabulary_of(requests)
+    if vocabulary is not None:
+        texts = speech_eval.read_vocabulary(vocabulary)
+    settings = settings_with()
+    loaded = registry.load(recognizer, settings.models)
+    if loaded is None:
+        raise InvalidRequest("recognizer", "must be one that hears something: sphinx or whisper")
+    figures = speech_eval.measure(loaded.adapted(texts), requests, clips, settings.media)
+    if as_json:
+        emit(figures)
+        return
+    shown = table("", ["measure", "value"])
+    for measure, value in figures.items():
+        shown.add_row(measure, str(value))
     output.print(shown)

@@ -32,15 +32,16 @@ def list_models(
     as_json: AsJson = False,
 ) -> None:
     """Every published profile: its pinned revision and whether its files are here."""
-    from mmpipe.encoders.published.descriptions import PUBLISHED, TEXT_PREFIX, find
+    from mmpipe.encoders.published.descriptions import PUBLISHED, RECOGNIZERS, TEXT_PREFIX, find
     from mmpipe.encoders.published.lock import read_lock, state_of
 
     settings = load_settings().models
     lock = read_lock(settings)
-    known = {model.repo for model in PUBLISHED.values()}
+    described = (*PUBLISHED.values(), *RECOGNIZERS.values())
+    known = {model.repo for model in described}
     pinned = [find(TEXT_PREFIX + repo) for repo in sorted(lock) if repo not in known]
     rows = []
-    for model in [*PUBLISHED.values(), *(model for model in pinned if model is not None)]:
+    for model in [*described, *(model for model in pinned if model is not None)]:
         locked = lock.get(model.repo)
         row = {
             "profile": model.profile,

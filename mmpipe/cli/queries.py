@@ -102,6 +102,9 @@ class EmbeddedQueries:
         from mmpipe.serve.requests import ParsedSearch
 
         parsed = ParsedSearch(_request(text, media, collection, limit))
+        if "audio" in media:
+            # One query is all this process answers: it should have the catalogue's words.
+            self._service.voice.adapt()
         return SearchResponse.model_validate_json(asyncio.run(self._service.search(parsed)))
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
@@ -117,7 +120,7 @@ def _embedded(lake: str) -> Iterator[Queries]:
     from mmpipe.serve.service import QueryService
 
     settings = settings_with(lake=lake)
-    service = QueryService(settings, LocalQueryEncoder(Models(settings.serve.encoder_threads)))
+    service = QueryService(settings, LocalQueryEncoder(Models(settings.serve.encoder_threads)), listen=False)
     try:
         yield EmbeddedQueries(service)
     finally:

@@ -70,5 +70,8 @@ def _show(response: SearchResponse, title: str, as_json: bool) -> None:
     if as_json:
         emit(response.model_dump(mode="json"))
         return
+    if response.heard is not None:
+        said = f"heard “{response.heard.text}” (confidence {response.heard.confidence:.2f})"
+        output.print(said, style="bold", markup=False)
     output.print(hits_table(title, response.hits))
     output.print(f"{response.total} matches in {response.collection}, {response.took_ms:.1f} ms", style="dim")

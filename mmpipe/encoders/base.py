@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Vectors: TypeAlias = NDArray[np.float32]
 Modality = Literal["text", "image", "audio", "video"]
+FusionKind = Literal["weighted_mean", "concat_projection", "gated_attention"]
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video")
 
 
@@ -84,7 +85,7 @@ class KnowsItsWords(Protocol):
 class FusionInfo:
     """The frozen description of a fusion: ``kind`` plus everything that changes its output."""
 
-    kind: Literal["weighted_mean"]
+    kind: FusionKind
     revision: str
     weights: Mapping[str, float] = field(default_factory=dict)
 

@@ -48,11 +48,29 @@ def read_labels(path: Path) -> list[SpokenRequest]:
 
 
 def read_vocabulary(path: Path) -> list[str]:
-    """One catalogue text a line. Raises :class:`InvalidRequest` for an empty file."""
-    texts = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    """One catalogue text a line; of a ``.jsonl`` file, each line's ``title`` or the string that it is.
+
+    Raises :class:`InvalidRequest` for an empty file or, naming it, a line without a text.
+    """
+    texts: list[str] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        text = _json_text(line, number) if path.suffix == ".jsonl" and line.strip() else line
+        if text.strip():
+            texts.append(text.strip())
     if not texts:
         raise InvalidRequest("vocabulary", f"{path} is empty; give one catalogue text a line")
     return texts
+
+
+def _json_text(line: str, number: int) -> str:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidRequest("vocabulary", f"line {number} is no JSON: {error}") from error
+    text = row.get("title") if isinstance(row, dict) else row
+    if not isinstance(text, str):
+        raise InvalidRequest("vocabulary", f"line {number} is neither a string nor an object with a title")
+    return text
 
 
 def vocabulary_of(requests: Sequence[SpokenRequest]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmpipe.encoders.base import MODALITIES, AudioClip, Modality, VideoFrames
-from mmpipe.fusion import WeightedMean
+from mmpipe.fusion import load as load_fusion
 from mmpipe.lake.schema import FUSED, VectorBlock, vector_column
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def encode(
             _encode_modality(modality, encoder, batch, vectors[modality], present[modality], counts)
     columns = {vector_column(m): VectorBlock(vectors[m], present[m]) for m in vectors}
     if vectors:
-        fused, has_any = WeightedMean(loaded.profile.fusion).fuse(vectors, present)
+        fused, has_any = load_fusion(loaded.profile.fusion).fuse(vectors, present)
         columns[FUSED] = VectorBlock(fused, has_any)
     return columns, counts
 

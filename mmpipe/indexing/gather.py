@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpipe import media
-from mmpipe.encoders.base import MODALITIES, Modality
+from mmpipe.encoders.base import MODALITIES, AudioClip, Modality
 from mmpipe.errors import InvalidMedia, RetryableError
 from mmpipe.indexing.hashes import media_hash
 
@@ -38,6 +38,9 @@ class Gathered:
     reads: list[tuple[media.MediaRef, str | None]] = field(default_factory=list)
     uris: list[str] = field(default_factory=list)
     errors: list[MmpipeError] = field(default_factory=list)
+    clips: list[AudioClip] = field(default_factory=list)
+    transcript: str | None = None
+    transcript_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,12 @@ def gather(
     settings: MediaSettings,
     *,
     only: frozenset[str] | None = None,
+    listen_again: bool = False,
 ) -> Gathered:
     """Read what the plan names.
 
-    ``known`` holds the hashes of the table's row; a modality with the same hash is kept, not decoded. With
+    ``known`` holds the hashes of the table's row; a modality with the same hash is kept, not decoded, but
+    for its recording with ``listen_again``: that is decoded for the recogniser alone. With
     ``only``, modalities none of whose addresses are in it are kept unread. A bad medium is an entry of
     ``errors`` and the product goes on without it. Raises :class:`RetryableError` when the object store fails;
     a failing host of an ``https://`` link is that medium's own error.
@@ -106,7 +111,7 @@ def gather(
                 _keep(result, modality, known)
     for modality, (name, data) in plan.inline.items():
         digest = hashlib.sha256(data).hexdigest()
-        _settle(result, modality, [(name, data, digest)], known, settings)
+        _settle(result, modality, [(name, data, digest)], known, settings, listen_again)
     for modality, refs in plan.refs.items():
         result.uris += [ref.uri for ref in refs if not ref.uri.startswith("data:")]
         if only is not None and only.isdisjoint(ref.uri for ref in refs):
@@ -116,7 +121,7 @@ def gather(
         if failed_for_now and modality in known:
             _keep(result, modality, known)  # better yesterday's photo than none while a host is down
         elif files:
-            _settle(result, modality, files, known, settings)
+            _settle(result, modality, files, known, settings, listen_again)
     return result
 
 
@@ -156,17 +161,21 @@ def _settle(
     files: list[tuple[str, bytes, str]],
     known: Mapping[Modality, str],
     settings: MediaSettings,
+    listen_again: bool,
 ) -> None:
     digest = media_hash([sha for _, _, sha in files])
-    if known.get(modality) == digest:
+    keep = known.get(modality) == digest
+    if keep:
         _keep(result, modality, known)
-        return
+        if modality != "audio" or not listen_again:
+            return
     inputs: list[EncoderInput] = []
     for name, data, _ in files:
         try:
             inputs.append(media.decode(modality, data, settings, name))
         except InvalidMedia as error:
             result.errors.append(error)
-    if inputs:
+    result.clips += [clip for clip in inputs if isinstance(clip, AudioClip)]
+    if inputs and not keep:
         result.hashes[modality] = digest
         result.inputs[modality] = inputs

@@ -19,6 +19,8 @@ KNOWN_COLUMNS: tuple[str, ...] = (
     "deleted",
     "document",
     "media_uris",
+    "transcript",
+    "transcript_by",
     *(hash_column(m) for m in MODALITIES),
     *(vector_column(m) for m in MODALITIES),
 )
@@ -41,6 +43,8 @@ class KnownRows:
         self._deleted: list[bool] = rows.column("deleted").to_pylist()
         self._documents: list[str | None] = rows.column("document").to_pylist()
         self._uris: list[list[str] | None] = rows.column("media_uris").to_pylist()
+        self._transcripts: list[str | None] = rows.column("transcript").to_pylist()
+        self._listeners: list[str | None] = rows.column("transcript_by").to_pylist()
         self._hashes: dict[Modality, list[str | None]] = {
             m: rows.column(hash_column(m)).to_pylist() for m in MODALITIES
         }
@@ -76,6 +80,10 @@ class KnownRows:
         """The content hashes of the modalities it has."""
         found = ((m, column[row]) for m, column in self._hashes.items())
         return {m: value for m, value in found if value}
+
+    def transcript(self, row: int) -> tuple[str | None, str | None]:
+        """What is said in its recording, and the recogniser that listened."""
+        return self._transcripts[row], self._listeners[row]
 
     def without_vectors(self) -> KnownRows:
         """The same rows for someone who has copied the vectors already; far smaller to send."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ from mmpipe.indexing.hashes import text_hash
 from mmpipe.indexing.known import KnownRows, Lookup
 from mmpipe.indexing.results import ChunkResult, MediaRead, Write, WriteKind, reject_of_media
 from mmpipe.indexing.rows import Source, SourceRow
+from mmpipe.indexing.transcribe import ClipListener
 from mmpipe.lake.schema import ProductRow, build_table
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Pipeline:
         self._fetcher = media.Fetcher(settings.media, store_for)
         wanted = frozenset(settings.indexing.modalities)
         self._encodable: frozenset[Modality] = wanted.intersection(loaded.encoders)
+        self._listener = ClipListener(settings)
         self._threads: ThreadPoolExecutor | None = None
 
     def close(self) -> None:
@@ -135,7 +138,9 @@ class Pipeline:
         """Fetch and decode, in batches whose decoded inputs stay within :data:`DECODED_BYTES`."""
         batch: list[Ready] = []
         held = 0
+        self._listener.expect(works)
         for work, gathered in self._gathered(works, known):
+            self._listener.settle(gathered, known, work.known_row)
             ready = _ready(work, gathered, known, text="text" in self._encodable)
             held += ready.to_encode.nbytes
             batch.append(ready)
@@ -157,7 +162,10 @@ class Pipeline:
             uris = gathered.uris
             if ready.work.keep_uris and ready.work.known_row is not None:
                 uris = known.media_uris(ready.work.known_row)
-            rows.append(ProductRow(product, ready.work.row.order, source.run_id, now, uris, gathered.hashes))
+            rows.append(
+                ProductRow(product, ready.work.row.order, source.run_id, now, uris, gathered.hashes,
+                           gathered.transcript, gathered.transcript_by)
+            )  # fmt: skip
             counts = result.of_run(source.run_id)
             counts.encoded.update(counter)
             kind: WriteKind = "unchanged" if _is_unchanged(ready, uris, known) else "indexed"
@@ -175,12 +183,15 @@ class Pipeline:
         for work in works:
             plan = self._plan(work)
             hashes = known.hashes(work.known_row) if work.known_row is not None else {}
+            again = "audio" in hashes and self._listener.would_listen_again(known, work.known_row)
+            read = partial(
+                gather, plan, hashes, self._fetcher, self._media, only=work.only, listen_again=again
+            )
             if plan.remote:
-                pool = self._pool()
-                job = pool.submit(gather, plan, hashes, self._fetcher, self._media, only=work.only)
+                job = self._pool().submit(read)
                 waiting.append((work, job))
             else:
-                waiting.append((work, gather(plan, hashes, self._fetcher, self._media, only=work.only)))
+                waiting.append((work, read()))
             if len(waiting) > 2 * FETCH_THREADS:
                 yield _resolved(*waiting.popleft())
         while waiting:
@@ -225,6 +236,7 @@ def _is_unchanged(ready: Ready, uris: Sequence[str], known: KnownRows) -> bool:
         and not known.deleted(row)
         and known.hashes(row) == ready.gathered.hashes
         and known.media_uris(row) == list(uris)
+        and known.transcript(row) == (ready.gathered.transcript, ready.gathered.transcript_by)
         and known.document(row) == ready.work.product.model_dump_json(exclude_defaults=True)
     )
 

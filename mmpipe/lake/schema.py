@@ -54,7 +54,9 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
     "language",
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
-TEXT_COLUMNS: tuple[str, ...] = ("document", "search_text", "media_keys")
+TEXT_COLUMNS: tuple[str, ...] = (
+    "document", "search_text", "media_keys", "transcript", "transcript_by",
+)  # fmt: skip
 HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
 VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
@@ -126,7 +128,8 @@ class VectorBlock:
 class ProductRow:
     """Everything of one live row but its vectors. ``source_order`` is ``SourceOrder.encode()``;
     ``media_uris`` are the resolved addresses of all its media; ``hashes`` has an entry per modality the
-    row has."""
+    row has. ``transcript`` is what is said in its recording, ``transcript_by`` the recogniser that listened
+    (id and revision), set also where it heard no speech."""
 
     product: Product
     source_order: str
@@ -134,6 +137,8 @@ class ProductRow:
     updated_at: datetime
     media_uris: Sequence[str] = ()
     hashes: Mapping[Modality, str] = field(default_factory=dict)
+    transcript: str | None = None
+    transcript_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +180,10 @@ def build_table(rows: Sequence[ProductRow], vectors: Mapping[str, VectorBlock], 
         ),
         "media_uris": pa.array([list(row.media_uris) for row in rows], pa.list_(pa.string())),
         "document": pa.array([p.model_dump_json(exclude_defaults=True) for p in products], pa.string()),
-        "search_text": pa.array([" ".join(tokens(p.text_for_lexical())) for p in products], pa.string()),
+        "search_text": pa.array([_search_text(row) for row in rows], pa.string()),
         "media_keys": pa.array([" ".join(map(media_key, row.media_uris)) for row in rows], pa.string()),
+        "transcript": pa.array([row.transcript for row in rows], pa.string()),
+        "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
     }
     for name in PRESENTATION_COLUMNS:
         if name not in columns:
@@ -240,6 +247,10 @@ def vector_block(column: pa.Array | pa.ChunkedArray, dim: int) -> VectorBlock:
 def _assemble(columns: Mapping[str, pa.Array], dim: int) -> pa.Table:
     schema = products_schema(dim)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _search_text(row: ProductRow) -> str:
+    return " ".join([*tokens(row.product.text_for_lexical()), *tokens(row.transcript or "")])
 
 
 def _currency(product: Product) -> str | None:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import mmpipe.encoders.starter as package
-from mmpipe.encoders.starter.loader import FUSION, WEIGHTS, LoadedStarter, load
+from mmpipe.encoders.starter.loader import WEIGHTS, LoadedStarter, load
 from mmpipe.encoders.starter.weights import GLOSSARY, write_manifest
+from mmpipe.fusion import load as load_fusion
 from mmpipe.learn import measures
 from mmpipe.learn.data import Source, read_article_types, read_fashion, read_grocery, read_queries
 from mmpipe.learn.loop import say
@@ -72,12 +73,14 @@ def fashion(data: Path, embed: measures.Embedders) -> dict[str, float]:
     }  # fmt: skip
 
 
-def sample(loaded: LoadedStarter, embed: measures.Embedders) -> dict[str, float]:
-    """The shipped sample catalogue: titles in both languages → product, fused from text and picture."""
+def sample(loaded: LoadedStarter, embed: measures.Embedders, home: Path) -> dict[str, float]:
+    """The shipped sample catalogue: titles in both languages → product, fused from text and picture by what
+    the weights' folder ``home`` holds."""
     products, texts, pixels = shipped_catalogue()
     text, image = embed.texts(texts), embed.images(pixels)
-    fused = FUSION.weights["text"] * text + FUSION.weights["image"] * image
-    fused = np.asarray(fused / np.linalg.norm(fused, axis=1, keepdims=True), dtype=np.float32)
+    there = np.ones(len(products), np.bool_)
+    fusion = load_fusion(loaded.profile.fusion, home)
+    fused, _ = fusion.fuse({"text": text, "image": image}, {"text": there, "image": there})
     figures: dict[str, float] = {}
     for language in ("en", "zh"):
         queries = embed.texts([p.title_en if language == "en" else p.title_zh for p in products])
@@ -123,7 +126,7 @@ def evaluate(data: Path, weights: Path | None, threads: int | None, *, with_samp
     _, held = read_grocery(data, _GROCERY_HELD)
     figures |= measures.prefixed("grocery", measures.photo_to_product(held, embed, 0.5))
     if with_sample:
-        figures |= measures.prefixed("sample", sample(loaded, embed))
+        figures |= measures.prefixed("sample", sample(loaded, embed, weights or WEIGHTS))
     return {name: round(value, 4) for name, value in figures.items()}
 
 

@@ -88,11 +88,17 @@ class SearchRequest(BaseModel):
     image: MediaInput | None = None
     audio: MediaInput | None = None
     video: MediaInput | None = None
+    audio_as: Literal["auto", "speech", "sound"] = Field(
+        default="auto",
+        description="speech: the recording's words are the query, and a recording without any is refused;"
+        " sound: what it sounds like is; auto: its words where some are understood that the catalogue knows,"
+        " else its sound",
+    )
     weights: Weights = Field(default_factory=Weights)
     filters: Filters = Field(default_factory=Filters)
     facets: list[ShortText] = Field(default_factory=list, max_length=20)
     limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = Field(default=None, max_length=500)
+    cursor: str | None = Field(default=None, max_length=2_000)
     explain: bool = True
 
 
@@ -121,6 +127,7 @@ class Hit(BaseModel):
     image_link: str | None = None
     link: str | None = None
     item_group_id: str | None = None
+    transcript: str | None = Field(default=None, description="what is said in the product's recording")
     scores: ScoreSplit | None = None
 
 
@@ -129,6 +136,24 @@ class FacetCount(BaseModel):
 
     value: str
     count: int
+
+
+class HeardWord(BaseModel):
+    """One word of a spoken query, and when it was said."""
+
+    word: str
+    start: float = Field(description="seconds into the recording")
+    end: float
+
+
+class Heard(BaseModel):
+    """What was understood of a spoken query, and searched for. To correct it, send the same request with
+    ``text`` in place of ``audio``."""
+
+    text: str
+    confidence: float = Field(ge=0, le=1)
+    language: str | None = None
+    words: list[HeardWord] = Field(default_factory=list, description="on the first page only")
 
 
 class SearchResponse(BaseModel):
@@ -140,6 +165,9 @@ class SearchResponse(BaseModel):
     hits: list[Hit]
     facets: dict[str, list[FacetCount]] = Field(default_factory=dict)
     next_cursor: str | None = None
+    heard: Heard | None = Field(
+        default=None, description="the words of the recording where they were searched for, else null"
+    )
     took_ms: float
 
 

@@ -23,7 +23,7 @@ from mmpipe.search.dictionaries import Codes, Dictionaries
 from mmpipe.search.vectors import VectorBlock
 
 # Text kept as it is, for the rows of a result page; everything else that a page shows is dictionary-encoded.
-TEXT_FIELDS: tuple[str, ...] = ("id", "title", "image_link", "link", "item_group_id")
+TEXT_FIELDS: tuple[str, ...] = ("id", "title", "image_link", "link", "item_group_id", "transcript")
 CODED_FIELDS: tuple[str, ...] = (*FACET_FIELDS, "currency")
 VECTOR_FIELDS: tuple[str, ...] = (*(vector_column(m) for m in MODALITIES), FUSED)
 _COLUMNS = ["deleted", "price", "attribute_pairs", "search_text", *TEXT_FIELDS, *CODED_FIELDS]

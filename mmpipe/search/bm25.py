@@ -68,6 +68,10 @@ class Bm25:
             scores[rows] += np.float32(weight * (K1 + 1)) * counts / (counts + self._saturation[rows])
         return LexicalScores(scores, whole)
 
+    def holds(self, token: str) -> bool:
+        """Whether any live row has the token."""
+        return bool(len(self._find(token)[0]))
+
     def _find(self, token: str) -> tuple[Rows, Weights]:
         rows: list[Rows] = []
         counts: list[Weights] = []

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mmpipe.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.schemas.search import Heard, SearchRequest
     from mmpipe.search.query import EncodedQuery
 
 _FORM = 1
@@ -27,15 +27,20 @@ _MAX_OFFSET = 2**53
 @dataclass(frozen=True)
 class Cursor:
     """``version`` is :attr:`Snapshot.label <mmpipe.search.snapshot.Snapshot.label>`; ``digest`` names the
-    search."""
+    search. ``heard`` is the text and confidence of a spoken query and its language: later pages must not
+    listen again, for the recogniser may have been adapted meanwhile and understand something else."""
 
     version: str
     digest: str
     offset: int
+    heard: tuple[str, float, str | None] | None = None
 
     def encode(self) -> str:
         """URL-safe text."""
-        raw = json.dumps([_FORM, self.version, self.digest, self.offset], separators=(",", ":"))
+        parts: list[object] = [_FORM, self.version, self.digest, self.offset]
+        if self.heard is not None:
+            parts.append(self.heard)
+        raw = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
         return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
@@ -51,12 +56,26 @@ def decode(text: str) -> Cursor:
             form == _FORM and 0 <= offset < _MAX_OFFSET and not isinstance(offset, bool)
         ):
             return Cursor(version, digest, offset)
+        case [int(form), str(version), str(digest), int(offset), [str(said), float(sure), language]] if (
+            form == _FORM
+            and 0 <= offset < _MAX_OFFSET
+            and not isinstance(offset, bool)
+            and 0 <= sure <= 1
+            and (language is None or isinstance(language, str))
+        ):
+            return Cursor(version, digest, offset, (said, sure, language))
     raise _foreign()
 
 
 def pinned_version(text: str | None) -> str | None:
     """The version a request's cursor belongs to; None without a cursor."""
     return None if text is None else decode(text).version
+
+
+def next_page(version: str, digest: str, offset: int, heard: Heard | None) -> str:
+    """The cursor of the page that begins at ``offset``."""
+    spoken = None if heard is None else (heard.text, heard.confidence, heard.language)
+    return Cursor(version, digest, offset, spoken).encode()
 
 
 def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> str:

@@ -1,13 +1,14 @@
 """A hit's score split into what earned it; the parts sum to the score.
 
 The full-text share is the text list's part. The vector share belongs to the product's modalities: for unit
-vectors ``query · fused`` is a sum over modalities (see :mod:`mmpipe.fusion.weighted`), and the share is split
+vectors ``query · fused`` is a sum over modalities (see :mod:`mmpipe.fusion.base`), and the share is split
 in proportion to it. Of a cosine itself the parts may be negative; of a scaled share only the modalities that
 speak for the product take part, since it cannot be earned by what spoke against it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from mmpipe.encoders.base import MODALITIES
 
 if TYPE_CHECKING:
-    from mmpipe.encoders.base import Vectors
+    from mmpipe.encoders.base import Modality, Vectors
     from mmpipe.search.snapshot import Snapshot
 
 Rows = NDArray[np.int64]
@@ -25,16 +26,22 @@ _NOTHING: dict[str, float] = dict.fromkeys(("lexical", *MODALITIES), 0.0)
 
 
 def split(
-    snapshot: Snapshot, rows: Rows, lexical: Shares | None, vector: Shares | None, query: Vectors | None
+    snapshot: Snapshot,
+    rows: Rows,
+    lexical: Shares | None,
+    vector: Shares | None,
+    query: Vectors | None,
+    earned: Mapping[Modality, Shares] | None = None,
 ) -> list[dict[str, float]]:
     """One :class:`~mmpipe.schemas.search.ScoreSplit` as a dictionary per row.
 
     ``lexical`` and ``vector`` are each row's shares, ``query`` the vector that was searched with. With
-    ``lexical`` None the vector share is the cosine itself.
+    ``lexical`` None the vector share is the cosine itself. ``earned`` are each modality's parts where the
+    score was made of such (late fusion); without it they are the fused vector's.
     """
     parts: dict[str, Shares] = {}
     if vector is not None and query is not None:
-        parts.update(_by_modality(snapshot, rows, vector, query, signed=lexical is None))
+        parts.update(_by_modality(snapshot, rows, vector, query, earned, signed=lexical is None))
     if lexical is not None:
         parts["lexical"] = lexical
     columns = {name: part.tolist() for name, part in parts.items()}
@@ -42,15 +49,20 @@ def split(
 
 
 def _by_modality(
-    snapshot: Snapshot, rows: Rows, share: Shares, query: Vectors, *, signed: bool
+    snapshot: Snapshot,
+    rows: Rows,
+    share: Shares,
+    query: Vectors,
+    known: Mapping[Modality, Shares] | None,
+    *,
+    signed: bool,
 ) -> dict[str, Shares]:
     vectors, found = snapshot.modality_vectors(rows)
     present: dict[str, NDArray[np.bool_]] = dict(found.items())
     if not vectors:
         return {}
-    earned: dict[str, Shares] = {
-        m: c.astype(np.float64) for m, c in snapshot.fusion.contributions(query, vectors, found).items()
-    }
+    parts = snapshot.fusion.contributions(query, vectors, found) if known is None else known
+    earned: dict[str, Shares] = {m: c.astype(np.float64) for m, c in parts.items()}
     if signed:
         # Stored vectors are rounded, so the parts miss the cosine by about 1e-4: spread that over those
         # present.

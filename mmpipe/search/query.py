@@ -13,12 +13,13 @@ import numpy as np
 
 from mmpipe.encoders.base import AudioClip, EncoderInput, KnowsItsWords, Modality, VideoFrames
 from mmpipe.errors import InvalidRequest
-from mmpipe.fusion import WeightedMean
+from mmpipe.fusion import Fusion
+from mmpipe.fusion import load as load_fusion
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile, Vectors
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.schemas.search import SearchRequest, Weights
+    from mmpipe.schemas.search import Heard, SearchRequest, Weights
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,21 @@ class EncodedQuery:
     """What the searcher searches with.
 
     ``vector`` is the fused query, float32 ``(dim,)`` of unit length, or None where no part has an encoder;
-    ``modality_vectors`` are its parts. ``confidence`` in [0, 1] says how far the vector is to be trusted
-    (a text of words the encoder never saw: 0): it scales the vector list's weight against full text.
-    ``text_share`` is the text's part of the request's weights: it scales the full-text list. ``identity``
-    differs between different queries.
+    ``modality_vectors`` are its parts, ``modality_weights`` what the request gives each. ``confidence`` in
+    [0, 1] says how far the vector is to be trusted (a text of words the encoder never saw: 0): it scales the
+    vector list's weight against full text. ``text_share`` is the text's part of the request's weights: it
+    scales the full-text list. ``identity``
+    differs between different queries. ``heard`` is what a spoken query was understood as, part of ``text``.
     """
 
     text: str | None = None
     vector: Vectors | None = None
     modality_vectors: Mapping[Modality, Vectors] = field(default_factory=dict)
+    modality_weights: Mapping[Modality, float] = field(default_factory=dict)
     confidence: float = 1.0
     text_share: float = 1.0
     identity: bytes = b""
+    heard: Heard | None = None
 
     @property
     def asks_nothing(self) -> bool:
@@ -124,8 +128,9 @@ def compose(
         raise InvalidRequest("weights", f"at least one of {', '.join(parts)} must weigh more than 0")
     return EncodedQuery(
         text=request.text or None,
-        vector=_fuse(vectors, request.weights, WeightedMean(profile.fusion)),
+        vector=_fuse(vectors, request.weights, load_fusion(profile.fusion)),
         modality_vectors=vectors,
+        modality_weights={m: float(getattr(request.weights, m)) for m in vectors},
         confidence=confidence,
         text_share=request.weights.text / total if request.text else 0.0,
         identity=_identity(request.text, media),
@@ -143,7 +148,7 @@ def _text(text: str, loaded: LoadedEncoders, cache: TextCache | None) -> Encoded
     return found
 
 
-def _fuse(vectors: Mapping[Modality, Vectors], weights: Weights, fusion: WeightedMean) -> Vectors | None:
+def _fuse(vectors: Mapping[Modality, Vectors], weights: Weights, fusion: Fusion) -> Vectors | None:
     wanted = {m: v for m, v in vectors.items() if getattr(weights, m) > 0}
     if not wanted:
         return None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmpipe.errors import ProfileMismatch
 from mmpipe.lexical import tokens
 from mmpipe.schemas.search import SearchResponse
-from mmpipe.search import cursor, explain, facets, filters, present, retrieve
+from mmpipe.search import cursor, explain, facets, filters, late, present, retrieve
 from mmpipe.search.rank_fusion import Candidates, Fused, fuse
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Matches:
     """Every match of a search, best first. ``lexical`` and ``vector`` are each match's shares of its score,
-    None where that list took no part."""
+    None where that list took no part. ``late`` splits the vector share where it is a sum of scores by
+    modality, None where it is one of a fused vector."""
 
     fused: Fused
     lexical: NDArray[np.float64] | None
     vector: NDArray[np.float64] | None
+    late: late.Found | None = None
 
 
 class Searcher:
@@ -43,6 +45,7 @@ class Searcher:
         self._name = profile.name
         self._depth = settings.candidates
         self._vector_weight = settings.vector_weight
+        self._fusion_mode = settings.fusion_mode
 
     def search(self, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
         """:meth:`search_payload` as a validated model."""
@@ -75,7 +78,10 @@ class Searcher:
                 name: [{"value": value, "count": count} for value, count in tally]
                 for name, tally in facets.count(snapshot, matches.fused.rows, request.facets).items()
             },
-            "next_cursor": cursor.Cursor(snapshot.label, digest, end).encode() if end < total else None,
+            "next_cursor": cursor.next_page(snapshot.label, digest, end, query.heard)
+            if end < total
+            else None,
+            "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - started) * 1e3, 3),
         }
 
@@ -93,14 +99,20 @@ class Searcher:
         words = tokens(query.text) if query.text and weights["lexical"] > 0 else []
         if words:
             found["lexical"] = retrieve.by_text(snapshot, words, mask, self._depth)
+        by_modality: late.Found | None = None
         if query.vector is not None and weights["vector"] > 0:
-            found["vector"] = retrieve.nearest(snapshot, query.vector, mask, self._depth)
+            if self._fusion_mode == "early" or not query.modality_weights:
+                found["vector"] = retrieve.nearest(snapshot, query.vector, mask, self._depth)
+            else:
+                hybrid = self._fusion_mode == "hybrid"
+                by_modality = late.search(snapshot, query, mask, self._depth, hybrid=hybrid)
+                found["vector"] = None if by_modality is None else by_modality.candidates
         lists = {
             name: replace(each, weight=weights[name]) for name, each in found.items() if each is not None
         }
         fused = fuse(list(lists.values()), snapshot.id_rank)
         shares = dict(zip(lists, fused.shares, strict=True))
-        return Matches(fused, shares.get("lexical"), shares.get("vector"))
+        return Matches(fused, shares.get("lexical"), shares.get("vector"), by_modality)
 
     def _check_profile(self, snapshot: Snapshot) -> None:
         if snapshot.fingerprint != self._fingerprint:
@@ -118,5 +130,6 @@ def _present(
     if query is not None:
         lexical = None if matches.lexical is None else matches.lexical[page]
         vector = None if matches.vector is None else matches.vector[page]
-        splits = explain.split(snapshot, rows, lexical, vector, query.vector)
+        earned = None if matches.late is None else matches.late.shares(rows)
+        splits = explain.split(snapshot, rows, lexical, vector, query.vector, earned)
     return present.hits(snapshot, rows, matches.fused.scores[page], splits)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mmpipe.encoders.base import MODALITIES, Modality, Profile, Vectors
 from mmpipe.errors import UnknownProduct
-from mmpipe.fusion import WeightedMean
+from mmpipe.fusion import load as load_fusion
 from mmpipe.lake.schema import FUSED, profile_of, vector_column
 from mmpipe.search.ann import AnnIndex
 from mmpipe.search.block import (
@@ -73,7 +73,7 @@ class Snapshot:
         self.dataset = dataset
         self.profile = profile
         self.fingerprint = profile.fingerprint
-        self.fusion = WeightedMean(profile.fusion)
+        self.fusion = load_fusion(profile.fusion)
         self.parts = parts
         self.dictionaries = parts.dictionaries
         sizes = [block.rows for block in blocks]

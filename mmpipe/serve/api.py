@@ -27,6 +27,11 @@ from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
 API_VERSION = "1.0.0"
 _JSON = "application/json"
 _DESCRIPTION = "Search a catalogue by text, photo, voice or clip, in Chinese or English."
+_SEARCH_DESCRIPTION = (
+    "A recording in `audio` may be a spoken query: see `audio_as`. Where its words were searched for, `heard`"
+    " holds them; to correct them, send the same request with `text` in place of `audio`. For the next page"
+    " send the same request with `cursor`; the recording is not listened to again."
+)
 _INTERACTION_EXAMPLE = {"interactions": [{"type": "click", "user_id": "u1", "product_id": "p1"}]}
 # The page's own script and styles are inline; nothing may come from anywhere else.
 _DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
@@ -66,6 +71,7 @@ def _query_routes(app: FastAPI, service: QueryService) -> None:
     @app.post(
         "/v1/search",
         summary="Search by any mix of text, image, audio and video",
+        description=_SEARCH_DESCRIPTION,
         response_model=SearchResponse,
         responses=problems(400, 404, 413, 415, 422, 503),
         openapi_extra=search_body(SearchRequest),

@@ -58,6 +58,7 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
             "image": {**file, "description": "JPEG, PNG, WebP or GIF"},
             "audio": {**file, "description": "WAV, FLAC, OGG, MP3 or M4A"},
             "video": {**file, "description": "MP4, MOV, WebM or MKV"},
+            "audio_as": {"type": "string", "enum": ["auto", "speech", "sound"], "default": "auto"},
             "text": {"type": "string"},
             "collection": {"type": "string"},
             "limit": {"type": "integer"},

@@ -29,7 +29,7 @@ M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")
-_PLAIN_PARTS = frozenset({"collection", "text", "limit", "cursor", "explain"})
+_PLAIN_PARTS = frozenset({"collection", "text", "limit", "cursor", "explain", "audio_as"})
 _JSON_PARTS = frozenset({"weights", "filters"})
 _MAX_TEXT_PART = 1_000_000
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mmpipe.settings import ModelSettings
     from mmpipe.speech.base import SpeechRecognizer
 
-RECOGNIZERS = ("sphinx", "fake", "none")
+RECOGNIZERS = ("sphinx", "whisper", "fake", "none")
 
 
 def load(name: str, models: ModelSettings) -> SpeechRecognizer | None:
@@ -28,4 +28,12 @@ def load(name: str, models: ModelSettings) -> SpeechRecognizer | None:
         from mmpipe.speech.sphinx import SphinxRecognizer
 
         return SphinxRecognizer()
+    if name == "whisper":
+        try:
+            from mmpipe.speech.whisper import WhisperRecognizer
+        except ModuleNotFoundError as error:
+            raise ModelUnavailable(
+                f"recogniser 'whisper' needs {error.name}: pip install 'mmpipe[ml]'"
+            ) from error
+        return WhisperRecognizer(models)
     raise ModelUnavailable(f"no speech recogniser '{name}'; known: {', '.join(RECOGNIZERS)}")

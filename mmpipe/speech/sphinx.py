@@ -32,7 +32,7 @@ _FRAME_SECONDS = 0.01
 # Below this root mean square (full scale is 1) a clip is silence.
 _SILENCE = 1e-3
 # Chosen on half of the speech benchmark's clips; see the model card.
-_OPTIONS: dict[str, object] = {"lw": 6.5, "wip": 0.5, "beam": 1e-60, "wbeam": 1e-40, "bestpath": True}
+_OPTIONS: dict[str, object] = {"lw": 6.5, "wip": 0.5, "beam": 1e-60, "wbeam": 1e-40}
 
 
 class SphinxRecognizer:
@@ -54,10 +54,12 @@ class SphinxRecognizer:
         model = Path(pocketsphinx.get_model_path()) / "en-us"
         digest = hashlib.sha256(repr((phrases, sorted(_OPTIONS.items()))).encode()).hexdigest()[:12]
         self._info = RecognizerInfo("sphinx", f"pocketsphinx-{version('pocketsphinx')}-{digest}", ("en",))
-        options: dict[str, Any] = {**_OPTIONS, "hmm": str(model / "en-us"), "loglevel": "FATAL"}
+        options: dict[str, Any] = {"hmm": str(model / "en-us"), "loglevel": "FATAL", "bestpath": True}
         if not phrases:
+            # The general model knows 100,000 words: with the catalogue's wide beams it takes minutes.
             self._decoder = pocketsphinx.Decoder(**options)
             return
+        options |= _OPTIONS
         language = NGramModel(sentences(phrases, _SENTENCES))
         words = [word for word in language.vocabulary if word != "</s>"]
         with tempfile.TemporaryDirectory(prefix="mmpipe-speech-") as folder:

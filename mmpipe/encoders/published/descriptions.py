@@ -18,7 +18,7 @@ RECIPE = "r1"
 TEXT_PREFIX = "text:"
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
-Architecture = Literal["siglip", "clip", "chinese_clip", "clap", "sentence"]
+Architecture = Literal["siglip", "clip", "chinese_clip", "clap", "sentence", "whisper"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,19 @@ PUBLISHED: Mapping[str, PublishedModel] = {
             fusion=_fusion({"text": 0.3, "audio": 0.7}),
             summary="CLAP HTSAT: English text and sound, a space of its own",
         ),
+    )
+}
+
+# Pulled and pinned like the profiles above, but they give words, not vectors: no encoder profiles.
+RECOGNIZERS: Mapping[str, PublishedModel] = {
+    "whisper": PublishedModel(
+        profile="whisper",
+        repo="openai/whisper-small",
+        architecture="whisper",
+        modalities=("audio",),
+        text=None,
+        fusion=_fusion({}),
+        summary="Whisper small: speech of many languages to text, no vectors",
     )
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mmpipe.errors import ModelUnavailable
 
 _NAMES = (
-    r"config\.json",
+    r"(generation_)?config\.json",
     r"model\.safetensors",
     r"model\.safetensors\.index\.json",
     r"model-\d{5}-of-\d{5}\.safetensors",
@@ -21,6 +21,7 @@ _NAMES = (
     r"added_tokens\.json",
     r"vocab\.(json|txt)",
     r"merges\.txt",
+    r"normalizer\.json",
     r"modules\.json",
     r"sentence_bert_config\.json",
     r"config_sentence_transformers\.json",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from mmpipe.encoders import fusion_file
 from mmpipe.encoders.base import Encoder, EncoderInfo, FusionInfo, Modality, Profile
 from mmpipe.encoders.starter.encoders import StarterAudio, StarterImage, StarterText, StarterVideo
 from mmpipe.encoders.starter.features import Vocabulary
@@ -16,7 +17,8 @@ from mmpipe.encoders.starter.weights import GLOSSARY, dequantise, read_tensors, 
 from mmpipe.errors import ModelUnavailable
 
 WEIGHTS = Path(__file__).parent / "weights"
-# Chosen on the sample catalogue: the title names the product, the picture shows it, sound and motion add.
+# Where the folder holds no learned fusion. Chosen on the sample catalogue: the title names the product, the
+# picture shows it, sound and motion add.
 FUSION = FusionInfo(
     kind="weighted_mean",
     revision="starter-1",
@@ -63,7 +65,7 @@ def load(threads: int | None = None, folder: Path | None = None) -> LoadedStarte
     }
     image_encoder = StarterImage(image, infos["image"])
     return LoadedStarter(
-        profile=Profile("starter", DIM, infos, FUSION),
+        profile=Profile("starter", DIM, infos, _fusion(home)),
         text=StarterText(text, vocabulary, infos["text"]),
         image=image_encoder,
         audio=StarterAudio(audio, infos["audio"]),
@@ -73,6 +75,11 @@ def load(threads: int | None = None, folder: Path | None = None) -> LoadedStarte
 
 # Video goes through the image tower, so it changes when that does.
 _FILES: dict[Modality, str] = {"text": "text", "image": "image", "audio": "audio", "video": "image"}
+
+
+def _fusion(home: Path) -> FusionInfo:
+    path = home / fusion_file.FUSION_FILE
+    return fusion_file.describe(path) if path.is_file() else FUSION
 
 
 def load_text(path: Path) -> StarterText:

@@ -326,7 +326,7 @@ def _states(run: Run, *options: str) -> dict[str, str]:
 
 
 def test_models_list_shows_where_each_stands(run: Run, source: Path, settings: ModelSettings) -> None:
-    assert _states(run) == dict.fromkeys(published.PUBLISHED, "not pulled")
+    assert _states(run) == dict.fromkeys([*published.PUBLISHED, "whisper"], "not pulled")
     pulled = run("pull", "clip", "--from", source, "--json")
     assert pulled.exit_code == 0, pulled.output
     folder = Path(json.loads(pulled.stdout)["folder"])

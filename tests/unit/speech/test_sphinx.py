@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
+import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mmpipe.cli.app import app
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import InvalidRequest, ModelUnavailable
 from mmpipe.evaluate import speech_eval
@@ -65,6 +70,38 @@ def test_labels_are_checked(tmp_path: Path) -> None:
     bad.write_text('{"file": "a.wav", "slots": {"size": "large"}}\n')
     with pytest.raises(InvalidRequest, match="not there"):
         speech_eval.measure(FakeRecognizer(), speech_eval.read_labels(bad), tmp_path, MediaSettings())
+
+
+def test_vocabulary_files(tmp_path: Path) -> None:
+    plain, rows = tmp_path / "menu.txt", tmp_path / "menu.jsonl"
+    plain.write_text("large latte\n\n mocha \n")
+    assert speech_eval.read_vocabulary(plain) == ["large latte", "mocha"]
+    rows.write_text('{"title": "large latte"}\n"mocha"\n')
+    assert speech_eval.read_vocabulary(rows) == ["large latte", "mocha"]
+    rows.write_text('{"title": "large latte"}\n{"price": 3}\n')
+    with pytest.raises(InvalidRequest, match="line 2"):
+        speech_eval.read_vocabulary(rows)
+    plain.write_text("\n")
+    with pytest.raises(InvalidRequest, match="empty"):
+        speech_eval.read_vocabulary(plain)
+
+
+def test_the_command_counts_slots(tmp_path: Path) -> None:
+    silence = io.BytesIO()
+    with wave.open(silence, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(32_000))
+    (tmp_path / "a.wav").write_bytes(silence.getvalue())
+    labels = tmp_path / "labels.jsonl"
+    labels.write_text('{"file": "a.wav", "slots": {"size": "large", "drink": "latte"}}\n')
+    asked = ["eval", "speech", "--clips", str(tmp_path), "--labels", str(labels)]
+    answered = CliRunner().invoke(app, [*asked, "--recognizer", "fake", "--json"], catch_exceptions=False)
+    assert answered.exit_code == 0, answered.output
+    figures = json.loads(answered.stdout)
+    assert set(figures) == {"clips", "clips_all_slots", "slots", "real_time_factor"}
+    assert (figures["clips"], figures["clips_all_slots"], figures["slots"]) == (1, 0.0, 0.0)
 
 
 def test_the_fake_hears_what_it_was_told() -> None:

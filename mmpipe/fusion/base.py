@@ -1,0 +1,131 @@
+"""What a fusion is: modality vectors in, one unit vector out, and the same for documents and for queries.
+
+Every kind is a normalised sum of one part per modality that is there: fused = s / ||s||, s = sum of parts.
+What the kinds differ in is how a part comes about. So ``query · fused`` always splits exactly into one share
+per modality, which is what a result page explains, and a missing modality, having no part, neither adds a
+zero nor takes weight from the others.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.encoders.base import MODALITIES, FusionInfo, Modality, Vectors
+
+Mask: TypeAlias = NDArray[np.bool_]
+_TINY = 1e-12
+# Multiply-adds from which OpenBLAS splits a product among threads.
+_BLAS_THREADS_FROM = 262_144
+_PAGE_ROWS = 128
+
+
+@runtime_checkable
+class Fusion(Protocol):
+    """One fusion of a profile."""
+
+    @property
+    def info(self) -> FusionInfo: ...
+
+    def fuse(
+        self,
+        vectors: Mapping[Modality, Vectors],
+        present: Mapping[Modality, Mask],
+        weights: Mapping[Modality, float] | None = None,
+    ) -> tuple[Vectors, Mask]:
+        """Fuse a batch.
+
+        ``vectors[m]`` is float32 ``(n, dim)`` and ``present[m]`` a boolean ``(n,)``; rows not present are
+        ignored, whatever they hold. ``weights`` scale the fusion's own (a caller's preference in a mix): a
+        modality that weighs 0 or is not named counts as absent. Returns the fused unit vectors, float32
+        ``(n, dim)``, and a mask of the rows that have any; the others are zero. Raises ``ValueError`` where
+        no modality is given at all.
+        """
+        ...
+
+    def contributions(
+        self, query: Vectors, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
+    ) -> dict[Modality, Vectors]:
+        """Split ``query · fused`` by modality: float32 ``(n,)`` each; for every row they sum to the whole,
+        and a modality that is absent has 0."""
+        ...
+
+
+class SumOfParts(ABC):
+    """A :class:`Fusion` that says each modality's part; summing, masking and splitting are here."""
+
+    def __init__(self, info: FusionInfo) -> None:
+        if not info.weights or min(info.weights.values()) < 0 or max(info.weights.values()) <= 0:
+            raise ValueError("fusion weights must be non-negative and not all zero")
+        self._info = info
+
+    @property
+    def info(self) -> FusionInfo:
+        """The frozen description, part of the profile's fingerprint."""
+        return self._info
+
+    def fuse(
+        self,
+        vectors: Mapping[Modality, Vectors],
+        present: Mapping[Modality, Mask],
+        weights: Mapping[Modality, float] | None = None,
+    ) -> tuple[Vectors, Mask]:
+        """See :meth:`Fusion.fuse`."""
+        parts = self._masked_parts(vectors, present, weights)
+        total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
+        norm = np.linalg.norm(total, axis=1, keepdims=True)
+        fused = np.divide(total, norm, out=np.zeros_like(total), where=norm > _TINY)
+        return fused.astype(np.float32, copy=False), norm[:, 0] > _TINY
+
+    def contributions(
+        self, query: Vectors, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
+    ) -> dict[Modality, Vectors]:
+        """See :meth:`Fusion.contributions`."""
+        parts = self._masked_parts(vectors, present, None)
+        total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
+        norm = np.linalg.norm(total, axis=1)
+        safe = np.where(norm > _TINY, norm, np.inf)
+        # einsum, not BLAS: waking BLAS threads for a page of hits costs more than the product itself.
+        shares = {m: np.einsum("ij,j->i", part, query) for m, part in parts.items()}
+        return {m: (share / safe).astype(np.float32) for m, share in shares.items()}
+
+    def _masked_parts(
+        self,
+        vectors: Mapping[Modality, Vectors],
+        present: Mapping[Modality, Mask],
+        weights: Mapping[Modality, float] | None,
+    ) -> dict[Modality, Vectors]:
+        if not vectors:
+            raise ValueError("fusion needs at least one modality")
+        # One order whatever the caller's, so that equal input gives equal bits.
+        names = [m for m in MODALITIES if m in vectors]
+        scale = {m: 1.0 if weights is None else float(weights.get(m, 0.0)) for m in names}
+        used = {m: present[m] & (scale[m] > 0) for m in names}
+        # NaN in a masked row must not leak through 0 * NaN.
+        clean = {m: np.where(used[m][:, None], vectors[m], np.float32(0)) for m in names}
+        parts = self._parts(clean, used)
+        return {m: np.where(used[m][:, None], parts[m] * np.float32(scale[m]), np.float32(0)) for m in names}
+
+    @abstractmethod
+    def _parts(
+        self, vectors: Mapping[Modality, Vectors], used: Mapping[Modality, Mask]
+    ) -> dict[Modality, Vectors]:
+        """Each modality's part, float32 ``(n, dim)``. Rows that are not ``used`` are zero on the way in and
+        are ignored on the way out; they must not bear on other modalities' parts."""
+
+
+def product(rows: Vectors, matrix: Vectors) -> Vectors:
+    """``rows @ matrix`` for float32 ``(n, k)`` and ``(k, m)``.
+
+    A page's worth of rows is multiplied in pieces that BLAS does not split among threads: waking them costs
+    more than the product, and on a busy machine they are waited for.
+    """
+    step = max(1, _BLAS_THREADS_FROM // matrix.size - 1)
+    if step >= len(rows) or len(rows) > _PAGE_ROWS:
+        whole: Vectors = rows @ matrix
+        return whole
+    return np.concatenate([rows[start : start + step] @ matrix for start in range(0, len(rows), step)])

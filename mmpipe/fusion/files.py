@@ -1,0 +1,55 @@
+"""From a profile's description of its fusion to the fusion itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmpipe.encoders import fusion_file
+from mmpipe.errors import ModelUnavailable
+from mmpipe.fusion.attention import GatedAttention
+from mmpipe.fusion.concat import ConcatProjection
+from mmpipe.fusion.weighted import WeightedMean
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import FusionInfo, Vectors
+    from mmpipe.fusion.base import Fusion
+
+
+def build(info: FusionInfo, tensors: Mapping[str, Vectors]) -> Fusion:
+    """A fusion of these tensors (none for a weighted mean).
+
+    Raises :class:`ModelUnavailable` for tensors that are missing or of the wrong shape, and ``ValueError``
+    for weights that are negative or all 0.
+    """
+    if info.kind == "concat_projection":
+        return ConcatProjection(info, tensors)
+    if info.kind == "gated_attention":
+        return GatedAttention(info, tensors)
+    return WeightedMean(info)
+
+
+def load(info: FusionInfo, folder: Path | None = None) -> Fusion:
+    """The fusion a profile names; its weight file is ``fusion.safetensors`` in ``folder`` (by default that of
+    the packaged weights), held in memory once per process.
+
+    Raises :class:`ModelUnavailable` where the file is missing, is not the one ``info.revision`` names, or
+    does not fit. A weighted mean stands in ``info`` itself and needs no file.
+    """
+    if info.kind == "weighted_mean":
+        return WeightedMean(info)
+    return build(info, _tensors(folder or fusion_file.SHIPPED, info.kind, info.revision))
+
+
+@lru_cache(maxsize=8)
+def _tensors(folder: Path, kind: str, revision: str) -> Mapping[str, Vectors]:
+    path = folder / fusion_file.FUSION_FILE
+    found, tensors = fusion_file.read(path)
+    if (found.kind, found.revision) != (kind, revision):
+        raise ModelUnavailable(
+            f"the profile's fusion is {kind} {revision}, {path.name} here is {found.kind} {found.revision}:"
+            " install the release that encoded the table, or index again"
+        )
+    return tensors

@@ -1,0 +1,207 @@
+"""What every kind of fusion must do, held against each kind with weights that are far from their start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from mmpipe.encoders import fusion_file
+from mmpipe.encoders.base import MODALITIES, FusionInfo, Modality, Vectors
+from mmpipe.errors import ModelUnavailable
+from mmpipe.fusion import Fusion, build, load
+from mmpipe.fusion.attention import shapes
+
+DIM = 16
+WEIGHTS = {"text": 0.5, "image": 0.35, "audio": 0.05, "video": 0.1}
+KINDS = ("weighted_mean", "concat_projection", "gated_attention")
+Mask = NDArray[np.bool_]
+
+
+def tensors_of(kind: str, seed: int = 3) -> dict[str, Vectors]:
+    rng = np.random.default_rng(seed)
+    if kind == "concat_projection":
+        return {"projection": rng.standard_normal((4, DIM, DIM)).astype(np.float32)}
+    if kind == "gated_attention":
+        return {name: rng.standard_normal(s).astype(np.float32) for name, s in shapes(DIM, 8).items()}
+    return {}
+
+
+@pytest.fixture(params=KINDS)
+def fusion(request: pytest.FixtureRequest) -> Fusion:
+    return build(FusionInfo(request.param, "1", WEIGHTS), tensors_of(request.param))
+
+
+def rows(n: int, seed: int = 0, share: float = 0.6) -> tuple[dict[Modality, Vectors], dict[Modality, Mask]]:
+    rng = np.random.default_rng(seed)
+    vectors: dict[Modality, Vectors] = {}
+    for m in MODALITIES:
+        matrix = rng.standard_normal((n, DIM)).astype(np.float32)
+        vectors[m] = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+    return vectors, {m: rng.random(n) < share for m in MODALITIES}
+
+
+def everywhere(n: int, *names: Modality) -> dict[Modality, Mask]:
+    return {m: np.ones(n, np.bool_) for m in names}
+
+
+def only(vectors: Mapping[Modality, Vectors], *names: Modality) -> dict[Modality, Vectors]:
+    return {m: vectors[m] for m in names}
+
+
+def test_is_a_fusion(fusion: Fusion) -> None:
+    assert isinstance(fusion, Fusion)
+
+
+def test_unit_length_float32_and_a_mask_of_the_rows_that_have_any(fusion: Fusion) -> None:
+    vectors, present = rows(64, share=0.4)
+    fused, found = fusion.fuse(vectors, present)
+    has_any = np.any(list(present.values()), axis=0)
+    assert fused.dtype == np.float32
+    assert fused.shape == (64, DIM)
+    assert not has_any.all()
+    np.testing.assert_array_equal(found, has_any)
+    np.testing.assert_allclose(np.linalg.norm(fused[found], axis=1), 1, rtol=1e-5)
+    assert not fused[~found].any()
+
+
+def test_what_a_masked_row_holds_is_never_looked_at(fusion: Fusion) -> None:
+    vectors, present = rows(32)
+    fused, found = fusion.fuse(vectors, present)
+    for junk in (np.nan, np.inf, 1e30):
+        spoiled = {m: np.where(present[m][:, None], v, np.float32(junk)) for m, v in vectors.items()}
+        again, found_again = fusion.fuse(spoiled, present)
+        np.testing.assert_array_equal(again, fused)
+        np.testing.assert_array_equal(found_again, found)
+        parts = fusion.contributions(fused[0], spoiled, present)
+        assert all(np.isfinite(part).all() for part in parts.values())
+
+
+@pytest.mark.parametrize("names", [pair for size in (1, 2, 3) for pair in combinations(MODALITIES, size)])
+def test_a_missing_modality_is_as_if_it_did_not_exist(fusion: Fusion, names: tuple[Modality, ...]) -> None:
+    vectors, _ = rows(8)
+    masked = everywhere(8, *names) | {m: np.zeros(8, np.bool_) for m in MODALITIES if m not in names}
+    with_masked, _ = fusion.fuse(vectors, masked)
+    without, _ = fusion.fuse(only(vectors, *names), everywhere(8, *names))
+    np.testing.assert_allclose(with_masked, without, atol=1e-6)
+
+
+def test_parts_sum_to_the_score_and_absent_ones_have_none(fusion: Fusion) -> None:
+    vectors, present = rows(64, seed=5)
+    fused, _ = fusion.fuse(vectors, present)
+    query = rows(1, seed=9)[0]["text"][0]
+    parts = fusion.contributions(query, vectors, present)
+    np.testing.assert_allclose(np.sum(list(parts.values()), axis=0), fused @ query, atol=1e-5)
+    for m in MODALITIES:
+        assert parts[m].shape == (64,)
+        assert not parts[m][~present[m]].any()
+
+
+def test_equal_input_gives_equal_bits(fusion: Fusion) -> None:
+    vectors, present = rows(40)
+    first, _ = fusion.fuse(vectors, present)
+    second, _ = fusion.fuse(dict(reversed(vectors.items())), dict(reversed(present.items())))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it(fusion: Fusion) -> None:
+    vectors, present = rows(300)
+    fused, _ = fusion.fuse(vectors, present)
+    order = np.random.default_rng(1).permutation(300)
+    shuffled, _ = fusion.fuse(
+        {m: v[order] for m, v in vectors.items()}, {m: p[order] for m, p in present.items()}
+    )
+    np.testing.assert_allclose(shuffled, fused[order], atol=2e-6)
+    alone, _ = fusion.fuse({m: v[7:8] for m, v in vectors.items()}, {m: p[7:8] for m, p in present.items()})
+    np.testing.assert_allclose(alone, fused[7:8], atol=2e-6)
+
+
+def test_weights_shift_towards_what_they_favour_and_zero_is_absent(fusion: Fusion) -> None:
+    vectors, _ = rows(16)
+    pair, there = only(vectors, "text", "image"), everywhere(16, "text", "image")
+    plain, _ = fusion.fuse(pair, there)
+    even, _ = fusion.fuse(pair, there, {"text": 1.0, "image": 1.0})
+    np.testing.assert_array_equal(plain, even)
+    alone, _ = fusion.fuse(only(vectors, "image"), everywhere(16, "image"))
+    leaning, _ = fusion.fuse(pair, there, {"text": 1e-4, "image": 1.0})
+    silent, found = fusion.fuse(pair, there, {"text": 0.0, "image": 1.0})
+    unnamed, _ = fusion.fuse(pair, there, {"image": 1.0})
+    np.testing.assert_allclose(silent, alone, atol=1e-6)
+    np.testing.assert_array_equal(silent, unnamed)
+    assert found.all()
+    assert np.abs(leaning - plain).max() > 1e-2
+    _, nothing = fusion.fuse(pair, there, {"audio": 1.0})
+    assert not nothing.any()
+
+
+def test_rows_with_nothing_and_no_rows(fusion: Fusion) -> None:
+    vectors, _ = rows(3)
+    nowhere = {m: np.zeros(3, np.bool_) for m in MODALITIES}
+    fused, found = fusion.fuse(vectors, nowhere)
+    assert not found.any()
+    assert not fused.any()
+    assert not any(p.any() for p in fusion.contributions(vectors["text"][0], vectors, nowhere).values())
+    empty, found = fusion.fuse({"text": np.zeros((0, DIM), np.float32)}, {"text": np.zeros(0, np.bool_)})
+    assert empty.shape == (0, DIM)
+    assert found.shape == (0,)
+    with pytest.raises(ValueError, match="at least one modality"):
+        fusion.fuse({}, {})
+
+
+def test_attention_starts_as_the_weighted_mean() -> None:
+    tensors = tensors_of("gated_attention")
+    tensors["gate"][:], tensors["correct"][:] = 0, 0
+    tensors["prior"][:] = np.log([WEIGHTS[m] for m in MODALITIES])
+    vectors, present = rows(32)
+    mean = build(FusionInfo("weighted_mean", "1", WEIGHTS), {})
+    gated = build(FusionInfo("gated_attention", "1", WEIGHTS), tensors)
+    np.testing.assert_allclose(gated.fuse(vectors, present)[0], mean.fuse(vectors, present)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_tensors_that_do_not_fit_are_refused(kind: str) -> None:
+    info = FusionInfo(kind, "1", WEIGHTS)
+    with pytest.raises(ModelUnavailable, match="must have shape"):
+        build(info, {})
+    tensors = tensors_of(kind)
+    last = sorted(tensors)[-1]
+    tensors[last] = tensors[last][..., :-1]
+    with pytest.raises(ModelUnavailable, match="must have shape"):
+        build(info, tensors)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_is_named_by_its_digest(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "fusion.safetensors"
+    meta = {"kind": kind, "weights": '{"text": 1.0, "image": 0.5}'}
+    save_file(tensors_of(kind) or {"weights": np.ones(4, np.float32)}, path, metadata=meta)
+    info = fusion_file.describe(path)
+    assert (info.kind, info.weights) == (kind, {"text": 1.0, "image": 0.5})
+    vectors, present = rows(8)
+    expected, _ = build(info, tensors_of(kind)).fuse(vectors, present)
+    np.testing.assert_array_equal(load(info, tmp_path).fuse(vectors, present)[0], expected)
+    save_file(tensors_of(kind, seed=4) or {"weights": np.zeros(4, np.float32)}, path, metadata=meta)
+    other = fusion_file.describe(path)
+    assert other.revision != info.revision
+    if kind != "weighted_mean":
+        load(other, tmp_path)
+        with pytest.raises(ModelUnavailable, match="index again"):
+            load(FusionInfo(info.kind, "0" * 16, info.weights), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "meta", [{}, {"kind": "magic", "weights": "{}"}, {"kind": "weighted_mean", "weights": "[1]"}]
+)
+def test_a_file_that_says_no_kind_is_refused(meta: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "fusion.safetensors"
+    save_file({"weights": np.ones(4, np.float32)}, path, metadata=meta)
+    with pytest.raises(ModelUnavailable, match="fusion weights"):
+        fusion_file.describe(path)
+    path.write_bytes(b"not tensors")
+    with pytest.raises(ModelUnavailable, match="cannot be read"):
+        fusion_file.describe(path)
