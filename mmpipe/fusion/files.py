@@ -46,6 +46,11 @@ def load(info: FusionInfo, folder: Path | None = None) -> Fusion:
 @lru_cache(maxsize=8)
 def _tensors(folder: Path, kind: str, revision: str) -> Mapping[str, Vectors]:
     path = folder / fusion_file.FUSION_FILE
+    if not path.is_file():
+        raise ModelUnavailable(
+            f"the profile's fusion is {kind} {revision}, and there is no {path.name} here:"
+            " install the release that encoded the table, or index again"
+        )
     found, tensors = fusion_file.read(path)
     if (found.kind, found.revision) != (kind, revision):
         raise ModelUnavailable(

@@ -189,6 +189,8 @@ def test_a_file_is_named_by_its_digest(kind: str, tmp_path: Path) -> None:
     other = fusion_file.describe(path)
     assert other.revision != info.revision
     if kind != "weighted_mean":
+        with pytest.raises(ModelUnavailable, match="and there is no fusion"):
+            load(info, tmp_path / "elsewhere")
         load(other, tmp_path)
         with pytest.raises(ModelUnavailable, match="index again"):
             load(FusionInfo(info.kind, "0" * 16, info.weights), tmp_path)
