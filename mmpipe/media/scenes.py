@@ -34,9 +34,17 @@ def scenes(thumbnails: Sequence[NDArray[np.float32]]) -> list[slice]:
         return []
     jumps = np.asarray([np.abs(b - a).mean() for a, b in pairwise(thumbnails)])
     typical = float(np.median(jumps)) if len(jumps) else 0.0
-    cuts = np.flatnonzero(jumps > max(_LEAST_JUMP, _TIMES_MEDIAN * typical)) + 1
+    limit = max(_LEAST_JUMP, _TIMES_MEDIAN * typical)
+    cuts = (np.flatnonzero(jumps > limit) + 1).tolist()
+    flashes = {
+        cut
+        for cut in cuts
+        if cut + 1 in cuts and np.abs(thumbnails[cut + 1] - thumbnails[cut - 1]).mean() <= limit
+    }
     bounds = [0]
-    for cut in cuts.tolist():
+    for cut in cuts:
+        if cut in flashes or cut - 1 in flashes:
+            continue
         if cut - bounds[-1] >= _SHORTEST:
             bounds.append(cut)
     if len(bounds) > 1 and count - bounds[-1] < _SHORTEST:

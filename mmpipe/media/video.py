@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final = "MP4, WebM, MKV, AVI or Ogg"
 # Decoding a clip from end to end is worth it up to this many pixels (20 s of 720p at 30 frames a second); of
-# longer ones only key frames are decoded.
+# longer ones, and of clips with more frames than that, only key frames are decoded.
 _WHOLE_PIXELS: Final = 600 * 1280 * 720
 _MAX_FRAMES: Final = 6_000
 # Of a long clip so many key frames are looked at for each frame taken: each costs a seek.
@@ -54,11 +54,12 @@ def decode_video(
         rate = float(stream.average_rate or 25)
         expected = stream.frames or (duration * rate if duration else 0)
         frames = _Reader(container, stream, field, max_pixels, max_seconds, target)
-        if duration and expected * context.width * context.height > _WHOLE_PIXELS:
+        too_many = expected > _MAX_FRAMES or expected * context.width * context.height > _WHOLE_PIXELS
+        if duration and too_many:
             seen = frames.key_frames(duration, _KEYS_PER_FRAME * max_frames)
         else:
             seen = frames.whole(max_frames)
-            if duration and seen and frames.last < 0.5 * duration - 1.0:
+            if duration and seen and not frames.stopped and frames.last < 0.5 * duration - 1.0:
                 reached = f"{frames.last:.1f} of {duration:.1f} seconds"
                 raise InvalidMedia(field, f"breaks off after {reached}: upload the whole file")
     if not seen:
@@ -80,6 +81,7 @@ class _Reader:
         self._target = target
         self._start = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
         self.last = 0.0
+        self.stopped = False  # by the bound on frames, before the clip's end
 
     def key_frames(self, duration: float, count: int) -> list[Frame]:
         """The key frame at or before each of ``count`` evenly spaced times."""
@@ -101,6 +103,7 @@ class _Reader:
         step = 1
         for number, (seconds, frame) in enumerate(self._decoded()):
             if number >= _MAX_FRAMES:
+                self.stopped = True
                 break
             if number % step:
                 continue

@@ -159,6 +159,13 @@ def test_long_clips_are_read_by_key_frames(monkeypatch: pytest.MonkeyPatch) -> N
             assert np.abs(frame[24, 32].astype(int) - colour).max() < 40
 
 
+def test_a_clip_of_more_frames_than_are_decoded_is_seen_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmpipe.media.video._MAX_FRAMES", 30)
+    seen = video(clip(frames=120, gop=5))
+    assert len(seen.frames) == 4
+    assert np.abs(seen.frames[-1][24, 32].astype(int) - COLOURS[-1]).max() < 40
+
+
 def test_video_limits() -> None:
     data = clip(frames=40)
     with pytest.raises(MediaTooLarge, match="2 seconds"):
