@@ -175,7 +175,7 @@ class SpeechSettings(_Section):
         default="sphinx", description="who listens; none leaves recordings to the acoustic encoder"
     )
     min_confidence: float = Field(
-        default=0.3,
+        default=0.2,
         ge=0,
         le=1,
         description="what is heard with less counts as no speech, unless speech was asked for",

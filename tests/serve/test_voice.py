@@ -161,9 +161,9 @@ def test_without_words_of_the_catalogue_it_is_a_sound(voice: TestClient, clip: b
 
 
 def test_an_unsure_recogniser_is_believed_only_when_asked_to(voice: TestClient, ear: Listening) -> None:
-    ear.confidence = 0.2
+    ear.confidence = 0.1
     assert _ask(voice, RED_SHOE)["heard"] is None
-    assert _ask(voice, RED_SHOE, audio_as="speech")["heard"]["confidence"] == 0.2
+    assert _ask(voice, RED_SHOE, audio_as="speech")["heard"]["confidence"] == 0.1
 
 
 def test_a_sound_is_never_listened_to(voice: TestClient, ear: Listening) -> None:
