@@ -1,13 +1,15 @@
-# Two commands: `make demo` and `make test`. Both set up .venv by themselves.
+# Two commands: `make demo` and `make test`. Both set up .venv by themselves. `make test-infra` needs Terraform as well.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VENV_INFRA := .venv-infra
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check lint types imports format clean setup setup-dev
+.PHONY: demo test test-infra lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
+setup-infra: setup-dev $(VENV_INFRA)/.checkov
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mmpipe needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -23,13 +25,39 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
+# checkov pins other versions of shared libraries than the project, so it lives on its own.
+$(VENV_INFRA)/.checkov: infra/requirements-checkov.txt | $(BIN)/python
+	@echo "Installing checkov into $(VENV_INFRA) (a few minutes the first time)"
+	@$(BIN)/python -m venv --clear $(VENV_INFRA)
+	@$(VENV_INFRA)/bin/python -m pip install --quiet --requirement infra/requirements-checkov.txt
+	@touch $@
+
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
 	$(BIN)/mmpipe demo $(ARGS)
 
-test: setup-dev  ## every test
+test: setup-dev  ## every test but those of infra/
 	$(BIN)/python -m pytest $(ARGS)
 
+test-infra: setup-infra  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
+	$(BIN)/python -m pytest tests/infra $(ARGS)
+
 check: lint types imports  ## the static checks
+
+lambda: setup-dev  ## the handlers' zips, one per Lambda architecture, in build/lambda/
+	$(BIN)/python infra/lambda/build.py $(ARGS)
+
+wheel: $(BIN)/python  ## the project's wheel, alone in dist/
+	@rm -rf dist/*.whl build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+image: wheel  ## the image of Ray nodes with the models pulled into models/: make image IMAGE=REPOSITORY:TAG
+	@test -n "$(IMAGE)" || { echo "name the image: make image IMAGE=REPOSITORY:TAG" >&2; exit 2; }
+	@mkdir -p models
+	docker build --platform linux/amd64 --file infra/image/Dockerfile --tag $(IMAGE) .
+
+search-image: wheel  ## the container function's image: make search-image IMAGE=REPOSITORY:TAG
+	@test -n "$(IMAGE)" || { echo "name the image: make search-image IMAGE=REPOSITORY:TAG" >&2; exit 2; }
+	docker build --platform linux/arm64 --file infra/lambda_search/Dockerfile --tag $(IMAGE) .
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -46,4 +74,4 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV_INFRA) build dist *.egg-info

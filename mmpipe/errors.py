@@ -7,6 +7,7 @@
     │   ├── StorageUnavailable      object store timed out, throttled or answered 5xx
     │   ├── DispatchUnavailable     indexer or Ray's Jobs API did not take the work
     │   ├── CommitConflict          another writer committed first, more often than we retry
+    │   │   └── LiveMoved               readers were moved to another table or version meanwhile
     │   └── NotReady                a replica has no live version loaded yet
     └── PermanentError          repeating the call cannot help; the caller must change something
         ├── InvalidEvent            an event payload that is not an S3 notification
@@ -51,6 +52,10 @@ class DispatchUnavailable(RetryableError):
 
 class CommitConflict(RetryableError):
     """Other writers kept committing first; nothing was written."""
+
+
+class LiveMoved(CommitConflict):
+    """Readers were moved to another table, or rolled back, while something was written for what was live."""
 
 
 class NotReady(RetryableError):

@@ -69,6 +69,17 @@ class IndexingSettings(_Section):
     workers: int = Field(
         default=0, ge=0, description="encoder actors of the batch lane; 0 means one per CPU or GPU"
     )
+    gpus: int | None = Field(
+        default=None,
+        ge=0,
+        description="GPU encoders of the batch lane, asked of the cluster whether it has them yet or not;"
+        " unset means one per GPU that is there",
+    )
+    autoscaled: bool = Field(
+        default=False,
+        description="the cluster adds nodes for what waits: workers ask for whole CPUs instead of sharing"
+        " what is free",
+    )
 
 
 class LakeSettings(_Section):
@@ -101,7 +112,23 @@ class DispatchSettings(_Section):
     ray_token: SecretStr = Field(
         default=SecretStr(""), description="Ray's cluster token (RAY_AUTH_MODE=token)"
     )
+    token_secret: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the Secrets Manager secret (ARN or name) whose text handlers use as the token instead",
+    )
+    ray_token_secret: str | None = Field(
+        default=None, min_length=1, description="likewise, of Ray's cluster token"
+    )
     timeout_seconds: float = Field(default=60.0, gt=0, description="for one dispatch call")
+    queue_url: str | None = Field(
+        default=None,
+        description="the upload queue, for `mmpipe dlq`; unset: found as the dead-letter queue's source",
+    )
+    dlq_url: str | None = Field(
+        default=None,
+        description="its dead-letter queue, for `mmpipe dlq`; unset: found as the upload queue's own",
+    )
 
 
 class ServeSettings(_Section):
@@ -141,8 +168,30 @@ class ServeSettings(_Section):
         description="versions up to this size are scored whole in memory, larger ones use the vector index",
     )
     encoder_threads: int = Field(default=1, ge=1, description="CPU threads of one query's encoding")
-    gpu: Literal["auto", "off"] = Field(
-        default="auto", description="off keeps encoders in the searcher's process"
+    gpu: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="on asks for GPUs of the encoders' own, which an autoscaled cluster then adds; auto takes"
+        " those there are at the start; off keeps encoders in the searcher's process",
+    )
+    encoder_min_replicas: int = Field(
+        default=0, ge=0, description="GPU encoders kept when idle; 0 gives the last GPU back"
+    )
+    encoder_max_replicas: int = Field(default=2, ge=1, description="GPU encoders at most")
+    encoder_idle_seconds: float = Field(
+        default=600.0, gt=0, description="without queries this long, GPU encoders shrink to their minimum"
+    )
+    encoder_wait_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        description="a query waits this long for a GPU encoder that starts; then 503 with Retry-After, or"
+        " the spare",
+    )
+    encoder_spare: bool = Field(
+        default=False,
+        description="searchers also load the models and encode by themselves while no GPU encoder answers",
+    )
+    idle_seconds: float = Field(
+        default=120.0, gt=0, description="less load this long, query replicas shrink towards their minimum"
     )
 
 
@@ -152,6 +201,10 @@ class ModelSettings(_Section):
     dir: str = Field(default="./models", description="folder of pulled models: OWNER/MODEL/REVISION/ each")
     lock: str | None = Field(
         default=None, description="the file that pins revisions and digests; unset means models.lock in dir"
+    )
+    cache_dir: str | None = Field(
+        default=None,
+        description="local disk for verified copies of the lake's models; unset means a temporary folder",
     )
     hub_url: str = Field(
         default="https://huggingface.co", description="where `mmpipe models pull` fetches from"

@@ -8,7 +8,9 @@ import typer
 from pydantic import ValidationError
 
 from mmpipe.cli.console import console, fail
+from mmpipe.cli.cost import cost
 from mmpipe.cli.demo import demo
+from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
 from mmpipe.cli.index import index
 from mmpipe.cli.live import live_app
@@ -17,6 +19,7 @@ from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
 from mmpipe.cli.serve import serve
 from mmpipe.cli.status import status
+from mmpipe.cli.train import train_app
 from mmpipe.cli.up import up
 from mmpipe.errors import InvalidRequest, MmpipeError
 
@@ -35,10 +38,13 @@ app.command()(serve)
 app.command()(search)
 app.command()(similar)
 app.command()(status)
+app.command()(cost)
 app.add_typer(rejects_app, name="rejects")
+app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
+app.add_typer(train_app, name="train")
 
 
 def main() -> None:

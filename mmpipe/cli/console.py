@@ -76,7 +76,7 @@ def hits_table(title: str, hits: Iterable[Hit]) -> Table:
         row = (
             str(rank),
             hit.id,
-            hit.title,
+            hit.title if hit.video_second is None else f"{hit.title} ▶ {hit.video_second:.1f} s",
             hit.price or "",
             f"{hit.score:.3f}",
             _split(hit),

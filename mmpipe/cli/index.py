@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from mmpipe.cli.console import console, emit, end_on_sigterm, output, table
 from mmpipe.cli.options import AsJson, CollectionName, LakeUri, ProfileName, open_collection, settings_with
+from mmpipe.cli.progress import counting
 from mmpipe.errors import InvalidRequest, MmpipeError, ObjectNotFound
 from mmpipe.schemas.names import COLLECTION_PATTERN
 from mmpipe.telemetry import configure_logging
@@ -44,10 +37,13 @@ def index(
     settings = settings_with(lake=lake, profile=profile)
     name = collection or _DEFAULT_COLLECTION
     if not COLLECTION_PATTERN.fullmatch(name):
-        raise InvalidRequest("collection", f"{name!r} must be lower-case letters, digits, '-' and '_'")
+        raise InvalidRequest(
+            "collection", f"{name!r} must be lower-case letters, digits, '-' and '_', and not 'models'"
+        )
     if "://" not in feed and not Path(feed).is_file():
         raise InvalidRequest("feed", f"there is no file {feed}")
-    record = _run(feed, name, settings)
+    # Unless somebody asks for a profile, the file goes where readers look.
+    record = _run(feed, name, settings, follow=profile is None)
     home = open_collection(settings, name)
     if as_json:
         emit(record.model_dump(mode="json"))
@@ -58,24 +54,16 @@ def index(
         raise MmpipeError(f"{feed}: {record.error}")
 
 
-def _run(feed: str, name: str, settings: Settings) -> RunRecord:
+def _run(feed: str, name: str, settings: Settings, *, follow: bool) -> RunRecord:
     from mmpipe.indexing import execute_file
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(f"indexing {escape(Path(feed).name)}", total=None)
+    with counting(f"indexing {Path(feed).name}") as show:
 
         def report(read: int, indexed: int, rejected: int, total: int | None) -> None:
-            bars.update(task, completed=read, total=total)
+            show(read, total)
 
         try:
-            return execute_file(settings, feed, name, progress=report)
+            return execute_file(settings, feed, name, follow=follow, progress=report)
         except ObjectNotFound as error:
             raise InvalidRequest("feed", f"there is nothing at {feed}") from error
 

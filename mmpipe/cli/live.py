@@ -1,13 +1,14 @@
-"""``mmpipe live``: which version readers follow, and moving them to another."""
+"""``mmpipe live``: which version readers follow, moving them to another, and changing the models."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from mmpipe.cli.console import console, emit, output, table
+from mmpipe.cli.console import console, emit, end_on_sigterm, output, table
 from mmpipe.cli.options import (
     DEFAULT_FOLDER,
     AsJson,
@@ -17,11 +18,22 @@ from mmpipe.cli.options import (
     open_collection,
     settings_for_lake,
 )
+from mmpipe.cli.progress import counting
+from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
+    from mmpipe.evaluate.compare import Comparison
+    from mmpipe.indexing.carry import Carried
+    from mmpipe.indexing.reindex import Moved
     from mmpipe.lake import LiveVersion
 
-live_app = typer.Typer(help="Which version is live; promote another, or go back.", no_args_is_help=True)
+live_app = typer.Typer(
+    help="Which version is live; go back, promote another, or change the models that encode it.",
+    no_args_is_help=True,
+)
+TableName = Annotated[
+    str, typer.Argument(metavar="TABLE", help="as `live reindex` names it", show_default=False)
+]
 
 
 @live_app.command("list")
@@ -68,10 +80,182 @@ def promote(
 
 @live_app.command()
 def rollback(
-    lake: LakeUri = None, collection: CollectionName = None, folder: Folder = DEFAULT_FOLDER
+    lake: LakeUri = None,
+    collection: CollectionName = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
 ) -> None:
     """Make live again what was live before; uploads are written but stay unpublished until `live promote`."""
-    _tell(open_collection(settings_for_lake(lake, folder), collection).rollback())
+    from mmpipe.indexing.reindex import roll_back
+
+    configure_logging("ERROR")
+    settings = settings_for_lake(lake, folder)
+    held = open_collection(settings, collection)
+    with counting("carrying back what was written since") as show:
+        moved = roll_back(settings, held, progress=show)
+    _show_move(moved, as_json=as_json)
+
+
+@live_app.command()
+def reindex(
+    profile: Annotated[
+        str,
+        typer.Option("--profile", help="encode by this one, as `models list` names it", show_default=False),
+    ],
+    lake: LakeUri = None,
+    collection: CollectionName = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Fill a table beside the live one with its products, encoded by another profile; publishes nothing.
+
+    Ended and started again it goes on where it was.
+    """
+    from mmpipe.indexing.reindex import reindex as fill
+
+    end_on_sigterm()
+    configure_logging("ERROR")
+    settings = settings_for_lake(lake, folder)
+    held = open_collection(settings, collection)
+    with counting(f"encoding by {profile}") as show:
+        filled = fill(settings, held, profile, progress=show)
+    if as_json:
+        emit(
+            {"table": filled.table, "profile": filled.profile, "source": filled.source, "rows": filled.rows}
+            | {"carried": _counts(filled.carried)}
+        )
+        return
+    output.print(
+        f"{escape(filled.table)}: {filled.rows} products; {_summary(filled.carried)}", soft_wrap=True
+    )
+    _warn_of_rejects(filled.carried)
+    console.print(
+        f"not live yet: mmpipe live compare {escape(filled.table)}, then mmpipe live switch"
+        f" {escape(filled.table)}",
+        soft_wrap=True,
+    )
+
+
+@live_app.command()
+def compare(
+    table_name: TableName,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries",
+            help='judged queries: JSONL of {"query": text, "relevant": [ids]}, or Parquet; default: titles',
+            show_default=False,
+        ),
+    ] = None,
+    lake: LakeUri = None,
+    collection: CollectionName = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Ask what is live and another table the same queries, and show how well each answers."""
+    from mmpipe.evaluate.compare import compare as measure
+    from mmpipe.evaluate.judged import read_queries
+
+    end_on_sigterm()
+    configure_logging("ERROR")
+    settings = settings_for_lake(lake, folder)
+    judged = None if queries is None else read_queries(queries)
+    held = open_collection(settings, collection)
+    with console.status("searching both tables"):
+        found = measure(settings, held, table_name, judged)
+    if as_json:
+        emit(found.model_dump(mode="json"))
+        return
+    _show_comparison(found)
+
+
+@live_app.command()
+def switch(
+    table_name: TableName,
+    allow_shrink: Annotated[
+        bool, typer.Option("--allow-shrink", help="also where the table holds far fewer products")
+    ] = False,
+    lake: LakeUri = None,
+    collection: CollectionName = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Make a reindexed table live: carry over what was written since, check it, and move readers at once.
+
+    Uploads go to it from then on. A switch that was ended midway is finished by the same command.
+    """
+    from mmpipe.indexing.reindex import switch as move
+
+    end_on_sigterm()
+    configure_logging("ERROR")
+    settings = settings_for_lake(lake, folder)
+    held = open_collection(settings, collection)
+    with counting("carrying over what was written since") as show:
+        moved = move(settings, held, table_name, allow_shrink=allow_shrink, progress=show)
+    _show_move(moved, as_json=as_json)
+
+
+def _show_move(moved: Moved, *, as_json: bool) -> None:
+    if as_json:
+        emit(
+            {"live": moved.live.model_dump(mode="json"), "note": moved.note}
+            | {"before": _counts(moved.before), "after": _counts(moved.after)}
+        )
+        return
+    for carried, when in ((moved.before, "before"), (moved.after, "after")):
+        if carried.written or carried.deleted:
+            output.print(f"carried over {when} the move: {_summary(carried)}", soft_wrap=True)
+            _warn_of_rejects(carried)
+    _tell(moved.live)
+    if moved.note:
+        console.print(f"[yellow]note[/] {escape(moved.note)}", soft_wrap=True)
+
+
+def _show_comparison(found: Comparison) -> None:
+    asked = f"{found.queries} judged queries"
+    if found.kind == "titles":
+        asked = f"{found.queries} product titles as queries, for no judged ones were given (--queries)"
+    output.print(f"{asked}; {found.unanswerable} more name no live product", soft_wrap=True)
+    shown = table("", ["", "live", "candidate", "difference", "95 % interval"])
+    for name, each in found.measures.items():
+        interval = f"{each.low:+.4f} … {each.high:+.4f}"
+        shown.add_row(
+            name,
+            f"{each.live:.4f}",
+            f"{each.candidate:.4f}",
+            f"{each.difference:+.4f}",
+            interval if each.certain else f"{interval} (may be chance)",
+        )
+    shown.add_row("products", str(found.live_products), str(found.candidate_products), "", "")
+    output.print(shown)
+    output.print(f"of the first ten hits {found.overlap:.0%} are the same", soft_wrap=True)
+    console.print(f"live: {escape(found.live)}; candidate: {escape(found.candidate)}", soft_wrap=True)
+
+
+def _counts(carried: Carried) -> dict[str, object]:
+    return {
+        "written": carried.written,
+        "deleted": carried.deleted,
+        "rejected": carried.rejected,
+        "encoded": dict(carried.encoded),
+        "copied": dict(carried.copied),
+    }
+
+
+def _summary(carried: Carried) -> str:
+    encoded = ", ".join(f"{n} {modality}" for modality, n in sorted(carried.encoded.items()) if n)
+    copied = ", ".join(f"{n} {modality}" for modality, n in sorted(carried.copied.items()) if n)
+    return (
+        f"{carried.written} products and {carried.deleted} deletions written; encoded {encoded or 'nothing'},"
+        f" copied {copied or 'nothing'}"
+    )
+
+
+def _warn_of_rejects(carried: Carried) -> None:
+    if carried.rejected:
+        console.print(
+            f"[yellow]note[/] {carried.rejected} media could not be read: mmpipe rejects list", soft_wrap=True
+        )
 
 
 def _tell(live: LiveVersion) -> None:

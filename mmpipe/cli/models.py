@@ -1,7 +1,8 @@
-"""``mmpipe models``: which published models are here, and bringing them here."""
+"""``mmpipe models``: published models that are here, bringing them here, and the models of a lake."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,19 +10,24 @@ import typer
 from rich.markup import escape
 
 from mmpipe.cli.console import console, emit, output, table
-from mmpipe.cli.options import AsJson
+from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, Folder, LakeUri, settings_for_lake
 from mmpipe.errors import InvalidRequest
 from mmpipe.settings import load_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mmpipe.encoders.published.pull import Pulled
+    from mmpipe.lake.models import RegisteredModel
 
 models_app = typer.Typer(
-    help="Published models: what is here and verified; fetch and pin one.", no_args_is_help=True
+    help="Published models and those of the lake: what is here and verified; fetch and pin one.",
+    no_args_is_help=True,
 )
 
 # Enough to tell commits apart; --json has them whole.
 _REVISION_DIGITS = 14
+_SHOWN_METRICS = 4
 
 
 @models_app.command("list")
@@ -29,13 +35,18 @@ def list_models(
     verify: Annotated[
         bool, typer.Option("--verify", help="read every file and compare its SHA-256, not only its size")
     ] = False,
+    lake: LakeUri = None,
+    folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Every published profile: its pinned revision and whether its files are here."""
+    """Every published profile: its pinned revision and whether its files are here; and the lake's models."""
     from mmpipe.encoders.published.descriptions import PUBLISHED, RECOGNIZERS, TEXT_PREFIX, find
     from mmpipe.encoders.published.lock import read_lock, state_of
+    from mmpipe.lake import open_lake
 
-    settings = load_settings().models
+    whole = settings_for_lake(lake, folder)
+    registered = open_lake(whole).models.list()
+    settings = whole.models
     lock = read_lock(settings)
     described = (*PUBLISHED.values(), *RECOGNIZERS.values())
     known = {model.repo for model in described}
@@ -54,7 +65,7 @@ def list_models(
         }
         rows.append(row)
     if as_json:
-        emit(rows)
+        emit({"published": rows, "registered": [model.model_dump(mode="json") for model in registered]})
         return
     shown = table("", ["profile", "state", "revision", "MB", "what it encodes"])
     for row in rows:
@@ -69,6 +80,47 @@ def list_models(
     output.print(shown)
     if any(row["state"] != "ready" for row in rows):
         console.print("fetch one with: mmpipe models pull PROFILE")
+    if registered:
+        output.print(_registered_table(registered, whole.lake.uri))
+
+
+@models_app.command("show")
+def show_model(
+    name: Annotated[str, typer.Argument(help="a model of the lake, as `models list` names it")],
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="default: the newest", show_default=False)
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="fetch every file and compare its SHA-256")
+    ] = False,
+    lake: LakeUri = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """The record of a model of the lake: its files, what it measured, and where it comes from."""
+    from mmpipe.lake import open_lake
+
+    models = open_lake(settings_for_lake(lake, folder)).models
+    model = models.get(name, revision)
+    if verify:
+        models.fetch(model)
+    if as_json:
+        emit(model.model_dump(mode="json"))
+        return
+    for field, value in model.model_dump(mode="json", exclude={"files", "sizes", "metrics"}).items():
+        output.print(
+            f"[dim]{field:>19}[/]  {escape(str(value if value is not None else ''))}", soft_wrap=True
+        )
+    shown = table("", ["file", "bytes", "sha256"])
+    for file, digest in sorted(model.files.items()):
+        shown.add_row(escape(file), f"{model.sizes[file]:,}", digest)
+    output.print(shown)
+    measured = table("", ["metric", "value"])
+    for metric, number in model.metrics.items():
+        measured.add_row(escape(metric), f"{number:g}")
+    output.print(measured)
+    if verify:
+        console.print("every file is the registered one")
 
 
 @models_app.command("pull")
@@ -123,3 +175,19 @@ def _record(profile: str, pulled: Pulled) -> dict[str, object]:
 
 def _tell(line: str) -> None:
     console.print(escape(line), style="dim", soft_wrap=True)
+
+
+def _registered_table(models: Sequence[RegisteredModel], lake: str) -> Table:
+    shown = table(f"registered in {lake}", ["name", "revision", "created", "parent", "metrics"])
+    for model in models:
+        metrics = [f"{name} {value:.4g}" for name, value in model.metrics.items()]
+        more = f" … {len(metrics)} in all" if len(metrics) > _SHOWN_METRICS else ""
+        cells = (
+            model.name,
+            model.revision,
+            f"{model.created_at:%Y-%m-%d %H:%M}",
+            model.parent or "",
+            ", ".join(metrics[:_SHOWN_METRICS]) + more,
+        )
+        shown.add_row(*(escape(cell) for cell in cells))
+    return shown

@@ -27,7 +27,11 @@ CollectionName = Annotated[
 ]
 ProfileName = Annotated[
     str | None,
-    typer.Option("--profile", help="model profile; default: MMPIPE_INDEXING__PROFILE", show_default=False),
+    typer.Option(
+        "--profile",
+        help="model profile; default: that of the live table, else MMPIPE_INDEXING__PROFILE",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one line of JSON on stdout instead of tables")]
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from mmpipe.cli.options import reach_local_cloud, running_stack, settings_with
 from mmpipe.dispatch.http import Answer, HttpClient
+from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
 from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
 
@@ -63,7 +64,7 @@ class HttpQueries:
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
             raise InvalidRequest("url", f"{url!r} is no http:// or https:// address")
-        self._http = HttpClient(url, "", _TIMEOUT_SECONDS)
+        self._http = HttpClient(url, FixedToken(""), _TIMEOUT_SECONDS)
 
     def search(
         self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
@@ -120,7 +121,8 @@ def _embedded(lake: str) -> Iterator[Queries]:
     from mmpipe.serve.service import QueryService
 
     settings = settings_with(lake=lake)
-    service = QueryService(settings, LocalQueryEncoder(Models(settings.serve.encoder_threads)), listen=False)
+    models = Models(settings.serve.encoder_threads, settings)
+    service = QueryService(settings, LocalQueryEncoder(models), listen=False)
     try:
         yield EmbeddedQueries(service)
     finally:

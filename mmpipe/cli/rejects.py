@@ -100,7 +100,7 @@ def replay(
     profile: ProfileName = None,
 ) -> None:
     """Try rejects again: as they were (a photo may have arrived since), or with a mended row."""
-    from mmpipe.encoders.registry import load
+    from mmpipe.indexing.following import live_profile, models_for
 
     end_on_sigterm()
     configure_logging("ERROR")
@@ -112,8 +112,10 @@ def replay(
     held = open_collection(settings, collection)
     rejects = [_find(held, one) for one in reject_ids or []] or held.rejects.list(limit=_ALL)
     raw = None if row is None else _read(row)
-    loaded = load(settings.indexing.profile) if rejects else None
-    remaining = sum(not _replayed(held, reject, raw, loaded) for reject in rejects)
+    follow = profile is None
+    followed = live_profile(held) if follow else None
+    loaded = models_for(settings, settings.indexing.profile, followed) if rejects else None
+    remaining = sum(not _replayed(held, reject, raw, loaded, follow=follow) for reject in rejects)
     console.print(
         f"{len(rejects) - remaining} of {len(rejects)} went well, {held.rejects.count()} rejects remain"
     )
@@ -121,12 +123,14 @@ def replay(
         raise MmpipeError(f"{remaining} rejects could not be mended by trying again")
 
 
-def _replayed(held: Collection, reject: Reject, raw: str | None, loaded: LoadedEncoders | None) -> bool:
+def _replayed(
+    held: Collection, reject: Reject, raw: str | None, loaded: LoadedEncoders | None, *, follow: bool
+) -> bool:
     from mmpipe.indexing import replay as run_again
 
     name = f"{reject.reject_id[:12]} {reject.product_id or ''} {reject.field}"
     try:
-        run_again(held.settings, held.name, reject.reject_id, raw=raw, loaded=loaded)
+        run_again(held.settings, held.name, reject.reject_id, raw=raw, loaded=loaded, follow=follow)
     except PermanentError as error:
         fail(f"{name}: {error}")
         return False

@@ -8,6 +8,7 @@ from typing import Any
 
 import urllib3
 
+from mmpipe.dispatch.tokens import TokenSource
 from mmpipe.errors import DispatchUnavailable
 
 _CONNECT_SECONDS = 5.0
@@ -49,21 +50,33 @@ class Answer:
 class HttpClient:
     """One service at one address, with a bearer token."""
 
-    def __init__(self, base_url: str, token: str, timeout_seconds: float) -> None:
+    def __init__(self, base_url: str, token: TokenSource, timeout_seconds: float) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers = {"Accept": "application/json", "User-Agent": "mmpipe"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+        self._token = token
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, timeout_seconds), read=timeout_seconds),
             retries=False,  # the queue retries; redirects could carry the token elsewhere
         )
 
     def request(self, method: str, path: str, payload: object | None = None) -> Answer:
-        """One request; any HTTP status is an answer. Raises :class:`DispatchUnavailable` without one."""
-        url = self._base_url + path
+        """One request; any HTTP status is an answer. Raises :class:`DispatchUnavailable` without one.
+
+        A refused token (401, 403) that has been rotated meanwhile is replaced, and the request sent again.
+        """
         body = None if payload is None else json.dumps(payload).encode()
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        token = self._token.value()
+        answer = self._send(method, path, body, token)
+        if answer.status in (401, 403) and self._token.renewed(token):
+            answer = self._send(method, path, body, self._token.value())
+        return answer
+
+    def _send(self, method: str, path: str, body: bytes | None, token: str) -> Answer:
+        url = self._base_url + path
+        headers = {"Accept": "application/json", "User-Agent": "mmpipe"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
             response = self._pool.request(method, url, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from mmpipe.dispatch.base import match, retry_all
 from mmpipe.dispatch.http import HttpClient
+from mmpipe.dispatch.tokens import token_source
 from mmpipe.errors import DispatchUnavailable
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.settings import DispatchSettings
@@ -28,7 +29,7 @@ class IndexerDispatcher:
     """``POST {indexer_url}/internal/v1/work`` with ``{"orders": […]}``, answered by ``{"outcomes": […]}``."""
 
     def __init__(self, settings: DispatchSettings) -> None:
-        token = settings.token.get_secret_value()
+        token = token_source(settings.token, settings.token_secret)
         self._http = HttpClient(settings.indexer_url, token, settings.timeout_seconds)
 
     def submit(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
@@ -56,7 +57,10 @@ class IndexerDispatcher:
 
 def _remedy(status: int) -> str:
     if status in (401, 403):
-        return " (MMPIPE_DISPATCH__TOKEN must be the same for handlers and indexer)"
+        return (
+            " (the handlers' MMPIPE_DISPATCH__TOKEN, or the text of MMPIPE_DISPATCH__TOKEN_SECRET,"
+            " must be the indexer's token)"
+        )
     if status == 404:
         return " (MMPIPE_DISPATCH__INDEXER_URL must be the address of the query service)"
     return ""

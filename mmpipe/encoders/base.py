@@ -73,6 +73,16 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class EmbedsFrames(Protocol):
+    """A video encoder that also gives the vectors its clips are made of."""
+
+    def embed_frames(self, clips: Sequence[EncoderInput]) -> tuple[Vectors, list[Vectors]]:
+        """What ``embed_documents`` gives, float32 ``(len(clips), dim)``, and per clip the vectors of its
+        frames in order, float32 ``(frames, dim)``, each row of unit length and comparable with queries."""
+        ...
+
+
+@runtime_checkable
 class KnowsItsWords(Protocol):
     """A text encoder that can tell how much of a query it was trained on."""
 

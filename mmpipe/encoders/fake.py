@@ -24,6 +24,8 @@ from mmpipe.encoders.base import (
     Vectors,
     VideoFrames,
 )
+from mmpipe.encoders.pooling import pool
+from mmpipe.errors import InvalidMedia
 from mmpipe.lexical import tokens
 
 DIM = 32
@@ -48,13 +50,17 @@ def _image(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Vectors:
     return coarse + 0.2 * _direction(hashlib.sha256(pixels.tobytes()).hexdigest())
 
 
+def _frames(clip: VideoFrames) -> Vectors:
+    return np.stack([_unit(_image(frame)) for frame in clip.frames])
+
+
 def _vector(value: EncoderInput) -> Vectors:
     if isinstance(value, str):
         return _unit(sum((_direction(t) for t in tokens(value)), 0.01 * _direction(value)))
     if isinstance(value, AudioClip):
         return _unit(_direction(hashlib.sha256(value.samples.tobytes()).hexdigest()))
     if isinstance(value, VideoFrames):
-        return _unit(np.mean([_image(frame) for frame in value.frames], axis=0))
+        return np.asarray(pool([_frames(value)], DIM)[0], dtype=np.float32)
     return _unit(_image(value))
 
 
@@ -79,9 +85,25 @@ class FakeEncoder:
         return _vector(query)
 
 
+class FakeVideo(FakeEncoder):
+    """Clips, and their frames."""
+
+    def __init__(self) -> None:
+        super().__init__("video")
+
+    def embed_frames(self, clips: Sequence[EncoderInput]) -> tuple[Vectors, list[Vectors]]:
+        """See :class:`mmpipe.encoders.base.EmbedsFrames`."""
+        found = [clip for clip in clips if isinstance(clip, VideoFrames)]
+        if len(found) != len(clips):
+            raise InvalidMedia("video", "need VideoFrames")
+        return self.embed_documents(clips), [_frames(clip) for clip in found]
+
+
 def encoders() -> dict[Modality, Encoder]:
     """Fresh encoders, their counters at zero."""
-    return {modality: FakeEncoder(modality) for modality in MODALITIES}
+    return {
+        modality: FakeVideo() if modality == "video" else FakeEncoder(modality) for modality in MODALITIES
+    }
 
 
 def profile() -> Profile:

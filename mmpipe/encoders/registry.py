@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mmpipe.encoders import published
 from mmpipe.encoders.base import Encoder, Modality, Profile
@@ -13,10 +14,15 @@ from mmpipe.settings import ModelSettings, load_settings
 
 @dataclass(frozen=True)
 class LoadedEncoders:
-    """A profile with its encoders in memory, ready to encode."""
+    """A profile with its encoders in memory, ready to encode.
+
+    ``folder`` is where its weights were loaded from, the learned fusion's among them; None for profiles
+    that are part of this installation.
+    """
 
     profile: Profile
     encoders: Mapping[Modality, Encoder]
+    folder: Path | None = None
 
 
 def _fake(_threads: int | None) -> LoadedEncoders:
@@ -25,16 +31,16 @@ def _fake(_threads: int | None) -> LoadedEncoders:
     return LoadedEncoders(fake.profile(), fake.encoders())
 
 
-def _starter(threads: int | None) -> LoadedEncoders:
+def _starter(threads: int | None, folder: Path | None = None, name: str = "starter") -> LoadedEncoders:
     try:
         from mmpipe.encoders import starter
     except ImportError as error:
         raise ModelUnavailable(
-            f"profile 'starter' needs torch and safetensors ({error}):"
+            f"profile '{name}' needs torch and safetensors ({error}):"
             " install the extra with pip install 'mmpipe[ml]'"
         ) from error
-    loaded = starter.load(threads=threads)
-    return LoadedEncoders(loaded.profile, loaded.encoders)
+    loaded = starter.load(threads=threads, folder=folder, name=name)
+    return LoadedEncoders(loaded.profile, loaded.encoders, folder)
 
 
 _PROFILES: dict[str, Callable[[int | None], LoadedEncoders]] = {"starter": _starter, "fake": _fake}
@@ -60,6 +66,19 @@ def load(name: str, *, threads: int | None = None, models: ModelSettings | None 
         )
     profile, encoders = published.load(model, models or load_settings().models, threads)
     return LoadedEncoders(profile, encoders)
+
+
+def is_known(name: str) -> bool:
+    """Whether a profile of this name is part of the installation, or a published model."""
+    return name in _PROFILES or published.find(name) is not None
+
+
+def load_folder(name: str, folder: Path, *, threads: int | None = None) -> LoadedEncoders:
+    """Load weights of the starter's form from any folder the exporter wrote, as the profile ``name``.
+
+    Raises :class:`ModelUnavailable` for a missing extra and for missing, damaged or unfitting weights.
+    """
+    return _starter(threads, folder, name)
 
 
 def load_exactly(

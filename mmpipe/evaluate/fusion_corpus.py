@@ -90,7 +90,7 @@ def read_corpus(
             if number in wanted and isinstance(first, np.ndarray):
                 pictures[number] = first
             batch.append(ToEncode(inputs={"text": [product.text_for_encoder()], **inputs}))
-        columns, _ = encode(batch, loaded)
+        columns = encode(batch, loaded).columns
         for m in MODALITIES:
             block = columns.get(vector_column(m))
             if block is not None:

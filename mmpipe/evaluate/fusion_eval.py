@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe import media
-from mmpipe.encoders import fusion_file, registry
+from mmpipe.encoders import fusion_file
 from mmpipe.encoders.base import Modality, Vectors
 from mmpipe.errors import InvalidRequest
 from mmpipe.evaluate.fusion_corpus import Corpus, read_corpus
@@ -20,6 +20,7 @@ from mmpipe.evaluate.fusion_queries import AskedBy, FusionQuery, make_queries
 from mmpipe.evaluate.judged import read_queries
 from mmpipe.evaluate.metrics import precision_at_k, recall_at_k, reciprocal_rank
 from mmpipe.fusion import Fusion, build, late, load
+from mmpipe.lake.model_loading import load_profile
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
@@ -88,14 +89,14 @@ def run(
     """
     if not products:
         raise InvalidRequest("products", "name at least one feed file")
-    loaded = registry.load(settings.indexing.profile, threads=settings.serve.encoder_threads)
+    loaded = load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads)
     corpus = read_corpus(settings, products, loaded, held_out=held_out, count=count, seed=seed)
     if queries is None:
         asked = make_queries(corpus.products, corpus.pictures, corpus.chosen, seed)
     else:
         asked = _judged(queries, corpus, settings)
     ways = _encode(asked, loaded)
-    own = load(loaded.profile.fusion)
+    own = load(loaded.profile.fusion, loaded.folder)
     early = {f"early/{own.info.kind}": own} | {
         f"early/{path.stem}": build(*fusion_file.read(path)) for path in fusions
     }

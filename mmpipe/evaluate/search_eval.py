@@ -11,12 +11,12 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from mmpipe import media
-from mmpipe.encoders import registry
 from mmpipe.errors import InvalidFeed, InvalidRequest
 from mmpipe.evaluate.judged import JudgedQuery, read_queries
 from mmpipe.evaluate.metrics import ndcg_at_k, precision_at_k, recall_at_k, reciprocal_rank
 from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
+from mmpipe.lake.model_loading import carry, load_profile
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import Searcher, SnapshotStore
 from mmpipe.search.query import encode
@@ -62,6 +62,7 @@ def run(
         indexing = settings.indexing.model_copy(update={"modalities": tuple(doc_modalities)})
         lake = settings.lake.model_copy(update={"uri": folder})
         here = settings.model_copy(update={"indexing": indexing, "lake": lake})
+        carry(indexing.profile, settings, here)
         started = time.perf_counter()
         for path in products:
             record = execute_file(here, path, COLLECTION)
@@ -70,7 +71,7 @@ def run(
             if record.indexed + record.unchanged == 0:
                 raise InvalidFeed(f"{path}: no row could be indexed ({record.rejected} rejected)")
         index_seconds = time.perf_counter() - started
-        loaded = registry.load(indexing.profile, threads=settings.serve.encoder_threads)
+        loaded = load_profile(indexing.profile, here, threads=settings.serve.encoder_threads)
         store = SnapshotStore(here, open_lake(here))
         try:
             measured = _search_all(judged, store.get(COLLECTION), loaded, here)

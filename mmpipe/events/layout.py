@@ -70,7 +70,7 @@ def place_of(key: str) -> Place | None:
     if not COLLECTION_PATTERN.fullmatch(collection):
         raise InvalidEvent(
             f"object key: {collection!r} is no collection name; upload under a folder of 1 to 63 lower-case"
-            " letters, digits, '-' and '_' that starts with a letter or digit"
+            " letters, digits, '-' and '_' that starts with a letter or digit, and not 'models'"
         )
     return Place(collection, section, name)
 

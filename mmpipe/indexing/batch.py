@@ -37,9 +37,7 @@ def run(order: WorkOrder, settings: Settings, *, progress: Progress | None = Non
 
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level=logging.WARNING)
-    return lanes.execute(
-        order, settings, lambda job: ray_chunks(job, settings.indexing.workers), progress=progress
-    )
+    return lanes.execute(order, settings, lambda job: ray_chunks(job, settings.indexing), progress=progress)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -33,11 +33,13 @@ CHUNK_BYTES = 16_000_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything a worker needs; ``threads`` bounds the CPU threads of one encode call."""
+    """Everything a worker needs; ``threads`` bounds the CPU threads of one encode call. ``profile`` is what
+    encodes, unless given the one that the order names."""
 
     order: WorkOrder
     settings: Settings
     threads: int | None = 1
+    profile: Profile | None = None
 
     def pack(self) -> bytes:
         """The job as bytes, for :func:`read_packed` in another process."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mmpipe.errors import PublishRejected
+from mmpipe.errors import CommitConflict, LiveMoved, PublishRejected
 from mmpipe.indexing.freshness import settle
 from mmpipe.indexing.results import ChunkResult, RunCounts
 from mmpipe.indexing.rows import removal_source
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[int, int, int, int | None], None]
+_PUBLISH_ATTEMPTS = 3
 
 
 def write(
@@ -58,30 +59,37 @@ def write(
     return version
 
 
-def publish(collection: Collection, table: ProductTable, reason: str) -> str:
+def publish(collection: Collection, table: ProductTable, reason: str, *, follow: bool = False) -> str:
     """Make the newest version live; returns why it could not be, or nothing.
 
-    A table of another profile than the live one's is left for an explicit ``mmpipe live promote``: readers
-    must never be moved to another model by an upload. Nor are readers moved on from a version they were
+    A table of another profile than the live one's is left for an explicit ``mmpipe live switch``: readers
+    must never be moved to another model by an upload. With ``follow`` it raises ``LiveMoved`` then: the work
+    is to be done again, for the table that is live by now. Nor are readers moved on from a version they were
     rolled back to: the fault that made somebody roll back would be live again with the next upload.
     """
-    live = collection.live()
-    if live is not None and live.profile_fingerprint != table.profile.fingerprint:
-        return (
-            f"written to {table.name}, not live: {live.table} of another profile is;"
-            f" mmpipe live promote {table.name}"
-        )
-    if live is not None and live.restores is not None:
-        return (
-            f"written to {table.name}, not live: readers were rolled back to version {live.version};"
-            f" when the newest is right again, mmpipe live promote {table.name}"
-        )
-    try:
-        collection.publish(table, reason=reason)
-    except PublishRejected as error:
-        logger.warning("a version was not published", extra={"table": table.name, "reason": str(error)})
-        return f"written, not live: {error}"
-    return ""
+    for _ in range(_PUBLISH_ATTEMPTS):
+        live = collection.live()
+        if live is not None and live.profile_fingerprint != table.profile.fingerprint:
+            if follow:
+                raise LiveMoved(f"written to {table.name}; readers follow {live.table} since: write it there")
+            return (
+                f"written to {table.name}, not live: {live.table} of another profile is;"
+                f" mmpipe live switch {table.name}"
+            )
+        if live is not None and live.restores is not None:
+            return (
+                f"written to {table.name}, not live: readers were rolled back to version {live.version};"
+                f" when the newest is right again, mmpipe live promote {table.name}"
+            )
+        try:
+            collection.publish(table, reason=reason, following=live)
+        except LiveMoved:
+            continue
+        except PublishRejected as error:
+            logger.warning("a version was not published", extra={"table": table.name, "reason": str(error)})
+            return f"written, not live: {error}"
+        return ""
+    raise CommitConflict(f"{table.name}: what is live keeps changing")
 
 
 def forget_replaced(collection: Collection, order: WorkOrder, row_order: str | None) -> None:
@@ -105,7 +113,7 @@ class Committer:
         commit_rows: int,
         progress: Progress | None = None,
     ) -> None:
-        self.record = record.model_copy(update={"table": table.name})
+        self.record = record.model_copy(update={"table": table.name, "profile": table.profile.name})
         self._collection = collection
         self._table = table
         self._pipeline_for = pipeline_for

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.encoders.base import MODALITIES, AudioClip, Modality, VideoFrames
+from mmpipe.encoders.base import MODALITIES, AudioClip, EmbedsFrames, Modality, VideoFrames
 from mmpipe.fusion import load as load_fusion
+from mmpipe.lake.frames import ClipFrames
 from mmpipe.lake.schema import FUSED, VectorBlock, vector_column
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ _TINY = 1e-12
 
 @dataclass(slots=True)
 class ToEncode:
-    """One product's share of a batch, by modality: decoded ``inputs``, vectors ``copied`` from the table."""
+    """One product's share of a batch, by modality: decoded ``inputs``, vectors ``copied`` from the table, and
+    the ``clip`` frames that go with a copied video vector."""
 
     inputs: dict[Modality, list[EncoderInput]] = field(default_factory=dict)
     copied: dict[Modality, Vectors] = field(default_factory=dict)
+    clip: ClipFrames | None = None
 
     @property
     def nbytes(self) -> int:
@@ -44,16 +47,24 @@ def size_of(value: EncoderInput) -> int:
     return value.nbytes
 
 
-def encode(
-    batch: Sequence[ToEncode], loaded: LoadedEncoders
-) -> tuple[dict[str, VectorBlock], list[Counter[str]]]:
-    """Vector columns of a batch, keyed as in the table (``text_vector`` … ``vector``), and per product the
-    inputs encoded.
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a batch became: vector ``columns`` keyed as in the table (``text_vector`` … ``vector``), and per
+    product the ``counts`` of inputs encoded and the frames of its clip."""
+
+    columns: Mapping[str, VectorBlock]
+    counts: Sequence[Counter[str]]
+    clips: Sequence[ClipFrames | None]
+
+
+def encode(batch: Sequence[ToEncode], loaded: LoadedEncoders) -> Encoded:
+    """Encode what is to be encoded, and fuse.
 
     Several inputs of one modality (photos) become the normalised mean of their unit vectors. Each encoder is
     called once.
     """
     dim = loaded.profile.dim
+    clips = [item.clip for item in batch]
     counts: list[Counter[str]] = [Counter() for _ in batch]
     vectors: dict[Modality, Vectors] = {}
     present: dict[Modality, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]] = {}
@@ -68,12 +79,12 @@ def encode(
                 present[modality][slot] = True
         encoder = loaded.encoders.get(modality)
         if encoder is not None:
-            _encode_modality(modality, encoder, batch, vectors[modality], present[modality], counts)
+            _encode_modality(modality, encoder, batch, vectors[modality], present[modality], counts, clips)
     columns = {vector_column(m): VectorBlock(vectors[m], present[m]) for m in vectors}
     if vectors:
-        fused, has_any = load_fusion(loaded.profile.fusion).fuse(vectors, present)
+        fused, has_any = load_fusion(loaded.profile.fusion, loaded.folder).fuse(vectors, present)
         columns[FUSED] = VectorBlock(fused, has_any)
-    return columns, counts
+    return Encoded(columns, counts, clips)
 
 
 def _encode_modality(
@@ -83,6 +94,7 @@ def _encode_modality(
     values: Vectors,
     present: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
     counts: Sequence[Counter[str]],
+    clips: list[ClipFrames | None],
 ) -> None:
     slots: list[int] = []
     inputs: list[EncoderInput] = []
@@ -94,7 +106,13 @@ def _encode_modality(
             counts[slot][modality] += len(mine)
     if not inputs:
         return
-    encoded = encoder.embed_documents(inputs)
+    if modality == "video" and isinstance(encoder, EmbedsFrames):
+        encoded, frames = encoder.embed_frames(inputs)
+        # Backwards, so that of several clips the first one's frames stay: a product has one.
+        for slot, clip, each in zip(slots[::-1], inputs[::-1], frames[::-1], strict=True):
+            clips[slot] = ClipFrames.of(clip.seconds, each) if isinstance(clip, VideoFrames) else None
+    else:
+        encoded = encoder.embed_documents(inputs)
     where = np.asarray(slots)
     present[where] = True
     if len(set(slots)) == len(slots):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from mmpipe.indexing import lanes
 from mmpipe.indexing.chunks import Job, read_packed
+from mmpipe.indexing.following import live_profile, models_for
 from mmpipe.indexing.pool import pool_chunks
 from mmpipe.indexing.stores import stores
 from mmpipe.indexing.worker import ChunkIndexer
+from mmpipe.lake import open_lake
 from mmpipe.objects import scheme_of, to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
 
@@ -33,9 +35,13 @@ def execute_file(
     lake: str | PurePath | None = None,
     *,
     loaded: LoadedEncoders | None = None,
+    follow: bool = True,
     progress: Progress | None = None,
 ) -> RunRecord:
     """Index one feed file into a lake and publish it; the lake is ``settings.lake.uri`` unless given.
+
+    It goes into the live table, by that table's models; where nothing is live yet, or without ``follow``,
+    into the table of ``indexing.profile``.
 
     Each call is a run of its own, so media that changed beside an unchanged feed are seen. Rows keep the
     order of the file's time: an older file never overwrites what a newer one said. ``progress`` is called
@@ -65,12 +71,19 @@ def execute_file(
     workers = settings.indexing.workers or len(os.sched_getaffinity(0))
     if large and workers > 1 and scheme_of(uri) != "memory":
         return lanes.execute(
-            order, settings, lambda job: pool_chunks(job, workers), loaded=loaded, progress=progress
+            order,
+            settings,
+            lambda job: pool_chunks(job, workers),
+            loaded=loaded,
+            follow=follow,
+            progress=progress,
         )
-    from mmpipe.encoders import registry
-
-    models = loaded if loaded is not None else registry.load(profile)
-    return lanes.execute(order, settings, lambda job: _here(job, models), loaded=models, progress=progress)
+    home = open_lake(settings).collection(collection, create=True)
+    # Before anything is recorded: models that are not here are no fault of the file.
+    models = models_for(settings, profile, live_profile(home) if follow else None, loaded)
+    return lanes.execute(
+        order, settings, lambda job: _here(job, models), loaded=models, follow=follow, progress=progress
+    )
 
 
 def _here(job: Job, loaded: LoadedEncoders) -> Generator[bytes, None, None]:

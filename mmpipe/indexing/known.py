@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mmpipe.encoders.base import MODALITIES, Modality
+from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, ClipFrames, clip_frames
 from mmpipe.lake.schema import VectorBlock, hash_column, vector_block, vector_column
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ KNOWN_COLUMNS: tuple[str, ...] = (
     "transcript_by",
     *(hash_column(m) for m in MODALITIES),
     *(vector_column(m) for m in MODALITIES),
+    *FRAME_COLUMNS,
 )
 
 
@@ -89,7 +91,8 @@ class KnownRows:
         """The same rows for someone who has copied the vectors already; far smaller to send."""
         if self._rows is None:
             return self
-        return KnownRows(self._rows.drop_columns([vector_column(m) for m in MODALITIES]), self._dim)
+        dropped = [*(vector_column(m) for m in MODALITIES), *FRAME_COLUMNS]
+        return KnownRows(self._rows.drop_columns(dropped), self._dim)
 
     def vectors(self, modality: Modality) -> VectorBlock:
         """One modality's vectors of all rows."""
@@ -98,6 +101,12 @@ class KnownRows:
         if modality not in self._blocks:
             self._blocks[modality] = vector_block(self._rows.column(vector_column(modality)), self._dim)
         return self._blocks[modality]
+
+    def clip(self, row: int) -> ClipFrames | None:
+        """The frames of a row's clip, to copy."""
+        if self._rows is None:
+            raise KeyError("no rows are known, so there are no frames to copy")
+        return clip_frames(self._rows.column(SECONDS)[row], self._rows.column(FRAMES)[row], self._dim)
 
 
 Lookup = Callable[[Sequence[str]], KnownRows]

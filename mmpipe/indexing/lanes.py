@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mmpipe.encoders import registry
 from mmpipe.encoders.base import Profile
-from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
+from mmpipe.errors import LiveMoved, MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
 from mmpipe.indexing.chunks import Job, unpack_result
 from mmpipe.indexing.commit import Committer, Progress, finished, forget_replaced, publish
+from mmpipe.indexing.following import FOLLOW_ATTEMPTS, live_profile, models_for
 from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, reject_of_source
 from mmpipe.indexing.rows import removal_source
@@ -41,10 +41,13 @@ def execute(
     workers: Workers,
     *,
     loaded: LoadedEncoders | None = None,
+    follow: bool = True,
     progress: Progress | None = None,
 ) -> RunRecord:
     """Index the order's feed, bring the indexes up to date, publish; returns the run's record.
 
+    It is written into the live table, by the models of that table; where nothing is live yet, or without
+    ``follow``, into the table of the order's profile, whose models may be at hand as ``loaded``.
     Every ``commit_rows`` the rows are committed and the ledger says how far the run is. A run that was killed
     is repeated with the same order: rows that were committed are found by their order and content hashes and
     are not encoded again. A run that the ledger holds as done is returned as it is. A ``PermanentError`` of
@@ -65,20 +68,30 @@ def execute(
         started_at=datetime.now(UTC) if before is None else before.started_at,
     )
     collection.runs.put(record)
-    run = _Run(order, settings, collection, loaded)
-    try:
-        with closing(workers(Job(order, settings))) as packed:
-            record = run.consume(packed, record, progress)
-        record = finished(record, error=run.publish())
-        forget_replaced(collection, order, run.least_order)
-    except ObjectNotFound:
-        # Removed since; nothing of a removed feed is to be written.
-        record = finished(record, error="the object is gone")
-    except PermanentError as error:
-        record = finished(run.record or record, error=str(error), failed=True)
-        collection.rejects.put([reject_of_source(removal_source(order), error)])
-    finally:
-        run.close()
+    for attempt in range(FOLLOW_ATTEMPTS):
+        profile = live_profile(collection) if follow else None
+        job = Job(order, settings, profile=profile)
+        run = _Run(job, collection, loaded, follow=follow)
+        try:
+            with closing(workers(job)) as packed:
+                record = run.consume(packed, record, progress)
+            record = finished(record, error=run.publish())
+            forget_replaced(collection, order, run.least_order)
+            break
+        except LiveMoved:
+            # What the switch has carried over by now is found there and costs nothing.
+            if attempt == FOLLOW_ATTEMPTS - 1:
+                raise
+        except ObjectNotFound:
+            # Removed since; nothing of a removed feed is to be written.
+            record = finished(record, error="the object is gone")
+            break
+        except PermanentError as error:
+            record = finished(run.record or record, error=str(error), failed=True)
+            collection.rejects.put([reject_of_source(removal_source(order), error)])
+            break
+        finally:
+            run.close()
     collection.runs.put(record, *(_interrupted(old, record) for old in _left_behind(collection, record)))
     return record
 
@@ -100,12 +113,14 @@ class _Run:
     """The committing side of one run. Models are loaded here only where a medium changed under way."""
 
     def __init__(
-        self, order: WorkOrder, settings: Settings, collection: Collection, loaded: LoadedEncoders | None
+        self, job: Job, collection: Collection, loaded: LoadedEncoders | None, *, follow: bool
     ) -> None:
-        self._order = order
-        self._settings = settings
+        self._job = job
+        self._order = job.order
+        self._settings = job.settings
         self._collection = collection
         self._loaded = loaded
+        self._follow = follow
         self._pipeline: Pipeline | None = None
         self._table: ProductTable | None = None
         self._committer: Committer | None = None
@@ -144,7 +159,8 @@ class _Run:
         except (MmpipeError, OSError) as error:
             # Searches are right without indexes, only slower; the next commit's maintenance catches up.
             logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
-        return publish(self._collection, table, f"{self._order.kind} {self._order.object.uri}")
+        reason = f"{self._order.kind} {self._order.object.uri}"
+        return publish(self._collection, table, reason, follow=self._follow)
 
     def close(self) -> None:
         """End the threads, if any were needed."""
@@ -153,7 +169,8 @@ class _Run:
 
     def _pipeline_now(self) -> Pipeline:
         if self._pipeline is None:
-            models = self._loaded or registry.load(self._order.profile, threads=1)
+            name, profile = self._order.profile, self._job.profile
+            models = models_for(self._settings, name, profile, self._loaded, threads=1)
             self._pipeline = Pipeline(self._settings, models, stores(self._settings))
         return self._pipeline
 

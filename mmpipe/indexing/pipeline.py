@@ -154,10 +154,10 @@ class Pipeline:
         """Encode, fuse and add one batch to the result."""
         if not batch:
             return
-        columns, encoded = encode([ready.to_encode for ready in batch], self.loaded)
+        encoded = encode([ready.to_encode for ready in batch], self.loaded)
         now = datetime.now(UTC)
         rows = []
-        for ready, counter in zip(batch, encoded, strict=True):
+        for ready, counter in zip(batch, encoded.counts, strict=True):
             source, gathered, product = ready.work.row.source, ready.gathered, ready.work.product
             uris = gathered.uris
             if ready.work.keep_uris and ready.work.known_row is not None:
@@ -172,7 +172,7 @@ class Pipeline:
             setattr(counts, kind, getattr(counts, kind) + 1)
             result.writes.append(Write(product.id, ready.work.row.order, source.run_id, kind))
             _note_media(ready, result)
-        table = build_table(rows, columns, self.loaded.profile.dim)
+        table = build_table(rows, encoded.columns, self.loaded.profile.dim, encoded.clips)
         if "text" not in self._encodable:
             position = table.schema.get_field_index("search_text")
             table = table.set_column(position, table.schema.field(position), pa.array([""] * len(rows)))
@@ -226,6 +226,8 @@ def _ready(work: Work, gathered: Gathered, known: KnownRows, *, text: bool) -> R
         else:
             to_encode.inputs["text"] = [words]
     to_encode.copied = copied_vectors(kept, {m: known.vectors(m) for m in kept})
+    if "video" in kept:
+        to_encode.clip = known.clip(kept["video"])
     return Ready(work, gathered, to_encode)
 
 

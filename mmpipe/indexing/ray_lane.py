@@ -8,8 +8,9 @@ fetches, decodes and encodes; with GPUs, CPU actors prepare and GPU actors only 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from mmpipe.indexing.chunks import read_packed
 
 if TYPE_CHECKING:
     from mmpipe.indexing.chunks import Job
+    from mmpipe.settings import IndexingSettings
 
 # Chunks on their way between the stages, for each worker: keeps every worker busy and bounds memory.
 _BYTES_PER_WORKER = 96_000_000
@@ -27,9 +29,38 @@ _READER_BYTES = 200_000_000
 _ARROW: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
 
 
-def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
-    """Packed results of every chunk of the job's feed, in any order; ``workers`` 0 means one per GPU, or per
-    CPU.
+@dataclass(frozen=True)
+class Pools:
+    """How many actors of each kind a job gets, and the CPUs that each of them asks for."""
+
+    preparers: int  # 0: no GPU, the encoders prepare for themselves
+    encoders: int
+    reader_cpus: float
+    actor_cpus: float
+
+
+def pools(resources: Mapping[str, float], free_cpus: float, indexing: IndexingSettings) -> Pools:
+    """The pools for a cluster that has ``resources`` in all, ``free_cpus`` of them free, under the settings.
+
+    A cluster that grows is asked for whole CPUs and for the GPUs of the settings, which nodes are then added
+    for; any other is asked only for what it has.
+    """
+    there, cpus = int(resources.get("GPU", 0)), float(resources.get("CPU", 1))
+    gpus = there if indexing.gpus is None else indexing.gpus
+    count = indexing.workers or gpus or max(1, int(cpus))
+    if indexing.gpus:
+        preparers, encoders = indexing.workers or max(1, int(cpus) - 1), gpus
+    elif gpus:
+        preparers, encoders = max(1, int(cpus) - 1), min(count, gpus)
+    else:
+        preparers, encoders = 0, count
+    if indexing.autoscaled:
+        return Pools(preparers, encoders, _READER_CPUS, 1.0)
+    return Pools(preparers, encoders, *_shares(cpus, free_cpus, preparers or encoders))
+
+
+def ray_chunks(job: Job, indexing: IndexingSettings) -> Generator[bytes, None, None]:
+    """Packed results of every chunk of the job's feed, in any order, by as many actors as :func:`pools` says.
 
     Ray must be initialised. Raises the reader's or a worker's own :class:`MmpipeError`.
     """
@@ -37,34 +68,30 @@ def ray_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
     from ray.data import ActorPoolStrategy
     from ray.exceptions import RayError
 
-    resources = ray.cluster_resources()
-    gpus, cpus = int(resources.get("GPU", 0)), float(resources.get("CPU", 1))
-    count = workers or gpus or max(1, int(cpus))
-    preparers = max(1, int(cpus) - 1) if gpus else 0
-    reader_share, share = _shares(cpus, float(ray.available_resources().get("CPU", 0)), preparers or count)
-    with _data_context(_BYTES_PER_WORKER * (1 + count + preparers)):
+    sizes = pools(ray.cluster_resources(), float(ray.available_resources().get("CPU", 0)), indexing)
+    with _data_context(_BYTES_PER_WORKER * (1 + sizes.encoders + sizes.preparers)):
         chunks = ray.data.from_items([{"bytes": job.pack()}]).map_batches(
             # Asking for memory too keeps the reader a stage of its own: with equal demands Ray would run it
             # inside
             # one of the actors, and the others would wait.
             _read,
-            num_cpus=reader_share,
+            num_cpus=sizes.reader_cpus,
             memory=_READER_BYTES,
             **_ARROW,
         )
-        if gpus:
-            pool = ActorPoolStrategy(size=preparers)
+        if sizes.preparers:
+            pool = ActorPoolStrategy(size=sizes.preparers)
             prepared = chunks.map_batches(
-                _Prepare, fn_constructor_args=(job,), compute=pool, num_cpus=share, **_ARROW
+                _Prepare, fn_constructor_args=(job,), compute=pool, num_cpus=sizes.actor_cpus, **_ARROW
             )
-            pool = ActorPoolStrategy(size=min(count, gpus))
+            pool = ActorPoolStrategy(size=sizes.encoders)
             results = prepared.map_batches(
                 _Encode, fn_constructor_args=(job,), compute=pool, num_cpus=0, num_gpus=1, **_ARROW
             )
         else:
-            pool = ActorPoolStrategy(size=count)
+            pool = ActorPoolStrategy(size=sizes.encoders)
             results = chunks.map_batches(
-                _Index, fn_constructor_args=(job,), compute=pool, num_cpus=share, **_ARROW
+                _Index, fn_constructor_args=(job,), compute=pool, num_cpus=sizes.actor_cpus, **_ARROW
             )
     try:
         for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):

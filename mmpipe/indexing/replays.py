@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mmpipe import catalogue
-from mmpipe.encoders import registry
-from mmpipe.errors import InvalidRequest, InvalidRow, NotFound
+from mmpipe.errors import InvalidRequest, InvalidRow, LiveMoved, NotFound
 from mmpipe.indexing.commit import finished, publish, write
+from mmpipe.indexing.following import FOLLOW_ATTEMPTS, live_profile, models_for
 from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows, lookup_in
 from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, RunCounts
@@ -23,7 +24,7 @@ from mmpipe.schemas.run import RunRecord
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.lake import ProductTable
+    from mmpipe.lake import Collection, ProductTable
     from mmpipe.schemas.run import Reject
     from mmpipe.settings import Settings
 
@@ -37,12 +38,14 @@ def replay(
     *,
     raw: str | None = None,
     loaded: LoadedEncoders | None = None,
+    follow: bool = True,
 ) -> RunRecord:
     """Index the rejected row once more, or read the rejected medium again, as a small run of its own.
 
     ``raw`` replaces the stored row (a JSON object in the feed's field names). The row keeps its place in the
     order of sources, so a replay never overwrites what a newer upload said. The reject is forgotten when it
-    went well; else its reason is brought up to date.
+    went well; else its reason is brought up to date. It is written into the live table, by that table's
+    models; where nothing is live yet, or without ``follow``, into the table of ``indexing.profile``.
 
     Raises ``NotFound`` for an unknown reject, ``InvalidRequest`` where there is nothing that could be
     replayed.
@@ -53,7 +56,24 @@ def replay(
         raise NotFound(
             f"collection {collection} has no reject {reject_id}: list them with mmpipe rejects list"
         )
-    models = loaded if loaded is not None else registry.load(settings.indexing.profile)
+    for _ in range(FOLLOW_ATTEMPTS - 1):
+        with suppress(LiveMoved):
+            return _replay(settings, home, reject, raw, loaded, follow=follow)
+    return _replay(settings, home, reject, raw, loaded, follow=follow)
+
+
+def _replay(
+    settings: Settings,
+    home: Collection,
+    reject: Reject,
+    raw: str | None,
+    loaded: LoadedEncoders | None,
+    *,
+    follow: bool,
+) -> RunRecord:
+    reject_id, collection = reject.reject_id, home.name
+    profile = live_profile(home) if follow else None
+    models = models_for(settings, settings.indexing.profile, profile, loaded)
     table = home.products(models.profile, create=True)
     started = datetime.now(UTC)
     run_id = hashlib.sha256(f"replay\x1f{reject_id}\x1f{started.isoformat()}".encode()).hexdigest()[:32]
@@ -81,7 +101,9 @@ def replay(
     if reject_id not in still_bad:
         home.rejects.delete([reject_id])
     note = (
-        publish(home, table, f"replay of reject {reject_id}") if version is not None or result.writes else ""
+        publish(home, table, f"replay of reject {reject_id}", follow=follow)
+        if version is not None or result.writes
+        else ""
     )
     record = RunRecord(
         run_id=run_id,

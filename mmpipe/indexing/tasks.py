@@ -63,7 +63,7 @@ class Task:
                 kind=self.order.kind,
                 lane=self.order.lane,
                 source_uri=self.order.object.uri,
-                profile=self.order.profile,
+                profile=table.profile.name,
                 status="done" if self.error is None else "failed",
                 total=counts.read,
                 started_at=self.started_at,

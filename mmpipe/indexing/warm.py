@@ -6,20 +6,30 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpipe.errors import MmpipeError, PermanentError, RetryableError
+from mmpipe.errors import (
+    LiveMoved,
+    MmpipeError,
+    ModelUnavailable,
+    PermanentError,
+    ProfileMismatch,
+    RetryableError,
+)
 from mmpipe.indexing.commit import forget_replaced, publish, write
+from mmpipe.indexing.following import FOLLOW_ATTEMPTS, Pipelines, live_profile
 from mmpipe.indexing.freshness import refresh_using
 from mmpipe.indexing.known import lookup_in
-from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, reject_of_row, reject_of_source
 from mmpipe.indexing.rows import SourceRow
 from mmpipe.indexing.tasks import Task, outcome, outcome_of, read_task
+from mmpipe.indexing.upkeep import keep_up
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.indexing.pipeline import Pipeline
     from mmpipe.indexing.readers import StoreFor
     from mmpipe.lake import Collection, Lake, ProductTable
     from mmpipe.settings import Settings
@@ -28,8 +38,19 @@ logger = logging.getLogger(__name__)
 Outcomes = dict[str, WorkOutcome]
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a collection's uploads go now. ``follows``: to the live table, whatever the settings say."""
+
+    collection: Collection
+    table: ProductTable
+    pipeline: Pipeline
+    follows: bool
+
+
 class Indexer:
-    """Executes work orders of any collection with one loaded profile.
+    """Executes work orders of any collection, by the models of the table that is live there; ``loaded`` are
+    those for collections where nothing is live yet.
 
     Safe to call from several threads; calls take turns. Maintenance (indexes, compaction) runs after the
     outcomes are returned, on a thread of its own, and only one at a time.
@@ -46,11 +67,9 @@ class Indexer:
     ) -> None:
         self._settings = settings
         self._lake = lake
-        self._loaded = loaded
         self._store_for = store_for
-        self._pipeline = Pipeline(settings, loaded, store_for)
+        self._pipelines = Pipelines(settings, loaded, store_for)
         self._lock = threading.Lock()
-        self._tables: dict[str, tuple[Collection, ProductTable]] = {}
         self._after = ThreadPoolExecutor(1, thread_name_prefix="mmpipe-maintain") if maintain else None
         self._maintaining: dict[str, Future[None]] = {}
 
@@ -86,34 +105,49 @@ class Indexer:
         """Finish maintenance and end the threads."""
         if self._after is not None:
             self._after.shutdown(wait=True, cancel_futures=True)
-        self._pipeline.close()
+        self._pipelines.close()
 
     def _execute_group(self, name: str, orders: list[WorkOrder]) -> Outcomes:
         outcomes: Outcomes = {}
         due: list[WorkOrder] = []
         try:
-            collection, table = self._open(name)
-            known = collection.runs.get_many([order.run_id for order in orders])
+            target = self._open(name)
+            known = target.collection.runs.get_many([order.run_id for order in orders])
+        except (ModelUnavailable, ProfileMismatch) as error:
+            # Not a fault of the uploads: back to their queue, until the live table's models are here.
+            return {order.run_id: outcome(order, "retry", str(error)) for order in orders}
         except Exception as error:  # noqa: BLE001  whatever it is, the queue must get its answers
             return {order.run_id: outcome_of(order, error) for order in orders}
         for order in orders:
             record = known.get(order.run_id)
             if record is not None and record.status == "done":
                 outcomes[order.run_id] = outcome(order, "duplicate", "the ledger holds this run as done")
-            elif order.profile != self._loaded.profile.name:
+            elif not target.follows and order.profile != target.pipeline.loaded.profile.name:
                 # Not a fault of the upload: back to its queue, until somebody mends the configuration.
                 outcomes[order.run_id] = outcome(order, "retry", self._wrong_profile(order))
             else:
                 due.append(order)
         if due:
-            outcomes.update(self._execute_due(collection, table, due))
+            outcomes.update(self._execute_following(name, target, due))
         return outcomes
 
-    def _execute_due(self, collection: Collection, table: ProductTable, orders: list[WorkOrder]) -> Outcomes:
+    def _execute_following(self, name: str, target: _Target, orders: list[WorkOrder]) -> Outcomes:
+        for _ in range(FOLLOW_ATTEMPTS):
+            try:
+                return self._execute_due(target, orders)
+            except LiveMoved as error:
+                logger.info("readers were moved to another table", extra={"reason": str(error)})
+            try:
+                target = self._open(name)
+            except Exception as error:  # noqa: BLE001  whatever it is, the queue must get its answers
+                return {order.run_id: outcome(order, "retry", str(error)) for order in orders}
+        return {order.run_id: outcome(order, "retry", "what is live keeps changing") for order in orders}
+
+    def _execute_due(self, target: _Target, orders: list[WorkOrder]) -> Outcomes:
         try:
-            return self._commit(
-                collection, table, [read_task(o, self._settings, self._store_for) for o in orders]
-            )
+            return self._commit(target, [read_task(o, self._settings, self._store_for) for o in orders])
+        except LiveMoved:
+            raise
         except Exception as error:  # noqa: BLE001  one order's fault must not become the others'
             if len(orders) > 1:
                 logger.warning(
@@ -121,14 +155,15 @@ class Indexer:
                 )
                 alone: Outcomes = {}
                 for order in orders:
-                    alone.update(self._execute_due(collection, table, [order]))
+                    alone.update(self._execute_due(target, [order]))
                 return alone
             if isinstance(error, PermanentError):
                 task = Task.failed(orders[0], error)
-                return self._finish(collection, table, [task], ChunkResult(), "")
+                return self._finish(target, [task], ChunkResult(), "")
             return {orders[0].run_id: outcome_of(orders[0], error)}
 
-    def _commit(self, collection: Collection, table: ProductTable, tasks: list[Task]) -> Outcomes:
+    def _commit(self, target: _Target, tasks: list[Task]) -> Outcomes:
+        collection, table, pipeline = target.collection, target.table, target.pipeline
         usable = [task for task in tasks if task.error is None]
         # Announce before looking for products: see freshness.
         announced = [task.media for task in usable if task.media is not None]
@@ -136,15 +171,15 @@ class Indexer:
             collection.media.record(announced)
         result = ChunkResult()
         lookup = lookup_in(table, table.dim)
-        for chunk in _chunks([row for task in usable for row in task.rows], self._pipeline.chunk_rows):
-            result.add(self._pipeline.process(chunk, lookup))
-        written = write(result, collection, table, lambda: self._pipeline)
+        for chunk in _chunks([row for task in usable for row in task.rows], pipeline.chunk_rows):
+            result.add(pipeline.process(chunk, lookup))
+        written = write(result, collection, table, lambda: pipeline)
         # Unchanged rows count: an attempt before this one may have ended between its commit and its
         # publication.
         touched = written is not None or any(counts.unchanged for counts in result.counts.values())
         sources = {task.media.uri: task.source for task in usable if task.media is not None}
         if sources:
-            refreshed = refresh_using(sources, collection, table, self._pipeline)
+            refreshed = refresh_using(sources, collection, table, pipeline)
             collection.rejects.put(refreshed.rejects)
             touched = touched or bool(refreshed.media)
             refreshed.media.clear()
@@ -152,13 +187,12 @@ class Indexer:
         for task in usable:
             if task.interactions:
                 collection.interactions.append(task.interactions, run_id=task.order.run_id)
-        note = publish(collection, table, _reason(usable)) if touched else ""
-        return self._finish(collection, table, tasks, result, note)
+        note = publish(collection, table, _reason(usable), follow=True) if touched else ""
+        return self._finish(target, tasks, result, note)
 
-    def _finish(
-        self, collection: Collection, table: ProductTable, tasks: list[Task], result: ChunkResult, note: str
-    ) -> Outcomes:
+    def _finish(self, target: _Target, tasks: list[Task], result: ChunkResult, note: str) -> Outcomes:
         """Rejects of whole files, then the ledger: what it holds as done has been written and published."""
+        collection, table = target.collection, target.table
         failed = [task for task in tasks if isinstance(task.error, PermanentError)]
         collection.rejects.put([reject_of_source(task.source, task.error) for task in failed if task.error])
         bad_lines = [reject_of_row(row, row.reject) for t in tasks for row in t.bad_lines if row.reject]
@@ -171,15 +205,17 @@ class Indexer:
         self._maintain_later(collection, table)
         return {task.order.run_id: task.outcome(note) for task in tasks}
 
-    def _open(self, name: str) -> tuple[Collection, ProductTable]:
-        if name not in self._tables:
-            collection = self._lake.collection(name, create=True)
-            self._tables[name] = (collection, collection.products(self._loaded.profile, create=True))
-        return self._tables[name]
+    def _open(self, name: str) -> _Target:
+        collection = self._lake.collection(name, create=True)
+        profile = live_profile(collection)
+        pipeline = self._pipelines.of(profile)
+        table = collection.products(pipeline.loaded.profile, create=True)
+        return _Target(collection, table, pipeline, follows=profile is not None)
 
     def _wrong_profile(self, order: WorkOrder) -> str:
+        own = self._pipelines.own.loaded.profile.name
         return (
-            f"profile: the order wants {order.profile!r}, this indexer holds {self._loaded.profile.name!r};"
+            f"profile: the order wants {order.profile!r}, this indexer holds {own!r};"
             " set MMPIPE_INDEXING__PROFILE alike for handlers and indexer"
         )
 
@@ -193,11 +229,7 @@ class Indexer:
 
 def _maintain(collection: Collection, table: ProductTable) -> None:
     try:
-        live = collection.live()
-        # Readers that were rolled back or pinned to an older version stay there.
-        followed = live is not None and live.table == table.name and live.version == table.version
-        if table.maintain().changed and followed:
-            publish(collection, table, "maintenance")
+        keep_up(collection, table)
     except (MmpipeError, OSError) as error:
         # The next commit tries again; searches stay right meanwhile, only slower.
         logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})

@@ -6,9 +6,9 @@ import pickle
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mmpipe.encoders import registry
 from mmpipe.indexing import chunks
 from mmpipe.indexing.chunks import Job
+from mmpipe.indexing.following import models_for
 from mmpipe.indexing.known import KnownRows, Lookup, lookup_in, nothing_known
 from mmpipe.indexing.pipeline import Pipeline, Ready
 from mmpipe.indexing.results import ChunkResult
@@ -68,7 +68,7 @@ class ChunkEncoder:
 
 
 def _pipeline(job: Job, loaded: LoadedEncoders | None = None) -> Pipeline:
-    models = loaded if loaded is not None else registry.load(job.order.profile, threads=job.threads)
+    models = models_for(job.settings, job.order.profile, job.profile, loaded, threads=job.threads)
     return Pipeline(job.settings, models, stores(job.settings))
 
 

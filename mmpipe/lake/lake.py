@@ -9,11 +9,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch, PublishRejected, UnknownCollection
+from mmpipe.errors import (
+    CommitConflict,
+    LiveMoved,
+    NotFound,
+    ProfileMismatch,
+    PublishRejected,
+    UnknownCollection,
+)
 from mmpipe.lake.checks import Counts, check_version, count
 from mmpipe.lake.interactions import InteractionTable
 from mmpipe.lake.live import LiveFile, LivePointer, LiveVersion
 from mmpipe.lake.media_log import MediaLog
+from mmpipe.lake.models import ModelRegistry
 from mmpipe.lake.products import ProductTable
 from mmpipe.lake.rejects import RejectTable
 from mmpipe.lake.runs import RunTable
@@ -57,6 +65,11 @@ class Lake:
     def __reduce__(self) -> tuple[object, ...]:
         return open_lake, (self.settings,)
 
+    @cached_property
+    def models(self) -> ModelRegistry:
+        """Model profiles that were trained for this lake."""
+        return ModelRegistry(self.uri, self.settings.storage, self.settings.models)
+
     def collections(self) -> list[str]:
         """Names of the collections that hold anything, sorted."""
         return [n for n in child_folders(self.uri, self.settings.storage) if COLLECTION_PATTERN.fullmatch(n)]
@@ -68,7 +81,7 @@ class Lake:
         if not COLLECTION_PATTERN.fullmatch(name):
             raise UnknownCollection(
                 f"{name[:80]!r} cannot name a collection: use lower-case letters, digits, - and _, "
-                f"at most 63 characters"
+                f"at most 63 characters, and not 'models', which is the model registry"
             )
         with self._lock:
             known = self._collections.get(name)
@@ -168,12 +181,23 @@ class Collection:
         content = self._pointer.read()
         return [] if content is None else [content.live, *reversed(content.history)]
 
-    def publish(self, table: ProductTable, *, reason: str, allow_shrink: bool = False) -> LiveVersion:
+    def publish(
+        self,
+        table: ProductTable,
+        *,
+        reason: str,
+        allow_shrink: bool = False,
+        following: LiveVersion | None = None,
+    ) -> LiveVersion:
         """Make the newest version of ``table`` live, if it passes its checks (see :mod:`mmpipe.lake.checks`).
 
         Returns what is live then: a newer version of the same table that another writer published
         meanwhile counts. Raises ``PublishRejected``, with the old version still live; ``CommitConflict``
         when others kept publishing first. After a rollback the next publication goes forward again.
+
+        ``following`` is what the caller saw live when it decided to publish. Where readers follow another
+        table since, or were rolled back, nothing is published and ``LiveMoved`` is raised: an upload that
+        was decided on before a switch must not undo it.
         """
         dataset = table.latest()
         shrink = None if allow_shrink else self.settings.lake.max_shrink
@@ -181,6 +205,7 @@ class Collection:
         for _ in range(_PUBLISH_ATTEMPTS):
             former = self._pointer.read()
             live = None if former is None else former.live
+            _check_following(live, following)
             if (
                 live is not None
                 and live.table == table.name
@@ -271,6 +296,13 @@ class Collection:
                 except ValueError as error:
                     if "not found" not in str(error).lower():
                         raise
+
+
+def _check_following(live: LiveVersion | None, seen: LiveVersion | None) -> None:
+    if live is None or seen is None or live.generation == seen.generation:
+        return
+    if live.table != seen.table or live.restores is not None:
+        raise LiveMoved(f"readers follow version {live.version} of {live.table} by now")
 
 
 def _keep(dataset: lance.LanceDataset, version: int) -> None:

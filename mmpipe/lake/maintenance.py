@@ -53,6 +53,16 @@ class MaintenanceReport:
         """Whether there is something new to publish."""
         return self.compacted or self.indexes_updated or self.vector_index_built
 
+    def summary(self) -> str:
+        """In words, for a log or a version's reason."""
+        steps = {
+            "files compacted": self.compacted,
+            "indexes updated": self.indexes_updated,
+            "vector index built": self.vector_index_built,
+            f"{self.versions_removed} old versions removed": self.versions_removed > 0,
+        }
+        return ", ".join(words for words, done in steps.items() if done) or "nothing was due"
+
 
 def create_text_and_scalar_indexes(dataset: lance.LanceDataset) -> None:
     """Create those that are missing; they may be empty, :func:`maintain` fills them.
@@ -86,7 +96,7 @@ def clean_up_interval(settings: LakeSettings) -> float:
 
 
 def maintain(
-    dataset: lance.LanceDataset, settings: LakeSettings, name: str, *, clean_up: bool
+    dataset: lance.LanceDataset, settings: LakeSettings, name: str, *, clean_up: bool, thorough: bool = False
 ) -> MaintenanceReport:
     """Do what is due, and nothing (no request beyond the manifest) when nothing is.
 
@@ -94,7 +104,8 @@ def maintain(
     * more than ``max_unindexed_rows`` rows outside the indexes, or files just compacted: update all indexes;
     * ``ann_min_rows`` vectors and no vector index, or four times the rows it was trained on: build one
       (IVF_RQ);
-    * after any of these, remove versions older than ``keep_versions_days`` that carry no tag.
+    * after any of these (always, if ``thorough``), remove versions older than ``keep_versions_days`` that
+      carry no tag.
 
     A writer that commits in between may win; the step it won against is left for the next call.
     """
@@ -111,7 +122,7 @@ def maintain(
     except CommitConflict as error:
         log.info("maintenance stopped early: %s", error)
     removed = 0
-    if compacted or updated or built:
+    if compacted or updated or built or thorough:
         with lance_errors(f"removing old versions of table {name}"):
             if clean_up:
                 removed = _remove_old_versions(dataset, settings)

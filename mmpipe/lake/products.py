@@ -183,14 +183,17 @@ class ProductTable:
         with lance_errors(f"counting table {self.name}"):
             return int(dataset.count_rows() - dataset.count_rows(filter="deleted = true"))
 
-    def maintain(self) -> MaintenanceReport:
+    def maintain(self, *, thorough: bool = False) -> MaintenanceReport:
         """Bring indexes up to date, compact small files and remove old versions where it is due; see
-        :func:`mmpipe.lake.maintenance.maintain`. Publish afterwards to let readers have the result."""
+        :func:`mmpipe.lake.maintenance.maintain`. Publish afterwards to let readers have the result.
+
+        ``thorough`` is for a timetable: old versions are removed whatever else was due.
+        """
         # On a handle of its own: building an index takes seconds, and writes go on meanwhile.
         with self._lock:
-            clean_up = time.monotonic() >= self._next_clean_up
-        report = maintain(self.latest(), self._settings, self.name, clean_up=clean_up)
-        if clean_up and report.changed:
+            clean_up = thorough or time.monotonic() >= self._next_clean_up
+        report = maintain(self.latest(), self._settings, self.name, clean_up=clean_up, thorough=thorough)
+        if clean_up and (report.changed or thorough):
             # A clean-up reads every manifest there is, so it is not part of every round.
             with self._lock:
                 self._next_clean_up = time.monotonic() + clean_up_interval(self._settings)

@@ -2,8 +2,8 @@
 
 Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), presentation and
 facets (typed copies of product fields), full text (``search_text``, and ``media_keys`` to find rows by
-medium), content hashes and vectors. A tombstone (``deleted``) keeps identity and order only; everything
-else is null or empty.
+medium), content hashes, vectors, and the frame vectors of clips (:mod:`mmpipe.lake.frames`). A tombstone
+(``deleted``) keeps identity and order only; everything else is null or empty.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mmpipe.encoders.base import MODALITIES, Modality, Profile
 from mmpipe.errors import ProfileMismatch
+from mmpipe.lake.frames import ClipFrames, frame_arrays, frame_fields
 from mmpipe.lexical import tokens
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
     fields += [pa.field(c, pa.list_(pa.string())) for c in LIST_COLUMNS]
     fields += [pa.field(c, pa.string()) for c in (*TEXT_COLUMNS, *HASH_COLUMNS)]
     fields += [pa.field(c, pa.list_(pa.float32(), dim)) for c in VECTOR_COLUMNS]
+    fields += frame_fields()
     metadata = {PROFILE_KEY: profile.to_json().encode()} if profile is not None else None
     return pa.schema(fields, metadata=metadata)
 
@@ -151,9 +153,15 @@ class Tombstone:
     updated_at: datetime
 
 
-def build_table(rows: Sequence[ProductRow], vectors: Mapping[str, VectorBlock], dim: int) -> pa.Table:
+def build_table(
+    rows: Sequence[ProductRow],
+    vectors: Mapping[str, VectorBlock],
+    dim: int,
+    clips: Sequence[ClipFrames | None] | None = None,
+) -> pa.Table:
     """Live rows as a table of :func:`products_schema`. ``vectors`` is keyed by column (``text_vector`` …
-    ``vector``), each block ``len(rows)`` long; a column left out is null throughout.
+    ``vector``), each block ``len(rows)`` long; a column left out is null throughout. ``clips`` has the frames
+    of each row's clip, None where it has no clip; left out, no row has one.
 
     Raises ``ValueError`` on an unknown vector column or a wrong shape.
     """
@@ -192,6 +200,9 @@ def build_table(rows: Sequence[ProductRow], vectors: Mapping[str, VectorBlock], 
         columns[hash_column(modality)] = pa.array([row.hashes.get(modality) for row in rows], pa.string())
     for name in VECTOR_COLUMNS:
         columns[name] = vector_array(vectors.get(name), count, dim)
+    if clips is not None and len(clips) != count:
+        raise ValueError(f"clips: expected one entry for each of {count} rows, got {len(clips)}")
+    columns.update(frame_arrays([None] * count if clips is None else clips, dim))
     return _assemble(columns, dim)
 
 

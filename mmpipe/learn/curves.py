@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+_LOSSES = ("loss", "titles", "attributes", "types", "photos", "documents", "sounds", "away")
+
 
 def plot_history(history: Sequence[Mapping[str, float]], folder: Path) -> None:
     """Write ``history.json`` and ``curves.png`` into ``folder``."""
@@ -16,7 +18,7 @@ def plot_history(history: Sequence[Mapping[str, float]], folder: Path) -> None:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     losses, held_out = figure.subplots(1, 2)
-    _lines(losses, [e for e in history if "loss" in e], ("loss", "titles", "attributes", "types", "photos"))
+    _lines(losses, [e for e in history if "loss" in e], _LOSSES)
     measured = [e for e in history if "loss" not in e]
     _lines(held_out, measured, sorted({k for e in measured for k in e} - {"step"}))
     losses.set(title="training loss", xlabel="step")

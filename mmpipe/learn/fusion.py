@@ -16,7 +16,7 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -177,7 +177,11 @@ class Batches:
 
 
 def train(
-    table: Table, kind: FusionKind, weights: Mapping[str, float], settings: FusionSettings
+    table: Table,
+    kind: FusionKind,
+    weights: Mapping[str, float],
+    settings: FusionSettings,
+    say: Callable[[str], None] = say,
 ) -> FusionForm:
     """Train one kind from the weighted mean of ``weights``; deterministic by ``settings.seed``."""
     torch.manual_seed(settings.seed)

@@ -65,7 +65,10 @@ class Trainer:
         settings: LoopSettings,
         folder: Path,
         say: Callable[[str], None] = say,
+        after_backward: Callable[[nn.Module], None] | None = None,
     ) -> None:
+        """``after_backward(model)`` is called between the gradients and their use, as to sum over workers."""
+        self._after_backward = after_backward
         self.model, self.ema = model, ema
         self.settings, self.folder = settings, folder
         self._loss_of, self._measure, self._watch, self._say = loss_of, measure, watch, say
@@ -113,6 +116,8 @@ class Trainer:
         loss, metrics = self._loss_of(self.model, self.step)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self._after_backward is not None:
+            self._after_backward(self.model)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
@@ -169,7 +174,8 @@ class Trainer:
         for name, parameter in self.model.named_parameters():
             keys = ("step", "exp_avg", "exp_avg_sq")
             if f"optimizer.step.{name}" in tensors:
-                self.optimizer.state[parameter] = {k: tensors[f"optimizer.{k}.{name}"] for k in keys}
+                saved = {k: tensors[f"optimizer.{k}.{name}"] for k in keys}
+                self.optimizer.state[parameter] = {k: v.to(parameter.device) for k, v in saved.items()}
         self.step, self.best, self.stale = state["step"], state["best"], state["stale"]
         self.history = state["history"]
         self._say(f"resumed at step {self.step}")

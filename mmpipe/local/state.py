@@ -49,7 +49,12 @@ class StackState(BaseModel):
     def apply(self, settings: Settings) -> Settings:
         """The settings with which another process reaches this stack's lake and services."""
         dispatch = DispatchSettings(
-            indexer_url=self.url, jobs_url=self.jobs_url, token=self.token, ray_token=self.ray_token
+            indexer_url=self.url,
+            jobs_url=self.jobs_url,
+            token=self.token,
+            ray_token=self.ray_token,
+            queue_url=self.queue_url,
+            dlq_url=self.dead_letters_url,
         )
         return settings.model_copy(
             update={

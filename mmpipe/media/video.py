@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from mmpipe.encoders.base import VideoFrames
 from mmpipe.errors import InvalidMedia, MediaTooLarge
 from mmpipe.media.containers import VIDEO_CODECS, VIDEO_FORMATS, opened, seconds_of
-from mmpipe.media.scenes import choose
+from mmpipe.media.sampling import Sampler
+from mmpipe.media.scenes import choose, difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +26,10 @@ _WHOLE_PIXELS: Final = 600 * 1280 * 720
 _MAX_FRAMES: Final = 6_000
 # Of a long clip so many key frames are looked at for each frame taken: each costs a seek.
 _KEYS_PER_FRAME: Final = 3
+# A declared length may be wrong: after so many times the pixels that are worth it, decoding whole ends.
+_BEYOND = 2
+# Pixels of a thumbnail's side: enough to tell scenes apart, and 6,000 of them are 5 MB.
+_THUMBNAIL: Final = 16
 # Mean difference of two thumbnails, of 255 levels a channel, below which two frames show the same.
 _SAME: Final = 2.0
 _MAX_ASPECT: Final = 4
@@ -35,7 +41,7 @@ def decode_video(
     """At most ``max_frames`` upright RGB frames in order: some of every scene (:mod:`mmpipe.media.scenes`),
     without repeats of the same picture.
 
-    Short clips are decoded whole, of long ones only key frames; the choice is made among those. With
+    Short clips are decoded whole, and a scene of 0.2 seconds is seen; of long ones only key frames are. With
     ``target`` frames are scaled down to that many pixels on the shorter side. Raises ``MediaTooLarge`` over
     ``max_seconds`` or ``max_pixels`` a frame, ``InvalidMedia`` for what is no video, broken or cut off.
     """
@@ -56,16 +62,17 @@ def decode_video(
         frames = _Reader(container, stream, field, max_pixels, max_seconds, target)
         too_many = expected > _MAX_FRAMES or expected * context.width * context.height > _WHOLE_PIXELS
         if duration and too_many:
-            seen = frames.key_frames(duration, _KEYS_PER_FRAME * max_frames)
+            seen = frames.key_frames(duration, max_frames)
         else:
             seen = frames.whole(max_frames)
-            if duration and seen and not frames.stopped and frames.last < 0.5 * duration - 1.0:
+            if frames.stopped and duration:
+                seen = frames.key_frames(duration, max_frames)
+            elif duration and seen and frames.last < 0.5 * duration - 1.0:
                 reached = f"{frames.last:.1f} of {duration:.1f} seconds"
                 raise InvalidMedia(field, f"breaks off after {reached}: upload the whole file")
     if not seen:
         raise InvalidMedia(field, "holds no frames: export it anew")
-    thumbnails = [_thumbnail(image) for _, image in seen]
-    distinct = _distinct([seen[number] for number in choose(thumbnails, max_frames)])
+    distinct = _distinct(seen)
     return VideoFrames(tuple(image for _, image in distinct), tuple(seconds for seconds, _ in distinct))
 
 
@@ -81,37 +88,40 @@ class _Reader:
         self._target = target
         self._start = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0
         self.last = 0.0
-        self.stopped = False  # by the bound on frames, before the clip's end
+        self.stopped = False  # by a bound, before the clip's end
 
     def key_frames(self, duration: float, count: int) -> list[Frame]:
-        """The key frame at or before each of ``count`` evenly spaced times."""
+        """At most ``count`` of the key frames at or before some evenly spaced times."""
+        places = _KEYS_PER_FRAME * count
         found: dict[float, Frame] = {}
         self._stream.codec_context.skip_frame = "NONKEY"
-        for number in range(count):
-            seconds = self._start + duration * (number + 0.5) / count
+        for number in range(places):
+            seconds = self._start + duration * (number + 0.5) / places
             self._container.seek(int(seconds / self._stream.time_base), stream=self._stream)
             for at, frame in self._decoded():
                 if at not in found:
                     found[at] = (at, self._picture(frame))
                 break
-        return [found[seconds] for seconds in sorted(found)]
+        seen = [found[seconds] for seconds in sorted(found)]
+        return [seen[i] for i in choose([_thumbnail(image) for _, image in seen], count)] if seen else []
 
     def whole(self, count: int) -> list[Frame]:
-        """Between ``4 * count`` and ``8 * count`` evenly spaced frames (all of a shorter clip), in one pass,
-        although the length is not known before its end."""
-        kept: list[Frame] = []
-        step = 1
+        """At most ``count`` of all frames, decoded in one pass."""
+        from av.video.reformatter import VideoReformatter
+
+        scaler = VideoReformatter()  # one for all frames: each would make its own
+        sampler = Sampler(count)
+        pixels = 0
         for number, (seconds, frame) in enumerate(self._decoded()):
-            if number >= _MAX_FRAMES:
+            pixels += frame.width * frame.height
+            if number >= _MAX_FRAMES or pixels > _BEYOND * _WHOLE_PIXELS:
                 self.stopped = True
                 break
-            if number % step:
-                continue
-            kept.append((seconds, self._picture(frame)))
-            if len(kept) >= 8 * count:
-                kept = kept[::2]
-                step *= 2
-        return kept
+            small = scaler.reformat(
+                frame, _THUMBNAIL, _THUMBNAIL, "rgb24", interpolation="AREA", threads=1
+            ).to_ndarray()
+            sampler.add(seconds, np.asarray(small, dtype=np.uint8), partial(self._picture, frame))
+        return sampler.chosen()
 
     def _decoded(self) -> Iterator[tuple[float, Any]]:
         """Every frame with its time, both within the limits."""
@@ -143,15 +153,15 @@ def _distinct(frames: list[Frame]) -> list[Frame]:
     last: NDArray[np.float32] | None = None
     for seconds, image in frames:
         small = _thumbnail(image)
-        if last is None or float(np.abs(small - last).mean()) >= _SAME:
+        if last is None or difference(small, last) >= _SAME:
             kept.append((seconds, image))
             last = small
     return kept
 
 
 def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows = np.linspace(0, image.shape[0] - 1, 16).astype(int)
-    columns = np.linspace(0, image.shape[1] - 1, 16).astype(int)
+    rows = np.linspace(0, image.shape[0] - 1, _THUMBNAIL).astype(int)
+    columns = np.linspace(0, image.shape[1] - 1, _THUMBNAIL).astype(int)
     return np.asarray(image[np.ix_(rows, columns)], dtype=np.float32)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmpipe.lake.schema import FUSED
 from mmpipe.schemas.search import Filters, SearchResponse
-from mmpipe.search import explain, present, retrieve
+from mmpipe.search import explain, moments, present, retrieve
 from mmpipe.search import filters as filtering
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def similar_payload(
         "collection": snapshot.collection,
         "version": snapshot.label,
         "total": len(rows),
-        "hits": present.hits(snapshot, rows, shares, splits),
+        "hits": present.hits(
+            snapshot, rows, shares, splits, moments.seconds(snapshot, rows, moments.like(snapshot, row))
+        ),
         "facets": {},
         "next_cursor": None,
         "took_ms": round((time.perf_counter() - started) * 1e3, 3),

@@ -5,4 +5,5 @@ from __future__ import annotations
 import re
 
 PRODUCT_ID_PATTERN = re.compile(r"^[\w][\w.:@+-]{0,127}$")
-COLLECTION_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
+# "models" beside the collections is the lake's model registry.
+COLLECTION_PATTERN = re.compile(r"^(?!models$)[a-z0-9][a-z0-9_-]{0,62}$")

@@ -128,6 +128,12 @@ class Hit(BaseModel):
     link: str | None = None
     item_group_id: str | None = None
     transcript: str | None = Field(default=None, description="what is said in the product's recording")
+    video_second: float | None = Field(
+        default=None,
+        ge=0,
+        description="where the product's clip is most like the query, in seconds from its start; null for a"
+        " product without a clip, and for a query without words that the model knows and without a medium",
+    )
     scores: ScoreSplit | None = None
 
 

@@ -59,9 +59,14 @@ def money(amount: float, currency: str | None) -> str | None:
 
 
 def hits(
-    snapshot: Snapshot, rows: Rows, scores: NDArray[np.float64], splits: Sequence[dict[str, float]] | None
+    snapshot: Snapshot,
+    rows: Rows,
+    scores: NDArray[np.float64],
+    splits: Sequence[dict[str, float]] | None,
+    seconds: Sequence[float | None] | None = None,
 ) -> list[dict[str, Any]]:
-    """One dictionary per row, with ``splits[i]`` as its ``scores``."""
+    """One dictionary per row, with ``splits[i]`` as its ``scores`` and ``seconds[i]`` as its
+    ``video_second``."""
     coded = {field: snapshot.codes[field][rows].tolist() for field in (*_CODED, "currency")}
     values = {field: snapshot.dictionaries.fields[field].values for field in coded}
     prices = snapshot.price[rows].tolist()
@@ -73,6 +78,7 @@ def hits(
             hit[field] = values[field][code] if code >= 0 else None
         currency = coded["currency"][index]
         hit["price"] = money(prices[index], values["currency"][currency] if currency >= 0 else None)
+        hit["video_second"] = None if seconds is None else seconds[index]
         hit["scores"] = None if splits is None else splits[index]
         page.append(hit)
     return page

@@ -13,11 +13,12 @@ import numpy as np
 
 from mmpipe.encoders.base import AudioClip, EncoderInput, KnowsItsWords, Modality, VideoFrames
 from mmpipe.errors import InvalidRequest
-from mmpipe.fusion import Fusion
 from mmpipe.fusion import load as load_fusion
 
 if TYPE_CHECKING:
-    from mmpipe.encoders.base import Profile, Vectors
+    from pathlib import Path
+
+    from mmpipe.encoders.base import FusionInfo, Profile, Vectors
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.schemas.search import Heard, SearchRequest, Weights
 
@@ -106,7 +107,9 @@ def encode(
                 f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out",
             )
         vectors[modality] = loaded.encoders[modality].embed_query(medium)
-    return compose(request, loaded.profile, vectors, media, confidence=confidence)
+    return compose(
+        request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder
+    )
 
 
 def compose(
@@ -116,11 +119,13 @@ def compose(
     media: Mapping[Modality, EncoderInput],
     *,
     confidence: float = 1.0,
+    folder: Path | None = None,
 ) -> EncodedQuery:
     """Fuse parts that are encoded already, wherever that was done, by the request's weights.
 
     ``vectors`` are unit vectors of ``request.text`` and of each of ``media``; a text without one is searched
-    by full text alone. Raises :class:`InvalidRequest` where the weights of all given parts are 0.
+    by full text alone. ``folder`` holds the weights of a fusion that is not part of the installation.
+    Raises :class:`InvalidRequest` where the weights of all given parts are 0.
     """
     parts: list[str] = [*(["text"] if request.text else []), *media]
     total = sum(getattr(request.weights, part) for part in parts)
@@ -128,7 +133,7 @@ def compose(
         raise InvalidRequest("weights", f"at least one of {', '.join(parts)} must weigh more than 0")
     return EncodedQuery(
         text=request.text or None,
-        vector=_fuse(vectors, request.weights, load_fusion(profile.fusion)),
+        vector=_fuse(vectors, request.weights, profile.fusion, folder),
         modality_vectors=vectors,
         modality_weights={m: float(getattr(request.weights, m)) for m in vectors},
         confidence=confidence,
@@ -148,7 +153,9 @@ def _text(text: str, loaded: LoadedEncoders, cache: TextCache | None) -> Encoded
     return found
 
 
-def _fuse(vectors: Mapping[Modality, Vectors], weights: Weights, fusion: Fusion) -> Vectors | None:
+def _fuse(
+    vectors: Mapping[Modality, Vectors], weights: Weights, info: FusionInfo, folder: Path | None
+) -> Vectors | None:
     wanted = {m: v for m, v in vectors.items() if getattr(weights, m) > 0}
     if not wanted:
         return None
@@ -158,7 +165,7 @@ def _fuse(vectors: Mapping[Modality, Vectors], weights: Weights, fusion: Fusion)
     rows = {m: v[None, :] for m, v in wanted.items()}
     present = {m: np.ones(1, np.bool_) for m in wanted}
     scale = {m: float(getattr(weights, m)) for m in wanted}
-    fused, found = fusion.fuse(rows, present, scale)
+    fused, found = load_fusion(info, folder).fuse(rows, present, scale)
     return fused[0] if found[0] else None
 
 

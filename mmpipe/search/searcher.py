@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmpipe.errors import ProfileMismatch
 from mmpipe.lexical import tokens
 from mmpipe.schemas.search import SearchResponse
-from mmpipe.search import cursor, explain, facets, filters, late, present, retrieve
+from mmpipe.search import cursor, explain, facets, filters, late, moments, present, retrieve
 from mmpipe.search.rank_fusion import Candidates, Fused, fuse
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Searcher:
             "collection": snapshot.collection,
             "version": snapshot.label,
             "total": total,
-            "hits": _present(snapshot, matches, page, query if request.explain else None),
+            "hits": _present(snapshot, matches, page, query, explained=request.explain),
             "facets": {
                 name: [{"value": value, "count": count} for value, count in tally]
                 for name, tally in facets.count(snapshot, matches.fused.rows, request.facets).items()
@@ -123,13 +123,14 @@ class Searcher:
 
 
 def _present(
-    snapshot: Snapshot, matches: Matches, page: slice, query: EncodedQuery | None
+    snapshot: Snapshot, matches: Matches, page: slice, query: EncodedQuery, *, explained: bool
 ) -> list[dict[str, Any]]:
     rows = matches.fused.rows[page]
     splits = None
-    if query is not None:
+    if explained:
         lexical = None if matches.lexical is None else matches.lexical[page]
         vector = None if matches.vector is None else matches.vector[page]
         earned = None if matches.late is None else matches.late.shares(rows)
         splits = explain.split(snapshot, rows, lexical, vector, query.vector, earned)
-    return present.hits(snapshot, rows, matches.fused.scores[page], splits)
+    matched = moments.seconds(snapshot, rows, moments.asked(query))
+    return present.hits(snapshot, rows, matches.fused.scores[page], splits, matched)

@@ -8,8 +8,9 @@ count. Nothing here touches the object store after :func:`load` has returned.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 
 from mmpipe.encoders.base import MODALITIES, Modality, Profile, Vectors
 from mmpipe.errors import UnknownProduct
+from mmpipe.fusion import Fusion
 from mmpipe.fusion import load as load_fusion
+from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, clip_frames
 from mmpipe.lake.schema import FUSED, profile_of, vector_column
 from mmpipe.search.ann import AnnIndex
 from mmpipe.search.block import (
@@ -34,11 +37,13 @@ from mmpipe.search.block import (
 )
 from mmpipe.search.bm25 import Bm25
 from mmpipe.search.dictionaries import NULL, Codes, Dictionaries, ragged
+from mmpipe.search.moments import FrameCache, Frames
 from mmpipe.search.vectors import VectorColumn
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 LiveKey = tuple[BlockKey, str | None]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Parts:
     dictionaries: Dictionaries
     blocks: Mapping[BlockKey, Block]
     alive: Mapping[LiveKey, Mask]
+    clips: FrameCache = field(default_factory=FrameCache)
 
 
 class Snapshot:
@@ -66,6 +72,7 @@ class Snapshot:
         fragment_ids: Sequence[int],
         blocks: Sequence[Block],
         alive: Sequence[Mask],
+        fusion: Fusion | None = None,
     ) -> None:
         self.collection = collection
         self.table = table
@@ -73,7 +80,7 @@ class Snapshot:
         self.dataset = dataset
         self.profile = profile
         self.fingerprint = profile.fingerprint
-        self.fusion = load_fusion(profile.fusion)
+        self.fusion = fusion or load_fusion(profile.fusion)
         self.parts = parts
         self.dictionaries = parts.dictionaries
         sizes = [block.rows for block in blocks]
@@ -82,6 +89,7 @@ class Snapshot:
         self._fragment_ids = np.asarray(fragment_ids, dtype=np.int64)
         self._fragment_order = np.argsort(self._fragment_ids)
         self._blocks = blocks
+        self._block_keys = list(parts.blocks)
         self._undeleted = alive
         self.rows = int(self._starts[-1])
         self.alive: Mask = _join(
@@ -204,6 +212,36 @@ class Snapshot:
         document: str = taken["document"][0].as_py()
         return document
 
+    def frames(self, rows: Rows) -> list[Frames | None]:
+        """The frames of some rows' clips, from the local copy where they were not asked for lately: one read.
+
+        None where a row has none, and where they cannot be read: the files of a version that a page cursor
+        holds may be gone.
+        """
+        owner = np.searchsorted(self._starts, rows, side="right") - 1
+        local = (rows - self._starts[owner]).tolist()
+        keys = [(self._block_keys[b], place) for b, place in zip(owner.tolist(), local, strict=True)]
+        found = self.parts.clips.get(keys)
+        missing = [i for i, clip in enumerate(found) if clip is None]
+        if not missing:
+            return found
+        before = np.cumsum([0, *(np.count_nonzero(alive) for alive in self._undeleted)])
+        places = [int(before[owner[i]]) + self._live_place(int(owner[i]), int(rows[i])) for i in missing]
+        order = np.argsort(places, kind="stable").tolist()
+        try:
+            taken = self.dataset.take([places[i] for i in order], columns=list(FRAME_COLUMNS))
+        except OSError as error:
+            # A page without its seconds is better than none; a version that was compacted away is no fault.
+            log.warning("frames of %s cannot be read: %s", self.label, error)
+            return found
+        for at, times, vectors in zip(order, taken[SECONDS], taken[FRAMES], strict=True):
+            clip = clip_frames(times, vectors, self.profile.dim)
+            if clip is not None:
+                read = (clip.seconds, clip.vectors.astype(np.float32))
+                found[missing[at]] = read
+                self.parts.clips.put(keys[missing[at]], read)
+        return found
+
     def rows_at(self, addresses: NDArray[np.uint64]) -> Rows:
         """Lance row addresses (fragment id × 2^32 + offset) to row numbers."""
         fragments = (addresses >> np.uint64(32)).astype(np.int64)
@@ -250,12 +288,14 @@ def load(
     exact_rows: int,
     previous: Parts | None = None,
     check: Callable[[Profile], None] | None = None,
+    fusion_for: Callable[[Profile], Fusion] | None = None,
 ) -> Snapshot:
     """Put one version together, taking over from ``previous`` (of the same table) what did not change.
 
     ``dataset`` is an opened ``lance`` dataset on local disk; above ``exact_rows`` rows its vector index is
     used and warmed by a query here, so that the first search finds everything in place. ``check`` may refuse
-    the table's profile before anything else is read.
+    the table's profile before anything else is read. ``fusion_for`` finds the fusion of a profile that is not
+    part of the installation.
     """
     profile = profile_of(dataset.schema)
     if check is not None:
@@ -277,11 +317,12 @@ def load(
         version=dataset.version,
         dataset=dataset,
         profile=profile,
-        parts=Parts(dictionaries, blocks, alive),
+        parts=Parts(dictionaries, blocks, alive, previous.clips if previous else FrameCache()),
         exact_rows=exact_rows,
         fragment_ids=[f.fragment_id for f in fragments],
         blocks=list(blocks.values()),
         alive=list(alive.values()),
+        fusion=None if fusion_for is None else fusion_for(profile),
     )
     if snapshot.ann is not None:
         snapshot.ann.addresses(np.full(profile.dim, profile.dim**-0.5, np.float32), 1)

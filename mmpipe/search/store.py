@@ -28,12 +28,14 @@ from mmpipe.errors import (
     UnknownCollection,
 )
 from mmpipe.lake.mirror import Mirror
+from mmpipe.lake.model_loading import fusion_of
 from mmpipe.lake.storage import is_missing, lance_errors
 from mmpipe.search import cursor
 from mmpipe.search.snapshot import Snapshot, load
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
+    from mmpipe.fusion import Fusion
     from mmpipe.lake import Collection, Lake, LiveVersion
     from mmpipe.settings import Settings
 
@@ -91,6 +93,7 @@ class SnapshotStore:
         self._check = check
         self._followed: dict[str, _Followed] = {}
         self._unknown: dict[str, float] = {}
+        self._fusions: dict[str, Fusion] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -274,10 +277,18 @@ class SnapshotStore:
             exact_rows=self._settings.serve.exact_rows,
             previous=former.parts if former is not None and former.table == live.table else None,
             check=self._check,
+            fusion_for=self._fusion_of,
         )
         for table in [t for t in followed.mirrors if t not in (live.table, former.table if former else None)]:
             followed.mirrors.pop(table).close()
         return snapshot
+
+    def _fusion_of(self, profile: Profile) -> Fusion:
+        # Once per profile: finding a registered model asks the store, and versions follow one another fast.
+        found = self._fusions.get(profile.fingerprint)
+        if found is None:
+            found = self._fusions[profile.fingerprint] = fusion_of(profile, self._settings)
+        return found
 
     def _mirror_folder(self) -> Path:
         with self._lock:

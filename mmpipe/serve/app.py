@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
+from mmpipe.dispatch.tokens import read_secret
 from mmpipe.serve import scaling
 from mmpipe.settings import Settings
 
@@ -15,12 +18,16 @@ APP_NAME = "mmpipe"
 
 
 def wants_gpu(settings: Settings) -> bool:
-    """Whether encoders get GPUs of their own: ``serve.gpu`` is auto and the connected cluster has one now."""
+    """Whether encoders get GPUs of their own.
+
+    ``serve.gpu`` says so, or is auto and the connected cluster has a GPU now. An autoscaled cluster starts
+    with none, so it is told by ``on``.
+    """
+    if settings.serve.gpu != "auto":
+        return settings.serve.gpu == "on"
     import ray
 
-    return (
-        settings.serve.gpu == "auto" and ray.is_initialized() and ray.cluster_resources().get("GPU", 0) >= 1
-    )
+    return ray.is_initialized() and bool(ray.cluster_resources().get("GPU", 0) >= 1)
 
 
 def build_app(settings: Settings) -> Application:
@@ -55,7 +62,20 @@ def app_builder(args: dict[str, Any]) -> Application:
     """For a Serve config file: ``import_path: mmpipe.serve:app_builder`` with the settings tree under
     ``args``.
 
-    What ``args`` leaves out comes from ``MMPIPE_*`` variables. Raises pydantic's ``ValidationError`` for
-    unknown or invalid settings.
+    What ``args`` leaves out comes from ``MMPIPE_*`` variables, and the token of the internal route from the
+    secret that ``dispatch.token_secret`` names. Raises pydantic's ``ValidationError`` for unknown or invalid
+    settings, and ``DispatchUnavailable`` for a secret that cannot be read: the former application goes on.
     """
-    return build_app(Settings(**args))
+    return build_app(with_token(Settings(**args)))
+
+
+def with_token(settings: Settings) -> Settings:
+    """The settings with the internal route's token in them, read from ``dispatch.token_secret`` if named.
+
+    Replicas then need no right to the secret. Raises ``DispatchUnavailable``.
+    """
+    secret = settings.dispatch.token_secret
+    if secret is None:
+        return settings
+    changes = {"token": SecretStr(read_secret(secret)), "token_secret": None}
+    return settings.model_copy(update={"dispatch": settings.dispatch.model_copy(update=changes)})

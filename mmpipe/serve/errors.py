@@ -36,6 +36,10 @@ class UnsupportedMediaType(errors.InvalidRequest):
     """A body of a content type the route does not take."""
 
 
+class EncodersStarting(errors.NotReady):
+    """No GPU encoder runs, and the one that starts did not come within the time a query waits."""
+
+
 class Unauthorized(errors.InvalidRequest):
     """The internal route was called without its token."""
 
@@ -107,6 +111,9 @@ TABLE: Mapping[type[Exception], Answer] = {
     errors.InvalidFeed: Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-feed", "The feed cannot be read"),
     errors.InvalidEvent: Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-event", "The event cannot be read"),
     errors.NotReady: Answer(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "Not ready yet", retry_after=1),
+    EncodersStarting: Answer(
+        HTTPStatus.SERVICE_UNAVAILABLE, "encoders-starting", "The query encoders are starting", retry_after=15
+    ),
     errors.RetryableError: Answer(
         HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", shown=False, retry_after=2
     ),

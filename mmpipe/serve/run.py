@@ -117,9 +117,12 @@ def _own_token() -> None:
 
 
 @contextmanager
-def ray_cluster(settings: Settings, *, dashboard_port: int | None = None) -> Iterator[None]:
+def ray_cluster(
+    settings: Settings, *, dashboard_port: int | None = None, num_gpus: int | None = None
+) -> Iterator[None]:
     """A local Ray of bounded size for the length of the ``with``; with ``dashboard_port`` also its Jobs API.
 
+    Ray counts ``num_gpus`` GPUs, unless given those there are.
     Everything it writes is under one temporary folder that goes with it. Ray's own ports take calls with the
     cluster's token only, whatever interface they are on; the service is where ``serve.host`` says.
     """
@@ -133,6 +136,7 @@ def ray_cluster(settings: Settings, *, dashboard_port: int | None = None) -> Ite
         try:
             ray.init(
                 num_cpus=max(2, os.cpu_count() or 2),
+                num_gpus=num_gpus,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 include_dashboard=dashboard_port is not None,
                 dashboard_port=dashboard_port,

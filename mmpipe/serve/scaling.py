@@ -22,7 +22,7 @@ def api(settings: Settings) -> dict[str, Any]:
             "max_replicas": max(serve.max_replicas, serve.min_replicas, 1),
             "target_ongoing_requests": serve.target_ongoing_requests,
             "upscale_delay_s": 5.0,
-            "downscale_delay_s": 120.0,
+            "downscale_delay_s": serve.idle_seconds,
             "metrics_interval_s": 2.0,
             "look_back_period_s": 10.0,
         },
@@ -47,16 +47,22 @@ def indexer(settings: Settings) -> dict[str, Any]:
 
 
 def encoders(settings: Settings) -> dict[str, Any]:
-    """Query encoders, one GPU each; more only under sustained load, for a GPU node takes minutes to come."""
+    """Query encoders, one GPU each; more only under sustained load, for a GPU node takes minutes to come.
+
+    None is started ahead of the first query where the minimum is 0. From 0 to 1 no delay counts; queries that
+    wait at a searcher bring the first one.
+    """
     serve = settings.serve
     return {
         "autoscaling_config": {
-            "min_replicas": min(serve.min_replicas, 1),
-            "initial_replicas": 1,
-            "max_replicas": max(serve.max_replicas, 1),
+            "min_replicas": serve.encoder_min_replicas,
+            "initial_replicas": serve.encoder_min_replicas,
+            "max_replicas": max(serve.encoder_max_replicas, serve.encoder_min_replicas),
             "target_ongoing_requests": 4 * serve.target_ongoing_requests,
             "upscale_delay_s": 15.0,
-            "downscale_delay_s": 600.0,
+            "downscale_delay_s": serve.encoder_idle_seconds,
+            "metrics_interval_s": 2.0,
+            "look_back_period_s": 10.0,
         },
         "max_ongoing_requests": 128,
         "ray_actor_options": {"num_cpus": 0.5, "num_gpus": 1},

@@ -115,3 +115,21 @@ def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(
         assert Path(second.dataset.uri.removeprefix("file://")).is_relative_to(
             Path(str(settings.serve.mirror_dir))
         )
+
+
+def test_which_second_matched_is_read_from_the_mirror(settings: Settings, requests: Requests) -> None:
+    settings = settings.model_copy(update={"lake": LakeSettings(uri="s3://lake/films")})
+    collection = open_lake(settings).collection("shop", create=True)
+    table = collection.products(catalogues.PROFILE, create=True)
+    table.upsert(catalogues.clips_of({"a": [5, 250], "b": [250, 5], "c": None}))
+    collection.publish(table, reason="test")
+    loaded = registry.load("fake")
+    request = SearchRequest()
+    query = encode(request, loaded, {"image": catalogues.picture(250)})
+    with SnapshotStore(settings, open_lake(settings)) as store:
+        store.get()
+        requests.lines.clear()
+        page = Searcher(loaded.profile, settings.serve).search(store.get(), request, query)
+        assert {hit.id: hit.video_second for hit in page.hits} == {"a": 1.0, "b": 0.0, "c": None}
+        assert {hit.video_second for hit in similar(store.get(), "c").hits} <= {0.0, 1.0}
+        assert requests.lines == []

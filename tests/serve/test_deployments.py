@@ -42,14 +42,14 @@ def test_remote_and_local_encoders_agree() -> None:
     request = SearchRequest.model_validate({"text": "red shoe", "weights": {"image": 3}})
     media: Any = {"image": np.full((8, 8, 3), 200, np.uint8)}
     local = asyncio.run(LocalQueryEncoder(Models(1)).bound(profile)(request, media))
-    remote = asyncio.run(remote_encoder(_Handle(Encoders(settings))).bound(profile)(request, media))
+    remote = asyncio.run(remote_encoder(_Handle(Encoders(settings)), settings).bound(profile)(request, media))
     assert local.vector is not None
     np.testing.assert_array_equal(local.vector, remote.vector)
     assert (local.text, local.identity, local.text_share) == (remote.text, remote.identity, remote.text_share)
 
 
 def test_browsing_never_calls_the_encoders() -> None:
-    encoder = remote_encoder(_Handle(object()))
+    encoder = remote_encoder(_Handle(object()), _settings())
     query = asyncio.run(encoder.bound(registry.load("fake").profile)(SearchRequest(), {}))
     assert query.asks_nothing
 
@@ -77,7 +77,7 @@ def test_errors_cross_as_what_they_were_and_without_the_far_traceback() -> None:
             raise RayTaskError("execute", "File /srv/secret.py", self._cause).as_instanceof_cause()
 
     profile = registry.load("fake").profile
-    encoder = remote_encoder(_Handle(Failing(InvalidRequest("audio", "leave it out"))))
+    encoder = remote_encoder(_Handle(Failing(InvalidRequest("audio", "leave it out"))), _settings())
     with pytest.raises(InvalidRequest) as caught:
         asyncio.run(encoder.bound(profile)(SearchRequest(text="x"), {}))
     assert str(caught.value) == "audio: leave it out"

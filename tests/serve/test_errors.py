@@ -11,6 +11,7 @@ _STATUSES = {
     "StorageUnavailable": 503,
     "DispatchUnavailable": 503,
     "CommitConflict": 503,
+    "LiveMoved": 503,
     "NotReady": 503,
     "RetryableError": 503,
     "InvalidEvent": 422,

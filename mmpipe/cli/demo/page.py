@@ -116,7 +116,13 @@ def _hit(hit: Hit, pictures: _Pictures, *, best: bool, ok: bool) -> str:
     kind = f"hit best{'' if ok else ' wrong'}" if best else "hit"
     title, price = escape(hit.title), escape(hit.price or "")
     return f"""<article class="{kind}">{shown}{_split(hit)}<div><p title="{title}">{title}</p>
-<p class="zh" title="{zh}">{zh}</p><p class="price">{price}</p></div></article>"""
+<p class="zh" title="{zh}">{zh}</p><p class="price">{price}{_moment(hit)}</p></div></article>"""
+
+
+def _moment(hit: Hit) -> str:
+    if hit.video_second is None:
+        return ""
+    return f' <span title="where its clip matches · 视频匹配处">▶ {hit.video_second:.1f} s</span>'
 
 
 def _split(hit: Hit) -> str:

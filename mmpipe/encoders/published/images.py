@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmpipe.encoders.base import EncoderInfo, EncoderInput, Vectors, VideoFrames
+from mmpipe.encoders.pooling import pool, split
 from mmpipe.encoders.published.batching import Batcher, unit
 from mmpipe.encoders.published.towers import ContrastiveModel
 from mmpipe.errors import InvalidMedia
@@ -62,7 +63,7 @@ class PublishedImage:
 
 
 class PublishedVideo:
-    """Frames through the image tower; the clip is the mean of its unit frame vectors."""
+    """Frames through the image tower, pooled by :mod:`mmpipe.encoders.pooling`."""
 
     def __init__(self, info: EncoderInfo, image: PublishedImage) -> None:
         self._info = info
@@ -73,14 +74,17 @@ class PublishedVideo:
         return self._info
 
     def embed_documents(self, inputs: Sequence[EncoderInput]) -> Vectors:
-        clips = [_frames(item) for item in inputs]
-        vectors = self._image.embed([_picture(frame) for clip in clips for frame in clip.frames])
-        ends = np.cumsum([len(clip.frames) for clip in clips])
-        pooled = [part.mean(axis=0) for part in np.split(vectors, ends[:-1])] if clips else []
-        return unit(np.asarray(pooled, dtype=np.float32).reshape(len(clips), self._info.dim))
+        return self.embed_frames(inputs)[0]
 
     def embed_query(self, query: EncoderInput) -> Vectors:
         return cast("Vectors", self.embed_documents([query])[0])
+
+    def embed_frames(self, clips: Sequence[EncoderInput]) -> tuple[Vectors, list[Vectors]]:
+        """See :class:`mmpipe.encoders.base.EmbedsFrames`."""
+        found = [_frames(item) for item in clips]
+        vectors = self._image.embed([_picture(frame) for clip in found for frame in clip.frames])
+        frames = split(vectors, [len(clip.frames) for clip in found])
+        return pool(frames, self._info.dim), frames
 
 
 def _picture(item: EncoderInput) -> NDArray[np.uint8]:

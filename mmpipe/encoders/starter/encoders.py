@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmpipe.encoders.base import AudioClip, EncoderInfo, EncoderInput, VideoFrames
+from mmpipe.encoders.pooling import pool, split
 from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.images import fit_all
 from mmpipe.encoders.starter.sounds import log_mel
@@ -135,7 +136,7 @@ class StarterAudio:
 
 
 class StarterVideo:
-    """Sampled frames through the image tower; the clip is the mean of its unit frame vectors."""
+    """Sampled frames through the image tower, pooled by :mod:`mmpipe.encoders.pooling`."""
 
     def __init__(self, image: StarterImage, info: EncoderInfo) -> None:
         self._image = image
@@ -146,19 +147,17 @@ class StarterVideo:
         return self._info
 
     def embed_documents(self, inputs: Sequence[EncoderInput]) -> Vectors:
-        if not inputs:
-            return np.zeros((0, DIM), dtype=np.float32)
-        clips = [_frames(item) for item in inputs]
-        vectors = self._image.embed_documents([frame for clip in clips for frame in clip.frames])
-        pooled = np.empty((len(clips), DIM), dtype=np.float32)
-        start = 0
-        for index, clip in enumerate(clips):
-            pooled[index] = vectors[start : start + len(clip.frames)].mean(axis=0)
-            start += len(clip.frames)
-        return _unit(pooled)
+        return self.embed_frames(inputs)[0]
 
     def embed_query(self, query: EncoderInput) -> Vectors:
         return cast("Vectors", self.embed_documents([query])[0])
+
+    def embed_frames(self, clips: Sequence[EncoderInput]) -> tuple[Vectors, list[Vectors]]:
+        """See :class:`mmpipe.encoders.base.EmbedsFrames`."""
+        found = [_frames(item) for item in clips]
+        vectors = self._image.embed_documents([frame for clip in found for frame in clip.frames])
+        frames = split(vectors, [len(clip.frames) for clip in found])
+        return pool(frames, DIM), frames
 
 
 def _run(tower: nn.Module, batch: Tensor, bf16: bool) -> NDArray[np.float32]:

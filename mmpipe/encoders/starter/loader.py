@@ -42,8 +42,10 @@ class LoadedStarter:
         return {"text": self.text, "image": self.image, "audio": self.audio, "video": self.video}
 
 
-def load(threads: int | None = None, folder: Path | None = None) -> LoadedStarter:
+def load(threads: int | None = None, folder: Path | None = None, name: str = "starter") -> LoadedStarter:
     """Verify and load the weights; ``threads`` sets torch's intra-op threads for the whole process.
+
+    Towers that were adapted elsewhere have a profile ``name`` of their own.
 
     Raises :class:`ModelUnavailable` when a file is missing, damaged, or not what the manifest says.
     """
@@ -65,7 +67,7 @@ def load(threads: int | None = None, folder: Path | None = None) -> LoadedStarte
     }
     image_encoder = StarterImage(image, infos["image"])
     return LoadedStarter(
-        profile=Profile("starter", DIM, infos, _fusion(home)),
+        profile=Profile(name, DIM, infos, _fusion(home)),
         text=StarterText(text, vocabulary, infos["text"]),
         image=image_encoder,
         audio=StarterAudio(audio, infos["audio"]),

@@ -29,13 +29,9 @@ class Api:
     ) -> None:
         from ray.serve import get_replica_context
 
-        encoder: QueryEncoder
-        if encoders is None:
-            models = Models(settings.serve.encoder_threads)
-            models.load(settings.indexing.profile)
-            encoder = LocalQueryEncoder(models)
-        else:
-            encoder = remote_encoder(encoders)
+        encoder: QueryEncoder = (
+            local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
+        )
         self._service = QueryService(settings, encoder)
         self._app = create_app(
             self._service, IndexerHandle(indexer), Metrics(get_replica_context().replica_id.unique_id)
@@ -61,8 +57,15 @@ class IndexerHandle:
         return outcomes
 
 
-def remote_encoder(handle: DeploymentHandle) -> RemoteQueryEncoder:
-    """The ``Encoders`` deployment as a query encoder."""
+def local_encoder(settings: Settings) -> LocalQueryEncoder:
+    """The models in this process, the default profile's loaded."""
+    models = Models(settings.serve.encoder_threads, settings)
+    models.load(settings.indexing.profile)
+    return LocalQueryEncoder(models)
+
+
+def remote_encoder(handle: DeploymentHandle, settings: Settings) -> RemoteQueryEncoder:
+    """The ``Encoders`` deployment as a query encoder, with the spare that the settings ask for."""
 
     async def call(profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
         encoded: EncodedQuery = await _answered(
@@ -70,7 +73,11 @@ def remote_encoder(handle: DeploymentHandle) -> RemoteQueryEncoder:
         )
         return encoded
 
-    return RemoteQueryEncoder(call)
+    return RemoteQueryEncoder(
+        call,
+        wait_seconds=settings.serve.encoder_wait_seconds,
+        spare=local_encoder(settings) if settings.serve.encoder_spare else None,
+    )
 
 
 async def _answered(response: Awaitable[Any], who: str) -> Any:

@@ -15,7 +15,7 @@ class Encoders:
     """Loads the default profile when it starts; other profiles that are live, when first asked for."""
 
     def __init__(self, settings: Settings) -> None:
-        self._models = Models(settings.serve.encoder_threads)
+        self._models = Models(settings.serve.encoder_threads, settings)
         self._models.load(settings.indexing.profile)
 
     async def encode(self, profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from mmpipe.encoders.registry import load
 from mmpipe.indexing import Indexer as Pipeline
 from mmpipe.lake import open_lake
+from mmpipe.lake.model_loading import load_profile
 from mmpipe.objects import open_store
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.serve.group_commit import GroupCommit
@@ -18,13 +18,14 @@ _log = logging.getLogger("mmpipe.serve")
 
 
 class Indexer:
-    """Holds the pipeline with its models loaded. Orders that arrive during a commit share the next one."""
+    """Holds the pipeline with its models loaded; those of a table that is live by other models are loaded
+    when it is first written to. Orders that arrive during a commit share the next one."""
 
     def __init__(self, settings: Settings) -> None:
         self._pipeline = Pipeline(
             settings,
             open_lake(settings),
-            load(settings.indexing.profile, threads=settings.serve.encoder_threads),
+            load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads),
             lambda uri: open_store(uri, settings.storage),
         )
         self._group: GroupCommit[WorkOrder, WorkOutcome] = GroupCommit(

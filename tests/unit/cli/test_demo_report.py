@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from mmpipe.cli.console import hits_table
 from mmpipe.cli.demo.page import write_page
 from mmpipe.cli.demo.report import DemoReport, SearchOutcome, accepted, match_faults
 from mmpipe.sample.catalogue import generate_products
@@ -59,6 +61,19 @@ def hit(product_id: str) -> Hit:
     return Hit(
         id=product_id, score=0.75, title="<script>alert(1)</script>", availability="in_stock", scores=split
     )
+
+
+FILM = hit("film").model_copy(update={"video_second": 3.25})
+
+
+def test_the_second_that_matched_is_shown_where_there_is_one() -> None:
+    lines = io.StringIO()
+    Console(file=lines, width=200).print(hits_table("found", [FILM, hit("still")]))
+    shown = {
+        name: line for line in lines.getvalue().splitlines() for name in ("film", "still") if name in line
+    }
+    assert "▶ 3.2 s" in shown["film"]
+    assert "▶" not in shown["still"]
 
 
 def outcome(product_id: str, *, ok: bool) -> SearchOutcome:
@@ -137,10 +152,13 @@ def test_the_page_holds_its_pictures_and_escapes_what_others_wrote(tmp_path: Pat
     manifest = SampleManifest(tmp_path, "feeds/a.jsonl", 10, 8, FAULTS, tuple(PRODUCTS), ())
     made = report()
     made.searches.append(
-        SearchOutcome(DemoQuery("image", "a photo", image=picture.getvalue()), (hit("unknown"),), False, 1.0)
+        SearchOutcome(
+            DemoQuery("image", "a photo", image=picture.getvalue()), (hit("unknown"), FILM), False, 1.0
+        )
     )
     page = write_page(tmp_path / "results.html", made, manifest).read_text()
     assert page.count("data:image/jpeg;base64,") == 2
+    assert page.count("▶ 3.2 s") == page.count("▶") == 1
     assert "<script>" not in page
     assert "a &lt;b&gt;query&lt;/b&gt;" in page
     assert FIRST.title_zh in page

@@ -150,6 +150,41 @@ def test_frames_are_bounded_and_scaled() -> None:
     assert len(video(clip(frames=1)).frames) == 1
 
 
+def scenes_clip(*runs: tuple[int, int], rate: int = 25, gop: int = 50) -> bytes:
+    """Plain frames: (index into ``COLOURS``, how many) a run."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("mpeg4", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.gop_size = gop
+        for colour, many in runs:
+            image = np.full((48, 64, 3), COLOURS[colour], np.uint8)
+            for _ in range(many):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def test_a_scene_of_less_than_half_a_second_in_a_long_clip_is_seen() -> None:
+    seen = video(scenes_clip((0, 317), (1, 10), (2, 400)))
+    assert len(seen.frames) == 3
+    second, shown = seen.seconds[1], seen.frames[1]
+    assert 317 / 25 <= second < 327 / 25
+    assert np.abs(shown[24, 32].astype(int) - COLOURS[1]).max() < 40
+
+
+def test_a_flash_of_a_few_frames_is_not() -> None:
+    assert len(video(scenes_clip((0, 200), (3, 3), (0, 200))).frames) == 1
+
+
+def test_a_clip_longer_than_it_says_is_not_decoded_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmpipe.media.video._BEYOND", 0)
+    seen = video(clip(frames=80, gop=5))
+    assert len(seen.frames) == 4
+    for frame, colour in zip(seen.frames, COLOURS, strict=True):
+        assert np.abs(frame[24, 32].astype(int) - colour).max() < 40
+
+
 def test_long_clips_are_read_by_key_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmpipe.media.video._WHOLE_PIXELS", 1)
     for kind, codec in (("mp4", "mpeg4"), ("matroska", "mpeg4")):

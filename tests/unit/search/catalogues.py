@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from mmpipe.encoders import fake
-from mmpipe.encoders.base import Modality, Vectors
+from mmpipe.encoders.base import Modality, Vectors, VideoFrames
 from mmpipe.fusion import WeightedMean
+from mmpipe.lake.frames import ClipFrames
 from mmpipe.lake.schema import (
     ProductRow,
     Tombstone,
@@ -61,6 +62,30 @@ def rows_of(
         )
         columns["vector"] = VectorBlock(fused, present)
     return build_table([ProductRow(p, order, "run", NOW) for p in products], columns, PROFILE.dim)
+
+
+def picture(level: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.full((4, 4, 3), level, np.uint8)
+
+
+def clips_of(levels: dict[str, list[int] | None], *, title: str = "thing") -> pa.Table:
+    """One row per id: a clip of plain grey frames a second apart, or none; every row has its text."""
+    products = [product(product_id, f"{title} {product_id}") for product_id in levels]
+    texts = fake.encoders()["text"].embed_documents([p.text_for_encoder() for p in products])
+    vectors = np.zeros_like(texts)
+    clips: list[ClipFrames | None] = []
+    for row, shown in enumerate(levels.values()):
+        clips.append(None)
+        if shown is not None:
+            seconds = tuple(float(n) for n in range(len(shown)))
+            frames = VideoFrames(tuple(picture(level) for level in shown), seconds)
+            pooled, found = fake.FakeVideo().embed_frames([frames])
+            vectors[row], clips[row] = pooled[0], ClipFrames.of(seconds, found[0])
+    every = np.ones(len(products), np.bool_)
+    has = np.array([clip is not None for clip in clips])
+    blocks = {"text_vector": VectorBlock(texts, every), "video_vector": VectorBlock(vectors, has),
+              "vector": VectorBlock(texts, every)}  # fmt: skip
+    return build_table([ProductRow(p, "1", "run", NOW) for p in products], blocks, PROFILE.dim, clips)
 
 
 def tombstones(ids: Sequence[str]) -> pa.Table:

@@ -1,0 +1,67 @@
+# The values are made while Terraform applies and are never written to plan or state: the random strings are
+# ephemeral, and secret_string_wo is write-only. Raising a version writes a new value; without one, Terraform never
+# touches a value again, so it may be changed in Secrets Manager itself.
+
+locals {
+  tags = merge(var.tags, { Module = "secrets" })
+
+  tokens = {
+    ray-token     = { description = "Ray's cluster token (RAY_AUTH_MODE=token)", version = var.ray_token_version }
+    indexer-token = { description = "Token of handlers for the indexer (MMPIPE_DISPATCH__TOKEN)", version = var.indexer_token_version }
+  }
+
+  generated_tokens   = var.generate_values ? local.tokens : {}
+  generated_api_keys = var.generate_values ? var.api_key_names : []
+}
+
+ephemeral "aws_secretsmanager_random_password" "token" {
+  for_each = local.generated_tokens
+
+  password_length     = 48
+  exclude_punctuation = true
+}
+
+ephemeral "aws_secretsmanager_random_password" "api_key" {
+  for_each = local.generated_api_keys
+
+  password_length     = 40
+  exclude_punctuation = true
+}
+
+resource "aws_secretsmanager_secret" "token" {
+  for_each = local.tokens
+
+  name                    = "${var.name}/${each.key}"
+  description             = each.value.description
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.recovery_window_days
+
+  tags = local.tags
+}
+
+resource "aws_secretsmanager_secret_version" "token" {
+  for_each = local.generated_tokens
+
+  secret_id                = aws_secretsmanager_secret.token[each.key].id
+  secret_string_wo         = ephemeral.aws_secretsmanager_random_password.token[each.key].random_password
+  secret_string_wo_version = each.value.version
+}
+
+resource "aws_secretsmanager_secret" "api_keys" {
+  name                    = "${var.name}/api-keys"
+  description             = "Callers of the API: a JSON object of name to key"
+  kms_key_id              = var.kms_key_arn
+  recovery_window_in_days = var.recovery_window_days
+
+  tags = local.tags
+}
+
+resource "aws_secretsmanager_secret_version" "api_keys" {
+  count = var.generate_values ? 1 : 0
+
+  secret_id = aws_secretsmanager_secret.api_keys.id
+  secret_string_wo = jsonencode({
+    for name in var.api_key_names : name => ephemeral.aws_secretsmanager_random_password.api_key[name].random_password
+  })
+  secret_string_wo_version = var.api_keys_version
+}

@@ -1,0 +1,14 @@
+output "ray_token_secret_arn" {
+  description = "Secret with Ray's cluster token."
+  value       = aws_secretsmanager_secret.token["ray-token"].arn
+}
+
+output "indexer_token_secret_arn" {
+  description = "Secret with the token that handlers show to the indexer."
+  value       = aws_secretsmanager_secret.token["indexer-token"].arn
+}
+
+output "api_keys_secret_arn" {
+  description = "Secret with the callers' API keys, a JSON object of name to key."
+  value       = aws_secretsmanager_secret.api_keys.arn
+}

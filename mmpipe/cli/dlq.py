@@ -1,0 +1,136 @@
+"""``mmpipe dlq``: uploads that nobody took, why, and putting them back on their queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from mmpipe.cli.console import console, emit, output, table
+from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, Folder, settings_for_lake
+from mmpipe.errors import InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from mmpipe.dispatch.dead_letters import DeadLetter, DeadLetters
+
+dlq_app = typer.Typer(
+    help="The dead-letter queue: what could not be handled, and putting it back.", no_args_is_help=True
+)
+
+QueueUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--queue-url",
+        help="the upload queue; default: MMPIPE_DISPATCH__QUEUE_URL, the running stack's, or the one whose"
+        " dead letters these are",
+        show_default=False,
+    ),
+]
+DlqUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--dlq-url",
+        help="its dead-letter queue; default: MMPIPE_DISPATCH__DLQ_URL, the running stack's, or the upload"
+        " queue's own",
+        show_default=False,
+    ),
+]
+
+
+@dlq_app.command("list")
+def list_letters(
+    queue_url: QueueUrl = None,
+    dlq_url: DlqUrl = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 100,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """List messages, oldest first; they stay where they are."""
+    held = _dead_letters(queue_url, dlq_url, folder)
+    letters = held.peek(limit)
+    if as_json:
+        emit([letter.model_dump(mode="json") for letter in letters])
+        return
+    if not letters:
+        output.print(f"{escape(held.dlq_url)} is empty", soft_wrap=True)
+        return
+    shown = table("", ["id", "age", "receives", "event", "object", "why"])
+    for letter in letters:
+        shown.add_row(*(escape(cell) for cell in _cells(letter)))
+    output.print(shown)
+    output.print(f"{len(letters)} of about {max(held.count(), len(letters))}", style="dim")
+
+
+@dlq_app.command()
+def replay(
+    message_ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="which message; its first digits are enough; may be repeated"),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="every message that is there now")] = False,
+    queue_url: QueueUrl = None,
+    dlq_url: DlqUrl = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Put messages back on their queue. Handling an event twice is harmless; what fails again comes back."""
+    if bool(message_ids) == everything:
+        raise InvalidRequest("id", "give some ids from `mmpipe dlq list`, or --all")
+    held = _dead_letters(queue_url, dlq_url, folder)
+    wanted = None if everything else _full_ids(held, message_ids or [])
+    report = held.replay(wanted)
+    if as_json:
+        emit(
+            {"queue_url": held.queue_url, "replayed": list(report.replayed), "missing": list(report.missing)}
+        )
+    elif report.replayed:
+        console.print(f"{len(report.replayed)} messages are back on {escape(held.queue_url)}", soft_wrap=True)
+    elif not report.missing:
+        console.print(f"{escape(held.dlq_url)} is empty", soft_wrap=True)
+    if report.missing:
+        raise NotFound(f"not in {held.dlq_url} any more: {', '.join(report.missing)}")
+
+
+def _dead_letters(queue_url: str | None, dlq_url: str | None, folder: Path) -> DeadLetters:
+    from mmpipe.dispatch.dead_letters import DeadLetters
+
+    if queue_url or dlq_url:
+        return DeadLetters(queue_url, dlq_url)
+    dispatch = settings_for_lake(None, folder).dispatch
+    return DeadLetters(dispatch.queue_url, dispatch.dlq_url)
+
+
+def _full_ids(held: DeadLetters, given: list[str]) -> list[str]:
+    """Raises ``InvalidRequest`` where several messages begin with the digits, ``NotFound`` where none does."""
+    known = [letter.message_id for letter in held.peek(10_000)]
+    found = []
+    for one in given:
+        matches = [name for name in known if name == one] or [name for name in known if name.startswith(one)]
+        if not matches:
+            raise NotFound(f"no message {one!r} in {held.dlq_url}: see mmpipe dlq list")
+        if len(matches) > 1:
+            raise InvalidRequest("id", f"{len(matches)} messages begin with {one!r}; give more digits")
+        found += matches
+    return found
+
+
+def _cells(letter: DeadLetter) -> tuple[str, ...]:
+    events = ", ".join(dict.fromkeys(event.event for event in letter.events))
+    objects = ", ".join(f"s3://{event.bucket}/{event.key}" for event in letter.events)
+    if letter.unreadable:
+        why = f"unreadable: {letter.unreadable}"
+    elif letter.events:
+        why = "its work was not taken: when the cause is mended, replay it"
+    else:
+        why = "nothing follows from it"
+    what = objects or letter.body.replace("\n", " ")[:60]
+    return letter.message_id[:13], _age(letter.age_seconds), str(letter.receives), events, what, why
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -1,0 +1,233 @@
+"""Estimates as JSON, and as the tables of ``docs/costs.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mmpipe.cost.environments import HEAD_TYPE
+from mmpipe.cost.estimate import Estimate, estimate
+from mmpipe.cost.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
+from mmpipe.cost.prices import PriceList
+from mmpipe.cost.workload import Workload
+
+PRODUCTS = (10_000, 1_000_000, 100_000_000)
+QPS = (0.0, 1.0, 100.0, 10_000.0)
+_EXAMPLE = (1_000_000, 100.0)
+
+
+def to_json(found: Estimate, prices: PriceList) -> dict[str, Any]:
+    """One estimate as JSON values."""
+    made = found.plan
+    return {
+        "load": {
+            "products": found.load.products,
+            "qps": found.load.qps,
+            "uploads_per_day": found.load.changes_per_day,
+            "profile": found.load.profile,
+            "environment": found.load.environment,
+            "gpu_items_per_second": found.load.gpu_items_per_second,
+        },
+        "monthly_usd": round(found.usd, 2),
+        "monthly_usd_workers_on_spot": round(found.spot_usd, 2),
+        "lines": [
+            {"item": each.item, "detail": each.detail, "usd": round(each.usd, 2)} for each in found.lines
+        ],
+        "shape": shape(found),
+        "cpu_ms_per_search": round(made.query_ms, 2),
+        "first_load": {"hours": round(made.load_hours, 2), "usd": round(found.load_usd, 2)},
+        "warnings": list(made.warnings),
+        "figures": {name: vars(figure) for name, figure in figures(found.load.profile)},
+        "prices": {"region": prices.region, "as_of": prices.as_of, "note": prices.note},
+    }
+
+
+def shape(found: Estimate) -> dict[str, Any]:
+    """Which machines, and the settings that go with them."""
+    made = found.plan
+    return {
+        "head": made.head_type,
+        "nodes": made.nodes,
+        "node_type": made.node_type,
+        "gpu_nodes": made.gpu_nodes,
+        "gpu_type": found.load.gpu if made.gpu_nodes else None,
+        "replicas": made.replicas,
+        "gb_per_replica": round(made.replica_bytes / 1e9, 2),
+        "shards": made.shards,
+        "settings": {"MMPIPE_SERVE__MIN_REPLICAS": "1", "MMPIPE_SERVE__MAX_REPLICAS": str(made.replicas)},
+        "change": _changes(found),
+    }
+
+
+def figures(profile: str) -> list[tuple[str, Figure]]:
+    """Every number that sizing rests on with this profile, by name."""
+    points = ", ".join(f"{products:,}: {ms:g} ms" for products, ms in SEARCH_MS)
+    search = Figure(SEARCH_MS[-1][1], "ms of CPU", "measured", f"{SEARCHER}; {points}")
+    return [("search_ms", search), *FIGURES.items(), *vars(PROFILES[profile]).items()]
+
+
+def document(prices: PriceList) -> str:
+    """The generated part of ``docs/costs.md``."""
+    parts = [
+        f"Region {prices.region}. {prices.note}",
+        *_matrices(prices),
+        "## Machines behind these figures",
+        _shapes(prices),
+        "## One bill in full",
+        _bill(estimate(Workload(*_EXAMPLE), prices)),
+        "## First load",
+        _first_loads(prices),
+        "## What the model rests on",
+        "`measured`: by this project on 2 shared x86-64 cores without a GPU. `design`: a constant of the code"
+        " or of AWS. `assumed`: nobody has measured it; it can be wrong.",
+        _figures(),
+        "## Prices",
+        _prices(prices),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _matrices(prices: PriceList) -> Iterable[str]:
+    yield "## A month in USD, `starter` profile"
+    for environment in ("prod", "dev"):
+        yield f"`{environment}` environment:"
+        yield _matrix(prices, environment, "starter", PRODUCTS)
+    yield "## The same with `siglip2` on CPUs, `prod`"
+    yield _matrix(prices, "prod", "siglip2", PRODUCTS[:2])
+    yield (
+        "Two figures: all machines on demand, then workers at the list's spot fraction; one figure where no"
+        " worker is needed. ¹ leaves what was measured. ² needs a collection split into shards, which mmpipe"
+        " does not do: the figure is what the measured cost per product would come to, not an offer."
+    )
+
+
+def _matrix(prices: PriceList, environment: str, profile: str, sizes: Sequence[int]) -> str:
+    rows = []
+    for products in sizes:
+        cells = [f"{products:,}"]
+        for qps in QPS:
+            load = Workload(products, qps, environment=environment, profile=profile)
+            cells.append(_cell(estimate(load, prices)))
+        rows.append(cells)
+    return _table(["products", "idle", "1 QPS", "100 QPS", "10,000 QPS"], rows)
+
+
+def _cell(found: Estimate) -> str:
+    spot, full = _usd(found.spot_usd), _usd(found.usd)
+    mark = "²" if found.plan.shards > 1 else "¹" if found.plan.warnings else ""
+    return (full if spot == full else f"{full} / {spot}") + mark
+
+
+def _shapes(prices: PriceList) -> str:
+    rows = []
+    for products in PRODUCTS:
+        for qps in QPS[1:]:
+            made = estimate(Workload(products, qps), prices).plan
+            nodes = f"{made.nodes:,} × {made.node_type}" if made.node_type else "none"
+            rows.append(
+                [
+                    f"{products:,}",
+                    f"{qps:,.0f}",
+                    f"{made.query_ms:,.1f}",
+                    f"{made.replicas:,}",
+                    f"{made.replica_bytes / 1e9:,.1f}",
+                    made.head_type,
+                    nodes,
+                ]
+            )
+    header = ["products", "QPS", "CPU ms a search", "replicas", "GB each", "head", "query nodes"]
+    return _table(header, rows)
+
+
+def _bill(found: Estimate) -> str:
+    rows = [[each.item, each.detail, _cents(each.usd), _cents(each.spot_usd)] for each in found.lines]
+    rows.append(["**together**", "", f"**{_cents(found.usd)}**", f"**{_cents(found.spot_usd)}**"])
+    load = found.load
+    lead = (
+        f"{load.products:,} products, {load.qps:,.0f} QPS, {load.changes_per_day:,.0f} changes a day,"
+        f" `{load.profile}`, `{load.environment}`:"
+    )
+    return f"{lead}\n\n{_table(['item', 'what', 'on demand', 'workers on spot'], rows)}"
+
+
+def _first_loads(prices: PriceList) -> str:
+    rows = []
+    for profile in PROFILES:
+        for products in PRODUCTS:
+            found = estimate(Workload(products, 0.0, profile=profile), prices)
+            hours = found.plan.load_hours
+            shown = f"{hours * 60:,.1f} min" if hours < 1 else f"{hours:,.1f} h"
+            rows.append([profile, f"{products:,}", shown, _cents(found.load_usd)])
+    cores = f"{FIGURES['batch_vcpu'].value:.0f}"
+    lead = (
+        f"Once, and again after a change of model, on {cores} vCPU (on demand). Only two cores were measured"
+        " (911 products/s): that more cores are as many times faster, behind one committer, was not. Starting"
+        " nodes takes minutes and downloads of photos from other hosts their own time; neither is counted."
+    )
+    return f"{lead}\n\n{_table(['profile', 'products', 'time', 'USD'], rows)}"
+
+
+def _figures() -> str:
+    rows = []
+    for profile in PROFILES:
+        for name, figure in figures(profile):
+            own = name in vars(PROFILES[profile])
+            if own or profile == "starter":
+                rows.append([f"{profile}: {name}" if own else name, *_described(figure)])
+    return _table(["figure", "value", "unit", "kind", "from"], rows)
+
+
+def _described(figure: Figure) -> list[str]:
+    return [number(figure.value), figure.unit, figure.kind, figure.source]
+
+
+def number(value: float) -> str:
+    """A figure's value for people."""
+    return f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
+
+
+def _prices(prices: PriceList) -> str:
+    rows = [
+        [name, f"{each.hour:g}", f"hour; {each.vcpu} vCPU, {each.memory_gib:g} GiB", prices.instances_source]
+        for name, each in prices.instances.items()
+    ]
+    rows += [[name, f"{each.usd:.10g}", each.unit, each.source] for name, each in prices.prices.items()]
+    for tier in prices.egress:
+        upto = "above" if tier.up_to_gb is None else f"up to {tier.up_to_gb:,.0f} GB a month"
+        rows.append(["traffic to the internet", f"{tier.usd:g}", f"GB, {upto}", prices.egress_source])
+    spot = prices.spot
+    rows.append(["spot", f"{spot.used:g}", f"of on demand ({spot.low:g} to {spot.high:g})", spot.source])
+    return _table(["price", "USD", "per", f"page, as known in {prices.as_of}"], rows)
+
+
+def _changes(found: Estimate) -> list[str]:
+    """What of the files has to be changed for this shape."""
+    made, changes = found.plan, []
+    if made.head_type != HEAD_TYPE:
+        changes.append(f"ray_cluster.yaml: head InstanceType {made.head_type}")
+    if made.node_type is not None:
+        changes.append(
+            f"ray_cluster.yaml: cpu-spot InstanceType {made.node_type}, max_workers at least {made.nodes}"
+        )
+    if made.replicas > 1:
+        changes.append(f"infra/serve.yaml: max_replicas {made.replicas}")
+    if made.shards > 1:
+        changes.append(f"mmpipe itself: a collection in {made.shards} shards is not built")
+    return changes
+
+
+def _usd(value: float) -> str:
+    """Three significant digits: more would be a promise."""
+    if value < 1000:
+        return f"${value:,.0f}"
+    digits = 3 - len(str(int(value)))
+    return f"${round(value, digits):,.0f}"
+
+
+def _cents(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

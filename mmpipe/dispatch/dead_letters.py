@@ -1,0 +1,279 @@
+"""The dead-letter queue: what lies in it, why, and putting it back on its queue.
+
+SQS has no call to look without receiving: messages are received with a time-out, and made visible again
+when they have been looked at. A second reader sees fewer messages meanwhile; none is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, ConfigDict
+
+from mmpipe.errors import InvalidEvent, InvalidRequest, StorageUnavailable
+from mmpipe.events import parse_message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
+
+_PER_CALL = 10  # messages, a limit of SQS
+# Long enough to look at (or send back) everything that was received, short enough for a crash not to matter.
+_HIDDEN_SECONDS = 300
+_MOST = 50_000  # of one replay; SQS lets 120,000 messages of a queue be in hand
+_WAIT_SECONDS = 1  # long polling asks all of a queue's servers
+_PREVIEW = 200
+_AWS_HOST = re.compile(
+    r"^(?:sqs\.(?P<region>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?$"
+)
+_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist", "InvalidAddress")
+_DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch")
+
+
+class LetterEvent(BaseModel):
+    """One catalogue event of a message that could be read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    collection: str
+    bucket: str
+    key: str
+
+
+class DeadLetter(BaseModel):
+    """One message of the dead-letter queue."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message_id: str
+    sent_at: datetime
+    age_seconds: float
+    receives: int
+    """As the queue counts them: looks included."""
+    events: tuple[LetterEvent, ...]
+    unreadable: str
+    """Why it can never be handled; empty for a message that can be read, whose work was not taken in time."""
+    body: str
+    """Its first characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What became of a replay: ids that went back to their queue, and wanted ids that were not found."""
+
+    replayed: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class DeadLetters:
+    """One dead-letter queue and the queue it belongs to.
+
+    Every call raises :class:`InvalidRequest` for an address that names no queue, or none of ours, and
+    :class:`StorageUnavailable` where the queue does not answer.
+    """
+
+    def __init__(
+        self,
+        queue_url: str | None,
+        dlq_url: str | None,
+        *,
+        client: Callable[[str], SQSClient] | None = None,
+        wait_seconds: int | None = None,
+    ) -> None:
+        """Either address is enough, for each queue names the other; nothing is asked yet."""
+        if not queue_url and not dlq_url:
+            raise InvalidRequest(
+                "dlq_url",
+                "name the dead-letter queue with --dlq-url, or the queue it belongs to with --queue-url"
+                " (MMPIPE_DISPATCH__DLQ_URL, MMPIPE_DISPATCH__QUEUE_URL); or run this where a stack runs",
+            )
+        self._queue_url = queue_url
+        self._dlq_url = dlq_url
+        self._sqs = (client or sqs_client)(dlq_url or queue_url or "")
+        self._wait = _WAIT_SECONDS if wait_seconds is None else wait_seconds
+
+    @property
+    def dlq_url(self) -> str:
+        """The dead-letter queue: as given, or as the redrive policy of its queue names it."""
+        if self._dlq_url is None:
+            assert self._queue_url is not None
+            with _queue_errors("queue_url", self._queue_url):
+                answer = self._sqs.get_queue_attributes(
+                    QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy"]
+                )
+                policy = answer.get("Attributes", {}).get("RedrivePolicy", "")
+                found = re.search(r'"deadLetterTargetArn"\s*:\s*"([^"]+)"', policy)
+                if found is None:
+                    raise InvalidRequest("queue_url", f"{self._queue_url} has no dead-letter queue")
+                name, account = found[1].split(":")[5], found[1].split(":")[4]
+                url = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+            self._dlq_url = url
+        return self._dlq_url
+
+    @property
+    def queue_url(self) -> str:
+        """The queue that messages go back to: as given, or the only one whose dead letters come here."""
+        if self._queue_url is None:
+            with _queue_errors("dlq_url", self.dlq_url):
+                urls = self._sqs.list_dead_letter_source_queues(QueueUrl=self.dlq_url).get("queueUrls", [])
+            if len(urls) != 1:
+                found = f"the dead letters of {', '.join(urls)}" if urls else "no queue's dead letters"
+                raise InvalidRequest("dlq_url", f"{self.dlq_url} holds {found}; say which with --queue-url")
+            self._queue_url = urls[0]
+        return self._queue_url
+
+    def count(self) -> int:
+        """About how many messages there are, those just being looked at included."""
+        with _queue_errors("dlq_url", self.dlq_url):
+            attributes = self._sqs.get_queue_attributes(
+                QueueUrl=self.dlq_url,
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )["Attributes"]
+        return sum(int(value) for value in attributes.values())
+
+    def peek(self, limit: int = 100) -> list[DeadLetter]:
+        """Messages, oldest first; they stay where they are."""
+        with self._received(limit) as messages:
+            letters = [_letter(message) for message in messages]
+        return sorted(letters, key=lambda letter: (letter.sent_at, letter.message_id))
+
+    def replay(self, message_ids: Collection[str] | None = None) -> Replay:
+        """Send messages back to their queue, then delete them here; all that are there now (50,000 at most)
+        where no id is given.
+
+        Nothing is ever lost: a crash in between leaves a message in both queues, and handling an event twice
+        changes nothing. What fails again comes back, under a new id.
+        """
+        wanted = None if message_ids is None else set(message_ids)
+        target = self.queue_url
+        replayed: list[str] = []
+        with self._received(_MOST, wanted) as messages:
+            for message in [*messages]:
+                if wanted is None or message["MessageId"] in wanted:
+                    self._send_back(message, target)
+                    replayed.append(message["MessageId"])
+                    messages.remove(message)
+        return Replay(tuple(replayed), tuple(sorted((wanted or set()) - set(replayed))))
+
+    def _send_back(self, message: MessageTypeDef, target: str) -> None:
+        attributes = {name: _sendable(value) for name, value in message.get("MessageAttributes", {}).items()}
+        with _queue_errors("queue_url", target):
+            self._sqs.send_message(QueueUrl=target, MessageBody=message["Body"], MessageAttributes=attributes)
+        with _queue_errors("dlq_url", self.dlq_url):
+            self._sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"])
+
+    @contextmanager
+    def _received(self, limit: int, wanted: Collection[str] | None = None) -> Iterator[list[MessageTypeDef]]:
+        """Messages that nobody else sees meanwhile, until ``limit`` or all ``wanted`` are among them.
+
+        Those that are still in the list at the end become visible again.
+        """
+        messages: list[MessageTypeDef] = []
+        try:
+            with _queue_errors("dlq_url", self.dlq_url):
+                while len(messages) < limit:
+                    answer = self._sqs.receive_message(
+                        QueueUrl=self.dlq_url,
+                        MaxNumberOfMessages=min(_PER_CALL, limit - len(messages)),
+                        VisibilityTimeout=_HIDDEN_SECONDS,
+                        WaitTimeSeconds=self._wait,
+                        MessageSystemAttributeNames=["All"],
+                        MessageAttributeNames=["All"],
+                    ).get("Messages", [])
+                    messages += answer
+                    if not answer or (wanted and {m["MessageId"] for m in messages} >= set(wanted)):
+                        break
+            yield messages
+        finally:
+            self._show(messages)
+
+    def _show(self, messages: Collection[MessageTypeDef]) -> None:
+        with _queue_errors("dlq_url", self.dlq_url):
+            for message in messages:
+                self._sqs.change_message_visibility(
+                    QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                )
+
+
+def sqs_client(queue_url: str) -> SQSClient:
+    """A client for the queue's own region, or for whatever answers at its address where that is not AWS.
+
+    Raises :class:`InvalidRequest` for an address that is none.
+    """
+    import boto3
+    from botocore.config import Config
+
+    parts = urlsplit(queue_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path.strip("/"):
+        raise InvalidRequest(
+            "dlq_url", f"{queue_url!r} is no queue's URL, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME is"
+        )
+    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3, "mode": "standard"})
+    aws = _AWS_HOST.match(parts.hostname)
+    try:
+        if aws:
+            return boto3.client("sqs", region_name=aws["region"] or aws["old"], config=config)
+        # Signed for the region of the environment; what is not AWS seldom minds.
+        region = boto3.Session().region_name or "us-east-1"
+        endpoint = f"{parts.scheme}://{parts.netloc}"
+        direct = Config(proxies={}) if parts.hostname in ("127.0.0.1", "localhost", "::1") else Config()
+        return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=config.merge(direct))
+    except (BotoCoreError, ValueError) as error:
+        raise InvalidRequest("dlq_url", f"{queue_url!r} cannot be reached: {error}") from error
+
+
+@contextmanager
+def _queue_errors(field: str, url: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if any(name in code for name in _NO_QUEUE):
+            raise InvalidRequest(field, f"there is no queue {url}") from error
+        if any(name in code for name in _DENIED):
+            raise InvalidRequest(field, f"these credentials may not use {url}: {error}") from error
+        raise StorageUnavailable(f"{url} does not answer: {error}") from error
+    except BotoCoreError as error:
+        raise StorageUnavailable(f"{url} does not answer: {error}") from error
+
+
+def _letter(message: MessageTypeDef) -> DeadLetter:
+    attributes: dict[Any, str] = dict(message.get("Attributes", {}))
+    sent_at = datetime.fromtimestamp(int(attributes.get("SentTimestamp", "0")) / 1000, UTC)
+    body = message.get("Body", "")
+    events: tuple[LetterEvent, ...] = ()
+    unreadable = ""
+    try:
+        events = tuple(
+            LetterEvent(event=event.kind, collection=event.collection, **_bucket_and_key(event.object.uri))
+            for event in parse_message(body)
+        )
+    except InvalidEvent as error:
+        unreadable = str(error)
+    return DeadLetter(
+        message_id=message["MessageId"],
+        sent_at=sent_at,
+        age_seconds=round((datetime.now(UTC) - sent_at).total_seconds(), 1),
+        receives=int(attributes.get("ApproximateReceiveCount", "0")),
+        events=events,
+        unreadable=unreadable,
+        body=body[:_PREVIEW],
+    )
+
+
+def _bucket_and_key(uri: str) -> dict[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return {"bucket": bucket, "key": key}
+
+
+def _sendable(value: Any) -> MessageAttributeValueTypeDef:
+    kept = ("StringValue", "BinaryValue", "DataType")
+    return {name: value[name] for name in kept if name in value}  # type: ignore[return-value]

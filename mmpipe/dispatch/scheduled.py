@@ -1,0 +1,49 @@
+"""Scheduled tasks: each due time becomes one Ray job, however often it is announced."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from datetime import UTC
+
+from mmpipe.dispatch.jobs import RayJobs, Submission
+from mmpipe.schemas.maintenance import MaintenanceDue
+from mmpipe.settings import Settings
+
+_BASE_PROFILE = "starter"
+
+
+def job_id(due: MaintenanceDue) -> str:
+    """``mmpipe-<task>-<time due, UTC>-<digest of the options>``."""
+    options = due.model_dump_json(exclude={"task", "time"})
+    digest = hashlib.sha256(options.encode()).hexdigest()[:8]
+    return f"mmpipe-{due.task}-{due.time.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
+
+
+def job_entrypoint(due: MaintenanceDue, settings: Settings) -> str:
+    """The job's shell command; whatever the schedule's input holds is quoted."""
+    if due.task == "maintain":
+        words = ["python", "-m", "mmpipe.indexing.maintain"]
+        for collection in due.collections:
+            words += ["--collection", collection]
+    else:
+        assert due.catalogue is not None, "checked by the schema"
+        words = ["python", "-m", "mmpipe.cli", "train", "encoders", "--from", _BASE_PROFILE]
+        words += ["--catalogue", due.catalogue, "--lake", settings.lake.uri]
+    return shlex.join(words)
+
+
+class ScheduledJobs:
+    """Submits scheduled tasks to Ray's Jobs API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._jobs = RayJobs(settings)
+
+    def submit(self, due: MaintenanceDue) -> Submission:
+        """One job per task, due time and options; ``duplicate`` where it runs or has run well.
+
+        Raises :class:`mmpipe.errors.DispatchUnavailable` where Ray does not take it.
+        """
+        metadata = {"task": due.task, "due": due.time.isoformat()}
+        return self._jobs.submit(job_id(due), job_entrypoint(due, self._settings), metadata)

@@ -1,0 +1,195 @@
+"""Two tables of one collection asked the same questions: what is live, and a candidate for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from mmpipe import media
+from mmpipe.errors import InvalidRequest, NotReady
+from mmpipe.evaluate.judged import JudgedQuery
+from mmpipe.evaluate.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
+from mmpipe.lake.model_loading import fusion_of, load_exactly
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.search import Searcher, snapshot
+from mmpipe.search.query import TextCache, encode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mmpipe.encoders.base import EncoderInput, Modality
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.search import Snapshot
+    from mmpipe.settings import Settings
+
+DEPTH = 100
+TOP = 10
+MAX_TITLES = 500
+_RESAMPLES = 2_000
+_CONFIDENCE = 0.95
+
+
+class Difference(BaseModel):
+    """One measure's means over the queries, and candidate minus live with its 95 % interval: percentiles of
+    the mean difference over resampled queries (paired bootstrap; Efron and Tibshirani, 1993)."""
+
+    live: float
+    candidate: float
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+
+class Comparison(BaseModel):
+    """Recall at 1 and 10, MRR (to rank 100) and NDCG at 10 of both tables over the same queries.
+
+    ``overlap`` is the mean share of the first ten hits that both have. ``unanswerable`` queries name no
+    product that is live; they are left out of everything.
+    """
+
+    live: str = Field(description="table@version")
+    candidate: str = Field(description="table@version")
+    live_products: int
+    candidate_products: int
+    kind: Literal["judged", "titles"]
+    queries: int
+    unanswerable: int
+    measures: dict[str, Difference]
+    overlap: float
+
+
+def compare(
+    settings: Settings,
+    collection: Collection,
+    table: str,
+    queries: Sequence[JudgedQuery] | None = None,
+    *,
+    seed: int = 0,
+) -> Comparison:
+    """Search the live version and the newest version of ``table`` with the same queries, each encoded by the
+    models of the table asked.
+
+    Without ``queries`` the titles of up to :data:`MAX_TITLES` live products are asked, each to find the
+    products of that title: a check that nothing is lost, no measure of how real queries fare. Raises
+    ``NotReady`` where nothing is live, ``NotFound`` for an unknown table, ``InvalidRequest`` where no query
+    can be answered, ``ModelUnavailable``, ``ProfileMismatch``.
+    """
+    live = collection.live()
+    if live is None:
+        raise NotReady(f"collection {collection.name} has nothing live to compare with: index a feed first")
+    now, then = collection.table(live.table), collection.table(table)
+    before = _open(settings, collection, now, live.version)
+    after = _open(settings, collection, then, None)
+    asked = _titles(before, seed) if queries is None else list(queries)
+    answerable = [query for query in asked if any(before.find(each) is not None for each in query.relevant)]
+    if not answerable:
+        raise InvalidRequest(
+            "queries", f"none of {len(asked)} queries names a product of collection {collection.name}"
+        )
+    first = _search(settings, before, answerable)
+    second = _search(settings, after, answerable)
+    rng = np.random.default_rng(seed)
+    measures = {
+        name: _difference(one, other, rng)
+        for (name, one), other in zip(
+            _scores(first, answerable).items(), _scores(second, answerable).values(), strict=True
+        )
+    }
+    shared = [_overlap(a[:TOP], b[:TOP]) for a, b in zip(first, second, strict=True)]
+    return Comparison(
+        live=before.label,
+        candidate=after.label,
+        live_products=len(before),
+        candidate_products=len(after),
+        kind="titles" if queries is None else "judged",
+        queries=len(answerable),
+        unanswerable=len(asked) - len(answerable),
+        measures=measures,
+        overlap=round(fmean(shared), 4),
+    )
+
+
+def _open(settings: Settings, collection: Collection, table: ProductTable, version: int | None) -> Snapshot:
+    dataset = table.latest() if version is None else table.at(version)
+    return snapshot.load(
+        dataset,
+        collection=collection.name,
+        table=table.name,
+        exact_rows=settings.serve.exact_rows,
+        fusion_for=lambda profile: fusion_of(profile, settings),
+    )
+
+
+def _titles(live: Snapshot, seed: int) -> list[JudgedQuery]:
+    ids: dict[str, set[str]] = {}
+    for row in live.texts(live.id_order):
+        title, product_id = row["title"], row["id"]
+        if title and product_id:
+            ids.setdefault(title, set()).add(product_id)
+    titles = sorted(ids)
+    if len(titles) > MAX_TITLES:
+        chosen = np.random.default_rng(seed).choice(len(titles), MAX_TITLES, replace=False)
+        titles = [titles[i] for i in sorted(chosen.tolist())]
+    return [JudgedQuery(title, {}, frozenset(ids[title])) for title in titles]
+
+
+def _search(settings: Settings, asked: Snapshot, queries: Sequence[JudgedQuery]) -> list[tuple[str, ...]]:
+    """The ids of each query's hits, best first."""
+    loaded = load_exactly(asked.profile, settings, threads=settings.serve.encoder_threads)
+    searcher, cache = Searcher(asked.profile, settings.serve), TextCache()
+    ranked = []
+    for query in queries:
+        request = SearchRequest(text=query.text, limit=DEPTH, explain=False)
+        encoded = encode(request, loaded, _decode(query.media, settings), cache)
+        payload = searcher.search_payload(asked, request, encoded)
+        ranked.append(tuple(hit["id"] for hit in payload["hits"]))
+    return ranked
+
+
+def _decode(raw: Mapping[Modality, bytes], settings: Settings) -> dict[Modality, EncoderInput]:
+    return {m: media.decode(m, data, settings.media, m) for m, data in raw.items()}
+
+
+def _scores(
+    ranked: Sequence[tuple[str, ...]], queries: Sequence[JudgedQuery]
+) -> dict[str, NDArray[np.float64]]:
+    pairs = [(hits, query.relevant) for hits, query in zip(ranked, queries, strict=True)]
+    return {
+        "recall@1": np.array([recall_at_k(hits, relevant, 1) for hits, relevant in pairs]),
+        "recall@10": np.array([recall_at_k(hits, relevant, TOP) for hits, relevant in pairs]),
+        "mrr": np.array([reciprocal_rank(hits, relevant) for hits, relevant in pairs]),
+        "ndcg@10": np.array([ndcg_at_k(hits, relevant, TOP) for hits, relevant in pairs]),
+    }
+
+
+def _difference(
+    live: NDArray[np.float64], candidate: NDArray[np.float64], rng: np.random.Generator
+) -> Difference:
+    difference = candidate - live
+    # One resample at a time: a matrix of them all takes gigabytes where there are many queries.
+    count = len(difference)
+    means = [float(difference[rng.integers(count, size=count)].mean()) for _ in range(_RESAMPLES)]
+    tail = (1 - _CONFIDENCE) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Difference(
+        live=round(float(live.mean()), 4),
+        candidate=round(float(candidate.mean()), 4),
+        difference=round(float(difference.mean()), 4),
+        low=round(float(low), 4),
+        high=round(float(high), 4),
+    )
+
+
+def _overlap(live: Sequence[str], candidate: Sequence[str]) -> float:
+    if not live and not candidate:
+        return 1.0
+    return len(set(live) & set(candidate)) / max(len(live), len(candidate))

@@ -1,0 +1,315 @@
+"""Rows of one products table into another of the same collection, encoded again by that one's models.
+
+A row is told by its source's order and the time it was last written: what the target lacks, holds of an
+older source, or holds as it was before a medium was read again, is due. Nothing else remembers how far the
+work is, so it can be ended at any moment and begun again, and it never overwrites a newer row.
+
+Order, run, time and transcript of a row go over as they are, deletions too. Vectors of a modality that both
+profiles encode alike are copied; for the others the media are read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import ValidationError
+
+from mmpipe.encoders.base import MODALITIES, Modality
+from mmpipe.errors import InvalidMedia, InvalidRow
+from mmpipe.indexing.compare import Work
+from mmpipe.indexing.gather import MediaPlan, plan_media
+from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline import Pipeline
+from mmpipe.indexing.results import ChunkResult, reject_of_media, reject_of_row
+from mmpipe.indexing.rows import Source, SourceRow, root_of
+from mmpipe.indexing.stores import stores
+from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
+from mmpipe.lake.storage import lance_errors
+from mmpipe.schemas.product import Product
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.lake import Collection, ProductTable, WriteResult
+    from mmpipe.settings import Settings
+
+Progress = Callable[[int, int], None]
+_STATE = ["id", "source_order", "updated_at"]
+_FIELDS: dict[Modality, str] = {"image": "image_link", "audio": "audio_link", "video": "video_link"}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Ids to carry: ``newer`` ones that the target lacks or holds of an older source, ``refreshed`` ones of
+    which only the media were read again."""
+
+    newer: Sequence[str] = ()
+    refreshed: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.newer) + len(self.refreshed)
+
+
+@dataclass(slots=True)
+class Carried:
+    """What was done: ``written`` products, ``deleted`` tombstones, by modality inputs ``encoded`` and vectors
+    ``copied``, media ``rejected``."""
+
+    written: int = 0
+    deleted: int = 0
+    rejected: int = 0
+    encoded: Counter[str] = field(default_factory=Counter)
+    copied: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Carried) -> None:
+        """Add another part."""
+        self.written += other.written
+        self.deleted += other.deleted
+        self.rejected += other.rejected
+        self.encoded.update(other.encoded)
+        self.copied.update(other.copied)
+
+
+class RowCarrier:
+    """Carries rows from ``source`` to ``target``, whose models are ``loaded``. For one thread at a time."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        source: ProductTable,
+        target: ProductTable,
+        loaded: LoadedEncoders,
+        settings: Settings,
+    ) -> None:
+        # What was said in a recording is carried over, so nobody listens again.
+        speech = settings.speech.model_copy(update={"transcribe_products": False})
+        self._settings = settings.model_copy(update={"speech": speech})
+        self._collection = collection
+        self._source = source
+        self._target = target
+        self._pipeline = Pipeline(self._settings, loaded, stores(settings))
+        self._encodable = frozenset(settings.indexing.modalities).intersection(loaded.encoders)
+        before, after = source.profile.encoders, target.profile.encoders
+        self._same = frozenset(m for m in self._encodable if before.get(m) == after.get(m))
+        self._seen: pa.Table | None = None
+        self._uris: dict[str, str] = {}
+
+    @property
+    def copies(self) -> frozenset[Modality]:
+        """The modalities that both profiles encode alike."""
+        return self._same
+
+    def close(self) -> None:
+        """End the fetching threads."""
+        self._pipeline.close()
+
+    def look(self, *, live_target: bool = False) -> Due:
+        """What is due now.
+
+        The first look compares with the target, later ones with the look before, so that a medium that cannot
+        be read is not tried for ever. With ``live_target`` others write to the target too: what they wrote
+        later stays.
+        """
+        now = _state(self._source)
+        then, self._seen = self._seen, now
+        if then is not None:
+            return _changes(now, then, pc.not_equal)
+        due = _changes(now, _state(self._target), pc.greater if live_target else pc.not_equal)
+        return Due(due.newer, self._with_other_media(due.refreshed))
+
+    def carry(self, due: Due, progress: Progress | None = None) -> Carried:
+        """Write what is due, ``commit_rows`` at a time.
+
+        Raises ``RetryableError`` where a store fails; what was committed by then is not due again.
+        """
+        total = Carried()
+        done = 0
+        for ids, write in ((due.newer, self._target.upsert), (due.refreshed, self._target.refresh)):
+            for pending, size in self._parts(ids):
+                done += size
+                total.add(self._write(pending, write))
+                if progress is not None:
+                    progress(done, len(due))
+        return total
+
+    def _with_other_media(self, ids: Sequence[str]) -> list[str]:
+        """Those whose content differs: the target may have been filled from the same feed."""
+        columns = ["id", *(hash_column(m) for m in sorted(self._encodable))]
+        here, there = (self._source.fetch(ids, columns=columns), self._target.fetch(ids, columns=columns))
+        known = {row.pop("id"): row for row in there.to_pylist()}
+        return sorted(str(row["id"]) for row in here.to_pylist() if known.get(row["id"]) != _without_id(row))
+
+    def _parts(self, ids: Sequence[str]) -> Iterator[tuple[tuple[ChunkResult, Carried], int]]:
+        step = self._pipeline.chunk_rows
+        result, carried, held = ChunkResult(), Carried(), 0
+        for start in range(0, len(ids), step):
+            chunk = list(ids[start : start + step])
+            carried.add(self._encode(chunk, result))
+            held += len(chunk)
+            if held >= self._settings.indexing.commit_rows or start + step >= len(ids):
+                yield (result, carried), held
+                result, carried, held = ChunkResult(), Carried(), 0
+
+    def _write(self, part: tuple[ChunkResult, Carried], write: Callable[[pa.Table], WriteResult]) -> Carried:
+        result, carried = part
+        if result.tables:
+            write(pa.concat_tables(result.tables))
+        self._collection.rejects.put(result.rejects)
+        return carried
+
+    def _encode(self, ids: list[str], result: ChunkResult) -> Carried:
+        rows = self._fetch(ids)
+        dead = rows.filter(rows.column("deleted"))
+        rows = rows.filter(pc.invert(rows.column("deleted")))
+        carried = Carried(deleted=dead.num_rows)
+        if dead.num_rows:
+            columns = dead.select(["id", "source_order", "run_id", "updated_at"])
+            result.tables.append(
+                build_tombstones([Tombstone(**row) for row in columns.to_pylist()], self._target.dim)
+            )
+        if not rows.num_rows:
+            return carried
+        rejects = len(result.rejects)
+        part = ChunkResult()
+        known = KnownRows(self._copied_alone(rows), self._target.dim)
+        held = KnownRows(rows, self._source.dim)
+        found = [self._work(row, i, held, part) for i, row in enumerate(self._heads(rows))]
+        works = [work for work in found if work is not None]
+        carried.written = len(works)
+        for batch in self._pipeline.prepare(works, known):
+            for ready in batch:
+                number = ready.work.known_row
+                if number is not None:
+                    ready.gathered.transcript, ready.gathered.transcript_by = held.transcript(number)
+                carried.copied.update(ready.to_encode.copied.keys())
+            self._pipeline.finish(batch, known, part)
+        result.tables += [_with_times(table, rows) for table in part.tables]
+        result.rejects += part.rejects
+        for counts in part.counts.values():
+            carried.encoded.update(counts.encoded)
+        carried.rejected = len(result.rejects) - rejects
+        return carried
+
+    def _fetch(self, ids: list[str]) -> pa.Table:
+        stored = set(self._source.latest().schema.names)
+        wanted = [name for name in (*KNOWN_COLUMNS, "run_id", "updated_at") if name in stored]
+        rows = self._source.fetch(ids, columns=wanted)
+        for name in KNOWN_COLUMNS:
+            if name not in stored:  # a table of an earlier release, before this column
+                rows = rows.append_column(name, pa.nulls(rows.num_rows, self._target.schema.field(name).type))
+        self._remember_uploads(rows)
+        return rows
+
+    def _copied_alone(self, rows: pa.Table) -> pa.Table:
+        """The rows as if they had only the modalities whose vectors still hold."""
+        for modality in MODALITIES:
+            if modality not in self._same:
+                name = hash_column(modality)
+                position = rows.schema.get_field_index(name)
+                rows = rows.set_column(position, name, pa.nulls(rows.num_rows, pa.string()))
+        return rows
+
+    def _heads(self, rows: pa.Table) -> list[dict[str, str]]:
+        head: list[dict[str, str]] = rows.select(["id", "source_order", "run_id", "document"]).to_pylist()
+        return head
+
+    def _work(self, row: dict[str, str], number: int, held: KnownRows, result: ChunkResult) -> Work | None:
+        uri = self._uris.get(row["run_id"], "")
+        root = root_of(uri, self._collection.name) if uri else None
+        source = Source(row["run_id"], uri, root or f"{self._collection.uri}/", datetime.now(UTC), "")
+        source_row = SourceRow(source, 0, row["source_order"], row["document"], product_id=row["id"])
+        try:
+            product = Product.model_validate_json(row["document"])
+        except ValidationError as error:
+            # Written by a release that allowed more: it stays in the table it is in.
+            fault = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(str(part) for part in fault["loc"])
+            result.rejects.append(
+                reject_of_row(source_row, InvalidRow(field, f"{fault['msg']}; upload it again"))
+            )
+            return None
+        root = media_root(product, held.media_uris(number), root) or source.root
+        source_row = replace(source_row, source=replace(source, uri=uri or root, root=root), product=product)
+        plan = plan_media(product, {}, root, self._settings.media, self._encodable)
+        hashes = held.hashes(number)
+        wanted = [m for m in plan.refs if m not in self._same or m not in hashes]
+        for modality in self._lost(plan, hashes):
+            lost = InvalidMedia(
+                _FIELDS[modality],
+                "came inside the feed, where it cannot be read again: upload the feed again",
+            )
+            result.rejects.append(reject_of_media(source_row, lost))
+        return Work(source_row, product, number, frozenset(r.uri for m in wanted for r in plan.refs[m]))
+
+    def _lost(self, plan: MediaPlan, hashes: dict[Modality, str]) -> list[Modality]:
+        refused = {error.field.partition("[")[0].replace("additional_", "") for error in plan.errors}
+        return [
+            m
+            for m in hashes
+            if m in _FIELDS
+            and m in self._encodable
+            and m not in self._same
+            and m not in plan.refs
+            and _FIELDS[m] not in refused
+        ]
+
+    def _remember_uploads(self, rows: pa.Table) -> None:
+        runs = set(rows.column("run_id").to_pylist()) - self._uris.keys() - {None}
+        if runs:
+            found = self._collection.runs.get_many(sorted(runs))
+            self._uris.update({run: found[run].source_uri if run in found else "" for run in runs})
+
+
+def _state(table: ProductTable) -> pa.Table:
+    dataset = table.latest()
+    with lance_errors(f"reading table {table.name}"):
+        return dataset.to_table(columns=_STATE)
+
+
+def _changes(
+    now: pa.Table, then: pa.Table, later: Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]
+) -> Due:
+    """Rows of ``now`` whose source is newer than in ``then``, or of the same source and written ``later``."""
+    both = now.join(then, "id", join_type="left outer", right_suffix="_then")
+    order, order_then = both.column("source_order"), both.column("source_order_then")
+    newer = pc.fill_null(pc.greater(order, order_then), True)
+    again = pc.and_(
+        pc.fill_null(pc.equal(order, order_then), False),
+        pc.fill_null(later(both.column("updated_at"), both.column("updated_at_then")), False),
+    )
+    return Due(_ids(both, newer), _ids(both, again))
+
+
+def _without_id(row: dict[str, str | None]) -> dict[str, str | None]:
+    return {name: value for name, value in row.items() if name != "id"}
+
+
+def _ids(rows: pa.Table, chosen: pa.ChunkedArray) -> list[str]:
+    return sorted(rows.column("id").filter(chosen).to_pylist())
+
+
+def _with_times(table: pa.Table, rows: pa.Table) -> pa.Table:
+    """The encoded rows with the times the source's rows were written at."""
+    places = pc.index_in(table.column("id"), value_set=rows.column("id").combine_chunks())
+    position = table.schema.get_field_index("updated_at")
+    return table.set_column(position, table.schema.field(position), rows.column("updated_at").take(places))
+
+
+def media_root(product: Product, uris: Sequence[str], ledger: str | None) -> str | None:
+    """What the product's relative links start from: the root of its upload by the run ledger, unless the
+    addresses that its media were read from say otherwise. None where neither says anything."""
+    links = [product.image_link, *product.additional_image_link, product.audio_link, product.video_link]
+    relative = [link.strip().removeprefix("./") for link in links if link and ":" not in link]
+    known = set(uris)
+    roots = [] if ledger is None else [ledger]
+    roots += [uri[: -len(link)] for link in relative for uri in uris if uri.endswith(f"/{link}")]
+    best = max(roots, key=lambda root: sum(root + link in known for link in relative), default=None)
+    if best is not None:
+        return best
+    stored = [uri for uri in uris if uri.startswith(("s3://", "file://"))]
+    return stored[0].rpartition("/")[0] + "/" if stored else None

@@ -1,0 +1,84 @@
+"""The lake's upkeep as a Ray job: ``python -m mmpipe.indexing.maintain [--collection NAME …]``.
+
+Prints one line of JSON per products table: what was done to it and whether readers have it. One table's
+failure stops no other; the job then ends with 1. A version published here says so in ``mmpipe live list``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mmpipe.errors import MmpipeError
+from mmpipe.indexing.upkeep import keep_up
+from mmpipe.lake import open_lake
+from mmpipe.settings import Settings, load_settings
+from mmpipe.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from mmpipe.lake import Collection
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """Maintain every products table of these collections, of all of them where none is named.
+
+    Yields ``{"collection", "table", "published", "note", …report}`` per table; ``{…, "error"}`` where that
+    table, or its collection, could not be maintained now.
+    """
+    lake = open_lake(settings)
+    for name in collections or lake.collections():
+        try:
+            collection = lake.collection(name)
+            tables = collection.product_tables()
+        except (MmpipeError, OSError) as error:
+            yield _failure(name, None, error)
+            continue
+        for table in tables:
+            yield _maintain(collection, table)
+
+
+def _maintain(collection: Collection, table: str) -> dict[str, Any]:
+    try:
+        upkeep = keep_up(collection, collection.table(table), thorough=True)
+    except (MmpipeError, OSError) as error:
+        return _failure(collection.name, table, error)
+    return {
+        "collection": collection.name,
+        "table": table,
+        "published": upkeep.published,
+        "note": upkeep.note,
+        **asdict(upkeep.report),
+    }
+
+
+def _failure(collection: str, table: str | None, error: Exception) -> dict[str, Any]:
+    logger.warning("not maintained", extra={"collection": collection, "table": table, "reason": str(error)})
+    return {"collection": collection, "table": table, "error": f"{type(error).__name__}: {error}"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The job's entry point. Its settings are those of the process: ``MMPIPE_LAKE__URI`` first of all."""
+    parser = argparse.ArgumentParser(
+        prog="mmpipe.indexing.maintain", description="Maintain the lake's tables."
+    )
+    parser.add_argument("--collection", action="append", default=[], help="may be repeated; default: all")
+    options = parser.parse_args(arguments)
+    settings = load_settings()
+    configure_logging()
+    failed = 0
+    for line in run(settings, options.collection):
+        failed += "error" in line
+        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,40 @@
+"""Maintenance of one table, and letting its readers have the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpipe.indexing.commit import publish
+
+if TYPE_CHECKING:
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.lake.maintenance import MaintenanceReport
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What was done to one table, and whether readers have it: ``note`` says why not."""
+
+    report: MaintenanceReport
+    published: bool
+    note: str = ""
+
+
+def keep_up(collection: Collection, table: ProductTable, *, thorough: bool = False) -> Upkeep:
+    """Do what is due, and publish the result where the table's newest version was the live one.
+
+    Readers that were rolled back, or follow another table, stay where they are. ``thorough`` removes old
+    versions also where nothing else was due. Raises what :meth:`ProductTable.maintain` and
+    :meth:`Collection.publish` raise for a failing store.
+    """
+    live = collection.live()
+    # A newer live version is another writer's, of this moment.
+    followed = live is not None and live.table == table.name and live.version >= table.version
+    report = table.maintain(thorough=thorough)
+    if not report.changed:
+        return Upkeep(report, published=False)
+    if not followed:
+        return Upkeep(report, published=False, note=f"{table.name} is not what readers follow")
+    note = publish(collection, table, f"maintenance: {report.summary()}")
+    return Upkeep(report, published=not note, note=note)

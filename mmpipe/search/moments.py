@@ -1,0 +1,111 @@
+"""Which second of a hit's clip matched: the time of the frame nearest to the query.
+
+Frames are vectors of the image tower, so they are held against the query's own modality vectors, which live
+in the same joint space, summed by the request's weights. The fused query is not asked: a trained fusion moves
+what it fuses, and products' frames went through no fusion. Only the rows of a page are looked at, and those
+without a clip cost nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.encoders.base import Modality
+from mmpipe.lake.schema import vector_column
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Vectors
+    from mmpipe.search.query import EncodedQuery
+    from mmpipe.search.snapshot import Snapshot
+
+Rows = NDArray[np.int64]
+# The frames of one clip: seconds (n,) and unit vectors (n, dim), both float32.
+Frames: TypeAlias = "tuple[NDArray[np.float32], Vectors]"
+
+# A text of mostly unknown words has a vector that says nothing of what was asked.
+LEAST_CONFIDENCE = 0.5
+_TINY = 1e-6
+_DECIMALS = 3
+# What stands for a product when others are compared with it, best first: a clip's frames are pictures.
+_LIKENESS: tuple[Modality, ...] = ("image", "video", "text")
+
+
+class FrameCache:
+    """The frames of clips that were shown lately, ``max_bytes`` of them. Data files never change, so the
+    versions of a table share one. Thread-safe."""
+
+    def __init__(self, max_bytes: int = 32 << 20) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._clips: OrderedDict[Hashable, Frames] = OrderedDict()
+
+    def get(self, keys: Sequence[Hashable]) -> list[Frames | None]:
+        """What is held of ``keys``."""
+        with self._lock:
+            for key in keys:
+                if key in self._clips:
+                    self._clips.move_to_end(key)
+            return [self._clips.get(key) for key in keys]
+
+    def put(self, key: Hashable, frames: Frames) -> None:
+        """Hold one more clip, and let go of those not asked for longest."""
+        with self._lock:
+            if key in self._clips:
+                return
+            self._clips[key] = frames
+            self._bytes += _size(frames)
+            while self._bytes > self._max_bytes and len(self._clips) > 1:
+                self._bytes -= _size(self._clips.popitem(last=False)[1])
+
+
+def asked(query: EncodedQuery) -> Vectors | None:
+    """What frames are held against, of unit length; None where the query has no vector worth it: it only
+    filters, all its vectors weigh 0, or less than half of its text is known to the encoder."""
+    if query.confidence < LEAST_CONFIDENCE:
+        return None
+    weighted = [v * np.float32(query.modality_weights.get(m, 0.0)) for m, v in query.modality_vectors.items()]
+    return _unit(np.sum(weighted, axis=0, dtype=np.float32)) if weighted else None
+
+
+def like(snapshot: Snapshot, row: int) -> Vectors | None:
+    """What frames are held against where products like the one in ``row`` are shown: its photos, else its
+    clip, else its text."""
+    for modality in _LIKENESS:
+        vectors, present = snapshot.vectors[vector_column(modality)].gather(np.array([row]))
+        if present[0]:
+            return _unit(vectors[0])
+    return None
+
+
+def seconds(snapshot: Snapshot, rows: Rows, vector: Vectors | None) -> list[float | None]:
+    """Per row the time of its clip's frame nearest to ``vector``, the earliest of equals; None without a
+    clip, and throughout without a vector."""
+    found: list[float | None] = [None] * len(rows)
+    if vector is None:
+        return found
+    with_clip = np.flatnonzero(snapshot.vectors[vector_column("video")].present[rows])
+    if not len(with_clip):
+        return found
+    for place, clip in zip(with_clip.tolist(), snapshot.frames(rows[with_clip]), strict=True):
+        if clip is not None:
+            times, vectors = clip
+            # einsum, not BLAS: for eight frames waking its threads costs more than the product.
+            best = int(np.argmax(np.einsum("ij,j->i", vectors, vector)))
+            found[place] = round(float(times[best]), _DECIMALS)
+    return found
+
+
+def _unit(vector: Vectors) -> Vectors | None:
+    norm = float(np.linalg.norm(vector))
+    return None if norm <= _TINY else np.asarray(vector / norm, dtype=np.float32)
+
+
+def _size(frames: Frames) -> int:
+    return frames[0].nbytes + frames[1].nbytes

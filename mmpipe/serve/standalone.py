@@ -1,0 +1,81 @@
+"""The query service without Ray: one process, searching and indexing (``python -m mmpipe.serve.standalone``).
+
+For a shop so small that no machine should wait for it: as a container function that exists while it is called
+(infra/lambda_search), or on any container service. Small uploads are indexed here, as the indexer deployment
+does it; there is no batch lane, so ``indexing.warm_max_bytes`` is the largest feed it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.serve.api import create_app
+from mmpipe.serve.app import with_token
+from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.service import QueryService
+from mmpipe.settings import Settings, load_settings
+from mmpipe.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from mmpipe.serve.deployments.indexer import Indexer
+
+_log = logging.getLogger("mmpipe.serve")
+
+
+class LocalWork:
+    """Warm work in this process. The indexer is made for the first order: most functions never see one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._indexer: Indexer | None = None
+        self._lock = asyncio.Lock()
+
+    async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+        """See :class:`mmpipe.serve.work.WorkGateway`."""
+        async with self._lock:
+            if self._indexer is None:
+                self._indexer = await asyncio.to_thread(self._make)
+        return await self._indexer.execute(orders)
+
+    def _make(self) -> Indexer:
+        from mmpipe.serve.deployments.indexer import Indexer
+
+        return Indexer(self._settings)
+
+
+def standalone_app(settings: Settings) -> FastAPI:
+    """The application over the live versions of the lake; it is warm when this returns.
+
+    Raises ``ModelUnavailable`` for a profile that is not here.
+    """
+    models = Models(settings.serve.encoder_threads)
+    models.load(settings.indexing.profile)
+    service = QueryService(settings, LocalQueryEncoder(models))
+    return create_app(service, LocalWork(settings), Metrics("standalone"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until the process is ended; host and port are those of the settings."""
+    argparse.ArgumentParser(prog="mmpipe.serve.standalone", description=main.__doc__).parse_args(arguments)
+    import uvicorn
+
+    configure_logging("WARNING")
+    settings = with_token(load_settings())
+    app = standalone_app(settings)
+    _log.info("serving", extra={"host": settings.serve.host, "port": settings.serve.port})
+    uvicorn.run(
+        app, host=settings.serve.host, port=settings.serve.port, log_level="warning", access_log=False
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

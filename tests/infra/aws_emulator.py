@@ -1,0 +1,68 @@
+"""Child process: an AWS account of its own on loopback (moto), for one real ``terraform apply``.
+
+What the provider cannot do without and moto lacks is added here, as AWS documents it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from mmpipe.local.processes import Announcement, when_parent_ends
+
+
+def add_missing_calls() -> None:
+    """Of AWS Budgets: reading the subscribers of a notification, and tags."""
+    from moto.budgets.responses import BudgetsResponse
+
+    tags: dict[str, list[dict[str, str]]] = {}  # by ARN
+    create_budget = BudgetsResponse.create_budget
+
+    def create_tagged_budget(self: Any) -> str:
+        account, budget = self._get_param("AccountId"), self._get_param("Budget")
+        tags[f"arn:aws:budgets::{account}:budget/{budget['BudgetName']}"] = (
+            self._get_param("ResourceTags") or []
+        )
+        return create_budget(self)
+
+    def list_tags_for_resource(self: Any) -> str:
+        return json.dumps({"ResourceTags": tags.get(self._get_param("ResourceARN"), [])})
+
+    def describe_subscribers_for_notification(self: Any) -> str:
+        budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
+        asked = self._get_param("Notification")
+        keys = ("NotificationType", "ComparisonOperator", "Threshold")
+        for notification in budget.notifications:
+            if all(notification.details.get(key) == asked.get(key) for key in keys):
+                return json.dumps({"Subscribers": notification.subscribers})
+        return json.dumps({"Subscribers": []})
+
+    for call in (list_tags_for_resource, describe_subscribers_for_notification):
+        assert not hasattr(BudgetsResponse, call.__name__), f"moto has {call.__name__} now: drop ours"
+        setattr(BudgetsResponse, call.__name__, call)
+    BudgetsResponse.create_budget = create_tagged_budget
+
+
+def main() -> None:
+    """Serve until the parent ends."""
+    announcement = Announcement()
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    add_missing_calls()
+
+    class Quiet(WSGIRequestHandler):
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            if int(code) >= 500:
+                super().log_request(code, size)
+
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    when_parent_ends(lambda: os._exit(0))
+    announcement.ready(url=f"http://127.0.0.1:{server.server_port}")
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""``mmpipe dlq`` against SQS over the wire: looked at, put back, nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from mmpipe.cli import app
+from mmpipe.dispatch.dead_letters import DeadLetters
+from mmpipe.errors import InvalidRequest, NotFound, StorageUnavailable
+from mmpipe.local.cloud import LocalCloud, client_environment
+
+EVENTS = Path(__file__).parents[1] / "events"
+UPLOAD = (EVENTS / "s3_product_put.json").read_text()
+POISON = "this is no notification"
+Run = Callable[..., Result]
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    started = LocalCloud(tmp_path_factory.mktemp("cloud"), "test-dlq")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in client_environment().items():
+            patch.setenv(name, value)
+        started.start()
+        yield started
+        started.stop()
+
+
+@pytest.fixture
+def sqs(cloud: LocalCloud) -> Any:
+    return cloud.sqs()
+
+
+@dataclass
+class Pair:
+    queue_url: str
+    dlq_url: str
+
+
+@pytest.fixture
+def pair(sqs: Any) -> Pair:
+    """A queue of its own whose messages are dead after one receive."""
+    number = next(_numbers)
+    dlq_url = sqs.create_queue(QueueName=f"dead-{number}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dlq_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    queue = sqs.create_queue(QueueName=f"uploads-{number}", Attributes={"RedrivePolicy": redrive})
+    return Pair(queue["QueueUrl"], dlq_url)
+
+
+@pytest.fixture
+def held(pair: Pair) -> DeadLetters:
+    return DeadLetters(None, pair.dlq_url, wait_seconds=0)
+
+
+@pytest.fixture
+def run(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr("mmpipe.dispatch.dead_letters._WAIT_SECONDS", 0)
+    runner = CliRunner(env={"COLUMNS": "250"})
+    fixed = ["--dlq-url", pair.dlq_url, "--folder", str(tmp_path)]
+    return lambda *words: runner.invoke(app, ["dlq", *words, *fixed], catch_exceptions=False)
+
+
+def bury(sqs: Any, pair: Pair, *bodies: str) -> None:
+    """Let the queue itself move messages to its dead letters."""
+    for body in bodies:
+        attributes = {"shop": {"DataType": "String", "StringValue": "alba"}}
+        sqs.send_message(QueueUrl=pair.queue_url, MessageBody=body, MessageAttributes=attributes)
+    for _ in range(3 + len(bodies) // 5):  # the second receive of each exceeds the policy's one
+        sqs.receive_message(QueueUrl=pair.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    assert bodies_in(sqs, pair.dlq_url) == sorted(bodies)
+
+
+def bodies_in(sqs: Any, url: str) -> list[str]:
+    """Everything that is visible in a queue, which stays visible."""
+    found = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
+    ).get("Messages", []):
+        found += messages
+    for message in found:
+        sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
+    return sorted(message["Body"] for message in found)
+
+
+def test_looking_takes_nothing_away_and_says_why(sqs: Any, pair: Pair, held: DeadLetters) -> None:
+    bury(sqs, pair, UPLOAD, POISON)
+    for _ in range(2):
+        by_body = {letter.body[:4]: letter for letter in held.peek()}
+        assert len(by_body) == 2
+    poison, upload = by_body["this"], by_body[UPLOAD[:4]]
+    assert "not JSON" in poison.unreadable
+    assert poison.events == ()
+    assert upload.unreadable == ""
+    (event,) = upload.events
+    record = json.loads(UPLOAD)["Records"][0]["s3"]
+    assert (event.event, event.bucket) == ("product_uploaded", record["bucket"]["name"])
+    assert event.key == record["object"]["key"]
+    assert 0 <= upload.age_seconds < 300
+    assert upload.receives >= 1
+    assert held.count() == 2
+    assert bodies_in(sqs, pair.dlq_url) == sorted([UPLOAD, POISON])
+
+
+def test_replay_moves_what_is_named_and_only_that(sqs: Any, pair: Pair, held: DeadLetters) -> None:
+    bury(sqs, pair, UPLOAD, POISON)
+    (name,) = [letter.message_id for letter in held.peek() if not letter.unreadable]
+    report = held.replay([name, "somebody-else"])
+    assert (report.replayed, report.missing) == ((name,), ("somebody-else",))
+    assert bodies_in(sqs, pair.dlq_url) == [POISON]
+    (message,) = sqs.receive_message(QueueUrl=pair.queue_url, MessageAttributeNames=["All"])["Messages"]
+    assert message["Body"] == UPLOAD
+    assert message["MessageAttributes"]["shop"]["StringValue"] == "alba"
+
+
+def test_replaying_all_ends_although_messages_come_back(sqs: Any, pair: Pair, held: DeadLetters) -> None:
+    bury(sqs, pair, *(f"poison {n}" for n in range(13)))
+    assert len(held.replay().replayed) == 13
+    assert held.peek() == []
+    assert len(bodies_in(sqs, pair.queue_url)) == 13
+
+
+def test_a_crash_between_sending_and_deleting_loses_nothing(
+    sqs: Any, cloud: LocalCloud, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(sqs, pair, UPLOAD)
+    client = cloud.sqs()
+
+    class Crash(Exception):
+        pass
+
+    def crash(**_: Any) -> None:
+        raise Crash
+
+    monkeypatch.setattr(client, "delete_message", crash)
+    with pytest.raises(Crash):
+        DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0).replay()
+    assert bodies_in(sqs, pair.queue_url) == [UPLOAD]
+    assert bodies_in(sqs, pair.dlq_url) == [UPLOAD]
+
+
+def test_either_queue_names_the_other(pair: Pair) -> None:
+    assert DeadLetters(pair.queue_url, None).dlq_url == pair.dlq_url
+    assert DeadLetters(None, pair.dlq_url).queue_url == pair.queue_url
+    with pytest.raises(InvalidRequest, match="no dead-letter queue"):
+        _ = DeadLetters(pair.dlq_url, None).dlq_url
+    with pytest.raises(InvalidRequest, match="no queue's dead letters"):
+        _ = DeadLetters(None, pair.queue_url).queue_url
+
+
+def test_wrong_addresses_are_clear_errors(pair: Pair) -> None:
+    with pytest.raises(InvalidRequest, match=r"there is no queue .*nothing-here"):
+        DeadLetters(None, f"{pair.dlq_url}-nothing-here").peek()
+    for address in ("mmpipe-dlq", "https://", "ftp://host/1/q", "arn:aws:sqs:eu-west-1:1:q"):
+        with pytest.raises(InvalidRequest, match="is no queue's URL"):
+            DeadLetters(None, address)
+    with pytest.raises(InvalidRequest, match="--dlq-url"):
+        DeadLetters(None, None)
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        DeadLetters(None, "http://127.0.0.1:9/123456789012/q", wait_seconds=0).peek()
+
+
+def test_the_command(sqs: Any, pair: Pair, run: Run) -> None:
+    assert "is empty" in run("list").stdout
+    assert json.loads(run("list", "--json").stdout) == []
+    assert "is empty" in run("replay", "--all").stderr
+    bury(sqs, pair, UPLOAD, POISON)
+    shown = run("list").stdout
+    assert "product_uploaded" in shown
+    assert "unreadable: message body: not JSON" in shown
+    assert "2 of about 2" in shown
+    listed = json.loads(run("list", "--json").stdout)
+    poison = next(letter["message_id"] for letter in listed if letter["unreadable"])
+    with pytest.raises(NotFound, match="see mmpipe dlq list"):
+        run("replay", "--id", "zzz")
+    with pytest.raises(InvalidRequest):
+        run("replay")
+    report = json.loads(run("replay", "--id", poison[:13], "--json").stdout)
+    assert report == {"queue_url": pair.queue_url, "replayed": [poison], "missing": []}
+    assert "1 messages are back" in run("replay", "--all").stderr
+    assert bodies_in(sqs, pair.queue_url) == sorted([UPLOAD, POISON])
+
+
+def test_settings_name_the_queues(pair: Pair, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MMPIPE_DISPATCH__QUEUE_URL", pair.queue_url)
+    words = ["dlq", "list", "--json", "--folder", str(tmp_path)]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0

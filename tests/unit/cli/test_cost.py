@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from mmpipe.cost import load_prices
+from mmpipe.errors import InvalidRequest
+
+Run = Callable[..., Result]
+
+
+def test_a_bill_is_shown_with_its_reasons(run: Run) -> None:
+    told = run("cost", "--products", 1_000_000, "--qps", 100)
+    assert told.exit_code == 0
+    assert "1,000,000 products, 100 QPS, starter, prod" in told.stdout
+    assert "together" in told.stdout
+    assert "utilisation 0.6 of a core, assumed" in told.stdout
+    assert load_prices("us-east-1").note in told.stdout
+    assert "prolonged" in told.stderr
+    assert "prolonged" not in told.stdout
+
+
+def test_json_is_one_line(run: Run) -> None:
+    told = run("cost", "--products", 10_000, "--environment", "dev", "--json")
+    assert told.stdout.count("\n") == 1
+    bill = json.loads(told.stdout)
+    assert bill["load"] == {
+        "products": 10_000,
+        "qps": 0.0,
+        "uploads_per_day": 100.0,
+        "profile": "starter",
+        "environment": "dev",
+        "gpu_items_per_second": None,
+    }
+    assert bill["warnings"] == []
+
+
+def test_the_shape_alone(run: Run) -> None:
+    told = run("cost", "--products", 1_000_000, "--qps", 100, "--recommend-shape")
+    assert told.stdout.splitlines() == [
+        "machines: head r7i.large, 1 × r7i.xlarge; 4 replicas of 6.6 GB",
+        "  change ray_cluster.yaml: head InstanceType r7i.large",
+        "  change ray_cluster.yaml: cpu-spot InstanceType r7i.xlarge, max_workers at least 1",
+        "  change infra/serve.yaml: max_replicas 4",
+    ]
+    shape = json.loads(run("cost", "--products", 10_000, "--recommend-shape", "--json").stdout)
+    assert (shape["head"], shape["nodes"], shape["change"]) == ("m7i.large", 0, [])
+
+
+def test_a_price_list_of_ones_own(run: Run, tmp_path: Path) -> None:
+    own = load_prices("us-east-1").model_dump() | {"region": "eu-central-1"}
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(own))
+    args = ("cost", "--products", 10_000, "--region", "eu-central-1", "--prices", file, "--json")
+    assert json.loads(run(*args).stdout)["prices"]["region"] == "eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "products: say how many"),
+        (("--products", "-3"), "products: must be from 1"),
+        (("--products", "3", "--qps", "-1"), "qps: must be from 0"),
+        (("--products", "3", "--qps", "nan"), "qps: must be from 0"),
+        (("--products", "3", "--profile", "gpt"), "profile: 'gpt' is not one of siglip2, starter"),
+        (("--products", "3", "--region", "eu-west-9"), "region: the price list is of us-east-1"),
+    ],
+)
+def test_nonsense(arguments: tuple[str, ...], said: str, run: Run) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        run("cost", *arguments)
+    assert said in str(caught.value)

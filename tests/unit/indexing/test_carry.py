@@ -1,0 +1,136 @@
+"""What of one table is due in another, and where its media are found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mmpipe.encoders import registry
+from mmpipe.encoders.registry import LoadedEncoders
+from mmpipe.indexing.carry import RowCarrier, media_root
+from mmpipe.lake import ProductTable
+from mmpipe.schemas.product import Product
+from tests.unit.indexing.conftest import Shop
+
+
+def product(**fields: object) -> Product:
+    return Product.model_validate({"id": "a", "title": "A", **fields})
+
+
+@pytest.mark.parametrize(
+    ("links", "uris", "ledger", "root"),
+    [
+        ({"image_link": "media/1.jpg"}, ["s3://b/shop/media/1.jpg"], "s3://b/shop/", "s3://b/shop/"),
+        # The ledger names another upload since, a replay for example.
+        ({"image_link": "media/1.jpg"}, ["s3://b/shop/media/1.jpg"], "s3://b/else/", "s3://b/shop/"),
+        ({"image_link": "./1.jpg"}, ["file:///shop/1.jpg"], None, "file:///shop/"),
+        # Where two links end alike, the root that explains both.
+        (
+            {"image_link": "1.jpg", "additional_image_link": ["a/1.jpg"]},
+            ["s3://b/shop/1.jpg", "s3://b/shop/a/1.jpg"],
+            None,
+            "s3://b/shop/",
+        ),
+        (
+            {"image_link": "https://x.example/1.jpg"},
+            ["https://x.example/1.jpg"],
+            "s3://b/shop/",
+            "s3://b/shop/",
+        ),
+        ({"image_link": "s3://b/shop/1.jpg"}, ["s3://b/shop/1.jpg"], None, "s3://b/shop/"),
+        ({"image_link": "1.jpg"}, [], "s3://b/shop/", "s3://b/shop/"),
+        ({"image_link": "1.jpg"}, [], None, None),
+        ({}, [], None, None),
+    ],
+)
+def test_relative_links_start_where_they_did(
+    links: dict[str, object], uris: list[str], ledger: str | None, root: str | None
+) -> None:
+    assert media_root(product(**links), uris, ledger) == root
+
+
+@pytest.fixture
+def tables(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[ProductTable, ProductTable, LoadedEncoders]:
+    """A table by ``fake``, an empty one by a profile that differs in its images, and its models."""
+    fake = registry.load("fake")
+    infos = {m: replace(i, revision="2") if m == "image" else i for m, i in fake.profile.encoders.items()}
+    loaded = LoadedEncoders(replace(fake.profile, name="other", encoders=infos), fake.encoders)
+    monkeypatch.setitem(registry._PROFILES, "other", lambda _threads: loaded)
+    shop.ok(
+        shop.bucket.put_product("a", title="Red dress"),
+        shop.bucket.put_product("b", title="Blue dress"),
+    )
+    return shop.table, shop.collection.products(loaded.profile, create=True), loaded
+
+
+def test_what_is_due(shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]) -> None:
+    source, target, loaded = tables
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    due = carrier.look()
+    assert (due.newer, due.refreshed) == (["a", "b"], [])
+    carried = carrier.carry(due)
+    assert (carried.written, dict(carried.copied), dict(carried.encoded)) == (2, {"text": 2}, {})
+    assert not carrier.look()
+    shop.bucket.tick()
+    shop.ok(shop.bucket.put_product("a", title="Red dress", price="3 USD"), shop.bucket.put_product("c"))
+    assert carrier.look().newer == ["a"]  # c has no title: a reject
+    # Nobody carried it: the next look of this carrier sees no change, another one's does.
+    assert not carrier.look()
+    carrier.close()
+    again = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    assert again.look().newer == ["a"]
+    again.close()
+
+
+def test_what_the_target_holds_newer_is_left(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    rows = source.latest().to_table()
+    newer = rows.set_column(1, "source_order", [["z" * 65] * 2]).slice(0, 1)
+    target.upsert(newer)
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    due = carrier.look()
+    assert len(due) == 1
+    carrier.carry(due)
+    assert sorted(target.latest().to_table(columns=["source_order"]).column(0).to_pylist())[1] == "z" * 65
+    carrier.close()
+
+
+def test_rows_that_were_filled_from_the_same_feed_are_not_encoded_again(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    rows = source.latest().to_table()
+    position = rows.schema.get_field_index("updated_at")
+    an_hour = [moment + timedelta(hours=1) for moment in rows.column("updated_at").to_pylist()]
+    target.upsert(rows.set_column(position, "updated_at", [an_hour]))
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    assert not carrier.look()
+    carrier.close()
+
+
+def test_a_medium_that_came_inside_a_feed_and_a_row_that_no_longer_parses_are_rejects(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    row = source.fetch(["a"])
+    order = "1" + row.column("source_order")[0].as_py()[1:]
+    inline = row.set_column(1, "source_order", [[order]])
+    position = inline.schema.get_field_index("image_hash")
+    inline = inline.set_column(position, "image_hash", [["f" * 64]])
+    source.upsert(inline)
+    broken = source.fetch(["b"]).set_column(1, "source_order", [[order]])
+    position = broken.schema.get_field_index("document")
+    source.upsert(broken.set_column(position, "document", [['{"id": "b", "title": 7}']]))
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    carried = carrier.carry(carrier.look())
+    assert (carried.written, carried.rejected) == (1, 2)
+    rejects = {r.product_id: r for r in shop.collection.rejects.list()}
+    assert rejects["a"].scope == "media"
+    assert "inside the feed" in rejects["a"].reason
+    assert (rejects["b"].scope, rejects["b"].field) == ("row", "title")
+    assert target.latest().to_table(columns=["id"]).column(0).to_pylist() == ["a"]
+    carrier.close()
