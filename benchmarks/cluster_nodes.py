@@ -3,10 +3,13 @@
     python benchmarks/cluster_nodes.py [--profile fake] [--idle 5] [--node-idle-minutes 0.25]
 
 Starts a head as ray_cluster.yaml does (token, autoscaler, ``serve deploy`` of infra/serve.yaml with other
-delays), whose GPU node types are those of ray_cluster.yaml. A "node" is a raylet of this machine that claims
-a GPU, so what is measured is everything but the cloud: a query that needs a GPU encoder makes the autoscaler
-launch a node, the encoder starts there, both go when nobody asks. The first query is answered by the spare
-meanwhile. Prints one JSON line: seconds from the first query on, and from the last query on.
+delays), whose node types are those of ray_cluster.yaml. A "node" is a raylet of this machine that claims its
+CPUs or its GPU, so what is measured is everything but the cloud. A query that needs a GPU encoder makes the
+autoscaler launch a node, the encoder starts there, both go when nobody asks; the first query is answered by
+the spare meanwhile. Then a large feed's job, sent to the Jobs API as handlers do: its worker finds no room on
+the head, brings a node, indexes, and the node goes. Prints one JSON line: seconds from the first query on,
+from the last query on, from the job's submission on and from its end on; ``feed_over_second_feed`` says how
+many times longer the feed takes that must bring its node than one of the same size right behind it.
 """
 
 from __future__ import annotations
@@ -22,16 +25,20 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmpipe.serve.run import environment, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
+CLUSTER: dict[str, Any] = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text(encoding="utf-8"))
+HEAD_CPUS = CLUSTER["available_node_types"]["head"]["resources"]["CPU"]
 _DEADLINE = 300.0
 
 
@@ -48,7 +55,8 @@ def main() -> None:
         folder = Path(name)
         variables = prepared(folder, options.profile)
         with head(folder, variables, options) as (url, dashboard):
-            figures = measure(url, dashboard, variables["RAY_AUTH_TOKEN"])
+            token = variables["RAY_AUTH_TOKEN"]
+            figures = queries(url, dashboard, token) | feeds(folder, variables, dashboard, token)
     print(
         json.dumps(
             {
@@ -82,6 +90,11 @@ def prepared(folder: Path, profile: str) -> dict[str, str]:
         "MMPIPE_INDEXING__PROFILE": profile,
         "MMPIPE_SPEECH__RECOGNIZER": "none",
         "MMPIPE_SERVE__GPU": "on",
+        "MMPIPE_INDEXING__GPUS": "0",
+        "MMPIPE_INDEXING__AUTOSCALED": "true",
+        "MMPIPE_INDEXING__WORKERS": "1",
+        # The job's command is `python …`.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
 
 
@@ -97,7 +110,13 @@ def head(folder: Path, variables: dict[str, str], options: argparse.Namespace) -
     config = folder / "serve.yaml"
     config.write_text(yaml.safe_dump(shortened(options.idle, serve_port)))
     ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    arguments = ["--head", "--block", f"--port={gcs}", f"--dashboard-port={dashboard_port}", "--num-cpus=2"]
+    arguments = [
+        "--head",
+        "--block",
+        f"--port={gcs}",
+        f"--dashboard-port={dashboard_port}",
+        f"--num-cpus={HEAD_CPUS}",
+    ]
     arguments += ["--num-gpus=0", "--dashboard-agent-listen-port=0", "--disable-usage-stats"]
     arguments += ["--object-store-memory=200000000", f"--temp-dir={folder / 'ray'}"]
     arguments += [f"--autoscaling-config={scaling}"]
@@ -113,8 +132,15 @@ def head(folder: Path, variables: dict[str, str], options: argparse.Namespace) -
         process = subprocess.Popen(
             [*ray, "start", *arguments], env=variables | fake, stdout=log, stderr=log, cwd=ROOT
         )
+
+        def up() -> bool:
+            if process.poll() is not None:
+                said = (folder / "head.log").read_text(errors="replace")
+                raise SystemExit(f"the head ended with {process.returncode}: {said[-500:]}")
+            return answers(f"{dashboard}/api/healthz")
+
         try:
-            until(lambda: answers(f"{dashboard}/api/healthz"))
+            until(up)
             deploy = [
                 sys.executable,
                 "-m",
@@ -135,20 +161,20 @@ def head(folder: Path, variables: dict[str, str], options: argparse.Namespace) -
 
 
 def pretended(gcs_address: str, options: argparse.Namespace) -> dict[str, Any]:
-    """An autoscaler's config with the GPU node types of ray_cluster.yaml."""
+    """An autoscaler's config with the worker types of ray_cluster.yaml."""
     import ray.autoscaler._private.fake_multi_node.node_provider as provider
 
-    source = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text(encoding="utf-8"))
     types = {
         kind: {key: value for key, value in t.items() if key != "node_config"} | {"node_config": {}}
-        for kind, t in source["available_node_types"].items()
-        if kind.startswith("gpu")
+        for kind, t in CLUSTER["available_node_types"].items()
+        if kind != CLUSTER["head_node_type"]
     }
-    types[provider.FAKE_HEAD_NODE_TYPE] = {"resources": {"CPU": 2}, "node_config": {}, "max_workers": 0}
+    head_type = {"resources": {"CPU": HEAD_CPUS}, "node_config": {}, "max_workers": 0}
+    types[provider.FAKE_HEAD_NODE_TYPE] = head_type
     config = {
         "cluster_name": "pretended",
-        "max_workers": source["max_workers"],
-        "upscaling_speed": source["upscaling_speed"],
+        "max_workers": CLUSTER["max_workers"],
+        "upscaling_speed": CLUSTER["upscaling_speed"],
         "idle_timeout_minutes": options.node_idle_minutes,
         "provider": {
             "type": "fake_multinode",
@@ -177,13 +203,8 @@ def shortened(idle: float, port: int) -> dict[str, Any]:
     return config
 
 
-def measure(url: str, dashboard: str, token: str) -> dict[str, Any]:
-    """From none to a node with an encoder, and back."""
-
-    def gpu_nodes() -> int:
-        summary = get(f"{dashboard}/nodes?view=summary", token)["data"]["summary"]
-        alive = [node["raylet"] for node in summary if node["raylet"].get("state") == "ALIVE"]
-        return sum(1 for raylet in alive if raylet.get("resourcesTotal", {}).get("GPU"))
+def queries(url: str, dashboard: str, token: str) -> dict[str, Any]:
+    """From none to a GPU node with an encoder, and back."""
 
     def encoder_states() -> dict[str, int]:
         found = get(f"{dashboard}/api/serve/applications/", token)["applications"]["mmpipe"]["deployments"]
@@ -192,28 +213,99 @@ def measure(url: str, dashboard: str, token: str) -> dict[str, Any]:
             states[replica["state"]] = states.get(replica["state"], 0) + 1
         return states
 
-    def elapsed(holds: Callable[[], bool], begun: float) -> float:
-        until(holds)
-        return round(time.perf_counter() - begun, 1)
-
-    before = gpu_nodes()
+    before = len(nodes(dashboard, token))
     begun = time.perf_counter()
     get(f"{url}/v1/search?q=red+shoe", "")
     first = round(time.perf_counter() - begun, 2)
-    node = elapsed(lambda: gpu_nodes() == 1, begun)
+    node = elapsed(lambda: nodes(dashboard, token) == ["GPU"], begun)
     running = elapsed(lambda: encoder_states().get("RUNNING", 0) == 1, begun)
     get(f"{url}/v1/search?q=blue+hat", "")
     begun = time.perf_counter()
     encoder_gone = elapsed(lambda: not encoder_states(), begun)
-    node_gone = elapsed(lambda: gpu_nodes() == 0, begun)
+    node_gone = elapsed(lambda: not nodes(dashboard, token), begun)
     return {
-        "gpu_nodes_at_rest": before,
+        "workers_at_rest": before,
         "first_answer_seconds": first,
         "node_joined_seconds": node,
         "encoder_running_seconds": running,
         "encoder_gone_seconds": encoder_gone,
         "node_gone_seconds": node_gone,
     }
+
+
+def feeds(folder: Path, variables: dict[str, str], dashboard: str, token: str) -> dict[str, Any]:
+    """A feed whose worker needs a node that is not there; another right behind it; then back to none."""
+    begun = time.perf_counter()
+    first = submitted(folder, variables, dashboard, "first")
+    joined = elapsed(lambda: nodes(dashboard, token) == ["CPU"], begun)
+    done = elapsed(lambda: succeeded(dashboard, token, first), begun)
+    begun = time.perf_counter()
+    second = submitted(folder, variables, dashboard, "second")
+    again = elapsed(lambda: succeeded(dashboard, token, second), begun)
+    begun = time.perf_counter()
+    gone = elapsed(lambda: not nodes(dashboard, token), begun)
+    return {
+        "feed_node_joined_seconds": joined,
+        "feed_done_seconds": done,
+        "second_feed_done_seconds": again,
+        "feed_over_second_feed": round(done / again, 1),
+        "feed_node_gone_seconds": gone,
+    }
+
+
+def submitted(folder: Path, variables: dict[str, str], dashboard: str, name: str) -> str:
+    """Send a feed of 200 products to the Jobs API as a handler would; gives the job's id."""
+    from mmpipe.dispatch.ray_jobs import RayJobsDispatcher, submission_id
+    from mmpipe.events import plan
+    from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+    from mmpipe.settings import DispatchSettings, IndexingSettings, LakeSettings, Settings
+
+    feed = folder / "shop" / "feeds" / f"{name}.jsonl"
+    feed.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"id": f"{name}-{n}", "title": f"green lamp {n}", "price": "9.00 USD"} for n in range(200)]
+    feed.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = Settings(
+        lake=LakeSettings(uri=variables["MMPIPE_LAKE__URI"]),
+        indexing=IndexingSettings(
+            profile=variables["MMPIPE_INDEXING__PROFILE"],
+            gpus=0,
+            autoscaled=True,
+            workers=1,
+            warm_max_bytes=1,
+        ),
+        dispatch=DispatchSettings(jobs_url=dashboard, ray_token=SecretStr(variables["RAY_AUTH_TOKEN"])),
+    )
+    size, now = feed.stat().st_size, datetime.now(UTC)
+    upload = ObjectRef(uri=feed.as_uri(), etag=name, size=size, event_time=now)
+    order = plan(CatalogueEvent(kind="feed_uploaded", collection="shop", object=upload), settings.indexing)
+    if order is None or order.lane != "batch":
+        raise SystemExit(f"the feed is no batch work: {order}")
+    (outcome,) = RayJobsDispatcher(settings).submit([order])
+    if outcome.status != "accepted":
+        raise SystemExit(f"Ray took no job: {outcome}")
+    return submission_id(order.run_id)
+
+
+def succeeded(dashboard: str, token: str, job: str) -> bool:
+    """Whether the job has ended, and well."""
+    state = get(f"{dashboard}/api/jobs/{job}", token)
+    if state["status"] in ("FAILED", "STOPPED"):
+        raise SystemExit(f"the feed's job: {state['status']}: {state.get('message')}")
+    return bool(state["status"] == "SUCCEEDED")
+
+
+def nodes(dashboard: str, token: str) -> list[str]:
+    """What each worker that is alive offers: "GPU" or "CPU"."""
+    summary = get(f"{dashboard}/nodes?view=summary", token)["data"]["summary"]
+    alive = [node["raylet"] for node in summary if node["raylet"].get("state") == "ALIVE"]
+    workers = [raylet for raylet in alive if not raylet.get("isHeadNode")]
+    return sorted("GPU" if raylet.get("resourcesTotal", {}).get("GPU") else "CPU" for raylet in workers)
+
+
+def elapsed(holds: Callable[[], bool], begun: float) -> float:
+    """Seconds since ``begun`` when it first holds."""
+    until(holds)
+    return round(time.perf_counter() - begun, 1)
 
 
 def get(url: str, token: str) -> Any:

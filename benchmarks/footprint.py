@@ -3,10 +3,10 @@
     python benchmarks/footprint.py [--rows 41000 164000] [--dim 256]
     python benchmarks/footprint.py --uploads 40
 
-The first writes synthetic tables (products of benchmarks/searcher.py, text and image vectors) and loads each as
-a replica does, in a process of its own; ``resident_bytes`` is what that process holds more afterwards, private
-memory only. The second counts S3 and SQS requests of single-product uploads on the one-machine cloud, with the
-real handler and the real indexer. Prints one JSON line.
+The first writes synthetic tables (products of benchmarks/searcher.py, text and image vectors) and loads each
+as a replica does, in a process of its own; ``resident_bytes`` is what that process holds more afterwards,
+private memory only. The second counts S3 and SQS requests of single-product uploads on the one-machine cloud,
+with the real handler and the real indexer. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def _table(rows: int, dim: int) -> dict[str, Any]:
 def _write(rows: int, dim: int, folder: str) -> None:
     import lance
     import numpy as np
+
     from benchmarks import searcher
     from mmpipe.encoders.base import EncoderInfo, FusionInfo, Profile
 

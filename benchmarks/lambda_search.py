@@ -4,11 +4,12 @@
 
 For each size a catalogue of titles is indexed into a temporary lake; then a fresh process of
 ``mmpipe.serve.standalone`` is started over it with one CPU thread, and measured: process start to the first
-answer of /healthz (imports, models, the live version opened and warm) in seconds and in seconds of CPU, the
-first search, later searches, peak resident memory. On a busy machine the CPU seconds are the figure to read:
-a function with one vCPU takes about that long. ``--s3`` puts the lake into moto's S3 on loopback, so that the
-version is fetched over HTTP. What AWS adds before the process starts (placing the function, fetching the
-image) cannot be measured here. Prints one JSON line.
+answer of /healthz (imports, models, the live version fetched, opened and warm) in seconds and in seconds of
+CPU, the first search, later searches, the first small upload (sent as handlers send it, until it is live),
+peak resident memory. On a busy machine the CPU seconds are the figure to read: a function with one vCPU takes
+about that long. ``cold_over_warm`` is the first answer of a cold function over a later one. ``--s3`` puts the
+lake into moto's S3 on loopback, so that the version is fetched over HTTP. What AWS adds before the process
+starts (placing the function, fetching the image) cannot be measured here. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -71,9 +73,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="mmpipe-bench-") as folder:
             lake = Path(folder) / "lake"
             index(Path(folder), lake, rows, options.profile)
-            with served_from(Path(folder), lake, options.s3) as environment:
+            size = megabytes(lake)
+            with served_from(Path(folder), lake, options.s3) as (environment, feed):
                 environment["MMPIPE_INDEXING__PROFILE"] = options.profile
-                figures[str(rows)] = measure(environment, options.starts) | {"lake_mb": megabytes(lake)}
+                figures[str(rows)] = measure(environment, feed, options.starts) | {"lake_mb": size}
     print(
         json.dumps(
             {
@@ -112,18 +115,25 @@ def index(folder: Path, lake: Path, rows: int, profile: str) -> None:
 
 
 @contextlib.contextmanager
-def served_from(folder: Path, lake: Path, s3: bool) -> Iterator[dict[str, str]]:
-    """Variables of a process that searches this lake, and, for S3, the store while it does."""
+def served_from(folder: Path, lake: Path, s3: bool) -> Iterator[tuple[dict[str, str], str]]:
+    """Variables of a process that searches this lake, and the address of a feed of one new product.
+
+    For S3 the store is there meanwhile.
+    """
+    new = folder / "shop" / "feeds" / "new.jsonl"
+    new.parent.mkdir(parents=True)
+    new.write_text(json.dumps({"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}) + "\n")
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
+        "MMPIPE_DISPATCH__TOKEN": secrets.token_hex(16),
         "MMPIPE_SPEECH__RECOGNIZER": "none",
         "MMPIPE_LAKE__URI": str(lake),
     }
     if not s3:
-        yield environment
+        yield environment, new.as_uri()
         return
-    from mmpipe.local.cloud import LAKE_BUCKET, LocalCloud, client_environment
+    from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
 
     cloud = LocalCloud(folder, secrets.token_hex(8))
     os.environ.update(client_environment())
@@ -133,20 +143,15 @@ def served_from(folder: Path, lake: Path, s3: bool) -> Iterator[dict[str, str]]:
         for path in lake.rglob("*"):
             if path.is_file():
                 client.upload_file(str(path), LAKE_BUCKET, f"lake/{path.relative_to(lake).as_posix()}")
-        yield (
-            environment
-            | client_environment()
-            | {
-                "MMPIPE_LAKE__URI": f"s3://{LAKE_BUCKET}/lake",
-                "MMPIPE_STORAGE__ENDPOINT_URL": cloud.url,
-            }
-        )
+        client.upload_file(str(new), UPLOADS_BUCKET, "shop/feeds/new.jsonl")
+        there = {"MMPIPE_LAKE__URI": f"s3://{LAKE_BUCKET}/lake", "MMPIPE_STORAGE__ENDPOINT_URL": cloud.url}
+        yield environment | client_environment() | there, f"s3://{UPLOADS_BUCKET}/shop/feeds/new.jsonl"
     finally:
         cloud.stop()
 
 
-def measure(environment: dict[str, str], starts: int) -> dict[str, Any]:
-    """Medians over several fresh processes, and the stages of one more."""
+def measure(environment: dict[str, str], feed: str, starts: int) -> dict[str, Any]:
+    """Medians over several fresh processes, the stages of one more, and the first upload to another."""
     runs = [one_start(environment) for _ in range(starts)]
     stages = subprocess.run(
         [sys.executable, "-c", _STAGES],
@@ -157,13 +162,68 @@ def measure(environment: dict[str, str], starts: int) -> dict[str, Any]:
         timeout=300,
     )
     split = json.loads(stages.stdout.splitlines()[-1])
-    return {name: round(statistics.median(run[name] for run in runs), 3) for name in runs[0]} | {
-        "stages_cpu_seconds": {name: round(seconds, 2) for name, seconds in split.items()}
+    medians = {name: round(statistics.median(run[name] for run in runs), 3) for name in runs[0]}
+    cold = medians["ready_cpu_seconds"] + medians["first_query_seconds"]
+    return {
+        **medians,
+        "cold_over_warm": round(cold / medians["later_query_seconds"]),
+        "stages_cpu_seconds": {name: round(seconds, 2) for name, seconds in split.items()},
+        **one_upload(environment, feed),
     }
 
 
 def one_start(environment: dict[str, str]) -> dict[str, float]:
     """One process from its start to its end."""
+    with service(environment) as (process, url, begun):
+        ready = time.perf_counter() - begun
+        cpu = cpu_seconds(process.pid)
+        first = search(url, "red shoe")
+        later = [search(url, f"{color} {kind}") for color in _COLORS for kind in _KINDS[:5]]
+        memory = resident(process.pid)
+    return {
+        "ready_seconds": ready,
+        "ready_cpu_seconds": cpu,
+        "first_query_seconds": first,
+        "later_query_seconds": statistics.median(later),
+        "resident_mb": memory,
+    }
+
+
+def one_upload(environment: dict[str, str], feed: str) -> dict[str, float]:
+    """The first upload to a process that has just started: until it is live, and what it costs."""
+    from mmpipe.events import plan
+    from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+    from mmpipe.settings import IndexingSettings
+
+    upload = ObjectRef(uri=feed, etag="new", size=100, event_time=datetime.now(UTC))
+    event = CatalogueEvent(kind="feed_uploaded", collection="shop", object=upload)
+    order = plan(event, IndexingSettings(profile=environment["MMPIPE_INDEXING__PROFILE"]))
+    if order is None:
+        raise SystemExit("the upload is nobody's work")
+    body = json.dumps({"orders": [order.model_dump(mode="json")]}).encode()
+    headers = {
+        "Authorization": f"Bearer {environment['MMPIPE_DISPATCH__TOKEN']}",
+        "Content-Type": "application/json",
+    }
+    with service(environment) as (process, url, _):
+        before, begun = cpu_seconds(process.pid), time.perf_counter()
+        request = urllib.request.Request(f"{url}/internal/v1/work", body, headers)
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            (outcome,) = json.loads(answer.read())["outcomes"]
+        took, cpu = time.perf_counter() - begun, cpu_seconds(process.pid) - before
+        memory = resident(process.pid)
+    if outcome["status"] != "done":
+        raise SystemExit(f"the upload failed: {outcome}")
+    return {
+        "first_upload_seconds": round(took, 2),
+        "first_upload_cpu_seconds": round(cpu, 2),
+        "indexing_resident_mb": round(memory),
+    }
+
+
+@contextlib.contextmanager
+def service(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str, float]]:
+    """A fresh process that is ready, its address, and when it was started."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     begun = time.perf_counter()
@@ -174,21 +234,10 @@ def one_start(environment: dict[str, str]) -> dict[str, float]:
     )
     try:
         until_healthy(url, process)
-        ready = time.perf_counter() - begun
-        cpu = cpu_seconds(process.pid)
-        first = search(url, "red shoe")
-        later = [search(url, f"{color} {kind}") for color in _COLORS for kind in _KINDS[:5]]
-        memory = resident(process.pid)
+        yield process, url, begun
     finally:
         process.terminate()
         process.wait(30)
-    return {
-        "ready_seconds": ready,
-        "ready_cpu_seconds": cpu,
-        "first_query_seconds": first,
-        "later_query_seconds": statistics.median(later),
-        "resident_mb": memory,
-    }
 
 
 def until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -105,7 +105,10 @@ def index(settings: Settings, folder: Path) -> None:
 
 def patient(settings: Settings, rounds: int) -> dict[str, Any]:
     """The queries wait: from nothing to the first answer, and from the last answer to nothing."""
-    first, warm, to_zero, taken_back = [], [], [], []
+    first: list[float] = []
+    warm: list[float] = []
+    to_zero: list[float] = []
+    taken_back: list[float] = []
     with application(settings) as url:
         at_start = encoders()
         for round_number in range(rounds):

@@ -2,8 +2,8 @@
 
     python benchmarks/towers.py
 
-One thread, bfloat16; ``text_ms`` and ``image_ms`` are one input alone, ``…_batch_ms`` one of a batch. CPU time,
-which other load on the machine inflates little. The vocabulary is small: looking a token up costs nothing.
+One thread, bfloat16; ``text_ms`` and ``image_ms`` are one input alone, ``…_batch_ms`` one of a batch. CPU
+time, which other load on the machine inflates little. The vocabulary is small: looking a token up is free.
 Prints one JSON line.
 """
 

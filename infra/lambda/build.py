@@ -2,8 +2,8 @@
 
 A zip holds ``handlers/``, the modules of ``mmpipe`` that the handlers import (found by following the
 imports, not by a list), and the third-party packages these import, as wheels for the function's platform in
-the versions of ``constraints.txt``. The same input gives the same bytes: entries are sorted, carry one date
-and one mode, and nothing compiled by Python is among them.
+the versions of ``constraints.txt``. The same input gives the same bytes (where zlib is the same): entries are
+sorted, carry one date and one mode, and nothing compiled by Python is among them.
 
 botocore comes along although Lambda has one, so that a function runs what was tested; of its service
 descriptions (most of its size) only those are kept for which the code makes a client.

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmpipe.cli.moment import in_the_clip
 from mmpipe.schemas.search import Hit
 from mmpipe.telemetry import JsonFormatter
 
@@ -76,7 +77,7 @@ def hits_table(title: str, hits: Iterable[Hit]) -> Table:
         row = (
             str(rank),
             hit.id,
-            hit.title if hit.video_second is None else f"{hit.title} ▶ {hit.video_second:.1f} s",
+            hit.title if hit.video_second is None else f"{hit.title} ▶ {in_the_clip(hit.video_second)}",
             hit.price or "",
             f"{hit.score:.3f}",
             _split(hit),

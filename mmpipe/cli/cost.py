@@ -114,10 +114,10 @@ def _show_figures(profile: str) -> None:
 def _show_shape(found: Estimate) -> None:
     made = found.plan
     nodes = f", {made.nodes:,} × {made.node_type}" if made.node_type else ""
+    replicas = "1 replica" if made.replicas == 1 else f"{made.replicas:,} replicas"
     gpus = f", {made.gpu_nodes:,} × {found.load.gpu}" if made.gpu_nodes else ""
     output.print(
-        f"machines: head {made.head_type}{nodes}{gpus}; {made.replicas:,} replicas of"
-        f" {made.replica_bytes / 1e9:,.1f} GB",
+        f"machines: head {made.head_type}{nodes}{gpus}; {replicas} of {made.replica_bytes / 1e9:,.1f} GB",
         soft_wrap=True,
     )
     from mmpipe.cost import shape

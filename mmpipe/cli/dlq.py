@@ -15,6 +15,8 @@ from mmpipe.errors import InvalidRequest, NotFound
 if TYPE_CHECKING:
     from mmpipe.dispatch.dead_letters import DeadLetter, DeadLetters
 
+_MOST = 50_000  # as many as one replay takes
+
 dlq_app = typer.Typer(
     help="The dead-letter queue: what could not be handled, and putting it back.", no_args_is_help=True
 )
@@ -56,10 +58,7 @@ def list_letters(
     if not letters:
         output.print(f"{escape(held.dlq_url)} is empty", soft_wrap=True)
         return
-    shown = table("", ["id", "age", "receives", "event", "object", "why"])
-    for letter in letters:
-        shown.add_row(*(escape(cell) for cell in _cells(letter)))
-    output.print(shown)
+    _show(letters)
     output.print(f"{len(letters)} of about {max(held.count(), len(letters))}", style="dim")
 
 
@@ -70,16 +69,25 @@ def replay(
         typer.Option("--id", help="which message; its first digits are enough; may be repeated"),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="every message that is there now")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show what would go back, and leave it where it is")
+    ] = False,
     queue_url: QueueUrl = None,
     dlq_url: DlqUrl = None,
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Put messages back on their queue. Handling an event twice is harmless; what fails again comes back."""
+    """Put messages back on their queue, oldest first.
+
+    Handling an event twice is harmless; what fails again comes back.
+    """
     if bool(message_ids) == everything:
         raise InvalidRequest("id", "give some ids from `mmpipe dlq list`, or --all")
     held = _dead_letters(queue_url, dlq_url, folder)
-    wanted = None if everything else _full_ids(held, message_ids or [])
+    if dry_run:
+        _rehearse(held, held.peek(_MOST) if everything else _named(held, message_ids or []), as_json)
+        return
+    wanted = None if everything else [letter.message_id for letter in _named(held, message_ids or [])]
     report = held.replay(wanted)
     if as_json:
         emit(
@@ -93,6 +101,22 @@ def replay(
         raise NotFound(f"not in {held.dlq_url} any more: {', '.join(report.missing)}")
 
 
+def _rehearse(held: DeadLetters, letters: list[DeadLetter], as_json: bool) -> None:
+    if as_json:
+        emit({"queue_url": held.queue_url, "would_replay": [letter.message_id for letter in letters]})
+        return
+    if letters:
+        _show(letters)
+    console.print(f"{len(letters)} messages would go back to {escape(held.queue_url)}", soft_wrap=True)
+
+
+def _show(letters: list[DeadLetter]) -> None:
+    shown = table("", ["id", "age", "receives", "event", "object", "why"])
+    for letter in letters:
+        shown.add_row(*(escape(cell) for cell in _cells(letter)))
+    output.print(shown)
+
+
 def _dead_letters(queue_url: str | None, dlq_url: str | None, folder: Path) -> DeadLetters:
     from mmpipe.dispatch.dead_letters import DeadLetters
 
@@ -102,18 +126,22 @@ def _dead_letters(queue_url: str | None, dlq_url: str | None, folder: Path) -> D
     return DeadLetters(dispatch.queue_url, dispatch.dlq_url)
 
 
-def _full_ids(held: DeadLetters, given: list[str]) -> list[str]:
-    """Raises ``InvalidRequest`` where several messages begin with the digits, ``NotFound`` where none does."""
-    known = [letter.message_id for letter in held.peek(10_000)]
-    found = []
+def _named(held: DeadLetters, given: list[str]) -> list[DeadLetter]:
+    """The messages whose ids begin so, oldest first.
+
+    Raises ``InvalidRequest`` where several begin with the same digits, ``NotFound`` where none does.
+    """
+    letters = held.peek(_MOST)
+    known = [letter.message_id for letter in letters]
+    found = set()
     for one in given:
-        matches = [name for name in known if name == one] or [name for name in known if name.startswith(one)]
+        matches = [one] if one in known else [name for name in known if one and name.startswith(one)]
         if not matches:
             raise NotFound(f"no message {one!r} in {held.dlq_url}: see mmpipe dlq list")
         if len(matches) > 1:
             raise InvalidRequest("id", f"{len(matches)} messages begin with {one!r}; give more digits")
-        found += matches
-    return found
+        found.add(matches[0])
+    return [letter for letter in letters if letter.message_id in found]
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,18 +20,29 @@ from mmpipe.cli.options import (
     settings_for_lake,
 )
 from mmpipe.cli.progress import counting
+from mmpipe.errors import InvalidRequest, ModelUnavailable, ProfileMismatch, PublishRejected
 from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from mmpipe.evaluate.compare import Comparison
+    from mmpipe.evaluate.judged import JudgedQuery
     from mmpipe.indexing.carry import Carried
     from mmpipe.indexing.reindex import Moved
-    from mmpipe.lake import LiveVersion
+    from mmpipe.lake import Collection, LiveVersion
+    from mmpipe.settings import Settings
 
 live_app = typer.Typer(
     help="Which version is live; go back, promote another, or change the models that encode it.",
     no_args_is_help=True,
 )
+Queries = Annotated[
+    Path | None,
+    typer.Option(
+        "--queries",
+        help='judged queries: JSONL of {"query": text, "relevant": [ids]}, or Parquet; default: titles',
+        show_default=False,
+    ),
+]
 TableName = Annotated[
     str, typer.Argument(metavar="TABLE", help="as `live reindex` names it", show_default=False)
 ]
@@ -80,19 +92,28 @@ def promote(
 
 @live_app.command()
 def rollback(
+    models: Annotated[
+        bool,
+        typer.Option(
+            "--models", help="undo the last switch of models: back to the table before it, uploads included"
+        ),
+    ] = False,
     lake: LakeUri = None,
     collection: CollectionName = None,
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Make live again what was live before; uploads are written but stay unpublished until `live promote`."""
-    from mmpipe.indexing.reindex import roll_back
+    """Make live again what was live before; uploads are written but stay unpublished until `live promote`.
+
+    With --models what was uploaded since the switch is kept, and uploads go on being published.
+    """
+    from mmpipe.indexing.reindex import roll_back, switch_back
 
     configure_logging("ERROR")
     settings = settings_for_lake(lake, folder)
     held = open_collection(settings, collection)
     with counting("carrying back what was written since") as show:
-        moved = roll_back(settings, held, progress=show)
+        moved = (switch_back if models else roll_back)(settings, held, progress=show)
     _show_move(moved, as_json=as_json)
 
 
@@ -102,6 +123,10 @@ def reindex(
         str,
         typer.Option("--profile", help="encode by this one, as `models list` names it", show_default=False),
     ],
+    revision: Annotated[
+        str | None,
+        typer.Option("--revision", help="of a model of the lake; default: the newest", show_default=False),
+    ] = None,
     lake: LakeUri = None,
     collection: CollectionName = None,
     folder: Folder = DEFAULT_FOLDER,
@@ -118,7 +143,7 @@ def reindex(
     settings = settings_for_lake(lake, folder)
     held = open_collection(settings, collection)
     with counting(f"encoding by {profile}") as show:
-        filled = fill(settings, held, profile, progress=show)
+        filled = fill(settings, held, profile, revision=revision, progress=show)
     if as_json:
         emit(
             {"table": filled.table, "profile": filled.profile, "source": filled.source, "rows": filled.rows}
@@ -130,8 +155,8 @@ def reindex(
     )
     _warn_of_rejects(filled.carried)
     console.print(
-        f"not live yet: mmpipe live compare {escape(filled.table)}, then mmpipe live switch"
-        f" {escape(filled.table)}",
+        f"not live yet: mmpipe live switch {escape(filled.table)} compares it with what is live, and moves"
+        " readers",
         soft_wrap=True,
     )
 
@@ -139,14 +164,7 @@ def reindex(
 @live_app.command()
 def compare(
     table_name: TableName,
-    queries: Annotated[
-        Path | None,
-        typer.Option(
-            "--queries",
-            help='judged queries: JSONL of {"query": text, "relevant": [ids]}, or Parquet; default: titles',
-            show_default=False,
-        ),
-    ] = None,
+    queries: Queries = None,
     lake: LakeUri = None,
     collection: CollectionName = None,
     folder: Folder = DEFAULT_FOLDER,
@@ -172,6 +190,10 @@ def compare(
 @live_app.command()
 def switch(
     table_name: TableName,
+    queries: Queries = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="without comparing: also where it answers worse")
+    ] = False,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="also where the table holds far fewer products")
     ] = False,
@@ -180,26 +202,66 @@ def switch(
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Make a reindexed table live: carry over what was written since, check it, and move readers at once.
+    """Make a reindexed table live: carry over what was written since, compare it, and move readers at once.
 
-    Uploads go to it from then on. A switch that was ended midway is finished by the same command.
+    Where it answers the queries worse than what is live, or has lost photos, recordings or clips, readers
+    stay where they are. Uploads go to it once it is live. A switch that was ended midway is finished by the
+    same command.
     """
+    from mmpipe.evaluate.compare import refuse_worse
+    from mmpipe.evaluate.judged import read_queries
     from mmpipe.indexing.reindex import switch as move
 
     end_on_sigterm()
     configure_logging("ERROR")
     settings = settings_for_lake(lake, folder)
+    judged = None if queries is None else read_queries(queries)
     held = open_collection(settings, collection)
-    with counting("carrying over what was written since") as show:
-        moved = move(settings, held, table_name, allow_shrink=allow_shrink, progress=show)
-    _show_move(moved, as_json=as_json)
+    compared: list[Comparison] = []
+
+    def accept() -> None:
+        compared.append(_compared(settings, held, table_name, judged))
+        try:
+            refuse_worse(compared[0])
+        except PublishRejected as error:
+            raise PublishRejected(f"{error}; --force switches all the same") from error
+
+    try:
+        with counting("carrying over what was written since") as show:
+            moved = move(
+                settings,
+                held,
+                table_name,
+                accept=None if force else accept,
+                allow_shrink=allow_shrink,
+                progress=show,
+            )
+    finally:
+        for found in compared:
+            if not as_json:
+                _show_comparison(found)
+    _show_move(moved, compared[0] if compared else None, as_json=as_json)
 
 
-def _show_move(moved: Moved, *, as_json: bool) -> None:
+def _compared(
+    settings: Settings, collection: Collection, name: str, judged: Sequence[JudgedQuery] | None
+) -> Comparison:
+    from mmpipe.evaluate.compare import compare
+
+    try:
+        return compare(settings, collection, name, judged)
+    except (ModelUnavailable, ProfileMismatch, InvalidRequest) as error:
+        raise PublishRejected(
+            f"{name} cannot be compared with what is live: {error}; --force switches without comparing"
+        ) from error
+
+
+def _show_move(moved: Moved, compared: Comparison | None = None, *, as_json: bool) -> None:
     if as_json:
         emit(
             {"live": moved.live.model_dump(mode="json"), "note": moved.note}
             | {"before": _counts(moved.before), "after": _counts(moved.after)}
+            | {"comparison": None if compared is None else compared.model_dump(mode="json")}
         )
         return
     for carried, when in ((moved.before, "before"), (moved.after, "after")):
@@ -215,18 +277,30 @@ def _show_comparison(found: Comparison) -> None:
     asked = f"{found.queries} judged queries"
     if found.kind == "titles":
         asked = f"{found.queries} product titles as queries, for no judged ones were given (--queries)"
-    output.print(f"{asked}; {found.unanswerable} more name no live product", soft_wrap=True)
+    if found.unanswerable:
+        asked += f"; {found.unanswerable} more name no live product"
+    output.print(asked, soft_wrap=True)
     shown = table("", ["", "live", "candidate", "difference", "95 % interval"])
     for name, each in found.measures.items():
         interval = f"{each.low:+.4f} … {each.high:+.4f}"
+        if each.low == each.high == 0:
+            interval = "no difference"
+        elif not each.certain:
+            interval += " (may be chance)"
         shown.add_row(
             name,
             f"{each.live:.4f}",
             f"{each.candidate:.4f}",
             f"{each.difference:+.4f}",
-            interval if each.certain else f"{interval} (may be chance)",
+            interval,
         )
-    shown.add_row("products", str(found.live_products), str(found.candidate_products), "", "")
+    for name, live, candidate in (
+        ("products", found.live_products, found.candidate_products),
+        *((f"with {m}", each.live, each.candidate) for m, each in found.coverage.items()),
+    ):
+        shown.add_row(
+            name, str(live), str(candidate), f"{candidate - live:+d}" if candidate != live else "", ""
+        )
     output.print(shown)
     output.print(f"of the first ten hits {found.overlap:.0%} are the same", soft_wrap=True)
     console.print(f"live: {escape(found.live)}; candidate: {escape(found.candidate)}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from mmpipe.lake.models import RegisteredModel
 
 models_app = typer.Typer(
-    help="Published models and those of the lake: what is here and verified; fetch and pin one.",
+    help="Published models and those of the lake: what is here and verified; fetch and pin, or register one.",
     no_args_is_help=True,
 )
 
 # Enough to tell commits apart; --json has them whole.
 _REVISION_DIGITS = 14
 _SHOWN_METRICS = 4
+_MANIFEST_BYTES = 1_000_000
 
 
 @models_app.command("list")
@@ -123,6 +125,41 @@ def show_model(
         console.print("every file is the registered one")
 
 
+@models_app.command("register")
+def register_model(
+    name: Annotated[str, typer.Argument(help="the profile's name in the lake")],
+    weights: Annotated[
+        Path, typer.Argument(metavar="WEIGHTS", help="a folder that `train encoders` has written weights to")
+    ],
+    data: Annotated[
+        str, typer.Option("--data", help="what it was trained on, such as a feed's address and digest")
+    ] = "not recorded",
+    parent: Annotated[
+        str | None,
+        typer.Option("--parent", help="what it was trained from: name@fingerprint", show_default=False),
+    ] = None,
+    lake: LakeUri = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Copy trained weights into the lake: on another lake, or to mend files that were damaged there.
+
+    `train encoders` does it by itself. The same weights again are the same revision, and keep their record.
+    """
+    from mmpipe.lake import open_lake
+
+    models = open_lake(settings_for_lake(lake, folder)).models
+    model = models.register(name, weights, metrics=_metrics_of(weights), data_fingerprint=data, parent=parent)
+    if as_json:
+        emit(model.model_dump(mode="json"))
+        return
+    console.print(
+        f"registered {escape(model.name)} revision {model.revision}; next: mmpipe live reindex --profile"
+        f" {escape(model.name)}",
+        soft_wrap=True,
+    )
+
+
 @models_app.command("pull")
 def pull_model(
     profile: Annotated[
@@ -160,6 +197,21 @@ def pull_model(
         return
     done = "verified and pinned" if pulled.fetched else "was here already, verified"
     console.print(f"{escape(profile)}: {pulled.repo} at {pulled.locked.revision} {done}", soft_wrap=True)
+
+
+def _metrics_of(weights: Path) -> dict[str, float]:
+    """What the exporter measured, as its manifest says; nothing where it says nothing."""
+    manifest = weights / "manifest.json"
+    if not manifest.is_file() or manifest.stat().st_size > _MANIFEST_BYTES:
+        return {}
+    try:
+        found = json.loads(manifest.read_bytes())
+    except ValueError as error:
+        raise InvalidRequest("weights", f"{manifest.name} is no JSON ({error}): export them again") from error
+    metrics = found.get("metrics") if isinstance(found, dict) else None
+    if not isinstance(metrics, dict):
+        return {}
+    return {str(key): float(value) for key, value in metrics.items() if isinstance(value, int | float)}
 
 
 def _record(profile: str, pulled: Pulled) -> dict[str, object]:

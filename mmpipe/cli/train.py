@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
 import threading
@@ -105,7 +104,7 @@ def train_encoders(
     from mmpipe.lake import open_lake
     from mmpipe.lake.models import check_name
     from mmpipe.learn.adapt.run import adapt, find_parent
-    from mmpipe.learn.adapt.settings import AdaptSettings
+    from mmpipe.learn.adapt.settings import AdaptSettings, default_name
     from mmpipe.learn.adapt.train import Stopped, device_of
 
     options = AdaptSettings(
@@ -132,7 +131,9 @@ def train_encoders(
     check_name(name)
     settings = settings_for_lake(lake, folder)
     if "://" not in catalogue and not Path(catalogue).is_file():
-        raise InvalidRequest("catalogue", f"there is no file {catalogue}")
+        raise InvalidRequest(
+            "catalogue", f"there is no file {catalogue}: name a feed file, or s3://bucket/key"
+        )
     configure_logging("ERROR")
     home = out or folder / "train" / name
     models = open_lake(settings).models
@@ -162,13 +163,6 @@ def train_encoders(
             soft_wrap=True,
         )
         raise typer.Exit(_NOT_BETTER)
-
-
-def default_name(parent: str, catalogue: str) -> str:
-    """A profile name from what it is trained from and on: ``starter-spring-feed``."""
-    stem = Path(catalogue).name.partition(".")[0].lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{parent}-{stem}").strip("-")
-    return slug[:40].strip("-") or "adapted"
 
 
 def _check_extras() -> None:

@@ -15,11 +15,12 @@ class Environment:
     nat_gateways: int
     interface_endpoints: int
     waf: bool
+    budget_usd: float
 
 
 ENVIRONMENTS: Mapping[str, Environment] = {
-    "dev": Environment("dev", zones=2, nat_gateways=1, interface_endpoints=0, waf=False),
-    "prod": Environment("prod", zones=3, nat_gateways=3, interface_endpoints=3, waf=True),
+    "dev": Environment("dev", zones=2, nat_gateways=1, interface_endpoints=0, waf=False, budget_usd=250),
+    "prod": Environment("prod", zones=3, nat_gateways=3, interface_endpoints=3, waf=True, budget_usd=1500),
 }
 
 HOURS = 730.0  # a month, as AWS's own calculator counts
@@ -28,7 +29,9 @@ HEAD_VOLUME_GB = 60  # infra/modules/ray
 WORKER_VOLUME_GB = 120
 KMS_KEYS = 1
 SECRETS = 3
-ALARM_METRICS = 15  # metrics that the alarms of infra/modules/observability watch; each is billed
+ALARM_METRICS = 17  # metrics that the alarms of infra/modules/observability watch; each is billed
 WAF_RULES = 2
+WAF_RATE_LIMIT = 30_000  # requests of one address
+WAF_WINDOW_SECONDS = 300
 LAMBDA_MEMORY_GB = 0.25
 BATCHING_WINDOW_SECONDS = 1.0

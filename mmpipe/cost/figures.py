@@ -61,6 +61,12 @@ FIGURES: Mapping[str, Figure] = {
         "assumed",
         "a vCPU of these machines is a hyperthread of a newer processor; the measured cores had one thread",
     ),
+    "proxy_qps": Figure(
+        936,
+        "requests/s",
+        "measured",
+        "an echo through Serve's one HAProxy, which shared two cores with its caller; more was not tried",
+    ),
     "utilisation": Figure(0.6, "of a core", "assumed", "above it queries queue up behind each other"),
     "process_bytes": Figure(
         550e6,
@@ -103,8 +109,10 @@ FIGURES: Mapping[str, Figure] = {
         2_000_000, "products", "assumed", "beyond it one search takes more than 37 ms of a core"
     ),
     "nat_gb": Figure(10, "GB a month", "assumed", "AWS APIs; S3 has a gateway endpoint, which costs nothing"),
-    "logs_gb": Figure(2, "GB a month", "assumed", "access logs are off"),
-    "custom_metrics": Figure(5, "metrics", "assumed", "job failures, GPU use and what runs report"),
+    "logs_gb": Figure(2, "GB a month", "assumed", "flow logs of prod among them; access logs are off"),
+    "custom_metrics": Figure(
+        4, "metrics", "design", "heartbeat, failed jobs and GPU use of the head, failed runs of the logs"
+    ),
     "image_gb": Figure(20, "GB", "assumed", "container images kept for rollback"),
     "kms_requests": Figure(100_000, "a month", "assumed", "bucket keys and queues' key reuse keep them few"),
     "new_connections": Figure(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mmpipe.cost.environments import HEAD_TYPE
+from mmpipe.cost.environments import ENVIRONMENTS, HEAD_TYPE, WAF_RATE_LIMIT, WAF_WINDOW_SECONDS
 from mmpipe.cost.estimate import Estimate, estimate
 from mmpipe.cost.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
 from mmpipe.cost.prices import PriceList
@@ -14,6 +15,7 @@ from mmpipe.cost.workload import Workload
 PRODUCTS = (10_000, 1_000_000, 100_000_000)
 QPS = (0.0, 1.0, 100.0, 10_000.0)
 _EXAMPLE = (1_000_000, 100.0)
+_NO_DIFFERENCE = 0.01
 
 
 def to_json(found: Estimate, prices: PriceList) -> dict[str, Any]:
@@ -95,9 +97,10 @@ def _matrices(prices: PriceList) -> Iterable[str]:
     yield "## The same with `siglip2` on CPUs, `prod`"
     yield _matrix(prices, "prod", "siglip2", PRODUCTS[:2])
     yield (
-        "Two figures: all machines on demand, then workers at the list's spot fraction; one figure where no"
-        " worker is needed. ¹ leaves what was measured. ² needs a collection split into shards, which mmpipe"
-        " does not do: the figure is what the measured cost per product would come to, not an offer."
+        "Two figures: all machines on demand, then workers at the list's spot fraction; one figure where that"
+        " makes less than one per cent. ¹ leaves what was measured. ² needs a collection split into shards,"
+        " which mmpipe does not do: the figure is what the measured cost per product would come to, not an"
+        " offer."
     )
 
 
@@ -114,8 +117,9 @@ def _matrix(prices: PriceList, environment: str, profile: str, sizes: Sequence[i
 
 def _cell(found: Estimate) -> str:
     spot, full = _usd(found.spot_usd), _usd(found.usd)
+    one = found.usd - found.spot_usd < _NO_DIFFERENCE * found.usd
     mark = "²" if found.plan.shards > 1 else "¹" if found.plan.warnings else ""
-    return (full if spot == full else f"{full} / {spot}") + mark
+    return (full if one else f"{full} / {spot}") + mark
 
 
 def _shapes(prices: PriceList) -> str:
@@ -206,14 +210,32 @@ def _changes(found: Estimate) -> list[str]:
     if made.head_type != HEAD_TYPE:
         changes.append(f"ray_cluster.yaml: head InstanceType {made.head_type}")
     if made.node_type is not None:
+        # A replica asks for half a CPU. So many CPUs and no more, and Ray places no more than memory holds.
+        cpus = max(1, made.replicas_per_node // 2)
         changes.append(
-            f"ray_cluster.yaml: cpu-spot InstanceType {made.node_type}, max_workers at least {made.nodes}"
+            f"ray_cluster.yaml: cpu-spot InstanceType {made.node_type}, resources {{CPU: {cpus}}},"
+            f" max_workers at least {made.nodes:,} (there and for the cluster)"
         )
     if made.replicas > 1:
         changes.append(f"infra/serve.yaml: max_replicas {made.replicas}")
+    changes += _terraform_changes(found)
+    if found.load.qps > FIGURES["proxy_qps"].value:
+        changes.append(
+            "infra/serve.yaml: proxy_location EveryNode, and the nodes behind the load balancer too; neither"
+            " was tried"
+        )
     if made.shards > 1:
         changes.append(f"mmpipe itself: a collection in {made.shards} shards is not built")
     return changes
+
+
+def _terraform_changes(found: Estimate) -> Iterable[str]:
+    site = ENVIRONMENTS[found.load.environment]
+    asked = math.ceil(found.load.qps * WAF_WINDOW_SECONDS)
+    if site.waf and asked > WAF_RATE_LIMIT:
+        yield f"terraform.tfvars: waf_rate_limit above {asked:,}, if one backend asks for all shoppers"
+    if found.usd > site.budget_usd:
+        yield f"terraform.tfvars: monthly_limit_usd above {math.ceil(found.usd):,}"
 
 
 def _usd(value: float) -> str:

@@ -29,6 +29,7 @@ class Plan:
     head_type: str
     node_type: str | None
     nodes: int
+    replicas_per_node: int
     gpu_nodes: int
     indexing_core_seconds_per_day: float
     load_hours: float
@@ -62,7 +63,7 @@ def plan(load: Workload, prices: PriceList) -> Plan:
     model_bytes = 0.0 if encode_on_gpu else profile.model_bytes.value
     held = FIGURES["versions_in_memory"].value * rows * profile.memory_bytes.value
     replica_bytes = FIGURES["process_bytes"].value + model_bytes + held
-    node_type, nodes = _nodes(prices, replicas - 1, replica_bytes)
+    node_type, nodes, each = _nodes(prices, replicas - 1, replica_bytes)
     core_seconds, load_hours = _indexing(load)
     return Plan(
         query_ms=query_ms,
@@ -72,6 +73,7 @@ def plan(load: Workload, prices: PriceList) -> Plan:
         head_type=_head(prices, replica_bytes),
         node_type=node_type,
         nodes=nodes,
+        replicas_per_node=each,
         gpu_nodes=_gpu_nodes(load, prices) if encode_on_gpu else 0,
         indexing_core_seconds_per_day=core_seconds,
         load_hours=load_hours,
@@ -101,21 +103,22 @@ def _head(prices: PriceList, replica_bytes: float) -> str:
     return min(found)[1]
 
 
-def _nodes(prices: PriceList, replicas: int, replica_bytes: float) -> tuple[str | None, int]:
-    """The cheapest machines of one type, disks included, that hold so many replicas, one to a core."""
+def _nodes(prices: PriceList, replicas: int, replica_bytes: float) -> tuple[str | None, int, int]:
+    """The cheapest machines of one type, disks included, that hold so many replicas, one to a core: the type,
+    how many, and how many replicas each of them holds at most."""
     if replicas == 0:
-        return None, 0
-    found: list[tuple[float, int, str]] = []
+        return None, 0, 0
+    found: list[tuple[float, int, str, int]] = []
     for name, machine in prices.instances.items():
         each = _replicas_on(machine, replica_bytes, head=False)
         if each:
             count = math.ceil(replicas / each)
             disk = WORKER_VOLUME_GB * prices.usd("ebs_gp3_gb_month")
-            found.append((count * (machine.hour * HOURS + disk), count, name))
+            found.append((count * (machine.hour * HOURS + disk), count, name, each))
     if not found:
         raise _too_large(replica_bytes)
-    _, count, name = min(found)
-    return name, count
+    _, count, name, each = min(found)
+    return name, count, each
 
 
 def _too_large(replica_bytes: float) -> InvalidRequest:
@@ -154,6 +157,11 @@ def _warnings(load: Workload, shards: int, replicas: int) -> list[str]:
         found.append(
             "HTTP throughput was measured with at most 2 replicas (274 searches/s); that more of them behind"
             " the head's one proxy add up was not"
+        )
+    if load.qps > FIGURES["proxy_qps"].value:
+        found.append(
+            f"every search goes through one proxy on the head; {FIGURES['proxy_qps'].value:,.0f} requests/s"
+            " were measured through it, and what it takes to pass more is not in this price"
         )
     if load.gpu_items_per_second is not None:
         found.append("GPU throughput is your figure; this project has not measured any")

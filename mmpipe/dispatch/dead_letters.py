@@ -142,23 +142,29 @@ class DeadLetters:
     def peek(self, limit: int = 100) -> list[DeadLetter]:
         """Messages, oldest first; they stay where they are."""
         with self._received(limit) as messages:
-            letters = [_letter(message) for message in messages]
-        return sorted(letters, key=lambda letter: (letter.sent_at, letter.message_id))
+            return [_letter(message) for message in sorted(messages, key=_age_order)]
 
     def replay(self, message_ids: Collection[str] | None = None) -> Replay:
-        """Send messages back to their queue, then delete them here; all that are there now (50,000 at most)
-        where no id is given.
+        """Send messages back to their queue, oldest first, then delete them here; all that are there now
+        (50,000 at most) where no id is given.
 
         Nothing is ever lost: a crash in between leaves a message in both queues, and handling an event twice
-        changes nothing. What fails again comes back, under a new id.
+        changes nothing. Where a queue stops answering, those that went back are back and the others are still
+        here. What fails again comes back, under a new id.
         """
         wanted = None if message_ids is None else set(message_ids)
         target = self.queue_url
         replayed: list[str] = []
         with self._received(_MOST, wanted) as messages:
-            for message in [*messages]:
+            for message in sorted(messages, key=_age_order):
                 if wanted is None or message["MessageId"] in wanted:
-                    self._send_back(message, target)
+                    try:
+                        self._send_back(message, target)
+                    except StorageUnavailable as error:
+                        raise StorageUnavailable(
+                            f"{error}; {len(replayed)} messages went back before that, the others are still"
+                            f" in {self.dlq_url}: replay again"
+                        ) from error
                     replayed.append(message["MessageId"])
                     messages.remove(message)
         return Replay(tuple(replayed), tuple(sorted((wanted or set()) - set(replayed))))
@@ -243,6 +249,12 @@ def _queue_errors(field: str, url: str) -> Iterator[None]:
         raise StorageUnavailable(f"{url} does not answer: {error}") from error
     except BotoCoreError as error:
         raise StorageUnavailable(f"{url} does not answer: {error}") from error
+
+
+def _age_order(message: MessageTypeDef) -> tuple[int, str]:
+    """Oldest first: SQS gives messages in no order, and keeps the time at which a dead one was first sent."""
+    attributes: dict[Any, str] = dict(message.get("Attributes", {}))
+    return int(attributes.get("SentTimestamp", "0")), message["MessageId"]
 
 
 def _letter(message: MessageTypeDef) -> DeadLetter:

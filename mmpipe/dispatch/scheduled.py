@@ -10,8 +10,6 @@ from mmpipe.dispatch.jobs import RayJobs, Submission
 from mmpipe.schemas.maintenance import MaintenanceDue
 from mmpipe.settings import Settings
 
-_BASE_PROFILE = "starter"
-
 
 def job_id(due: MaintenanceDue) -> str:
     """``mmpipe-<task>-<time due, UTC>-<digest of the options>``."""
@@ -20,7 +18,7 @@ def job_id(due: MaintenanceDue) -> str:
     return f"mmpipe-{due.task}-{due.time.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest}"
 
 
-def job_entrypoint(due: MaintenanceDue, settings: Settings) -> str:
+def job_entrypoint(due: MaintenanceDue) -> str:
     """The job's shell command; whatever the schedule's input holds is quoted."""
     if due.task == "maintain":
         words = ["python", "-m", "mmpipe.indexing.maintain"]
@@ -28,8 +26,7 @@ def job_entrypoint(due: MaintenanceDue, settings: Settings) -> str:
             words += ["--collection", collection]
     else:
         assert due.catalogue is not None, "checked by the schema"
-        words = ["python", "-m", "mmpipe.cli", "train", "encoders", "--from", _BASE_PROFILE]
-        words += ["--catalogue", due.catalogue, "--lake", settings.lake.uri]
+        words = ["python", "-m", "mmpipe.learn.retrain", "--catalogue", due.catalogue]
     return shlex.join(words)
 
 
@@ -37,7 +34,6 @@ class ScheduledJobs:
     """Submits scheduled tasks to Ray's Jobs API."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._jobs = RayJobs(settings)
 
     def submit(self, due: MaintenanceDue) -> Submission:
@@ -46,4 +42,4 @@ class ScheduledJobs:
         Raises :class:`mmpipe.errors.DispatchUnavailable` where Ray does not take it.
         """
         metadata = {"task": due.task, "due": due.time.isoformat()}
-        return self._jobs.submit(job_id(due), job_entrypoint(due, self._settings), metadata)
+        return self._jobs.submit(job_id(due), job_entrypoint(due), metadata)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
@@ -10,18 +11,22 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from mmpipe import media
-from mmpipe.errors import InvalidRequest, NotReady
+from mmpipe.encoders.base import MODALITIES, Modality
+from mmpipe.errors import InvalidRequest, NotReady, PublishRejected
 from mmpipe.evaluate.judged import JudgedQuery
 from mmpipe.evaluate.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
 from mmpipe.lake.model_loading import fusion_of, load_exactly
+from mmpipe.lake.schema import hash_column
+from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import Searcher, snapshot
 from mmpipe.search.query import TextCache, encode
 
 if TYPE_CHECKING:
+    import lance
     from numpy.typing import NDArray
 
-    from mmpipe.encoders.base import EncoderInput, Modality
+    from mmpipe.encoders.base import EncoderInput
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.search import Snapshot
     from mmpipe.settings import Settings
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 DEPTH = 100
 TOP = 10
 MAX_TITLES = 500
+# A loss that may be chance is no reason to stay, unless it is large: more queries must tell then.
+MAX_DROP = 0.05
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
 
@@ -48,12 +55,30 @@ class Difference(BaseModel):
         """Whether the interval leaves out 0."""
         return self.low > 0 or self.high < 0
 
+    @property
+    def worse(self) -> bool:
+        """Whether the candidate loses: certainly, or by more than :data:`MAX_DROP`, be it chance or not."""
+        return self.high < 0 or self.difference < -MAX_DROP
+
+
+class Coverage(BaseModel):
+    """Products that can be found by one modality, in either table."""
+
+    live: int
+    candidate: int
+
+    @property
+    def worse(self) -> bool:
+        """Whether more than :data:`MAX_DROP` of them are lost."""
+        return self.candidate < (1 - MAX_DROP) * self.live
+
 
 class Comparison(BaseModel):
     """Recall at 1 and 10, MRR (to rank 100) and NDCG at 10 of both tables over the same queries.
 
     ``overlap`` is the mean share of the first ten hits that both have. ``unanswerable`` queries name no
-    product that is live; they are left out of everything.
+    product that is live; they are left out of everything. ``coverage`` counts by modality what was encoded:
+    queries of text alone do not notice that photos are lost.
     """
 
     live: str = Field(description="table@version")
@@ -65,6 +90,35 @@ class Comparison(BaseModel):
     unanswerable: int
     measures: dict[str, Difference]
     overlap: float
+    coverage: dict[Modality, Coverage]
+
+    def losses(self) -> list[str]:
+        """What the candidate does worse than what is live, in words; nothing, if it may take its place."""
+        lost = [
+            f"{name} {each.live:.4f} → {each.candidate:.4f} ({each.difference:+.4f}, 95 % interval"
+            f" {each.low:+.4f} … {each.high:+.4f}{'' if each.certain else ', may be chance'})"
+            for name, each in self.measures.items()
+            if each.worse
+        ]
+        return lost + [
+            f"products with {modality} {each.live:,} → {each.candidate:,}"
+            for modality, each in self.coverage.items()
+            if each.worse
+        ]
+
+
+def refuse_worse(found: Comparison) -> None:
+    """Raise ``PublishRejected`` saying what got worse, where anything did."""
+    lost = found.losses()
+    if not lost:
+        return
+    asked = f"{found.queries} judged queries"
+    if found.kind == "titles":
+        asked = f"{found.queries} product titles as queries; judged ones (--queries) tell more"
+    raise PublishRejected(
+        f"{found.candidate} is worse than what is live ({found.live}): {'; '.join(lost)}. Measured on"
+        f" {asked}. The live table stays live"
+    )
 
 
 def compare(
@@ -79,7 +133,8 @@ def compare(
     models of the table asked.
 
     Without ``queries`` the titles of up to :data:`MAX_TITLES` live products are asked, each to find the
-    products of that title: a check that nothing is lost, no measure of how real queries fare. Raises
+    products of that title: a check that nothing is lost, no measure of how real queries fare. Full text finds
+    titles whatever the models are, so they are asked once more by vectors alone (``… by vectors``). Raises
     ``NotReady`` where nothing is live, ``NotFound`` for an unknown table, ``InvalidRequest`` where no query
     can be answered, ``ModelUnavailable``, ``ProfileMismatch``.
     """
@@ -98,13 +153,11 @@ def compare(
     first = _search(settings, before, answerable)
     second = _search(settings, after, answerable)
     rng = np.random.default_rng(seed)
-    measures = {
-        name: _difference(one, other, rng)
-        for (name, one), other in zip(
-            _scores(first, answerable).items(), _scores(second, answerable).values(), strict=True
-        )
-    }
-    shared = [_overlap(a[:TOP], b[:TOP]) for a, b in zip(first, second, strict=True)]
+    measures = _measures(first.whole, second.whole, answerable, rng)
+    if queries is None:
+        alone = _measures(first.by_vectors, second.by_vectors, answerable, rng)
+        measures |= {f"{name} by vectors": alone[name] for name in ("recall@10", "mrr")}
+    shared = [_overlap(a[:TOP], b[:TOP]) for a, b in zip(first.whole, second.whole, strict=True)]
     return Comparison(
         live=before.label,
         candidate=after.label,
@@ -115,6 +168,7 @@ def compare(
         unanswerable=len(asked) - len(answerable),
         measures=measures,
         overlap=round(fmean(shared), 4),
+        coverage=_coverage(now.at(live.version), then.latest()),
     )
 
 
@@ -127,6 +181,17 @@ def _open(settings: Settings, collection: Collection, table: ProductTable, versi
         exact_rows=settings.serve.exact_rows,
         fusion_for=lambda profile: fusion_of(profile, settings),
     )
+
+
+def _coverage(live: lance.LanceDataset, candidate: lance.LanceDataset) -> dict[Modality, Coverage]:
+    found: dict[Modality, Coverage] = {}
+    with lance_errors("counting what was encoded"):
+        for modality in MODALITIES:
+            encoded = f"deleted = false AND {hash_column(modality)} IS NOT NULL"
+            counts = [dataset.count_rows(filter=encoded) for dataset in (live, candidate)]
+            if any(counts):
+                found[modality] = Coverage(live=counts[0], candidate=counts[1])
+    return found
 
 
 def _titles(live: Snapshot, seed: int) -> list[JudgedQuery]:
@@ -142,21 +207,39 @@ def _titles(live: Snapshot, seed: int) -> list[JudgedQuery]:
     return [JudgedQuery(title, {}, frozenset(ids[title])) for title in titles]
 
 
-def _search(settings: Settings, asked: Snapshot, queries: Sequence[JudgedQuery]) -> list[tuple[str, ...]]:
-    """The ids of each query's hits, best first."""
+@dataclass(slots=True)
+class _Ranked:
+    """The ids of each query's hits, best first: as they are shown, and by vectors without full text."""
+
+    whole: list[tuple[str, ...]] = field(default_factory=list)
+    by_vectors: list[tuple[str, ...]] = field(default_factory=list)
+
+
+def _search(settings: Settings, asked: Snapshot, queries: Sequence[JudgedQuery]) -> _Ranked:
     loaded = load_exactly(asked.profile, settings, threads=settings.serve.encoder_threads)
     searcher, cache = Searcher(asked.profile, settings.serve), TextCache()
-    ranked = []
+    ranked = _Ranked()
     for query in queries:
         request = SearchRequest(text=query.text, limit=DEPTH, explain=False)
         encoded = encode(request, loaded, _decode(query.media, settings), cache)
-        payload = searcher.search_payload(asked, request, encoded)
-        ranked.append(tuple(hit["id"] for hit in payload["hits"]))
+        for each, into in ((encoded, ranked.whole), (replace(encoded, text_share=0.0), ranked.by_vectors)):
+            payload = searcher.search_payload(asked, request, each)
+            into.append(tuple(hit["id"] for hit in payload["hits"]))
     return ranked
 
 
 def _decode(raw: Mapping[Modality, bytes], settings: Settings) -> dict[Modality, EncoderInput]:
     return {m: media.decode(m, data, settings.media, m) for m, data in raw.items()}
+
+
+def _measures(
+    live: Sequence[tuple[str, ...]],
+    candidate: Sequence[tuple[str, ...]],
+    queries: Sequence[JudgedQuery],
+    rng: np.random.Generator,
+) -> dict[str, Difference]:
+    before, after = _scores(live, queries), _scores(candidate, queries)
+    return {name: _difference(before[name], after[name], rng) for name in before}
 
 
 def _scores(

@@ -46,16 +46,17 @@ def _from_jsonl(path: Path) -> Iterator[JudgedQuery]:
                 continue
             try:
                 row = json.loads(line)
-                text, relevant = row["query"], frozenset(str(item) for item in row["relevant"])
+                text, named = row["query"], row["relevant"]
             except (ValueError, KeyError, TypeError) as error:
                 raise InvalidRequest(
                     "queries", f'line {number} must be {{"query": text, "relevant": [ids]}} ({error!r})'
                 ) from error
-            if not isinstance(text, str) or not relevant:
+            # A bare id is no list: its letters would be taken for ids.
+            if not isinstance(text, str) or not isinstance(named, list) or not named:
                 raise InvalidRequest(
-                    "queries", f"line {number} needs a text query and at least one relevant id"
+                    "queries", f"line {number} needs a text query and a list of at least one relevant id"
                 )
-            yield JudgedQuery(text, {}, relevant)
+            yield JudgedQuery(text, {}, frozenset(str(item) for item in named))
 
 
 def _from_parquet(path: Path) -> Iterator[JudgedQuery]:

@@ -181,6 +181,12 @@ class Collection:
         content = self._pointer.read()
         return [] if content is None else [content.live, *reversed(content.history)]
 
+    def former_table(self) -> str | None:
+        """The table that was live before the present one, however many publications ago; None where there
+        was none."""
+        content = self._pointer.read()
+        return None if content is None else content.former_table
+
     def publish(
         self,
         table: ProductTable,

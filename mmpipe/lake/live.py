@@ -47,10 +47,13 @@ class LiveFile(BaseModel):
 
     live: LiveVersion
     history: tuple[LiveVersion, ...] = ()
+    former_table: str | None = Field(default=None, description="live before the last change of tables")
 
     def followed_by(self, entry: LiveVersion) -> LiveFile:
         """The file after publishing ``entry``; at most :data:`HISTORY_LENGTH` former entries are kept."""
-        return LiveFile(live=entry, history=(*self.history, self.live)[-HISTORY_LENGTH:])
+        former = self.former_table if entry.table == self.live.table else self.live.table
+        history = (*self.history, self.live)[-HISTORY_LENGTH:]
+        return LiveFile(live=entry, history=history, former_table=former)
 
     def before(self) -> LiveVersion | None:
         """What a rollback makes live again: what was live before the content that is live now first was."""

@@ -24,10 +24,17 @@ MAX_FILES = 16
 _REVISION_DIGITS = 16
 
 
-def digest_of_files(kind: str, files: Mapping[str, str], *, digits: int = _REVISION_DIGITS) -> str:
-    """The first hex digits of the SHA-256 over kind, names and digests: a model's revision."""
+def digest_of_files(kind: str, files: Mapping[str, str]) -> str:
+    """The SHA-256 over kind, names and digests, 64 hex digits."""
     body = json.dumps({"kind": kind, "files": dict(files)}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(body.encode()).hexdigest()[:digits]
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def revision_of(kind: str, files: Mapping[str, str], profile_fingerprint: str) -> str:
+    """A model's revision, 16 hex digits: of its files and of the profile they load as. A release that makes
+    other vectors of the same files makes another revision of them."""
+    body = f"{digest_of_files(kind, files)} {profile_fingerprint}"
+    return hashlib.sha256(body.encode()).hexdigest()[:_REVISION_DIGITS]
 
 
 def usable_files(folder: Path) -> list[Path]:
@@ -80,7 +87,9 @@ def faults(folder: Path, files: Mapping[str, str]) -> list[str]:
         path = found.get(name)
         if path is None:
             wrong.append(f"{name} is missing")
-        elif path.is_symlink() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        elif path.is_symlink() or not path.is_file():
+            wrong.append(f"{name} is no file")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             wrong.append(f"{name} was changed")
     return wrong
 

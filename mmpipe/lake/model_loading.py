@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mmpipe import fusion
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
-from mmpipe.errors import ModelUnavailable, ProfileMismatch
+from mmpipe.errors import InvalidRequest, ModelUnavailable, ProfileMismatch
 from mmpipe.lake.models import ModelRegistry
 
 if TYPE_CHECKING:
@@ -28,15 +28,21 @@ def registry_of(settings: Settings) -> ModelRegistry:
     return ModelRegistry(settings.lake.uri, settings.storage, settings.models)
 
 
-def load_profile(name: str, settings: Settings, *, threads: int | None = None) -> LoadedEncoders:
-    """Load a profile by its name: a built-in or published one, else the newest one registered in the lake.
+def load_profile(
+    name: str, settings: Settings, *, revision: str | None = None, threads: int | None = None
+) -> LoadedEncoders:
+    """Load a profile by its name: a built-in or published one, else one registered in the lake, the newest
+    unless ``revision`` names another.
 
-    Raises ``ModelUnavailable`` for an unknown name, a missing extra, missing or damaged weights.
+    Raises ``ModelUnavailable`` for an unknown name or revision, a missing extra, missing or damaged weights;
+    ``InvalidRequest`` for a revision of a profile that is no lake's.
     """
     if registry.is_known(name):
+        if revision is not None:
+            raise InvalidRequest("revision", f"{name!r} is no model of the lake and has none: leave it out")
         return registry.load(name, threads=threads, models=settings.models)
     models = registry_of(settings)
-    return _load(models, _newest(models, name), threads)
+    return _load(models, _registered_as(models, name, revision), threads)
 
 
 def load_exactly(profile: Profile, settings: Settings, *, threads: int | None = None) -> LoadedEncoders:
@@ -66,7 +72,7 @@ def carry(name: str, source: Settings, target: Settings) -> None:
     if registry.is_known(name):
         return
     models = registry_of(source)
-    model = _newest(models, name)
+    model = _registered_as(models, name)
     registry_of(target).register(
         name,
         models.fetch(model),
@@ -77,9 +83,9 @@ def carry(name: str, source: Settings, target: Settings) -> None:
     )
 
 
-def _newest(models: ModelRegistry, name: str) -> RegisteredModel:
+def _registered_as(models: ModelRegistry, name: str, revision: str | None = None) -> RegisteredModel:
     try:
-        return models.get(name)
+        return models.get(name, revision)
     except ModelUnavailable as error:
         known = ", ".join(registry.known_profiles())
         raise ModelUnavailable(f"{error}; profiles of mmpipe itself: {known}, text:OWNER/MODEL") from error
@@ -109,5 +115,6 @@ def _load(models: ModelRegistry, model: RegisteredModel, threads: int | None) ->
         raise ProfileMismatch(
             f"model {model.name} {model.revision} was registered as profile {model.profile_fingerprint} and"
             f" loads here as {loaded.profile.fingerprint}: register it again with this release of mmpipe"
+            f" (mmpipe models register {model.name}), and reindex by it"
         )
     return loaded

@@ -5,9 +5,9 @@
     <lake>/models/files/<sha256>            a file's bytes, under their own digest
     <lake>/models/<name>/<revision>.json    a record, written once: which files, and where they come from
 
-A revision is the digest of the file digests, so the same content registered twice is the same revision, and
-a record that names other files than it was written for is noticed. Nothing is loaded that was not read back
-and compared with its SHA-256 first.
+A revision is the digest of the files' digests and of the profile that they load as, so the same content
+registered twice is the same revision, and a record that names other files than it was written for is noticed.
+Nothing is loaded that was not read back and compared with its SHA-256 first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import hashlib
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -29,10 +30,12 @@ from mmpipe.errors import CommitConflict, InvalidRequest, ModelUnavailable, Obje
 from mmpipe.lake.model_files import (
     FILES_FOLDER,
     MAX_FILE_BYTES,
+    MAX_FILES,
     cache_folder,
     digest_of_files,
     faults,
     read_checked,
+    revision_of,
     usable_files,
 )
 from mmpipe.objects import ObjectTooLarge, open_store, to_uri
@@ -63,7 +66,7 @@ class RegisteredModel(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     revision: str = Field(pattern=r"^[0-9a-f]{16}$")
     kind: ModelKind
-    files: dict[FileName, Sha256] = Field(min_length=1)
+    files: dict[FileName, Sha256] = Field(min_length=1, max_length=MAX_FILES)
     sizes: dict[FileName, Annotated[int, Field(ge=0, le=MAX_FILE_BYTES)]]
     metrics: dict[str, float]
     data_fingerprint: str = Field(min_length=1, max_length=200)
@@ -75,8 +78,8 @@ class RegisteredModel(BaseModel):
     def _whole(self) -> RegisteredModel:
         if self.files.keys() != self.sizes.keys():
             raise ValueError("files and sizes must name the same files")
-        if self.revision != digest_of_files(self.kind, self.files):
-            raise ValueError("the revision is not that of these files")
+        if self.revision != revision_of(self.kind, self.files, self.profile_fingerprint):
+            raise ValueError("the revision is not that of these files and this profile")
         return self
 
 
@@ -130,7 +133,7 @@ class ModelRegistry:
         try:
             model = RegisteredModel(
                 name=name,
-                revision=digest_of_files(kind, files),
+                revision=revision_of(kind, files, fingerprint),
                 kind=kind,
                 files=files,
                 sizes={each: len(content) for each, content in data.items()},
@@ -153,51 +156,73 @@ class ModelRegistry:
             return self._read(name, model.revision)
         return model
 
+    def register_again(self, name: str, revision: str | None = None) -> RegisteredModel:
+        """Register files of the lake as this release loads them: for a release that makes other vectors of
+        them than the one that wrote their record. Where they load as they did, that record stays.
+
+        Raises as :meth:`get`, :meth:`fetch` and :meth:`register` do.
+        """
+        model = self.get(name, revision)
+        return self.register(
+            name,
+            self.fetch(model),
+            kind=model.kind,
+            metrics=model.metrics,
+            data_fingerprint=model.data_fingerprint,
+            parent=model.parent,
+        )
+
     def get(self, name: str, revision: str | None = None) -> RegisteredModel:
         """One revision of a model, the newest unless it is named. Raises ``ModelUnavailable`` for a name or
         revision that was never registered, and for a record that was changed."""
         if not _NAME.fullmatch(name):
             raise ModelUnavailable(f"{name[:80]!r} cannot name a registered model: see mmpipe models list")
-        found = self.revisions(name)
-        if not found:
-            known = sorted({model.name for model in self.list()})
-            held = f"it holds {', '.join(known[:10])}" if known else "it holds none"
+        held = self._revisions_of(name)
+        if not held:
+            known = sorted({each for each, _ in self._records()})
+            holds = f"it holds {', '.join(known[:10])}" if known else "it holds none"
             raise ModelUnavailable(
-                f"no model {name!r} is registered in {self.uri} ({held}):"
+                f"no model {name!r} is registered in {self.uri} ({holds}):"
                 " register one with mmpipe train encoders"
             )
         if revision is None:
-            return found[0]
-        for model in found:
-            if model.revision == revision:
-                return model
-        raise ModelUnavailable(
-            f"model {name!r} has no revision {revision[:40]!r}; registered are"
-            f" {', '.join(model.revision for model in found[:10])}"
-        )
+            return self.revisions(name)[0]
+        if revision not in held:
+            raise ModelUnavailable(
+                f"model {name!r} has no revision {revision[:40]!r}; registered are {', '.join(held[:10])}"
+            )
+        return self._read(name, revision)
 
     def revisions(self, name: str) -> list[RegisteredModel]:
-        """Every revision of one name, newest first; empty where there is none."""
-        if not _NAME.fullmatch(name) or name == FILES_FOLDER:
-            return []
-        prefix = f"{self.uri}/{name}/"
-        keys = [stat.uri.removeprefix(prefix) for stat in self._store.list(prefix)]
-        return _newest_first([self._read(name, key.removesuffix(".json")) for key in keys if _is_record(key)])
+        """Every revision of one name, newest first; empty where there is none. Raises ``ModelUnavailable``
+        for a record that cannot be used: which revision is the newest is not known then."""
+        return _newest_first([self._read(name, revision) for revision in self._revisions_of(name)])
 
     def list(self) -> list[RegisteredModel]:
         """Every revision of every model, by name, newest first. Raises ``ModelUnavailable`` for a record that
         cannot be used."""
-        prefix = f"{self.uri}/"
-        found: list[RegisteredModel] = []
-        for stat in self._store.list(prefix):
-            name, _, key = stat.uri.removeprefix(prefix).partition("/")
-            if name != FILES_FOLDER and _NAME.fullmatch(name) and _is_record(key):
-                found.append(self._read(name, key.removesuffix(".json")))
+        found = [self._read(name, revision) for name, revision in self._records()]
         return sorted(_newest_first(found), key=lambda model: model.name)
 
     def with_fingerprint(self, name: str, fingerprint: str) -> RegisteredModel | None:
-        """The revision of a name that loads as exactly this profile; None where there is none."""
-        return next((m for m in self.revisions(name) if m.profile_fingerprint == fingerprint), None)
+        """The revision of a name that loads as exactly this profile; None where there is none.
+
+        A damaged record of another revision does not stand in its way: a table goes on being searched. Raises
+        ``ModelUnavailable`` where only a damaged one can be it.
+        """
+        damaged: ModelUnavailable | None = None
+        found: list[RegisteredModel] = []
+        for revision in self._revisions_of(name):
+            try:
+                found.append(self._read(name, revision))
+            except ModelUnavailable as error:
+                damaged = error
+        for model in _newest_first(found):
+            if model.profile_fingerprint == fingerprint:
+                return model
+        if damaged is not None:
+            raise damaged
+        return None
 
     def fetch(self, model: RegisteredModel) -> Path:
         """A local folder with the model's files, each of them read just now and compared with its SHA-256.
@@ -206,7 +231,7 @@ class ModelRegistry:
         ``ModelUnavailable`` for a file that is missing from the lake or not the registered one.
         """
         home = cache_folder(self._cache_dir)
-        folder = home / f"{model.kind}-{digest_of_files(model.kind, model.files, digits=64)}"
+        folder = home / f"{model.kind}-{digest_of_files(model.kind, model.files)}"
         if folder.is_dir() and not faults(folder, model.files):
             return folder
         # Beside its place, then renamed into it: another process sees all of the files or none.
@@ -224,6 +249,22 @@ class ModelRegistry:
                 f"model {model.name!r}: its local copy is damaged ({wrong[0]}): remove {folder}"
             )
         return folder
+
+    def _records(self) -> Iterator[tuple[str, str]]:
+        """Name and revision of every record; none is read."""
+        prefix = f"{self.uri}/"
+        for stat in self._store.list(prefix):
+            name, _, key = stat.uri.removeprefix(prefix).partition("/")
+            if name != FILES_FOLDER and _NAME.fullmatch(name) and _is_record(key):
+                yield name, key.removesuffix(".json")
+
+    def _revisions_of(self, name: str) -> Sequence[str]:
+        """The revisions that there are records of; none is read."""
+        if not _NAME.fullmatch(name) or name == FILES_FOLDER:
+            return []
+        prefix = f"{self.uri}/{name}/"
+        keys = [stat.uri.removeprefix(prefix) for stat in self._store.list(prefix)]
+        return sorted(key.removesuffix(".json") for key in keys if _is_record(key))
 
     def _record_uri(self, name: str, revision: str) -> str:
         return f"{self.uri}/{name}/{revision}.json"
@@ -273,7 +314,8 @@ class ModelRegistry:
         except ModelUnavailable as error:
             raise ModelUnavailable(
                 f"model {model.name!r} {model.revision}: {name} {error}; it is refused. Register the model"
-                f" again from the folder it was trained into, which mends the file, or restore {uri}"
+                f" again from the folder it was trained into, which mends the file (mmpipe models register"
+                f" {model.name} FOLDER), or restore {uri}"
             ) from error
 
 
@@ -305,7 +347,8 @@ def _move_into_place(made: Path, folder: Path, files: Mapping[str, str]) -> None
             return  # another fetch was first, and its copy may be in use
         # A damaged copy steps aside; whoever has its files open keeps them.
         aside = made.with_name(f"{made.name}-old")
-        folder.rename(aside)
+        with suppress(FileNotFoundError):  # another fetch found it damaged too, and was first
+            folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
     try:
         made.rename(folder)

@@ -136,8 +136,9 @@ def read_catalogue(
 ) -> CatalogueData:
     """Read a feed (a path or ``s3://bucket/key``) into ``folder``, replacing what stands there.
 
-    A later row of an id takes the place of the former one, a deletion removes it. ``progress`` gets the rows
-    read and the usable pairs so far. Raises :class:`InvalidRequest` where there is nothing at that address,
+    A later row of an id takes the place of the former one, a deletion removes it. Items are in the order of
+    their ids, so that a feed in another order trains the same. ``progress`` gets the rows read and the usable
+    pairs so far. Raises :class:`InvalidRequest` where there is nothing at that address,
     :class:`InvalidFeed` for a file that cannot be read at all, :class:`RetryableError` for failing storage.
     """
     uri = to_uri(feed)
@@ -145,7 +146,9 @@ def read_catalogue(
     try:
         stream, _ = store_for(uri).open(uri)
     except (ObjectNotFound, IsADirectoryError):
-        raise InvalidRequest("catalogue", f"there is no feed at {feed}: name a feed file") from None
+        raise InvalidRequest(
+            "catalogue", f"there is no feed at {feed}: name a feed file, or s3://bucket/key"
+        ) from None
     folder.mkdir(parents=True, exist_ok=True)
     fetcher = Fetcher(settings.media, store_for)
     with stream, (folder / _PIXELS).open("wb") as pictures, (folder / _MELS).open("wb") as mels:
@@ -154,7 +157,7 @@ def read_catalogue(
             reader.take(rows)
             if progress is not None:
                 progress(reader.report.rows, sum(item.pair for item in reader.items.values()))
-    items = list(reader.items.values())
+    items = sorted(reader.items.values(), key=lambda item: item.id)
     report = reader.report
     report.products, report.pairs = len(items), sum(item.pair for item in items)
     report.recordings = sum(item.clips[1] > 0 for item in items)

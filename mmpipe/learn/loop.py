@@ -175,7 +175,7 @@ class Trainer:
             keys = ("step", "exp_avg", "exp_avg_sq")
             if f"optimizer.step.{name}" in tensors:
                 saved = {k: tensors[f"optimizer.{k}.{name}"] for k in keys}
-                self.optimizer.state[parameter] = {k: v.to(parameter.device) for k, v in saved.items()}
+                self.optimizer.state[parameter] = {k: _laid_out(v, parameter) for k, v in saved.items()}
         self.step, self.best, self.stale = state["step"], state["best"], state["stale"]
         self.history = state["history"]
         self._say(f"resumed at step {self.step}")
@@ -185,6 +185,17 @@ def _owned(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {
         name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
     }
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """The value on the parameter's device and in its memory order.
+
+    Fused AdamW pairs moments with weights as they lie in memory; those of a channels-last convolution lie
+    otherwise than a file holds them.
+    """
+    if value.shape != parameter.shape:
+        return value.to(parameter.device)
+    return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpipe.encoders.starter.features import Vocabulary, pack
-from mmpipe.encoders.starter.glossary import Term, load_glossary
+from mmpipe.encoders.starter.glossary import Term
 from mmpipe.learn import measures
 from mmpipe.learn.augment import augment
 from mmpipe.learn.batches import Rows, Shares, grocery_rows, label_items, match, same_group
@@ -39,8 +39,8 @@ class Weights:
 
     titles: float = 1.0
     attributes: float = 0.5
-    prototypes: float = 0.5
-    kinds: float = 0.15
+    prototypes: float = 0.6
+    kinds: float = 0.25
     heads: float = 0.25
     languages: float = 0.3
     photos: float = 0.2
@@ -110,6 +110,11 @@ class Recipe:
     def classes(self) -> dict[str, int]:
         """Classes of each training-only head."""
         return {f: max(1, len(self.concepts[f])) for f in HEADS}
+
+    @property
+    def type_names(self) -> list[str]:
+        """What the classes of the article types' head are called in English."""
+        return [term.en[0] for term in self._type_terms]
 
     def _terms(self, name: str) -> list[Term]:
         met: dict[str, Term] = {}
@@ -264,8 +269,3 @@ def embedders_of(model: StarterModel) -> measures.Embedders:
         return np.concatenate(parts)
 
     return measures.Embedders(texts, images)
-
-
-def type_names() -> dict[str, str]:
-    """Concept → the English name written for it."""
-    return {t.concept: t.en[0] for t in load_glossary().terms}

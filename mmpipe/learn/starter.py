@@ -15,6 +15,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with kagl/, grocery/ and zh/")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, logs and curves")
-    parser.add_argument("--steps", type=int, default=4_000)
+    parser.add_argument("--steps", type=int, default=3_200)
     parser.add_argument("--learning-rate", type=float, default=1.6e-3)
     parser.add_argument("--warmup", type=float, default=0.03, help="share of the steps")
     parser.add_argument("--fashion", type=int, default=448, help="fashion pictures a step")
@@ -67,7 +68,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def load_run(folder: Path) -> tuple[StarterModel, Vocabulary]:
     """A run's best towers."""
-    described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    described = _described(folder)
     vocabulary = Vocabulary(described["keys"])
     model = StarterModel(vocabulary, described["classes"])
     model.load_state_dict(load_file(folder / "best.safetensors"))
@@ -79,7 +80,13 @@ def export_run(run: Path, folder: Path) -> None:
     model, vocabulary = load_run(run)
     glossary = Path(package.__file__).parent / GLOSSARY
     export_text(model.text.state_dict(), vocabulary, folder, glossary)
+    model.image.concepts = model.concepts(_described(run)["types"])
     export_image(model.image.state_dict(), folder)
+
+
+def _described(run: Path) -> dict[str, Any]:
+    described: dict[str, Any] = json.loads((run / "model.json").read_text(encoding="utf-8"))
+    return described
 
 
 def start_from(model: StarterModel, folder: Path) -> None:
@@ -161,7 +168,7 @@ def main(argv: list[str] | None = None) -> None:
     if options.init_from is not None:
         start_from(model, options.init_from)
     options.out.mkdir(parents=True, exist_ok=True)
-    described = {"keys": vocabulary.keys, "classes": recipe.classes}
+    described = {"keys": vocabulary.keys, "classes": recipe.classes, "types": recipe.type_names}
     (options.out / "model.json").write_text(json.dumps(described), encoding="utf-8")
     settings = LoopSettings(options.steps, options.learning_rate, options.warmup,
                             measure_every=options.measure_every, patience=options.patience)  # fmt: skip

@@ -33,6 +33,8 @@ _THUMBNAIL: Final = 16
 # Mean difference of two thumbnails, of 255 levels a channel, below which two frames show the same.
 _SAME: Final = 2.0
 _MAX_ASPECT: Final = 4
+# Pixels that rounding up to blocks may add to a small frame.
+_BLOCKS: Final = 1 << 16
 
 
 def decode_video(
@@ -46,9 +48,12 @@ def decode_video(
     ``max_seconds`` or ``max_pixels`` a frame, ``InvalidMedia`` for what is no video, broken or cut off.
     """
     with opened(data, VIDEO_FORMATS, field, _KINDS) as container:
-        if not container.streams.video:
+        stream = _moving(container)
+        if not (container.streams.video or container.streams.audio):
+            # The index of most MP4 files is at their end.
+            raise InvalidMedia(field, "is cut off, or empty: upload the whole file")
+        if stream is None:
             raise InvalidMedia(field, "has no picture in it: upload a clip")
-        stream = container.streams.video[0]
         context = stream.codec_context
         if context is None or context.name not in VIDEO_CODECS:
             raise InvalidMedia(field, f"is coded in a way that we do not read: use {_KINDS}")
@@ -57,6 +62,9 @@ def decode_video(
         if duration is not None and duration > max_seconds:
             raise MediaTooLarge(field, f"is longer than {max_seconds:g} seconds: cut it")
         context.thread_count = 1
+        # A stream may change its size on the way, and a frame is allocated before it is here to be checked.
+        # Twice the limit, for codecs round up to whole blocks.
+        context.options = {**context.options, "max_pixels": str(2 * max_pixels + _BLOCKS)}
         rate = float(stream.average_rate or 25)
         expected = stream.frames or (duration * rate if duration else 0)
         frames = _Reader(container, stream, field, max_pixels, max_seconds, target)
@@ -136,8 +144,31 @@ class _Reader:
     def _picture(self, frame: Any) -> NDArray[np.uint8]:
         width, height = _scaled(frame.width, frame.height, self._target)
         image = np.asarray(frame.to_ndarray(width=width, height=height, format="rgb24"), dtype=np.uint8)
-        turns = round(frame.rotation / 90) % 4 if frame.rotation else 0
-        return np.ascontiguousarray(np.rot90(image, turns))
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if matrix is not None:
+            image = _upright(image, np.frombuffer(matrix, np.int32))
+        return np.ascontiguousarray(image)
+
+
+def _moving(container: Any) -> Any | None:
+    """The first video stream; the cover of a recording is none."""
+    from av.stream import Disposition
+
+    streams = container.streams.video
+    return next((each for each in streams if not each.disposition & Disposition.attached_pic), None)
+
+
+def _upright(image: NDArray[np.uint8], matrix: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Turned and mirrored as the file's display matrix says (ISO/IEC 14496-12: x' = ax + cy, y' = bx + dy),
+    in quarter turns: of any other matrix, a senseless one too, the nearest."""
+    a, b, c, d = (float(matrix[place]) for place in (0, 1, 3, 4))
+    right, down = a, d
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image = image.transpose(1, 0, 2)
+        right, down = c, b
+    if right < 0:
+        image = image[:, ::-1]
+    return image[::-1] if down < 0 else image
 
 
 def _scaled(width: int, height: int, target: int | None) -> tuple[int, int]:

@@ -107,9 +107,7 @@ def encode(
                 f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out",
             )
         vectors[modality] = loaded.encoders[modality].embed_query(medium)
-    return compose(
-        request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder
-    )
+    return compose(request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder)
 
 
 def compose(

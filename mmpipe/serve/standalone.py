@@ -56,7 +56,7 @@ def standalone_app(settings: Settings) -> FastAPI:
 
     Raises ``ModelUnavailable`` for a profile that is not here.
     """
-    models = Models(settings.serve.encoder_threads)
+    models = Models(settings.serve.encoder_threads, settings)
     models.load(settings.indexing.profile)
     service = QueryService(settings, LocalQueryEncoder(models))
     return create_app(service, LocalWork(settings), Metrics("standalone"))

@@ -40,6 +40,7 @@ def test_results_page_shows_pictures_and_never_runs_what_a_feed_says(page: Page,
             title="<img src=x onerror=alert(1)>",
             availability="in_stock",
             scores=ScoreSplit(lexical=0.2, image=0.3),
+            video_second=67.9 if product is products[1] else None,
         )
         for product in products
     )
@@ -58,6 +59,8 @@ def test_results_page_shows_pictures_and_never_runs_what_a_feed_says(page: Page,
     page.goto(write_page(tmp_path / "results.html", report, manifest).as_uri())
     expect(page.get_by_role("heading", name="红色连衣裙")).to_be_visible()
     expect(page.locator("article.hit")).to_have_count(3)
+    expect(page.locator("article.hit .moment")).to_have_count(1)
+    expect(page.locator("article.hit").nth(1)).to_contain_text("▶ 1:07 in the clip · 视频 1:07 处")
     widths = page.eval_on_selector_all("article img", "all => all.map(image => image.naturalWidth)")
     assert len(widths) == 3
     assert all(widths)

@@ -15,6 +15,7 @@ from moto.server import ThreadedMotoServer
 from safetensors.numpy import save_file
 
 from mmpipe.errors import InvalidRequest, ModelUnavailable, StorageUnavailable
+from mmpipe.lake.model_files import MAX_FILE_BYTES, MAX_FILES
 from mmpipe.lake.models import ModelRegistry, RegisteredModel
 from mmpipe.objects import ObjectStore, open_store
 from mmpipe.settings import ModelSettings, StorageSettings
@@ -124,6 +125,21 @@ def test_registering_at_once_writes_one_record(place: Place, tmp_path: Path) -> 
     assert {model.created_at for model in found} == {place.models.get("my-shop").created_at}
 
 
+def test_two_people_at_once_under_one_name_are_two_revisions(place: Place, tmp_path: Path) -> None:
+    folders = [trained(tmp_path / f"by-{n}", n) for n in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(lambda folder: register(place, folder), folders))
+    assert len({model.revision for model in made}) == 3
+    assert sorted(place.models.revisions("my-shop"), key=lambda m: m.revision) == sorted(
+        made, key=lambda m: m.revision
+    )
+    # Everyone loads the same one, and each has their own by its revision.
+    newest = max(made, key=lambda m: (m.created_at, m.revision))
+    assert [place.another().get("my-shop") for _ in range(2)] == [newest, newest]
+    for model in made:
+        assert place.models.get("my-shop", model.revision) == model
+
+
 def test_the_newest_revision_counts_and_equal_files_are_stored_once(place: Place, tmp_path: Path) -> None:
     old = register(place, trained(tmp_path / "one", 1))
     folder = trained(tmp_path / "two", 2)
@@ -170,6 +186,9 @@ def test_a_missing_file_and_a_damaged_copy(place: Place, tmp_path: Path) -> None
         == (model.files["text.safetensors"])
     )
     assert not (copy / "added.json").exists()
+    (copy / "text.safetensors").unlink()
+    (copy / "text.safetensors").mkdir()
+    assert (place.models.fetch(model) / "text.safetensors").is_file()
     place.store.delete(place.file(model, "text.safetensors"))
     assert place.models.fetch(model) == copy  # what is here is what was registered
     (copy / "text.safetensors").unlink()
@@ -182,6 +201,9 @@ def test_a_missing_file_and_a_damaged_copy(place: Place, tmp_path: Path) -> None
     [
         lambda record: record["files"].update({"text.safetensors": "0" * 64}),
         lambda record: record["files"].update({"../../evil.json": "0" * 64}),
+        lambda record: record["files"].update({"/etc/evil.json": "0" * 64}),
+        lambda record: record["files"].update({"state.pkl": "0" * 64}),
+        lambda record: record["files"].update({f"{n}.json": "0" * 64 for n in range(MAX_FILES)}),
         lambda record: record["files"].pop("manifest.json"),
         lambda record: record.update(revision="0" * 16),
         lambda record: record.update(kind="pickle"),
@@ -198,6 +220,24 @@ def test_a_record_that_was_changed_is_refused(place: Place, tmp_path: Path, chan
         place.models.get("my-shop")
     with pytest.raises(ModelUnavailable):
         place.models.list()
+
+
+def test_a_damaged_record_does_not_stop_the_other_revisions(place: Place, tmp_path: Path) -> None:
+    old = register(place, trained(tmp_path / "one", 1))
+    new = register(place, trained(tmp_path / "two", 2))
+    place.store.write(f"{place.uri}/models/my-shop/{new.revision}.json", b"{}")
+    # A table that the old one encoded goes on being searched; which is the newest nobody can say.
+    assert place.models.with_fingerprint("my-shop", old.profile_fingerprint) == old
+    assert place.models.get("my-shop", old.revision) == old
+    told = f"{new.revision}.json is no record"
+    with pytest.raises(ModelUnavailable, match=told):
+        place.models.get("my-shop")
+    with pytest.raises(ModelUnavailable, match=told):
+        place.models.get("my-shop", new.revision)
+    with pytest.raises(ModelUnavailable, match=told):
+        place.models.with_fingerprint("my-shop", new.profile_fingerprint)
+    with pytest.raises(ModelUnavailable, match="holds my-shop"):
+        place.models.get("your-shop")
 
 
 def test_a_record_of_another_model_is_refused(place: Place, tmp_path: Path) -> None:
@@ -258,6 +298,11 @@ def test_folders_with_anything_else_are_refused(place: Place, tmp_path: Path) ->
     with pytest.raises(InvalidRequest, match=r"link\.json"):
         register(place, folder)
     (folder / "link.json").unlink()
+    with (folder / "huge.json").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    with pytest.raises(InvalidRequest, match=r"huge\.json holds 64,000,001 bytes, 64,000,000 are allowed"):
+        register(place, folder)
+    (folder / "huge.json").unlink()
     (folder / "text.safetensors").unlink()
     with pytest.raises(InvalidRequest, match=r"no \.safetensors"):
         register(place, folder)

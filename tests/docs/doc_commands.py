@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import typer
-
-from mmpipe.cli import app
 from mmpipe.settings import Settings, describe
+from tests.docs import command_lines
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ("infra/envs/dev", "infra/envs/prod")
@@ -29,7 +25,7 @@ _PATH = re.compile(
 _SETTING = re.compile(r"\bMMPIPE_[A-Z_]+\b")
 _SNAKE = re.compile(r"^[a-z]+(?:_[a-z0-9]+)+$")
 _BETWEEN = {"&&", "|", "||", ";", ">", "{", "}"}
-_OPTION = re.compile(r"^--?[a-z][a-z-]*")
+_ROUTE = re.compile(r"\$\(out url\)(/[\w/-]+)")
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Page:
         return _INLINE.findall(self.prose)
 
     def commands(self) -> Iterator[list[str]]:
-        """Every command as its words: of the shell blocks, inline ones, and what `ray exec` would run."""
+        """Every command as its words: of shell blocks, inline ones, and what `ray exec` would run."""
         for line in (*self.lines(), *self.inline()):
             yield from _commands_of(line)
 
@@ -71,7 +67,7 @@ def read(name: str, section: str | None = None) -> Page:
 
 def faults(page: Page) -> list[str]:
     """Everything the page names that is not there."""
-    checks = (_commands, _outputs, _paths, _links, _settings, _words)
+    checks = (_commands, _outputs, _routes, _paths, _links, _settings, _words)
     return sorted({fault for check in checks for fault in check(page)})
 
 
@@ -101,46 +97,18 @@ def _commands_of(line: str) -> Iterator[list[str]]:
 
 
 def _commands(page: Page) -> Iterator[str]:
-    for words in page.commands():
-        if words[0] == "mmpipe" and len(words) > 1:
-            yield from _cli_faults(words[1:])
-        elif words[0] == "make":
-            wanted = [word for word in words[1:] if "=" not in word and word.isascii()]
-            yield from (f"make {target}: no such target" for target in wanted if target not in targets())
-        elif words[0] == "python" and words[1:2] == ["-m"]:
-            if importlib.util.find_spec(words[2]) is None:
-                yield f"python -m {words[2]}: no such module"
-        elif words[0] == "python" and words[1:] and (ROOT / words[1]).is_file():
-            source = (ROOT / words[1]).read_text(encoding="utf-8")
-            options = [word for word in words[2:] if word.startswith("--")]
-            yield from (
-                f"{words[1]} {option}: no such option" for option in options if f'"{option}"' not in source
-            )
+    for lines, whole in ((page.lines(), True), (page.inline(), False)):
+        for line in lines:
+            for words in _commands_of(line):
+                yield from command_lines.faults(words, whole=whole)
 
 
-def _cli_faults(words: list[str]) -> Iterator[str]:
-    command: Any = typer.main.get_command(app)
-    said = ["mmpipe"]
-    rest = list(words)
-    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
-        said.append(rest[0])
-        command = command.commands.get(rest.pop(0))
-        if command is None:
-            yield f"{' '.join(said)}: no such command"
-            return
-    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
-    known |= {"--help", "-h"}
-    for word in rest:
-        option = _OPTION.match(word)
-        if option and option.group() not in known:
-            yield f"{' '.join(said)} {option.group()}: no such option"
-
-
-@cache
-def targets() -> frozenset[str]:
-    """Targets of the Makefile."""
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    return frozenset(re.findall(r"^([a-z][a-z-]*):", text, re.MULTILINE))
+def _routes(page: Page) -> Iterator[str]:
+    """What is asked of the service is one of its routes."""
+    api = (ROOT / "mmpipe" / "serve" / "api.py").read_text(encoding="utf-8")
+    for path in set(_ROUTE.findall("\n".join([*page.lines(), *page.inline()]))):
+        if f'"{path}"' not in api:
+            yield f"{path}: no such route"
 
 
 def _outputs(page: Page) -> Iterator[str]:

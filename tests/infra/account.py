@@ -16,11 +16,13 @@ from botocore.config import Config
 
 from mmpipe.local.cloud import client_environment
 from mmpipe.local.processes import Child
+from tests.infra.offline.sitecustomize import LEAVING, watch
 from tests.infra.terraform import ROOT
 
 REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"
 START_SECONDS = 90.0
+OFFLINE = ROOT / "tests" / "infra" / "offline"
 
 
 class ClosedDoor:
@@ -57,37 +59,55 @@ class ClosedDoor:
 
 @dataclass
 class Account:
-    """Where it listens, and clients for it. ``closed`` has seen whatever was meant for another host."""
+    """Where it listens, and clients for it. ``closed`` has seen what was meant for another host and minds
+    proxies, ``leaving`` holds what Python's own sockets would have sent there."""
 
     url: str
     closed: ClosedDoor
+    leaving: Path
     environment: dict[str, str] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    _session: Any = field(
+        default_factory=lambda: boto3.Session(
+            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
+        ),
+        repr=False,
+    )
+
+    def sent_away(self) -> list[str]:
+        """Every attempt to reach another machine so far; none came through."""
+        direct = self.leaving.read_text().splitlines() if self.leaving.exists() else []
+        return [*self.closed.asked, *direct]
 
     def client(self, service: str) -> Any:
         """A boto3 client; addressed by the host, so that it needs no name resolution."""
-        config = Config(proxies={}, s3={"addressing_style": "path"}, retries={"max_attempts": 3})
-        return boto3.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION
-        ).client(service, endpoint_url=self.url, config=config)
+        if service not in self._clients:  # each takes a while to make
+            config = Config(proxies={}, s3={"addressing_style": "path"}, retries={"max_attempts": 3})
+            self._clients[service] = self._session.client(service, endpoint_url=self.url, config=config)
+        return self._clients[service]
 
 
 @contextmanager
 def running_account(folder: Path) -> Iterator[Account]:
     """Start an account; it is gone, with all its resources, at the end."""
     closed = ClosedDoor()
+    leaving = folder / "leaving"
+    shut = {**client_environment(), **closed.environment, "PYTHONPATH": str(OFFLINE), LEAVING: str(leaving)}
     environment = {
         **os.environ,
-        **client_environment(),
-        **closed.environment,
-        "PYTHONPATH": str(ROOT),
+        **shut,
+        "PYTHONPATH": os.pathsep.join((str(OFFLINE), str(ROOT))),
         "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
         "MOTO_ACCOUNT_ID": ACCOUNT_ID,
     }
     child = Child("tests.infra.aws_emulator", [], environment, folder / "account.log")
     try:
         url = child.wait_ready(START_SECONDS)["url"]
-        reach = {**client_environment(), **closed.environment, "AWS_ENDPOINT_URL": url}
-        yield Account(url, closed, reach)
+        let_be = watch(str(leaving))
+        try:
+            yield Account(url, closed, leaving, {**shut, "AWS_ENDPOINT_URL": url})
+        finally:
+            let_be()
     finally:
         child.stop(10)
         closed.close()

@@ -13,8 +13,9 @@ from mmpipe.local.processes import Announcement, when_parent_ends
 
 
 def add_missing_calls() -> None:
-    """Of AWS Budgets: reading the subscribers of a notification, and tags."""
+    """Of AWS Budgets: reading the subscribers of a notification, and tags. Of S3: removing delete markers."""
     from moto.budgets.responses import BudgetsResponse
+    from moto.s3.models import FakeDeleteMarker
 
     tags: dict[str, list[dict[str, str]]] = {}  # by ARN
     create_budget = BudgetsResponse.create_budget
@@ -42,6 +43,10 @@ def add_missing_calls() -> None:
         assert not hasattr(BudgetsResponse, call.__name__), f"moto has {call.__name__} now: drop ours"
         setattr(BudgetsResponse, call.__name__, call)
     BudgetsResponse.create_budget = create_tagged_budget
+
+    # Emptying a versioned bucket takes away delete markers too; moto then calls what only objects have.
+    assert not hasattr(FakeDeleteMarker, "dispose"), "moto disposes of delete markers now: drop ours"
+    FakeDeleteMarker.dispose = lambda self, garbage=False: None
 
 
 def main() -> None:

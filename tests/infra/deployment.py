@@ -94,11 +94,11 @@ class Deployment:
 @contextmanager
 def deployment(folder: Path) -> Iterator[Deployment]:
     """Build the zips, apply ``envs/dev`` into an account of its own; nothing of it is left at the end."""
-    zips = built()
+    handlers = built(host_architecture())
     with running_account(folder) as account:
         variables = {f"TF_VAR_{name}": value for name, value in VARIABLES.items()}
         environment = {**account.environment, **variables}
-        environment["TF_VAR_lambda_zip_path"] = zips[host_architecture()]["path"]
+        environment["TF_VAR_lambda_zip_path"] = handlers["path"]
         workspace = Workspace.of(folder, "envs/dev", env=environment)
         workspace.init(local_state=True)
         before = inventory(account)
@@ -186,6 +186,7 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
             indexing=IndexingSettings(profile="fake"),
             serve=ServeSettings(port=free_port(), mirror_dir=str(scratch / "mirror"), live_poll_seconds=0.1),
         )
+        (scratch / "ray_bootstrap_config.yaml").write_text("{}\n")
         ray_token = deployed.secret("ray_token_secret_arn")
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MMPIPE_"))},
@@ -194,8 +195,10 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
             **deployed.account.environment,
             **_reachable(deployed.account.environment["NO_PROXY"]),
             **serve_environment(scratch),
+            # Ray's dashboard asks three clouds' metadata services where it is, unless this file says so.
+            "HOME": str(scratch),
             **to_environment(settings, ("storage", "indexing", "lake", "serve")),
-            "MMPIPE_DISPATCH__TOKEN": deployed.secret("indexer_token_secret_arn"),
+            "MMPIPE_DISPATCH__TOKEN_SECRET": deployed.outputs["indexer_token_secret_arn"],
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": ray_token,
             "OMP_NUM_THREADS": "1",

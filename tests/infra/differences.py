@@ -62,12 +62,6 @@ EMULATOR_ONLY = (
         "moto does not give back the VPCs of a private zone",
         _not_read,
     ),
-    Difference(
-        r"module\.schedules\.module\.function\.aws_lambda_function\.this",
-        "dead_letter_config",
-        "moto does not give back a function's dead-letter queue",
-        _not_read,
-    ),
 )
 
 

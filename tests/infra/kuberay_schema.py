@@ -1,7 +1,9 @@
 """JSON schema of the fields of KubeRay's resources that infra/kuberay uses, and of no others.
 
-Written from the field documentation of KubeRay's API (ray.io/v1) and of Kubernetes; a misspelt field or one
-in the wrong place is refused, where the API server would drop it without a word.
+It is not KubeRay's own CRD, which is not part of the project: it is written by hand from the field reference
+of KubeRay 1.6 (ray.io/v1) and of Kubernetes, and narrower than both. A misspelt field, one in the wrong place
+or a container that could be root is refused, where the API server might drop the field without a word. That a
+field means what the reference says it cannot show; ``kubectl apply --dry-run=server`` asks the CRD itself.
 """
 
 from __future__ import annotations
@@ -74,15 +76,19 @@ PROBE = closed(
     timeoutSeconds=COUNT,
     failureThreshold=COUNT,
 )
+VARIABLE: Schema = {"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"}
+VALUE = closed("name value", name=VARIABLE, value={"type": "string"})
+SECRET_VALUE = closed(
+    "name valueFrom",
+    name=VARIABLE,
+    valueFrom=closed("secretKeyRef", secretKeyRef=closed("name key", name=NAME, key=TEXT)),
+)
 CONTAINER = closed(
     "name image resources securityContext",
     name=NAME,
     image=TEXT,
-    env=listed(
-        closed(
-            "name value", name={"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"}, value={"type": "string"}
-        )
-    ),
+    command=listed(TEXT),
+    env=listed({"oneOf": [VALUE, SECRET_VALUE]}),
     ports=listed(closed("name containerPort", name=NAME, containerPort=PORT)),
     readinessProbe=PROBE,
     livenessProbe=PROBE,

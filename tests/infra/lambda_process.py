@@ -15,8 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.infra.offline.sitecustomize import LEAVING
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "infra" / "lambda" / "build.py"
+GUARD = ROOT / "tests" / "infra" / "offline" / "sitecustomize.py"
 BUILD_SECONDS = 300
 INVOKE_SECONDS = 120
 
@@ -51,9 +54,9 @@ class LambdaFailed(Exception):
 
 
 @functools.cache
-def built() -> dict[str, dict[str, Any]]:
-    """Both zips in ``build/lambda``, made anew, by architecture: what the build says of each."""
-    return build_zips(ROOT / "build" / "lambda")
+def built(architecture: str) -> dict[str, Any]:
+    """The zip of one architecture in ``build/lambda``, made anew: what the build says of it."""
+    return build_zips(ROOT / "build" / "lambda", architecture)[architecture]
 
 
 def build_zips(folder: Path, *architectures: str) -> dict[str, dict[str, Any]]:
@@ -68,7 +71,7 @@ def build_zips(folder: Path, *architectures: str) -> dict[str, dict[str, Any]]:
 
 def unpack(architecture: str, folder: Path) -> Path:
     """Unpack the zip of one architecture, as Lambda does below ``/var/task``."""
-    with zipfile.ZipFile(built()[architecture]["path"]) as archive:
+    with zipfile.ZipFile(built(architecture)["path"]) as archive:
         archive.extractall(folder)
     return folder
 
@@ -82,18 +85,20 @@ class LambdaProcess:
     """One execution environment: started once, invoked often. A context manager."""
 
     def __init__(self, folder: Path, handler: str, environment: Mapping[str, str], log: Path) -> None:
-        """``environment`` is all the process gets."""
+        """``environment`` is all the process gets, and it reaches no other machine."""
         self._log = log
         self._lock = threading.Lock()
+        self._leaving = Path(environment.get(LEAVING) or log.with_suffix(".leaving"))
         # -I: no PYTHON* variables, no current folder; -S: no site-packages.
-        command = [sys.executable, "-I", "-S", "-B", "-c", _RUNTIME, str(folder), handler]
+        program = GUARD.read_text(encoding="utf-8") + _RUNTIME
+        command = [sys.executable, "-I", "-S", "-B", "-c", program, str(folder), handler]
         with log.open("wb") as sink:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=sink,
-                env=dict(environment),
+                env={**environment, LEAVING: str(self._leaving)},
                 cwd=folder,
             )
         started = self._answer()
@@ -122,6 +127,10 @@ class LambdaProcess:
         if "error" in answer:
             raise LambdaFailed(answer["error"], answer["message"])
         return answer["result"]
+
+    def sent_away(self) -> str:
+        """What it tried to send to other machines, line by line."""
+        return self._leaving.read_text() if self._leaving.exists() else ""
 
     def log(self) -> str:
         """What it wrote so far."""

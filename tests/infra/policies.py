@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +123,7 @@ def _compare(operator: str, key: str, values: Any, request: Request) -> bool | N
         return None if given is None else wanted == ["false"]
     if given is None:
         return None
-    tests = {
+    tests: dict[str, Callable[[str], bool]] = {
         "StringEquals": lambda w: given == w,
         "StringLike": lambda w: _like(w, given),
         "ArnEquals": lambda w: _like(w, given),
@@ -136,3 +136,153 @@ def _compare(operator: str, key: str, values: Any, request: Request) -> bool | N
         return not any(tests[negated[name]](w) for w in wanted)
     assert name in tests, f"this evaluator does not know {operator}: teach it"
     return any(tests[name](w) for w in wanted)
+
+
+# --- what has to hold -------------------------------------------------------------------------------------
+# Called on the roles of modules rendered with mocks and on those read back from an account.
+
+
+def assert_nobody_may_do_everything(roles: Mapping[str, Principal]) -> None:
+    """No role of ``roles`` holds a service's every call, makes identities, or takes on another role."""
+    for role in roles.values():
+        for action, _ in allowed_actions(role.statements):
+            service, _, call = action.partition(":")
+            assert call not in ("", "*"), f"{role.name} may do {action}"
+            assert "*" not in service, f"{role.name} may do {action}"
+            assert service != "iam" or call in ("passrole", "createservicelinkedrole"), (
+                f"{role.name} may do {action}"
+            )
+        for call in ("iam:CreateUser", "iam:AttachRolePolicy", "sts:AssumeRole", "kms:ScheduleKeyDeletion"):
+            for resource in ("*", role.arn):
+                assert not role.may(call, resource), f"{role.name} may do {call}"
+
+
+def assert_nodes_leave_buckets_alone(node: Principal, *, lake: str, uploads: str) -> None:
+    """Neither head nor worker changes a bucket, deletes a former version, or writes uploads.
+
+    ``lake`` and ``uploads`` are ARNs of buckets.
+    """
+    for bucket in (lake, uploads):
+        for call in (
+            "s3:DeleteBucket",
+            "s3:PutBucketPolicy",
+            "s3:DeleteBucketPolicy",
+            "s3:PutBucketVersioning",
+            "s3:PutLifecycleConfiguration",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutBucketPublicAccessBlock",
+        ):
+            assert not node.may(call, bucket), f"{node.name} may do {call}"
+        for call in ("s3:DeleteObjectVersion", "s3:PutObjectAcl"):
+            assert not node.may(call, f"{bucket}/shop/a"), f"{node.name} may do {call}"
+    for call in ("s3:PutObject", "s3:DeleteObject"):
+        assert not node.may(call, f"{uploads}/shop/feeds/a.csv"), f"{node.name} may do {call} to uploads"
+    assert node.may("s3:GetObject", f"{uploads}/shop/feeds/a.csv")
+
+
+def assert_worker_is_confined(
+    worker: Principal, *, lake: str, uploads: str, ray_token: str, other_secrets: Sequence[str]
+) -> None:
+    """A worker reads, and adds files to tables. It deletes and publishes nothing, reads no secret but Ray's
+    token, and launches, ends and passes nothing."""
+    assert_nodes_leave_buckets_alone(worker, lake=lake, uploads=uploads)
+    table = f"{lake}/lake/shop/products_fake_0.lance"
+    live = f"{lake}/lake/shop/live.json"
+    for call in ("s3:GetObject", "s3:PutObject"):
+        assert worker.may(call, f"{table}/data/1.lance"), f"{worker.name} cannot do {call}: it could not work"
+    for address in (f"{table}/data/1.lance", f"{table}/_versions/1.manifest", live, f"{uploads}/shop/a.csv"):
+        assert not worker.may("s3:DeleteObject", address), f"{worker.name} may delete {address}"
+    for address in (live, f"{table}/_refs/tags/live.json"):
+        assert not worker.may("s3:PutObject", address), f"{worker.name} may publish {address}"
+    for call in ("ec2:RunInstances", "ec2:TerminateInstances", "ec2:CreateTags", "iam:PassRole"):
+        assert not worker.may(call, "*"), f"{worker.name} may do {call}"
+    assert worker.may("secretsmanager:GetSecretValue", ray_token)
+    for secret in other_secrets:
+        assert not worker.may("secretsmanager:GetSecretValue", secret), f"{worker.name} may read {secret}"
+
+
+def assert_head_is_confined(
+    head: Principal, worker: Principal, *, lake: str, uploads: str, cluster: str, ec2: str
+) -> None:
+    """The head cleans up tables, and launches and ends workers of ``cluster`` only, with their own role.
+
+    ``ec2`` is the common beginning of instances' ARNs: ``arn:aws:ec2:REGION:ACCOUNT``.
+    """
+    assert_nodes_leave_buckets_alone(head, lake=lake, uploads=uploads)
+    assert head.may("s3:DeleteObject", f"{lake}/lake/shop/products_fake_0.lance/data/1.lance")
+
+    to_ec2 = {"iam:PassedToService": "ec2.amazonaws.com"}
+    assert head.may("iam:PassRole", worker.arn, to_ec2)
+    assert not head.may("iam:PassRole", worker.arn, {"iam:PassedToService": "lambda.amazonaws.com"})
+    assert not head.may("iam:PassRole", head.arn, to_ec2), f"{head.name} may pass its own role on"
+
+    instance = f"{ec2}:instance/i-0123456789abcdef0"
+    profile = worker.arn.replace(":role/", ":instance-profile/")
+    launch = {
+        "aws:RequestTag/ray-cluster-name": cluster,
+        "aws:RequestTag/ray-node-type": "worker",
+        "ec2:MetadataHttpTokens": "required",
+        "ec2:InstanceProfile": profile,
+        "ec2:InstanceType": "g5.xlarge",
+    }
+    assert head.may("ec2:RunInstances", instance, launch)
+    for key, wrong in {
+        "aws:RequestTag/ray-cluster-name": "another",
+        "aws:RequestTag/ray-node-type": "head",
+        "ec2:MetadataHttpTokens": "optional",
+        "ec2:InstanceProfile": head.arn.replace(":role/", ":instance-profile/"),
+        "ec2:InstanceType": "p5.48xlarge",
+    }.items():
+        assert not head.may("ec2:RunInstances", instance, launch | {key: wrong}), (
+            f"launches with {key}={wrong}"
+        )
+    assert not head.may("ec2:RunInstances", f"{ec2}:volume/*", {"ec2:Encrypted": "false"})
+
+    own = {"aws:ResourceTag/ray-cluster-name": cluster, "aws:ResourceTag/ray-node-type": "worker"}
+    assert head.may("ec2:TerminateInstances", instance, own)
+    assert not head.may("ec2:TerminateInstances", instance, own | {"aws:ResourceTag/ray-node-type": "head"})
+    assert not head.may("ec2:TerminateInstances", instance, own | {"aws:ResourceTag/ray-cluster-name": "x"})
+    # Tagged as a worker of this cluster, another's instance could be ended.
+    for key in ("ray-cluster-name", "ray-node-type"):
+        tagging = own | {"ec2:CreateAction": "", "aws:TagKeys": key}
+        assert not head.may("ec2:CreateTags", instance, tagging), f"{head.name} may write the tag {key}"
+
+
+def assert_handler_reads_no_object(
+    handler: Principal, *, buckets: Sequence[str], secrets: Sequence[str], other_secrets: Sequence[str]
+) -> None:
+    """A handler reads its own secrets, no object, media included, and changes no function. ARNs."""
+    for bucket in buckets:
+        for call in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"):
+            assert not handler.may(call, f"{bucket}/shop/media/a.jpg"), f"{handler.name} may do {call}"
+        assert not handler.may("s3:ListBucket", bucket), f"{handler.name} may list {bucket}"
+    for secret in secrets:
+        assert handler.may("secretsmanager:GetSecretValue", secret)
+    for secret in other_secrets:
+        assert not handler.may("secretsmanager:GetSecretValue", secret), f"{handler.name} may read {secret}"
+    for call in ("lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "iam:PassRole"):
+        assert not handler.may(call, "*"), f"{handler.name} may do {call}"
+
+
+def rendered_roles(root_module: Mapping[str, Any]) -> dict[str, Principal]:
+    """Roles with their inline policies, by name, from the root module of a state as Terraform shows it."""
+    resources = list(_resources(root_module))
+    roles = {r["values"]["name"]: r["values"] for r in resources if r["type"] == "aws_iam_role"}
+    statements: dict[str, list[Statement]] = {name: [] for name in roles}
+    ids = {values["id"]: name for name, values in roles.items()}
+    for resource in resources:
+        if resource["type"] == "aws_iam_role_policy":
+            values = resource["values"]
+            statements[ids[values["role"]]] += statements_of(values["policy"])
+    return {
+        name: Principal(
+            name, values["arn"], tuple(statements[name]), tuple(statements_of(values["assume_role_policy"]))
+        )
+        for name, values in roles.items()
+    }
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from (r for r in module.get("resources", []) if r["mode"] == "managed")
+    for child in module.get("child_modules", []):
+        yield from _resources(child)

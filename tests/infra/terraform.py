@@ -161,7 +161,10 @@ def run_limited(
     command: list[str], *, cwd: Path, env: Mapping[str, str], timeout: float, grace: float = 10
 ) -> Completed:
     """Run to the end or to the limit. At the limit the group is interrupted, so that Terraform can write its
-    state and release locks, and killed ``grace`` seconds later; raises :class:`TerraformFailed` with the output so far."""
+    state and release locks, and killed ``grace`` seconds later.
+
+    Raises :class:`TerraformFailed` with the output so far where the limit was reached.
+    """
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -181,7 +184,9 @@ def run_limited(
         except subprocess.TimeoutExpired:
             _signal_group(process, signal.SIGKILL)
             stdout, stderr = process.communicate()
-        raise TerraformFailed(f"{' '.join(command)} took more than {timeout:g} s\n{stdout}{stderr}") from None
+        raise TerraformFailed(
+            f"{' '.join(command)} took more than {timeout:g} s; its output ends:\n{stdout[-8_000:]}{stderr}"
+        ) from None
     finally:
         _signal_group(process, signal.SIGKILL)  # a provider that outlived its parent
     return Completed(process.returncode, stdout, stderr)
@@ -250,7 +255,7 @@ class Workspace:
         )
         if done.code not in (0, 2):
             raise TerraformFailed(f"terraform plan ended with {done.code}\n{done.output}")
-        plan: dict[str, Any] = json.loads(self.run("show", "-json", out).stdout)
+        plan: dict[str, Any] = json.loads(self.run("show", "-json", out, timeout=timeout).stdout)
         return done.code == 2, plan
 
     def apply(self, *args: str, timeout: float = 480) -> Completed:

@@ -399,4 +399,4 @@ def test_destroy_leaves_nothing(deployed: Deployment) -> None:
 
 
 def test_nothing_was_sent_off_this_machine(deployed: Deployment) -> None:
-    assert deployed.account.closed.asked == []
+    assert deployed.account.sent_away() == []

@@ -44,12 +44,11 @@ def pods(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def ray_containers() -> list[tuple[str, dict[str, Any]]]:
-    """Every Ray container with a name to find it by."""
+    """Every Ray container with a name to find it by: the first of its pod, as KubeRay has it."""
     return [
-        (f"{document['kind']} {role}", container)
+        (f"{document['kind']} {role}", pod["spec"]["containers"][0])
         for document in RAY
         for role, pod in pods(document)
-        for container in pod["spec"]["containers"]
     ]
 
 
@@ -151,9 +150,39 @@ def test_the_token_comes_from_a_secret_that_something_makes() -> None:
         options = cluster_of(document)["authOptions"]
         assert options == {"mode": "token", "secretName": made["spec"]["target"]["name"]}
     for name, container in ray_containers():
-        # The operator sets RAY_AUTH_*; KubeRay refuses to deploy where the manifest does too.
+        # The operator sets RAY_AUTH_* there; a second source could only disagree with it.
         names = [entry["name"] for entry in container["env"]]
         assert not [n for n in names if n.startswith("RAY_AUTH") or n.endswith("__TOKEN")], name
+
+
+def test_the_head_tells_cloudwatch_with_the_same_token_and_image() -> None:
+    (service,) = kind("RayService")
+    head = cluster_of(service)["headGroupSpec"]["template"]["spec"]["containers"]
+    assert [container["name"] for container in head] == ["ray-head", "cloudwatch"]
+    _, teller = head
+    assert teller["command"][:3] == ["python", "-m", "mmpipe.serve.cloudwatch"]
+    (token,) = (entry["valueFrom"]["secretKeyRef"] for entry in teller["env"] if "valueFrom" in entry)
+    assert token == {"name": cluster_of(service)["authOptions"]["secretName"], "key": "auth_token"}
+    account = kind("ServiceAccount")[0]["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
+    assert account.endswith(f":role/{teller['command'][-1]}-ray-head"), "the environment's name"
+
+
+def test_what_the_operator_refuses_beyond_fields_is_not_there() -> None:
+    """Rules of KubeRay's controller that a schema cannot say."""
+    for document in RAY:
+        name = document["metadata"].get("name") or document["metadata"]["generateName"] + "12345"
+        assert len(name) <= 47
+        cluster = cluster_of(document)
+        assert tuple(int(part) for part in cluster["rayVersion"].split(".")) >= (2, 52), "the token needs it"
+        groups = [cluster["headGroupSpec"], *cluster.get("workerGroupSpecs", [])]
+        scales = cluster.get("enableInTreeAutoscaling", False)
+        assert scales == ("autoscalerOptions" in cluster) == (len(groups) > 1)
+        for group in groups:
+            assert "restartPolicy" not in group["template"]["spec"], (
+                "the autoscaler of version 2 replaces pods"
+            )
+            container = group["template"]["spec"]["containers"][0]
+            assert "RAY_enable_autoscaler_v2" not in [entry["name"] for entry in container["env"]]
 
 
 def test_every_setting_of_the_pods_exists(monkeypatch: pytest.MonkeyPatch) -> None:

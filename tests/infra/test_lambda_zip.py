@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -14,10 +17,10 @@ import pytest
 
 from tests.infra.lambda_process import (
     BUILD,
+    BUILD_SECONDS,
     ROOT,
     LambdaFailed,
     LambdaProcess,
-    build_zips,
     built,
     host_architecture,
     unpack,
@@ -35,7 +38,7 @@ UPLOAD = (ROOT / "tests" / "events" / "s3_product_put.json").read_text()
 
 
 def entries(architecture: str) -> list[zipfile.ZipInfo]:
-    with zipfile.ZipFile(built()[architecture]["path"]) as archive:
+    with zipfile.ZipFile(built(architecture)["path"]) as archive:
         assert archive.testzip() is None
         return archive.infolist()
 
@@ -47,7 +50,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_it_is_small_and_says_so(architecture: str) -> None:
-    said = built()[architecture]
+    said = built(architecture)
     data = Path(said["path"]).read_bytes()
     assert (len(data), hashlib.sha256(data).hexdigest()) == (said["bytes"], said["sha256"])
     assert said["bytes"] < 6_000_000  # a third of what is allowed; growth should be somebody's decision
@@ -67,7 +70,7 @@ def test_entries_are_sorted_dated_alike_and_plain(architecture: str) -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_binaries_are_for_the_processor(architecture: str) -> None:
-    with zipfile.ZipFile(built()[architecture]["path"]) as archive:
+    with zipfile.ZipFile(built(architecture)["path"]) as archive:
         binaries = {name: archive.read(name)[:20] for name in archive.namelist() if name.endswith(".so")}
     assert any("pydantic_core" in name for name in binaries)
     assert {struct.unpack_from("<H", head, 18)[0] for head in binaries.values()} == {
@@ -88,9 +91,31 @@ def test_only_light_rooms_and_what_they_need_are_inside() -> None:
     assert data == {"secretsmanager"}
 
 
-def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
-    again = build_zips(tmp_path / "again", "x86_64")
-    assert again["x86_64"]["sha256"] == built()["x86_64"]["sha256"]
+def test_the_same_input_gives_the_same_bytes_wherever_it_is_built(tmp_path: Path) -> None:
+    """From another folder, with other dates and modes of the files, another order of sets, another umask."""
+    copy = tmp_path / "elsewhere"
+    for name in ("infra/lambda", "handlers", "mmpipe"):
+        for file in (ROOT / name).rglob("*.py"):
+            place = copy / file.relative_to(ROOT)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.read_bytes())
+            place.chmod(0o755)
+            os.utime(place, (86_400, 86_400))
+    shutil.copyfile(ROOT / "constraints.txt", copy / "constraints.txt")
+    command = [sys.executable, str(copy / "infra/lambda/build.py"), "--architecture", "x86_64"]
+    run = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": "5", "TZ": "Asia/Tokyo", "LC_ALL": "C"},
+        umask=0o077,
+        capture_output=True,
+        text=True,
+        timeout=BUILD_SECONDS,
+    )
+    assert run.returncode == 0, run.stderr
+    again = json.loads(run.stdout)
+    assert again["path"] == str(copy / "build/lambda/mmpipe-handlers-x86_64.zip")
+    assert again["sha256"] == built("x86_64")["sha256"]
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
@@ -98,6 +123,24 @@ def test_a_handler_starts_with_the_zip_alone(handler: str, task: Path, tmp_path:
     with LambdaProcess(task, handler, {}, tmp_path / "log") as process:
         assert process.foreign == []
         assert [entry for entry in process.path if "packages" in entry] == []
+        assert process.sent_away() == ""
+
+
+def test_what_would_leave_this_machine_is_refused_and_seen(tmp_path: Path) -> None:
+    (tmp_path / "curious.py").write_text(
+        "import socket\n"
+        "def handler(event, context):\n"
+        "    return socket.create_connection((event['host'], event['port']), 5).getpeername()\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        port = here.getsockname()[1]
+        with LambdaProcess(tmp_path, "curious.handler", {}, tmp_path / "log") as process:
+            assert process.invoke({"host": "localhost", "port": port}) == ["127.0.0.1", port]
+            assert process.sent_away() == ""
+            for host, seen in (("192.0.2.77", "192.0.2.77:443"), ("example.com", "lookup of example.com")):
+                with pytest.raises(LambdaFailed, match=f"{seen} is off this machine"):
+                    process.invoke({"host": host, "port": 443})
+                assert f"{seen} by " in process.sent_away()
 
 
 def test_poison_and_work_from_the_zip_alone(task: Path, tmp_path: Path) -> None:

@@ -7,13 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.hcl import folder_blocks
+from tests.infra.hcl import Block, folder_blocks
 from tests.infra.terraform import INFRA, ROOT
 
 MODULES = sorted(path.name for path in (INFRA / "modules").iterdir() if path.is_dir())
 ENVIRONMENTS = sorted(path.name for path in (INFRA / "envs").iterdir() if path.is_dir())
 FOLDERS = [INFRA / "modules" / name for name in MODULES] + [INFRA / "envs" / name for name in ENVIRONMENTS]
 BUDGET_ALARM = "budget"  # warns by itself, without a CloudWatch alarm
+# AWS knows no tags on these.
+UNTAGGED = {
+    "aws_cloudwatch_dashboard",
+    "aws_cloudwatch_log_metric_filter",
+    "aws_ec2_subnet_cidr_reservation",
+    "aws_ecr_lifecycle_policy",
+    "aws_iam_role_policy",
+    "aws_kms_alias",
+    "aws_lambda_function_event_invoke_config",
+    "aws_lb_target_group_attachment",
+    "aws_route",
+    "aws_route53_record",
+    "aws_route_table_association",
+    "aws_s3_bucket_lifecycle_configuration",
+    "aws_s3_bucket_logging",
+    "aws_s3_bucket_notification",
+    "aws_s3_bucket_ownership_controls",
+    "aws_s3_bucket_policy",
+    "aws_s3_bucket_public_access_block",
+    "aws_s3_bucket_server_side_encryption_configuration",
+    "aws_s3_bucket_versioning",
+    "aws_scheduler_schedule",
+    "aws_secretsmanager_secret_version",
+    "aws_sns_topic_subscription",
+    "aws_wafv2_web_acl_association",
+    "aws_wafv2_web_acl_logging_configuration",
+}
 
 each_folder = pytest.mark.parametrize(
     "folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}/{folder.name}"
@@ -34,6 +61,39 @@ def test_variables_are_typed_and_described(folder: Path) -> None:
     assert variables
     assert [v.place for v in variables if not (v.attribute("type") and v.attribute("description"))] == []
     assert {v.file.name for v in variables} == {"variables.tf"}
+
+
+@each_folder
+def test_variables_are_validated(folder: Path) -> None:
+    """By the variable itself, or by a module that it is handed to as it is. Booleans and tags need none."""
+    assert sorted(_variables(folder).keys() - _validated(folder)) == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_validation_is_seen_to_refuse(name: str) -> None:
+    folder = INFRA / "modules" / name
+    sources = "".join(file.read_text(encoding="utf-8") for file in folder.glob("tests/*.tftest.hcl"))
+    expected = "".join(re.findall(r"expect_failures = \[(.*?)\]", sources, re.DOTALL))
+    refused = set(re.findall(r"\bvar\.(\w+)", expected))
+    validated = {name for name, block in _variables(folder).items() if "validation {" in block.text}
+    assert sorted(validated - refused) == []
+
+
+def _variables(folder: Path) -> dict[str, Block]:
+    """Variables that need a validation, by name."""
+    blocks = [block for block in folder_blocks(folder) if block.kind == "variable"]
+    return {b.labels[0]: b for b in blocks if b.attribute("type") != "bool" and b.labels[0] != "tags"}
+
+
+def _validated(folder: Path) -> set[str]:
+    own = {name for name, block in _variables(folder).items() if "validation {" in block.text}
+    handed = set()
+    for call in (block for block in folder_blocks(folder) if block.kind == "module"):
+        source = (call.attribute("source") or "").strip('"')
+        takers = _validated((folder / source).resolve())
+        arguments = re.findall(r"^  (\w+)\s+= var\.(\w+)$", call.text, re.MULTILINE)
+        handed |= {variable for argument, variable in arguments if argument in takers}
+    return own | handed
 
 
 @each_folder
@@ -68,6 +128,50 @@ def test_an_environment_tags_everything(name: str) -> None:
     providers = [block for block in folder_blocks(INFRA / "envs" / name) if block.kind == "provider"]
     assert providers
     assert [provider.place for provider in providers if "default_tags" not in provider.text] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_can_carry_tags_does(name: str) -> None:
+    resources = [block for block in folder_blocks(INFRA / "modules" / name) if block.kind == "resource"]
+    assert resources
+    bare = [r for r in resources if r.labels[0] not in UNTAGGED and not r.attribute("tags")]
+    assert [resource.place for resource in bare] == []
+
+
+def test_prod_leaves_nothing_open_or_easily_lost() -> None:
+    folder = INFRA / "envs" / "prod"
+    blocks = folder_blocks(folder)
+    calls = {block.labels[0]: block for block in blocks if block.kind == "module"}
+    said = {
+        (module, argument): calls[module].attribute(argument)
+        for module, argument in (
+            ("storage", "force_destroy"),
+            ("registry", "force_delete"),
+            ("serving", "allow_http"),
+            ("network", "flow_logs"),
+            ("network", "single_nat_gateway"),
+        )
+    }
+    assert said == {
+        ("storage", "force_destroy"): "false",
+        ("registry", "force_delete"): "false",
+        ("serving", "allow_http"): "false",
+        ("network", "flow_logs"): "true",
+        ("network", "single_nat_gateway"): "false",
+    }
+    assert int(calls["secrets"].attribute("recovery_window_days") or 0) >= 7
+    protections = ("deletion_protection", "waf_enabled", "deny_insecure_transport", "deny_other_encryption")
+    defaults = {b.labels[0]: b.attribute("default") for b in blocks if b.kind == "variable"}
+    assert {name: defaults[name] for name in protections} == dict.fromkeys(protections, "true")
+
+
+def test_each_secret_says_how_it_is_rotated() -> None:
+    folder = INFRA / "modules" / "secrets"
+    notes = (folder / "README.md").read_text(encoding="utf-8").split("## Rotation", 1)[1]
+    variables = {block.labels[0] for block in folder_blocks(folder) if block.kind == "variable"}
+    versions = {name for name in variables if name.endswith("_version")}
+    assert len(versions) == 3
+    assert sorted(version for version in versions if f"`{version}`" not in notes) == []
 
 
 def test_every_alarm_has_its_section_in_the_runbook() -> None:

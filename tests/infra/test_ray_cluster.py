@@ -73,6 +73,13 @@ def test_ray_takes_it(cluster: dict[str, Any]) -> None:
     assert "pip install" not in json.dumps(prepared)
 
 
+def test_ray_takes_the_template_as_it_is() -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    template = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text(encoding="utf-8"))
+    validate_config(prepare_config(template))
+
+
 def test_ec2_knows_every_key_of_every_node(cluster: dict[str, Any]) -> None:
     shape = get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
     for kind, node_type in cluster["available_node_types"].items():
@@ -142,7 +149,11 @@ def test_jobs_and_replicas_are_logged_to_the_clusters_group(cluster: dict[str, A
     assert {entry["log_group_name"] for entry in files} == {OUTPUTS["ray_log_group"]}
     # The folder that the agent reads on the host is the one that Ray writes in the container.
     assert "-v /tmp/ray:/tmp/ray" in cluster["docker"]["run_options"]
-    assert all(entry["file_path"].startswith("/tmp/ray/session_latest/logs/") for entry in files)
+    logs = "/tmp/ray/session_latest/logs/"
+    assert all(entry["file_path"].startswith(logs) for entry in files)
+    # Jobs and replicas log JSON lines to these.
+    assert {"job-driver-*.log", "worker-*.err"} <= {e["file_path"].removeprefix(logs) for e in files}
+    assert all(entry["publish_multi_logs"] for entry in files), "or all files but the newest are left out"
     target = re.findall(r"tee (\S+)", written)[0]
     assert any(f"-c file:{target}" in command for command in cluster["initialization_commands"])
 

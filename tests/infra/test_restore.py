@@ -227,6 +227,30 @@ def test_data_files_of_a_live_version(shop: Shop) -> None:
     assert shop.titles()["p3"] == "Blue shoe 3"
 
 
+def test_a_backup_taken_while_uploads_go_on(shop: Shop, tmp_path: Path) -> None:
+    """As docs/deploy.md says: first live.json, then all the rest; between the two somebody uploads."""
+    backup = f"backup-{shop.name[:20].strip('-')}"
+    shop.s3.create_bucket(Bucket=backup)
+
+    def copy(*, live: bool) -> None:
+        for key in shop.stored():
+            if key.endswith("/live.json") == live:
+                shop.s3.copy({"Bucket": BUCKET, "Key": key}, backup, key)
+
+    copy(live=True)
+    feed = tmp_path / "between.csv"
+    feed.write_text("id,title\n" + "".join(f"p{n},Green hat {n}\n" for n in range(8)))
+    assert execute_file(shop.settings, str(feed), shop.name, loaded=load("fake")).status == "done"
+    copy(live=False)
+    elsewhere = shop.settings.model_copy(update={"lake": LakeSettings(uri=f"s3://{backup}/lake")})
+    held = Shop(elsewhere, shop.name, shop.s3, shop.whole)
+    assert shop.titles()["p3"] == "Green hat 3"
+    assert held.titles() == {f"p{n}": f"Blue shoe {n}" for n in range(8)}
+    # It is a lake of its own: it goes back, and on.
+    assert held.collection.rollback().rows == 8
+    assert held.titles()["p3"] == "Red shoe 3"
+
+
 @pytest.mark.parametrize(
     ("address", "at", "said"),
     [

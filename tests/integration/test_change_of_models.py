@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import time
-import wave
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from mmpipe.encoders import registry
-from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import (
     InvalidRequest,
     ModelUnavailable,
@@ -30,137 +22,23 @@ from mmpipe.evaluate.judged import JudgedQuery
 from mmpipe.indexing import Indexer, execute_file
 from mmpipe.indexing.reindex import reindex, roll_back, switch
 from mmpipe.indexing.stores import stores
-from mmpipe.lake import Collection, Lake, ProductTable, open_lake
+from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.lake.model_loading import load_exactly, load_profile
 from mmpipe.lake.models import RegisteredModel
-from mmpipe.objects import to_uri
-from mmpipe.schemas.search import SearchRequest
-from mmpipe.schemas.work import CatalogueEvent, EventKind, ObjectRef, WorkOrder, WorkOutcome, run_id_of
-from mmpipe.search import Searcher, SnapshotStore, encode
-from mmpipe.settings import IndexingSettings, LakeSettings, ModelSettings, Settings, SpeechSettings
+from mmpipe.settings import Settings
+from tests.integration.changing_shop import COLOURS, Shop, filled_shop, other_profile, rows_of, settings_in
 from tests.unit.indexing.bucket import png
 from tests.unit.lake.adapted import adapted
-
-COLOURS = {"red": (220, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 220)}
-
-
-def wav(hertz: float) -> bytes:
-    out = io.BytesIO()
-    samples = np.sin(np.arange(8_000) * hertz * 2 * np.pi / 8_000) * 12_000
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8_000)
-        file.writeframes(samples.astype(np.int16).tobytes())
-    return out.getvalue()
-
-
-class Shop:
-    """A folder laid out as a bucket, and an indexer that lives on whatever becomes live."""
-
-    def __init__(self, root: Path, settings: Settings) -> None:
-        self.root = root / "shop"
-        self.settings = settings
-        self.lake: Lake = open_lake(settings)
-        self.fake = registry.load("fake")
-        self.indexer = Indexer(settings, self.lake, self.fake, stores(settings), maintain=False)
-        self.collection: Collection = self.lake.collection("shop", create=True)
-        self._clock = int(time.time()) - 10_000
-
-    def write(self, key: str, data: bytes) -> Path:
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        self._clock += 10
-        os.utime(path, (self._clock, self._clock))
-        return path
-
-    def order(self, key: str, kind: EventKind) -> WorkOrder:
-        path = self.root / key
-        uri = to_uri(path)
-        when = datetime.fromtimestamp(self._clock, UTC)
-        etag = stores(self.settings)(uri).stat(uri).etag if path.exists() else None
-        event = CatalogueEvent(
-            kind=kind, collection="shop", object=ObjectRef(uri=uri, etag=etag, event_time=when)
-        )
-        return WorkOrder(
-            run_id=run_id_of(event, "fake"),
-            kind=kind,
-            collection="shop",
-            object=event.object,
-            lane="warm",
-            profile="fake",
-        )
-
-    def upload(self, product_id: str, **fields: object) -> WorkOrder:
-        key = f"products/{product_id}.json"
-        self.write(key, json.dumps({"id": product_id, **fields}).encode())
-        return self.order(key, "product_uploaded")
-
-    def remove(self, product_id: str) -> WorkOrder:
-        (self.root / f"products/{product_id}.json").unlink()
-        self._clock += 10
-        return self.order(f"products/{product_id}.json", "product_removed")
-
-    def run(self, *orders: WorkOrder) -> list[WorkOutcome]:
-        outcomes = self.indexer.execute(orders)
-        assert {o.status for o in outcomes} <= {"done", "duplicate"}, outcomes
-        return outcomes
-
-    def live(self) -> ProductTable:
-        live = self.collection.live()
-        assert live is not None
-        return self.collection.table(live.table)
-
-    def search(self, text: str) -> list[str]:
-        """The ids found in what is live, by the models that encoded it."""
-        store = SnapshotStore(self.settings, self.lake)
-        try:
-            found = store.get("shop")
-            loaded = load_exactly(found.profile, self.settings)
-            request = SearchRequest(text=text)
-            query = encode(request, loaded, {})
-            return [
-                h.id for h in Searcher(found.profile, self.settings.serve).search(found, request, query).hits
-            ]
-        finally:
-            store.close()
-
-
-def rows_of(table: ProductTable) -> dict[str, dict[str, Any]]:
-    return {row["id"]: row for row in table.latest().to_table().to_pylist()}
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        lake=LakeSettings(uri=str(tmp_path / "lake")),
-        indexing=IndexingSettings(profile="fake", chunk_rows=4, commit_rows=4),
-        models=ModelSettings(cache_dir=str(tmp_path / "cache")),
-        speech=SpeechSettings(recognizer="none"),
-    )
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
 def shop(tmp_path: Path, settings: Settings) -> Iterator[Shop]:
-    made = Shop(tmp_path / "bucket", settings)
-    for name, rgb in COLOURS.items():
-        made.write(f"media/{name}.png", png(rgb))
-    made.write("media/tone.wav", wav(440))
-    orders = [
-        made.upload(
-            f"{name}-{kind}",
-            title=f"{name} {kind}",
-            image_link=f"media/{name}.png",
-            price="10 USD",
-            **({"audio_link": "media/tone.wav"} if kind == "dress" else {}),
-        )
-        for name in COLOURS
-        for kind in ("dress", "shoes", "hat")
-    ]
-    orders.append(made.upload("gone", title="gone tomorrow"))
-    made.run(*orders)
-    made.run(made.remove("gone"))
+    made = filled_shop(tmp_path / "bucket", settings)
     yield made
     made.indexer.close()
 
@@ -173,17 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def other(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A profile as light as ``fake`` that encodes everything but sound otherwise."""
-
-    def load(_threads: int | None) -> LoadedEncoders:
-        fake = registry.load("fake")
-        infos = {
-            m: info if m == "audio" else replace(info, revision="2")
-            for m, info in fake.profile.encoders.items()
-        }
-        return LoadedEncoders(replace(fake.profile, name="other", encoders=infos), fake.encoders)
-
-    monkeypatch.setitem(registry._PROFILES, "other", load)
+    monkeypatch.setitem(registry._PROFILES, "other", other_profile)
     return "other"
 
 
@@ -201,8 +69,14 @@ def test_a_registered_profile_loads_by_name_and_exactly(
     newest = load_profile("my-shop", settings)
     assert newest.profile.name == "my-shop"
     assert newest.profile.fingerprint == two.profile_fingerprint != one.profile_fingerprint
-    old = registry.load_folder("my-shop", trained[0])
+    old = load_profile("my-shop", settings, revision=one.revision)
     assert load_exactly(old.profile, settings).profile.fingerprint == one.profile_fingerprint
+    filled = reindex(settings, shop.collection, "my-shop", revision=one.revision)
+    assert shop.collection.table(filled.table).profile.fingerprint == one.profile_fingerprint
+    with pytest.raises(ModelUnavailable, match=f"registered are .*{two.revision}"):
+        reindex(settings, shop.collection, "my-shop", revision="f" * 16)
+    with pytest.raises(InvalidRequest, match="revision"):
+        load_profile("fake", settings, revision=one.revision)
     with pytest.raises(ModelUnavailable, match="profiles of mmpipe itself: starter"):
         load_profile("nobody", settings)
 
@@ -230,6 +104,7 @@ def test_reindex_compare_switch_upload_roll_back(
     titles = compare(settings, shop.collection, filled.table)
     assert (titles.kind, titles.queries, titles.unanswerable) == ("titles", 9, 0)
     assert titles.measures["recall@1"].candidate == 1.0
+    assert {"mrr by vectors", "recall@10 by vectors"} < titles.measures.keys()
     judged = [
         JudgedQuery("red dress", {}, frozenset({"red-dress"})),
         JudgedQuery("nothing we sell", {}, frozenset({"unknown"})),

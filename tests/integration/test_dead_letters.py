@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -151,6 +152,58 @@ def test_a_crash_between_sending_and_deleting_loses_nothing(
     assert bodies_in(sqs, pair.dlq_url) == [UPLOAD]
 
 
+def test_messages_go_back_in_the_order_in_which_they_came(
+    sqs: Any, cloud: LocalCloud, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [f"poison {n}" for n in range(12)]
+    bury(sqs, pair, *bodies)
+    client = cloud.sqs()
+    receive = client.receive_message
+
+    def shuffled(**words: Any) -> Any:
+        """As SQS does: in no order."""
+        answer = receive(**words)
+        if "Messages" in answer:
+            answer["Messages"].reverse()
+        for message in answer.get("Messages", []):  # moto dates by the second
+            number = int(message["Body"].split()[1])
+            message["Attributes"]["SentTimestamp"] = str(1_700_000_000_000 + number)
+        return answer
+
+    sent = []
+    send = client.send_message
+    monkeypatch.setattr(client, "receive_message", shuffled)
+    monkeypatch.setattr(
+        client, "send_message", lambda **words: (sent.append(words["MessageBody"]), send(**words))
+    )
+    held = DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
+    assert [letter.body for letter in held.peek()] == bodies
+    held.replay()
+    assert sent == bodies
+
+
+def test_what_could_not_be_sent_stays_and_goes_with_the_next_replay(
+    sqs: Any, cloud: LocalCloud, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(sqs, pair, *(f"poison {n}" for n in range(4)))
+    client = cloud.sqs()
+    send, calls = client.send_message, count(1)
+
+    def fails_once(**words: Any) -> Any:
+        if next(calls) == 3:
+            raise EndpointConnectionError(endpoint_url=pair.queue_url)
+        return send(**words)
+
+    monkeypatch.setattr(client, "send_message", fails_once)
+    held = DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
+    with pytest.raises(StorageUnavailable, match=r"2 messages went back.*replay again"):
+        held.replay()
+    assert len(bodies_in(sqs, pair.dlq_url)) == 2  # visible again at once
+    assert len(held.replay().replayed) == 2
+    assert bodies_in(sqs, pair.queue_url) == [f"poison {n}" for n in range(4)]
+    assert held.replay().replayed == ()
+
+
 def test_either_queue_names_the_other(pair: Pair) -> None:
     assert DeadLetters(pair.queue_url, None).dlq_url == pair.dlq_url
     assert DeadLetters(None, pair.dlq_url).queue_url == pair.queue_url
@@ -185,10 +238,21 @@ def test_the_command(sqs: Any, pair: Pair, run: Run) -> None:
     poison = next(letter["message_id"] for letter in listed if letter["unreadable"])
     with pytest.raises(NotFound, match="see mmpipe dlq list"):
         run("replay", "--id", "zzz")
-    with pytest.raises(InvalidRequest):
-        run("replay")
+    for words in ([], ["--all", "--id", poison]):
+        with pytest.raises(InvalidRequest):
+            run("replay", *words)
+    ids = [letter["message_id"] for letter in listed]
+    rehearsed = json.loads(run("replay", "--all", "--dry-run", "--json").stdout)
+    assert rehearsed == {"queue_url": pair.queue_url, "would_replay": ids}
+    shown = run("replay", "--id", poison[:13], "--dry-run")
+    assert poison[:13] in shown.stdout
+    assert "1 messages would go back" in shown.stderr
+    assert bodies_in(sqs, pair.dlq_url) == sorted([UPLOAD, POISON])
+    assert bodies_in(sqs, pair.queue_url) == []
     report = json.loads(run("replay", "--id", poison[:13], "--json").stdout)
     assert report == {"queue_url": pair.queue_url, "replayed": [poison], "missing": []}
+    with pytest.raises(NotFound, match="see mmpipe dlq list"):
+        run("replay", "--id", poison)  # not twice
     assert "1 messages are back" in run("replay", "--all").stderr
     assert bodies_in(sqs, pair.queue_url) == sorted([UPLOAD, POISON])
 

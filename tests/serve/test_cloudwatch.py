@@ -13,10 +13,13 @@ from typing import Any
 import boto3
 import pytest
 
+from mmpipe.dispatch.tokens import FixedToken
+from mmpipe.errors import DispatchUnavailable
 from mmpipe.serve import cloudwatch, node_secrets
-from mmpipe.serve.cloudwatch import Probe, only_one, publish, run
+from mmpipe.serve.cloudwatch import NodeToken, Probe, only_one, publish, run
 
 TOKEN = "cluster-token"
+GIVEN = FixedToken(TOKEN)
 
 
 class Cluster:
@@ -66,12 +69,12 @@ def _values(probe: Probe) -> dict[str, float]:
 
 
 def test_a_cluster_at_rest_beats_and_has_no_gpu_figure(cluster: Cluster) -> None:
-    assert _values(Probe(cluster.url, cluster.url, TOKEN)) == {"Heartbeat": 1, "JobFailures": 0}
+    assert _values(Probe(cluster.url, cluster.url, GIVEN)) == {"Heartbeat": 1, "JobFailures": 0}
     assert cluster.tokens == {f"Bearer {TOKEN}"}
 
 
 def test_each_failed_job_is_counted_once(cluster: Cluster) -> None:
-    probe = Probe(cluster.url, cluster.url, TOKEN)
+    probe = Probe(cluster.url, cluster.url, GIVEN)
     cluster.jobs(old="FAILED", going="RUNNING")
     assert _values(probe)["JobFailures"] == 0, "failed before this process came"
     cluster.jobs(old="FAILED", going="FAILED", other="FAILED", fine="SUCCEEDED")
@@ -87,17 +90,25 @@ def test_gpu_utilisation_is_the_mean_of_those_that_tell(cluster: Cluster) -> Non
         {},
     ]
     cluster.answers["/nodes?view=summary"] = {"data": {"summary": nodes}}
-    assert _values(Probe(cluster.url, cluster.url, TOKEN))["GpuUtilisation"] == 20
+    assert _values(Probe(cluster.url, cluster.url, GIVEN))["GpuUtilisation"] == 20
 
 
 @pytest.mark.parametrize("silent", ["/healthz", "/api/jobs/"])
 def test_what_does_not_answer_is_no_heartbeat(cluster: Cluster, silent: str) -> None:
     del cluster.answers[silent]
-    assert _values(Probe(cluster.url, cluster.url, TOKEN))["Heartbeat"] == 0
+    assert _values(Probe(cluster.url, cluster.url, GIVEN))["Heartbeat"] == 0
+
+
+def test_a_token_that_cannot_be_read_is_no_heartbeat(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))
+    assert _values(Probe(cluster.url, cluster.url, NodeToken())) == {"Heartbeat": 0}
 
 
 def test_a_head_that_is_gone_is_no_heartbeat() -> None:
-    assert _values(Probe("http://127.0.0.1:9", "http://127.0.0.1:9", TOKEN)) == {"Heartbeat": 0}
+    assert _values(Probe("http://127.0.0.1:9", "http://127.0.0.1:9", GIVEN)) == {"Heartbeat": 0}
 
 
 @pytest.fixture
@@ -111,15 +122,13 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_metrics_reach_cloudwatch_with_and_without_the_clusters_name(aws: None) -> None:
+def test_metrics_reach_cloudwatch_under_the_clusters_name(aws: None) -> None:
     client = boto3.client("cloudwatch")
     publish(client, "mmpipe-prod", [("JobFailures", 2.0, "Count"), ("GpuUtilisation", 12.5, "Percent")])
     found = client.list_metrics(Namespace=cloudwatch.NAMESPACE)["Metrics"]
     named = {(m["MetricName"], *((d["Name"], d["Value"]) for d in m["Dimensions"])) for m in found}
     assert named == {
-        ("JobFailures",),
         ("JobFailures", ("Cluster", "mmpipe-prod")),
-        ("GpuUtilisation",),
         ("GpuUtilisation", ("Cluster", "mmpipe-prod")),
     }
     now = datetime.now(UTC)
@@ -145,7 +154,7 @@ def test_a_refusal_by_cloudwatch_ends_nothing(cluster: Cluster, caplog: pytest.L
             stop.set()
             raise EndpointConnectionError(endpoint_url="https://monitoring")
 
-    run(Refusing(), "c", Probe(cluster.url, cluster.url, TOKEN), stop)
+    run(Refusing(), "c", Probe(cluster.url, cluster.url, GIVEN), stop)
     assert "CloudWatch took no metrics" in caplog.text
 
 
@@ -171,7 +180,15 @@ def test_the_token_file_is_the_nodes_own_and_is_replaced_whole(
     assert [path.name for path in file.parent.iterdir()] == ["ray-token"]
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(file))
-    assert cloudwatch.cluster_token() == "second"
+    token = NodeToken()
+    assert token.value() == "second"
+    assert not token.renewed("second")
+    client.put_secret_value(SecretId="mmpipe-prod/ray-token", SecretString="third")
+    assert node_secrets.main([str(file), "mmpipe-prod/ray-token"]) == 0
+    assert token.renewed("second"), "Ray was started again with another one"
+    file.unlink()
+    with pytest.raises(DispatchUnavailable, match="RAY_AUTH_TOKEN_PATH"):
+        token.value()
 
 
 def test_a_secret_that_cannot_be_read_leaves_the_old_token(

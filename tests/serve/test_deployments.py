@@ -112,3 +112,19 @@ def test_the_builder_makes_all_deployments_from_a_config_files_args() -> None:
     built = flatten(application, name="mmpipe")
     assert {deployment.name for deployment in built.deployments} == {"Api", "Indexer"}
     assert built.ingress_deployment_name == "Api"
+
+
+def test_only_replicas_change_how_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray.serve
+
+    from mmpipe.serve.deployments import logs
+
+    chosen: list[str] = []
+    monkeypatch.setattr(logs, "configure_logging", chosen.append)
+    logs.log_as_replica()
+    assert chosen == [], "no replica runs here"
+    monkeypatch.setattr(ray.serve, "get_replica_context", lambda: "a replica's")
+    logs.log_as_replica()
+    assert chosen == ["WARNING"]
+    Encoders(_settings())
+    assert chosen == ["WARNING", "WARNING"], "each deployment begins with it"

@@ -34,6 +34,11 @@ variable "availability_zones" {
 variable "ingress_cidrs" {
   description = "Who may reach the API, which speaks plain HTTP here unless certificate_arn is given: your own address."
   type        = set(string)
+
+  validation {
+    condition     = var.certificate_arn != null || !contains(var.ingress_cidrs, "0.0.0.0/0")
+    error_message = "ingress_cidrs may hold 0.0.0.0/0 only with certificate_arn: without TLS everybody could read the queries."
+  }
 }
 
 variable "certificate_arn" {
@@ -81,6 +86,11 @@ variable "image_tag" {
   description = "Tag of the project's image in the repository, for start_head."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.image_tag == null ? !var.start_head : can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "image_tag must be the tag of an image that was pushed; start_head needs one."
+  }
 }
 
 variable "head_ami_id" {
@@ -99,6 +109,12 @@ variable "api_key_names" {
   description = "Callers that get an API key when the secret is first written."
   type        = set(string)
   default     = ["default"]
+}
+
+variable "generate_secrets" {
+  description = "Whether tokens and API keys are made. False leaves the secrets empty, for values of your own; nothing starts until they are put."
+  type        = bool
+  default     = true
 }
 
 variable "ray_token_version" {
@@ -146,7 +162,7 @@ variable "alarm_emails" {
 variable "monthly_limit_usd" {
   description = "Monthly cost at which the budget warns."
   type        = number
-  default     = 150
+  default     = 250
 }
 
 variable "deny_insecure_transport" {

@@ -55,6 +55,7 @@ module "secrets" {
   name                  = local.name
   kms_key_arn           = module.storage.kms_key_arn
   recovery_window_days  = 30
+  generate_values       = var.generate_secrets
   api_key_names         = var.api_key_names
   ray_token_version     = var.ray_token_version
   indexer_token_version = var.indexer_token_version

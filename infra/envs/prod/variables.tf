@@ -87,6 +87,11 @@ variable "image_tag" {
   description = "Tag of the project's image in the repository, for start_head."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.image_tag == null ? !var.start_head : can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "image_tag must be the tag of an image that was pushed; start_head needs one."
+  }
 }
 
 variable "head_ami_id" {
@@ -105,6 +110,12 @@ variable "api_key_names" {
   description = "Callers that get an API key when the secret is first written."
   type        = set(string)
   default     = ["default"]
+}
+
+variable "generate_secrets" {
+  description = "Whether tokens and API keys are made. False leaves the secrets empty, for values of your own; nothing starts until they are put."
+  type        = bool
+  default     = true
 }
 
 variable "ray_token_version" {

@@ -33,12 +33,22 @@ variable "sns_topic_arn" {
   description = "Topic that gets the warnings; its policy and its key have to let budgets.amazonaws.com in, as the module observability does. Null for none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.sns_topic_arn == null || can(regex("^arn:[^:]+:sns:", var.sns_topic_arn))
+    error_message = "sns_topic_arn: the ARN of an SNS topic, or null."
+  }
 }
 
 variable "cost_tag" {
   description = "Count only what carries this tag (it must be activated as a cost allocation tag); null counts the whole account."
   type        = object({ key = string, value = string })
   default     = null
+
+  validation {
+    condition     = var.cost_tag == null || try(length(var.cost_tag.key) > 0 && !strcontains(var.cost_tag.key, "$"), false)
+    error_message = "cost_tag: a key that is not empty and holds no $, which parts key and value."
+  }
 }
 
 variable "tags" {

@@ -11,6 +11,11 @@ variable "name" {
 variable "description" {
   description = "What the function does, as shown in the console."
   type        = string
+
+  validation {
+    condition     = length(var.description) >= 1 && length(var.description) <= 256
+    error_message = "description: from 1 to 256 characters."
+  }
 }
 
 variable "handler" {
@@ -77,11 +82,21 @@ variable "reserved_concurrency" {
 variable "environment" {
   description = "Environment variables. Never secrets: give their ARNs."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for key in keys(var.environment) : can(regex("^[A-Z][A-Z0-9_]*$", key)) && !can(regex("(TOKEN|PASSWORD|_KEY)$", key))])
+    error_message = "environment: names of capitals, digits and underscores, and no secret among them: give its ARN in a …_SECRET."
+  }
 }
 
 variable "secret_arns" {
   description = "Secrets that the function reads."
   type        = list(string)
+
+  validation {
+    condition     = alltrue([for arn in var.secret_arns : can(regex("^arn:[^:]+:secretsmanager:[^*]+$", arn))])
+    error_message = "secret_arns: ARNs of Secrets Manager secrets, without wildcards."
+  }
 }
 
 variable "kms_key_arn" {
@@ -98,6 +113,11 @@ variable "kms_services" {
   description = "Services, besides Lambda and Secrets Manager, through which the function decrypts with the key."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = length(setsubtract(var.kms_services, ["s3", "scheduler", "sns", "sqs", "ssm"])) == 0
+    error_message = "kms_services: s3, scheduler, sns, sqs or ssm."
+  }
 }
 
 variable "statements" {

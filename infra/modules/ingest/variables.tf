@@ -11,6 +11,11 @@ variable "name" {
 variable "catalogue_bucket" {
   description = "Bucket whose uploads and deletions are reported."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.catalogue_bucket)) && endswith(var.catalogue_bucket_arn, ":${var.catalogue_bucket}")
+    error_message = "catalogue_bucket: the name of the bucket whose ARN catalogue_bucket_arn is."
+  }
 }
 
 variable "catalogue_bucket_arn" {
@@ -187,6 +192,11 @@ variable "metrics_namespace" {
   description = "CloudWatch namespace of the project's own metrics."
   type        = string
   default     = "mmpipe"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "metrics_namespace: letters, digits and . _ / # -, not beginning with AWS/."
+  }
 }
 
 variable "environment" {

@@ -11,16 +11,31 @@ variable "name" {
 variable "queue_name" {
   description = "Queue of catalogue events."
   type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.queue_name))
+    error_message = "queue_name: the name of an SQS queue, not its address."
+  }
 }
 
 variable "dlq_name" {
   description = "Dead-letter queue of catalogue events."
   type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.dlq_name))
+    error_message = "dlq_name: the name of an SQS queue, not its address."
+  }
 }
 
 variable "schedule_dlq_name" {
   description = "Queue of schedules that failed."
   type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,80}$", var.schedule_dlq_name))
+    error_message = "schedule_dlq_name: the name of an SQS queue, not its address."
+  }
 }
 
 variable "function_names" {
@@ -57,36 +72,66 @@ variable "handler_log_group_name" {
   description = "Log group of the catalogue handler; null leaves its failed runs out of job-failures."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.handler_log_group_name == null || can(regex("^[A-Za-z0-9_/.#-]{1,512}$", var.handler_log_group_name))
+    error_message = "handler_log_group_name: the name of a log group, not its ARN, or null."
+  }
 }
 
 variable "ray_log_group_name" {
   description = "Log group of the cluster; null leaves its failed jobs out of job-failures."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.ray_log_group_name == null || can(regex("^[A-Za-z0-9_/.#-]{1,512}$", var.ray_log_group_name))
+    error_message = "ray_log_group_name: the name of a log group, not its ARN, or null."
+  }
 }
 
 variable "metrics_namespace" {
   description = "CloudWatch namespace of the project's own metrics."
   type        = string
   default     = "mmpipe"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "metrics_namespace: letters, digits and . _ / # -, not beginning with AWS/."
+  }
 }
 
 variable "cluster_name" {
   description = "Value of the dimension Cluster of the head's metrics; null means name."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.cluster_name == null || can(regex("^[A-Za-z0-9][A-Za-z0-9_.-]{0,254}$", var.cluster_name))
+    error_message = "cluster_name: letters, digits and _ . -, or null."
+  }
 }
 
 variable "gpu_metric_name" {
   description = "Metric of GPU utilisation in per cent, in metrics_namespace with the dimension Cluster. The default is what mmpipe.serve.cloudwatch publishes."
   type        = string
   default     = "GpuUtilisation"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{1,255}$", var.gpu_metric_name))
+    error_message = "gpu_metric_name: the name of a metric."
+  }
 }
 
 variable "heartbeat_metric_name" {
   description = "Metric that is 1 while the head answers, in metrics_namespace with the dimension Cluster. The default is what mmpipe.serve.cloudwatch publishes; null where nothing does."
   type        = string
   default     = "Heartbeat"
+
+  validation {
+    condition     = var.heartbeat_metric_name == null || can(regex("^[A-Za-z0-9_.-]{1,255}$", var.heartbeat_metric_name))
+    error_message = "heartbeat_metric_name: the name of a metric, or null."
+  }
 }
 
 variable "alarm_emails" {
@@ -126,6 +171,11 @@ variable "runbook_url" {
   description = "Where the runbook is; each alarm names its own section in it."
   type        = string
   default     = "docs/runbook.md"
+
+  validation {
+    condition     = can(regex("^[^ #]+$", var.runbook_url))
+    error_message = "runbook_url: an address or path without # and blanks; each alarm adds its own section."
+  }
 }
 
 variable "kms_key_arn" {

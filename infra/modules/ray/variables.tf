@@ -11,6 +11,11 @@ variable "name" {
 variable "vpc_id" {
   description = "The VPC of the cluster."
   type        = string
+
+  validation {
+    condition     = can(regex("^vpc-[0-9a-z]+$", var.vpc_id))
+    error_message = "vpc_id must be vpc- and letters or digits."
+  }
 }
 
 variable "subnet_ids" {
@@ -26,6 +31,11 @@ variable "subnet_ids" {
 variable "security_group_id" {
   description = "Security group of head and workers."
   type        = string
+
+  validation {
+    condition     = can(regex("^sg-[0-9a-z]+$", var.security_group_id))
+    error_message = "security_group_id must be sg- and letters or digits."
+  }
 }
 
 variable "head_private_ip" {
@@ -92,22 +102,42 @@ variable "kms_key_arn" {
 variable "ray_token_secret_arn" {
   description = "Secret with Ray's cluster token; head and workers read it."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:secretsmanager:[^*]+$", var.ray_token_secret_arn))
+    error_message = "ray_token_secret_arn must be the ARN of one Secrets Manager secret, never a token itself."
+  }
 }
 
 variable "indexer_token_secret_arn" {
   description = "Secret with the handlers' token; the head reads it."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:secretsmanager:[^*]+$", var.indexer_token_secret_arn))
+    error_message = "indexer_token_secret_arn must be the ARN of one Secrets Manager secret, never a token itself."
+  }
 }
 
 variable "api_keys_secret_arn" {
   description = "Secret with the callers' API keys; the head reads it."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:secretsmanager:[^*]+$", var.api_keys_secret_arn))
+    error_message = "api_keys_secret_arn must be the ARN of one Secrets Manager secret, never a token itself."
+  }
 }
 
 variable "ecr_repository_arn" {
   description = "Repository that nodes may pull from. Null where the image comes from elsewhere."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.ecr_repository_arn == null || can(regex("^arn:[a-z-]+:ecr:[^*]+$", var.ecr_repository_arn))
+    error_message = "ecr_repository_arn must be the ARN of one ECR repository, or null."
+  }
 }
 
 variable "metrics_namespace" {

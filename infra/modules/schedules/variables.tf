@@ -84,6 +84,11 @@ variable "profile" {
   description = "Model profile that is maintained and retrained."
   type        = string
   default     = "starter"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9:/._-]*$", var.profile))
+    error_message = "profile: a profile name such as starter or siglip2."
+  }
 }
 
 variable "schedule_maintenance" {
@@ -123,6 +128,11 @@ variable "timezone" {
   description = "Time zone of the schedules, as in the IANA database."
   type        = string
   default     = "UTC"
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+)+)$", var.timezone))
+    error_message = "timezone: a name of the IANA database, such as UTC or Europe/Berlin."
+  }
 }
 
 variable "log_retention_days" {
@@ -135,6 +145,11 @@ variable "metrics_namespace" {
   description = "CloudWatch namespace of the project's own metrics."
   type        = string
   default     = "mmpipe"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._/#-]{1,255}$", var.metrics_namespace)) && !startswith(var.metrics_namespace, "AWS/")
+    error_message = "metrics_namespace: letters, digits and . _ / # -, not beginning with AWS/."
+  }
 }
 
 variable "environment" {

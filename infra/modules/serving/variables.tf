@@ -11,6 +11,11 @@ variable "name" {
 variable "vpc_id" {
   description = "The VPC of the targets."
   type        = string
+
+  validation {
+    condition     = can(regex("^vpc-[0-9a-z]+$", var.vpc_id))
+    error_message = "vpc_id must be vpc- and letters or digits."
+  }
 }
 
 variable "public_subnet_ids" {
@@ -26,6 +31,11 @@ variable "public_subnet_ids" {
 variable "alb_security_group_id" {
   description = "Security group of the load balancer."
   type        = string
+
+  validation {
+    condition     = can(regex("^sg-[0-9a-z]+$", var.alb_security_group_id))
+    error_message = "alb_security_group_id must be sg- and letters or digits."
+  }
 }
 
 variable "target_ips" {
@@ -137,6 +147,11 @@ variable "access_log_bucket" {
   description = "Existing bucket for the load balancer's access logs, with the policy that AWS documents for them. Null keeps none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.access_log_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket))
+    error_message = "access_log_bucket must be the name of a bucket, or null."
+  }
 }
 
 variable "log_retention_days" {

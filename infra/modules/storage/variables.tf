@@ -84,6 +84,11 @@ variable "access_log_bucket" {
   description = "Existing bucket that receives S3 server access logs; null leaves them off (CloudTrail data events are the alternative)."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.access_log_bucket == null || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.access_log_bucket))
+    error_message = "access_log_bucket: the name of a bucket, or null."
+  }
 }
 
 variable "tags" {

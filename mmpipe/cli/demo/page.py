@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from mmpipe.cli.demo.report import DemoReport, FaultOutcome, SearchOutcome
+from mmpipe.cli.moment import in_the_clip
 from mmpipe.sample.catalogue import SampleProduct
 from mmpipe.sample.writer import SampleManifest
 from mmpipe.schemas.search import Hit
@@ -116,13 +117,13 @@ def _hit(hit: Hit, pictures: _Pictures, *, best: bool, ok: bool) -> str:
     kind = f"hit best{'' if ok else ' wrong'}" if best else "hit"
     title, price = escape(hit.title), escape(hit.price or "")
     return f"""<article class="{kind}">{shown}{_split(hit)}<div><p title="{title}">{title}</p>
-<p class="zh" title="{zh}">{zh}</p><p class="price">{price}{_moment(hit)}</p></div></article>"""
+<p class="zh" title="{zh}">{zh}</p><p class="price">{price}</p>{_moment(hit)}</div></article>"""
 
 
 def _moment(hit: Hit) -> str:
     if hit.video_second is None:
         return ""
-    return f' <span title="where its clip matches · 视频匹配处">▶ {hit.video_second:.1f} s</span>'
+    return f'<p class="moment" title="where its clip matches · 视频匹配处">▶ {in_the_clip(hit.video_second)}</p>'
 
 
 def _split(hit: Hit) -> str:

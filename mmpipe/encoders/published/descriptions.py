@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mmpipe.encoders.base import FusionInfo, Modality
+from mmpipe.encoders.pooling import MEAN, Pooling
 
 # Part of every encoder's revision: raise it when a change here or in the encoders changes vectors.
 RECIPE = "r1"
@@ -39,7 +40,8 @@ class TextRecipe:
 class PublishedModel:
     """One profile: the repository its files come from, its architecture and its modalities.
 
-    ``text`` is None where the recipe stands in the model's own files (sentence-transformers).
+    ``text`` is None where the recipe stands in the model's own files (sentence-transformers). ``pooling`` is
+    that of a clip's frames.
     """
 
     profile: str
@@ -49,6 +51,7 @@ class PublishedModel:
     text: TextRecipe | None
     fusion: FusionInfo
     summary: str
+    pooling: Pooling = MEAN
 
 
 def _fusion(weights: Mapping[str, float]) -> FusionInfo:

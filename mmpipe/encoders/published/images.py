@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mmpipe.encoders.base import EncoderInfo, EncoderInput, Vectors, VideoFrames
-from mmpipe.encoders.pooling import pool, split
+from mmpipe.encoders.pooling import MEAN, Pooling, pool, split
 from mmpipe.encoders.published.batching import Batcher, unit
 from mmpipe.encoders.published.towers import ContrastiveModel
 from mmpipe.errors import InvalidMedia
@@ -65,9 +65,10 @@ class PublishedImage:
 class PublishedVideo:
     """Frames through the image tower, pooled by :mod:`mmpipe.encoders.pooling`."""
 
-    def __init__(self, info: EncoderInfo, image: PublishedImage) -> None:
+    def __init__(self, info: EncoderInfo, image: PublishedImage, pooling: Pooling = MEAN) -> None:
         self._info = info
         self._image = image
+        self._pooling = pooling
 
     @property
     def info(self) -> EncoderInfo:
@@ -84,7 +85,7 @@ class PublishedVideo:
         found = [_frames(item) for item in clips]
         vectors = self._image.embed([_picture(frame) for clip in found for frame in clip.frames])
         frames = split(vectors, [len(clip.frames) for clip in found])
-        return pool(frames, self._info.dim), frames
+        return pool(frames, self._info.dim, self._pooling), frames
 
 
 def _picture(item: EncoderInput) -> NDArray[np.uint8]:

@@ -79,7 +79,7 @@ def _contrastive(model: PublishedModel, folder: Path, locked: LockedModel, setti
             int(config.vision_config.image_size),
         )
         encoders["image"] = image
-        encoders["video"] = PublishedVideo(infos["video"], image)
+        encoders["video"] = PublishedVideo(infos["video"], image, model.pooling)
     if "audio" in infos:
         encoders["audio"] = PublishedAudio(
             infos["audio"],
@@ -110,7 +110,8 @@ def _sentence(model: PublishedModel, folder: Path, locked: LockedModel, settings
 def _infos(model: PublishedModel, locked: LockedModel, dim: int) -> dict[Modality, EncoderInfo]:
     # Device and precision are left out: vectors of one model from a GPU and from a CPU may meet.
     revision = f"{locked.revision}+{locked.digest[:16]}+{RECIPE}"
-    return {m: EncoderInfo(f"{model.repo}/{m}", revision, m, dim) for m in model.modalities}
+    revisions = {m: model.pooling.revised(revision) if m == "video" else revision for m in model.modalities}
+    return {m: EncoderInfo(f"{model.repo}/{m}", revisions[m], m, dim) for m in model.modalities}
 
 
 def _dim(model: PublishedModel, config: Any) -> int:

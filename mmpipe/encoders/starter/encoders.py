@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmpipe.encoders.base import AudioClip, EncoderInfo, EncoderInput, VideoFrames
-from mmpipe.encoders.pooling import pool, split
+from mmpipe.encoders.pooling import MEAN, Pooling, pool, split
 from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.images import fit_all
 from mmpipe.encoders.starter.sounds import log_mel
@@ -138,9 +138,10 @@ class StarterAudio:
 class StarterVideo:
     """Sampled frames through the image tower, pooled by :mod:`mmpipe.encoders.pooling`."""
 
-    def __init__(self, image: StarterImage, info: EncoderInfo) -> None:
+    def __init__(self, image: StarterImage, info: EncoderInfo, pooling: Pooling = MEAN) -> None:
         self._image = image
         self._info = info
+        self._pooling = pooling
 
     @property
     def info(self) -> EncoderInfo:
@@ -157,7 +158,7 @@ class StarterVideo:
         found = [_frames(item) for item in clips]
         vectors = self._image.embed_documents([frame for clip in found for frame in clip.frames])
         frames = split(vectors, [len(clip.frames) for clip in found])
-        return pool(frames, DIM), frames
+        return pool(frames, DIM, self._pooling), frames
 
 
 def _run(tower: nn.Module, batch: Tensor, bf16: bool) -> NDArray[np.float32]:

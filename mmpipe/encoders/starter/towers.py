@@ -14,6 +14,7 @@ DIM = 256
 TEXT_WIDTH = 192
 IMAGE_WIDTHS = (24, 64, 128, 256)
 IMAGE_BLOCKS = (0, 1, 2, 2)
+IMAGE_FEATURES = 2 * IMAGE_WIDTHS[-1]
 AUDIO_WIDTHS = (16, 32, 64, 96)
 
 
@@ -59,22 +60,45 @@ def _trunk(
     return nn.Sequential(*layers)
 
 
-class ImageTower(nn.Module):
-    """80 × 64 RGB in [-1, 1], shape ``(batch, 3, 80, 64)`` → ``(batch, DIM)``."""
+class Concepts(nn.Module):
+    """Attention of a picture's pooled features over ``count`` named concepts.
 
-    def __init__(self, *, norm: bool) -> None:
+    The keys are a classifier's weights, the values text vectors of the concepts' names, so what a picture is
+    recognised as moves its vector towards where that name is asked from. A picture that is none of them
+    attends to all alike, which adds next to nothing: the values' mean is zero.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.keys = nn.Linear(IMAGE_FEATURES, count)
+        self.values = nn.Parameter(torch.zeros(count, DIM))
+
+    def forward(self, features: Tensor) -> Tensor:
+        recognised = torch.softmax(self.keys(features).float(), dim=1)
+        return recognised @ self.values.float()
+
+
+class ImageTower(nn.Module):
+    """80 × 64 RGB in [-1, 1], shape ``(batch, 3, 80, 64)`` → ``(batch, DIM)``; ``concepts`` of them known."""
+
+    def __init__(self, *, norm: bool, concepts: int = 0) -> None:
         super().__init__()
         self.trunk = _trunk(3, IMAGE_WIDTHS, IMAGE_BLOCKS, 5, norm=norm)
-        self.project = nn.Linear(2 * IMAGE_WIDTHS[-1], DIM)
+        self.project = nn.Linear(IMAGE_FEATURES, DIM)
+        self.concepts = Concepts(concepts) if concepts else None
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Mean- and max-pooled trunk features, shape ``(batch, 512)``."""
+        """Mean- and max-pooled trunk features, shape ``(batch, IMAGE_FEATURES)``."""
         maps = self.trunk(pixels)
         return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        projected: Tensor = self.project(self.features(pixels))
-        return projected
+        features = self.features(pixels)
+        projected: Tensor = self.project(features)
+        if self.concepts is None:
+            return projected
+        recognised: Tensor = self.concepts(features)
+        return F.normalize(projected.float(), dim=1) + recognised
 
 
 class TextTower(nn.Module):

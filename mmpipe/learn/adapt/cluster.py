@@ -67,12 +67,17 @@ def train_on_workers(job: Job, report: Report | None = None) -> None:
 def _initialise(count: int) -> None:
     import ray
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(**quiet)
-        return
-    # One CPU a worker and one for whoever leads them, however many there really are: threads are set apart.
-    ray.init(address="local", num_cpus=count + 1, include_dashboard=False, **quiet)
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if not os.environ.get("RAY_ADDRESS"):
+        # One CPU a worker and one for whoever leads them, however many there are: threads are set apart.
+        options |= {"address": "local", "num_cpus": count + 1, "include_dashboard": False}
+    try:
+        ray.init(**options)
+    except Exception as error:  # Ray raises plain ones for a node that does not start
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise MmpipeError(
+            f"Ray could not be reached or started: {reason[0]}; --workers 1 needs none"
+        ) from error
 
 
 def _fit(trainer: Any, job: Job) -> None:
@@ -109,7 +114,10 @@ def _worker(config: dict[str, Any]) -> None:
     context = ray.train.get_context()
     workers = Workers(context.get_world_rank(), context.get_world_size())
     job = Job.unpack(config)
-    device: Device = "cuda" if get_device().type == "cuda" else "cpu"
+    chosen = get_device()
+    device: Device = "cuda" if chosen.type == "cuda" else "cpu"
+    if device == "cuda":
+        torch.cuda.set_device(chosen)  # workers of one node may see all of its GPUs
     torch.set_num_threads(threads_of(job.settings.threads, workers.size))
     folder = job.folder / PROGRESS
     train(

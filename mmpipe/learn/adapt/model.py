@@ -15,6 +15,7 @@ from torch.nn import functional as F
 import mmpipe.encoders.starter as package
 from mmpipe.encoders.starter.features import PART_SEPARATOR, Vocabulary, feature_key, named_features, pack
 from mmpipe.encoders.starter.glossary import load_glossary
+from mmpipe.encoders.starter.loader import load_image
 from mmpipe.encoders.starter.towers import AudioTower, ImageTower, TextTower
 from mmpipe.encoders.starter.weights import GLOSSARY, dequantise, read_tensors, verify
 from mmpipe.errors import ModelUnavailable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 NEW_ROWS = 8_000
 FRESH_ROWS = 32_000
 _QUIET = 0.03  # a parent's rows have a norm of about 1.4, new ones start at 0.4
-_SCALE = 20.0
+_SCALE, _FRESH_SCALE = 30.0, 14.0  # the starter's vectors of a new catalogue lose least at about 30
 _MAX_SCALE = 100.0
 # The least number of different texts that a feature must be in, by its kind.
 _LEAST = {"c": 1, "w": 2, "z": 2, "g": 3, "b": 3}
@@ -50,7 +51,7 @@ class AdaptModel(nn.Module):
         self.text = TextTower(len(vocabulary))
         self.image = ImageTower(norm=not folded)
         self.audio = AudioTower(norm=not folded)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(_SCALE)))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(_SCALE if folded else _FRESH_SCALE)))
         for tower in (self.image, self.audio):
             tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -166,8 +167,9 @@ def from_weights(folder: Path, texts: Sequence[str], seed: int) -> AdaptModel:
         table.normal_(std=_QUIET, generator=torch.Generator().manual_seed(seed))
         table[: len(known)] = state["table.weight"]
         model.text.load_state_dict({**state, "table.weight": table})
-        for name in ("image", "audio"):
-            getattr(model, name).load_state_dict(dequantise(read_tensors(folder / f"{name}.safetensors")))
+        model.image = load_image(folder / "image.safetensors")
+        model.image.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.audio.load_state_dict(dequantise(read_tensors(folder / "audio.safetensors")))
     except (KeyError, RuntimeError, ValueError) as error:
         raise ModelUnavailable(f"the parent's weights do not fit this version's towers: {error}") from error
     return model

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmpipe.encoders import registry
 from mmpipe.encoders.fusion_file import FUSION_FILE
 from mmpipe.encoders.starter.loader import WEIGHTS, load
 from mmpipe.errors import InvalidRequest, ModelUnavailable
@@ -126,6 +127,11 @@ def find_parent(name: str, models: ModelRegistry) -> Parent:
         return Parent(name, None, None)
     if name == "starter":
         return Parent(name, WEIGHTS, f"starter@{load().profile.fingerprint}")
+    if registry.is_known(name):
+        raise InvalidRequest(
+            "from", f"{name!r} is none of the towers that are trained here: take starter, a profile trained"
+            " from it, or scratch"
+        )  # fmt: skip
     try:
         model = models.get(name)
     except ModelUnavailable as error:
@@ -159,12 +165,12 @@ def adapt(
     data = read_catalogue(feed, out / DATA, settings, teller.reading)
     _check_pairs(data)
     job = Job(out, parent.folder, options)
-    _claim(out, feed, parent, options, data, restart=restart)
     split = split_items(data, options.held_out, options.seed)
     if options.batch > len(split.train):
         raise InvalidRequest(
             "batch", f"{options.batch} is more than the {len(split.train)} products to train on: take fewer"
         )
+    _claim(out, parent, options, data, restart=restart)
     teller.phase("training")
     import torch
 
@@ -197,18 +203,17 @@ def _check_pairs(data: CatalogueData) -> None:
     report = data.report
     if report.pairs >= LEAST_PAIRS:
         return
-    why = f"; of {report.rows} rows {report.rejected_rows} were rejected, and {report.rejected_media} media"
+    why = f"; {report.rejected_rows} rows and {report.rejected_media} media were rejected"
     first = f"; first: {report.examples[0]}" if report.examples else ""
     raise InvalidRequest(
         "catalogue",
-        f"holds {report.pairs} products with a title and a picture, training needs {LEAST_PAIRS}"
+        f"holds {report.pairs} products with a title and a picture (image_link or video_link) in"
+        f" {report.rows} rows, training needs {LEAST_PAIRS}: name a feed with more of them"
         f"{why if report.rejected_rows or report.rejected_media else ''}{first}",
     )
 
 
-def _claim(
-    out: Path, feed: str, parent: Parent, options: AdaptSettings, data: CatalogueData, *, restart: bool
-) -> None:
+def _claim(out: Path, parent: Parent, options: AdaptSettings, data: CatalogueData, *, restart: bool) -> None:
     """See that what stands in the folder is this run; forget it for ``restart``."""
     kept = {n: v for n, v in asdict(options).items() if n not in ("device", "workers", "threads")}
     mine = {"parent": parent.identity or parent.name, "catalogue": data.fingerprint, **kept}

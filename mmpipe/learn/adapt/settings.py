@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal, get_args
 
 from mmpipe.errors import InvalidRequest
@@ -69,8 +71,11 @@ class AdaptSettings:
             raise InvalidRequest("learning-rate", f"{self.learning_rate:g} must be above 0 and at most 0.1")
         if not 0.05 <= self.held_out <= 0.5:
             raise InvalidRequest("held-out", f"{self.held_out:g} must be a share from 0.05 to 0.5")
-        if self.stay < 0 or self.threads < 0 or (self.margin is not None and not 0 < self.margin <= 2):
-            raise InvalidRequest("stay, threads, margin", "must not be negative, and margin at most 2")
+        for name, least in (("stay", self.stay), ("threads", self.threads)):
+            if not least >= 0:
+                raise InvalidRequest(name, f"{least:g} must not be negative")
+        if self.margin is not None and not 0 < self.margin <= 2:
+            raise InvalidRequest("margin", f"{self.margin:g} must be above 0 and at most 2")
         step = SLICE * self.workers
         if self.batch < step or self.batch % step:
             nearest = max(step, round(self.batch / step) * step)
@@ -82,3 +87,10 @@ class AdaptSettings:
     def loss_margin(self) -> float:
         """The margin in force."""
         return _MARGINS[self.loss] if self.margin is None else self.margin
+
+
+def default_name(parent: str, catalogue: str) -> str:
+    """A profile name from what it is trained from and on: ``starter-spring-feed``."""
+    stem = PurePosixPath(catalogue).name.partition(".")[0].lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{parent}-{stem}").strip("-")
+    return slug[:40].strip("-") or "adapted"

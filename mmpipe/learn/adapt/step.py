@@ -166,7 +166,10 @@ class AdaptRecipe:
         ]
         asked = np.array([[f in fields for f in FIELDS] for _, fields in views])
         values = self._values[rows]
-        positive, ignore = match(values, asked & (values >= 0), np.arange(len(rows)))
+        asked &= values >= 0
+        positive, ignore = match(values, asked, np.arange(len(rows)))
+        # A title asks for its own product and nothing less: everything else is a negative of it.
+        ignore &= np.asarray(asked.any(axis=1))[:, np.newaxis]
         twins = np.equal.outer(self._twins[rows], self._twins[rows])
         kinds = np.equal.outer(self._categories[clip_rows], self._categories[clip_rows])
         sounds = self._sounds(step, clip_rows, clips, on)

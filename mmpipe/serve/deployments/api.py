@@ -10,6 +10,7 @@ from mmpipe.schemas.search import SearchRequest
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.search import EncodedQuery
 from mmpipe.serve.api import create_app
+from mmpipe.serve.deployments.logs import log_as_replica
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.query_encoder import LocalQueryEncoder, Media, Models, QueryEncoder, RemoteQueryEncoder
 from mmpipe.serve.service import QueryService
@@ -29,6 +30,7 @@ class Api:
     ) -> None:
         from ray.serve import get_replica_context
 
+        log_as_replica()
         encoder: QueryEncoder = (
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
         )

@@ -7,6 +7,7 @@ import asyncio
 from mmpipe.encoders.base import Profile
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import EncodedQuery
+from mmpipe.serve.deployments.logs import log_as_replica
 from mmpipe.serve.query_encoder import Media, Models
 from mmpipe.settings import Settings
 
@@ -15,6 +16,7 @@ class Encoders:
     """Loads the default profile when it starts; other profiles that are live, when first asked for."""
 
     def __init__(self, settings: Settings) -> None:
+        log_as_replica()
         self._models = Models(settings.serve.encoder_threads, settings)
         self._models.load(settings.indexing.profile)
 

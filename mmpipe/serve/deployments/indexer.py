@@ -10,6 +10,7 @@ from mmpipe.lake import open_lake
 from mmpipe.lake.model_loading import load_profile
 from mmpipe.objects import open_store
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.serve.deployments.logs import log_as_replica
 from mmpipe.serve.group_commit import GroupCommit
 from mmpipe.serve.work import MAX_ORDERS
 from mmpipe.settings import Settings
@@ -22,6 +23,7 @@ class Indexer:
     when it is first written to. Orders that arrive during a commit share the next one."""
 
     def __init__(self, settings: Settings) -> None:
+        log_as_replica()
         self._pipeline = Pipeline(
             settings,
             open_lake(settings),

@@ -44,7 +44,8 @@ def test_the_shape_alone(run: Run) -> None:
     assert told.stdout.splitlines() == [
         "machines: head r7i.large, 1 × r7i.xlarge; 4 replicas of 6.6 GB",
         "  change ray_cluster.yaml: head InstanceType r7i.large",
-        "  change ray_cluster.yaml: cpu-spot InstanceType r7i.xlarge, max_workers at least 1",
+        "  change ray_cluster.yaml: cpu-spot InstanceType r7i.xlarge, resources {CPU: 2},"
+        " max_workers at least 1 (there and for the cluster)",
         "  change infra/serve.yaml: max_replicas 4",
     ]
     shape = json.loads(run("cost", "--products", 10_000, "--recommend-shape", "--json").stdout)

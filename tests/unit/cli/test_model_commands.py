@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
-from mmpipe.errors import InvalidRequest, ModelUnavailable
+from mmpipe.errors import InvalidRequest, ModelUnavailable, PublishRejected
 from mmpipe.lake.models import ModelRegistry
 from mmpipe.settings import ModelSettings, StorageSettings
 
@@ -122,6 +122,63 @@ def test_reindex_compare_switch_and_back(run: Run, mine: Path, other: str, tmp_p
     assert back["live"]["table"] == filled["source"]
     with pytest.raises(InvalidRequest, match="already"):
         run("live", "reindex", "--profile", "fake", "--lake", mine)
+
+
+def test_a_worse_table_stays_where_it_is_unless_forced(
+    run: Run, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def blind(_threads: int | None) -> LoadedEncoders:
+        fake = registry.load("fake")
+        infos = {m: replace(info, revision="3") for m, info in fake.profile.encoders.items() if m != "image"}
+        encoders = dict(fake.encoders)
+        del encoders["image"]
+        return LoadedEncoders(replace(fake.profile, name="blind", encoders=infos), encoders)
+
+    monkeypatch.setitem(registry._PROFILES, "blind", blind)
+    mine = tmp_path / "lake"
+    shutil.copytree(lake, mine)
+    filled = json.loads(run("live", "reindex", "--profile", "blind", "--lake", mine, "--json").stdout)
+    with pytest.raises(PublishRejected, match=r"with image 1 → 0.*4 product titles.*--force"):
+        run("live", "switch", filled["table"], "--lake", mine)
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text(json.dumps({"query": "hat", "relevant": ["nothing"]}))
+    with pytest.raises(PublishRejected, match=r"cannot be compared.*none of 1 queries.*--force"):
+        run("live", "switch", filled["table"], "--queries", queries, "--lake", mine)
+    live = json.loads(run("live", "list", "--lake", mine, "--json").stdout)[0]
+    assert live["table"] == filled["source"]
+    with pytest.raises(PublishRejected, match="no other table"):
+        run("live", "rollback", "--models", "--lake", mine)
+
+    moved = json.loads(run("live", "switch", filled["table"], "--force", "--lake", mine, "--json").stdout)
+    assert (moved["live"]["table"], moved["comparison"]) == (filled["table"], None)
+    more = tmp_path / "more.jsonl"
+    more.write_text(json.dumps({"id": "n1", "title": "New hat"}))
+    run("index", more, "--lake", mine)
+    back = run("live", "rollback", "--models", "--lake", mine)
+    assert "carried over after the move: 1 products" in back.stdout
+    assert f"{filled['source']}, 5 products" in back.output
+
+
+def test_weights_are_registered_from_a_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmpipe.lake.models._fingerprint_of", lambda _name, _folder: "0123456789abcdef")
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    save_file({"weight": np.zeros((2, 2), np.float32)}, weights / "text.safetensors")
+    (weights / "manifest.json").write_text(json.dumps({"metrics": {"recall@10": 0.5, "note": "none"}}))
+    lake = tmp_path / "lake"
+    told = run("models", "register", "my-shop", weights, "--data", "feed-1", "--lake", lake)
+    assert "mmpipe live reindex --profile my-shop" in told.output
+    (record,) = json.loads(run("models", "list", "--lake", lake, "--json").stdout)["registered"]
+    assert (record["metrics"], record["data_fingerprint"]) == ({"recall@10": 0.5}, "feed-1")
+    again = json.loads(run("models", "register", "my-shop", weights, "--lake", lake, "--json").stdout)
+    assert again == record
+    (weights / "manifest.json").write_text("[")
+    with pytest.raises(InvalidRequest, match="manifest"):
+        run("models", "register", "my-shop", weights, "--lake", lake)
+    with pytest.raises(InvalidRequest, match="no folder"):
+        run("models", "register", "my-shop", tmp_path / "nowhere", "--lake", lake)
 
 
 def test_models_cannot_be_a_collection(run: Run, tmp_path: Path) -> None:

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmpipe.cost import ENVIRONMENTS, Estimate, Workload, estimate, load_prices, to_json
+from mmpipe.cost import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_prices, shape, to_json
 from mmpipe.cost import environments as env
+from mmpipe.cost.figures import FIGURES, SEARCH_MS
+from mmpipe.serve import cloudwatch, scaling
+from mmpipe.settings import ServeSettings, Settings
 
 ROOT = Path(__file__).parents[3]
 PRICES = load_prices("us-east-1")
@@ -86,11 +89,19 @@ def test_environments_are_what_terraform_makes(name: str) -> None:
     if waf == "var.waf_enabled":
         waf = re.findall(r'variable "waf_enabled" {.*?default\s*=\s*(\w+)', variables, re.DOTALL)[0]
     assert said.waf == (waf == "true")
+    assert said.budget_usd == float(default_number(variables, "monthly_limit_usd"))
+    if said.waf:
+        assert int(default_number(variables, "waf_rate_limit")) == env.WAF_RATE_LIMIT
 
 
 def default_list(variables: str, name: str) -> list[str]:
     found = re.findall(rf'variable "{name}" {{.*?default\s*=\s*\[(.*?)\]', variables, re.DOTALL)
     return re.findall(r'"([^"]+)"', found[0]) if found else []
+
+
+def default_number(variables: str, name: str) -> str:
+    (found,) = re.findall(rf'variable "{name}" {{.*?default\s*=\s*([0-9.]+)', variables, re.DOTALL)
+    return str(found)
 
 
 def test_machines_are_those_of_the_cluster_file() -> None:
@@ -110,3 +121,60 @@ def test_alarm_metrics_are_counted_as_they_are_billed() -> None:
     per_function = len(re.findall(r"for i, name in var\.function_names", text))
     functions = 2  # the two handlers of infra/envs
     assert single + functions * per_function == env.ALARM_METRICS
+
+
+def test_what_the_head_and_the_logs_tell_is_counted() -> None:
+    by_the_head = re.findall(r"^\* ``(\w+)``", cloudwatch.__doc__ or "", re.MULTILINE)
+    assert len(by_the_head) >= 3
+    metrics = (ROOT / "infra" / "modules" / "observability" / "metrics.tf").read_text(encoding="utf-8")
+    by_the_logs = set(re.findall(r"^    name +(?:= )(local\.\w+)", metrics, re.MULTILINE))
+    assert len(by_the_head) + len(by_the_logs) == FIGURES["custom_metrics"].value
+
+
+def test_figures_are_those_of_the_page_they_name() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+    def said(pattern: str) -> float:
+        (found,) = re.findall(pattern, page)
+        return float(found.replace(",", ""))
+
+    starter = PROFILES["starter"]
+    at_42662 = dict(SEARCH_MS)[42_662]
+    assert FIGURES["http_ms"].value == pytest.approx(said(r"about (\S+) ms of CPU through HTTP") - at_42662)
+    assert FIGURES["invocation_seconds"].value == said(r"searchable, .*p95 \*\*(\S+) s\*\*")
+    assert FIGURES["index_seconds"].value == pytest.approx(said(r"\((\S+) s for 170,648\)") / 170_648)
+    # Two cores worked: half of it is one core's.
+    a_second = said(r"170,648 products \| (\S+) products/s")
+    assert 1 / starter.item_seconds.value == pytest.approx(a_second / 2, rel=0.002)
+    assert f"{a_second:.0f} products/s" in starter.item_seconds.source
+    assert "docs/performance.md" in starter.item_seconds.source
+
+
+def test_live_checks_are_as_many_as_the_settings_make() -> None:
+    assert FIGURES["live_checks"].value == 1 / ServeSettings().live_poll_seconds
+
+
+def changes(products: int, qps: float, **others: str) -> list[str]:
+    found: list[str] = shape(estimate(Workload(products, qps, **others), PRICES))["change"]
+    return found
+
+
+def test_what_a_load_needs_changed_is_said() -> None:
+    assert changes(10_000, 1) == changes(10_000, 1, environment="dev") == []
+    # A shop's backend is one address: 101 searches a second are 30,300 in five minutes.
+    assert any("waf_rate_limit above 30,300" in line for line in changes(10_000, 101))
+    assert not any("waf_rate_limit" in line for line in changes(10_000, 100))
+    assert not any("waf_rate_limit" in line for line in changes(10_000, 101, environment="dev"))
+    assert any("monthly_limit_usd above" in line for line in changes(10_000, 100, environment="dev"))
+    assert any("EveryNode" in line for line in changes(10_000, 937))
+    assert not any("EveryNode" in line for line in changes(10_000, 936))
+
+
+def test_no_node_is_given_more_replicas_than_its_memory_holds() -> None:
+    found = estimate(Workload(1_000_000, 10_000), PRICES)
+    made = found.plan
+    assert made.node_type is not None
+    (line,) = [each for each in shape(found)["change"] if "cpu-spot" in each]
+    asked = scaling.api(Settings())["ray_actor_options"]["num_cpus"]
+    placed = int(re.findall(r"\{CPU: (\d+)\}", line)[0]) / asked
+    assert placed * made.replica_bytes <= PRICES.instances[made.node_type].memory_gib * 2**30

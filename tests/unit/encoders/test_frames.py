@@ -38,6 +38,8 @@ def test_frames_are_vectors_of_the_image_encoder(encoders: tuple[Encoder, Encode
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, image.embed_documents(list(given.frames)), atol=1e-2)
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4)
+    # A clip that is the query is pooled in the same way.
+    np.testing.assert_allclose(video.embed_query(clips[2]), pooled[2], atol=1e-2)
     # A clip of one frame is that frame.
     np.testing.assert_allclose(pooled[1], frames[1][0], atol=1e-5)
 

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mmpipe.encoders.base import AudioClip, Encoder, VideoFrames  # noqa: E402
+from mmpipe.encoders.pooling import pool  # noqa: E402
 from mmpipe.encoders.starter import canonical, load  # noqa: E402
 from mmpipe.encoders.starter import loader as starter_loader  # noqa: E402
 from mmpipe.encoders.starter.loader import WEIGHTS, LoadedStarter  # noqa: E402
@@ -106,8 +107,9 @@ def test_the_revision_is_the_weights_digest(loaded: LoadedStarter) -> None:
     from mmpipe.encoders.starter.weights import sha256_of
 
     for modality, info in loaded.profile.encoders.items():
-        file = "image" if modality == "video" else modality
-        assert info.revision == sha256_of(WEIGHTS / f"{file}.safetensors")[:16]
+        # A clip is frames through the image tower, pooled.
+        file, pooling = ("image", "+attention-16") if modality == "video" else (modality, "")
+        assert info.revision == sha256_of(WEIGHTS / f"{file}.safetensors")[:16] + pooling
 
 
 @pytest.mark.parametrize(
@@ -155,11 +157,15 @@ def test_numpy_text_path_computes_what_the_torch_tower_does(loaded: LoadedStarte
     np.testing.assert_allclose(loaded.text.embed_documents(texts), expected, atol=1e-5)
 
 
-def test_video_is_the_mean_of_its_frames(loaded: LoadedStarter) -> None:
-    frames = (canonical.picture(80, 64, 0.0), canonical.picture(80, 64, 2.0))
-    mean = loaded.image.embed_documents(list(frames)).mean(axis=0)
-    clip = loaded.video.embed_query(VideoFrames(frames, (0.0, 1.0)))
-    np.testing.assert_allclose(clip, mean / np.linalg.norm(mean), atol=1e-5)
+def test_video_is_its_frames_pooled_by_how_far_they_agree(loaded: LoadedStarter) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (80, 64, 3), dtype=np.uint8)
+    frames = (canonical.picture(80, 64, 0.0), noise, canonical.picture(80, 64, 0.1))
+    vectors = loaded.image.embed_documents(list(frames))
+    clip = loaded.video.embed_query(VideoFrames(frames, (0.0, 1.0, 2.0)))
+    np.testing.assert_allclose(clip, pool([vectors], DIM, starter_loader.POOLING)[0], atol=1e-5)
+    shown, passing = float(clip @ vectors[0]), float(clip @ vectors[1])
+    mean = pool([vectors], DIM)[0]
+    assert shown - passing > float(mean @ vectors[0]) - float(mean @ vectors[1]) + 0.02
 
 
 def test_sample_rate_does_not_matter_much(loaded: LoadedStarter) -> None:

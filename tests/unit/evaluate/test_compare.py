@@ -3,8 +3,64 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from mmpipe.evaluate.compare import _difference, _overlap
+from mmpipe.errors import PublishRejected
+from mmpipe.evaluate.compare import (
+    MAX_DROP,
+    Comparison,
+    Coverage,
+    Difference,
+    _difference,
+    _overlap,
+    refuse_worse,
+)
+
+
+def difference(by: float, low: float, high: float) -> Difference:
+    return Difference(live=0.8, candidate=0.8 + by, difference=by, low=low, high=high)
+
+
+def comparison(measure: Difference, **coverage: Coverage) -> Comparison:
+    return Comparison(
+        live="products_a@1",
+        candidate="products_b@1",
+        live_products=10,
+        candidate_products=10,
+        kind="judged",
+        queries=40,
+        unanswerable=0,
+        measures={"recall@10": measure},
+        overlap=0.5,
+        coverage=coverage,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("measure", "worse"),
+    [
+        (difference(0.02, 0.01, 0.03), False),
+        (difference(0.0, 0.0, 0.0), False),
+        (difference(-0.02, -0.03, -0.01), True),  # little, but certain
+        (difference(-0.02, -0.05, 0.01), False),  # may be chance
+        (difference(-MAX_DROP - 0.01, -0.2, 0.05), True),  # may be chance, but too much to bet on
+    ],
+)
+def test_what_is_worse_is_refused(measure: Difference, worse: bool) -> None:
+    found = comparison(measure, image=Coverage(live=100, candidate=95))
+    assert bool(found.losses()) == worse
+    if not worse:
+        refuse_worse(found)
+        return
+    with pytest.raises(PublishRejected, match=r"products_b@1 is worse .* recall@10 0\.8000 → .*40 judged"):
+        refuse_worse(found)
+
+
+def test_lost_photos_are_a_loss_and_new_ones_none() -> None:
+    same = difference(0.0, 0.0, 0.0)
+    found = comparison(same, image=Coverage(live=100, candidate=94), audio=Coverage(live=0, candidate=5))
+    assert found.losses() == ["products with image 100 → 94"]
+    refuse_worse(comparison(same, image=Coverage(live=100, candidate=100)))
 
 
 def test_the_interval_is_that_of_the_mean_difference() -> None:

@@ -47,7 +47,13 @@ def test_a_query_without_relevant_ids_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ['{"query": "x"}', '{"query": "x", "relevant": []}', "not json", '{"query": 1, "relevant": ["a"]}'],
+    [
+        '{"query": "x"}',
+        '{"query": "x", "relevant": []}',
+        '{"query": "x", "relevant": "d1"}',
+        "not json",
+        '{"query": 1, "relevant": ["a"]}',
+    ],
 )
 def test_a_bad_query_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "q.jsonl"

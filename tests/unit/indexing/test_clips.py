@@ -113,3 +113,19 @@ def test_frames_travel_with_a_prepared_batch_to_another_process(filmed: Shop) ->
     pipeline.close()
     written = result.tables[0].to_pylist()[0]
     assert written["video_frames"] == filmed.row("a")["video_frames"]
+
+
+def test_a_clip_that_cannot_be_read_costs_its_product_the_clip_and_no_other_anything(shop: Shop) -> None:
+    good = mp4(RED)
+    shop.ok(shop.bucket.put("media/good.mp4", good), shop.bucket.put("media/bad.mp4", good[: len(good) // 3]))
+    rows = [
+        {"id": name, "title": "Dress", "price": "10 USD", "video_link": f"media/{name}.mp4"}
+        for name in ("bad", "good")
+    ]
+    shop.ok(shop.bucket.put_feed("feeds/all.jsonl", rows))
+    (reject,) = shop.collection.rejects.list()
+    assert (reject.scope, reject.product_id, reject.field) == ("media", "bad", "video_link")
+    assert "upload the whole file" in reject.reason
+    assert [shop.row("bad")[name] for name in ("video_vector", *FRAME_COLUMNS)] == [None] * 3
+    assert shop.row("bad")["vector"] is not None
+    assert shop.row("good")["video_vector"] is not None

@@ -57,6 +57,17 @@ def test_a_file_that_names_no_products_table_is_damaged(table: str) -> None:
         LivePointer(store, URI).read()
 
 
+def test_the_table_before_the_present_one_is_remembered() -> None:
+    content = LiveFile(live=entry(1, 1))
+    assert content.former_table is None
+    content = content.followed_by(entry(2, 1, table="products_b"))
+    for generation in range(3, HISTORY_LENGTH + 10):
+        content = content.followed_by(entry(generation, generation, table="products_b"))
+    assert content.former_table == "products_a"
+    assert content.followed_by(entry(99, 2)).former_table == "products_b"
+    assert LiveFile.model_validate_json(content.model_dump_json(exclude_none=True)) == content
+
+
 def test_history_is_bounded() -> None:
     content = LiveFile(live=entry(1, 1))
     for n in range(2, HISTORY_LENGTH + 10):

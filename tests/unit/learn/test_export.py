@@ -12,12 +12,13 @@ torch = pytest.importorskip("torch")
 import mmpipe.encoders.starter as package  # noqa: E402
 from mmpipe.encoders.starter import canonical  # noqa: E402
 from mmpipe.encoders.starter.features import Vocabulary, feature_key  # noqa: E402
-from mmpipe.encoders.starter.loader import load, load_text  # noqa: E402
+from mmpipe.encoders.starter.loader import load, load_image, load_text  # noqa: E402
 from mmpipe.encoders.starter.towers import AudioTower, ImageTower, TextTower, fold_batch_norm  # noqa: E402
 from mmpipe.encoders.starter.weights import GLOSSARY, dequantise, quantise  # noqa: E402
 from mmpipe.learn import measures  # noqa: E402
 from mmpipe.learn.augment import augment  # noqa: E402
 from mmpipe.learn.export import export_audio, export_image, export_text, finish  # noqa: E402
+from mmpipe.learn.model import StarterModel  # noqa: E402
 from mmpipe.learn.soundbank import CAPTIONS, KINDS, disturb, synthesise  # noqa: E402
 
 GLOSSARY_PATH = Path(package.__file__).parent / GLOSSARY
@@ -63,6 +64,28 @@ def test_an_export_loads(tmp_path: Path) -> None:
     alone = load_text(tmp_path / "text.safetensors")
     np.testing.assert_array_equal(alone.embed_query("red"), loaded.text.embed_query("red"))
     assert canonical.read(tmp_path) == canonical.vectors(loaded)
+
+
+def test_a_recognised_picture_moves_towards_its_types_name(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    model = StarterModel(Vocabulary([feature_key("w:shirt"), feature_key("w:shoe")]), {"type": 2}).eval()
+    model.heads["by_type"].weight.data.zero_()
+    names = model.encode_texts(["shirt", "shoe"]).detach()
+    pictures = torch.randn(2, 3, 80, 64)
+
+    def moved(bias: list[float]) -> torch.Tensor:
+        model.heads["by_type"].bias.data = torch.tensor(bias)
+        model.image.concepts = model.concepts(["shirt", "shoe"])
+        export_image(model.image.state_dict(), tmp_path)
+        with torch.no_grad():
+            shipped = load_image(tmp_path / "image.safetensors").eval()(pictures)
+            torch.testing.assert_close(shipped, model.image(pictures), rtol=0.05, atol=0.02)
+            return shipped - model.encode_images(pictures)[0]
+
+    assert moved([0.0, 0.0]).abs().max() < 0.02  # none of them
+    towards = moved([20.0, 0.0]) @ (names[0] - names[1])
+    assert (towards > 0.1).all()
+    assert (moved([0.0, 20.0]) @ (names[0] - names[1]) < -0.1).all()
 
 
 def test_augmentation_is_repeatable_and_keeps_colour() -> None:

@@ -96,6 +96,36 @@ def test_the_model_embeds_what_it_was_trained_on(recipe: Recipe, tmp_path: Path)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-2)
 
 
+def test_a_run_resumed_twice_keeps_the_moments_of_channels_last_weights(tmp_path: Path) -> None:
+    data = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+    def loss_of(module: nn.Module, step: int) -> tuple[Tensor, dict[str, float]]:
+        value: Tensor = (module(data) - 1).square().mean()
+        return value, {"at": float(step)}
+
+    def made(folder: str) -> Trainer:
+        torch.manual_seed(2)
+        model, ema = (nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last) for _ in range(2))  # type: ignore[call-overload]
+        settings = LoopSettings(steps=6, measure_every=2)
+        return Trainer(
+            model, ema, loss_of, lambda _: {"s": 1.0}, "s", settings, tmp_path / folder, lambda _: None
+        )
+
+    whole = made("whole")
+    whole.run()
+    for _ in range(2):
+        part = made("parts")
+        if part.folder.is_dir():
+            part.restore()
+        for _ in range(2):
+            part._one_step()
+        part.save()
+    rest = made("parts")
+    rest.run()
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(rest.model.state_dict()[name], value), name
+
+
 class _Line(nn.Module):
     def __init__(self) -> None:
         super().__init__()

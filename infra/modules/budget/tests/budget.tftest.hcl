@@ -52,10 +52,14 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    sns_topic_arn     = "alarms"
+    cost_tag          = { key = "a$b", value = "mmpipe" }
     name              = "x"
     monthly_limit_usd = 0
     alert_emails      = ["nobody"]
   }
 
-  expect_failures = [var.name, var.monthly_limit_usd, var.alert_emails]
+  expect_failures = [
+    var.name, var.monthly_limit_usd, var.alert_emails, var.sns_topic_arn, var.cost_tag,
+  ]
 }

@@ -122,6 +122,10 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    description          = ""
+    environment          = { MMPIPE_DISPATCH__TOKEN = "hunter2" }
+    secret_arns          = ["arn:aws:secretsmanager:eu-central-1:123456789012:secret:*"]
+    kms_services         = ["rds"]
     name                 = "no spaces, please"
     handler              = "os.system"
     lambda_architecture  = "mips"
@@ -136,8 +140,9 @@ run "bad_input_is_refused" {
   }
 
   expect_failures = [
-    var.name, var.handler, var.lambda_architecture, var.timeout_seconds, var.memory_mb, var.reserved_concurrency,
-    var.kms_key_arn, var.subnet_ids, var.security_group_ids, var.log_retention_days, var.statements,
+    var.name, var.handler, var.lambda_architecture, var.timeout_seconds, var.memory_mb,
+    var.reserved_concurrency, var.kms_key_arn, var.subnet_ids, var.security_group_ids, var.log_retention_days,
+    var.statements, var.description, var.environment, var.secret_arns, var.kms_services,
   ]
 }
 
@@ -149,4 +154,14 @@ run "failures_are_kept_somewhere" {
   }
 
   expect_failures = [var.dead_letter_arn]
+}
+
+run "a_zip_is_built_first" {
+  command = plan
+
+  variables {
+    lambda_zip_path = "./no-such.zip"
+  }
+
+  expect_failures = [var.lambda_zip_path]
 }

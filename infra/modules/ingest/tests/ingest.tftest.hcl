@@ -78,6 +78,7 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    metrics_namespace        = "AWS/Lambda"
     name                     = "Mmpipe"
     catalogue_bucket_arn     = "mmpipe-test-catalogue"
     kms_key_arn              = "alias/aws/sqs"
@@ -94,9 +95,9 @@ run "bad_input_is_refused" {
   }
 
   expect_failures = [
-    var.name, var.catalogue_bucket_arn, var.kms_key_arn, var.lambda_timeout_seconds, var.indexer_url, var.jobs_url,
-    var.indexer_token_secret_arn, var.ray_token_secret_arn, var.batching_window_seconds, var.max_concurrency,
-    var.max_receive_count, var.profile, var.environment,
+    var.name, var.catalogue_bucket_arn, var.kms_key_arn, var.lambda_timeout_seconds, var.indexer_url,
+    var.jobs_url, var.indexer_token_secret_arn, var.ray_token_secret_arn, var.batching_window_seconds,
+    var.max_concurrency, var.max_receive_count, var.profile, var.environment, var.metrics_namespace,
   ]
 }
 
@@ -104,11 +105,12 @@ run "contradictions_are_refused" {
   command = plan
 
   variables {
+    catalogue_bucket        = "another-catalogue"
     batch_size              = 100
     batching_window_seconds = 0
     max_concurrency         = 10
     reserved_concurrency    = 5
   }
 
-  expect_failures = [var.batch_size, var.reserved_concurrency]
+  expect_failures = [var.catalogue_bucket, var.batch_size, var.reserved_concurrency]
 }

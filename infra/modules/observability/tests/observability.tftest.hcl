@@ -127,6 +127,16 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    queue_name              = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
+    dlq_name                = ""
+    schedule_dlq_name       = "a queue"
+    handler_log_group_name  = "arn:aws:logs:eu-central-1:123456789012:log-group:g"
+    ray_log_group_name      = ""
+    metrics_namespace       = "AWS/SQS"
+    cluster_name            = ""
+    gpu_metric_name         = ""
+    heartbeat_metric_name   = "heart beat"
+    runbook_url             = "docs/runbook.md#alarms"
     name                    = "Mmpipe"
     function_names          = []
     alb_arn_suffix          = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/mmpipe/0123456789abcdef"
@@ -137,7 +147,9 @@ run "bad_input_is_refused" {
   }
 
   expect_failures = [
-    var.name, var.function_names, var.alb_arn_suffix, var.target_group_arn_suffix, var.alarm_emails, var.kms_key_arn,
-    var.thresholds,
+    var.name, var.function_names, var.alb_arn_suffix, var.target_group_arn_suffix, var.alarm_emails,
+    var.kms_key_arn, var.thresholds, var.queue_name, var.dlq_name, var.schedule_dlq_name,
+    var.handler_log_group_name, var.ray_log_group_name, var.metrics_namespace, var.cluster_name,
+    var.gpu_metric_name, var.heartbeat_metric_name, var.runbook_url,
   ]
 }

@@ -228,6 +228,12 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    vpc_id                   = "main"
+    security_group_id        = "ray"
+    ray_token_secret_arn     = "hunter2"
+    indexer_token_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:*"
+    api_keys_secret_arn      = "keys.json"
+    ecr_repository_arn       = "mmpipe"
     name                     = "x"
     subnet_ids               = []
     head_private_ip          = "ray.internal"
@@ -253,10 +259,12 @@ run "bad_input_is_refused" {
   }
 
   expect_failures = [
-    var.name, var.subnet_ids, var.head_private_ip, var.lake_bucket_arn, var.lake_uri, var.catalogue_bucket_arn,
-    var.media_bucket_arns, var.kms_key_arn, var.metrics_namespace, var.head_ami_id, var.head_ami_ssm_parameter,
-    var.worker_ami_id, var.worker_ami_ssm_parameter, var.root_device_name, var.head_instance_type,
-    var.worker_instance_types, var.head_volume_gb, var.worker_volume_gb, var.metadata_hop_limit, var.head_image,
-    var.head_environment, var.log_retention_days,
+    var.name, var.subnet_ids, var.head_private_ip, var.lake_bucket_arn, var.lake_uri,
+    var.catalogue_bucket_arn, var.media_bucket_arns, var.kms_key_arn, var.metrics_namespace, var.head_ami_id,
+    var.head_ami_ssm_parameter, var.worker_ami_id, var.worker_ami_ssm_parameter, var.root_device_name,
+    var.head_instance_type, var.worker_instance_types, var.head_volume_gb, var.worker_volume_gb,
+    var.metadata_hop_limit, var.head_image, var.head_environment, var.log_retention_days, var.vpc_id,
+    var.security_group_id, var.ray_token_secret_arn, var.indexer_token_secret_arn, var.api_keys_secret_arn,
+    var.ecr_repository_arn,
   ]
 }

@@ -76,6 +76,9 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    metrics_namespace      = "AWS/Lambda"
+    profile                = "../starter"
+    timezone               = "CET+1"
     name                   = "Mmpipe"
     lambda_timeout_seconds = 5
     jobs_url               = "head.internal"
@@ -88,8 +91,9 @@ run "bad_input_is_refused" {
   }
 
   expect_failures = [
-    var.name, var.lambda_timeout_seconds, var.jobs_url, var.ray_token_secret_arn, var.kms_key_arn, var.lake_uri,
-    var.schedule_maintenance, var.schedule_retrain, var.environment,
+    var.name, var.lambda_timeout_seconds, var.jobs_url, var.ray_token_secret_arn, var.kms_key_arn,
+    var.lake_uri, var.schedule_maintenance, var.schedule_retrain, var.environment, var.metrics_namespace,
+    var.profile, var.timezone,
   ]
 }
 

@@ -158,23 +158,26 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
-    name                 = "-"
-    public_subnet_ids    = ["subnet-1"]
-    target_ips           = { head = "head.internal" }
-    target_port          = 70000
-    health_check_path    = "readyz"
-    certificate_arn      = "my-certificate"
-    ssl_policy           = "ELBSecurityPolicy-2016-08"
-    public_paths         = ["/*"]
-    idle_timeout_seconds = 0
-    waf_rate_limit       = 1
-    log_retention_days   = 2
-    kms_key_arn          = "alias/mmpipe"
+    vpc_id                = "main"
+    alb_security_group_id = "alb"
+    access_log_bucket     = "s3://logs"
+    name                  = "-"
+    public_subnet_ids     = ["subnet-1"]
+    target_ips            = { head = "head.internal" }
+    target_port           = 70000
+    health_check_path     = "readyz"
+    certificate_arn       = "my-certificate"
+    ssl_policy            = "ELBSecurityPolicy-2016-08"
+    public_paths          = ["/*"]
+    idle_timeout_seconds  = 0
+    waf_rate_limit        = 1
+    log_retention_days    = 2
+    kms_key_arn           = "alias/mmpipe"
   }
 
   expect_failures = [
-    var.name, var.public_subnet_ids, var.target_ips, var.target_port, var.health_check_path, var.certificate_arn,
-    var.ssl_policy, var.public_paths, var.idle_timeout_seconds, var.waf_rate_limit, var.log_retention_days,
-    var.kms_key_arn,
+    var.name, var.public_subnet_ids, var.target_ips, var.target_port, var.health_check_path,
+    var.certificate_arn, var.ssl_policy, var.public_paths, var.idle_timeout_seconds, var.waf_rate_limit,
+    var.log_retention_days, var.kms_key_arn, var.vpc_id, var.alb_security_group_id, var.access_log_bucket,
   ]
 }

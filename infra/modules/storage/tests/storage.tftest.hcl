@@ -166,6 +166,7 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
+    access_log_bucket        = "s3://logs"
     name                     = "Not_A_Bucket"
     account_id               = "12345"
     noncurrent_days          = 0
@@ -175,6 +176,7 @@ run "bad_input_is_refused" {
   }
 
   expect_failures = [
-    var.name, var.account_id, var.noncurrent_days, var.uploads_expiry_days, var.tiering_days, var.kms_deletion_window_days,
+    var.name, var.account_id, var.noncurrent_days, var.uploads_expiry_days, var.tiering_days,
+    var.kms_deletion_window_days, var.access_log_bucket,
   ]
 }

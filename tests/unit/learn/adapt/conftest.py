@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +13,8 @@ torch = pytest.importorskip("torch")
 from mmpipe.learn.adapt.export import export_towers, finish_folder  # noqa: E402
 from mmpipe.learn.adapt.model import fresh, texts_of  # noqa: E402
 from mmpipe.learn.catalogue_data import CatalogueData, load_catalogue, read_catalogue  # noqa: E402
-from mmpipe.sample.catalogue import generate_products  # noqa: E402
-from mmpipe.sample.media import encode_jpeg, make_sound, make_video  # noqa: E402
-from mmpipe.sample.render import render_image  # noqa: E402
-from mmpipe.sample.writer import feed_row  # noqa: E402
 from mmpipe.settings import Settings  # noqa: E402
+from tests.unit.learn.adapt.shops import write_shop  # noqa: E402
 
 PRODUCTS = 72
 
@@ -36,21 +31,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The feed file: 72 products with small pictures, a few recordings and a clip."""
-    folder = tmp_path_factory.mktemp("adapt-shop")
-    (folder / "media").mkdir()
-    lines = []
-    products = generate_products(31, PRODUCTS)
-    for number, product in enumerate(products):
-        drawn = replace(product, views=1, has_video=number == 0)
-        (folder / "media" / f"{product.id}.jpg").write_bytes(encode_jpeg(render_image(drawn, size=80)))
-        if drawn.has_video:
-            clip = make_video(drawn, seconds=0.6, rate=5, size=64)
-            (folder / "media" / f"{product.id}.mp4").write_bytes(clip)
-        if drawn.sound:
-            (folder / "media" / f"{product.id}.wav").write_bytes(make_sound(drawn))
-        lines.append(json.dumps(feed_row(drawn), ensure_ascii=False))
-    (folder / "feed.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder / "feed.jsonl"
+    return write_shop(tmp_path_factory.mktemp("adapt-shop") / "shop", PRODUCTS)
 
 
 @pytest.fixture(scope="session")

@@ -18,14 +18,14 @@ from safetensors.torch import load_file  # noqa: E402
 
 from mmpipe.encoders.starter.loader import load  # noqa: E402
 from mmpipe.learn.adapt.export import embedders_of, export_towers  # noqa: E402
-from mmpipe.learn.adapt.model import AdaptModel, autocast, blended, from_weights, fresh, scaled  # noqa: E402
+from mmpipe.learn.adapt.model import AdaptModel, autocast, blended, fresh, from_weights, scaled  # noqa: E402
 from mmpipe.learn.adapt.settings import AdaptSettings  # noqa: E402
 from mmpipe.learn.adapt.step import AdaptRecipe, frozen_copy  # noqa: E402
 from mmpipe.learn.adapt.train import BEST, Job, Stopped, history_of, train  # noqa: E402
 from mmpipe.learn.adapt.workers import Workers  # noqa: E402
 from mmpipe.learn.catalogue_data import CatalogueData, split_items  # noqa: E402
 
-QUICK = AdaptSettings(epochs=2, batch=16, device="cpu", held_out=0.3, learning_rate=1e-3)
+QUICK = AdaptSettings(epochs=3, batch=16, device="cpu", held_out=0.5, learning_rate=1e-3)
 Folder = Callable[[str], Path]
 
 
@@ -45,14 +45,14 @@ def test_a_run_is_repeatable_and_resumes_as_if_never_stopped(run_folder: Folder,
     train(Job(whole, parent, QUICK))
     stop = threading.Event()
 
-    def after_the_first_epoch(step: int, steps: int, figures: Mapping[str, float]) -> None:
+    def in_the_second_epoch(step: int, steps: int, figures: Mapping[str, float]) -> None:
         assert {"titles", "documents", "away"} <= figures.keys()
-        if step == 4:
+        if step == 2:
             stop.set()
 
     with pytest.raises(Stopped) as stopped:
-        train(Job(again, parent, QUICK), report=after_the_first_epoch, stop=stop)
-    assert stopped.value.step == 5
+        train(Job(again, parent, QUICK), report=in_the_second_epoch, stop=stop)
+    assert stopped.value.step == 3
     train(Job(again, parent, QUICK))
     assert_equal(weights_of(whole), weights_of(again))
     losses = [entry["titles"] for entry in history_of(whole) if "loss" in entry]
@@ -171,6 +171,21 @@ def test_the_sum_of_two_workers_gradients_is_that_of_one(
     for name, gradient in whole.items():
         total = sum(part[1].get(name, torch.zeros_like(gradient)) for part in parts)
         torch.testing.assert_close(total, gradient, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_every_other_product_is_a_negative_of_a_title(data: CatalogueData, parent: Path) -> None:
+    split = split_items(data, 0.3, 17)
+    model = from_weights(parent, [], 17)
+    plain = AdaptRecipe(data, split.train, model, replace(QUICK, augment=False, hard_negatives="none"))
+    batch = plain.prepare(0)
+    assert torch.equal(batch.same, batch.twins)  # whole titles, which ask for their own product alone
+    mixed = AdaptRecipe(data, split.train, model, replace(QUICK, batch=32, hard_negatives="none"))
+    same = mixed.prepare(0).same
+    twins = mixed.prepare(0).twins
+    assert torch.equal(same & twins, twins)
+    # Attribute queries, a seventh of all, share answers; the rest have every other title as a negative.
+    asking = (same & ~twins).any(dim=1).float().mean()
+    assert 0 < asking < 0.5
 
 
 def test_scaled_pictures_are_what_the_encoder_makes_of_them() -> None:

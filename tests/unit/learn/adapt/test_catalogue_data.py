@@ -32,8 +32,8 @@ def read(folder: Path, rows: list[dict[str, Any] | str], settings: Settings | No
 
 def test_words_and_media_of_every_product(data: CatalogueData) -> None:
     assert len(data) == len(data.pairs) == 72
-    item = data.items[0]
-    assert item.frames[1] >= 1
+    assert [item.id for item in data.items] == sorted(item.id for item in data.items)
+    (item,) = [item for item in data.items if item.frames[1]]
     assert len(item.titles) == 2
     assert any("\u4e00" <= c <= "\u9fff" for c in item.titles[1])
     assert item.terms["type"].startswith("type/")
@@ -125,7 +125,7 @@ def test_held_out_products_are_whole_groups_and_stay_held_out(data: CatalogueDat
     assert sum(len(part) for part in parts) == len(data.pairs)
     for key in ("group", "twin"):
         names = [{getattr(data.items[i], key) for i in part} for part in parts]
-        assert not names[0] & names[1] and not names[0] & names[2] and not names[1] & names[2]
+        assert sum(len(each) for each in names) == len(set.union(*names))
     assert 0.15 <= len(parts[1]) / (0.3 * len(data.pairs)) <= 0.85
     again = split_items(data, 0.3, 7)
     assert again.train.tolist() == split.train.tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_nearest_blocks_are_a_product_and_what_it_is_taken_for() -> None:
         sampler.rows(0)
     sampler.use(neighbours)
     rows = np.concatenate([sampler.rows(0), sampler.rows(1)]).tolist()
-    runs = sum((b - a) % n == 1 for a, b in zip(rows, rows[1:], strict=False))
+    runs = sum((b - a) % n == 1 for a, b in pairwise(rows))
     assert runs >= 4 * (BLOCK - 1)
     assert rows == np.concatenate([sampler.rows(0), sampler.rows(1)]).tolist()
 

@@ -1,0 +1,16 @@
+"""Where a hit's clip matched, in words for people."""
+
+from __future__ import annotations
+
+
+def clock(seconds: float) -> str:
+    """As players show it, whole seconds begun: 0:07, 12:30, 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def in_the_clip(seconds: float) -> str:
+    """In English and Chinese: "0:07 in the clip · 视频 0:07 处"."""
+    at = clock(seconds)
+    return f"{at} in the clip · 视频 {at} 处"
