@@ -137,7 +137,7 @@ def head(folder: Path, variables: dict[str, str], options: argparse.Namespace) -
             if process.poll() is not None:
                 said = (folder / "head.log").read_text(errors="replace")
                 raise SystemExit(f"the head ended with {process.returncode}: {said[-500:]}")
-            return answers(f"{dashboard}/api/healthz")
+            return answers(f"{dashboard}/api/gcs_healthz")
 
         try:
             until(up)
@@ -177,7 +177,9 @@ def pretended(gcs_address: str, options: argparse.Namespace) -> dict[str, Any]:
         "upscaling_speed": CLUSTER["upscaling_speed"],
         "idle_timeout_minutes": options.node_idle_minutes,
         "provider": {
-            "type": "fake_multinode",
+            # By its class: the defaults of the type fake_multinode are not in Ray's wheel.
+            "type": "external",
+            "module": f"{provider.__name__}.FakeMultiNodeProvider",
             "gcs_address": gcs_address,
             "launch_multiple": True,
             "head_node_id": provider.FAKE_HEAD_NODE_ID,

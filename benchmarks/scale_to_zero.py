@@ -5,7 +5,8 @@
 Ray is told of one GPU that is not there, so the encoders are scheduled as on a GPU and run on the CPU: the
 figures are Serve's own share, without the minutes that a cloud needs for a GPU node and without the seconds
 in which a large model is loaded. Three runs of the service: one whose queries wait for the encoder, one whose
-queries wait for a second only, and one with a spare encoder in the searcher. Prints one JSON line.
+queries wait for a second only, and one with a spare encoder in the searcher. Prints one JSON line;
+``first_over_warm`` is how many times longer the query waits that must bring an encoder.
 """
 
 from __future__ import annotations
@@ -123,6 +124,7 @@ def patient(settings: Settings, rounds: int) -> dict[str, Any]:
         "encoders_at_start": at_start,
         "first_query_seconds": rounded(first),
         "warm_query_ms": round(1000 * statistics.median(warm), 1),
+        "first_over_warm": round(statistics.median(first) / statistics.median(warm)),
         "decision_to_zero_seconds": rounded(to_zero),
         "gpu_free_after_seconds": rounded(taken_back),
     }

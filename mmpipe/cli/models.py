@@ -93,7 +93,7 @@ def show_model(
         str | None, typer.Option("--revision", help="default: the newest", show_default=False)
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="fetch every file and compare its SHA-256")
+        bool, typer.Option("--verify", help="read every file in the lake and compare its SHA-256")
     ] = False,
     lake: LakeUri = None,
     folder: Folder = DEFAULT_FOLDER,
@@ -105,7 +105,7 @@ def show_model(
     models = open_lake(settings_for_lake(lake, folder)).models
     model = models.get(name, revision)
     if verify:
-        models.fetch(model)
+        models.verify(model)
     if as_json:
         emit(model.model_dump(mode="json"))
         return
@@ -129,8 +129,13 @@ def show_model(
 def register_model(
     name: Annotated[str, typer.Argument(help="the profile's name in the lake")],
     weights: Annotated[
-        Path, typer.Argument(metavar="WEIGHTS", help="a folder that `train encoders` has written weights to")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="WEIGHTS",
+            help="a folder that `train encoders` has written weights to; default: the lake's own",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         str, typer.Option("--data", help="what it was trained on, such as a feed's address and digest")
     ] = "not recorded",
@@ -142,14 +147,20 @@ def register_model(
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Copy trained weights into the lake: on another lake, or to mend files that were damaged there.
+    """Copy trained weights into the lake: into another lake, or to mend files that were damaged there.
 
-    `train encoders` does it by itself. The same weights again are the same revision, and keep their record.
+    `train encoders` does it by itself. The same weights again are the same revision, and keep their record,
+    unless this release makes other vectors of them; without WEIGHTS that is all that is looked at.
     """
     from mmpipe.lake import open_lake
 
     models = open_lake(settings_for_lake(lake, folder)).models
-    model = models.register(name, weights, metrics=_metrics_of(weights), data_fingerprint=data, parent=parent)
+    if weights is None:
+        model = models.register_again(name)
+    else:
+        model = models.register(
+            name, weights, metrics=_metrics_of(weights), data_fingerprint=data, parent=parent
+        )
     if as_json:
         emit(model.model_dump(mode="json"))
         return

@@ -227,7 +227,7 @@ def _show(outcome: Outcome) -> None:
     for example in data.examples[:3]:
         console.print(f"  {escape(example)}", style="dim", soft_wrap=True)
     shown = table(
-        f"{outcome.held_out} held-out products, and what else was measured",
+        f"by {outcome.held_out} held-out products",
         ["measure", outcome.parent, outcome.name],
     )
     rows = {f"title → picture {n}": (v, outcome.after[n]) for n, v in outcome.before.items()}

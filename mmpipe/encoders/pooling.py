@@ -16,7 +16,7 @@ _TINY = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """How much each frame counts: softmax of ``sharpness`` times its mean cosine with the clip's other frames.
+    """How much a frame counts: softmax of ``sharpness`` times its mean cosine with the clip's other frames.
 
     What is shown again and again (the product, from several sides) agrees; a title card or a passing other
     product does not. 0 is the plain mean. The right sharpness depends on how far apart an image tower puts

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from mmpipe import media
 from mmpipe.encoders.base import MODALITIES, Modality
 from mmpipe.errors import InvalidRequest, NotReady, PublishRejected
+from mmpipe.evaluate import pictures
 from mmpipe.evaluate.judged import JudgedQuery
 from mmpipe.evaluate.metrics import ndcg_at_k, recall_at_k, reciprocal_rank
 from mmpipe.lake.model_loading import fusion_of, load_exactly
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmpipe.encoders.base import EncoderInput
+    from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.search import Snapshot
     from mmpipe.settings import Settings
@@ -134,9 +136,10 @@ def compare(
 
     Without ``queries`` the titles of up to :data:`MAX_TITLES` live products are asked, each to find the
     products of that title: a check that nothing is lost, no measure of how real queries fare. Full text finds
-    titles whatever the models are, so they are asked once more by vectors alone (``… by vectors``). Raises
-    ``NotReady`` where nothing is live, ``NotFound`` for an unknown table, ``InvalidRequest`` where no query
-    can be answered, ``ModelUnavailable``, ``ProfileMismatch``.
+    titles whatever the models are, so they are asked once more by vectors alone (``… by vectors``), and of
+    pictures alone (``title → picture …``, :mod:`mmpipe.evaluate.pictures`). Raises ``NotReady`` where nothing
+    is live, ``NotFound`` for an unknown table, ``InvalidRequest`` where no query can be answered,
+    ``ModelUnavailable``, ``ProfileMismatch``.
     """
     live = collection.live()
     if live is None:
@@ -150,13 +153,19 @@ def compare(
         raise InvalidRequest(
             "queries", f"none of {len(asked)} queries names a product of collection {collection.name}"
         )
-    first = _search(settings, before, answerable)
-    second = _search(settings, after, answerable)
+    models = [
+        load_exactly(each.profile, settings, threads=settings.serve.encoder_threads)
+        for each in (before, after)
+    ]
+    first = _search(settings, models[0], before, answerable)
+    second = _search(settings, models[1], after, answerable)
     rng = np.random.default_rng(seed)
     measures = _measures(first.whole, second.whole, answerable, rng)
     if queries is None:
         alone = _measures(first.by_vectors, second.by_vectors, answerable, rng)
         measures |= {f"{name} by vectors": alone[name] for name in ("recall@10", "mrr")}
+        seen = _by_pictures((now.at(live.version), then.latest()), models, answerable, rng)
+        measures |= {f"title → picture {name}": seen[name] for name in ("recall@10", "mrr") if name in seen}
     shared = [_overlap(a[:TOP], b[:TOP]) for a, b in zip(first.whole, second.whole, strict=True)]
     return Comparison(
         live=before.label,
@@ -215,8 +224,27 @@ class _Ranked:
     by_vectors: list[tuple[str, ...]] = field(default_factory=list)
 
 
-def _search(settings: Settings, asked: Snapshot, queries: Sequence[JudgedQuery]) -> _Ranked:
-    loaded = load_exactly(asked.profile, settings, threads=settings.serve.encoder_threads)
+def _by_pictures(
+    tables: Sequence[lance.LanceDataset],
+    models: Sequence[LoadedEncoders],
+    queries: Sequence[JudgedQuery],
+    rng: np.random.Generator,
+) -> dict[str, Difference]:
+    if any("text" not in loaded.encoders for loaded in models):
+        return {}
+    ids = pictures.common_pictures(tables, rng)
+    asked = pictures.about(queries, ids)
+    if not asked:
+        return {}
+    live, candidate = (
+        pictures.rank(table, loaded, ids, asked, DEPTH) for table, loaded in zip(tables, models, strict=True)
+    )
+    return _measures(live, candidate, asked, rng)
+
+
+def _search(
+    settings: Settings, loaded: LoadedEncoders, asked: Snapshot, queries: Sequence[JudgedQuery]
+) -> _Ranked:
     searcher, cache = Searcher(asked.profile, settings.serve), TextCache()
     ranked = _Ranked()
     for query in queries:

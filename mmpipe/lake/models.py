@@ -250,6 +250,12 @@ class ModelRegistry:
             )
         return folder
 
+    def verify(self, model: RegisteredModel) -> None:
+        """Read every file of a model in the lake, whatever copies there are here. Raises ``ModelUnavailable``
+        as :meth:`fetch` does."""
+        for each, digest in model.files.items():
+            self._read_file(model, each, digest, model.sizes[each])
+
     def _records(self) -> Iterator[tuple[str, str]]:
         """Name and revision of every record; none is read."""
         prefix = f"{self.uri}/"

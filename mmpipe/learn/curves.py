@@ -21,15 +21,16 @@ def plot_history(history: Sequence[Mapping[str, float]], folder: Path) -> None:
     _lines(losses, [e for e in history if "loss" in e], _LOSSES)
     measured = [e for e in history if "loss" not in e]
     _lines(held_out, measured, sorted({k for e in measured for k in e} - {"step"}))
-    losses.set(title="training loss", xlabel="step")
+    losses.set(title="training loss", xlabel="step", ylim=(0, None))
     held_out.set(title="held out", xlabel="step", ylim=(0, 1))
-    figure.savefig(folder / "curves.png", dpi=120)
+    figure.savefig(folder / "curves.png", dpi=100)
 
 
 def _lines(axes, entries: Sequence[Mapping[str, float]], names: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
     for name in names:
         points = [(e["step"], e[name]) for e in entries if name in e]
         if points:
-            axes.plot(*zip(*points, strict=True), label=name)
+            # Measurements are few: each is shown as a point.
+            axes.plot(*zip(*points, strict=True), label=name, marker="o" if len(points) <= 40 else None, ms=3)
     if axes.lines:
-        axes.legend(fontsize=7)
+        axes.legend(fontsize=7, ncols=4, loc="lower left", frameon=False)

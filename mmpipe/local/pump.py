@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
 
 _SQS_BATCH = 10  # messages per call, a limit of SQS
+# Running: those waiting and those in hand are counted one after the other, and a message that comes back in
+# between is in neither count.
+_TIMES_EMPTY = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,11 @@ class EventPump:
         """Wait until the queue holds no message, waiting or in hand; False where time ran out first."""
         client = self._client()
         deadline = time.monotonic() + seconds
+        empty = 0
         with self._moved:
             while time.monotonic() < deadline:
-                if _depth(client, self._queue_url) == 0:
+                empty = empty + 1 if _depth(client, self._queue_url) == 0 else 0
+                if empty == _TIMES_EMPTY:
                     return True
                 # Woken by every delivery; the timeout is for messages that only become visible later.
                 self._moved.wait(0.1)

@@ -131,9 +131,9 @@ class Hit(BaseModel):
     video_second: float | None = Field(
         default=None,
         ge=0,
-        description="where the product's clip is most like the query, in seconds from its start (the time of the"
-        " nearest of the frames sampled from it); null for a product without a clip, and for a query without"
-        " words that the model knows and without a medium",
+        description="where the product's clip is most like the query, in seconds from its start (the time of"
+        " the nearest of the frames sampled from it); null for a product without a clip, and for a query"
+        " without words that the model knows and without a medium",
     )
     scores: ScoreSplit | None = None
 

@@ -8,10 +8,7 @@ without a clip cost nothing.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
     from mmpipe.search.snapshot import Snapshot
 
 Rows = NDArray[np.int64]
-# The frames of one clip: seconds (n,) and unit vectors (n, dim), both float32.
-Frames: TypeAlias = "tuple[NDArray[np.float32], Vectors]"
 
 # A text of mostly unknown words has a vector that says nothing of what was asked.
 LEAST_CONFIDENCE = 0.5
@@ -34,35 +29,6 @@ _TINY = 1e-6
 _DECIMALS = 3
 # What stands for a product when others are compared with it, best first: a clip's frames are pictures.
 _LIKENESS: tuple[Modality, ...] = ("image", "video", "text")
-
-
-class FrameCache:
-    """The frames of clips that were shown lately, ``max_bytes`` of them. Data files never change, so the
-    versions of a table share one. Thread-safe."""
-
-    def __init__(self, max_bytes: int = 32 << 20) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._lock = threading.Lock()
-        self._clips: OrderedDict[Hashable, Frames] = OrderedDict()
-
-    def get(self, keys: Sequence[Hashable]) -> list[Frames | None]:
-        """What is held of ``keys``."""
-        with self._lock:
-            for key in keys:
-                if key in self._clips:
-                    self._clips.move_to_end(key)
-            return [self._clips.get(key) for key in keys]
-
-    def put(self, key: Hashable, frames: Frames) -> None:
-        """Hold one more clip, and let go of those not asked for longest."""
-        with self._lock:
-            if key in self._clips:
-                return
-            self._clips[key] = frames
-            self._bytes += _size(frames)
-            while self._bytes > self._max_bytes and len(self._clips) > 1:
-                self._bytes -= _size(self._clips.popitem(last=False)[1])
 
 
 def asked(query: EncodedQuery) -> Vectors | None:
@@ -105,7 +71,3 @@ def seconds(snapshot: Snapshot, rows: Rows, vector: Vectors | None) -> list[floa
 def _unit(vector: Vectors) -> Vectors | None:
     norm = float(np.linalg.norm(vector))
     return None if norm <= _TINY else np.asarray(vector / norm, dtype=np.float32)
-
-
-def _size(frames: Frames) -> int:
-    return frames[0].nbytes + frames[1].nbytes

@@ -37,7 +37,7 @@ from mmpipe.search.block import (
 )
 from mmpipe.search.bm25 import Bm25
 from mmpipe.search.dictionaries import NULL, Codes, Dictionaries, ragged
-from mmpipe.search.moments import FrameCache, Frames
+from mmpipe.search.frame_cache import FrameCache, Frames
 from mmpipe.search.vectors import VectorColumn
 
 Rows = NDArray[np.int64]

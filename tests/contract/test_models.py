@@ -118,6 +118,25 @@ def test_the_same_content_twice_is_one_revision(place: Place, tmp_path: Path) ->
     assert len(stored) == 3  # two files, one record
 
 
+def test_a_release_that_makes_other_vectors_of_the_same_files_registers_them_again(
+    place: Place, tmp_path: Path
+) -> None:
+    old = register(place, trained(tmp_path / "trained"))
+    assert place.models.register_again("my-shop") == old
+    newer = ModelRegistry(
+        place.uri,
+        place.storage,
+        ModelSettings(cache_dir=str(place.cache)),
+        fingerprint_of=lambda _name, _folder: "f" * 16,
+    )
+    new = newer.register_again("my-shop", old.revision)
+    assert (new.files, new.metrics, new.parent) == (old.files, old.metrics, old.parent)
+    assert (new.profile_fingerprint, new.revision != old.revision) == ("f" * 16, True)
+    assert newer.with_fingerprint("my-shop", old.profile_fingerprint) == old
+    assert newer.get("my-shop") == new
+    assert len(list(place.store.list(f"{place.uri}/models/files/"))) == 2
+
+
 def test_registering_at_once_writes_one_record(place: Place, tmp_path: Path) -> None:
     folder = trained(tmp_path / "trained")
     with ThreadPoolExecutor(4) as pool:
@@ -191,6 +210,8 @@ def test_a_missing_file_and_a_damaged_copy(place: Place, tmp_path: Path) -> None
     assert (place.models.fetch(model) / "text.safetensors").is_file()
     place.store.delete(place.file(model, "text.safetensors"))
     assert place.models.fetch(model) == copy  # what is here is what was registered
+    with pytest.raises(ModelUnavailable, match=r"text\.safetensors is missing from the lake"):
+        place.models.verify(model)  # what is there is not
     (copy / "text.safetensors").unlink()
     with pytest.raises(ModelUnavailable, match=r"text\.safetensors is missing from the lake"):
         place.models.fetch(model)
@@ -206,6 +227,7 @@ def test_a_missing_file_and_a_damaged_copy(place: Place, tmp_path: Path) -> None
         lambda record: record["files"].update({f"{n}.json": "0" * 64 for n in range(MAX_FILES)}),
         lambda record: record["files"].pop("manifest.json"),
         lambda record: record.update(revision="0" * 16),
+        lambda record: record.update(profile_fingerprint="0" * 16),
         lambda record: record.update(kind="pickle"),
         lambda record: record["sizes"].update({"text.safetensors": 10**12}),
     ],

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpipe.dispatch.environment import to_environment
+from mmpipe.errors import NotReady
 from mmpipe.local.processes import MARKER, Child, sweep
 from mmpipe.serve.run import environment as serve_environment
 from mmpipe.serve.run import free_port
@@ -29,6 +30,8 @@ from tests.infra.terraform import Workspace
 APPLY_SECONDS = 600
 RAY_START_SECONDS = 240.0
 RAY_STOP_SECONDS = 30.0
+# `ray start` waits 30 s for its own node, and nothing can be set about it: a busy machine needs another go.
+RAY_STARTS = 3
 
 # What a user gives, and what moto needs: it ignores the conditions of policies, so that "deny plain HTTP"
 # would deny everything, and it has no GPU image to look up.
@@ -198,15 +201,25 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
             # Ray's dashboard asks three clouds' metadata services where it is, unless this file says so.
             "HOME": str(scratch),
             **to_environment(settings, ("storage", "indexing", "lake", "serve")),
-            "MMPIPE_DISPATCH__TOKEN_SECRET": deployed.outputs["indexer_token_secret_arn"],
+            "MMPIPE_DISPATCH__TOKEN": deployed.secret("indexer_token_secret_arn"),
+            # On a busy machine Ray's own processes find one another late.
+            "RAY_gcs_server_request_timeout_seconds": f"{RAY_START_SECONDS:.0f}",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": ray_token,
             "OMP_NUM_THREADS": "1",
             MARKER: stack_id,
         }
         log = deployed.folder / "ray.log"
-        arguments = [str(scratch), str(free_port()), str(free_port())]
-        child = Child("mmpipe.local.ray_host", arguments, environment, log)
-        running.callback(child.stop, RAY_STOP_SECONDS)
-        ready = child.wait_ready(RAY_START_SECONDS)
-        yield Cluster(ready["url"], ready["jobs_url"], ray_token)
+        for left in reversed(range(RAY_STARTS)):
+            arguments = [str(scratch), str(free_port()), str(free_port())]
+            child = Child("mmpipe.local.ray_host", arguments, environment, log)
+            try:
+                ready = child.wait_ready(RAY_START_SECONDS)
+            except NotReady:
+                child.stop(RAY_STOP_SECONDS)
+                if not left:
+                    raise
+                continue
+            running.callback(child.stop, RAY_STOP_SECONDS)
+            yield Cluster(ready["url"], ready["jobs_url"], ray_token)
+            return

@@ -73,7 +73,7 @@ def test_variables_are_validated(folder: Path) -> None:
 def test_every_validation_is_seen_to_refuse(name: str) -> None:
     folder = INFRA / "modules" / name
     sources = "".join(file.read_text(encoding="utf-8") for file in folder.glob("tests/*.tftest.hcl"))
-    expected = "".join(re.findall(r"expect_failures = \[(.*?)\]", sources, re.DOTALL))
+    expected = " ".join(re.findall(r"expect_failures = \[(.*?)\]", sources, re.DOTALL))
     refused = set(re.findall(r"\bvar\.(\w+)", expected))
     validated = {name for name, block in _variables(folder).items() if "validation {" in block.text}
     assert sorted(validated - refused) == []

@@ -227,6 +227,15 @@ def test_data_files_of_a_live_version(shop: Shop) -> None:
     assert shop.titles()["p3"] == "Blue shoe 3"
 
 
+def test_a_lance_version_of_before(shop: Shop) -> None:
+    """Bad data and no lost object: the versions that Lance itself keeps are enough."""
+    newest, older = shop.collection.history()[:2]
+    assert shop.collection.promote(older.table, older.version).version == older.version
+    assert shop.titles()["p3"] == "Red shoe 3"
+    assert shop.collection.promote(newest.table, newest.version).version == newest.version
+    assert shop.titles()["p3"] == "Blue shoe 3"
+
+
 def test_a_backup_taken_while_uploads_go_on(shop: Shop, tmp_path: Path) -> None:
     """As docs/deploy.md says: first live.json, then all the rest; between the two somebody uploads."""
     backup = f"backup-{shop.name[:20].strip('-')}"

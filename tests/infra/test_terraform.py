@@ -33,10 +33,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def results(copy: Path, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[list[Completed]]]]:
     """Folder → the results of its commands, under way. Only of folders whose test was selected."""
     selected = {item.name for item in request.session.items if item.path == request.path}
-    commands = {f"modules/{name}": [_TEST] for name in MODULES if f"test_module[{name}]" in selected}
-    commands |= {
+    # In the order of the tests, so that each waits for little more than its own.
+    commands = {
         f"envs/{name}": [_VALIDATE, _TEST] for name in ENVIRONMENTS if f"test_environment[{name}]" in selected
     }
+    commands |= {f"modules/{name}": [_TEST] for name in MODULES if f"test_module[{name}]" in selected}
     Workspace.of(copy, "")  # copied once, before the threads start
     with ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as pool:
         yield {folder: pool.submit(_run, copy, folder, work) for folder, work in commands.items()}

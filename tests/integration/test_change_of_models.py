@@ -105,6 +105,9 @@ def test_reindex_compare_switch_upload_roll_back(
     assert (titles.kind, titles.queries, titles.unanswerable) == ("titles", 9, 0)
     assert titles.measures["recall@1"].candidate == 1.0
     assert {"mrr by vectors", "recall@10 by vectors"} < titles.measures.keys()
+    # Text and pictures of fake have nothing to do with one another, those of the starter have.
+    seen = titles.measures["title → picture mrr"]
+    assert seen.candidate > seen.live
     judged = [
         JudgedQuery("red dress", {}, frozenset({"red-dress"})),
         JudgedQuery("nothing we sell", {}, frozenset({"unknown"})),

@@ -172,10 +172,13 @@ def test_messages_go_back_in_the_order_in_which_they_came(
 
     sent = []
     send = client.send_message
+
+    def noted(**words: Any) -> Any:
+        sent.append(words["MessageBody"])
+        return send(**words)
+
     monkeypatch.setattr(client, "receive_message", shuffled)
-    monkeypatch.setattr(
-        client, "send_message", lambda **words: (sent.append(words["MessageBody"]), send(**words))
-    )
+    monkeypatch.setattr(client, "send_message", noted)
     held = DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
     assert [letter.body for letter in held.peek()] == bodies
     held.replay()
@@ -244,9 +247,9 @@ def test_the_command(sqs: Any, pair: Pair, run: Run) -> None:
     ids = [letter["message_id"] for letter in listed]
     rehearsed = json.loads(run("replay", "--all", "--dry-run", "--json").stdout)
     assert rehearsed == {"queue_url": pair.queue_url, "would_replay": ids}
-    shown = run("replay", "--id", poison[:13], "--dry-run")
-    assert poison[:13] in shown.stdout
-    assert "1 messages would go back" in shown.stderr
+    result = run("replay", "--id", poison[:13], "--dry-run")
+    assert poison[:13] in result.stdout
+    assert "1 messages would go back" in result.stderr
     assert bodies_in(sqs, pair.dlq_url) == sorted([UPLOAD, POISON])
     assert bodies_in(sqs, pair.queue_url) == []
     report = json.loads(run("replay", "--id", poison[:13], "--json").stdout)

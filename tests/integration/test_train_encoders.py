@@ -196,7 +196,7 @@ def test_a_feed_that_cannot_be_trained_on(run: Run, feed: Path, tmp_path: Path) 
 
 
 def test_two_ray_workers_are_one_worker_with_the_whole_batch(data: Path, tmp_path: Path) -> None:
-    settings = AdaptSettings(epochs=1, batch=32, held_out=0.3, device="cpu", threads=1, learning_rate=1e-3)
+    settings = AdaptSettings(epochs=2, batch=32, held_out=0.3, device="cpu", threads=1)
     one, two = job(tmp_path / "one", data, settings), job(tmp_path / "two", data, settings)
     train(one)
     seen: list[int] = []

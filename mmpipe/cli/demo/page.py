@@ -123,7 +123,8 @@ def _hit(hit: Hit, pictures: _Pictures, *, best: bool, ok: bool) -> str:
 def _moment(hit: Hit) -> str:
     if hit.video_second is None:
         return ""
-    return f'<p class="moment" title="where its clip matches · 视频匹配处">▶ {in_the_clip(hit.video_second)}</p>'
+    shown = in_the_clip(hit.video_second)
+    return f'<p class="moment" title="where its clip matches · 视频匹配处">▶ {shown}</p>'
 
 
 def _split(hit: Hit) -> str:

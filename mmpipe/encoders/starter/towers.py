@@ -65,7 +65,7 @@ class Concepts(nn.Module):
 
     The keys are a classifier's weights, the values text vectors of the concepts' names, so what a picture is
     recognised as moves its vector towards where that name is asked from. A picture that is none of them
-    attends to all alike, which adds next to nothing: the values' mean is zero.
+    attends to all alike, and the mean of many values is short: it hardly moves.
     """
 
     def __init__(self, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -84,6 +85,7 @@ def _fit(trainer: Any, job: Job) -> None:
     from ray.exceptions import RayError
     from ray.train import TrainingFailedError
 
+    former = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit()
     except SystemExit:
@@ -96,6 +98,9 @@ def _fit(trainer: Any, job: Job) -> None:
         raise MmpipeError(
             f"a training worker failed: {reason[-1] if reason else type(error).__name__}"
         ) from error
+    finally:
+        if former is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, former)  # Ray leaves its own, which would end what comes next
 
 
 def _saved_step(folder: Path) -> int:

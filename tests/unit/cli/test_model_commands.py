@@ -174,6 +174,9 @@ def test_weights_are_registered_from_a_folder(
     assert (record["metrics"], record["data_fingerprint"]) == ({"recall@10": 0.5}, "feed-1")
     again = json.loads(run("models", "register", "my-shop", weights, "--lake", lake, "--json").stdout)
     assert again == record
+    assert json.loads(run("models", "register", "my-shop", "--lake", lake, "--json").stdout) == record
+    with pytest.raises(ModelUnavailable, match="holds my-shop"):
+        run("models", "register", "your-shop", "--lake", lake)
     (weights / "manifest.json").write_text("[")
     with pytest.raises(InvalidRequest, match="manifest"):
         run("models", "register", "my-shop", weights, "--lake", lake)

@@ -55,7 +55,7 @@ def test_no_clips_and_no_clip_at_all(encoders: tuple[Encoder, Encoder]) -> None:
 
 
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True), dtype=np.float32)
 
 
 def test_splitting_and_pooling_keep_clips_apart() -> None:

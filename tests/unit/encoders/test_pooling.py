@@ -18,7 +18,7 @@ def units(seed: int, count: int, around: NDArray[np.float32] | None = None) -> N
     rows = np.random.default_rng(seed).normal(size=(count, DIM))
     if around is not None:
         rows = 4.0 * around + 0.5 * rows
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
 def test_without_sharpness_it_is_the_mean() -> None:

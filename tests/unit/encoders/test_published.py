@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ from transformers import (  # noqa: E402
     SiglipModel,
 )
 
-from mmpipe.encoders import registry  # noqa: E402
+from mmpipe.encoders import published, registry  # noqa: E402
 from mmpipe.encoders.base import AudioClip, EncoderInput, Vectors, VideoFrames  # noqa: E402
+from mmpipe.encoders.pooling import Pooling  # noqa: E402
 from mmpipe.encoders.published import audio as published_audio  # noqa: E402
 from mmpipe.encoders.published.images import PublishedImage  # noqa: E402
 from mmpipe.encoders.published.pull import bring  # noqa: E402
@@ -190,6 +192,20 @@ def test_a_clip_is_the_mean_of_its_frames(profile: str, load: Load) -> None:
     expected = np.stack([unit(vectors[:3].mean(axis=0)), vectors[3]])
     np.testing.assert_allclose(encoders["video"].embed_documents(clips), expected, atol=1e-5)
     np.testing.assert_allclose(encoders["video"].embed_query(clips[0]), expected[0], atol=1e-5)
+
+
+def test_a_profile_may_weigh_frames_by_attention_and_is_another_one_then(
+    load: Load, models: ModelSettings
+) -> None:
+    by_mean, sharp = load("clip"), Pooling(50.0)
+    profile, encoders = published.load(replace(published.PUBLISHED["clip"], pooling=sharp), models)
+    frames = pictures()[:3]
+    expected = unit(sharp.weights(vectors := encoders["image"].embed_documents(frames)) @ vectors)
+    found = encoders["video"].embed_query(VideoFrames(tuple(frames), (0.0, 1.0, 2.0)))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert profile.fingerprint != by_mean.profile.fingerprint
+    same = [m for m in profile.encoders if profile.encoders[m] == by_mean.profile.encoders[m]]
+    assert same == ["text", "image"]
 
 
 def test_sounds_are_those_of_the_plain_pipeline(load: Load, sources: dict[str, Path]) -> None:

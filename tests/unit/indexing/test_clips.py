@@ -118,7 +118,7 @@ def test_frames_travel_with_a_prepared_batch_to_another_process(filmed: Shop) ->
 def test_a_clip_that_cannot_be_read_costs_its_product_the_clip_and_no_other_anything(shop: Shop) -> None:
     good = mp4(RED)
     shop.ok(shop.bucket.put("media/good.mp4", good), shop.bucket.put("media/bad.mp4", good[: len(good) // 3]))
-    rows = [
+    rows: list[dict[str, object]] = [
         {"id": name, "title": "Dress", "price": "10 USD", "video_link": f"media/{name}.mp4"}
         for name in ("bad", "good")
     ]

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from mmpipe.local import pump as pump_module
 from mmpipe.local.pump import EventPump, PumpSettings
 
 FAST = PumpSettings(batch_size=50, window=0.02, concurrency=2, poll=0, retry_after=0)
@@ -59,6 +60,20 @@ def test_what_failed_comes_back_and_ends_among_the_dead_letters(queues: tuple[An
     assert bodies(sqs, dead) == ["poison"]
     assert sorted(seen) == [("a", "1"), ("b", "1"), ("poison", "1"), ("poison", "2"), ("poison", "3")]
     assert (pump.stats().delivered, pump.stats().returned) == (2, 3)
+
+
+def test_a_message_that_comes_back_while_they_are_counted_is_not_overlooked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts = iter([1, 0, 1, 0, 0, 2, 0, 0, 0])
+    monkeypatch.setattr(pump_module, "_depth", lambda client, url: next(counts))
+    pump = EventPump(
+        lambda: cast(Any, None), "http://q", lambda event, context: {"batchItemFailures": []}, FAST
+    )
+    assert pump.wait_drained(20)
+    assert list(counts) == []
+    monkeypatch.setattr(pump_module, "_depth", lambda client, url: 1)
+    assert not pump.wait_drained(0.05)
 
 
 @pytest.mark.parametrize("wrong", [None, {}, {"batchItemFailures": [{}]}, ZeroDivisionError("bug")])

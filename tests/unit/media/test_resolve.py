@@ -108,7 +108,8 @@ def test_a_folder_is_not_left_through_links(tmp_path: Path) -> None:
 @given(st.text(max_size=40))
 def test_whatever_the_link_it_stays_inside(link: str) -> None:
     try:
-        uri = resolved(link or "x")
+        # A blank link is none.
+        uri = resolved(link if link.strip() else "x")
     except InvalidMedia:
         return
     assert (

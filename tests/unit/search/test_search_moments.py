@@ -15,7 +15,7 @@ from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.recommend import similar
 from mmpipe.schemas.search import SearchRequest, Weights
 from mmpipe.search import EncodedQuery, Searcher, encode, moments
-from mmpipe.search.moments import FrameCache
+from mmpipe.search.frame_cache import FrameCache
 from mmpipe.search.snapshot import Snapshot
 from mmpipe.settings import ServeSettings
 from tests.unit.search.catalogues import (

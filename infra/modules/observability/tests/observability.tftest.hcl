@@ -59,6 +59,24 @@ run "every_alarm_tells_the_topic_and_names_its_runbook_section" {
   }
 
   assert {
+    condition = {
+      for key in ["dlq-depth", "gpu-idle", "queue-age", "schedule-failures", "search-p95"] : key => one([
+        for query in aws_cloudwatch_metric_alarm.this[key].metric_query : join(" ", [
+          query.metric[0].metric_name, query.metric[0].stat, aws_cloudwatch_metric_alarm.this[key].comparison_operator,
+          aws_cloudwatch_metric_alarm.this[key].threshold, join(",", sort(values(query.metric[0].dimensions))),
+        ])
+      ])
+      } == {
+      dlq-depth         = "ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 events-dlq"
+      gpu-idle          = "GpuUtilisation Maximum LessThanThreshold 5 mmpipe-test"
+      queue-age         = "ApproximateAgeOfOldestMessage Maximum GreaterThanThreshold 300 events"
+      schedule-failures = "ApproximateNumberOfMessagesVisible Maximum GreaterThanThreshold 0 schedules-dlq"
+      search-p95        = "TargetResponseTime p95 GreaterThanThreshold 0.5 app/mmpipe/0123456789abcdef,targetgroup/serve/0123456789abcdef"
+    }
+    error_message = "Each alarm watches its own queue, group or cluster, at its threshold."
+  }
+
+  assert {
     condition     = aws_cloudwatch_metric_alarm.this["gpu-idle"].evaluation_periods == 6 && aws_cloudwatch_metric_alarm.this["gpu-idle"].datapoints_to_alarm == 6
     error_message = "A GPU is idle after half an hour of nothing."
   }

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file  # noqa: E402
 
 from mmpipe.encoders.starter.loader import load  # noqa: E402
+from mmpipe.encoders.starter.towers import Concepts  # noqa: E402
 from mmpipe.learn.adapt.export import embedders_of, export_towers  # noqa: E402
 from mmpipe.learn.adapt.model import AdaptModel, autocast, blended, fresh, from_weights, scaled  # noqa: E402
 from mmpipe.learn.adapt.settings import AdaptSettings  # noqa: E402
@@ -90,6 +91,22 @@ def test_an_exported_folder_gives_the_vectors_of_the_model(
     ):
         np.testing.assert_allclose((mine * theirs).sum(1), 1.0, atol=5e-3)
     assert load(folder=tmp_path / "weights").profile == loaded.profile
+
+
+def test_a_parent_whose_pictures_are_recognised_as_concepts_is_adapted(
+    parent: Path, data: CatalogueData, tmp_path: Path
+) -> None:
+    model = from_weights(parent, [], 1)
+    model.image.concepts = Concepts(5)
+    torch.nn.init.normal_(model.image.concepts.values, generator=torch.Generator().manual_seed(2))
+    export_towers(model.eval(), tmp_path / "weights")
+    again = from_weights(tmp_path / "weights", [], 1)
+    loss = again.train().encode_images(scaled(torch.from_numpy(data.pictures[:4].copy()))).sum()
+    loss.backward()
+    assert again.image.concepts is not None
+    assert again.image.concepts.values.grad is not None
+    mine, theirs = (each.embed_pictures(data.pictures[:8]) for each in (model, again.eval()))
+    np.testing.assert_allclose((mine * theirs).sum(1), 1.0, atol=5e-3)
 
 
 def test_words_that_the_parent_did_not_know_get_rows(parent: Path, data: CatalogueData) -> None:

@@ -49,6 +49,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return asked
 
 
+@pytest.mark.timeout(300)  # a training, on two busy cores
 def test_a_better_result_is_registered_in_the_lake(
     settings: Settings, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
