@@ -3,7 +3,7 @@
 locals {
   alb = { LoadBalancer = var.alb_arn_suffix }
 
-  # Environments of one account share the namespace; the head publishes each metric with its cluster's name too.
+  # Environments of one account share the namespace; the head publishes each metric with its cluster's name.
   cluster = { Cluster = coalesce(var.cluster_name, var.name) }
 
   targets = { LoadBalancer = var.alb_arn_suffix, TargetGroup = var.target_group_arn_suffix }
