@@ -322,7 +322,8 @@ def run(settings: ModelSettings) -> Run:
 
 
 def _states(run: Run, *options: str) -> dict[str, str]:
-    return {row["profile"]: row["state"] for row in json.loads(run("list", "--json", *options).stdout)}
+    published = json.loads(run("list", "--json", *options).stdout)["published"]
+    return {row["profile"]: row["state"] for row in published}
 
 
 def test_models_list_shows_where_each_stands(run: Run, source: Path, settings: ModelSettings) -> None:

@@ -115,8 +115,6 @@ def test_settings_are_read_at_the_first_invocation(monkeypatch: pytest.MonkeyPat
     # Nobody listens at the indexer's address, so a real order must come back.
     monkeypatch.setenv("MMPIPE_DISPATCH__INDEXER_URL", "http://127.0.0.1:9")
     catalogue_uploaded._cold_start.cache_clear()
-    logger = logging.getLogger("mmpipe")
-    before = (logger.handlers[:], logger.level, logger.propagate)
     try:
         event = {
             "Records": [message(1, upload("shop/products/a.json")), message(2, recorded("s3_test_event"))]
@@ -124,7 +122,6 @@ def test_settings_are_read_at_the_first_invocation(monkeypatch: pytest.MonkeyPat
         assert catalogue_uploaded.handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     finally:
         catalogue_uploaded._cold_start.cache_clear()
-        logger.handlers[:], logger.level, logger.propagate = before
 
 
 def test_importing_is_light_and_quick() -> None:
