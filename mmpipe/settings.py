@@ -136,6 +136,17 @@ class ServeSettings(_Section):
 
     host: str = Field(default="127.0.0.1", description="address the HTTP ingress listens on")
     port: int = Field(default=8000, ge=1, le=65_535, description="port of the HTTP ingress")
+    api_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="API keys of the public routes, a JSON object of caller's name to key; without this and"
+        " the secret whoever reaches the service may search",
+    )
+    api_keys_secret: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the Secrets Manager secret (ARN or name) that holds this object instead, followed while"
+        " it changes",
+    )
     min_replicas: int = Field(default=1, ge=0, description="query replicas kept when idle")
     max_replicas: int = Field(default=2, ge=1, description="query replicas at most")
     target_ongoing_requests: float = Field(

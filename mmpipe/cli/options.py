@@ -36,6 +36,7 @@ ProfileName = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="one line of JSON on stdout instead of tables")]
 
 DEFAULT_FOLDER = Path(".mmpipe")
+API_KEY = "MMPIPE_API_KEY"
 
 
 def settings_with(*, lake: str | None = None, profile: str | None = None) -> Settings:
@@ -47,6 +48,14 @@ def settings_with(*, lake: str | None = None, profile: str | None = None) -> Set
         indexing = settings.indexing.model_copy(update={"profile": profile})
         settings = settings.model_copy(update={"indexing": indexing})
     return settings
+
+
+def api_key() -> str:
+    """The caller's key for the query service, from ``MMPIPE_API_KEY``; empty without it.
+
+    No option, for the machine's other users see command lines.
+    """
+    return os.environ.get(API_KEY, "")
 
 
 def running_stack(folder: Path) -> StackState | None:

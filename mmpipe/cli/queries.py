@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
-from mmpipe.cli.options import reach_local_cloud, running_stack, settings_with
+from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, running_stack, settings_with
 from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
@@ -44,7 +44,7 @@ def queries_for(url: str | None, lake: str | None, folder: Path) -> Iterator[Que
     if url is not None and lake is not None:
         raise InvalidRequest("url", "give --url or --lake, not both")
     if url is not None:
-        yield HttpQueries(url)
+        yield HttpQueries(url, api_key())
         return
     if lake is not None:
         yield from _embedded(lake)
@@ -55,16 +55,16 @@ def queries_for(url: str | None, lake: str | None, folder: Path) -> Iterator[Que
             "lake", f"no stack runs in {folder}; give --lake or --url, or start one with `mmpipe up`"
         )
     reach_local_cloud()
-    yield HttpQueries(state.url)
+    yield HttpQueries(state.url, api_key())
 
 
 class HttpQueries:
-    """A query service at an address."""
+    """A query service at an address, called with the API key; an empty one is not sent."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str = "") -> None:
         if not url.startswith(("http://", "https://")):
             raise InvalidRequest("url", f"{url!r} is no http:// or https:// address")
-        self._http = HttpClient(url, FixedToken(""), _TIMEOUT_SECONDS)
+        self._http = HttpClient(url, FixedToken(key), _TIMEOUT_SECONDS)
 
     def search(
         self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
@@ -153,6 +153,8 @@ def _response(answer: Answer) -> SearchResponse:
 def _check(answer: Answer) -> None:
     if answer.ok:
         return
+    if answer.status == 401:
+        raise MmpipeError(f"{answer.summary()} (put the key into the variable {API_KEY})")
     if answer.status == 404:
         raise NotFound(answer.summary())
     if answer.status == 503:

@@ -15,7 +15,11 @@ from mmpipe.schemas.search import SearchResponse
 
 Url = Annotated[
     str | None,
-    typer.Option("--url", help="a query service; default: the running stack's", show_default=False),
+    typer.Option(
+        "--url",
+        help="a query service, with the API key in MMPIPE_API_KEY; default: the running stack's",
+        show_default=False,
+    ),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100)]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -93,11 +93,16 @@ class KnowsItsWords(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FusionInfo:
-    """The frozen description of a fusion: ``kind`` plus everything that changes its output."""
+    """The frozen description of a fusion: ``kind`` plus everything that changes its output.
+
+    ``single``: the products have vectors of one modality only. There is nothing to make comparable, so each
+    is fused to its own vector, and queries of several parts to their weighted mean.
+    """
 
     kind: FusionKind
     revision: str
     weights: Mapping[str, float] = field(default_factory=dict)
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,10 @@ class Profile:
     def fingerprint(self) -> str:
         """The first 16 hex digits of the SHA-256 of the canonical JSON of everything above."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def of_one_modality(self, single: bool = True) -> Profile:
+        """The same models for products that have vectors of one modality only, or, not ``single``, of any."""
+        return replace(self, fusion=replace(self.fusion, single=single))
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmpipe.encoders import published
@@ -86,6 +86,8 @@ def load_exactly(
 ) -> LoadedEncoders:
     """Load the models that encoded a table. Raises :class:`ProfileMismatch` where the ones here differ."""
     loaded = load(profile.name, threads=threads, models=models)
+    if profile.fusion.single:
+        loaded = replace(loaded, profile=loaded.profile.of_one_modality())
     if loaded.profile.fingerprint != profile.fingerprint:
         raise ProfileMismatch(
             f"the table was encoded by profile {profile.name} {profile.fingerprint}, this installation holds"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -184,12 +184,16 @@ def _dropped(
     left = {m: there & (m != modality) for m, there in corpus.present.items()}
     found = np.any(list(left.values()), axis=0)
     less = _early(way, fusion, corpus.vectors, left)
+    # A table of products that can have one modality only is fused as such.
+    single = sum(bool(there.any()) for there in left.values()) == 1
+    bare = load(replace(fusion.info, single=True)) if single else fusion
+    everywhere = _early(way, bare, corpus.vectors, left)
     relevant = np.zeros(whole.shape, np.bool_)
     for number, rows in enumerate(way.relevant):
         relevant[number, list(rows)] = True
     target = np.where(relevant, np.where(found, less, -np.inf), whole).astype(np.float32)
     there = np.any(list(corpus.present.values()), axis=0)
-    return {"target": _figures(way, target, there), "all": _figures(way, less, found)}
+    return {"target": _figures(way, target, there), "all": _figures(way, everywhere, found)}
 
 
 def _late(way: Way, corpus: Corpus, fusion: Fusion) -> tuple[Scores, Scores]:

@@ -36,9 +36,10 @@ def load(info: FusionInfo, folder: Path | None = None) -> Fusion:
     the packaged weights), held in memory once per process.
 
     Raises :class:`ModelUnavailable` where the file is missing, is not the one ``info.revision`` names, or
-    does not fit. A weighted mean stands in ``info`` itself and needs no file.
+    does not fit. A weighted mean, and what is used where products have one modality only, stands in ``info``
+    itself and needs no file.
     """
-    if info.kind == "weighted_mean":
+    if info.kind == "weighted_mean" or info.single:
         return WeightedMean(info)
     return build(info, _tensors(folder or fusion_file.SHIPPED, info.kind, info.revision))
 

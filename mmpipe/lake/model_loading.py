@@ -6,6 +6,7 @@ that works on that lake.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpipe import fusion
@@ -32,7 +33,7 @@ def load_profile(
     name: str, settings: Settings, *, revision: str | None = None, threads: int | None = None
 ) -> LoadedEncoders:
     """Load a profile by its name: a built-in or published one, else one registered in the lake, the newest
-    unless ``revision`` names another.
+    unless ``revision`` names another. Where the settings index one modality only, as a profile for that.
 
     Raises ``ModelUnavailable`` for an unknown name or revision, a missing extra, missing or damaged weights;
     ``InvalidRequest`` for a revision of a profile that is no lake's.
@@ -40,9 +41,12 @@ def load_profile(
     if registry.is_known(name):
         if revision is not None:
             raise InvalidRequest("revision", f"{name!r} is no model of the lake and has none: leave it out")
-        return registry.load(name, threads=threads, models=settings.models)
-    models = registry_of(settings)
-    return _load(models, _registered_as(models, name, revision), threads)
+        loaded = registry.load(name, threads=threads, models=settings.models)
+    else:
+        models = registry_of(settings)
+        loaded = _load(models, _registered_as(models, name, revision), threads)
+    indexed = loaded.encoders.keys() & set(settings.indexing.modalities)
+    return _of_one_modality(loaded) if len(indexed) == 1 else loaded
 
 
 def load_exactly(profile: Profile, settings: Settings, *, threads: int | None = None) -> LoadedEncoders:
@@ -53,12 +57,18 @@ def load_exactly(profile: Profile, settings: Settings, *, threads: int | None = 
     if registry.is_known(profile.name):
         return registry.load_exactly(profile, threads=threads, models=settings.models)
     models = registry_of(settings)
-    return _load(models, _registered(models, profile), threads)
+    loaded = _load(models, _registered(models, profile), threads)
+    return _of_one_modality(loaded) if profile.fusion.single else loaded
+
+
+def _of_one_modality(loaded: LoadedEncoders) -> LoadedEncoders:
+    return replace(loaded, profile=loaded.profile.of_one_modality())
 
 
 def fusion_of(profile: Profile, settings: Settings) -> Fusion:
     """The fusion of a table's profile, without its encoders. Raises as :func:`load_exactly` does."""
-    if profile.fusion.kind == "weighted_mean" or registry.is_known(profile.name):
+    inside = profile.fusion.kind == "weighted_mean" or profile.fusion.single
+    if inside or registry.is_known(profile.name):
         return fusion.load(profile.fusion)
     models = registry_of(settings)
     return fusion.load(profile.fusion, models.fetch(_registered(models, profile)))
@@ -92,7 +102,7 @@ def _registered_as(models: ModelRegistry, name: str, revision: str | None = None
 
 
 def _registered(models: ModelRegistry, profile: Profile) -> RegisteredModel:
-    found = models.with_fingerprint(profile.name, profile.fingerprint)
+    found = models.with_fingerprint(profile.name, profile.of_one_modality(False).fingerprint)
     if found is not None:
         return found
     here = [model.profile_fingerprint for model in models.revisions(profile.name)]

@@ -7,17 +7,19 @@ Routes parse, make one call and answer with bytes; what they raise becomes a pro
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from mmpipe.errors import NotReady
 from mmpipe.schemas.search import InteractionsRequest, InteractionsResponse, SearchRequest, SearchResponse
 from mmpipe.serve import errors, metrics
 from mmpipe.serve.head import HeadAsGet
+from mmpipe.serve.keys import KeyGuard, KeyRing, key_ring
 from mmpipe.serve.limits import BodyLimit
 from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
 from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
@@ -35,14 +37,30 @@ _SEARCH_DESCRIPTION = (
 _INTERACTION_EXAMPLE = {"interactions": [{"type": "click", "user_id": "u1", "product_id": "p1"}]}
 # The page's own script and styles are inline; nothing may come from anywhere else.
 _DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+_log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
 
 
-def create_app(service: QueryService, work: WorkGateway, meter: metrics.Metrics) -> FastAPI:
-    """The ASGI application of one replica; it closes ``service`` when it shuts down."""
+def create_app(
+    service: QueryService, work: WorkGateway, meter: metrics.Metrics, keys: KeyRing | None = None
+) -> FastAPI:
+    """The ASGI application of one replica; it closes ``service`` when it shuts down.
+
+    ``keys`` are those of the public routes, unless given what the service's settings name, read here. Raises
+    :class:`~mmpipe.serve.keys.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be read.
+    """
+    if keys is None:
+        keys = key_ring(service.settings.serve)
+    if keys is None:
+        _log.warning(
+            "no API keys are set: whoever reaches this service may search"
+            " (MMPIPE_SERVE__API_KEYS_SECRET or MMPIPE_SERVE__API_KEYS)"
+        )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if keys is not None:
+            await keys.open()
         yield
         await asyncio.to_thread(service.close)
 
@@ -55,8 +73,11 @@ def create_app(service: QueryService, work: WorkGateway, meter: metrics.Metrics)
         redoc_url=None,
         openapi_url=None,
     )
-    _query_routes(app, service)
-    _write_routes(app, service, work)
+    public = _public_router(keys, meter)
+    _query_routes(public, service)
+    _write_routes(public, service)
+    app.include_router(public)
+    _internal_routes(app, service, work)
     _operations_routes(app, service, meter)
     app.state.service = service
     errors.install(app)
@@ -67,8 +88,14 @@ def create_app(service: QueryService, work: WorkGateway, meter: metrics.Metrics)
     return app
 
 
-def _query_routes(app: FastAPI, service: QueryService) -> None:
-    @app.post(
+def _public_router(keys: KeyRing | None, meter: metrics.Metrics) -> APIRouter:
+    if keys is None:
+        return APIRouter()
+    return APIRouter(dependencies=[Depends(KeyGuard(keys, meter.called))], responses=problems(401))
+
+
+def _query_routes(public: APIRouter, service: QueryService) -> None:
+    @public.post(
         "/v1/search",
         summary="Search by any mix of text, image, audio and video",
         description=_SEARCH_DESCRIPTION,
@@ -80,7 +107,7 @@ def _query_routes(app: FastAPI, service: QueryService) -> None:
     async def search(request: Request) -> Response:
         return Response(await service.search(await read_search(request)), media_type=_JSON)
 
-    @app.get(
+    @public.get(
         "/v1/search",
         summary="Search by text",
         response_model=SearchResponse,
@@ -90,7 +117,7 @@ def _query_routes(app: FastAPI, service: QueryService) -> None:
     async def search_text(params: Annotated[SearchParams, Query()]) -> Response:
         return Response(await service.search_text(params.to_request()), media_type=_JSON)
 
-    @app.get(
+    @public.get(
         "/v1/products/{product_id}",
         summary="One product as it is live",
         response_model=ProductResponse,
@@ -102,7 +129,7 @@ def _query_routes(app: FastAPI, service: QueryService) -> None:
     ) -> Response:
         return Response(await service.product(collection, product_id), media_type=_JSON)
 
-    @app.get(
+    @public.get(
         "/v1/products/{product_id}/similar",
         summary="Products like this one",
         response_model=SearchResponse,
@@ -112,7 +139,7 @@ def _query_routes(app: FastAPI, service: QueryService) -> None:
     async def similar(product_id: ProductId, params: Annotated[SimilarParams, Query()]) -> Response:
         return Response(await service.similar(product_id, params), media_type=_JSON)
 
-    @app.get(
+    @public.get(
         "/v1/collections",
         summary="Collections and the version each is served from",
         response_model=CollectionsResponse,
@@ -124,8 +151,8 @@ def _query_routes(app: FastAPI, service: QueryService) -> None:
         )
 
 
-def _write_routes(app: FastAPI, service: QueryService, work: WorkGateway) -> None:
-    @app.post(
+def _write_routes(public: APIRouter, service: QueryService) -> None:
+    @public.post(
         "/v1/interactions",
         summary="Store what shoppers did",
         description="Answers 202 once the interactions are stored durably.",
@@ -139,6 +166,8 @@ def _write_routes(app: FastAPI, service: QueryService, work: WorkGateway) -> Non
         accepted = await service.record(await read_json(request, InteractionsRequest))
         return JSONResponse({"accepted": accepted}, status_code=202)
 
+
+def _internal_routes(app: FastAPI, service: QueryService, work: WorkGateway) -> None:
     @app.post("/internal/v1/work", include_in_schema=False)
     async def warm_work(request: Request) -> Response:
         authorize(request.headers.get("authorization"), service.settings.dispatch.token)

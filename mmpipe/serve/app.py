@@ -31,10 +31,12 @@ def wants_gpu(settings: Settings) -> bool:
 
 
 def build_app(settings: Settings) -> Application:
-    """``Api`` in front, ``Indexer`` behind its internal route, and with a GPU ``Encoders`` behind its
-    queries.
+    """``Api`` in front, ``Indexer`` behind its internal route, with a GPU ``Encoders`` behind its queries,
+    and ``KeyKeeper`` where API keys are in a secret.
 
     Without a GPU the encoders are in the process of the searcher, for a hop would cost more than it saves.
+    The API keys are read once here, so that wrong ones fail at once: raises ``InvalidKeys``, and
+    ``DispatchUnavailable`` where they cannot be read.
     """
     from ray import serve
     from ray.serve.schema import LoggingConfig
@@ -42,7 +44,10 @@ def build_app(settings: Settings) -> Application:
     from mmpipe.serve.deployments.api import Api
     from mmpipe.serve.deployments.encoders import Encoders
     from mmpipe.serve.deployments.indexer import Indexer
+    from mmpipe.serve.deployments.key_keeper import KeyKeeper
+    from mmpipe.serve.keys import configured_keys
 
+    configured_keys(settings.serve)
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
     def deployment(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
@@ -53,9 +58,10 @@ def build_app(settings: Settings) -> Application:
 
     indexer = deployment(Indexer, scaling.indexer(settings), settings)
     encoders = deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
+    keeper = deployment(KeyKeeper, scaling.key_keeper(), settings) if settings.serve.api_keys_secret else None
     ingress = serve.ingress()(Api)
     ingress.__name__ = Api.__name__
-    return deployment(ingress, scaling.api(settings), settings, indexer, encoders)
+    return deployment(ingress, scaling.api(settings), settings, indexer, encoders, keeper)
 
 
 def app_builder(args: dict[str, Any]) -> Application:
@@ -64,7 +70,8 @@ def app_builder(args: dict[str, Any]) -> Application:
 
     What ``args`` leaves out comes from ``MMPIPE_*`` variables, and the token of the internal route from the
     secret that ``dispatch.token_secret`` names. Raises pydantic's ``ValidationError`` for unknown or invalid
-    settings, and ``DispatchUnavailable`` for a secret that cannot be read: the former application goes on.
+    settings, ``InvalidKeys`` for API keys that are none, and ``DispatchUnavailable`` for a secret that cannot
+    be read: the former application goes on.
     """
     return build_app(with_token(Settings(**args)))
 

@@ -41,7 +41,7 @@ class EncodersStarting(errors.NotReady):
 
 
 class Unauthorized(errors.InvalidRequest):
-    """The internal route was called without its token."""
+    """A route was called without its token, or without a valid API key."""
 
 
 class InvalidFields(errors.InvalidRequest):
@@ -89,7 +89,7 @@ class Answer:
 # Looked up along the exception's method resolution order, so a subclass without a line inherits its parent's.
 TABLE: Mapping[type[Exception], Answer] = {
     MalformedRequest: Answer(HTTPStatus.BAD_REQUEST, "malformed-request", "The request cannot be read"),
-    Unauthorized: Answer(HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token is needed"),
+    Unauthorized: Answer(HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token or key is needed"),
     errors.NotFound: Answer(HTTPStatus.NOT_FOUND, "not-found", "No such thing"),
     errors.UnknownCollection: Answer(HTTPStatus.NOT_FOUND, "unknown-collection", "No such collection"),
     errors.UnknownProduct: Answer(HTTPStatus.NOT_FOUND, "unknown-product", "No such product"),

@@ -50,6 +50,12 @@ class Metrics:
         self._latency = Histogram(
             "mmpipe_http_request_seconds", "Time to answer", labels, buckets=_BUCKETS, registry=self._registry
         )
+        self._callers = Counter(
+            "mmpipe_caller_requests",
+            "Requests let in, by the name of the API key",
+            ("replica", "caller"),
+            registry=self._registry,
+        )
         collection = ("replica", "collection")
         self._rows = Gauge(
             "mmpipe_snapshot_rows", "Products in the served version", collection, registry=self._registry
@@ -73,6 +79,10 @@ class Metrics:
             )
         children[0].inc()
         children[1].observe(seconds)
+
+    def called(self, caller: str) -> None:
+        """Count one request that was let in with the API key of this name."""
+        self._callers.labels(self._replica, caller).inc()
 
     def render(self, served: Iterable[Mapping[str, object]]) -> bytes:
         """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``."""

@@ -23,7 +23,7 @@ _EXAMPLE = {
 }
 _MEANINGS = {
     400: "The body cannot be read",
-    401: "No valid token",
+    401: "No valid API key",
     404: "No such collection or product",
     413: "The body or a medium is over the limit",
     415: "The body's content type is not supported",

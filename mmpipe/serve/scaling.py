@@ -46,6 +46,18 @@ def indexer(settings: Settings) -> dict[str, Any]:
     }
 
 
+def key_keeper() -> dict[str, Any]:
+    """One, on the head: no other node's role may read the secret. It takes none of the head's CPUs."""
+    return {
+        "num_replicas": 1,
+        "max_ongoing_requests": 256,
+        "ray_actor_options": {"num_cpus": 0, "resources": {"node:__internal_head__": 0.001}},
+        "health_check_period_s": 5.0,
+        "health_check_timeout_s": 15.0,
+        "graceful_shutdown_timeout_s": 5.0,
+    }
+
+
 def encoders(settings: Settings) -> dict[str, Any]:
     """Query encoders, one GPU each; more only under sustained load, for a GPU node takes minutes to come.
 

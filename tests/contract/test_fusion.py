@@ -207,3 +207,15 @@ def test_a_file_that_says_no_kind_is_refused(meta: dict[str, str], tmp_path: Pat
     path.write_bytes(b"not tensors")
     with pytest.raises(ModelUnavailable, match="cannot be read"):
         fusion_file.describe(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_products_of_one_modality_are_their_own_vectors(kind: str) -> None:
+    fusion = load(FusionInfo(kind, "1", WEIGHTS, single=True))
+    vectors, _ = rows(5)
+    fused, there = fusion.fuse(only(vectors, "image"), everywhere(5, "image"))
+    np.testing.assert_allclose(fused, vectors["image"], atol=1e-6)
+    assert there.all()
+    mixed, _ = fusion.fuse(only(vectors, "text", "image"), everywhere(5, "text", "image"))
+    mean = WEIGHTS["text"] * vectors["text"] + WEIGHTS["image"] * vectors["image"]
+    np.testing.assert_allclose(mixed, mean / np.linalg.norm(mean, axis=1, keepdims=True), atol=1e-6)

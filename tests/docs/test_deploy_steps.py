@@ -117,7 +117,7 @@ def test_the_rejects(settings: Settings) -> None:
 
 
 def test_the_search(service: TestClient) -> None:
-    (query,) = re.findall(r'^curl -s "\$\(out url\)(\S+)" \| jq', PAGE, re.MULTILINE)
+    (query,) = re.findall(r'^curl -s "\$\(out url\)(\S+)" -H .* \| jq', PAGE, re.MULTILINE)
     answer = service.get(query).json()
     told = {
         "total": answer["total"],

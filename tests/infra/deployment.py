@@ -119,12 +119,13 @@ class Cluster:
     url: str
     jobs_url: str
     ray_token: str
+    api_key: str
 
     def search(self, collection: str, text: str) -> list[str]:
         """Ids found, best first; none while the collection is not served yet."""
         body = json.dumps({"collection": collection, "text": text, "limit": 10}).encode()
         try:
-            answer = _call(f"{self.url}/v1/search", body)
+            answer = _call(f"{self.url}/v1/search", body, self.api_key)
         except urllib.error.HTTPError as error:
             if error.code in (404, 503):
                 return []
@@ -191,6 +192,7 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
         )
         (scratch / "ray_bootstrap_config.yaml").write_text("{}\n")
         ray_token = deployed.secret("ray_token_secret_arn")
+        api_keys = deployed.secret("api_keys_secret_arn")
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MMPIPE_"))},
             # Job entrypoints say "python"; that has to be this one.
@@ -202,6 +204,7 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
             "HOME": str(scratch),
             **to_environment(settings, ("storage", "indexing", "lake", "serve")),
             "MMPIPE_DISPATCH__TOKEN": deployed.secret("indexer_token_secret_arn"),
+            "MMPIPE_SERVE__API_KEYS": api_keys,
             # On a busy machine Ray's own processes find one another late.
             "RAY_gcs_server_request_timeout_seconds": f"{RAY_START_SECONDS:.0f}",
             "RAY_AUTH_MODE": "token",
@@ -221,5 +224,6 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
                     raise
                 continue
             running.callback(child.stop, RAY_STOP_SECONDS)
-            yield Cluster(ready["url"], ready["jobs_url"], ray_token)
+            key = json.loads(api_keys)["default"]
+            yield Cluster(ready["url"], ready["jobs_url"], ray_token, key)
             return

@@ -34,6 +34,7 @@ OUTPUTS: dict[str, Any] = {
     "worker_launch_template": f"{NAME}-ray-worker",
     "ray_token_secret_arn": f"{_ARN}/ray-token-AbCdEf",
     "indexer_token_secret_arn": f"{_ARN}/indexer-token-AbCdEf",
+    "api_keys_secret_arn": f"{_ARN}/api-keys-AbCdEf",
 }
 
 
@@ -129,7 +130,8 @@ def test_the_token_is_asked_for_and_stands_nowhere(cluster: dict[str, Any]) -> N
         starts = [n for n, command in enumerate(commands) if "ray start" in command]
         assert starts
         assert commands.index(fetch) < starts[0]
-    secret = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)(?!_PATH)[A-Z_]*$")
+    assert environment["MMPIPE_SERVE__API_KEYS_SECRET"] == OUTPUTS["api_keys_secret_arn"]
+    secret = re.compile(r"(TOKEN|SECRET|PASSWORD|KEYS?)(?!_PATH)[A-Z_]*$")
     holding = {n: v for n, v in environment.items() if secret.search(n) and not v.startswith("arn:aws:")}
     assert holding == {}
 

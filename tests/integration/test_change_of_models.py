@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mmpipe.encoders import registry
@@ -79,6 +80,26 @@ def test_a_registered_profile_loads_by_name_and_exactly(
         load_profile("fake", settings, revision=one.revision)
     with pytest.raises(ModelUnavailable, match="profiles of mmpipe itself: starter"):
         load_profile("nobody", settings)
+
+
+def test_a_table_of_one_modality_has_nothing_to_fuse(
+    shop: Shop, settings: Settings, trained: tuple[Path, Path]
+) -> None:
+    model = register(shop, trained[0])
+    indexing = settings.indexing.model_copy(update={"modalities": ("image",)})
+    pictures = settings.model_copy(update={"indexing": indexing})
+    filled = reindex(pictures, shop.collection, "my-shop")
+    table = shop.collection.table(filled.table)
+    assert table.profile.fusion.single
+    assert table.profile.fingerprint != model.profile_fingerprint
+    rows = table.latest().to_table(filter="deleted = false").to_pylist()
+    assert len(rows) == 9
+    for row in rows:
+        assert row["text_vector"] is None
+        np.testing.assert_allclose(row["vector"], row["image_vector"], atol=1e-6)
+    # Whoever reads the table has the same models by its own settings.
+    assert load_exactly(table.profile, settings).profile == table.profile
+    assert load_exactly(load_profile("fake", pictures).profile, settings).profile.fusion.single
 
 
 def test_reindex_compare_switch_upload_roll_back(

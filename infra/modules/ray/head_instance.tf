@@ -14,6 +14,7 @@ locals {
         AWS_DEFAULT_REGION            = local.region
         MMPIPE_DISPATCH__TOKEN_SECRET = var.indexer_token_secret_arn
         MMPIPE_LAKE__URI              = var.lake_uri
+        MMPIPE_SERVE__API_KEYS_SECRET = var.api_keys_secret_arn
         MMPIPE_SERVE__GPU             = "off"
         MMPIPE_STORAGE__REGION        = local.region
         RAY_AUTH_MODE                 = "token"

@@ -22,6 +22,7 @@ from rich.progress import (
 
 from mmpipe.cli.console import console
 from mmpipe.cli.demo.report import DemoReport, SearchOutcome, accepted, match_faults
+from mmpipe.cli.options import api_key
 from mmpipe.cli.queries import HttpQueries
 from mmpipe.errors import MmpipeError, NotReady, UnknownCollection
 from mmpipe.local import Stack
@@ -191,7 +192,7 @@ def run_demo(
     bars.update(tasks["index"], visible=True)
     wait_indexed(stack, lake, manifest, step("index"))
     collection = lake.collection(COLLECTION)
-    http = HttpQueries(stack.state.url)
+    http = HttpQueries(stack.state.url, api_key())
     report = DemoReport(uploaded=manifest.uploaded, expected_indexed=manifest.expected_indexed)
     report.indexed = wait_served(stack, collection, http)
     queries = demo_queries(list(manifest.products))

@@ -11,6 +11,7 @@ from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.search import EncodedQuery
 from mmpipe.serve.api import create_app
 from mmpipe.serve.deployments.logs import log_as_replica
+from mmpipe.serve.keys import Digests, KeyRing
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.query_encoder import LocalQueryEncoder, Media, Models, QueryEncoder, RemoteQueryEncoder
 from mmpipe.serve.service import QueryService
@@ -26,7 +27,11 @@ class Api:
     the first request is as fast as the hundredth."""
 
     def __init__(
-        self, settings: Settings, indexer: DeploymentHandle, encoders: DeploymentHandle | None = None
+        self,
+        settings: Settings,
+        indexer: DeploymentHandle,
+        encoders: DeploymentHandle | None = None,
+        keeper: DeploymentHandle | None = None,
     ) -> None:
         from ray.serve import get_replica_context
 
@@ -36,7 +41,10 @@ class Api:
         )
         self._service = QueryService(settings, encoder)
         self._app = create_app(
-            self._service, IndexerHandle(indexer), Metrics(get_replica_context().replica_id.unique_id)
+            self._service,
+            IndexerHandle(indexer),
+            Metrics(get_replica_context().replica_id.unique_id),
+            None if keeper is None else kept_keys(keeper),
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
@@ -57,6 +65,16 @@ class IndexerHandle:
         """See :class:`~mmpipe.serve.work.WorkGateway`."""
         outcomes: list[WorkOutcome] = await _answered(self._handle.execute.remote(list(orders)), "indexer")
         return outcomes
+
+
+def kept_keys(keeper: DeploymentHandle) -> KeyRing:
+    """The API keys as the ``KeyKeeper`` deployment has them."""
+
+    async def read() -> Digests:
+        digests: Digests = await _answered(keeper.digests.remote(), "key keeper")
+        return digests
+
+    return KeyRing(read)
 
 
 def local_encoder(settings: Settings) -> LocalQueryEncoder:

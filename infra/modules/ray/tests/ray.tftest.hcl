@@ -204,6 +204,11 @@ run "terraform_runs_the_head" {
   }
 
   assert {
+    condition     = strcontains(aws_instance.head[0].user_data, "MMPIPE_SERVE__API_KEYS_SECRET=${var.api_keys_secret_arn}")
+    error_message = "The query service asks for API keys."
+  }
+
+  assert {
     condition     = aws_instance.head[0].tags["ray-cluster-name"] == "mmpipe-test" && length(aws_instance.head[0].user_data) < 16384
     error_message = "It is tagged as the cluster's, and its user data fits."
   }

@@ -1,0 +1,22 @@
+"""The one process of a cluster that reads the API keys' secret."""
+
+from __future__ import annotations
+
+from mmpipe.serve.deployments.logs import log_as_replica
+from mmpipe.serve.keys import Digests, KeyRing, key_ring
+from mmpipe.settings import Settings
+
+
+class KeyKeeper:
+    """Runs on the head, whose role alone may read the secret. Searchers, on any node, get digests: no key
+    leaves this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        log_as_replica()
+        ring = key_ring(settings.serve)
+        assert ring is not None, "deployed only where the settings name a secret"
+        self._ring: KeyRing = ring
+
+    async def digests(self) -> Digests:
+        """See :meth:`mmpipe.serve.keys.KeyRing.digests`."""
+        return await self._ring.digests()

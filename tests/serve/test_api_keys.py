@@ -1,0 +1,178 @@
+"""API keys over HTTP: what is closed without one, what stays open, and how a rotation looks to callers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from mmpipe.errors import DispatchUnavailable
+from mmpipe.serve import keys
+from mmpipe.serve.api import create_app
+from mmpipe.serve.keys import LIMIT_SECONDS
+from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.standalone import standalone_app
+from mmpipe.settings import Settings
+from tests.serve.conftest import TOKEN, InProcessWork, make_service
+
+WEB, NEW = "web-key-0123456789", "new-key-0123456789"
+_OPEN = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]
+_PUBLIC = [
+    ("POST", "/v1/search"),
+    ("GET", "/v1/search"),
+    ("GET", "/v1/products/{product_id}"),
+    ("GET", "/v1/products/{product_id}/similar"),
+    ("GET", "/v1/collections"),
+    ("POST", "/v1/interactions"),
+]
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def keyed(settings: Settings, **serve: Any) -> Settings:
+    return settings.model_copy(update={"serve": settings.serve.model_copy(update=serve)})
+
+
+@pytest.fixture(scope="module")
+def closed(shop: tuple[Path, Settings]) -> Iterator[TestClient]:
+    settings = keyed(shop[1], api_keys=SecretStr(json.dumps({"web": WEB})))
+    app = create_app(make_service(settings), InProcessWork(settings), Metrics("test"))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("method", "path"), _PUBLIC)
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        f"Bearer {NEW}",
+        "Bearer ",
+        WEB,
+        f"Basic {WEB}",
+        f"Bearer {TOKEN}",
+        "Bearer ünicode",
+        "Bearer \xff",
+    ],
+)
+def test_public_routes_need_a_key(closed: TestClient, method: str, path: str, header: str | None) -> None:
+    headers = {b"authorization": header.encode("latin-1")} if header else {}
+    path = path.replace("{product_id}", "red-shoe-1")
+    answer = closed.request(
+        method, path, headers=headers, content=b"not even JSON" if method == "POST" else b""
+    )
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:mmpipe:problem:unauthorized"
+    assert not [key for key in (WEB, NEW, TOKEN) if key in answer.text]
+
+
+def test_with_its_key_a_caller_is_answered(closed: TestClient) -> None:
+    found = closed.get("/v1/search", params={"q": "green hat"}, headers=bearer(WEB))
+    assert found.status_code == 200
+    assert found.json()["hits"][0]["id"].startswith("green-hat")
+    for path in ("/v1/products/red-shoe-1", "/v1/products/red-shoe-1/similar", "/v1/collections"):
+        assert closed.get(path, headers={"authorization": f"bearer  {WEB} "}).status_code == 200
+    assert closed.post("/v1/search", json={"text": "red shoe"}, headers=bearer(WEB)).status_code == 200
+    assert closed.post("/v1/interactions", json={"interactions": []}, headers=bearer(WEB)).status_code == 422
+    assert closed.head("/v1/products/red-shoe-1").status_code == 401
+    assert closed.head("/v1/products/red-shoe-1", headers=bearer(WEB)).status_code == 200
+
+
+@pytest.mark.parametrize("path", _OPEN)
+def test_health_metrics_and_docs_stay_open(closed: TestClient, path: str) -> None:
+    assert closed.get(path).status_code == 200
+
+
+def test_no_route_is_forgotten(closed: TestClient) -> None:
+    documented = closed.get("/openapi.json").json()["paths"]
+    found = {(method.upper(), path) for path, methods in documented.items() for method in methods}
+    assert {(m, p) for m, p in found if p not in _OPEN} == set(_PUBLIC)
+    app: Any = closed.app
+    undocumented = {r.path for r in app.routes if isinstance(r, APIRoute) and not r.include_in_schema}
+    assert undocumented == {"/internal/v1/work", "/openapi.json", "/docs"}
+
+
+def test_keys_do_not_open_the_internal_route(closed: TestClient) -> None:
+    answer = closed.post("/internal/v1/work", json={"orders": []}, headers=bearer(WEB))
+    assert answer.status_code == 401
+    assert closed.post("/internal/v1/work", json={"orders": []}, headers=bearer(TOKEN)).status_code == 422
+
+
+def test_the_document_declares_it(closed: TestClient, client: TestClient) -> None:
+    spec = closed.get("/openapi.json").json()
+    (scheme,) = spec["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for method, path in _PUBLIC:
+        operation = spec["paths"][path][method.lower()]
+        assert operation["security"] == [{"ApiKey": []}]
+        assert list(operation["responses"]["401"]["content"]) == ["application/problem+json"]
+    assert "security" not in spec["paths"]["/healthz"]["get"]
+    assert "securitySchemes" not in client.get("/openapi.json").json()["components"], "an open service"
+
+
+def test_metrics_tell_callers_apart_by_name(closed: TestClient) -> None:
+    closed.get("/v1/collections", headers=bearer(WEB))
+    closed.get("/v1/collections", headers=bearer(NEW))
+    text = closed.get("/metrics").text
+    assert re.search(r'mmpipe_caller_requests_total\{caller="web",replica="test"\} [1-9]', text)
+    assert re.search(r'mmpipe_http_requests_total\{.*route="/v1/collections",status="401"\} [1-9]', text)
+    assert WEB not in text
+    assert NEW not in text
+
+
+def test_an_open_service_says_so_at_its_start(
+    shop: tuple[Path, Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = make_service(shop[1])
+    try:
+        with caplog.at_level(logging.WARNING, logger="mmpipe.serve"):
+            create_app(service, InProcessWork(shop[1]), Metrics("test"))
+        (line,) = [record.getMessage() for record in caplog.records if "API keys" in record.getMessage()]
+        assert "MMPIPE_SERVE__API_KEYS_SECRET" in line
+        caplog.clear()
+        settings = keyed(shop[1], api_keys=SecretStr(json.dumps({"web": WEB})))
+        closed = make_service(settings)
+        create_app(closed, InProcessWork(settings), Metrics("test"))
+        closed.close()
+        assert not caplog.records
+    finally:
+        service.close()
+
+
+def test_a_rotation_without_a_restart(shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = [json.dumps({"web": WEB})]
+
+    def read(_secret: str) -> str:
+        if not held:
+            raise DispatchUnavailable("Secrets Manager does not answer")
+        return held[0]
+
+    monkeypatch.setattr(keys, "read_secret", read)
+    app = standalone_app(keyed(shop[1], api_keys_secret="shop/api-keys"))
+
+    def status(key: str) -> int:
+        return client.get("/v1/collections", headers=bearer(key)).status_code
+
+    with TestClient(app) as client:
+        assert (status(WEB), status(NEW)) == (200, 401)
+        held[0] = json.dumps({"web": WEB, "web-2": NEW})
+        monkeypatch.setattr(keys, "RETRY_SECONDS", 0.0)
+        assert (status(WEB), status(NEW)) == (200, 200)
+        held.clear()
+        monkeypatch.setattr(keys, "LIMIT_SECONDS", 0.0)
+        assert (status(WEB), status(NEW), status("guess-0123456789")) == (200, 200, 401)
+        held.append(json.dumps({"web-2": NEW}))
+        assert (status(WEB), status(NEW)) == (401, 200)
+    assert LIMIT_SECONDS < 60
