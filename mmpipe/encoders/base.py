@@ -96,7 +96,7 @@ class FusionInfo:
     """The frozen description of a fusion: ``kind`` plus everything that changes its output.
 
     ``single``: the products have vectors of one modality only. There is nothing to make comparable, so each
-    is fused to its own vector, and queries of several parts to their weighted mean.
+    is its own vector; queries of several parts are fused as ever.
     """
 
     kind: FusionKind

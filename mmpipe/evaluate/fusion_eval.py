@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from mmpipe.evaluate.fusion_corpus import Corpus, read_corpus
 from mmpipe.evaluate.fusion_queries import AskedBy, FusionQuery, make_queries
 from mmpipe.evaluate.judged import read_queries
 from mmpipe.evaluate.metrics import precision_at_k, recall_at_k, reciprocal_rank
-from mmpipe.fusion import Fusion, build, late, load
+from mmpipe.fusion import Fusion, OfOneModality, build, late, load
 from mmpipe.lake.model_loading import load_profile
 
 if TYPE_CHECKING:
@@ -186,8 +186,7 @@ def _dropped(
     less = _early(way, fusion, corpus.vectors, left)
     # A table of products that can have one modality only is fused as such.
     single = sum(bool(there.any()) for there in left.values()) == 1
-    bare = load(replace(fusion.info, single=True)) if single else fusion
-    everywhere = _early(way, bare, corpus.vectors, left)
+    everywhere = _early(way, OfOneModality(fusion), corpus.vectors, left) if single else less
     relevant = np.zeros(whole.shape, np.bool_)
     for number, rows in enumerate(way.relevant):
         relevant[number, list(rows)] = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,18 @@ from mmpipe.encoders import fusion_file
 from mmpipe.errors import ModelUnavailable
 from mmpipe.fusion.attention import GatedAttention
 from mmpipe.fusion.concat import ConcatProjection
+from mmpipe.fusion.single import OfOneModality
 from mmpipe.fusion.weighted import WeightedMean
 
 if TYPE_CHECKING:
-    from mmpipe.encoders.base import FusionInfo, Vectors
+    from mmpipe.encoders.base import FusionInfo, FusionKind, Vectors
     from mmpipe.fusion.base import Fusion
+
+_KINDS: Mapping[FusionKind, Callable[[FusionInfo, Mapping[str, Vectors]], Fusion]] = {
+    "weighted_mean": lambda info, _: WeightedMean(info),
+    "concat_projection": ConcatProjection,
+    "gated_attention": GatedAttention,
+}
 
 
 def build(info: FusionInfo, tensors: Mapping[str, Vectors]) -> Fusion:
@@ -24,11 +31,8 @@ def build(info: FusionInfo, tensors: Mapping[str, Vectors]) -> Fusion:
     Raises :class:`ModelUnavailable` for tensors that are missing or of the wrong shape, and ``ValueError``
     for weights that are negative or all 0.
     """
-    if info.kind == "concat_projection":
-        return ConcatProjection(info, tensors)
-    if info.kind == "gated_attention":
-        return GatedAttention(info, tensors)
-    return WeightedMean(info)
+    fusion = _KINDS[info.kind](info, tensors)
+    return OfOneModality(fusion) if info.single else fusion
 
 
 def load(info: FusionInfo, folder: Path | None = None) -> Fusion:
@@ -36,11 +40,10 @@ def load(info: FusionInfo, folder: Path | None = None) -> Fusion:
     the packaged weights), held in memory once per process.
 
     Raises :class:`ModelUnavailable` where the file is missing, is not the one ``info.revision`` names, or
-    does not fit. A weighted mean, and what is used where products have one modality only, stands in ``info``
-    itself and needs no file.
+    does not fit. A weighted mean stands in ``info`` itself and needs no file.
     """
-    if info.kind == "weighted_mean" or info.single:
-        return WeightedMean(info)
+    if info.kind == "weighted_mean":
+        return build(info, {})
     return build(info, _tensors(folder or fusion_file.SHIPPED, info.kind, info.revision))
 
 

@@ -67,8 +67,7 @@ def _of_one_modality(loaded: LoadedEncoders) -> LoadedEncoders:
 
 def fusion_of(profile: Profile, settings: Settings) -> Fusion:
     """The fusion of a table's profile, without its encoders. Raises as :func:`load_exactly` does."""
-    inside = profile.fusion.kind == "weighted_mean" or profile.fusion.single
-    if inside or registry.is_known(profile.name):
+    if profile.fusion.kind == "weighted_mean" or registry.is_known(profile.name):
         return fusion.load(profile.fusion)
     models = registry_of(settings)
     return fusion.load(profile.fusion, models.fetch(_registered(models, profile)))

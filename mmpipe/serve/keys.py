@@ -20,7 +20,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from mmpipe.dispatch.tokens import read_secret
-from mmpipe.errors import MmpipeError, NotReady, PermanentError
+from mmpipe.errors import DispatchUnavailable, MmpipeError, NotReady, PermanentError
 from mmpipe.serve.errors import Unauthorized
 
 if TYPE_CHECKING:
@@ -96,7 +96,11 @@ def configured_keys(serve: ServeSettings) -> Digests | None:
 
 def read_keys(secret: str) -> Digests:
     """The digests of a secret in Secrets Manager. Raises as :func:`configured_keys`."""
-    return parse_keys(read_secret(secret), f"serve.api_keys_secret ({secret})")
+    try:
+        text = read_secret(secret)
+    except DispatchUnavailable as error:
+        raise DispatchUnavailable(f"serve.api_keys_secret: {error}") from error
+    return parse_keys(text, f"serve.api_keys_secret ({secret})")
 
 
 def key_ring(serve: ServeSettings) -> KeyRing | None:

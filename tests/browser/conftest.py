@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,13 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
     """The fake-profile shop, served over HTTP."""
-    _, settings = shop
+    with served(shop[1]) as url:
+        yield url
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    """The application of these settings over HTTP; gives its address."""
     app = create_app(make_service(settings), InProcessWork(settings), Metrics("browser"))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
+from pydantic import SecretStr
 
 from mmpipe.cli.demo.page import write_page
 from mmpipe.cli.demo.report import DemoReport, SearchOutcome
@@ -14,6 +15,8 @@ from mmpipe.sample.queries import DemoQuery
 from mmpipe.sample.render import render_image
 from mmpipe.sample.writer import SampleManifest
 from mmpipe.schemas.search import Hit, ScoreSplit
+from mmpipe.settings import Settings
+from tests.browser.conftest import served
 
 
 def test_docs_list_the_routes_and_try_one(page: Page, api_url: str) -> None:
@@ -25,6 +28,24 @@ def test_docs_list_the_routes_and_try_one(page: Page, api_url: str) -> None:
     search.get_by_role("button").click()
     expect(search.locator("pre").last).to_contain_text("red-shoe-")
     expect(page.locator("details.op", has_text="/v1/products/{product_id}/similar")).to_be_visible()
+
+
+def test_docs_ask_for_a_key_where_the_service_does(
+    page: Page, api_url: str, shop: tuple[Path, Settings]
+) -> None:
+    page.goto(f"{api_url}/docs")
+    expect(page.locator("details.op", has_text="Search by text").first).to_be_visible()
+    expect(page.get_by_label("API key")).to_be_hidden()
+    keys = SecretStr('{"shop": "a-callers-key-0123456789"}')
+    serve = shop[1].serve.model_copy(update={"api_keys": keys})
+    with served(shop[1].model_copy(update={"serve": serve})) as url:
+        page.goto(f"{url}/docs")
+        page.get_by_label("API key").fill("a-callers-key-0123456789")
+        search = page.locator("details.op", has_text="Search by text").first
+        search.locator("summary").click()
+        search.get_by_label("q", exact=True).fill("red shoe")
+        search.get_by_role("button").click()
+        expect(search.locator("pre").last).to_contain_text("red-shoe-")
 
 
 def test_results_page_shows_pictures_and_never_runs_what_a_feed_says(page: Page, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from mmpipe.encoders import fusion_file
-from mmpipe.encoders.base import MODALITIES, FusionInfo, Modality, Vectors
+from mmpipe.encoders.base import MODALITIES, FusionInfo, FusionKind, Modality, Vectors
 from mmpipe.errors import ModelUnavailable
 from mmpipe.fusion import Fusion, build, load
 from mmpipe.fusion.attention import shapes
 
 DIM = 16
 WEIGHTS = {"text": 0.5, "image": 0.35, "audio": 0.05, "video": 0.1}
-KINDS = ("weighted_mean", "concat_projection", "gated_attention")
+KINDS: tuple[FusionKind, ...] = ("weighted_mean", "concat_projection", "gated_attention")
 Mask = NDArray[np.bool_]
 
 
@@ -164,7 +164,7 @@ def test_attention_starts_as_the_weighted_mean() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS[1:])
-def test_tensors_that_do_not_fit_are_refused(kind: str) -> None:
+def test_tensors_that_do_not_fit_are_refused(kind: FusionKind) -> None:
     info = FusionInfo(kind, "1", WEIGHTS)
     with pytest.raises(ModelUnavailable, match="must have shape"):
         build(info, {})
@@ -210,12 +210,15 @@ def test_a_file_that_says_no_kind_is_refused(meta: dict[str, str], tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_products_of_one_modality_are_their_own_vectors(kind: str) -> None:
-    fusion = load(FusionInfo(kind, "1", WEIGHTS, single=True))
-    vectors, _ = rows(5)
-    fused, there = fusion.fuse(only(vectors, "image"), everywhere(5, "image"))
-    np.testing.assert_allclose(fused, vectors["image"], atol=1e-6)
-    assert there.all()
-    mixed, _ = fusion.fuse(only(vectors, "text", "image"), everywhere(5, "text", "image"))
-    mean = WEIGHTS["text"] * vectors["text"] + WEIGHTS["image"] * vectors["image"]
-    np.testing.assert_allclose(mixed, mean / np.linalg.norm(mean, axis=1, keepdims=True), atol=1e-6)
+def test_products_of_one_modality_are_their_own_vectors(kind: FusionKind) -> None:
+    single = build(FusionInfo(kind, "1", WEIGHTS, single=True), tensors_of(kind))
+    usual = build(FusionInfo(kind, "1", WEIGHTS), tensors_of(kind))
+    vectors, _ = rows(6)
+    pair = only(vectors, "text", "image")
+    there = everywhere(6, "text", "image")
+    there["text"][:4] = False
+    fused, whole = single.fuse(pair, there)[0], usual.fuse(pair, there)[0]
+    np.testing.assert_allclose(fused[:4], vectors["image"][:4], atol=1e-6)
+    np.testing.assert_allclose(fused[4:], whole[4:], atol=1e-6)
+    shares = single.contributions(vectors["audio"][0], pair, there)
+    np.testing.assert_allclose(shares["text"] + shares["image"], fused @ vectors["audio"][0], atol=1e-5)

@@ -9,13 +9,16 @@ import json
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+from pydantic import SecretStr
 
 from mmpipe.errors import DispatchUnavailable, NotReady
+from mmpipe.local.stack import _environment
 from mmpipe.serve import keys
 from mmpipe.serve.app import build_app
 from mmpipe.serve.keys import (
@@ -228,6 +231,12 @@ def test_the_settings_name_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         build_app(Settings())
 
 
+def test_the_one_machine_stack_hands_them_on(tmp_path: Path) -> None:
+    text = json.dumps({"web": WEB})
+    settings = Settings(serve=ServeSettings(api_keys=SecretStr(text)))
+    assert _environment(settings, tmp_path, "test")["MMPIPE_SERVE__API_KEYS"] == text
+
+
 def test_a_secret_that_is_rotated_in_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -253,7 +262,7 @@ def test_a_secret_that_is_rotated_in_secrets_manager(monkeypatch: pytest.MonkeyP
             assert await ring.caller(WEB) is None
 
         asyncio.run(story())
-        with pytest.raises(DispatchUnavailable, match="no-such-secret"):
+        with pytest.raises(DispatchUnavailable, match=r"^serve\.api_keys_secret: .*no-such-secret"):
             configured_keys(ServeSettings(api_keys_secret="no-such-secret"))
 
 
