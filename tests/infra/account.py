@@ -65,7 +65,9 @@ class Account:
     url: str
     closed: ClosedDoor
     leaving: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
+    log_tail: Callable[[], str]
+    """The end of the emulator's log: its own errors, and calls that a client had to repeat."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
     _session: Any = field(
         default_factory=lambda: boto3.Session(
@@ -105,7 +107,7 @@ def running_account(folder: Path) -> Iterator[Account]:
         url = child.wait_ready(START_SECONDS)["url"]
         let_be = watch(str(leaving))
         try:
-            yield Account(url, closed, leaving, {**shut, "AWS_ENDPOINT_URL": url})
+            yield Account(url, closed, leaving, {**shut, "AWS_ENDPOINT_URL": url}, child.tail)
         finally:
             let_be()
     finally:

@@ -5,8 +5,12 @@ What the provider cannot do without and moto lacks is added here, as AWS documen
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
+import sys
+import threading
 from typing import Any
 
 from mmpipe.local.processes import Announcement, when_parent_ends
@@ -49,6 +53,32 @@ def add_missing_calls() -> None:
     FakeDeleteMarker.dispose = lambda self, garbage=False: None
 
 
+class OneAtATime:
+    """A WSGI application whose calls each run to their end before the next begins, as those of AWS seem to.
+
+    moto checks and then writes without a lock: of two calls at once, one may fail after it has changed
+    something, and what the client then repeats is refused. Those of SQS, which wait for messages, run freely.
+    Each repeated call is logged: the answer to an earlier one was an error or was lost.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._running = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        attempt = re.match(r"attempt=(\d+)", environ.get("HTTP_AMZ_SDK_REQUEST", ""))
+        if attempt and int(attempt[1]) > 1:
+            scope = environ.get("HTTP_AUTHORIZATION", "").partition(",")[0]
+            print(f"repeated: {attempt[0]} {scope} {environ['PATH_INFO']}", file=sys.stderr, flush=True)
+        if "/sqs/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
+            return self._app(environ, start_response)
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length:  # a slow sender holds up nobody else
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        with self._running:
+            return self._app(environ, start_response)
+
+
 def main() -> None:
     """Serve until the parent ends."""
     announcement = Announcement()
@@ -62,7 +92,7 @@ def main() -> None:
             if int(code) >= 500:
                 super().log_request(code, size)
 
-    app = DomainDispatcherApplication(create_backend_app)
+    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     when_parent_ends(lambda: os._exit(0))
     announcement.ready(url=f"http://127.0.0.1:{server.server_port}")

@@ -18,20 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from mmpipe.dispatch.environment import to_environment
-from mmpipe.errors import NotReady
 from mmpipe.local.processes import MARKER, Child, sweep
 from mmpipe.serve.run import environment as serve_environment
 from mmpipe.serve.run import free_port
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
 from tests.infra.account import REGION, Account, inventory, running_account
 from tests.infra.lambda_process import LambdaProcess, built, host_architecture, unpack
-from tests.infra.terraform import Workspace
+from tests.infra.terraform import TerraformFailed, Workspace
 
 APPLY_SECONDS = 600
 RAY_START_SECONDS = 240.0
 RAY_STOP_SECONDS = 30.0
-# `ray start` waits 30 s for its own node, and nothing can be set about it: a busy machine needs another go.
-RAY_STARTS = 3
 
 # What a user gives, and what moto needs: it ignores the conditions of policies, so that "deny plain HTTP"
 # would deny everything, and it has no GPU image to look up.
@@ -106,7 +103,11 @@ def deployment(folder: Path) -> Iterator[Deployment]:
         workspace.init(local_state=True)
         before = inventory(account)
         begun = time.monotonic()
-        workspace.apply(timeout=APPLY_SECONDS)
+        try:
+            workspace.apply(timeout=APPLY_SECONDS)
+        except TerraformFailed as failure:
+            failure.add_note(f"The emulator's log ends:\n{account.log_tail()}")
+            raise
         seconds = time.monotonic() - begun
         task = unpack(host_architecture(), folder / "task")
         yield Deployment(account, workspace, before, workspace.outputs(), seconds, task, folder)
@@ -213,17 +214,9 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
             MARKER: stack_id,
         }
         log = deployed.folder / "ray.log"
-        for left in reversed(range(RAY_STARTS)):
-            arguments = [str(scratch), str(free_port()), str(free_port())]
-            child = Child("mmpipe.local.ray_host", arguments, environment, log)
-            try:
-                ready = child.wait_ready(RAY_START_SECONDS)
-            except NotReady:
-                child.stop(RAY_STOP_SECONDS)
-                if not left:
-                    raise
-                continue
-            running.callback(child.stop, RAY_STOP_SECONDS)
-            key = json.loads(api_keys)["default"]
-            yield Cluster(ready["url"], ready["jobs_url"], ray_token, key)
-            return
+        arguments = [str(scratch), str(free_port()), str(free_port())]
+        child = Child("mmpipe.local.ray_host", arguments, environment, log)
+        running.callback(child.stop, RAY_STOP_SECONDS)
+        ready = child.wait_ready(RAY_START_SECONDS)
+        key = json.loads(api_keys)["default"]
+        yield Cluster(ready["url"], ready["jobs_url"], ray_token, key)

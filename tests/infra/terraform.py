@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ _IGNORED = shutil.ignore_patterns(
 )
 # Nothing listens on the discard port of loopback: whatever a provider sends elsewhere ends there.
 _NOWHERE = "http://127.0.0.1:9"
+END_SECONDS = 10.0
 
 
 class TerraformFailed(AssertionError):
@@ -188,15 +190,39 @@ def run_limited(
             f"{' '.join(command)} took more than {timeout:g} s; its output ends:\n{stdout[-8_000:]}{stderr}"
         ) from None
     finally:
-        _signal_group(process, signal.SIGKILL)  # a provider that outlived its parent
+        _end_group(process)  # a provider that outlived its parent
     return Completed(process.returncode, stdout, stderr)
 
 
-def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
+def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> bool:
+    """Whether the group had anybody left to signal, zombies included."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
-        return
+        return False
+    return True
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """Kill the group and wait until nobody in it runs: a killed process takes a moment to end."""
+    deadline = time.monotonic() + END_SECONDS
+    while _signal_group(process, signal.SIGKILL) and _runs(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _runs(group: int) -> bool:
+    """Whether a process of the group is more than a zombie; without a ``/proc``, zombies count too."""
+    if not Path("/proc/self/stat").exists():
+        return True
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name, in brackets, may hold blanks and brackets itself.
+            state, _, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended just now
+        if int(its_group) == group and state not in ("Z", "X"):
+            return True
+    return False
 
 
 @dataclass

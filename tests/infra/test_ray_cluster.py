@@ -18,6 +18,7 @@ import yaml
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
+from mmpipe.serve.run import environment as serve_environment
 from tests.infra.terraform import INFRA, ROOT
 
 NAME = "mmpipe-prod"
@@ -142,6 +143,15 @@ def test_serve_starts_with_the_projects_config_and_haproxy(cluster: dict[str, An
     assert "serve deploy /opt/mmpipe/serve.yaml" in cluster["head_start_ray_commands"]
     dockerfile = (ROOT / "infra" / "image" / "Dockerfile").read_text(encoding="utf-8")
     assert "infra/serve.yaml /opt/mmpipe/serve.yaml" in dockerfile
+
+
+def test_ray_reports_its_use_to_nobody(cluster: dict[str, Any]) -> None:
+    environment = _environment(cluster)
+    dockerfile = (ROOT / "infra" / "image" / "Dockerfile").read_text(encoding="utf-8")
+    ours = {n: v for n, v in serve_environment(Path()).items() if n.startswith("RAY_USAGE_STATS_")}
+    assert ours
+    assert ours.items() <= environment.items()
+    assert all(f"{name}={value}" in dockerfile for name, value in ours.items())
 
 
 def test_jobs_and_replicas_are_logged_to_the_clusters_group(cluster: dict[str, Any]) -> None:

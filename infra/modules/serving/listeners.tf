@@ -95,7 +95,8 @@ resource "aws_lb_listener_rule" "public" {
   for_each = local.public_paths
 
   listener_arn = local.answering
-  priority     = 100 + each.key
+  # Reckoned from the refusal's own, so that nothing is forwarded before that rule exists or after it is gone.
+  priority = aws_lb_listener_rule.private.priority + 99 + each.key
 
   condition {
     path_pattern {
