@@ -8,12 +8,18 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from werkzeug.test import run_wsgi_app
+
 from mmpipe.local.processes import Announcement, when_parent_ends
+
+ANSWERS_KEPT = 1_000
 
 
 def add_missing_calls() -> None:
@@ -54,29 +60,56 @@ def add_missing_calls() -> None:
 
 
 class OneAtATime:
-    """A WSGI application whose calls each run to their end before the next begins, as those of AWS seem to.
+    """A WSGI application whose calls run one at a time, as those of AWS seem to, and only once each.
 
-    moto checks and then writes without a lock: of two calls at once, one may fail after it has changed
-    something, and what the client then repeats is refused. Those of SQS, which wait for messages, run freely.
-    Each repeated call is logged: the answer to an earlier one was an error or was lost.
+    moto checks and then writes without a lock, so two calls at once may meet. And an answer is now and then
+    lost on its way, on a busy machine: the SDK repeats the call, and what has been created is refused as a
+    duplicate. A repeated call bears the first one's id; it gets the first one's answer, and is logged.
+    Calls of SQS, which wait for messages, run freely.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._running = threading.Lock()
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        attempt = re.match(r"attempt=(\d+)", environ.get("HTTP_AMZ_SDK_REQUEST", ""))
-        if attempt and int(attempt[1]) > 1:
-            scope = environ.get("HTTP_AUTHORIZATION", "").partition(",")[0]
-            print(f"repeated: {attempt[0]} {scope} {environ['PATH_INFO']}", file=sys.stderr, flush=True)
-        if "/sqs/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
-            return self._app(environ, start_response)
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        scope = environ.get("HTTP_AUTHORIZATION", "").partition(",")[0]
+        if "/sqs/aws4_request" in scope:
+            answer: Iterable[bytes] = self._app(environ, start_response)
+            return answer
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if length:  # a slow sender holds up nobody else
             environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+        call = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
         with self._running:
-            return self._app(environ, start_response)
+            before = self._answers.get(call)
+            if not environ.get("HTTP_AMZ_SDK_REQUEST", "attempt=1;").startswith("attempt=1;"):
+                was = f"answered {before.status}" if before else "without an answer"
+                print(f"repeated: {scope} {environ['PATH_INFO']}, {was}", file=sys.stderr, flush=True)
+            if before is None:
+                before = Answer.of(self._app, environ)
+                # Other methods may be repeated, and their answers may be large.
+                if call and environ["REQUEST_METHOD"] == "POST" and before.status < "500":
+                    self._answers[call] = before
+                    if len(self._answers) > ANSWERS_KEPT:
+                        self._answers.popitem(last=False)
+        start_response(before.status, before.headers)
+        return [before.body]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an application answered."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @classmethod
+    def of(cls, app: Any, environ: dict[str, Any]) -> Answer:
+        chunks, status, headers = run_wsgi_app(app, environ, buffered=True)
+        return cls(status, list(headers), b"".join(chunks))
 
 
 def main() -> None:
@@ -91,6 +124,9 @@ def main() -> None:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             if int(code) >= 500:
                 super().log_request(code, size)
+
+        def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
+            print(f"dropped: {error!r}", file=sys.stderr, flush=True)
 
     app = OneAtATime(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)

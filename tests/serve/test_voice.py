@@ -243,4 +243,4 @@ def test_without_a_recogniser_recordings_are_sounds_and_the_log_says_why(
         assert "mmpipe[speech]" in _refused(client, asked)["detail"]
     finally:
         service.close()
-    assert said == ["spoken queries are not understood"]
+    assert said.count("spoken queries are not understood") == 1
