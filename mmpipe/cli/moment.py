@@ -11,6 +11,5 @@ def clock(seconds: float) -> str:
 
 
 def in_the_clip(seconds: float) -> str:
-    """In English and Chinese: "0:07 in the clip · 视频 0:07 处"."""
-    at = clock(seconds)
-    return f"{at} in the clip · 视频 {at} 处"
+    """In English and Chinese, short enough for a card: "0:07 clip · 视频"."""
+    return f"{clock(seconds)} clip · 视频"

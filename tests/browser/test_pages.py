@@ -81,7 +81,7 @@ def test_results_page_shows_pictures_and_never_runs_what_a_feed_says(page: Page,
     expect(page.get_by_role("heading", name="红色连衣裙")).to_be_visible()
     expect(page.locator("article.hit")).to_have_count(3)
     expect(page.locator("article.hit .moment")).to_have_count(1)
-    expect(page.locator("article.hit").nth(1)).to_contain_text("▶ 1:07 in the clip · 视频 1:07 处")
+    expect(page.locator("article.hit").nth(1)).to_contain_text("▶ 1:07 clip · 视频")
     widths = page.eval_on_selector_all("article img", "all => all.map(image => image.naturalWidth)")
     assert len(widths) == 3
     assert all(widths)

@@ -72,7 +72,7 @@ def test_the_second_that_matched_is_shown_where_there_is_one() -> None:
     shown = {
         name: line for line in lines.getvalue().splitlines() for name in ("film", "still") if name in line
     }
-    assert "▶ 0:03 in the clip · 视频 0:03 处" in shown["film"]
+    assert "▶ 0:03 clip · 视频" in shown["film"]
     assert "▶" not in shown["still"]
 
 
@@ -158,7 +158,7 @@ def test_the_page_holds_its_pictures_and_escapes_what_others_wrote(tmp_path: Pat
     )
     page = write_page(tmp_path / "results.html", made, manifest).read_text()
     assert page.count("data:image/jpeg;base64,") == 2
-    assert page.count("▶ 0:03 in the clip · 视频 0:03 处") == page.count("▶") == 1
+    assert page.count("▶ 0:03 clip · 视频") == page.count("▶") == 1
     assert "<script>" not in page
     assert "a &lt;b&gt;query&lt;/b&gt;" in page
     assert FIRST.title_zh in page

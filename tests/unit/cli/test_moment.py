@@ -16,4 +16,4 @@ def test_whole_seconds_begun(seconds: float, shown: str) -> None:
 
 
 def test_in_both_languages() -> None:
-    assert in_the_clip(7.4) == "0:07 in the clip · 视频 0:07 处"
+    assert in_the_clip(7.4) == "0:07 clip · 视频"
