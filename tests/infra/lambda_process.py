@@ -63,7 +63,7 @@ def build_zips(folder: Path, *architectures: str) -> dict[str, dict[str, Any]]:
     """Run the build as a user does."""
     options = [word for name in architectures for word in ("--architecture", name)]
     command = [sys.executable, str(BUILD), "--output", str(folder), *options]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, cwd=folder.parent)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, cwd=ROOT)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     return {line["architecture"]: line for line in lines}
