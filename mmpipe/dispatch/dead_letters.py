@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mmpipe.errors import InvalidEvent, InvalidRequest, StorageUnavailable
 from mmpipe.events import parse_message
+from mmpipe.objects import split_s3
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -264,9 +265,10 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
     events: tuple[LetterEvent, ...] = ()
     unreadable = ""
     try:
+        found = [(event, *split_s3(event.object.uri)) for event in parse_message(body)]
         events = tuple(
-            LetterEvent(event=event.kind, collection=event.collection, **_bucket_and_key(event.object.uri))
-            for event in parse_message(body)
+            LetterEvent(event=event.kind, collection=event.collection, bucket=bucket, key=key)
+            for event, bucket, key in found
         )
     except InvalidEvent as error:
         unreadable = str(error)
@@ -279,11 +281,6 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
         unreadable=unreadable,
         body=body[:_PREVIEW],
     )
-
-
-def _bucket_and_key(uri: str) -> dict[str, str]:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return {"bucket": bucket, "key": key}
 
 
 def _sendable(value: Any) -> MessageAttributeValueTypeDef:

@@ -24,6 +24,10 @@ class LoadedEncoders:
     encoders: Mapping[Modality, Encoder]
     folder: Path | None = None
 
+    def of_one_modality(self) -> LoadedEncoders:
+        """The same models for products that have vectors of one modality only."""
+        return replace(self, profile=self.profile.of_one_modality())
+
 
 def _fake(_threads: int | None) -> LoadedEncoders:
     from mmpipe.encoders import fake
@@ -87,7 +91,7 @@ def load_exactly(
     """Load the models that encoded a table. Raises :class:`ProfileMismatch` where the ones here differ."""
     loaded = load(profile.name, threads=threads, models=models)
     if profile.fusion.single:
-        loaded = replace(loaded, profile=loaded.profile.of_one_modality())
+        loaded = loaded.of_one_modality()
     if loaded.profile.fingerprint != profile.fingerprint:
         raise ProfileMismatch(
             f"the table was encoded by profile {profile.name} {profile.fingerprint}, this installation holds"

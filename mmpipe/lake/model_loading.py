@@ -6,7 +6,6 @@ that works on that lake.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mmpipe import fusion
@@ -46,7 +45,7 @@ def load_profile(
         models = registry_of(settings)
         loaded = _load(models, _registered_as(models, name, revision), threads)
     indexed = loaded.encoders.keys() & set(settings.indexing.modalities)
-    return _of_one_modality(loaded) if len(indexed) == 1 else loaded
+    return loaded.of_one_modality() if len(indexed) == 1 else loaded
 
 
 def load_exactly(profile: Profile, settings: Settings, *, threads: int | None = None) -> LoadedEncoders:
@@ -58,11 +57,7 @@ def load_exactly(profile: Profile, settings: Settings, *, threads: int | None = 
         return registry.load_exactly(profile, threads=threads, models=settings.models)
     models = registry_of(settings)
     loaded = _load(models, _registered(models, profile), threads)
-    return _of_one_modality(loaded) if profile.fusion.single else loaded
-
-
-def _of_one_modality(loaded: LoadedEncoders) -> LoadedEncoders:
-    return replace(loaded, profile=loaded.profile.of_one_modality())
+    return loaded.of_one_modality() if profile.fusion.single else loaded
 
 
 def fusion_of(profile: Profile, settings: Settings) -> Fusion:
