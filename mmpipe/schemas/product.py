@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from mmpipe.schemas.names import COLLECTION_PATTERN as COLLECTION_PATTERN
 from mmpipe.schemas.names import PRODUCT_ID_PATTERN as PRODUCT_ID_PATTERN
@@ -32,6 +34,16 @@ FACET_FIELDS: tuple[str, ...] = (
 )
 
 
+# Attributes that say how much of something; as words they would be found by any query with that number.
+_NUMBERS: Final = frozenset({"star_rating", "review_count", "popularity_rank", "quantity"})
+# Flags, addresses and the ids that programs make.
+_NO_WORDS: Final = re.compile(
+    r"true|false|yes|no|y|n|[01]|(?:[a-z][a-z0-9+.-]*:)?//\S*|www\.\S+|gid:\S+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[0-9a-f]{24,64}",
+    re.IGNORECASE,
+)
+
+
 class Money(BaseModel):
     """An amount of one currency, as in ``19.99 USD``."""
 
@@ -44,6 +56,19 @@ class Money(BaseModel):
         return f"{self.amount} {self.currency}"
 
 
+class SalePeriod(BaseModel):
+    """When a sale price holds: from ``start`` on, until just before ``end``; None is open on that side."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether ``now`` (with a time zone) lies inside."""
+        return (self.start is None or self.start <= now) and (self.end is None or now < self.end)
+
+
 class Translation(BaseModel):
     """Title and description in one more language."""
 
@@ -53,8 +78,14 @@ class Translation(BaseModel):
     description: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
 
 
-class Product(BaseModel):
-    """One valid product row. Links are as the feed gave them; :mod:`mmpipe.media` resolves and checks."""
+class PublicProduct(BaseModel):
+    """What anybody may see of a product. Links are as the feed gave them; :mod:`mmpipe.media` resolves and
+    checks.
+
+    ``price`` is the list price, ``sale_price`` what is asked instead while ``sale_price_effective_date``
+    holds (always, where that is absent). ``additional_text`` is read by full-text search alone: questions and
+    answers, for example.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,12 +99,14 @@ class Product(BaseModel):
     audio_link: Link | None = None
     price: Money | None = None
     sale_price: Money | None = None
+    sale_price_effective_date: SalePeriod | None = None
     availability: Availability = "in_stock"
     brand: ShortText | None = None
     gtin: ShortText | None = None
     mpn: ShortText | None = None
     condition: ShortText | None = None
     item_group_id: ShortText | None = None
+    item_group_title: ShortText | None = None
     product_type: ShortText | None = None
     google_product_category: ShortText | None = None
     color: ShortText | None = None
@@ -83,6 +116,7 @@ class Product(BaseModel):
     material: ShortText | None = None
     pattern: ShortText | None = None
     language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    additional_text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
     attributes: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=100)
     translations: dict[LanguageTag, Translation] = Field(default_factory=dict, max_length=20)
 
@@ -93,6 +127,18 @@ class Product(BaseModel):
         if not path:
             return None
         return " > ".join(part.strip() for part in path.split(">") if part.strip()) or None
+
+    def effective_price(self, now: datetime) -> Money | None:
+        """What a shopper pays at ``now`` (with a time zone): the price, or while a sale runs the sale price.
+
+        A sale price counts where it is in the price's currency, above zero and below the price.
+        """
+        price, sale, period = self.price, self.sale_price, self.sale_price_effective_date
+        if sale is None or not sale.amount or (period is not None and not period.holds(now)):
+            return price
+        if price is None or (sale.currency == price.currency and sale.amount < price.amount):
+            return sale
+        return price
 
     def text_for_encoder(self) -> str:
         """What the text encoder reads: every language's title, then brand, category and looks."""
@@ -121,5 +167,21 @@ class Product(BaseModel):
             )
             if p
         ]
-        parts += self.attributes.values()
+        parts += [self.item_group_title or "", self.additional_text]
+        parts += [value for name, value in self.attributes.items() if _is_text(name, value)]
         return " \n".join(part for part in parts if part)
+
+
+class Product(PublicProduct):
+    """One valid product row: what is public, and what is kept beside it.
+
+    ``private`` holds columns that nobody chose to publish, under the feed's names. They are in no answer,
+    facet or filter and in no text that is searched or encoded.
+    """
+
+    private: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=200)
+
+
+def _is_text(name: str, value: str) -> bool:
+    """Whether an attribute is words a shopper may type: no flag, address, bare number of a rating, or id."""
+    return name not in _NUMBERS and _NO_WORDS.fullmatch(value) is None
