@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mmpipe.errors import InvalidMedia, MediaTooLarge
+from mmpipe.media.colours import to_srgb, without_profile
+from mmpipe.media.jpeg import missing_part, with_made_up_ends
+from mmpipe.media.kinds import image_kind, webp_size, with_avif_brand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image as PilImage
 
-# What a decoder of ours may be handed, by its first bytes. Everything else that Pillow could open stays
-# closed.
 _NAMES: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 _BROKEN: Final = (
     OSError,
@@ -31,37 +32,81 @@ _BROKEN: Final = (
 )
 _EXIF_ORIENTATION: Final = 0x0112
 _MAX_ASPECT: Final = 8
+# Pixels of the shorter side below which a picture is one of those that stand in for a photo, or count
+# visits: 1 or 2 of them are usual. The smallest icons have 8.
+MIN_SIDE: Final = 4
+# Part of a JPEG's picture that may be missing: a strip at its foot, where a photo shows its background.
+_MAX_MISSING: Final = 0.1
 
 
 def decode_image(data: bytes, max_pixels: int, field: str, target: int | None) -> NDArray[np.uint8]:
-    """uint8 RGB of shape ``(height, width, 3)``, upright, transparency over white, of an animation the
-    first frame.
+    """uint8 sRGB of shape ``(height, width, 3)``, upright, transparency over white, of an animation the
+    first frame. An embedded ICC profile is applied (:mod:`mmpipe.media.colours`).
 
-    The size that the file declares is held against ``max_pixels`` before anything is decoded. With
-    ``target``, larger images are reduced by whole factors while their shorter side keeps at least
-    ``target`` pixels (a panorama's longer side at least eight times that). Raises ``MediaTooLarge`` and
-    ``InvalidMedia``.
+    The size that the file declares is held against ``max_pixels`` before anything is decoded; a side of less
+    than :data:`MIN_SIDE` pixels makes a placeholder, which is refused. With ``target``, larger images are
+    reduced by whole factors while their shorter side keeps at least ``target`` pixels (a panorama's longer
+    side at least eight times that).
+
+    A file that breaks off is refused, but for a JPEG that lacks its end marker, or so few bytes before it
+    that at most a tenth of the picture depends on them: that tenth is grey. Bytes behind a file's end do no
+    harm. Raises ``MediaTooLarge`` and ``InvalidMedia``.
     """
     from PIL import Image
 
-    kind = _kind(data)
+    kind = image_kind(data)
+    if kind == "HEIC":
+        raise InvalidMedia(field, "is a HEIC picture, which we do not read: export it as JPEG")
     if kind is None:
         raise InvalidMedia(field, f"is no image that we read: use {_NAMES}")
     try:
-        _check_size(field, _webp_size(data) if kind == "WEBP" else (0, 0), max_pixels)
-        with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-            _check_size(field, image.size, max_pixels)
-            factor = _reduction(image.size, target)
-            if factor > 1 and kind == "JPEG":
-                image.draft("RGB", (-(-image.width // factor), -(-image.height // factor)))
-            image.load()
-            return _pixels(image, target)
+        if kind == "AVIF":
+            data = with_avif_brand(data)
+        if kind == "WEBP":
+            _check_size(field, webp_size(data), max_pixels)
+        return _pixels(_loaded(data, kind, max_pixels, field, target), target)
     except Image.DecompressionBombError:
         raise _too_many(field, max_pixels) from None
     except InvalidMedia:
         raise
     except _BROKEN as error:
         raise InvalidMedia(field, f"is a broken {kind} file ({_reason(error)}): export it anew") from None
+
+
+def _loaded(data: bytes, kind: str, max_pixels: int, field: str, target: int | None) -> PilImage:
+    """The file's first frame, decoded."""
+
+    def load(content: bytes) -> PilImage:
+        image = _opened(content, kind)
+        _check_size(field, image.size, max_pixels)
+        factor = _reduction(image.size, target)
+        if factor > 1 and kind == "JPEG":
+            image.draft("RGB", (-(-image.width // factor), -(-image.height // factor)))
+        image.load()
+        return image
+
+    try:
+        return load(data)
+    except OSError:
+        ends = with_made_up_ends(data) if kind == "JPEG" else ()
+        if not ends:
+            raise
+        whole, *others = (load(content) for content in ends)
+        if missing_part([np.asarray(image) for image in (whole, *others)]) > _MAX_MISSING:
+            raise
+        return whole
+
+
+def _opened(data: bytes, kind: str) -> PilImage:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(io.BytesIO(data), formats=(kind,))
+    except (ValueError, UnidentifiedImageError):
+        rest = without_profile(data) if kind == "PNG" else data
+        if rest is data:
+            raise
+        return Image.open(io.BytesIO(rest), formats=(kind,))
 
 
 def _reason(error: Exception) -> str:
@@ -77,25 +122,36 @@ def _pixels(image: PilImage, target: int | None) -> NDArray[np.uint8]:
 
     factor = _reduction(image.size, target)
     upright = _orientation(image)
-    picture = _rgb(image)
+    profile = image.info.get("icc_profile")
+    picture = _eight_bit_channels(image)
     if factor > 1:
-        picture = picture.reduce(factor)
+        picture = picture.reduce(factor)  # before the colours: fewer pixels to convert
+    picture = _over_white(picture, profile)
     if upright is not None:
         picture = picture.transpose(Image.Transpose(upright))
     return np.array(picture, dtype=np.uint8)
 
 
-def _rgb(image: PilImage) -> PilImage:
+def _eight_bit_channels(image: PilImage) -> PilImage:
+    """The picture in mode RGB, L or CMYK, with transparency RGBA or LA."""
     from PIL import Image
 
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+        return Image.fromarray(_eight_bits(np.asarray(image)))
     if image.has_transparency_data or image.mode in ("RGBa", "La"):
-        picture = image.convert("RGBA")
-        white = Image.new("RGB", picture.size, (255, 255, 255))
-        white.paste(picture, mask=picture.getchannel("A"))
-        return white
-    return image if image.mode == "RGB" else image.convert("RGB")
+        return image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+    return image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
+
+
+def _over_white(picture: PilImage, profile: object) -> PilImage:
+    from PIL import Image
+
+    if picture.mode not in ("RGBA", "LA"):
+        return to_srgb(picture, profile)
+    white = Image.new("RGB", picture.size, (255, 255, 255))
+    opaque = picture.convert(picture.mode.removesuffix("A"))
+    white.paste(to_srgb(opaque, profile), mask=picture.getchannel("A"))
+    return white
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -136,6 +192,8 @@ def _reduction(size: tuple[int, int], target: int | None) -> int:
 
 
 def _check_size(field: str, size: tuple[int, int], max_pixels: int) -> None:
+    if min(size) < MIN_SIDE:
+        raise InvalidMedia(field, f"is a placeholder of {size[0]:,} × {size[1]:,} pixels: upload the photo")
     if size[0] * size[1] > max_pixels:
         raise MediaTooLarge(
             field, f"is {size[0]:,} × {size[1]:,} pixels, {max_pixels:,} in all are allowed: scale it down"
@@ -144,45 +202,3 @@ def _check_size(field: str, size: tuple[int, int], max_pixels: int) -> None:
 
 def _too_many(field: str, max_pixels: int) -> MediaTooLarge:
     return MediaTooLarge(field, f"holds more than {max_pixels:,} pixels: scale it down")
-
-
-def _kind(data: bytes) -> str | None:
-    head = data[:32]
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        # Registers itself; without it Pillow would load every plugin there is.
-        from PIL import WebPImagePlugin  # noqa: F401
-
-        return "WEBP"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head.startswith(b"BM"):
-        return "BMP"
-    if head.startswith((b"II*\x00", b"MM\x00*")):
-        from PIL import TiffImagePlugin  # noqa: F401
-
-        return "TIFF"
-    if head[4:12] in (b"ftypavif", b"ftypavis"):
-        from PIL import AvifImagePlugin
-
-        return "AVIF" if AvifImagePlugin.SUPPORTED else None
-    return None
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height that a WebP file declares: its decoder takes memory for them as soon as it is
-    opened.
-    """
-    chunk = data[12:16]
-    if chunk == b"VP8X" and len(data) >= 30:
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if chunk == b"VP8L" and len(data) >= 25:
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
-    if chunk == b"VP8 " and len(data) >= 30:
-        width, height = struct.unpack("<HH", data[26:30])
-        return width & 0x3FFF, height & 0x3FFF
-    raise ValueError("its header is cut off")
