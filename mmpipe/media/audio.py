@@ -8,7 +8,7 @@ import numpy as np
 
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import InvalidMedia, MediaTooLarge
-from mmpipe.media.containers import AUDIO_CODECS, AUDIO_FORMATS, opened, seconds_of
+from mmpipe.media.containers import AUDIO_CODECS, AUDIO_FORMATS, opened, seconds_of, without_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,12 +21,14 @@ _EXACT: Final = frozenset({"wav", "flac", "mov", "ogg"})
 
 def decode_audio(data: bytes, max_seconds: float, field: str) -> AudioClip:
     """Mono float32 samples in [-1, 1] at the file's own rate, at most 48 kHz; the first audio stream counts.
+    Any of the formats may stand behind ID3v2 tags.
 
     Raises ``MediaTooLarge`` over ``max_seconds``, declared or decoded, and ``InvalidMedia`` for what is no
     audio, broken, cut off, or empty.
     """
     import av
 
+    data = without_tags(data)
     _check_riff(data, field)
     with opened(data, AUDIO_FORMATS, field, _KINDS) as container:
         if not container.streams.audio:
@@ -65,10 +67,16 @@ def decode_audio(data: bytes, max_seconds: float, field: str) -> AudioClip:
 
 
 def _check_riff(data: bytes, field: str) -> None:
-    """A WAV file states its size; its reader takes whatever is there instead."""
-    if data[:4] == b"RIFF" and len(data) >= 8:
-        size = int.from_bytes(data[4:8], "little") + 8
+    """A WAV file states its size; its reader takes whatever is there instead. That of an RF64 or BW64 file
+    stands in its first chunk, ``ds64`` (EBU Tech 3306, ITU-R BS.2088)."""
+    size = 0
+    if data[:4] == b"RIFF":
+        size = int.from_bytes(data[4:8], "little")
         # Recorders that write to a pipe leave 0 or the largest number.
-        if 8 < size < 0xFFFFFFFF and len(data) < 0.9 * size:
-            reason = f"breaks off after {len(data):,} of {size:,} bytes"
-            raise InvalidMedia(field, f"{reason}: upload the whole file")
+        size = 0 if size + 8 >= 0xFFFFFFFF else size
+    elif data[:4] in (b"RF64", b"BW64") and data[12:16] == b"ds64":
+        size = int.from_bytes(data[20:28], "little")
+        size = 0 if size + 8 >= 0xFFFFFFFF_FFFFFFFF else size
+    if size and len(data) < 0.9 * (size + 8):
+        reason = f"breaks off after {len(data):,} of {size + 8:,} bytes"
+        raise InvalidMedia(field, f"{reason}: upload the whole file")

@@ -22,6 +22,11 @@ _VIDEO_CODECS: Final = """
 h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d mpeg4 mpeg1video mpeg2video mjpeg theora h263 msmpeg4v3
 """
 VIDEO_CODECS: Final = frozenset(_VIDEO_CODECS.split())
+# The GUID that a Sony Wave64 file starts with.
+_WAVE64: Final = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+# Writers add a tag at a time and never this many; zeros behind a tag fill it up to a block of a disk.
+_MAX_TAGS: Final = 16
+_MAX_PADDING: Final = 1 << 16
 _BOXES: Final = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"})
 
 
@@ -30,6 +35,8 @@ def format_of(data: bytes) -> str | None:
     head = data[:16]
     if head.startswith(b"RIFF"):
         return {b"WAVE": "wav", b"AVI ": "avi"}.get(head[8:12])
+    if head.startswith((b"RF64", b"BW64")):  # WAV with sizes of 64 bits
+        return "wav" if head[8:12] == b"WAVE" else None
     if head.startswith(b"fLaC"):
         return "flac"
     if head.startswith(b"OggS"):
@@ -49,12 +56,33 @@ def format_of(data: bytes) -> str | None:
     return None
 
 
+def without_tags(data: bytes) -> bytes:
+    """The file behind the ID3v2 tags that it starts with (ID3v2.4, 3.1), of any size, and behind zeros that
+    follow them; the data themselves where what comes then is nothing that we open.
+    """
+    at = 0
+    for _ in range(_MAX_TAGS):
+        head = data[at : at + 10]
+        if len(head) < 10 or not head.startswith(b"ID3") or max(head[6:]) > 127:
+            break
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        footer = 10 if head[5] & 0x10 else 0
+        at += 10 + size + footer
+        if format_of(data[at : at + 256]) is None:
+            padding = data[at : at + _MAX_PADDING]
+            at += len(padding) - len(padding.lstrip(b"\0"))
+    behind = data[at:] if at else data
+    return behind if format_of(behind) else data
+
+
 @contextmanager
 def opened(data: bytes, formats: frozenset[str], field: str, kinds: str) -> Iterator[Any]:
     """The file as a PyAV container. Whatever the codecs raise over it becomes ``InvalidMedia``."""
     import av
 
     kind = format_of(data)
+    if data.startswith(_WAVE64):
+        raise InvalidMedia(field, f"is a Wave64 recording, which we do not read: use {kinds}")
     if kind is None or kind not in formats:
         raise InvalidMedia(field, f"is no file that we read: use {kinds}")
     # Everything is read from memory: no protocol may be opened, and only these codecs may be tried while
