@@ -29,7 +29,7 @@ class Gathered:
 
     ``hashes``: of every modality that could be read. ``inputs``: decoded, of those that must be encoded.
     ``kept``: those whose vector in the table still holds. ``reads``: what was read, by address, None where
-    nothing was there.
+    nothing was there. ``uris``: all that its links may mean, also where nothing is stored yet.
     """
 
     hashes: dict[Modality, str] = field(default_factory=dict)
@@ -113,8 +113,9 @@ def gather(
         digest = hashlib.sha256(data).hexdigest()
         _settle(result, modality, [(name, data, digest)], known, settings, listen_again)
     for modality, refs in plan.refs.items():
-        result.uris += [ref.uri for ref in refs if not ref.uri.startswith("data:")]
-        if only is not None and only.isdisjoint(ref.uri for ref in refs):
+        addresses = [uri for ref in refs for uri in ref.addresses]
+        result.uris += [uri for uri in addresses if not uri.startswith("data:")]
+        if only is not None and only.isdisjoint(addresses):
             _keep(result, modality, known)
             continue
         files, failed_for_now = _read(result, refs, fetcher)
@@ -131,7 +132,7 @@ def _read(
     files: list[tuple[str, bytes, str]] = []
     failed_for_now = False
     for ref in refs:
-        etag: str | None = None
+        empty = () if ref.uri.startswith("data:") else ref.addresses
         try:
             fetched = fetcher.fetch(ref)
         except InvalidMedia as error:
@@ -142,10 +143,11 @@ def _read(
             failed_for_now = True
             result.errors.append(error)
         else:
-            etag = fetched.etag
             files.append((ref.field, fetched.data, fetched.sha256))
-        if not ref.uri.startswith("data:"):
-            result.reads.append((ref, etag))
+            if empty:
+                empty = empty[: empty.index(fetched.ref.uri)]
+                result.reads.append((fetched.ref, fetched.etag))
+        result.reads += [(ref.at(uri), None) for uri in empty]
     return files, failed_for_now
 
 

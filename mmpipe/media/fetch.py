@@ -41,8 +41,11 @@ class Fetcher:
         self._https = https or HttpsClient(settings.allowed_hosts, settings.timeout_seconds)
 
     def fetch(self, ref: MediaRef) -> MediaBytes:
-        """The whole medium. ``MediaNotFound``, ``MediaNotAllowed``, ``MediaTooLarge`` and ``InvalidMedia``
-        name the field and the remedy; a ``RetryableError`` means that the same call may succeed later."""
+        """The whole medium, from the first of the link's addresses where something is stored.
+
+        ``MediaNotFound``, ``MediaNotAllowed``, ``MediaTooLarge`` and ``InvalidMedia`` name the field and the
+        remedy; a ``RetryableError`` means that the same call may succeed later.
+        """
         limit = max_bytes(ref.modality, self._settings)
         scheme = ref.uri[:8].lower()
         if scheme.startswith("data:"):
@@ -56,19 +59,25 @@ class Fetcher:
         return self._from_store(ref, limit)
 
     def _from_store(self, ref: MediaRef, limit: int) -> MediaBytes:
-        try:
-            data, found = self._store_for(ref.uri).read(ref.uri, max_bytes=limit)
-        except ObjectNotFound:
-            raise MediaNotFound(ref.field, f"nothing is stored at {ref.uri[:300]}: upload it there") from None
-        except ObjectTooLarge as error:
-            raise MediaTooLarge(
-                ref.field, f"holds {error.size:,} bytes, {limit:,} are allowed: upload a smaller file"
-            ) from None
-        except InvalidAddress as error:
-            raise MediaNotAllowed(ref.field, str(error)) from None
-        except PermanentError as error:
-            raise InvalidMedia(ref.field, f"cannot be read: {error}") from error
-        return MediaBytes(ref, data, hashlib.sha256(data).hexdigest(), found.etag, found.last_modified)
+        failures: list[PermanentError] = []
+        for uri in ref.addresses:
+            try:
+                data, found = self._store_for(uri).read(uri, max_bytes=limit)
+            except (ObjectNotFound, InvalidAddress) as error:
+                # Percent-encoded, a name may be too long for the place that holds it as it is.
+                failures.append(error)
+                continue
+            except ObjectTooLarge as error:
+                raise MediaTooLarge(
+                    ref.field, f"holds {error.size:,} bytes, {limit:,} are allowed: upload a smaller file"
+                ) from None
+            except PermanentError as error:
+                raise InvalidMedia(ref.field, f"cannot be read: {error}") from error
+            digest = hashlib.sha256(data).hexdigest()
+            return MediaBytes(ref.at(uri), data, digest, found.etag, found.last_modified)
+        if all(isinstance(error, InvalidAddress) for error in failures):
+            raise MediaNotAllowed(ref.field, str(failures[0]))
+        raise MediaNotFound(ref.field, f"nothing is stored at {ref.uri[:300]}: upload it there")
 
 
 def data_of(field: str, uri: str, limit: int) -> bytes:

@@ -7,11 +7,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from mmpipe.errors import MediaNotAllowed
 
-_UNUSABLE: Final = re.compile("[\x00-\x20\x7f\\\\\ud800-\udfff]")
+_UNUSABLE: Final = re.compile("[\x00-\x1f\x7f\\\\\ud800-\udfff]")
+_ASCII: Final = "".join(map(chr, range(0x80)))
 _HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _LOCAL_NAT64: Final = ipaddress.ip_network("64:ff9b:1::/48")
@@ -41,10 +42,12 @@ def check_url(field: str, url: str, allowed_hosts: Sequence[str]) -> CheckedUrl:
     """The parts of ``url`` if it is https on a host of the list; ``MediaNotAllowed`` otherwise.
 
     An entry is an exact host (``cdn.shop.com``, with a port ``cdn.shop.com:8443`` where it is not 443) or
-    ``*.shop.com`` for every host below it.
+    ``*.shop.com`` for every host below it. What a path or query may not hold as it is, spaces and everything
+    beyond ASCII, is percent-encoded as browsers do, in UTF-8; a percent sign stays, for it may have been
+    encoded already.
     """
-    if _UNUSABLE.search(url):
-        raise MediaNotAllowed(field, "holds a space, back-slash or control character: encode it as in %20")
+    url = url.strip(" ")
+    _check_characters(field, url)
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port or 443
@@ -70,6 +73,26 @@ def check_url(field: str, url: str, allowed_hosts: Sequence[str]) -> CheckedUrl:
     return CheckedUrl(host, port, target)
 
 
+def redirected(field: str, url: CheckedUrl, location: str) -> str:
+    """Where a ``Location`` header sends a request for ``url``; still to be checked.
+
+    ``location`` is as :mod:`http.client` gives it, a character for each byte. Bytes beyond ASCII are UTF-8,
+    or else stay the bytes that they are, as in browsers.
+    """
+    raw = location.strip(" \t").encode("latin-1")
+    try:
+        address = raw.decode()
+    except UnicodeDecodeError:
+        address = quote(raw, safe=_ASCII)
+    _check_characters(field, address)
+    try:
+        return urljoin(url.address, address)
+    except ValueError:
+        raise MediaNotAllowed(
+            field, f"{url.host} redirects to no usable address: link the file itself"
+        ) from None
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is an ordinary one of the public internet, also inside every way to wrap IPv4
     in IPv6.
@@ -87,6 +110,13 @@ def is_public(address: str) -> bool:
         if inner is not None:
             return is_public(str(inner))
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
+
+
+def _check_characters(field: str, url: str) -> None:
+    # Python's parser takes some of them out and browsers take back-slashes for slashes: what is checked and
+    # what is asked must not depend on who reads it.
+    if _UNUSABLE.search(url):
+        raise MediaNotAllowed(field, "holds a back-slash or control character: encode it as in %5C")
 
 
 def _listed(host: str, port: int, allowed: Sequence[str]) -> bool:

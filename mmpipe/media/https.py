@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urljoin
 
 from mmpipe.errors import InvalidMedia, MediaNotAllowed, MediaNotFound, MediaTooLarge, StorageUnavailable
-from mmpipe.media.hosts import CheckedUrl, check_url, is_public
+from mmpipe.media.hosts import CheckedUrl, check_url, is_public, redirected
 
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 64 * 1024
@@ -77,7 +76,7 @@ class HttpsClient:
             answer = self._once(field, checked, max_bytes, deadline)
             if isinstance(answer, Download):
                 return answer
-            url = urljoin(checked.address, answer)
+            url = redirected(field, checked, answer)
         raise InvalidMedia(field, f"is redirected more than {_MAX_REDIRECTS} times: link the file itself")
 
     def _once(self, field: str, url: CheckedUrl, max_bytes: int, deadline: float) -> Download | str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidMedia, MediaNotAllowed, MediaTooLarge
@@ -18,24 +21,36 @@ from mmpipe.settings import MediaSettings
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 _MAX_LINK: Final = 2_000
+_FORMS: Final = ("NFC", "NFD")
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRef:
     """One medium of a product: ``uri`` is resolved (``s3://``, ``file://``, ``https://`` or ``data:``).
 
-    ``field`` names where the link stood, as ``image_link`` or ``additional_image_link[2]``.
+    ``field`` names where the link stood, as ``image_link`` or ``additional_image_link[2]``. ``others`` are
+    the addresses that the link may mean where nothing is stored at ``uri``, in the order to try them.
     """
 
     field: str
     modality: Modality
     uri: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """``uri`` and the others: a change at any of them may change what the link leads to."""
+        return (self.uri, *self.others)
+
+    def at(self, uri: str) -> MediaRef:
+        """The same medium at this address alone."""
+        return replace(self, uri=uri, others=())
 
 
 @dataclass(frozen=True, slots=True)
 class MediaBytes:
-    """A medium as fetched. ``sha256`` is of ``data``, in hex; ``etag`` and ``last_modified`` as its place
-    told.
+    """A medium as fetched, ``ref`` at the address where it was found. ``sha256`` is of ``data``, in hex;
+    ``etag`` and ``last_modified`` as its place told.
     """
 
     ref: MediaRef
@@ -58,15 +73,21 @@ def resolve(
     refused.
 
     A relative link is a key below the root and never leaves it, not even through a symbolic link.
-    ``s3://`` must lie below the root or in an allowed bucket, ``https://`` on an allowed host;
-    ``file://``, ``http://`` and everything else is refused. Nothing is fetched here.
+    ``s3://`` must lie below the root or in an allowed bucket, ``https://`` on an allowed host, as must
+    ``//host/path``, which means the same; ``file://``, ``http://`` and everything else is refused. Nothing is
+    fetched here.
+
+    Whoever writes a link may have percent-encoded the key, or spelt its accents in the other Unicode form
+    (composed, NFC, or decomposed, NFD, as file names of macOS): a key is looked for as written, then
+    percent-decoded, each also in the other forms. All of them pass the same checks.
     """
     refs: list[MediaRef] = []
     refused: list[InvalidMedia] = []
     base = to_uri(root).rstrip("/") + "/"
     for field, modality, link in _links(product):
         try:
-            refs.append(MediaRef(field, modality, _resolved(field, modality, link.strip(), base, settings)))
+            uri, *others = _resolved(field, modality, link.strip(), base, settings)
+            refs.append(MediaRef(field, modality, uri, tuple(others)))
         except InvalidMedia as error:
             refused.append(error)
     return refs, refused
@@ -83,7 +104,10 @@ def _links(product: Product) -> Iterator[tuple[str, Modality, str]]:
         yield "video_link", "video", product.video_link
 
 
-def _resolved(field: str, modality: Modality, link: str, base: str, settings: MediaSettings) -> str:
+def _resolved(field: str, modality: Modality, link: str, base: str, settings: MediaSettings) -> list[str]:
+    """The addresses that a link may mean, at least one."""
+    if link.startswith("//"):
+        link = "https:" + link
     found = _SCHEME.match(link)
     scheme = found.group(1).lower() if found else ""
     if scheme == "data":
@@ -92,22 +116,49 @@ def _resolved(field: str, modality: Modality, link: str, base: str, settings: Me
             raise MediaTooLarge(
                 field, f"is a data: URI of {len(link):,} characters: upload a file and link it"
             )
-        return link
+        return [link]
     if len(link) > _MAX_LINK:
         raise MediaNotAllowed(field, f"is longer than {_MAX_LINK:,} characters: shorten the link")
     if scheme == "https":
-        return check_url(field, link, settings.allowed_hosts).address
+        return [check_url(field, link, settings.allowed_hosts).address]
     if scheme == "s3":
-        return _allowed_s3(field, link, base, settings)
+        return _spelt(field, link, lambda each: _allowed_s3(field, each, base, settings))
     if scheme:
         remedy = "upload the file into the catalogue's folder and link it by its key, or use https://"
         raise MediaNotAllowed(field, f"{scheme}: links are not followed: {remedy}")
+    return _spelt(field, link.removeprefix("./"), lambda each: _below(field, each, base))
+
+
+def _spelt(field: str, link: str, address_of: Callable[[str], str]) -> list[str]:
+    """The address of a link as written, which must be allowed, and those of what else it may spell, where
+    they are allowed too."""
+    spellings = [link]
+    if "%" in link:
+        # What is no UTF-8 is a mere sign for per cent, or of an encoding that nobody can tell.
+        with suppress(UnicodeDecodeError):
+            spellings.append(unquote(link, errors="strict"))
+    decoded = spellings[-1]
+    # No file is called so, and whoever writes it wants something else.
+    if "\x00" in decoded or ".." in decoded.split("/"):
+        raise MediaNotAllowed(
+            field, f"{link[:200]!r} holds '..' or a null character: link the file by its key"
+        )
+    addresses = [address_of(link)]
+    forms = (form for each in spellings for form in (each, *(normalize(name, each) for name in _FORMS)))
+    for spelling in dict.fromkeys(forms):
+        if spelling != link:
+            with suppress(MediaNotAllowed):
+                addresses.append(address_of(spelling))
+    return addresses
+
+
+def _below(field: str, key: str, base: str) -> str:
     try:
-        uri = join(base, link.removeprefix("./"))
+        uri = join(base, key)
     except InvalidAddress as error:
         raise MediaNotAllowed(field, str(error)) from None
     if base.startswith("file://") and not _stays_below(to_path(uri), to_path(base)):
-        raise MediaNotAllowed(field, f"{link!r} leads out of the feed's folder: copy the file into it")
+        raise MediaNotAllowed(field, f"{key!r} leads out of the feed's folder: copy the file into it")
     return uri
 
 

@@ -181,6 +181,57 @@ def test_redirects_pass_the_same_checks(server: Server, web: Web) -> None:
         web.get("/4")
 
 
+def raw_redirect(location: bytes) -> Script:
+    """As a server that writes its header in bytes of its own choice."""
+
+    def script(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        ("/größe.jpg".encode(), "/gr%C3%B6%C3%9Fe.jpg"),
+        ("/Å/à".encode(), "/%C3%85/%C3%A0"),  # bytes that are a line's end, and a space, in Latin-1
+        (b"/gr\xf6\xdfe.jpg", "/gr%F6%DFe.jpg"),
+        (b"/a b.jpg?q=c d", "/a%20b.jpg?q=c%20d"),
+        (b"  /a%20b/\xc3\xbc%C3%BC  ", "/a%20b/%C3%BC%C3%BC"),
+        ("图.jpg".encode(), "/%E5%9B%BE.jpg"),
+        (b"/100%.jpg#part", "/100%.jpg"),
+    ],
+)
+def test_a_redirect_in_raw_characters_is_encoded_as_browsers_do(
+    server: Server, web: Web, location: bytes, asked: str
+) -> None:
+    server.scripts["/r"] = raw_redirect(location)
+    server.answer(asked, body=b"picture")
+    assert web.get("/r") == b"picture"
+    assert [path for path, _ in server.asked] == ["/r", asked]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *(b"https://evil.test\\@cdn.test/", b"/\\evil.test/x", b"\\\\evil.test\\x", b"//evil.test/\xc3\xbc", b"//evil.test /x"),
+        *("https://evil。test/x".encode(), "https://cdn.test＠evil.test/".encode(), b"https://cdn\x09.test/x", b"/a\x01b", b"/a\x7fb"),
+        *(b"https://\xff\xfe/x", b"https://[::1/x", b"https://u:p@cdn.test/"),
+    ],
+)  # fmt: skip
+def test_a_redirect_in_raw_characters_does_not_lead_out(server: Server, web: Web, location: bytes) -> None:
+    server.scripts["/r"] = raw_redirect(location)
+    with pytest.raises(MediaNotAllowed):
+        web.get("/r")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("path", ["/größe.jpg", "/gr%C3%B6%C3%9Fe.jpg"])
+def test_a_link_in_raw_characters(server: Server, web: Web, path: str) -> None:
+    server.answer("/gr%C3%B6%C3%9Fe.jpg", body=b"picture")
+    assert web.get(path) == b"picture"
+
+
 @pytest.mark.parametrize(
     "location",
     [

@@ -56,6 +56,11 @@ def test_all_media_of_a_product_in_order() -> None:
         ("s3://bucket/shop/media/1.jpg", "s3://bucket/shop/media/1.jpg"),
         ("s3://shared/x.jpg", "s3://shared/x.jpg"),
         ("https://cdn.shop.com/a b.jpg".replace(" ", "%20"), "https://cdn.shop.com/a%20b.jpg"),
+        ("https://cdn.shop.com/a b.jpg?size=1 000", "https://cdn.shop.com/a%20b.jpg?size=1%20000"),
+        ("https://cdn.shop.com/größe %C3%9F.jpg", "https://cdn.shop.com/gr%C3%B6%C3%9Fe%20%C3%9F.jpg"),
+        ("https://cdn.shop.com/a%2520b/100%.jpg", "https://cdn.shop.com/a%2520b/100%.jpg"),
+        ("//cdn.shop.com/x.jpg", "https://cdn.shop.com/x.jpg"),
+        ("//alt.org:8443/ü", "https://alt.org:8443/%C3%BC"),
         ("HTTPS://CDN.shop.com:443/a?b=c#d", "https://cdn.shop.com/a?b=c"),
         ("https://x.images.net", "https://x.images.net/"),
         ("https://x.y.images.net./图", "https://x.y.images.net/%E5%9B%BE"),
@@ -76,7 +81,10 @@ def test_what_may_be_followed(link: str, expected: str) -> None:
         *("https://evil.com/x", "https://images.net/x", "https://evilimages.net/x", "https://cdn.shop.com.evil.com/"),
         *("https://cdn.shop.com:8443/x", "https://alt.org/x", "https://cdn.shop.com:99999/", "https://cdn.shop.com@evil.com/"),
         *("https://user:pw@cdn.shop.com/", "https://cdn.shop.com\\@evil.com/", "https://evil.com#@cdn.shop.com/", "https:///x"),
-        *("https://[::1]/x", "https://127.0.0.1/x", "https://cdn.shop.com/a b", "https://cdn.shop.com/\r\nX: y", "x" * 3_000),
+        *("https://[::1]/x", "https://127.0.0.1/x", "https://cdn.shop.com/\r\nX: y", "https://cdn.shop.com/a\tb", "x" * 3_000),
+        *("https://cdn.shop.com /x", "https:// cdn.shop.com/x", "https://cdn.shop.com\u3000/x", "https://cdn.shop.com:443 /x"),
+        *("https://evil.com /@cdn.shop.com/", "//cdn.shop.com\\@evil.com/", "//cdn.shop.com.evil.com/x", "//x@cdn.shop.com/", "//"),
+        *("%2e%2e/other/1.jpg", "media/%2E%2E%2F%2e%2e%2fother/1.jpg", "a%00.jpg", "s3://bucket/shop/%2e%2e/other/1.jpg", "s3://buc%6Bet/shop/x"),
     ],
 )  # fmt: skip
 def test_what_may_not(link: str) -> None:
