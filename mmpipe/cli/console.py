@@ -71,19 +71,27 @@ def table(title: str, columns: Iterable[str]) -> Table:
 
 
 def hits_table(title: str, hits: Iterable[Hit]) -> Table:
-    """Search results, best first, with the split of each score."""
+    """Search results, best first, with the split of each score; the list price, struck through, where a sale
+    runs."""
     made = table(title, ["#", "id", "title", "price", "score", "because of"])
     for rank, hit in enumerate(hits, start=1):
         row = (
             str(rank),
-            hit.id,
-            hit.title if hit.video_second is None else f"{hit.title} ▶ {in_the_clip(hit.video_second)}",
-            hit.price or "",
+            escape(hit.id),
+            escape(
+                hit.title if hit.video_second is None else f"{hit.title} ▶ {in_the_clip(hit.video_second)}"
+            ),
+            _price(hit),
             f"{hit.score:.3f}",
             _split(hit),
         )
-        made.add_row(*(escape(cell) for cell in row))
+        made.add_row(*row)
     return made
+
+
+def _price(hit: Hit) -> str:
+    price = escape(hit.price or "")
+    return price if hit.list_price is None else f"{price} was [strike]{escape(hit.list_price)}[/strike]"
 
 
 def _split(hit: Hit) -> str:

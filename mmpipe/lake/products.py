@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
-from mmpipe.errors import NotFound, ProfileMismatch
+from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch
 from mmpipe.lake.create import create_table
 from mmpipe.lake.maintenance import (
     MaintenanceReport,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _NEWER = "source.source_order > target.source_order"
 _SAME = "source.source_order = target.source_order AND target.deleted = false AND source.deleted = false"
+# Any other commit in between refuses a change of the schema; each look and write takes milliseconds.
+_ADD_ATTEMPTS = 10
 # Above this a scan of the id column beats one index look-up per id.
 _MAX_LOOKUPS = 1_000
 _MAX_KEYS = 200
@@ -66,6 +68,7 @@ class ProductTable:
         self.profile = profile_of(dataset.schema)
         self.dim = self.profile.dim
         self.schema = products_schema(self.dim)
+        self._lacks_columns = not set(self.schema.names) <= set(dataset.schema.names)
         self._next_clean_up = 0.0
         # Tombstones by (fragment, its deletions): what publish checks need not count again.
         self.tombstone_counts: dict[tuple[int, int], int] = {}
@@ -204,11 +207,29 @@ class ProductTable:
         if source.num_rows == 0:
             return WriteResult(0, 0, rows.num_rows, self.version)
         with self._lock:
+            if self._lacks_columns:
+                self._add_columns()
             inserted, updated = merge(
                 self._dataset, "id", source, condition, insert=insert, what=f"writing table {self.name}"
             )
             version = int(self._dataset.version)
         return WriteResult(inserted, updated, rows.num_rows - inserted - updated, version)
+
+    def _add_columns(self) -> None:
+        """Give a table of an earlier release the columns that are new since, null in every row: a change of
+        its metadata alone."""
+        for attempt in range(_ADD_ATTEMPTS):
+            try:
+                with lance_errors(f"adding columns to table {self.name}"):
+                    self._dataset.checkout_latest()
+                    lacking = [f for f in self.schema if f.name not in self._dataset.schema.names]
+                    if lacking:
+                        self._dataset.add_columns(pa.schema(lacking))
+                break
+            except CommitConflict:
+                if attempt == _ADD_ATTEMPTS - 1:
+                    raise
+        self._lacks_columns = False
 
     def _conform(self, rows: pa.Table) -> pa.Table:
         if set(rows.column_names) != set(self.schema.names):

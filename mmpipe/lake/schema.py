@@ -41,6 +41,8 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
     "price",
     "currency",
     "sale_price",
+    "sale_start",
+    "sale_end",
     "availability",
     "color",
     "size",
@@ -63,14 +65,16 @@ MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITI
 VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
-_NUMERIC = frozenset({"price", "sale_price"})
+_TYPES = {"price": pa.float64(), "sale_price": pa.float64(), "sale_start": _TIMESTAMP, "sale_end": _TIMESTAMP}
 
 
 def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
     """The schema of a ``products`` table whose vectors have ``dim`` dimensions.
 
-    Prices are float64 in ``currency``; vectors are fixed-size lists of float32, null when the modality is
-    absent. With ``profile`` the metadata names it under ``mmpipe.profile``.
+    Prices are float64 in ``currency``: ``sale_price`` is null unless it is a valid one, and holds from
+    ``sale_start`` until just before ``sale_end``, null being open on that side. Vectors are fixed-size lists
+    of float32, null when the modality is absent. With ``profile`` the metadata names it under
+    ``mmpipe.profile``.
     """
     if dim <= 0:
         raise ValueError("dim must be positive")
@@ -81,7 +85,7 @@ def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
         pa.field("run_id", pa.string()),
         pa.field("updated_at", _TIMESTAMP),
     ]
-    fields += [pa.field(c, pa.float64() if c in _NUMERIC else pa.string()) for c in PRESENTATION_COLUMNS]
+    fields += [pa.field(c, _TYPES.get(c, pa.string())) for c in PRESENTATION_COLUMNS]
     fields += [pa.field(c, pa.list_(pa.string())) for c in LIST_COLUMNS]
     fields += [pa.field(c, pa.string()) for c in (*TEXT_COLUMNS, *HASH_COLUMNS)]
     fields += [pa.field(c, pa.list_(pa.float32(), dim)) for c in VECTOR_COLUMNS]
@@ -178,11 +182,7 @@ def build_table(
         "deleted": pa.array(np.zeros(count, dtype=np.bool_)),
         "run_id": pa.array([row.run_id for row in rows], pa.string()),
         "updated_at": pa.array([row.updated_at for row in rows], _TIMESTAMP),
-        "price": pa.array(
-            [None if p.price is None else float(p.price.amount) for p in products], pa.float64()
-        ),
-        "currency": pa.array([_currency(p) for p in products], pa.string()),
-        "sale_price": pa.array([_sale_price(p) for p in products], pa.float64()),
+        **_prices(products),
         "attribute_pairs": pa.array(
             [[f"{k}={v}" for k, v in p.attributes.items()] for p in products], pa.list_(pa.string())
         ),
@@ -264,13 +264,19 @@ def _search_text(row: ProductRow) -> str:
     return " ".join([*tokens(row.product.text_for_lexical()), *tokens(row.transcript or "")])
 
 
-def _currency(product: Product) -> str | None:
-    money = product.price or product.sale_price
-    return None if money is None else money.currency
-
-
-def _sale_price(product: Product) -> float | None:
-    # One currency column serves both prices; a sale price in another currency would compare wrongly.
-    if product.sale_price is None or product.sale_price.currency != _currency(product):
-        return None
-    return float(product.sale_price.amount)
+def _prices(products: Sequence[Product]) -> dict[str, pa.Array]:
+    # One currency column serves both prices, for a valid sale price is in the price's.
+    sales = [p.valid_sale_price for p in products]
+    paid = [p.price or sale for p, sale in zip(products, sales, strict=True)]
+    periods = [
+        None if sale is None else p.sale_price_effective_date for p, sale in zip(products, sales, strict=True)
+    ]
+    return {
+        "price": pa.array(
+            [None if p.price is None else float(p.price.amount) for p in products], pa.float64()
+        ),
+        "currency": pa.array([None if money is None else money.currency for money in paid], pa.string()),
+        "sale_price": pa.array([None if s is None else float(s.amount) for s in sales], pa.float64()),
+        "sale_start": pa.array([None if p is None else p.start for p in periods], _TIMESTAMP),
+        "sale_end": pa.array([None if p is None else p.end for p in periods], _TIMESTAMP),
+    }

@@ -35,13 +35,39 @@ FACET_FIELDS: tuple[str, ...] = (
 
 
 # Attributes that say how much of something; as words they would be found by any query with that number.
-_NUMBERS: Final = frozenset({"star_rating", "review_count", "popularity_rank", "quantity"})
-# Flags, addresses and the ids that programs make.
+_NUMBERS: Final = frozenset(
+    {
+        "averagerating",
+        "inventoryquantity",
+        "popularityrank",
+        "quantity",
+        "rating",
+        "ratingcount",
+        "ratingvalue",
+        "reviewcount",
+        "reviews",
+        "starrating",
+        "stock",
+        "stockquantity",
+    }
+)
+_NUMBER: Final = re.compile(r"[\d.,]+(?:/[\d.,]+)?")
+# Flags, addresses and names of files, and the ids that programs make.
 _NO_WORDS: Final = re.compile(
-    r"true|false|yes|no|y|n|[01]|(?:[a-z][a-z0-9+.-]*:)?//\S*|www\.\S+|gid:\S+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    r"|[0-9a-f]{24,64}",
+    r"true|false|yes|no|y|n|[01]|是|否"
+    r"|(?:[a-z][a-z0-9+.-]*:)?//\S*|www\.\S+|(?:data|gid|mailto|urn):\S+|[^\s@]+@[^\s@]+\.[a-z]+"
+    r"|\S+\.(?:avif|gif|html?|jpe?g|m4a|mov|mp[34]|pdf|png|svg|wav|webm|webp)(?:[?#]\S*)?"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24,64}",
     re.IGNORECASE,
 )
+
+
+def says_words(name: str, value: str) -> bool:
+    """Whether an attribute's value is words that a shopper may type: no flag, address, bare number of a
+    rating or of a stock, nor an id that a program made."""
+    if _NUMBER.fullmatch(value.strip()) and re.sub(r"[\W_]", "", name).lower() in _NUMBERS:
+        return False
+    return not all(_NO_WORDS.fullmatch(part.strip(",;|")) for part in value.split())
 
 
 class Money(BaseModel):
@@ -128,17 +154,21 @@ class PublicProduct(BaseModel):
             return None
         return " > ".join(part.strip() for part in path.split(">") if part.strip()) or None
 
-    def effective_price(self, now: datetime) -> Money | None:
-        """What a shopper pays at ``now`` (with a time zone): the price, or while a sale runs the sale price.
+    @property
+    def valid_sale_price(self) -> Money | None:
+        """The sale price where it is one: above zero, and in the currency of the price and below it."""
+        price, sale = self.price, self.sale_price
+        if sale is None or not sale.amount:
+            return None
+        if price is not None and (sale.currency != price.currency or sale.amount >= price.amount):
+            return None
+        return sale
 
-        A sale price counts where it is in the price's currency, above zero and below the price.
-        """
-        price, sale, period = self.price, self.sale_price, self.sale_price_effective_date
-        if sale is None or not sale.amount or (period is not None and not period.holds(now)):
-            return price
-        if price is None or (sale.currency == price.currency and sale.amount < price.amount):
-            return sale
-        return price
+    def effective_price(self, now: datetime) -> Money | None:
+        """What a shopper pays at ``now`` (with a time zone): the price, or while a sale runs its valid sale
+        price. None without a price while no sale runs."""
+        sale, period = self.valid_sale_price, self.sale_price_effective_date
+        return self.price if sale is None or (period is not None and not period.holds(now)) else sale
 
     def text_for_encoder(self) -> str:
         """What the text encoder reads: every language's title, then brand, category and looks."""
@@ -168,7 +198,7 @@ class PublicProduct(BaseModel):
             if p
         ]
         parts += [self.item_group_title or "", self.additional_text]
-        parts += [value for name, value in self.attributes.items() if _is_text(name, value)]
+        parts += [value for name, value in self.attributes.items() if says_words(name, value)]
         return " \n".join(part for part in parts if part)
 
 
@@ -181,7 +211,8 @@ class Product(PublicProduct):
 
     private: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=200)
 
-
-def _is_text(name: str, value: str) -> bool:
-    """Whether an attribute is words a shopper may type: no flag, address, bare number of a rating, or id."""
-    return name not in _NUMBERS and _NO_WORDS.fullmatch(value) is None
+    def public(self) -> PublicProduct:
+        """The same product without what is private."""
+        return PublicProduct.model_construct(
+            **{name: getattr(self, name) for name in PublicProduct.model_fields}
+        )

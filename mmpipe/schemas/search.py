@@ -29,7 +29,8 @@ class MediaInput(BaseModel):
 
 
 class PriceRange(BaseModel):
-    """Inclusive bounds in the collection's own currency."""
+    """Inclusive bounds of what a shopper pays now (the sale price while a sale runs), in the collection's own
+    currency."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -121,7 +122,13 @@ class Hit(BaseModel):
     title: str
     brand: str | None = None
     category: str | None = None
-    price: str | None = Field(default=None, description="as in 19.99 USD")
+    price: str | None = Field(
+        default=None, description="what a shopper pays now, as in 19.99 USD: the sale price while a sale runs"
+    )
+    list_price: str | None = Field(
+        default=None,
+        description="the price without the sale, as in 29.99 USD; only while a sale runs, else null",
+    )
     availability: str
     color: str | None = None
     image_link: str | None = None
@@ -164,7 +171,11 @@ class Heard(BaseModel):
 
 
 class SearchResponse(BaseModel):
-    """One page. ``total``, ``facets`` and paging all speak of the same set of matches in the same version."""
+    """One page. ``total``, ``facets`` and paging all speak of the same set of matches in the same version.
+
+    Prices are those of the moment of the page: a sale that begins or ends between two pages of a search
+    with a price filter changes what it matches.
+    """
 
     collection: str
     version: str = Field(description="the live version that answered")

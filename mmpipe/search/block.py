@@ -20,24 +20,30 @@ from mmpipe.lake.schema import FUSED, vector_block, vector_column
 from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.search import postings
 from mmpipe.search.dictionaries import Codes, Dictionaries
+from mmpipe.search.prices import Sales, read_sales
 from mmpipe.search.vectors import VectorBlock
 
 # Text kept as it is, for the rows of a result page; everything else that a page shows is dictionary-encoded.
 TEXT_FIELDS: tuple[str, ...] = ("id", "title", "image_link", "link", "item_group_id", "transcript")
 CODED_FIELDS: tuple[str, ...] = (*FACET_FIELDS, "currency")
 VECTOR_FIELDS: tuple[str, ...] = (*(vector_column(m) for m in MODALITIES), FUSED)
-_COLUMNS = ["deleted", "price", "attribute_pairs", "search_text", *TEXT_FIELDS, *CODED_FIELDS]
+_COLUMNS = [
+    "deleted", "price", "sale_price", "sale_start", "sale_end", "attribute_pairs", "search_text",
+    *TEXT_FIELDS, *CODED_FIELDS,
+]  # fmt: skip
 
 BlockKey = tuple[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Columns of one fragment; every array has one entry per physical row, deleted ones included."""
+    """Columns of one fragment; every array has one entry per physical row, deleted ones included. ``price``
+    is the list price."""
 
     rows: int
     tombstone: NDArray[np.bool_]
     price: NDArray[np.float64]
+    sales: Sales
     texts: Mapping[str, pa.Array]
     codes: Mapping[str, Codes]
     pair_start: NDArray[np.int64]
@@ -49,7 +55,7 @@ class Block:
     def nbytes(self) -> int:
         """Bytes held, token tables and dictionaries aside."""
         arrays = [self.tombstone, self.price, self.pair_start, self.pair_codes, *self.codes.values()]
-        held = [*arrays, *self.texts.values(), *self.vectors.values(), self.postings]
+        held = [*arrays, self.sales, *self.texts.values(), *self.vectors.values(), self.postings]
         return sum(int(part.nbytes) for part in held)
 
 
@@ -61,14 +67,18 @@ def key_of(fragment: Any) -> BlockKey:
 def read_block(fragment: Any, dictionaries: Dictionaries, dim: int) -> Block:
     """Read one fragment, deleted rows included, so that the block serves every version."""
     # The row id makes Lance report deleted rows instead of dropping them.
-    table = fragment.to_table(columns=_COLUMNS, with_row_id=True, include_deleted_rows=True)
-    column = {name: _whole(table[name]) for name in _COLUMNS}
+    stored = set(fragment.schema.names)  # a table of an earlier release may lack what is new since
+    names = [name for name in _COLUMNS if name in stored]
+    table = fragment.to_table(columns=names, with_row_id=True, include_deleted_rows=True)
+    column = {name: _whole(table[name]) for name in names}
+    price = column["price"].to_numpy(zero_copy_only=False).astype(np.float64)
     pairs = column["attribute_pairs"]
     lengths = pc.fill_null(pc.list_value_length(pairs), 0).to_numpy(zero_copy_only=False)
     return Block(
         rows=table.num_rows,
         tombstone=column["deleted"].to_numpy(zero_copy_only=False).astype(np.bool_),
-        price=column["price"].to_numpy(zero_copy_only=False).astype(np.float64),
+        price=price,
+        sales=read_sales(price, column["sale_price"], column.get("sale_start"), column.get("sale_end")),
         texts={name: column[name] for name in TEXT_FIELDS},
         codes={name: dictionaries.fields[name].encode(column[name]) for name in CODED_FIELDS},
         pair_start=np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),

@@ -44,7 +44,8 @@ def _parts(snapshot: Snapshot, filters: Filters) -> list[Mask]:
 
 
 def _in_range(snapshot: Snapshot, price: PriceRange) -> Mask:
-    """Prices are compared in the collection's own currency; products priced in another one never match."""
+    """What is paid at the snapshot's moment is compared, in the collection's own currency; products priced in
+    another one never match."""
     found = snapshot.priced
     if price.gte is not None:
         found = found & (snapshot.price >= float(price.gte))

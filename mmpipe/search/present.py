@@ -70,14 +70,19 @@ def hits(
     coded = {field: snapshot.codes[field][rows].tolist() for field in (*_CODED, "currency")}
     values = {field: snapshot.dictionaries.fields[field].values for field in coded}
     prices = snapshot.price[rows].tolist()
+    listed = None if snapshot.price is snapshot.list_price else snapshot.list_price[rows].tolist()
     page = []
     for index, (texts, score) in enumerate(zip(snapshot.texts(rows), scores.tolist(), strict=True)):
         hit: dict[str, Any] = {**texts, "score": score}
         for field in _CODED:
             code = coded[field][index]
             hit[field] = values[field][code] if code >= 0 else None
-        currency = coded["currency"][index]
-        hit["price"] = money(prices[index], values["currency"][currency] if currency >= 0 else None)
+        code = coded["currency"][index]
+        currency = values["currency"][code] if code >= 0 else None
+        hit["price"] = money(prices[index], currency)
+        hit["list_price"] = None
+        if listed is not None and prices[index] < listed[index]:
+            hit["list_price"] = money(listed[index], currency)
         hit["video_second"] = None if seconds is None else seconds[index]
         hit["scores"] = None if splits is None else splits[index]
         page.append(hit)

@@ -3,12 +3,15 @@
 A snapshot is put together from blocks, one per Lance fragment. The next version shares every block that did
 not change, so following a small write costs reading the new fragment and the deletion files, and joining a
 few small columns. Rows are numbered 0 … n-1 in fragment order, dead rows included; ``alive`` tells which
-count. Nothing here touches the object store after :func:`load` has returned.
+count. Nothing here touches the object store after :func:`load` has returned. What a version does not settle
+is when sales begin and end: :meth:`Snapshot.at` gives it with the prices of a moment.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +27,7 @@ from mmpipe.fusion import Fusion
 from mmpipe.fusion import load as load_fusion
 from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, clip_frames
 from mmpipe.lake.schema import FUSED, profile_of, vector_column
+from mmpipe.schemas.product import Product, PublicProduct
 from mmpipe.search.ann import AnnIndex
 from mmpipe.search.block import (
     CODED_FIELDS,
@@ -38,6 +42,8 @@ from mmpipe.search.block import (
 from mmpipe.search.bm25 import Bm25
 from mmpipe.search.dictionaries import NULL, Codes, Dictionaries, ragged
 from mmpipe.search.frame_cache import FrameCache, Frames
+from mmpipe.search.prices import PriceList, Prices
+from mmpipe.search.prices import join as join_sales
 from mmpipe.search.vectors import VectorColumn
 
 Rows = NDArray[np.int64]
@@ -57,7 +63,12 @@ class Parts:
 
 
 class Snapshot:
-    """Columns of one version, by row number. Safe for use by many threads."""
+    """Columns of one version, by row number. Safe for use by many threads.
+
+    ``price`` is what is paid at the moment of the snapshot, ``list_price`` the price without sales (the same
+    array where none runs); NaN where there is none. ``priced`` are the rows with a price in the collection's
+    own ``currency``.
+    """
 
     def __init__(
         self,
@@ -96,7 +107,6 @@ class Snapshot:
             [live & ~b.tombstone for live, b in zip(alive, blocks, strict=True)], np.bool_
         )
         self.live_rows: Rows = np.flatnonzero(self.alive)
-        self.price = _join([block.price for block in blocks], np.float64)
         self.codes: dict[str, Codes] = {
             name: _join([block.codes[name] for block in blocks], np.int32) for name in CODED_FIELDS
         }
@@ -110,7 +120,16 @@ class Snapshot:
         self.has_vector: Mask = self.alive & self.vectors[FUSED].present
         self.lexical = Bm25([block.postings for block in blocks], starts, self.alive)
         self.ann = AnnIndex(dataset) if self.rows > exact_rows and AnnIndex.exists(dataset) else None
-        self.priced: Mask = self._in_own_currency()
+        self._price_list = PriceList(
+            _join([block.price for block in blocks], np.float64),
+            join_sales([block.sales for block in blocks], starts),
+            self.alive,
+            self.codes["currency"],
+            self.dictionaries.fields["currency"],
+        )
+        self.currency = self._price_list.currency
+        self.list_price = self._price_list.listed
+        self._show(self._price_list.at(time.time()))
         # id_order lists the live rows by id; id_rank is its inverse and orders equal scores.
         ids = pa.chunked_array([block.texts["id"] for block in blocks], pa.string()).take(
             pa.array(self.live_rows)
@@ -127,13 +146,6 @@ class Snapshot:
     def label(self) -> str:
         """What responses and cursors call this version."""
         return f"{self.table}@{self.version}"
-
-    @property
-    def currency(self) -> str | None:
-        """The collection's own currency: that of most priced products."""
-        counts = np.bincount(self._currencies(), minlength=1)
-        values = self.dictionaries.fields["currency"].values
-        return min(((-n, values[c]) for c, n in enumerate(counts.tolist()) if n), default=(0, None))[1]
 
     def text(self, field: str, row: int) -> str | None:
         """One of ``TEXT_FIELDS`` of one row."""
@@ -203,14 +215,22 @@ class Snapshot:
             raise UnknownProduct(f"no product '{product_id[:128]}' in collection '{self.collection}'")
         return row
 
-    def document(self, product_id: str) -> str:
-        """The product as JSON, read from the local copy. Raises :class:`UnknownProduct`."""
+    def at(self, moment: float) -> Snapshot:
+        """This version with the prices of ``moment`` (Unix seconds): itself while no sale began or ended
+        since, else a copy that shares all but the prices."""
+        if self._prices.hold(moment):
+            return self
+        other = copy.copy(self)
+        other._show(self._price_list.at(moment))
+        return other
+
+    def product(self, product_id: str) -> PublicProduct:
+        """What is public of a product, read from the local copy. Raises :class:`UnknownProduct`."""
         row = self.row(product_id)
         block = int(np.searchsorted(self._starts, row, side="right")) - 1
         fragment = self.dataset.get_fragment(int(self._fragment_ids[block]))
         taken = fragment.take([self._live_place(block, row)], columns=["document"])
-        document: str = taken["document"][0].as_py()
-        return document
+        return Product.model_validate_json(taken["document"][0].as_py()).public()
 
     def frames(self, rows: Rows) -> list[Frames | None]:
         """The frames of some rows' clips, from the local copy where they were not asked for lately: one read.
@@ -266,18 +286,9 @@ class Snapshot:
         start = int(self._starts[block])
         return int(np.count_nonzero(self._undeleted[block][: row - start]))
 
-    def _currencies(self) -> Codes:
-        codes = self.codes["currency"]
-        own: Codes = codes[self.alive & (codes != NULL) & ~np.isnan(self.price)]
-        return own
-
-    def _in_own_currency(self) -> Mask:
-        own = self.currency
-        if own is None:
-            return np.zeros(self.rows, np.bool_)
-        priced: Mask = self.dictionaries.fields["currency"].allowed([own])[self.codes["currency"]]
-        priced &= ~np.isnan(self.price)
-        return priced
+    def _show(self, prices: Prices) -> None:
+        self._prices = prices
+        self.price, self.priced = prices.paid, prices.priced
 
 
 def load(

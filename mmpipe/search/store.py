@@ -3,7 +3,8 @@
 One background thread asks, per collection and interval, which version is live: one small read. Only a change
 causes more: the mirror fetches what is new, the snapshot is put together beside the old one, then one
 assignment swaps them. Queries never wait for any of this. A failed refresh leaves the old version answering
-and is reported by :meth:`SnapshotStore.status`.
+and is reported by :meth:`SnapshotStore.status`. Between versions sales begin and end: a snapshot is handed
+out with the prices of that moment.
 """
 
 from __future__ import annotations
@@ -64,10 +65,15 @@ class CollectionStatus:
 
 @dataclass
 class _Followed:
-    """The state of one collection; all but ``lock`` and ``mirrors`` is replaced, never changed in place."""
+    """The state of one collection; all but the locks and ``mirrors`` is replaced, never changed in place.
+
+    ``lock`` is held while the next version is looked for and loaded, ``swap`` only while snapshots are
+    exchanged.
+    """
 
     collection: Collection
     lock: threading.Lock = field(default_factory=threading.Lock)
+    swap: threading.Lock = field(default_factory=threading.Lock)
     mirrors: dict[str, Mirror] = field(default_factory=dict)
     current: Snapshot | None = None
     generation: int = 0
@@ -82,15 +88,21 @@ class SnapshotStore:
 
     ``check`` is called with a new version's profile before it is swapped in, off the query path: it may load
     that profile's encoders, and refuses the version by raising :class:`ProfileMismatch` or
-    :class:`ModelUnavailable`.
+    :class:`ModelUnavailable`. ``clock`` tells the moment that prices are of, in Unix seconds.
     """
 
     def __init__(
-        self, settings: Settings, lake: Lake, *, check: Callable[[Profile], None] | None = None
+        self,
+        settings: Settings,
+        lake: Lake,
+        *,
+        check: Callable[[Profile], None] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._lake = lake
         self._check = check
+        self._clock = clock
         self._followed: dict[str, _Followed] = {}
         self._unknown: dict[str, float] = {}
         self._fusions: dict[str, Fusion] = {}
@@ -138,7 +150,8 @@ class SnapshotStore:
                 self._folder = None
 
     def get(self, collection: str | None = None, *, page_cursor: str | None = None) -> Snapshot:
-        """The current version of a collection, or with ``page_cursor`` the version that cursor is pinned to.
+        """The current version of a collection, or with ``page_cursor`` the version that cursor is pinned to,
+        with the prices of now.
 
         Without a name, the only collection there is. The first call for a collection loads it; later ones
         touch nothing but memory. Raises :class:`UnknownCollection`, :class:`NotReady` while nothing is live,
@@ -157,10 +170,10 @@ class SnapshotStore:
                 )
         pinned = cursor.pinned_version(page_cursor)
         if pinned is None or pinned == current.label:
-            return current
+            return self._priced(followed, current)
         for _, snapshot in followed.held:
             if snapshot.label == pinned:
-                return snapshot
+                return self._priced(followed, snapshot)
         raise cursor.expired()
 
     def refresh(self, collection: str) -> Snapshot:
@@ -182,6 +195,15 @@ class SnapshotStore:
                 error=followed.error,
             )
         return report
+
+    def _priced(self, followed: _Followed, snapshot: Snapshot) -> Snapshot:
+        now = snapshot.at(self._clock())
+        if now is not snapshot:
+            with followed.swap:
+                if followed.current is snapshot:
+                    followed.current = now
+                followed.held = tuple((moment, now if s is snapshot else s) for moment, s in followed.held)
+        return now
 
     def _run(self) -> None:
         while not self._stop.wait(self._settings.serve.live_poll_seconds):
@@ -256,9 +278,10 @@ class SnapshotStore:
         label = f"{live.table}@{live.version}"
         if former is None or former.label != label:
             snapshot = self._load(followed, live, former)
-            if former is not None:
-                followed.held = _still_held(((time.monotonic(), former), *followed.held))
-            followed.current = snapshot
+            with followed.swap:
+                if followed.current is not None:
+                    followed.held = _still_held(((time.monotonic(), followed.current), *followed.held))
+                followed.current = snapshot
             followed.loaded_at = time.time()
             log.info("collection %s: %s with %d products", followed.collection.name, label, len(snapshot))
         followed.generation = live.generation

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmpipe.schemas.product import says_words
 from mmpipe.speech.content import content_tokens
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _NAMED = ("brand", "category", "color", "material", "pattern", "gender", "age_gr
 
 def catalogue_texts(snapshot: Snapshot, limit: int) -> list[str]:
     """At most ``limit`` different texts that a shopper may name, most important first: brands, categories,
-    colours and other values, attribute values, each commonest first, then titles."""
+    colours and other values, attribute values (no flags or addresses), each commonest first, then titles."""
     found: dict[str, None] = {}
     live = snapshot.live_rows
     for name in _NAMED:
@@ -27,7 +28,9 @@ def catalogue_texts(snapshot: Snapshot, limit: int) -> list[str]:
     _, pairs = snapshot.pairs(live)
     values = snapshot.dictionaries.pairs.values
     for code in _commonest(pairs):
-        found.setdefault(values[code].partition("=")[2])
+        name, _, value = values[code].partition("=")
+        if says_words(name, value):
+            found.setdefault(value)
     for row in live.tolist():
         if len(found) >= limit:
             break

@@ -43,8 +43,8 @@ class FilterParams(BaseModel):
         default=None, max_length=63, description="omit where the lake has only one"
     )
     limit: int = Field(default=20, ge=1, le=100)
-    price_gte: Decimal | None = Field(default=None, ge=0)
-    price_lte: Decimal | None = Field(default=None, ge=0)
+    price_gte: Decimal | None = Field(default=None, ge=0, description="of what a shopper pays now")
+    price_lte: Decimal | None = Field(default=None, ge=0, description="of what a shopper pays now")
     brand: list[str] = Field(default_factory=list)
     category: list[str] = Field(default_factory=list)
     availability: list[str] = Field(default_factory=list)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -16,13 +16,14 @@ from mmpipe.errors import MmpipeError, NotReady
 from mmpipe.lake import Lake, open_lake
 from mmpipe.objects import open_store
 from mmpipe.recommend import similar_payload
-from mmpipe.schemas.product import Product
+from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.search import InteractionsRequest, SearchRequest
 from mmpipe.search import Searcher, Snapshot, SnapshotStore
 from mmpipe.serve.interactions import InteractionLog
 from mmpipe.serve.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.query_media import QueryMedia, has_media
 from mmpipe.serve.requests import ParsedSearch, SimilarParams
+from mmpipe.serve.uploads import Uploads
 from mmpipe.serve.voice import Voice
 from mmpipe.settings import Settings
 
@@ -49,11 +50,14 @@ class CollectionsResponse(BaseModel):
 
 
 class ProductResponse(BaseModel):
-    """One product as it is live."""
+    """One product as it is live: what is public of it, and what a shopper pays now."""
 
     collection: str
     version: str
-    product: Product
+    product: PublicProduct
+    effective_price: Money | None = Field(
+        description="the sale price while a sale runs, else the price; null where there is none"
+    )
 
 
 class QueryService:
@@ -68,6 +72,7 @@ class QueryService:
         self.settings = settings
         self._encoder = encoder
         self._lake: Lake = open_lake(settings)
+        self.uploads = Uploads(self._lake)
         self._engines: dict[str, _Engine] = {}
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
@@ -117,9 +122,14 @@ class QueryService:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
         snapshot = await self._snapshot(collection)
         # Read from local disk, the one thing here that waits for I/O.
-        document = await asyncio.to_thread(snapshot.document, product_id)
+        product = await asyncio.to_thread(snapshot.product, product_id)
         return to_json(
-            {"collection": snapshot.collection, "version": snapshot.label, "product": json.loads(document)}
+            {
+                "collection": snapshot.collection,
+                "version": snapshot.label,
+                "product": product.model_dump(mode="json", exclude_defaults=True),
+                "effective_price": product.effective_price(datetime.now(UTC)),
+            }
         )
 
     async def record(self, request: InteractionsRequest) -> int:

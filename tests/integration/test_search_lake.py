@@ -90,7 +90,7 @@ def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(
             page = searcher.search(store.get("shop"), request, query)
             assert page.hits[0].id == "p-number7"
             similar(store.get(), "p-number7", limit=5)
-            store.get().document("p-number7")
+            store.get().product("p-number7")
         assert requests.lines == []
 
         assert store.refresh("shop") is first

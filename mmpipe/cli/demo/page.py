@@ -115,9 +115,16 @@ def _hit(hit: Hit, pictures: _Pictures, *, best: bool, ok: bool) -> str:
     product = pictures.products.get(hit.id)
     zh = escape(product.title_zh) if product else ""
     kind = f"hit best{'' if ok else ' wrong'}" if best else "hit"
-    title, price = escape(hit.title), escape(hit.price or "")
+    title, price = escape(hit.title), _price(hit)
     return f"""<article class="{kind}">{shown}{_split(hit)}<div><p title="{title}">{title}</p>
 <p class="zh" title="{zh}">{zh}</p><p class="price">{price}</p>{_moment(hit)}</div></article>"""
+
+
+def _price(hit: Hit) -> str:
+    price = escape(hit.price or "")
+    if hit.list_price is None:
+        return price
+    return f'{price} <s title="list price · 原价">{escape(hit.list_price)}</s>'
 
 
 def _moment(hit: Hit) -> str:

@@ -76,6 +76,29 @@ def test_the_second_that_matched_is_shown_where_there_is_one() -> None:
     assert "▶" not in shown["still"]
 
 
+def test_the_list_price_is_shown_while_a_sale_runs() -> None:
+    prices = {"price": "12.00 USD", "list_price": "20.00 USD"}
+    lines = io.StringIO()
+    shown = Console(file=lines, width=200, force_terminal=True)
+    shown.print(
+        hits_table("", [hit("a").model_copy(update=prices), hit("b").model_copy(update={"price": "7 USD"})])
+    )
+    on_sale, plain = (line for line in lines.getvalue().splitlines() if " USD" in line)
+    assert "12.00 USD was \x1b[9m20.00 USD\x1b[0m" in on_sale
+    assert "7 USD" in plain
+    assert "was" not in plain
+
+
+def test_what_a_feed_says_is_never_markup() -> None:
+    tagged = hit("[red]a[/red]").model_copy(
+        update={"title": "[bold]t[/bold]", "price": "[x]", "list_price": "[/strike]"}
+    )
+    lines = io.StringIO()
+    Console(file=lines, width=200).print(hits_table("", [tagged]))
+    for cell in ("[red]a[/red]", "[bold]t[/bold]", "[x] was [/strike]"):
+        assert cell in lines.getvalue()
+
+
 def outcome(product_id: str, *, ok: bool) -> SearchOutcome:
     query = DemoQuery("text", "a <b>query</b>", text="q", expected_ids=frozenset({FIRST.id}))
     return SearchOutcome(query, (hit(product_id),), ok, 3.0)
@@ -156,10 +179,13 @@ def test_the_page_holds_its_pictures_and_escapes_what_others_wrote(tmp_path: Pat
             DemoQuery("image", "a photo", image=picture.getvalue()), (hit("unknown"), FILM), False, 1.0
         )
     )
+    reduced = FILM.model_copy(update={"price": "12 <USD>", "list_price": "<s>20 USD", "video_second": None})
+    made.searches.append(SearchOutcome(DemoQuery("text", "a sale", text="sale"), (reduced,), True, 1.0))
     page = write_page(tmp_path / "results.html", made, manifest).read_text()
     assert page.count("data:image/jpeg;base64,") == 2
     assert page.count("▶ 0:03 clip · 视频") == page.count("▶") == 1
     assert "<script>" not in page
+    assert '12 &lt;USD&gt; <s title="list price · 原价">&lt;s&gt;20 USD</s></p>' in page
     assert "a &lt;b&gt;query&lt;/b&gt;" in page
     assert FIRST.title_zh in page
     assert "http" not in page.replace("HTTP", "")  # nothing is loaded from elsewhere

@@ -15,14 +15,17 @@ from hypothesis import strategies as st
 
 from mmpipe.errors import NotFound, ProfileMismatch, UnknownCollection
 from mmpipe.lake import Collection, ProductTable, open_lake
+from mmpipe.lake.create import create_table
 from mmpipe.lake.lake import table_name
 from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS, TEXT_INDEX, VECTOR_INDEX, unindexed_rows
 from mmpipe.lake.products import latest_per_id
 from mmpipe.lake.schema import products_schema
+from mmpipe.lake.storage import lance_uri
 from mmpipe.settings import LakeSettings, Settings, StorageSettings
 from tests.unit.lake.rows import DIM, PROFILE, deletions, order, products, vector_of
 
 Write = tuple[str, str, int]
+SALE = ("sale_start", "sale_end")
 
 
 @pytest.fixture
@@ -83,6 +86,51 @@ def test_refresh_writes_only_over_the_same_source(table: ProductTable) -> None:
     assert [r.updated + r.inserted for r in (stale, revived, unknown, fresh)] == [0, 0, 0, 1]
     assert table.fetch(["a"], ["title"]).to_pylist() == [{"title": "fresh a"}]
     assert content(table)["b"] == (order(6), True)
+
+
+def earlier_table(collection: Collection) -> str:
+    """The address of a table that lacks the columns of sales, with products a and b."""
+    uri = collection.table_uri(table_name(PROFILE))
+    schema = products_schema(DIM, PROFILE)
+    kept = pa.schema([f for f in schema if f.name not in SALE], metadata=schema.metadata)
+    create_table(uri, kept, collection.settings.storage)
+    lance.dataset(lance_uri(uri)).insert(products(["a", "b"], 1).drop_columns(list(SALE)))
+    return uri
+
+
+def opened(uri: str) -> ProductTable:
+    return ProductTable.open(uri, table_name(PROFILE), PROFILE, LakeSettings(), StorageSettings())
+
+
+def test_a_table_of_an_earlier_release_gains_the_new_columns_when_it_is_written_to(
+    collection: Collection,
+) -> None:
+    uri = earlier_table(collection)
+    table, other = opened(uri), opened(uri)
+    assert content(table)["a"] == (order(1), False), "reading changes nothing"
+    assert not set(SALE) & set(table.latest().schema.names)
+    assert table.upsert(products(["b", "c"], 2)).inserted == 1
+    assert other.upsert(products(["d"], 2)).inserted == 1, "a handle that was opened before"
+    assert set(content(table)) == {"a", "b", "c", "d"}
+    assert set(table.latest().schema.names) == set(table.schema.names)
+    assert table.fetch(["a"], ["sale_start", "vector"]).to_pylist()[0]["sale_start"] is None
+
+
+def test_writers_that_find_an_earlier_table_at_once_all_land(collection: Collection) -> None:
+    uri = earlier_table(collection)
+    tables = [opened(uri) for _ in range(4)]
+    ready = threading.Barrier(len(tables))
+
+    def write(n: int) -> None:
+        ready.wait()
+        tables[n].upsert(products([f"w{n}"], 2))
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(len(tables))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(content(opened(uri))) == {"a", "b", "w0", "w1", "w2", "w3"}
 
 
 HOSTILE = [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import numpy as np
@@ -20,7 +21,7 @@ from mmpipe.lake.schema import (
     vector_array,
     vector_block,
 )
-from mmpipe.schemas.product import Money, Product
+from mmpipe.schemas.product import Money, Product, SalePeriod
 from tests.unit.lake.rows import DIM, NOW, PROFILE, deletions, order
 
 
@@ -56,6 +57,64 @@ def test_a_product_becomes_typed_columns() -> None:
     assert found["image_hash"] is None
     assert Product.model_validate(json.loads(found["document"])) == product
     assert all(found[name] is None for name in VECTOR_COLUMNS)
+
+
+def usd(amount: str) -> Money:
+    return Money(amount=Decimal(amount), currency="USD")
+
+
+def sale_columns(product: Product) -> tuple[object, ...]:
+    row = build_table([ProductRow(product, order(1), "run", NOW)], {}, DIM).to_pylist()[0]
+    return tuple(row[name] for name in ("price", "currency", "sale_price", "sale_start", "sale_end"))
+
+
+def test_a_sale_is_stored_with_its_period_where_it_is_one() -> None:
+    start, end = (
+        datetime(2026, 11, 20, 8, 30, tzinfo=timezone(timedelta(hours=8))),
+        datetime(2026, 12, 1, tzinfo=UTC),
+    )
+    period = SalePeriod(start=start, end=end)
+
+    def of(price: Money | None, sale: Money | None, when: SalePeriod | None) -> tuple[object, ...]:
+        return sale_columns(
+            Product(id="p", title="t", price=price, sale_price=sale, sale_price_effective_date=when)
+        )
+
+    assert of(usd("20"), usd("12"), period) == (20.0, "USD", 12.0, start, end)
+    assert of(usd("20"), usd("12"), None) == (20.0, "USD", 12.0, None, None)
+    assert of(usd("20"), usd("12"), SalePeriod(end=end)) == (20.0, "USD", 12.0, None, end)
+    assert of(None, usd("12"), period) == (None, "USD", 12.0, start, end)
+    for none in (usd("0"), usd("20"), usd("21"), None):
+        assert of(usd("20"), none, period) == (20.0, "USD", None, None, None)
+    assert of(None, usd("0"), period) == (None, None, None, None, None)
+
+
+def test_the_earliest_and_latest_dates_are_stored() -> None:
+    start = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+    end = datetime.max.replace(tzinfo=timezone(-timedelta(hours=12)))
+    sale = {"sale_price": usd("1"), "sale_price_effective_date": SalePeriod(start=start, end=end)}
+    table = build_table(
+        [ProductRow(Product(id="p", title="t", price=usd("2"), **sale), order(1), "run", NOW)],
+        {},
+        DIM,  # type: ignore[arg-type]
+    )
+    moments = [table.column(name).cast(pa.int64())[0].as_py() for name in ("sale_start", "sale_end")]
+    assert moments[0] < 0 < moments[1]
+
+
+def test_private_columns_are_kept_in_the_document_alone() -> None:
+    product = Product(
+        id="p", title="Oak table", attributes={"finish": "waxed"},
+        private={"cost_of_goods_sold": "11.50 USD", "supplier": "Timber Brothers"},
+    )  # fmt: skip
+    row = build_table([ProductRow(product, order(1), "run", NOW)], {}, DIM).to_pylist()[0]
+    document = row.pop("document")
+    assert Product.model_validate_json(document) == product
+    assert row["attribute_pairs"] == ["finish=waxed"]
+    assert "waxed" in row["search_text"].split()
+    stored = json.dumps(row, default=str).lower()
+    for word in ("11", "cost", "goods", "supplier", "timber", "brothers"):
+        assert word not in stored, word
 
 
 def test_absent_vectors_are_null_and_their_values_never_stored() -> None:

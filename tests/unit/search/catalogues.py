@@ -24,7 +24,7 @@ from mmpipe.lake.schema import (
     build_tombstones,
     products_schema,
 )
-from mmpipe.schemas.product import Money, Product
+from mmpipe.schemas.product import Money, Product, SalePeriod
 from mmpipe.search.snapshot import Parts, Snapshot, load
 
 PROFILE = fake.profile()
@@ -34,8 +34,16 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def product(
     product_id: str, title: str = "thing", *, price: str | None = "10.00", currency: str = "USD", **more: Any
 ) -> Product:
-    money = None if price is None else Money(amount=Decimal(price), currency=currency)
-    return Product(id=product_id, title=title, price=money, **more)
+    return Product(id=product_id, title=title, price=usd(price, currency), **more)
+
+
+def usd(amount: str | None, currency: str = "USD") -> Money | None:
+    return None if amount is None else Money(amount=Decimal(amount), currency=currency)
+
+
+def sale(amount: str, start: datetime | None = None, end: datetime | None = None) -> dict[str, Any]:
+    """The two fields of a sale, for :func:`product`."""
+    return {"sale_price": usd(amount), "sale_price_effective_date": SalePeriod(start=start, end=end)}
 
 
 def rows_of(

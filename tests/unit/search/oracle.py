@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def category_keys(path: str) -> set[str]:
     return {" > ".join(labels[: n + 1]) for n in range(len(labels))} | set(labels)
 
 
-def passes(product: Product, filters: Filters) -> bool:
+def passes(product: Product, filters: Filters, now: datetime) -> bool:
     for field in FACET_FIELDS:
         wanted = getattr(filters, field)
         value = getattr(product, field)
@@ -41,11 +42,10 @@ def passes(product: Product, filters: Filters) -> bool:
         low, high = filters.price.gte, filters.price.lte
         if low is None and high is None:
             return True
-        if product.price is None or product.price.currency != "USD":
+        paid = product.effective_price(now)
+        if paid is None or paid.currency != "USD":
             return False
-        if (low is not None and product.price.amount < low) or (
-            high is not None and product.price.amount > high
-        ):
+        if (low is not None and paid.amount < low) or (high is not None and paid.amount > high):
             return False
     return True
 

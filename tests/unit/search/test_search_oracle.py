@@ -4,8 +4,10 @@ requests."""
 from __future__ import annotations
 
 import tempfile
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmpipe.encoders import registry
-from mmpipe.schemas.product import Product
+from mmpipe.schemas.product import Product, SalePeriod
 from mmpipe.schemas.search import Filters, PriceRange, SearchRequest, SearchResponse
 from mmpipe.search import EncodedQuery, Searcher, Snapshot, encode
 from mmpipe.settings import ServeSettings
@@ -23,19 +25,23 @@ WORDS = ("red", "blue", "shirt", "shoe", "lamp", "红色", "连衣裙")
 BRANDS = (None, "Acme", "ACME", "Globex")
 CATEGORIES = (None, "Clothing > Shirts", "clothing > Shoes > Sneakers", "Home > Lamps", "Outlet > Clothing")
 COLORS = (None, "Red", "red", "Blue")
+DAYS = tuple(catalogues.NOW + timedelta(days=n) for n in (-2, 0, 2))
+PERIODS = (
+    None,
+    *(
+        SalePeriod(start=start, end=end)
+        for start in (None, *DAYS)
+        for end in (None, *DAYS)
+        if start is None or end is None or start < end
+    ),
+)
+# Valid ones, one of nothing, and some above or at the price.
+SALES = st.one_of(st.none(), st.tuples(st.sampled_from((0, 99, 499, 1099)), st.sampled_from(PERIODS)))
 DEPTH = 10
 
 products_strategy = st.lists(
     st.builds(
-        lambda words, brand, category, color, cents, currency, size: (
-            words,
-            brand,
-            category,
-            color,
-            cents,
-            currency,
-            size,
-        ),
+        lambda *row: row,
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
         st.sampled_from(BRANDS),
         st.sampled_from(CATEGORIES),
@@ -45,6 +51,7 @@ products_strategy = st.lists(
         st.sampled_from(
             ({}, {"Season": "Summer"}, {"season": "summer", "Fit": "Slim"}, {"Season": "Winter"})
         ),
+        SALES,
     ),
     max_size=30,
 )
@@ -69,26 +76,32 @@ filters_strategy = st.builds(
 )
 
 
-def make(rows: list[tuple[object, ...]]) -> list[Product]:
+def make(rows: list[tuple[Any, ...]]) -> list[Product]:
     made = []
-    for index, (words, brand, category, color, cents, currency, attributes) in enumerate(rows):
+    for index, (words, brand, category, color, cents, currency, attributes, sale) in enumerate(rows):
         price = None if cents is None else str(Decimal(int(str(cents))) / 100)
+        reduced, period = sale or (None, None)
         made.append(
             catalogues.product(
                 f"p{index}",
                 " ".join(words),
                 price=price,
                 currency=str(currency),
-                brand=brand,  # type: ignore[arg-type]
+                brand=brand,
                 product_type=category,
                 color=color,
                 attributes=attributes,
+                sale_price=None if reduced is None else catalogues.usd(str(Decimal(reduced) / 100), currency),
+                sale_price_effective_date=period,
             )
         )
     # Priced in euro only where dollars stay the majority, so that the collection's own currency is known.
-    dollars = sum(p.price is not None and p.price.currency == "USD" for p in made)
-    euros = sum(p.price is not None and p.price.currency == "EUR" for p in made)
-    return made if dollars > euros else [p.model_copy(update={"price": None}) for p in made]
+    priced = [p.price or p.valid_sale_price for p in made]
+    dollars = sum(money is not None and money.currency == "USD" for money in priced)
+    euros = sum(money is not None and money.currency == "EUR" for money in priced)
+    return (
+        made if dollars > euros else [p.model_copy(update={"price": None, "sale_price": None}) for p in made]
+    )
 
 
 def snapshot_of(products: list[Product], folder: str) -> Snapshot:
@@ -113,9 +126,10 @@ def all_pages(
     filters=filters_strategy,
     text=st.one_of(st.none(), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)),
     limit=st.integers(1, 12),
+    now=st.sampled_from(DAYS),
 )
 def test_pages_totals_and_facets_are_those_of_the_obvious_search(
-    rows: list[tuple[object, ...]], filters: Filters, text: str | None, limit: int
+    rows: list[tuple[Any, ...]], filters: Filters, text: str | None, limit: int, now: datetime
 ) -> None:
     products = make(rows)
     loaded = registry.load("fake")
@@ -123,10 +137,10 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
     facets = ["brand", "category", "color", "price", "attributes.season"]
     request = SearchRequest(text=text, filters=filters, limit=limit, facets=facets)
     with tempfile.TemporaryDirectory() as folder:
-        snapshot = snapshot_of(products, folder)
+        snapshot = snapshot_of(products, folder).at(now.timestamp())
         pages = all_pages(searcher, snapshot, request, encode(request, loaded, {}))
 
-    passing = [p for p in products if oracle.passes(p, filters)]
+    passing = [p for p in products if oracle.passes(p, filters, now)]
     hits = [hit for page in pages for hit in page.hits]
     found = [hit.id for hit in hits]
     if text is None:
@@ -149,10 +163,21 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
     for hit in hits:
         assert hit.scores is not None
         assert sum(hit.scores.model_dump().values()) == pytest.approx(hit.score, abs=1e-9)
-    _check_facets(pages[0], [p for p in products if p.id in set(found)])
+    matching = {p.id: p for p in products if p.id in set(found)}
+    _check_facets(pages[0], list(matching.values()), now)
+    _check_prices(pages, matching, now)
 
 
-def _check_facets(page: SearchResponse, matching: list[Product]) -> None:
+def _check_prices(pages: list[SearchResponse], matching: dict[str, Product], now: datetime) -> None:
+    for hit in (hit for page in pages for hit in page.hits):
+        product = matching[hit.id]
+        paid = product.effective_price(now)
+        assert hit.price == (None if paid is None else f"{paid.amount:.2f} {paid.currency}")
+        reduced = product.price is not None and paid != product.price
+        assert hit.list_price == (f"{product.price.amount:.2f} {product.price.currency}" if reduced else None)
+
+
+def _check_facets(page: SearchResponse, matching: list[Product], now: datetime) -> None:
     for name, counts in page.facets.items():
         assert len({c.value.casefold() for c in counts}) == len(counts)
         for count in counts:
@@ -163,11 +188,12 @@ def _check_facets(page: SearchResponse, matching: list[Product]) -> None:
                 chosen = Filters(attributes={name.removeprefix("attributes."): [count.value]})
             else:
                 chosen = Filters(**{name: [count.value]})
-            assert count.count == sum(oracle.passes(p, chosen) for p in matching), (name, count)
+            assert count.count == sum(oracle.passes(p, chosen, now) for p in matching), (name, count)
         if name != "price":
             assert counts == sorted(counts, key=lambda c: (-c.count, c.value))
+    paid = [p.effective_price(now) for p in matching]
     assert sum(c.count for c in page.facets["price"]) == sum(
-        p.price is not None and p.price.currency == "USD" for p in matching
+        money is not None and money.currency == "USD" for money in paid
     )
     assert {c.value.casefold() for c in page.facets["brand"]} == {
         p.brand.casefold() for p in matching if p.brand

@@ -7,6 +7,8 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import InvalidRequest, NotReady, ProfileMismatch, StorageUnavailable, UnknownCollection
 from mmpipe.lake import Collection, Lake, ProductTable, open_lake
-from mmpipe.schemas.search import SearchRequest
+from mmpipe.schemas.search import Filters, PriceRange, SearchRequest
 from mmpipe.search import EncodedQuery, Searcher, SnapshotStore, store
 from mmpipe.settings import LakeSettings, ServeSettings, Settings
 from tests.unit.search import catalogues
@@ -239,3 +241,105 @@ def test_one_damaged_collection_does_not_keep_the_store_from_starting(settings: 
         assert following.status()["shop"].error
         Shop(lake, "other").publish("b")
         assert len(following.get("other")) == 1
+
+
+class Hours:
+    """A clock in Unix seconds that shows so many hours after the catalogues' moment."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.of(self.now)
+
+    @staticmethod
+    def of(hours: float) -> float:
+        return (catalogues.NOW + timedelta(hours=hours)).timestamp()
+
+
+def test_a_sale_begins_and_ends_without_a_new_version(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, end = (catalogues.NOW + timedelta(hours=h) for h in (1, 2))
+    shop = Shop(lake)
+    shop.table.upsert(
+        catalogues.rows_of([catalogues.product("a", price="20.00", **catalogues.sale("12.00", begin, end))])
+    )
+    shop.collection.publish(shop.table, reason="test")
+    clock = Hours()
+    with closing(SnapshotStore(settings, lake, clock=clock)) as following:
+        searcher = Searcher(catalogues.PROFILE, settings.serve)
+        cheap = SearchRequest(filters=Filters(price=PriceRange(lte=Decimal(13))))
+
+        def shown() -> list[tuple[str | None, str | None]]:
+            found = following.get("shop")
+            assert searcher.search(found, cheap, EncodedQuery()).total == (found.price[0] < 13)
+            return [
+                (hit.price, hit.list_price)
+                for hit in searcher.search(found, SearchRequest(), EncodedQuery()).hits
+            ]
+
+        first = following.get("shop")
+        monkeypatch.setattr(store, "load", lambda *_, **__: pytest.fail("loaded"))
+        assert shown() == [("20.00 USD", None)]
+        clock.now = 1
+        assert shown() == [("12.00 USD", "20.00 USD")]
+        assert following.get("shop") is following.get("shop") is not first
+        assert following.refresh("shop") is following.get("shop")
+        assert first.price[0] == 20.0, "a query that began before keeps its prices"
+        clock.now = 1.999
+        assert shown() == [("12.00 USD", "20.00 USD")]
+        clock.now = 2
+        assert shown() == [("20.00 USD", None)]
+        clock.now = 1.5
+        assert shown() == [("12.00 USD", "20.00 USD")], "a clock that is set back"
+        assert following.get("shop").label == first.label
+        assert following.get("shop").vectors is first.vectors
+
+
+def test_a_page_of_a_former_version_has_the_prices_of_now(settings: Settings, lake: Lake) -> None:
+    begin = catalogues.NOW + timedelta(hours=1)
+    shop = Shop(lake)
+    products = [
+        catalogues.product(i, price="20.00", **catalogues.sale("12.00", begin)) for i in ("a", "b", "c")
+    ]
+    shop.table.upsert(catalogues.rows_of(products, order="0000"))
+    shop.collection.publish(shop.table, reason="test")
+    clock = Hours()
+    with closing(SnapshotStore(settings, lake, clock=clock)) as following:
+        searcher = Searcher(catalogues.PROFILE, settings.serve)
+        request = SearchRequest(limit=1)
+        first = searcher.search(following.get("shop"), request, EncodedQuery())
+        shop.publish("d")
+        following.refresh("shop")
+        clock.now = 3
+        held = following.get("shop", page_cursor=first.next_cursor)
+        second = searcher.search(
+            held, request.model_copy(update={"cursor": first.next_cursor}), EncodedQuery()
+        )
+        assert (first.version, first.hits[0].price) == (second.version, "20.00 USD")
+        assert [(hit.id, hit.price) for hit in second.hits] == [("b", "12.00 USD")]
+        assert following.get("shop", page_cursor=first.next_cursor) is held
+        assert following.get("shop").label != held.label
+
+
+def test_repricing_does_not_undo_a_swap(settings: Settings, lake: Lake) -> None:
+    shop = Shop(lake)
+    begin = catalogues.NOW + timedelta(hours=1)
+    shop.table.upsert(
+        catalogues.rows_of([catalogues.product("a", **catalogues.sale("2.00", begin))], order="0000")
+    )
+    shop.collection.publish(shop.table, reason="test")
+    clock = Hours()
+    with closing(SnapshotStore(settings, lake, clock=clock)) as following:
+        old = following.get("shop")
+        new = shop.publish("b")
+        clock.now = 2
+        repriced = old.at(clock())
+
+        def swapped_meanwhile(_: float) -> object:
+            following.refresh("shop")
+            return repriced
+
+        old.at = swapped_meanwhile  # type: ignore[method-assign, assignment]
+        assert following.get("shop") is repriced, "the query keeps the version it began with"
+        assert following.get("shop").label == new
