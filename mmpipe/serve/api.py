@@ -24,6 +24,7 @@ from mmpipe.serve.limits import BodyLimit
 from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
 from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
 from mmpipe.serve.service import CollectionsResponse, ProductResponse, QueryService
+from mmpipe.serve.uploads import RejectParams, RunParams
 from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
 
 API_VERSION = "1.0.0"
@@ -77,7 +78,7 @@ def create_app(
     _query_routes(public, service)
     _write_routes(public, service)
     app.include_router(public)
-    _internal_routes(app, service, work)
+    app.include_router(_internal_router(service, work))
     _operations_routes(app, service, meter)
     app.state.service = service
     errors.install(app)
@@ -167,13 +168,29 @@ def _write_routes(public: APIRouter, service: QueryService) -> None:
         return JSONResponse({"accepted": accepted}, status_code=202)
 
 
-def _internal_routes(app: FastAPI, service: QueryService, work: WorkGateway) -> None:
-    @app.post("/internal/v1/work", include_in_schema=False)
-    async def warm_work(request: Request) -> Response:
+def _internal_router(service: QueryService, work: WorkGateway) -> APIRouter:
+    async def allowed(request: Request) -> None:
         authorize(request.headers.get("authorization"), service.settings.dispatch.token)
+
+    internal = APIRouter(dependencies=[Depends(allowed)], include_in_schema=False)
+
+    @internal.post("/internal/v1/work")
+    async def warm_work(request: Request) -> Response:
         asked = await read_json(request, WorkRequest)
         answer = WorkResponse(outcomes=await work.execute(asked.orders))
         return Response(answer.model_dump_json(), media_type=_JSON)
+
+    @internal.get("/internal/v1/runs")
+    async def runs(params: Annotated[RunParams, Query()]) -> Response:
+        answer = await service.uploads.runs(params)
+        return Response(answer.model_dump_json(), media_type=_JSON)
+
+    @internal.get("/internal/v1/rejects")
+    async def rejects(params: Annotated[RejectParams, Query()]) -> Response:
+        answer = await service.uploads.rejects(params)
+        return Response(answer.model_dump_json(), media_type=_JSON)
+
+    return internal
 
 
 def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metrics) -> None:

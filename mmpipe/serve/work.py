@@ -1,4 +1,4 @@
-"""The internal route's bodies, its guard, and where its work goes."""
+"""Warm work over HTTP: its bodies, the guard of the internal routes, and where the work goes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def authorize(header: str | None, token: SecretStr) -> None:
     if not secret:
         raise Unauthorized(
             "Authorization",
-            "this service has no dispatch token (MMPIPE_DISPATCH__TOKEN), so it takes no work",
+            "this service has no dispatch token (MMPIPE_DISPATCH__TOKEN), so its internal routes are closed",
         )
     scheme, _, given = (header or "").partition(" ")
     matches = hmac.compare_digest(given.strip().encode("utf-8", "replace"), secret.encode())
