@@ -10,37 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.schemas.currencies import decimals_of
+
 if TYPE_CHECKING:
     from mmpipe.search.snapshot import Snapshot
 
 Rows = NDArray[np.int64]
 _CODED = ("brand", "category", "availability", "color")
-
-# ISO 4217 currencies whose minor unit is not a hundredth.
-_DECIMALS = {
-    **dict.fromkeys(
-        (
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ),
-        0,
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 
 
 def plain_number(value: float) -> str:
@@ -53,7 +29,7 @@ def money(amount: float, currency: str | None) -> str | None:
     amount."""
     if math.isnan(amount):
         return None
-    usual = f"{amount:.{_DECIMALS.get(currency or '', 2)}f}"
+    usual = f"{amount:.{decimals_of(currency)}f}"
     number = usual if float(usual) == amount else plain_number(amount)
     return f"{number} {currency}" if currency else number
 
