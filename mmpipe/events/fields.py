@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mmpipe.errors import InvalidEvent
+from mmpipe.schemas.order import MAX_SEQUENCER_DIGITS
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
-_HEX = re.compile(r"[0-9A-Fa-f]{1,32}")
+_HEX = re.compile(rf"[0-9A-Fa-f]{{1,{MAX_SEQUENCER_DIGITS}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MAX_TEXT = 2_000
 _REMEDY = "send the notification as S3 wrote it"
@@ -49,10 +50,12 @@ class Fields:
         return None if self._value.get(name) in (None, "") else self.text(name)
 
     def optional_hex(self, name: str) -> str | None:
-        """A sequencer: up to 32 hexadecimal digits."""
+        """A sequencer: up to :data:`MAX_SEQUENCER_DIGITS` hexadecimal digits."""
         value = self.optional_text(name)
         if value is not None and not _HEX.fullmatch(value):
-            raise InvalidEvent(f"{self.path(name)}: not up to 32 hexadecimal digits; {_REMEDY}")
+            raise InvalidEvent(
+                f"{self.path(name)}: not up to {MAX_SEQUENCER_DIGITS} hexadecimal digits; {_REMEDY}"
+            )
         return value
 
     def optional_size(self, name: str) -> int | None:

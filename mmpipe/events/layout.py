@@ -6,6 +6,9 @@
     <collection>/products/<id>.json     one product
     <collection>/media/…                photos, clips, recordings, any depth
     <collection>/events/….jsonl         interactions
+
+What a writer leaves before it is done, or beside its work, is no upload (see :func:`place_of`); the finished
+object has an event of its own.
 """
 
 from __future__ import annotations
@@ -27,8 +30,21 @@ _CREATED: dict[Section, EventKind] = {
     "media": "media_uploaded",
     "events": "interactions_uploaded",
 }
-# A removed feed removes no product, and removed interaction files were stored long ago: neither is an event.
-_REMOVED: dict[Section, EventKind] = {"products": "product_removed", "media": "media_removed"}
+# Interactions were stored long ago: the removal of their file is no event.
+_REMOVED: dict[Section, EventKind] = {
+    "feeds": "feed_removed",
+    "products": "product_removed",
+    "media": "media_removed",
+}
+# Of browsers, FTP clients, downloaders, editors, Hadoop's copy and its folders on S3.
+_UNFINISHED = (
+    ".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".opdownload", ".swp",
+    ".inprogress", "._copying_", "_$folder$", "~",
+)  # fmt: skip
+_BESIDE_DATA = re.compile(
+    r"_temporary|_delta_log|_spark_metadata|_metadata|_common_metadata|_SUCCESS|_(started|committed)_\d+"
+    r"|__MACOSX"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_KEY_BYTES = 1024
 _REMEDY = "upload the object under another key"
@@ -51,9 +67,14 @@ class Place:
 def place_of(key: str) -> Place | None:
     """Find a decoded key's place; None where it is outside the layout.
 
-    Folder markers (keys ending in ``/``), hidden and underscore-named files (``.DS_Store``, ``_SUCCESS``)
-    are outside. Raises :class:`InvalidEvent` for a key that no honest client writes (control characters,
-    ``.`` and ``..`` segments, text that is not UTF-8) and for a collection whose name is not allowed.
+    Outside are folder markers (keys ending in ``/``), names and folders that begin with ``.``, names of
+    unfinished files (``x.csv.part``, ``x.tmp``, ``~$x.xlsx``, …), and what Spark, Hadoop, Delta and macOS
+    write beside their data (``_temporary/``, ``_SUCCESS``, ``_delta_log/``, ``__MACOSX/``, …). In ``feeds/``
+    and ``events/`` that is whatever begins with ``_``; elsewhere only the known names, for an id may begin
+    with ``_``, and cameras name photos ``_DSC0001.jpg``.
+
+    Raises :class:`InvalidEvent` for a key that no honest client writes (control characters, ``.`` and ``..``
+    segments, text that is not UTF-8) and for a collection whose name is not allowed.
     """
     _check_key(key)
     collection, _, rest = key.partition("/")
@@ -61,7 +82,7 @@ def place_of(key: str) -> Place | None:
     section = _SECTIONS.get(section_name)
     if section is None or not name or name.endswith("/"):
         return None
-    if name.rpartition("/")[2].startswith((".", "_")):
+    if _is_unfinished(section, name):
         return None
     if section == "products" and ("/" in name or not name.endswith(".json")):
         return None
@@ -73,6 +94,14 @@ def place_of(key: str) -> Place | None:
             " letters, digits, '-' and '_' that starts with a letter or digit, and not 'models'"
         )
     return Place(collection, section, name)
+
+
+def _is_unfinished(section: Section, name: str) -> bool:
+    parts = name.split("/")
+    if parts[-1].startswith("~$") or parts[-1].lower().endswith(_UNFINISHED):
+        return True
+    beside = ("_", ".") if section in ("feeds", "events") else (".",)
+    return any(part.startswith(beside) or _BESIDE_DATA.fullmatch(part) for part in parts)
 
 
 def _check_key(key: str) -> None:

@@ -22,18 +22,24 @@ logger = logging.getLogger(__name__)
 
 _MAX_BODY_CHARS = 1_100_000  # an SQS message holds at most 1 MiB
 _CREATED = "ObjectCreated:"
-_REMOVED = ("ObjectRemoved:", "LifecycleExpiration:")
+_REMOVED = "ObjectRemoved:"
+_EXPIRED = "LifecycleExpiration:"
+_MARKED = "ObjectRemoved:DeleteMarkerCreated"
 _BRIDGE_CREATED = "Object Created"
 _BRIDGE_REMOVED = "Object Deleted"
+_BRIDGE_EXPIRED = "Lifecycle Expiration"
+_BRIDGE_MARKED = "Delete Marker Created"
 _HINT = "only S3 notifications (native, or through SNS or EventBridge) belong on this queue"
 
 
 def parse_message(body: str) -> list[CatalogueEvent]:
     """The catalogue events in one SQS message body, in the order they stand there.
 
-    Empty for S3's test event, for S3 event types that change no content (tagging, restore, …) and for keys
-    outside the bucket's layout; each is logged. Keys are decoded exactly once. Deletions never carry an
-    ETag: it would be the removed content's, which does not identify the deletion.
+    Empty for S3's test event, for S3 event types that change no content (tagging, restore, …), for keys
+    outside the bucket's layout, and for what a lifecycle rule expires: a bucket that is tidied up takes no
+    product out of the shop. Each is logged. Keys are decoded exactly once. Deletions never carry an ETag: it
+    would be the removed content's, which does not identify the deletion. A removed feed removes no product:
+    only where one of its versions was removed for good, which may reveal another, is there an event.
 
     Raises :class:`InvalidEvent`, with the field and the remedy, for anything that is no S3 notification. One
     invalid record refuses the whole message, so that the queue keeps all of it.
@@ -88,7 +94,7 @@ def _from_native(record: object, where: str) -> CatalogueEvent | None:
     name = fields.text("eventName").removeprefix("s3:")
     removed = name.startswith(_REMOVED)
     if not removed and not name.startswith(_CREATED):
-        logger.info("event ignored: it changes no content", extra={"event_name": name})
+        _log_ignored(name, expired=name.startswith(_EXPIRED))
         return None
     s3 = fields.child("s3")
     obj = s3.child("object")
@@ -101,6 +107,7 @@ def _from_native(record: object, where: str) -> CatalogueEvent | None:
         bucket=s3.child("bucket").bucket("name"),
         key=key,
         removed=removed,
+        marked=name == _MARKED,
         obj=obj,
         version_field="versionId",
         etag_field="eTag",
@@ -115,14 +122,18 @@ def _from_event_bridge(payload: Mapping[str, Any]) -> CatalogueEvent | None:
         raise InvalidEvent(f"source: {fields.text('source')!r} is not 'aws.s3'; {_HINT}")
     kind = fields.text("detail-type")
     if kind not in (_BRIDGE_CREATED, _BRIDGE_REMOVED):
-        logger.info("event ignored: it changes no content", extra={"event_name": kind})
+        _log_ignored(kind, expired=False)
         return None
     detail = fields.child("detail")
+    if kind == _BRIDGE_REMOVED and detail.optional_text("reason") == _BRIDGE_EXPIRED:
+        _log_ignored(kind, expired=True)
+        return None
     obj = detail.child("object")
     return _event(
         bucket=detail.child("bucket").bucket("name"),
         key=obj.text("key", max_length=10_000),  # EventBridge sends keys as they are
         removed=kind == _BRIDGE_REMOVED,
+        marked=detail.optional_text("deletion-type") == _BRIDGE_MARKED,
         obj=obj,
         version_field="version-id",
         etag_field="etag",
@@ -136,6 +147,7 @@ def _event(
     bucket: str,
     key: str,
     removed: bool,
+    marked: bool,
     obj: Fields,
     version_field: str,
     etag_field: str,
@@ -144,11 +156,13 @@ def _event(
 ) -> CatalogueEvent | None:
     place = place_of(key)
     kind = place.kind(removed=removed) if place else None
+    version = obj.optional_text(version_field)
+    if kind == "feed_removed" and (marked or version is None):
+        kind = None
     if place is None or kind is None:
         extra = {"key": key, "bucket": bucket, "removed": removed}
         logger.info("object ignored: nothing follows from it", extra=extra)
         return None
-    version = obj.optional_text(version_field)
     return CatalogueEvent(
         kind=kind,
         collection=place.collection,
@@ -162,6 +176,11 @@ def _event(
             event_time=time.moment(time_field),
         ),
     )
+
+
+def _log_ignored(name: str, *, expired: bool) -> None:
+    why = "a lifecycle rule expired the object" if expired else "it changes no content"
+    logger.info("event ignored: %s", why, extra={"event_name": name})
 
 
 def _unquoted(etag: str | None) -> str | None:

@@ -27,7 +27,7 @@ def plan(event: CatalogueEvent, settings: IndexingSettings) -> WorkOrder:
 
 
 def _lane(event: CatalogueEvent, settings: IndexingSettings) -> Lane:
-    if event.kind != "feed_uploaded":
+    if event.kind not in ("feed_uploaded", "feed_removed"):
         return "warm"
     size = _content_size(event.object)
     return "warm" if size is not None and size <= settings.warm_max_bytes else "batch"

@@ -13,11 +13,11 @@ from mmpipe.errors import CommitConflict, LiveMoved, PublishRejected
 from mmpipe.indexing.freshness import settle
 from mmpipe.indexing.results import ChunkResult, RunCounts
 from mmpipe.indexing.rows import removal_source
+from mmpipe.schemas.run import RunRecord
 
 if TYPE_CHECKING:
     from mmpipe.indexing.pipeline import Pipeline
     from mmpipe.lake import Collection, ProductTable
-    from mmpipe.schemas.run import RunRecord
     from mmpipe.schemas.work import WorkOrder
 
 logger = logging.getLogger(__name__)
@@ -155,6 +155,21 @@ class Committer:
         for counts in self._pending.counts.values():
             seen.add(counts)
         self._progress(seen.read, seen.indexed + seen.unchanged, seen.rejected, total)
+
+
+def begun(order: WorkOrder, started_at: datetime) -> RunRecord:
+    """The record of an order that nothing was read for yet."""
+    return RunRecord(
+        run_id=order.run_id,
+        kind=order.kind,
+        lane=order.lane,
+        source_uri=order.object.uri,
+        version_id=order.object.version_id,
+        event_order=removal_source(order).order(0),
+        profile=order.profile,
+        status="running",
+        started_at=started_at,
+    )
 
 
 def finished(record: RunRecord, *, error: str = "", failed: bool = False) -> RunRecord:

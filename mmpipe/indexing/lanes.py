@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import LiveMoved, MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
 from mmpipe.indexing.chunks import Job, unpack_result
-from mmpipe.indexing.commit import Committer, Progress, finished, forget_replaced, publish
+from mmpipe.indexing.commit import Committer, Progress, begun, finished, forget_replaced, publish
 from mmpipe.indexing.following import FOLLOW_ATTEMPTS, live_profile, models_for
 from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, reject_of_source
 from mmpipe.indexing.rows import removal_source
 from mmpipe.indexing.stores import stores
+from mmpipe.indexing.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.lake import open_lake
-from mmpipe.schemas.run import RunRecord
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.lake import Collection, ProductTable
+    from mmpipe.schemas.run import RunRecord
     from mmpipe.schemas.work import WorkOrder
     from mmpipe.settings import Settings
 
@@ -58,15 +59,11 @@ def execute(
     before = collection.runs.get(order.run_id)
     if before is not None and before.status == "done":
         return before
-    record = RunRecord(
-        run_id=order.run_id,
-        kind=order.kind,
-        lane=order.lane,
-        source_uri=order.object.uri,
-        profile=order.profile,
-        status="running",
-        started_at=datetime.now(UTC) if before is None else before.started_at,
-    )
+    record = begun(order, datetime.now(UTC) if before is None else before.started_at)
+    if revealed_nothing(order, stores(settings), collection.runs):
+        record = finished(record, error=NOTHING_REVEALED)
+        collection.runs.put(record)
+        return record
     collection.runs.put(record)
     for attempt in range(FOLLOW_ATTEMPTS):
         profile = live_profile(collection) if follow else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,6 +16,7 @@ from mmpipe.indexing.rows import SourceRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN
 from mmpipe.schemas.search import Interaction
+from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStat, ObjectStore
@@ -26,41 +28,16 @@ MAX_INTERACTIONS_BYTES = 64_000_000
 
 
 def open_version(order: WorkOrder, store_for: StoreFor) -> tuple[BinaryIO, ObjectStat]:
-    """A stream over the version the event named, or over the current one where that is gone. Raises
-    ``ObjectNotFound``.
+    """A stream over the version that an upload named; over the current one where that is gone, and for a
+    removal. Raises ``ObjectNotFound``.
     """
     store = store_for(order.object.uri)
-    if order.object.version_id:
+    if order.object.version_id and order.kind not in REMOVALS:
         try:
             return store.open(order.object.uri, version_id=order.object.version_id)
         except ObjectNotFound:
             pass  # expired; what is there now is at least as new, and ordered by its own time
     return store.open(order.object.uri)
-
-
-def read_version(order: WorkOrder, store_for: StoreFor, max_bytes: int) -> tuple[bytes, ObjectStat]:
-    """As :func:`open_version`, the whole object at once. Raises ``InvalidFeed`` where it is larger than
-    ``max_bytes``.
-    """
-    store = store_for(order.object.uri)
-    try:
-        if order.object.version_id:
-            try:
-                return store.read(order.object.uri, max_bytes=max_bytes, version_id=order.object.version_id)
-            except ObjectNotFound:
-                pass
-        return store.read(order.object.uri, max_bytes=max_bytes)
-    except ObjectTooLarge as error:
-        raise InvalidFeed(f"{order.object.uri}: {error}; split the file") from error
-
-
-def exists(uri: str, store_for: StoreFor) -> bool:
-    """Whether an object is there now."""
-    try:
-        store_for(uri).stat(uri)
-    except ObjectNotFound:
-        return False
-    return True
 
 
 def feed_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[SourceRow]:
@@ -74,17 +51,46 @@ def feed_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list
 
 
 def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[SourceRow]:
-    """The one row of ``products/<id>.json``; a document that names another id than its key is a reject."""
-    data, stat = read_version(order, store_for, settings.feeds.max_row_bytes)
+    """What ``products/<id>.json`` says now, whatever the event was: a product, or its deletion where nothing
+    is there. No row where the key cannot name a product.
+
+    A document that is no product, or names another id than its key, is a reject. It takes back nothing that
+    was said before: the product stays as it is, or becomes what the version that the event named says. Only
+    where the key had been removed in between, as a removal tells, is the product deleted.
+    """
+    uri, version = order.object.uri, order.object.version_id
+    store, most = store_for(uri), settings.feeds.max_row_bytes
+    removed = order.kind in REMOVALS
+    try:
+        data, stat = store.read(uri, max_bytes=most)
+    except ObjectNotFound:
+        return _deletion(order)
+    except ObjectTooLarge as error:
+        if not removed:
+            raise InvalidFeed(f"{error}; upload a shorter document") from error
+        source = removal_source(order)
+        problem = InvalidRow("row", f"{error}; upload a shorter document")
+        rejected = SourceRow(source, 1, source.order(1), "", reject=problem, product_id=_id_of(uri))
+        return [rejected, *_deletion(order)]
+    found = _product_row(order, data, stat)
+    if found.reject is None:
+        return [found]
+    if removed:
+        return [found, *_deletion(order)]
+    if version is not None and version != stat.version_id:
+        with suppress(ObjectNotFound, ObjectTooLarge):
+            older = _product_row(order, *store.read(uri, max_bytes=most, version_id=version))
+            return [found] if older.reject is not None else [found, older]
+    return [found]
+
+
+def _product_row(order: WorkOrder, data: bytes, stat: ObjectStat) -> SourceRow:
     row = SourceRow.of(put_source(order, stat.last_modified), catalogue.read_product(data, order.object.uri))
-    # Whatever the document says, it is the key's product that this upload is about.
-    return [replace(row, product_id=_id_of(order.object.uri))]
+    # Whatever the document says, it is the key's product that this event is about.
+    return replace(row, product_id=_id_of(order.object.uri))
 
 
-def removed_rows(order: WorkOrder, store_for: StoreFor) -> list[SourceRow]:
-    """The deletion that a removed ``products/<id>.json`` is; nothing where the key exists again."""
-    if exists(order.object.uri, store_for):
-        return []
+def _deletion(order: WorkOrder) -> list[SourceRow]:
     product_id = _id_of(order.object.uri)
     if product_id is None:
         return []  # no product ever came from that key: its upload was a reject
@@ -94,7 +100,12 @@ def removed_rows(order: WorkOrder, store_for: StoreFor) -> list[SourceRow]:
 
 def interactions(order: WorkOrder, store_for: StoreFor) -> tuple[list[Interaction], list[SourceRow]]:
     """The good lines of an interactions file, and the bad ones as rejected rows."""
-    data, stat = read_version(order, store_for, MAX_INTERACTIONS_BYTES)
+    stream, stat = open_version(order, store_for)
+    with stream:
+        if stat.size > MAX_INTERACTIONS_BYTES:
+            problem = ObjectTooLarge(order.object.uri, stat.size, MAX_INTERACTIONS_BYTES)
+            raise InvalidFeed(f"{problem}; split the file")
+        data = stream.read()
     source = put_source(order, stat.last_modified)
     good: list[Interaction] = []
     bad: list[SourceRow] = []

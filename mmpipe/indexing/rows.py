@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mmpipe.schemas.order import SourceOrder, sequencer_or_time
+from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
     from mmpipe.catalogue import FeedRow
@@ -69,7 +70,12 @@ class SourceRow:
 
 
 def put_source(order: WorkOrder, modified_at: datetime) -> Source:
-    """The source of an upload, ordered by the Last-Modified of the object version that was read."""
+    """The source of what was read for an order, ordered by the moment at which it became current: for an
+    upload the Last-Modified of the object version, for a removal that revealed an older version its event
+    time.
+    """
+    if order.kind in REMOVALS:
+        modified_at = max(modified_at, order.object.event_time)
     return _source(order, modified_at)
 
 

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, RetryableError
 from mmpipe.indexing import readers
+from mmpipe.indexing.commit import begun
 from mmpipe.indexing.results import ChunkResult, RunCounts
 from mmpipe.indexing.rows import Source, SourceRow, put_source, removal_source
+from mmpipe.indexing.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.lake.media_log import MediaVersion
-from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.indexing.readers import StoreFor
     from mmpipe.lake import ProductTable
+    from mmpipe.lake.runs import RunTable
+    from mmpipe.schemas.run import RunRecord
     from mmpipe.schemas.search import Interaction
     from mmpipe.settings import Settings
 
@@ -57,21 +60,16 @@ class Task:
         counts.read += len(self.interactions) + len(self.bad_lines)
         counts.indexed += len(self.interactions)
         counts.rejected += len(self.bad_lines)
-        return counts.into(
-            RunRecord(
-                run_id=self.order.run_id,
-                kind=self.order.kind,
-                lane=self.order.lane,
-                source_uri=self.order.object.uri,
-                profile=table.profile.name,
-                status="done" if self.error is None else "failed",
-                total=counts.read,
-                started_at=self.started_at,
-                finished_at=datetime.now(UTC),
-                table=table.name,
-                version=table.version,
-                error=self.note if self.error is None else str(self.error),
-            )
+        return counts.into(begun(self.order, self.started_at)).model_copy(
+            update={
+                "profile": table.profile.name,
+                "status": "done" if self.error is None else "failed",
+                "total": counts.read,
+                "finished_at": datetime.now(UTC),
+                "table": table.name,
+                "version": table.version,
+                "error": self.note if self.error is None else str(self.error),
+            }
         )
 
     def outcome(self, note: str) -> WorkOutcome:
@@ -81,15 +79,17 @@ class Task:
         return outcome(self.order, "done", self.note or note)
 
 
-def read_task(order: WorkOrder, settings: Settings, store_for: StoreFor) -> Task:
-    """Read everything an order needs. What fails is the task's ``error``; nothing is raised that the order
-    caused.
+def read_task(order: WorkOrder, settings: Settings, store_for: StoreFor, runs: RunTable) -> Task:
+    """Read everything an order needs: what is there now decides, whatever the event was. What fails is the
+    task's ``error``; nothing is raised that the order caused.
     """
     task = Task.of(order)
     try:
-        _READERS[order.kind](task, settings, store_for)
+        if revealed_nothing(order, store_for, runs):
+            task.note = NOTHING_REVEALED
+        else:
+            _READERS[order.kind](task, settings, store_for)
     except ObjectNotFound:
-        # Removed since; the removal has an event of its own.
         task.note = "the object is gone"
     except (PermanentError, RetryableError) as error:
         task.error = error
@@ -119,11 +119,8 @@ def _feed(task: Task, settings: Settings, store_for: StoreFor) -> None:
 
 def _product(task: Task, settings: Settings, store_for: StoreFor) -> None:
     task.rows = readers.product_rows(task.order, settings, store_for)
-
-
-def _removed(task: Task, _settings: Settings, store_for: StoreFor) -> None:
-    task.rows = readers.removed_rows(task.order, store_for)
-    task.note = "" if task.rows else "the key exists again, or never named a product"
+    if not task.rows:
+        task.note = "the key never named a product"
 
 
 def _media(task: Task, _settings: Settings, store_for: StoreFor) -> None:
@@ -132,9 +129,6 @@ def _media(task: Task, _settings: Settings, store_for: StoreFor) -> None:
         stat = store_for(uri).stat(uri)
     except ObjectNotFound:
         task.media = MediaVersion(uri=uri, order=task.source.order(0), etag=None, removed=True)
-        return
-    if task.order.kind == "media_removed":
-        task.note = "the key exists again"
         return
     # What is there now, not what the event saw: the row will be encoded from it.
     task.source = put_source(task.order, stat.last_modified)
@@ -147,8 +141,9 @@ def _interactions(task: Task, _settings: Settings, store_for: StoreFor) -> None:
 
 _READERS = {
     "feed_uploaded": _feed,
+    "feed_removed": _feed,
     "product_uploaded": _product,
-    "product_removed": _removed,
+    "product_removed": _product,
     "media_uploaded": _media,
     "media_removed": _media,
     "interactions_uploaded": _interactions,

@@ -145,7 +145,8 @@ class Indexer:
 
     def _execute_due(self, target: _Target, orders: list[WorkOrder]) -> Outcomes:
         try:
-            return self._commit(target, [read_task(o, self._settings, self._store_for) for o in orders])
+            runs = target.collection.runs
+            return self._commit(target, [read_task(o, self._settings, self._store_for, runs) for o in orders])
         except LiveMoved:
             raise
         except Exception as error:  # noqa: BLE001  one order's fault must not become the others'
@@ -198,7 +199,8 @@ class Indexer:
         bad_lines = [reject_of_row(row, row.reject) for t in tasks for row in t.bad_lines if row.reject]
         collection.rejects.put(bad_lines)
         for task in tasks:
-            if task.error is None and task.order.kind == "feed_uploaded" and not task.note:
+            is_feed = task.order.kind in ("feed_uploaded", "feed_removed")
+            if is_feed and task.error is None and not task.note:
                 forget_replaced(collection, task.order, result.least_order(task.order.run_id))
         kept = [task for task in tasks if not isinstance(task.error, RetryableError)]
         collection.runs.put(*(task.record(table, result) for task in kept))

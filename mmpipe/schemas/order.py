@@ -1,18 +1,21 @@
 """The order of a source: which of two writes of one product is newer.
 
 S3 delivers events late, twice and out of order, and its sequencers compare only within one key. So a
-write is ordered by the object version's last-modified time (S3 keeps whole seconds), then by the
-sequencer, then by the row number inside the file, and last by a digest of the object's address, which
-makes the order total and the final table independent of delivery order.
+write is ordered by the moment at which what it says became current (of an upload the object version's
+last-modified time, of a removal its event time; whole seconds, as S3 keeps them), then by the sequencer,
+then by the row number inside the file, and last by a digest of the object's address, which makes the order
+total and the final table independent of delivery order.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-_SEQUENCER_WIDTH = 32
+# Longer than any store's: S3 sends 18 digits, MinIO 16.
+MAX_SEQUENCER_DIGITS = 64
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,22 @@ class SourceOrder:
     uri: str
 
     def encode(self) -> str:
-        """``<epoch seconds>.<sequencer>.<row>.<address digest>``, 65 characters."""
+        """``<epoch seconds>.<sequencer>.<row>.<address digest>``, 97 characters."""
         if self.modified_at.tzinfo is None:
             raise ValueError("modified_at must carry a time zone")
         seconds = int(self.modified_at.timestamp())
-        # S3: left-pad the shorter sequencer with zeros, then compare as text.
-        sequencer = self.sequencer.upper().rjust(_SEQUENCER_WIDTH, "0")[-_SEQUENCER_WIDTH:]
+        # S3: pad the shorter sequencer with zeros on the right, then compare as text.
+        sequencer = self.sequencer.upper().ljust(MAX_SEQUENCER_DIGITS, "0")[:MAX_SEQUENCER_DIGITS]
         digest = hashlib.sha256(self.uri.encode()).hexdigest()[:8]
         return f"{seconds:012d}.{sequencer}.{self.row:010d}.{digest}"
 
 
 def sequencer_or_time(sequencer: str | None, event_time: datetime) -> str:
-    """The event's sequencer, or where the store sends none, its time in microseconds as hex.
+    """The event's sequencer, or where the store sends none, its time in microseconds as 16 hex digits.
 
     Both grow with every write of one key, which is all a sequencer promises.
     """
     if sequencer:
         return sequencer
-    return f"{int(event_time.timestamp() * 1_000_000):X}"
+    # Whole numbers, or neighbours could become one; a fixed length, for shorter ones are padded on the right.
+    return f"{(event_time - _EPOCH) // timedelta(microseconds=1):016X}"

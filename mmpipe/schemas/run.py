@@ -23,6 +23,10 @@ class RunRecord(BaseModel):
     kind: EventKind
     lane: Lane
     source_uri: str
+    version_id: str | None = Field(default=None, description="the object version that the event was about")
+    event_order: str = Field(
+        default="", description="where the event stands among those of its key, as schemas.order encodes it"
+    )
     profile: str
     status: RunStatus
     total: int | None = Field(default=None, description="rows in the source, once known")

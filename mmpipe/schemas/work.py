@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 EventKind = Literal[
     "feed_uploaded",
+    "feed_removed",
     "product_uploaded",
     "product_removed",
     "media_uploaded",
     "media_removed",
     "interactions_uploaded",
 ]
+REMOVALS: frozenset[EventKind] = frozenset({"feed_removed", "product_removed", "media_removed"})
 Lane = Literal["warm", "batch"]
 OutcomeStatus = Literal["done", "accepted", "duplicate", "failed", "retry"]
 

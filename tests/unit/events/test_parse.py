@@ -41,7 +41,6 @@ def native(**changes: Any) -> str:
         ("s3_product_put", "product_uploaded", "s3://mmpipe-uploads/shop/products/A-1.json"),
         ("s3_product_deleted", "product_removed", "s3://mmpipe-uploads/shop/products/A-1.json"),
         ("s3_product_delete_marker", "product_removed", "s3://mmpipe-uploads/shop/products/A-1.json"),
-        ("s3_media_lifecycle_expired", "media_removed", "s3://mmpipe-uploads/shop/media/a/photo 1.jpg"),
         ("s3_interactions_put", "interactions_uploaded", "s3://mmpipe-uploads/shop/events/2026/03/01.jsonl"),
         ("eventbridge_created", "feed_uploaded", "s3://mmpipe-uploads/shop/feeds/50%25 off + 春季.jsonl"),
         ("eventbridge_deleted", "product_removed", "s3://mmpipe-uploads/shop/products/A-1.json"),
@@ -77,6 +76,52 @@ def test_messages_that_are_no_change(name: str) -> None:
     assert parse_message(recorded(name)) == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        recorded("s3_media_lifecycle_expired"),
+        recorded("eventbridge_expired"),
+        *(
+            native(eventName=f"{prefix}LifecycleExpiration:{what}", s3__object__key=key)
+            for prefix in ("", "s3:")
+            for what in ("Delete", "DeleteMarkerCreated")
+            for key in ("shop/products/A-1.json", "shop/feeds/all.csv")
+        ),
+    ],
+)
+def test_what_a_lifecycle_rule_expires_stays_in_the_shop(body: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="mmpipe"):
+        assert parse_message(body) == []
+    assert ["lifecycle rule" in record.message for record in caplog.records] == [True]
+
+
+def bridge_deleted(deletion_type: str, key: str, **changes: object) -> str:
+    payload = json.loads(recorded("eventbridge_deleted"))
+    payload["detail"]["deletion-type"] = deletion_type
+    payload["detail"]["object"].update(key=key, **changes)
+    return json.dumps(payload)
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"),
+    [
+        (native(eventName="ObjectRemoved:Delete", s3__object__key="shop/feeds/a.csv"), ["feed_removed"]),
+        (native(eventName="ObjectRemoved:DeleteMarkerCreated", s3__object__key="shop/feeds/a.csv"), []),
+        (bridge_deleted("Permanently Deleted", "shop/feeds/a.csv"), ["feed_removed"]),
+        (bridge_deleted("Permanently Deleted", "shop/feeds/a.csv", **{"version-id": None}), []),
+        (bridge_deleted("Delete Marker Created", "shop/feeds/a.csv"), []),
+        (bridge_deleted("Delete Marker Created", "shop/products/a.json"), ["product_removed"]),
+        (bridge_deleted("Permanently Deleted", "shop/products/a.json"), ["product_removed"]),
+        (bridge_deleted("Permanently Deleted", "shop/media/a.jpg"), ["media_removed"]),
+        (bridge_deleted("Permanently Deleted", "shop/events/a.jsonl"), []),
+    ],
+)
+def test_a_removed_feed_is_an_event_only_where_it_may_reveal_another_version(
+    body: str, kinds: list[str]
+) -> None:
+    assert [event.kind for event in parse_message(body)] == kinds
+
+
 def test_two_records_in_order() -> None:
     assert [e.kind for e in parse_message(recorded("s3_two_records"))] == [
         "product_uploaded",
@@ -91,12 +136,38 @@ def test_two_records_in_order() -> None:
         ("shop/feeds/", "ObjectCreated:Put"),
         ("shop/feeds/.DS_Store", "ObjectCreated:Put"),
         ("shop/feeds/run1/_SUCCESS", "ObjectCreated:Put"),
+        ("shop/feeds/_temporary/0/task_1/part-00000.csv", "ObjectCreated:Put"),
+        ("shop/feeds/daily/_temporary/0/part-00000.csv", "ObjectCreated:Put"),
+        ("shop/feeds/daily/_delta_log/00000000000000000000.json", "ObjectCreated:Put"),
+        ("shop/feeds/_started_8213", "ObjectCreated:Put"),
+        ("shop/feeds/.part-00000.csv.crc", "ObjectCreated:Put"),
+        ("shop/feeds/.staging/all.csv", "ObjectCreated:Put"),
+        ("shop/feeds/all.csv.part", "ObjectCreated:Put"),
+        ("shop/feeds/all.csv.TMP", "ObjectCreated:Put"),
+        ("shop/feeds/all.csv.filepart", "ObjectCreated:Put"),
+        ("shop/feeds/all.csv.crdownload", "ObjectCreated:CompleteMultipartUpload"),
+        ("shop/feeds/all.csv._COPYING_", "ObjectCreated:Put"),
+        ("shop/feeds/daily_$folder$", "ObjectCreated:Put"),
+        ("shop/feeds/~$all.xlsx", "ObjectCreated:Put"),
+        ("shop/feeds/all.csv~", "ObjectCreated:Put"),
+        ("shop/media/_temporary/a.jpg", "ObjectCreated:Put"),
+        ("shop/media/spring/_temporary/0/a.jpg", "ObjectRemoved:Delete"),
+        ("shop/media/_SUCCESS", "ObjectCreated:Put"),
+        ("shop/media/a.jpg.part", "ObjectCreated:Put"),
+        ("shop/media/._a.jpg", "ObjectCreated:Put"),
+        ("shop/media/__MACOSX/a.jpg", "ObjectCreated:Put"),
+        ("shop/media/spring/", "ObjectCreated:Put"),
+        ("shop/products/.A.json", "ObjectCreated:Put"),
+        ("shop/products/~$A.json", "ObjectCreated:Put"),
+        ("shop/products/A.json.tmp", "ObjectCreated:Put"),
+        ("shop/events/_temporary/0/a.jsonl", "ObjectCreated:Put"),
+        ("shop/events/.a.jsonl", "ObjectCreated:Put"),
         ("shop/products/nested/A.json", "ObjectCreated:Put"),
         ("shop/products/A.txt", "ObjectCreated:Put"),
         ("shop/events/x.csv", "ObjectCreated:Put"),
         ("Readme.md", "ObjectCreated:Put"),
         ("lake/shop/data.lance", "ObjectCreated:Put"),
-        ("shop/feeds/old.csv", "ObjectRemoved:Delete"),
+        ("shop/feeds/old.csv", "ObjectRemoved:DeleteMarkerCreated"),
         ("shop/events/x.jsonl", "ObjectRemoved:Delete"),
     ],
 )
@@ -104,6 +175,27 @@ def test_keys_from_which_nothing_follows(key: str, name: str, caplog: pytest.Log
     with caplog.at_level(logging.INFO, logger="mmpipe"):
         assert parse_message(native(s3__object__key=key, eventName=name)) == []
     assert [r.__dict__["key"] for r in caplog.records] == [key]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "shop/feeds/2026_summer.csv",
+        "shop/feeds/daily/part-00000-tid-1.c000.json",
+        "shop/feeds/parts.tmp.csv",
+        "shop/feeds/a.part/b.csv",
+        "shop/products/_A.json",
+        "shop/products/A.tmp.json",
+        "shop/media/_DSC0001.jpg",
+        "shop/media/_images/front.jpg",
+        "shop/media/my_temporary/a.jpg",
+        "shop/media/party.jpg",
+        "shop/events/2026_03.jsonl",
+    ],
+)
+def test_real_names_are_uploads(key: str) -> None:
+    (event,) = parse_message(native(s3__object__key=key))
+    assert event.object.uri.endswith(key)
 
 
 def test_a_suspended_versioning_version_is_no_identity() -> None:
@@ -141,7 +233,7 @@ def test_a_suspended_versioning_version_is_no_identity() -> None:
         (native(s3__object__size="1"), "Records[0].s3.object.size"),
         (native(s3__object__size=True), "Records[0].s3.object.size"),
         (native(s3__object__sequencer="not hex"), "Records[0].s3.object.sequencer"),
-        (native(s3__object__sequencer="0" * 33), "Records[0].s3.object.sequencer"),
+        (native(s3__object__sequencer="0" * 65), "Records[0].s3.object.sequencer"),
         (native(eventTime="yesterday"), "Records[0].eventTime"),
         (native(eventTime="2026-03-01T08:00:00"), "Records[0].eventTime"),
         (native(eventTime="1969-03-01T08:00:00Z"), "Records[0].eventTime"),

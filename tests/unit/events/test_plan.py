@@ -29,6 +29,8 @@ def event(
         (event(size=1_000), "warm"),
         (event(size=1_001), "batch"),
         (event(size=None), "batch"),
+        (event("feed_removed", size=None), "batch"),
+        (event("product_removed", "products/a.json", size=None), "warm"),
         (event(name="feeds/a.jsonl.gz", size=125), "warm"),
         (event(name="feeds/a.jsonl.gz", size=126), "batch"),
         (event("product_uploaded", "products/a.json", size=5_000), "warm"),

@@ -37,8 +37,8 @@ class Version:
 
 @dataclass
 class Bucket:
-    """``put`` and ``remove`` change objects and return the event S3 would send; the object store's calls read
-    them.
+    """``put``, ``remove``, ``roll_back`` and ``prune`` change objects and return the event S3 would send; the
+    object store's calls read them.
     """
 
     name: str = "shop"
@@ -78,15 +78,33 @@ class Bucket:
         self._versions.setdefault(uri, []).append(Version(f"v{self._count}", stat, None))
         return self._event(key, removed=True, version_id=f"v{self._count}" if self.versioned else None)
 
+    def roll_back(self, key: str) -> CatalogueEvent:
+        """Delete the newest version (or delete marker) for good: the one before it is current again."""
+        return self._delete_version(key, -1)
+
+    def prune(self, key: str) -> CatalogueEvent:
+        """Delete the oldest version for good."""
+        return self._delete_version(key, 0)
+
+    def _delete_version(self, key: str, index: int) -> CatalogueEvent:
+        assert self.versioned
+        self._count += 1
+        version = self._versions[self.uri(key)].pop(index)
+        return self._event(key, removed=True, version_id=version.version_id)
+
+    def versions(self, key: str) -> int:
+        """How many versions a key has, delete markers included."""
+        return len(self._versions.get(self.uri(key), []))
+
     def _event(self, key: str, *, removed: bool = False, **parts: object) -> CatalogueEvent:
         place = place_of(f"{self.collection}/{key}")
         assert place is not None
         kind = place.kind(removed=removed)
         assert kind is not None
-        # Sequencers of S3 have no fixed length; the shorter is padded with zeros on the left.
+        # Sequencers of S3 have no fixed length; the shorter is padded with zeros on the right.
         ref = ObjectRef(
             uri=self.uri(key),
-            sequencer=f"{self._count * 7919:X}",
+            sequencer=f"{self._count:06X}" + "E1" * (self._count % 3),
             event_time=self.now,
             **parts,  # type: ignore[arg-type]
         )

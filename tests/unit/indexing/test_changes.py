@@ -148,7 +148,8 @@ def test_photo_replaced_while_its_product_is_written_is_seen(shop: Shop) -> None
         from mmpipe.indexing.tasks import read_task
         from tests.unit.indexing.bucket import order_of
 
-        task = read_task(order_of(media), shop.settings, lambda _uri: shop.bucket)
+        runs = shop.collection.runs
+        task = read_task(order_of(media), shop.settings, lambda _uri: shop.bucket, runs)
         assert task.media is not None
         assert task.media.etag == stat.etag
         shop.collection.media.record([task.media])  # its own look for products finds none yet
