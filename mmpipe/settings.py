@@ -53,6 +53,14 @@ class FeedSettings(_Section):
     default_currency: str = Field(
         default="USD", pattern=r"^[A-Z]{3}$", description="of prices that name none, as in Shopify exports"
     )
+    public_columns: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="columns that no format names and yet are public attributes, by collection (`*`: every one);"
+        " others are kept privately, and costs, notes and tax words always are",
+    )
+    woocommerce_id: Literal["id", "sku"] = Field(
+        default="id", description="which column of a WooCommerce export is the product id"
+    )
 
 
 class IndexingSettings(_Section):

@@ -8,16 +8,18 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from mmpipe.catalogue.normalise import fields_of, id_of, operation_of
-from mmpipe.catalogue.rows import INCOMPLETE_KEY, FeedRow, SourceRow, raw_of
+from mmpipe.catalogue.columns import availability_of
+from mmpipe.catalogue.normalise import fields_of, id_of, is_withdrawn, operation_of
+from mmpipe.catalogue.roles import Roles
+from mmpipe.catalogue.rows import INCOMPLETE_KEY, FeedRow, Record, raw_of
 from mmpipe.errors import InvalidRow
-from mmpipe.schemas.product import PRODUCT_ID_PATTERN, Product
+from mmpipe.schemas.product import PRODUCT_ID_PATTERN, Availability, Product
 
 _ID_REMEDY: Final = "use at most 128 letters, digits and . : @ + - _ , a letter or digit first"
 
 
-def build_row(source: SourceRow, default_currency: str) -> FeedRow:
-    """The product, the deletion or the reason against it; never raises for what a row holds."""
+def build_row(source: Record, default_currency: str, roles: Roles) -> FeedRow:
+    """The product, the deletion, the stock or the reason against it; never raises for what a row holds."""
     values = source.values
     if values is None:
         problem = source.problem or InvalidRow("row", "holds nothing: remove it")
@@ -29,11 +31,21 @@ def build_row(source: SourceRow, default_currency: str) -> FeedRow:
             raise source.problem
         if INCOMPLETE_KEY in values:
             raise InvalidRow("row", f"{values[INCOMPLETE_KEY]!s:.200}: upload the file itself again")
-        if operation_of(values) == "delete" or source.withdrawn:
+        if operation_of(values) == "delete" or source.meaning == "withdrawn" or is_withdrawn(values, roles):
+            for key in values:
+                roles.of(key)  # the findings hear of every column, also where the first rows are withdrawn
             if product_id is None:
                 raise _id_problem(values)
-            return FeedRow(row=source.row, raw=raw, delete_id=product_id, product_id=product_id)
-        fields = fields_of(values, default_currency)
+            return FeedRow(
+                row=source.row, raw=raw, delete_id=product_id, product_id=product_id, group_id=source.group_id
+            )
+        if source.meaning == "stock":
+            if product_id is None:
+                raise _id_problem(values)
+            return FeedRow(
+                row=source.row, raw=raw, stock=_stock(values), product_id=product_id, group_id=source.group_id
+            )
+        fields = fields_of(values, default_currency, roles)
         if "id" not in fields or product_id is None:
             raise _id_problem(values)
         fields["id"] = product_id
@@ -43,8 +55,20 @@ def build_row(source: SourceRow, default_currency: str) -> FeedRow:
     except ValidationError as error:
         return FeedRow(row=source.row, raw=raw, reject=_explained(error), product_id=product_id)
     return FeedRow(
-        row=source.row, raw=raw, product=product, product_id=product_id, inline_media=source.inline_media
+        row=source.row,
+        raw=raw,
+        product=product,
+        product_id=product_id,
+        group=source.meaning == "group",
+        inline_media=source.inline_media,
     )
+
+
+def _stock(values: Mapping[str, Any]) -> Availability:
+    word = availability_of(str(values.get("availability", "")))
+    if word is None:
+        raise InvalidRow("availability", "says no stock: write in_stock or out_of_stock")
+    return word
 
 
 def _readable_id(values: Mapping[str, Any]) -> str | None:

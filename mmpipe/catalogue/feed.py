@@ -5,70 +5,174 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, Final, Literal
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from mmpipe.catalogue.build import build_row
-from mmpipe.catalogue.compression import decompressed, plain_name
-from mmpipe.catalogue.readers.delimited import header_cells, read_delimited
+from mmpipe.catalogue.columns import column_name
+from mmpipe.catalogue.compression import decompressed
+from mmpipe.catalogue.formats.base import Container, Reading, Sample
+from mmpipe.catalogue.formats.google import GoogleNames
+from mmpipe.catalogue.formats.registry import format_of, knows_column
+from mmpipe.catalogue.formats.templates import refuse_first_line
+from mmpipe.catalogue.lines import utf16_of
+from mmpipe.catalogue.readers.delimited import Delimited, has_columns
+from mmpipe.catalogue.readers.json_values import is_wrapped, read_json
 from mmpipe.catalogue.readers.jsonl import parse_object, read_jsonl
 from mmpipe.catalogue.readers.merchant_xml import read_merchant_xml
 from mmpipe.catalogue.readers.parquet import read_parquet
-from mmpipe.catalogue.rows import FeedRow, SourceRow
+from mmpipe.catalogue.report import Findings
+from mmpipe.catalogue.roles import Roles
+from mmpipe.catalogue.rows import FeedRow, Record
 from mmpipe.errors import InvalidFeed, InvalidRow
 from mmpipe.settings import FeedSettings
 
-Format = Literal["jsonl", "csv", "tsv", "xml", "parquet"]
+if TYPE_CHECKING:
+    from mmpipe.schemas.feed import FeedReport
 
-_ENDINGS: Final[dict[str, Format]] = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv",
-    ".xml": "xml", ".rss": "xml", ".atom": "xml", ".parquet": "parquet", ".pq": "parquet",
-}  # fmt: skip
 _PARQUET: Final = b"PAR1"
-_BOMS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_UTF8_BOM: Final = b"\xef\xbb\xbf"
+_HEAD_BYTES: Final = 64 * 1024
+_FIRST_RECORDS: Final = 100
 _PRODUCT_FILE: Final = re.compile(r"^(?:.*/)?(?P<folder>[^/]*)/(?P<stem>[^/]+)\.json$")
 
 
-def read_feed(stream: BinaryIO, name: str, settings: FeedSettings) -> Iterator[FeedRow]:
-    """The rows of a feed, in constant memory; every row of the file yields exactly one, good or rejected.
+class FeedRows(Iterator[FeedRow]):
+    """The rows of one feed, and what was found in it: ``report`` is whole after the last row."""
 
-    The format follows from the ending of ``name`` (a key or file name), and where that says nothing, or
-    contradicts the first bytes, from those; gzip and zstd are opened whatever the name. ``InvalidFeed``,
-    naming the format and the remedy, is raised by the call itself or by a later row, after the rows before
-    it: a file cut off half-way gives its first half and then the error. The caller keeps the stream open
-    until the last row.
+    def __init__(self, rows: Iterator[FeedRow], findings: Findings) -> None:
+        self._rows = rows
+        self._findings = findings
+
+    def __next__(self) -> FeedRow:
+        row = next(self._rows)
+        self._findings.count(row)
+        return row
+
+    @property
+    def report(self) -> FeedReport:
+        """What was found so far."""
+        return self._findings.report()
+
+
+def read_feed(
+    stream: BinaryIO, name: str, settings: FeedSettings, *, collection: str | None = None
+) -> FeedRows:
+    """The rows of a feed, in memory that does not grow with it; every record of the file yields at least one,
+    good or rejected, but those that only add pictures or languages to another.
+
+    The format follows from the content alone; gzip, zstd and UTF-16 are opened whatever the name. ``collection``
+    chooses the columns that are public besides the known ones (``settings.public_columns``). ``InvalidFeed``,
+    naming what was found and the remedy, is raised by the call itself or by a later row, after the rows before
+    it: a file cut off half-way gives its first half and then the error. The caller keeps the stream open until
+    the last row.
     """
-    plain = decompressed(stream, settings.max_bytes) if not _is_plain_parquet(stream) else None
-    if plain is None:
-        rows: Iterator[SourceRow] = read_parquet(stream, settings.max_row_bytes, settings.max_bytes)
-    else:
-        rows = _reader(plain, name, settings)
-    return _built(rows, settings.default_currency)
+    container, names, records = _opened(stream, name, settings)
+    first: Record | None = None
+    if names is None:
+        # The first that can be read tells the format; what stands before it is kept.
+        before: list[Record] = []
+        for record in records:
+            before.append(record)
+            if record.values is not None:
+                first = record
+                break
+            if len(before) >= _FIRST_RECORDS:
+                break
+        records = chain(before, records)
+        names = list(first.values) if first is not None and first.values is not None else []
+    values = None if first is None or container in ("xml", "csv") else first.values
+    empty = first is None and not names
+    format_ = GoogleNames() if empty else format_of(Sample.of(container, names, values))
+    public = frozenset(
+        column_name(column)
+        for key in ("*", collection)
+        for column in settings.public_columns.get(key or "", ())
+    )
+    findings = Findings(format_, container, public)
+    # A format names its own columns; the others' are told by their roles.
+    roles = Roles(findings if isinstance(format_, GoogleNames) else None, public)
+    for column in names if isinstance(format_, GoogleNames) and container in ("csv", "parquet") else ():
+        roles.of(column)
+    rows = format_.read(records, Reading(settings, findings))
+    return FeedRows(_built(rows, settings.default_currency, roles), findings)
 
 
-def read_product(data: bytes, name: str, settings: FeedSettings | None = None) -> FeedRow:
+def read_product(
+    data: bytes, name: str, settings: FeedSettings | None = None, *, collection: str | None = None
+) -> FeedRow:
     """One product as a JSON object: ``products/<id>.json``, or the ``raw`` of a rejected row.
 
     In a ``products/`` folder the file name is the id: it may be left out inside, and must not differ
     (removing the file removes that product). Never raises for what ``data`` holds.
     """
-    source = parse_object(data.removeprefix(_BOMS[0]).strip(), 1)
+    settings = settings or FeedSettings()
+    source = parse_object(data.removeprefix(_UTF8_BOM).strip(), 1)
     found = _PRODUCT_FILE.match("/" + name.removeprefix("/"))
     if source.values is not None and found is not None and found["folder"] in ("products", ""):
         values = dict(source.values)
         given = values.setdefault("id", found["stem"])
+        problem = None
         if isinstance(given, str | int) and str(given).strip() != found["stem"]:
             problem = InvalidRow(
                 "id", f"is not {found['stem']!r}, as the file is called: name the file after the id"
             )
-            source = SourceRow(1, values, raw=source.raw, problem=problem)
-        else:
-            source = SourceRow(1, values, raw=source.raw)
-    return build_row(source, (settings or FeedSettings()).default_currency)
+        source = replace(source, values=values, problem=problem)
+    public = frozenset(
+        column_name(column)
+        for key in ("*", collection)
+        for column in settings.public_columns.get(key or "", ())
+    )
+    return build_row(source, settings.default_currency, Roles(public=public))
 
 
-def _built(rows: Iterator[SourceRow], default_currency: str) -> Iterator[FeedRow]:
-    for row in rows:
-        yield build_row(row, default_currency)
+def _built(records: Iterator[Record], default_currency: str, roles: Roles) -> Iterator[FeedRow]:
+    for record in records:
+        yield build_row(record, default_currency, roles)
+
+
+def _opened(
+    stream: BinaryIO, name: str, settings: FeedSettings
+) -> tuple[Container, list[str] | None, Iterator[Record]]:
+    """The container, the names of its columns where it tells them before its records, and these."""
+    if _is_plain_parquet(stream):
+        return "parquet", None, read_parquet(stream, settings.max_row_bytes, settings.max_bytes)
+    plain = decompressed(stream, settings.max_bytes)
+    head = plain.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+    limit = settings.max_row_bytes
+    if not head:
+        raise InvalidFeed("the file is empty: upload one with products in it")
+    if head.startswith(_PARQUET):
+        return "parquet", None, read_parquet(plain, limit, settings.max_bytes)
+    encoding = utf16_of(head)
+    if encoding is None and b"\x00" in head:
+        raise InvalidFeed(
+            "by its first bytes its format is not known: upload CSV, TSV, JSON, JSON Lines, XML or Parquet"
+        )
+    text = head.decode(encoding or "utf-8", "replace").lstrip("\ufeff \t\r\n")
+    if text.startswith("<"):
+        return "xml", None, read_merchant_xml(plain, limit)
+    if text.startswith("[") or (text.startswith("{") and (is_wrapped(text) or _in_pieces(text))):
+        return "json", None, read_json(plain, limit)
+    lines = name.lower().split("?")[0]
+    if text.startswith("{") or (".jsonl" in lines or ".ndjson" in lines):
+        return "jsonl", None, read_jsonl(plain, limit)
+    table = Delimited(plain, limit, knows_column)
+    refuse_first_line(table.first_line)
+    if len(table.names) < 2 and not has_columns(text.split("\n", 1)[0]):
+        raise InvalidFeed(
+            "by its ending and its first bytes its format is not known: upload CSV, TSV, JSON, JSON Lines, XML or"
+            f" Parquet; its first line is {table.first_line[:60]!r}"
+        )
+    return "csv", table.names, iter(table)
+
+
+def _in_pieces(text: str) -> bool:
+    """Whether an object is written over several lines."""
+    first, separator, _ = text.partition("\n")
+    stripped = first.strip()
+    return bool(separator) and (stripped == "{" or stripped.endswith((",", "{", "[", ":")))
 
 
 def _is_plain_parquet(stream: BinaryIO) -> bool:
@@ -79,62 +183,3 @@ def _is_plain_parquet(stream: BinaryIO) -> bool:
     head = stream.read(4)
     stream.seek(start)
     return start == 0 and head == _PARQUET
-
-
-def _reader(stream: io.BufferedReader, name: str, settings: FeedSettings) -> Iterator[SourceRow]:
-    head = stream.peek(4096)[:4096]
-    if not head:
-        raise InvalidFeed("the file is empty: upload one with products in it")
-    ending = plain_name(name)
-    ending = ending[ending.rfind(".") :] if "." in ending else ""
-    by_name = _ENDINGS.get(ending)
-    found = by_name if by_name is not None and _plausible(by_name, head) else _by_content(head)
-    limit = settings.max_row_bytes
-    if found == "parquet":
-        return read_parquet(stream, limit, settings.max_bytes)
-    if found == "xml":
-        return read_merchant_xml(stream, limit)
-    if found == "jsonl":
-        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-            raise InvalidFeed(
-                "read as JSON, it is one list: write one object a line, without brackets and commas"
-            )
-        return read_jsonl(stream, limit)
-    if found is not None:
-        return read_delimited(stream, limit, "\t" if found == "tsv" else None)
-    tried = f"read as {by_name}" if by_name else "by its ending and its first bytes"
-    raise InvalidFeed(f"{tried}, its format is not known: upload JSONL, CSV, TSV, Parquet or Merchant XML")
-
-
-def _plausible(format_: Format, head: bytes) -> bool:
-    start = _start(head)
-    if format_ == "parquet":
-        return head.startswith(_PARQUET)
-    if head.startswith(_PARQUET) or _is_binary(head):
-        return False
-    if format_ == "xml":
-        return start.startswith("<")
-    return not start.startswith("<") and not (format_ in ("csv", "tsv") and start.startswith(("{", "[{")))
-
-
-def _by_content(head: bytes) -> Format | None:
-    if head.startswith(_PARQUET):
-        return "parquet"
-    start = _start(head)
-    if start.startswith("<"):
-        return "xml"
-    if start.startswith(("{", "[")):
-        return "jsonl"
-    if _is_binary(head):
-        return None
-    line = start.splitlines()[0] if start.strip() else ""
-    return "csv" if len(header_cells(line)) > 1 else None
-
-
-def _start(head: bytes) -> str:
-    encoding = "utf-16" if head.startswith(_BOMS[1:]) else "utf-8-sig"
-    return head.decode(encoding, "replace").lstrip()
-
-
-def _is_binary(head: bytes) -> bool:
-    return b"\x00" in head and not head.startswith(_BOMS[1:])

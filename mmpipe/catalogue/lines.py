@@ -9,16 +9,59 @@ from typing import Any, BinaryIO, Final
 
 _BUFFER_BYTES: Final = 256 * 1024
 _READ_BYTES: Final = 64 * 1024
+_MIN_PAIRS: Final = 4
+_ZERO_SHARE: Final = 0.4
 
 
 def utf8(stream: io.BufferedReader) -> io.BufferedReader:
-    """The stream after its byte-order mark; UTF-16, which spreadsheets save, comes out as UTF-8."""
-    head = stream.peek(4)[:4]
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return io.BufferedReader(_Recoded(stream, "utf-16"), _BUFFER_BYTES)
-    if head.startswith(codecs.BOM_UTF8):
+    """The stream after its byte-order mark, as UTF-8 whose lines end in a line feed.
+
+    UTF-16, which spreadsheets save, comes out as UTF-8, also where its mark is missing; carriage returns alone,
+    as old programs end lines, become line feeds.
+    """
+    encoding = utf16_of(stream.peek(4096)[:4096])
+    if encoding is not None:
+        stream = io.BufferedReader(_Recoded(stream, encoding), _BUFFER_BYTES)
+    elif stream.peek(4)[:4].startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
+    if _ends_in_returns(stream.peek(_BUFFER_BYTES)):
+        return io.BufferedReader(_LineFeeds(stream), _BUFFER_BYTES)
     return stream
+
+
+def utf16_of(head: bytes) -> str | None:
+    """The codec of a file that begins like this in UTF-16, with or without a byte-order mark; else None."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Feeds begin with names of columns, which are ASCII nearly always: every second byte is zero then.
+    pairs = len(head) // 2
+    if pairs < _MIN_PAIRS or b"\x00" not in head:
+        return None
+    even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    if odd > _ZERO_SHARE * pairs and not even:
+        return "utf-16-le"
+    return "utf-16-be" if even > _ZERO_SHARE * pairs and not odd else None
+
+
+def _ends_in_returns(head: bytes) -> bool:
+    first = head.find(b"\r")
+    if first < 0 or first + 1 >= len(head):
+        return first >= 0 and b"\n" not in head
+    feed = head.find(b"\n")
+    return head[first + 1 : first + 2] != b"\n" and (feed < 0 or first < feed)
+
+
+class _LineFeeds(io.RawIOBase):
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._stream.read(len(buffer)).replace(b"\r", b"\n")
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class _Recoded(io.RawIOBase):

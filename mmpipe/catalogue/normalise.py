@@ -5,72 +5,159 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
+from mmpipe.catalogue import dates, grouped
 from mmpipe.catalogue.columns import (
     ALIASES,
     CATEGORY_STEPS,
     CURRENCY_COLUMNS,
-    FIELDS,
+    SALE_FLAGS,
     availability_of,
     column_name,
     translation_of,
 )
+from mmpipe.catalogue.links import add_links
 from mmpipe.catalogue.prices import InvalidPrice, currency_of, parse_price
+from mmpipe.catalogue.private import is_never_public
+from mmpipe.catalogue.roles import Roles
+from mmpipe.catalogue.text import as_text, clean, private_text
 from mmpipe.errors import InvalidRow
 
 MAX_ATTRIBUTES: Final = 100
+MAX_PRIVATE: Final = 200
 MAX_VALUE_CHARACTERS: Final = 500
-_MAX_LINKS: Final = 100
+MAX_DESCRIPTION: Final = 10_000
 _MAX_COLUMNS: Final = 2_000
-_LINK_FIELDS: Final = frozenset({"link", "image_link", "video_link", "audio_link"})
-_OWN_KEYS: Final = frozenset({"attributes", "translations"})
+_LONG_TEXTS: Final = frozenset({"description", "additional_text"})
+_FIRST_OF_SEVERAL: Final = frozenset({"gtin", "mpn"})
 
 
-def fields_of(values: Mapping[str, Any], default_currency: str) -> dict[str, Any]:
+def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) -> dict[str, Any]:
     """The values under the names of :class:`~mmpipe.schemas.product.Product`, ready for its validation.
 
-    Names and words are translated by :mod:`mmpipe.catalogue.columns`, empty values dropped. Columns that
-    are no field become ``attributes``: texts, numbers and lists of them, the first 100, cut to 500
-    characters; nested values are left out. Raises ``InvalidRow`` naming the first field that makes no
-    sense.
+    ``roles`` says what each column is. Empty values are dropped, every text is cleaned of markup and invisible
+    characters, long descriptions are cut to what a product may hold. Columns that nobody named become
+    ``private``, at most 200, each at most 500 characters; so does every attribute that is never public. Raises
+    ``InvalidRow`` naming the first field that makes no sense.
     """
     if len(values) > _MAX_COLUMNS:
         raise InvalidRow("row", f"holds {len(values):,} columns: {_MAX_COLUMNS:,} are allowed")
-    fields: dict[str, Any] = {}
-    aliased: dict[str, Any] = {}
-    others: dict[str, Any] = {}
+    row = _Sorted()
     for key, value in values.items():
         if value is None or value == "" or (value.__class__ is float and math.isnan(value)):
             continue
-        name = column_name(key)
-        if name in FIELDS:
-            fields.setdefault(name, value)
-        elif name[:1] != "_" and name:
-            target = ALIASES.get(name)
-            if target is not None and target not in aliased:
-                aliased[target] = (name, value)
+        role = roles.of(key)
+        if role.kind == "field":
+            row.fields.setdefault(role.target, value)
+        elif role.kind == "alias":
+            row.alias(role.target, role.number, column_name(key), value)
+        elif role.kind == "grouped":
+            row.grouped.append((role.target, value, role.hint))
+        elif role.kind == "private":
+            row.private.setdefault(role.target, value)
+        elif role.kind == "attribute":
+            row.attribute(role.target, value)
+        elif role.kind != "operation":
+            row.others.setdefault(role.target, value)
+    return row.product(default_currency)
+
+
+class _Sorted:
+    """One row's values by what their columns are."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.others: dict[str, Any] = {}
+        self.private: dict[str, Any] = {}
+        self.grouped: list[tuple[str, Any, tuple[str, ...]]] = []
+        self._attributes: dict[str, Any] = {}
+        self._aliased: dict[str, tuple[int, str, Any]] = {}
+        self._numbered: dict[str, list[tuple[int, Any]]] = {}
+
+    def alias(self, target: str, number: int, name: str, value: Any) -> None:
+        """A column by another name of its field; the first that holds something counts, the further links of
+        numbered ones are kept."""
+        taken = self._aliased.get(target)
+        if taken is None or (taken[0] > number and taken[1] == name):
+            self._aliased[target] = (number, name, value)
+            if taken is not None:
+                self._spare(target, *taken)
+        else:
+            self._spare(target, number, name, value)
+
+    def _spare(self, target: str, number: int, name: str, value: Any) -> None:
+        if target in ("image_link", "additional_image_link"):
+            self._numbered.setdefault("images", []).append((number, value))
+        elif name == "sku":
+            self._attributes.setdefault(name, value)
+        else:
+            self.private.setdefault(name, value)
+
+    def attribute(self, name: str, value: Any) -> None:
+        """A public attribute; numbered columns of one name are joined."""
+        taken = self._attributes.get(name)
+        if taken is None:
+            self._attributes[name] = value
+        else:
+            self._attributes[name] = [*taken, value] if isinstance(taken, list) else [taken, value]
+
+    def product(self, default_currency: str) -> dict[str, Any]:
+        """The fields of the product."""
+        fields = self.fields
+        for target, (number, name, value) in self._aliased.items():
+            if target in fields:
+                self._spare(target, number, name, value)
+            elif name == "categories" and isinstance(value, str) and ">" not in value:
+                fields[target] = value.split(",")
             else:
-                others.setdefault(name, value)
-    _settle_aliases(fields, aliased, others)
-    product: dict[str, Any] = {}
-    _translations(product, fields, others)
-    _links(product, fields)
-    _prices(product, fields, others, default_currency)
-    _category(product, fields, others)
-    if (stock := fields.pop("availability", None)) is not None:
-        product["availability"] = _availability(stock)
-    attributes = _attributes(fields.pop("attributes", None))
-    for name, value in fields.items():
-        text = text_of(name, value)
-        if text:
-            product[name] = text
-    if "language" in product:
-        product["language"] = product["language"].replace("_", "-")
-    _add_attributes(attributes, others)
-    if attributes:
-        product["attributes"] = attributes
-    return product
+                fields[target] = value
+        product: dict[str, Any] = {}
+        _translations(product, fields, self.others)
+        further = [value for _, value in sorted(self._numbered.get("images", ()), key=lambda item: item[0])]
+        add_links(product, fields, further)
+        _prices(product, fields, self.others, default_currency)
+        _sale_period(product, fields, self.grouped)
+        _category(fields, self.others)
+        if (stock := fields.pop("availability", None)) is not None:
+            product["availability"] = _availability(stock)
+        attributes = _attributes(fields.pop("attributes", None))
+        private = _kept(fields.pop("private", None), self.private)
+        for name, value in fields.items():
+            if name in _FIRST_OF_SEVERAL and isinstance(value, list | tuple):
+                value = next((item for item in value if item), "")
+            text = clean(text_of(name, value))
+            if text:
+                product[name] = text[:MAX_DESCRIPTION].strip() if name in _LONG_TEXTS else text
+        if "gtin" in product:
+            product["gtin"] = product["gtin"].lstrip("'")
+        if "language" in product:
+            product["language"] = product["language"].replace("_", "-")
+        for column, value, hint in self.grouped:
+            grouped.apply(product, attributes, column, value, hint)
+        _add_attributes(attributes, self._attributes)
+        for name in [name for name in attributes if is_never_public(column_name(name))]:
+            if len(private) < MAX_PRIVATE:
+                private.setdefault(name, attributes[name])
+            del attributes[name]
+        if attributes:
+            product["attributes"] = attributes
+        if private:
+            product["private"] = private
+        return product
+
+
+def is_withdrawn(values: Mapping[str, Any], roles: Roles) -> bool:
+    """Whether a column says that the product is not for sale: unpublished, draft, archived, hidden, disabled."""
+    for key, value in values.items():
+        if value is None or value == "" or roles.of(key).kind != "flag":
+            continue
+        word = "_".join(text_of(key, value).lower().split()) if not isinstance(value, Mapping | list) else ""
+        if word.removesuffix(".0") in SALE_FLAGS[roles.of(key).target]:
+            return True
+    return False
 
 
 def operation_of(values: Mapping[str, Any]) -> str:
@@ -126,16 +213,6 @@ def text_of(field: str, value: Any) -> str:
     return str(value).strip()
 
 
-def _settle_aliases(fields: dict[str, Any], aliased: dict[str, Any], others: dict[str, Any]) -> None:
-    for target, (name, value) in aliased.items():
-        if target in fields:
-            others.setdefault(name, value)
-        elif name == "categories" and isinstance(value, str) and ">" not in value:
-            fields[target] = value.split(",")
-        else:
-            fields[target] = value
-
-
 def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[str, Any]) -> None:
     found: dict[str, dict[str, Any]] = {}
     given = _decoded("translations", fields.pop("translations", None))
@@ -146,14 +223,16 @@ def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[
             if not isinstance(parts, Mapping):
                 raise InvalidRow("translations", 'a language holds no map: write {"zh": {"title": "…"}}')
             name = str(language).replace("_", "-")
-            found[name] = {str(k): text_of("translations", v) for k, v in parts.items() if v is not None}
+            found[name] = {
+                str(k): clean(text_of("translations", v)) for k, v in parts.items() if v is not None
+            }
     for column in [
         column for column in others if column.startswith(("title_", "name_", "desc", "product_name_"))
     ]:
         translated = translation_of(column)
         if translated is not None:
             language, part = translated
-            found.setdefault(language, {}).setdefault(part, text_of(column, others.pop(column)))
+            found.setdefault(language, {}).setdefault(part, clean(text_of(column, others.pop(column))))
     if not found:
         return
     if "title" not in fields:
@@ -168,56 +247,9 @@ def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[
         product["translations"] = found
 
 
-def _links(product: dict[str, Any], fields: dict[str, Any]) -> None:
-    more: list[str] = []
-    for name in _LINK_FIELDS & fields.keys():
-        links = _link_list(name, fields.pop(name), split=False)
-        if links:
-            product[name] = links[0]
-            if name == "image_link":
-                more = links[1:]
-    if "additional_image_link" in fields:
-        more += _link_list("additional_image_link", fields.pop("additional_image_link"), split=True)
-    more = [link for link in dict.fromkeys(more) if link != product.get("image_link")]
-    if more and "image_link" not in product:
-        product["image_link"] = more.pop(0)
-    if more:
-        product["additional_image_link"] = more
-
-
-def _link_list(field: str, value: Any, *, split: bool) -> list[str]:
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in ("url", "src", "href", "path", "link") if value.get(key)), None)
-        if not isinstance(value, str):
-            raise InvalidRow(field, "is a nested object without url: write the link as text")
-    if isinstance(value, str):
-        text = value.strip()
-        if split and text.startswith("["):
-            value = _decoded(field, text)
-        else:
-            return [part for part in (_split_links(text) if split else [text]) if part]
-    if not isinstance(value, list | tuple):
-        raise InvalidRow(field, "is no link: write a text such as media/1.jpg or https://…")
-    if len(value) > _MAX_LINKS:
-        raise InvalidRow(field, f"holds {len(value):,} links: at most 20 are used")
-    return [link for item in value if item for link in _link_list(field, item, split=False)]
-
-
-def _split_links(text: str) -> list[str]:
-    """At commas, except the one that belongs to a ``data:`` URI."""
-    links: list[str] = []
-    parts = iter(text.split(","))
-    for part in parts:
-        link = part.strip()
-        if link[:5].lower() == "data:":
-            link = f"{link},{next(parts, '').strip()}"
-        links.append(link)
-    return links
-
-
 def _prices(product: dict[str, Any], fields: dict[str, Any], others: dict[str, Any], default: str) -> None:
     given: str | None = None
-    for column in CURRENCY_COLUMNS:
+    for column in CURRENCY_COLUMNS if others else ():
         if column in others and isinstance(value := others.pop(column), str) and value.strip():
             try:
                 given = given or currency_of(value)
@@ -231,36 +263,100 @@ def _prices(product: dict[str, Any], fields: dict[str, Any], others: dict[str, A
             if isinstance(value, Mapping):
                 code = value.get("currency") or value.get("currency_code") or value.get("currencyCode")
                 currency = currency_of(str(code)) if code else given
-                value = next(
-                    (value[key] for key in ("amount", "value", "price") if value.get(key) is not None), None
-                )
+                value = _amount_of(value)
             if isinstance(value, str) and not value.strip():
                 continue
             amount, currency = parse_price(value, currency, default)
         except InvalidPrice as error:
             raise InvalidRow(name, str(error)) from None
         product[name] = {"amount": amount, "currency": currency}
+    sale = product.get("sale_price")
+    # A sale price of nothing, or one that is no lower, is how exports say that there is no sale.
+    if sale is not None and (not sale["amount"] or _no_lower(sale, product.get("price"))):
+        del product["sale_price"]
 
 
-def _category(product: dict[str, Any], fields: dict[str, Any], others: dict[str, Any]) -> None:
+def _no_lower(sale: Mapping[str, Any], price: Mapping[str, Any] | None) -> bool:
+    return price is not None and sale["currency"] == price["currency"] and sale["amount"] >= price["amount"]
+
+
+def _amount_of(value: Mapping[str, Any]) -> Any:
+    micros = value.get("amountMicros", value.get("amount_micros"))
+    if micros is not None:
+        text = str(micros).strip()
+        if not text.isdecimal() or len(text) > 24:
+            raise InvalidPrice(
+                f"amountMicros {text[:24]!r} is no whole number: write millionths, as 19990000"
+            )
+        return Decimal(text) / 1_000_000
+    return next((value[key] for key in ("amount", "value", "price") if value.get(key) is not None), None)
+
+
+def _sale_period(
+    product: dict[str, Any],
+    fields: dict[str, Any],
+    grouped_columns: Sequence[tuple[str, Any, tuple[str, ...]]],
+) -> None:
+    value = fields.pop("sale_price_effective_date", None)
+    ends = {column: v for column, v, _ in grouped_columns if column in ("sale_start", "sale_end")}
+    if "sale_price" not in product or (value is None and not ends):
+        return
+    try:
+        if isinstance(value, Mapping):
+            start = _moment(value.get("start", value.get("startTime", value.get("start_time"))))
+            end = _moment(value.get("end", value.get("endTime", value.get("end_time"))), end=True)
+        elif value is not None:
+            start, end = dates.period(text_of("sale_price_effective_date", value))
+        else:
+            start, end = _moment(ends.get("sale_start")), _moment(ends.get("sale_end"), end=True)
+    except dates.InvalidMoment as error:
+        raise InvalidRow("sale_price_effective_date", str(error)) from None
+    if start is not None or end is not None:
+        product["sale_price_effective_date"] = {"start": start, "end": end}
+
+
+def _moment(value: Any, *, end: bool = False) -> datetime | None:
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return None if value is None else dates.moment(text_of("sale_price_effective_date", value), end=end)
+
+
+def _category(fields: dict[str, Any], others: dict[str, Any]) -> None:
     for name in ("product_type", "google_product_category"):
         value = fields.get(name)
         if isinstance(value, list | tuple):
             # A list of paths, as some exports have it: the first one is the main one.
             steps = value[0] if value and isinstance(value[0], list | tuple) else value
-            fields[name] = " > ".join(part for step in steps if (part := text_of(name, step)))
-        elif isinstance(value, str) and "&gt;" in value:
-            fields[name] = value.replace("&gt;", ">").replace("&amp;", "&")
+            texts = [part for step in steps if (part := clean(_named(name, step)))]
+            fields[name] = texts[0] if any(">" in text for text in texts) else " > ".join(texts)
+        elif isinstance(value, Mapping):
+            fields[name] = _named(name, value)
+        elif isinstance(value, str) and "&" in value:
+            fields[name] = clean(value)
+    path = fields.get("product_type")
+    if isinstance(path, str) and path.strip().isdecimal() and "google_product_category" not in fields:
+        fields["google_product_category"] = fields.pop("product_type")  # Google's number, whatever the column
+    if not others:
+        return
     steps = [(name, others[name]) for name in CATEGORY_STEPS if name in others]
     if not steps:
         return
     leaf = fields.get("product_type")
     if leaf is not None and not (isinstance(leaf, str) and ">" not in leaf):
         return
-    path = [text_of(name, others.pop(name)) for name, _ in steps]
+    names = [text_of(name, others.pop(name)) for name, _ in steps]
     if leaf is not None:
-        path.append(text_of("product_type", leaf))
-    fields["product_type"] = " > ".join(dict.fromkeys(step for step in path if step))
+        names.append(text_of("product_type", leaf))
+    fields["product_type"] = " > ".join(dict.fromkeys(step for step in names if step))
+
+
+def _named(field: str, step: Any) -> str:
+    """A category as text, or as the object with a name that APIs make of it."""
+    if isinstance(step, Mapping):
+        step = next(
+            (step[key] for key in ("full_name", "fullName", "path", "name", "value") if step.get(key)), None
+        )
+    return "" if step is None else text_of(field, step)
 
 
 def _availability(value: Any) -> str:
@@ -288,9 +384,9 @@ def _attributes(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidRow("attributes", 'is no map: write {"name": "value"}')
     return {
-        text_of("attributes", name): text
+        clean(text_of("attributes", name)): text
         for name, item in value.items()
-        if item is not None and (text := text_of("attributes", item))
+        if item is not None and (text := clean(text_of("attributes", item)))
     }
 
 
@@ -298,18 +394,28 @@ def _add_attributes(attributes: dict[str, Any], others: dict[str, Any]) -> None:
     for name, value in others.items():
         if len(attributes) >= MAX_ATTRIBUTES:
             return
-        if name.startswith("unnamed:") or name in attributes or isinstance(value, Mapping | bytes):
-            continue
-        if isinstance(value, list | tuple):
-            if any(isinstance(item, Mapping | list | tuple | bytes) for item in value):
-                continue
-            text = ", ".join(
-                part for item in value[:MAX_ATTRIBUTES] if item is not None and (part := text_of(name, item))
-            )
-        else:
-            text = text_of(name, value)
-        if text:
+        if name not in attributes and (text := clean(_joined(value))):
             attributes[name[:MAX_VALUE_CHARACTERS]] = text[:MAX_VALUE_CHARACTERS].strip()
+
+
+def _kept(given: Any, others: dict[str, Any]) -> dict[str, str]:
+    private: dict[str, str] = {}
+    for name, value in (*(given.items() if isinstance(given, Mapping) else ()), *others.items()):
+        if len(private) >= MAX_PRIVATE:
+            break
+        if not str(name).startswith(("unnamed:", "_")) and name != "" and (text := private_text(value)):
+            private.setdefault(str(name)[:MAX_VALUE_CHARACTERS], text)
+    return private
+
+
+def _joined(value: Any) -> str:
+    """A list as words separated by commas; lists inside CSV cells, as Python or JSON write them, are lists."""
+    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
+        try:
+            value = json.loads(value.replace("'", '"'))
+        except (ValueError, RecursionError):
+            value = value.strip("[]")
+    return as_text(value)
 
 
 def _decoded(field: str, value: Any) -> Any:

@@ -35,8 +35,10 @@ _SHARED: Final = {
     "KR": ("SEK", "NOK", "DKK", "ISK"),
 }
 
+_THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+
 _SPACES = " \u00a0\u2009\u202f"
-_NUMBER = re.compile(rf"\d(?:[\d.,'’{_SPACES}]*\d)?")
+_NUMBER = re.compile(rf"(?:\d|(?<![^\W\d_])[.,]\d)(?:[\d.,'’{_SPACES}]*\d)?(?:[.,](?![\d\-–—]))?")
 _NO_CENTS = re.compile(r"^[.,][-–—]\s*")
 _MAX_LENGTH = 64
 _REMEDY = "write it as 19.99 USD"
@@ -63,8 +65,9 @@ def parse_price(
     ``value`` is a number or a text with at most one currency in it, before or after the amount. A currency in
     the text wins over ``currency`` (the currency column's), and that over ``default``; among the
     currencies that share a sign (``$``, ``¥``) the column and the default choose. Of a point and a comma
-    the last one is decimal; a lone comma before exactly three digits separates thousands, a lone point is
-    always decimal. Raises :class:`InvalidPrice`.
+    the last one is decimal; a lone one before exactly three digits separates thousands (``1.299`` as
+    ``1,299``), unless the amount would start with a zero or the currency has three decimals. A number that is
+    no text is taken as it is. Raises :class:`InvalidPrice`.
     """
     if isinstance(value, bool):
         raise InvalidPrice(f"is true or false, not a price: {_REMEDY}")
@@ -89,7 +92,8 @@ def parse_price(
         raise InvalidPrice(f"{value!r} is negative: {_REMEDY}")
     if _NUMBER.search(after):
         raise InvalidPrice(f"{value!r} holds more than one number: {_REMEDY}")
-    return _amount(found.group(), value), _currency(before, after, (currency, default), value)
+    code = _currency(before, after, (currency, default), value)
+    return _amount(found.group(), value, code), code
 
 
 def _currency(before: str, after: str, given: tuple[str | None, str | None], value: str) -> str:
@@ -111,16 +115,18 @@ def _required(currency: str | None) -> str:
     return currency
 
 
-def _amount(digits: str, value: str) -> Decimal:
+def _amount(digits: str, value: str, currency: str) -> Decimal:
     for space in _SPACES + "'’":
         digits = digits.replace(space, "")
+    digits = digits.rstrip(".,")
     comma, point = digits.rfind(","), digits.rfind(".")
     if comma >= 0 and point >= 0:
         decimal_sign = "," if comma > point else "."
-    elif comma >= 0:
-        decimal_sign = "." if len(digits) - comma == 4 or digits.count(",") > 1 else ","
+    elif comma < 0 and point < 0:
+        decimal_sign = "."
     else:
-        decimal_sign = "," if digits.count(".") > 1 else "."
+        sign, other = (",", ".") if comma >= 0 else (".", ",")
+        decimal_sign = other if _is_thousands(digits, sign, currency) else sign
     thousands = "." if decimal_sign == "," else ","
     whole, _, fraction = digits.partition(decimal_sign)
     groups = whole.split(thousands)
@@ -129,4 +135,17 @@ def _amount(digits: str, value: str) -> Decimal:
     )
     if not grouped_well or not (fraction.isdigit() or not fraction):
         raise InvalidPrice(f"{value!r} is not clear as a number: {_REMEDY}")
-    return Decimal("".join(groups) + ("." + fraction if fraction else ""))
+    return Decimal((("".join(groups)) or "0") + ("." + fraction if fraction else ""))
+
+
+def _is_thousands(digits: str, sign: str, currency: str) -> bool:
+    """Whether the only kind of sign in an amount separates thousands."""
+    if digits.count(sign) > 1:
+        return True
+    whole, _, fraction = digits.partition(sign)
+    return (
+        len(fraction) == 3
+        and 0 < len(whole) <= 3
+        and whole[0] != "0"
+        and (sign == "," or currency not in _THREE_DECIMALS)
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from mmpipe.errors import InvalidRow
-from mmpipe.schemas.product import Product
+from mmpipe.schemas.product import Availability, Product
 
 MAX_RAW_BYTES: Final = 64 * 1024
 INCOMPLETE_KEY: Final = "_incomplete"
@@ -17,35 +17,52 @@ _KEPT_CHARACTERS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """One row of a feed: exactly one of ``product``, ``delete_id`` and ``reject`` is set.
+    """One product of a feed: exactly one of ``product``, ``delete_id``, ``stock`` and ``reject`` is set.
 
-    ``row`` counts the rows of the file from 1. ``product_id`` is set wherever a valid id could be read,
-    also on a reject. ``raw`` is the row as JSON (or as text where it parsed as nothing), at most 64 KiB: a
-    longer row, or one whose media came inline, keeps its short values and says under ``_incomplete`` why
-    it cannot be replayed from here. ``inline_media`` holds media that came as bytes, by field
-    (``image_link``, ``audio_link``, ``video_link``); they take the place of a link in that field.
+    ``row`` counts the records of the file from 1; a record with variants gives a row for each. ``product_id``
+    is set wherever a valid id could be read, also on a reject. ``stock`` is the availability of a product that
+    is known already: nothing else of it changes. ``group_id`` binds a deletion or a stock to a product of that
+    item group: another group's product of the same id is not meant. ``raw`` is the row as JSON (or as text
+    where it parsed as nothing), at most 64 KiB: a longer row, or one whose media came inline, keeps its short
+    values and says under ``_incomplete`` why it cannot be replayed from here. ``inline_media`` holds media that
+    came as bytes, by field (``image_link``, ``audio_link``, ``video_link``); they take the place of a link in
+    that field. ``group`` marks the parent of variants: ``product`` describes what they share, and is not for
+    sale itself.
     """
 
     row: int
     raw: str
     product: Product | None = None
     delete_id: str | None = None
+    stock: Availability | None = None
     reject: InvalidRow | None = None
     product_id: str | None = None
+    group_id: str | None = None
+    group: bool = False
     inline_media: Mapping[str, bytes] = field(default_factory=dict)
 
 
+Meaning = Literal["product", "withdrawn", "stock", "group"]
+
+
 @dataclass(frozen=True, slots=True)
-class SourceRow:
-    """What a reader hands on: column values as they came, or the reason why there are none."""
+class Record:
+    """One record of a file: its values, or the reason why there are none.
+
+    A container (:mod:`mmpipe.catalogue.readers`) gives values under the file's own names; a format
+    (:mod:`mmpipe.catalogue.formats`) gives them under the names of
+    :class:`~mmpipe.schemas.product.Product`, and says what the record means: a product; one that is
+    ``withdrawn`` from sale; the ``stock`` of a known one (``availability`` alone); the ``group`` that its
+    variants belong to. ``group_id`` as in :class:`FeedRow`.
+    """
 
     row: int
     values: Mapping[str, Any] | None
     raw: str | None = None
     inline_media: Mapping[str, bytes] = field(default_factory=dict)
     problem: InvalidRow | None = None
-    # A row that takes its product out of the shop (an archived Shopify product) without saying ``_op``.
-    withdrawn: bool = False
+    meaning: Meaning = "product"
+    group_id: str | None = None
 
 
 def raw_of(values: Mapping[str, Any], inline_media: Mapping[str, bytes] | None = None) -> str:

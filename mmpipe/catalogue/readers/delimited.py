@@ -1,27 +1,30 @@
-"""CSV and TSV, also with line breaks inside quotes, and with quotes that never close."""
+"""CSV and TSV, also with line breaks inside quotes, with quotes that never close, and with lines before the
+header."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 from mmpipe.catalogue.lines import bounded_lines, utf8
-from mmpipe.catalogue.readers.shopify import is_shopify, read_shopify
-from mmpipe.catalogue.rows import SourceRow, bounded_raw
+from mmpipe.catalogue.rows import Record, bounded_raw
 from mmpipe.errors import InvalidFeed, InvalidRow
 
 DELIMITERS: Final = (",", "\t", ";", "|")
 _MAX_COLUMNS: Final = 2_000
 _MIN_LOOKAHEAD: Final = 512
 _SPARE_PER_READ: Final = 4
+# Lines in which a header is looked for; titles, dates and comments stand before it.
+_HEADER_LINES: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class _Cells:
     """One record of the file: its cells, or the reason why it has none."""
 
     cells: list[str] | None
@@ -29,38 +32,66 @@ class Record:
     problem: InvalidRow | None = None
 
 
-def read_delimited(
-    stream: io.BufferedReader, max_row_bytes: int, delimiter: str | None
-) -> Iterator[SourceRow]:
-    """Rows by the header's names. ``delimiter`` None means: whichever splits the header best.
+class Delimited:
+    """A file of lines with columns. ``names`` are those of its header, ``skipped`` the lines before it."""
 
-    A quote that opens and does not close costs its own line only, not the lines after it. ``InvalidFeed``
-    where there is no usable header.
-    """
-    records = _Records(utf8(stream), max_row_bytes, delimiter)
-    header = records.header()
-    if is_shopify(header):
-        yield from read_shopify(header, records)
-        return
-    names = [name.strip() for name in header]
-    row = 0
-    for record in records:
-        if record.cells is None:
-            row += 1
-            yield SourceRow(row, None, raw=bounded_raw(record.text), problem=record.problem)
-        elif any(cell.strip() for cell in record.cells):
-            row += 1
-            values = {name: cell for name, cell in zip(names, record.cells, strict=False) if name and cell}
-            yield SourceRow(row, values, problem=record.problem)
+    def __init__(self, stream: io.BufferedReader, max_row_bytes: int, knows: Callable[[str], bool]) -> None:
+        """Read up to the header: the first of the first lines in which ``knows`` at least two names of columns,
+        else the first line that is neither empty nor a comment (``#``). A line ``sep=;`` names the delimiter;
+        without one it is whichever splits the header best. ``InvalidFeed`` where there is no usable header.
+        """
+        self._records = _Records(utf8(stream), max_row_bytes)
+        self.names, self.skipped = self._records.header(knows)
+
+    @property
+    def first_line(self) -> str:
+        """The first line of the file that holds anything."""
+        return self.skipped[0] if self.skipped else "\t".join(self.names)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every line that holds anything, by the header's names; columns of one name give one list.
+
+        A quote that opens and does not close costs its own line only, not the lines after it.
+        """
+        names = [name.strip() for name in self.names]
+        repeated = len(set(filter(None, names))) < len([name for name in names if name])
+        row = 0
+        for record in self._records:
+            if record.cells is None:
+                row += 1
+                yield Record(row, None, raw=bounded_raw(record.text), problem=record.problem)
+            elif any(cell.strip() for cell in record.cells):
+                row += 1
+                if repeated:
+                    yield Record(row, _gathered(names, record.cells), problem=record.problem)
+                    continue
+                values = {
+                    name: cell for name, cell in zip(names, record.cells, strict=False) if name and cell
+                }
+                yield Record(row, values, problem=record.problem)
+
+
+def _gathered(names: list[str], cells: list[str]) -> Mapping[str, Any]:
+    values: dict[str, Any] = {}
+    for name, cell in zip(names, cells, strict=False):
+        if not name or not cell:
+            continue
+        taken = values.get(name)
+        if taken is None:
+            values[name] = cell
+        elif isinstance(taken, list):
+            taken.append(cell)
+        else:
+            values[name] = [taken, cell]
+    return values
 
 
 class _Records:
-    def __init__(self, stream: io.BufferedReader, max_row_bytes: int, delimiter: str | None) -> None:
+    def __init__(self, stream: io.BufferedReader, max_row_bytes: int) -> None:
         self._lines = bounded_lines(stream, max_row_bytes)
         self._waiting: deque[tuple[str, bool]] = deque()
         self._max_row_bytes = max_row_bytes
-        self._delimiter = delimiter or ","
-        self._guess = delimiter is None
+        self._delimiter = ","
         self._columns = _MAX_COLUMNS
         # Characters that may yet be read in vain, looking for a quote's end: without a bound a file full of
         # quotes that never close would be read once per line.
@@ -68,30 +99,35 @@ class _Records:
         # The limit is the process's, and 128 KiB by default; a data: URI needs more. It is only ever raised.
         csv.field_size_limit(max(csv.field_size_limit(), max_row_bytes))
 
-    def header(self) -> list[str]:
-        for text, whole in iter(self._line, None):
-            if not text.strip():
-                continue
-            if self._guess:
-                self._delimiter = max(DELIMITERS, key=lambda mark: len(_cells(text, mark) or ()))
-            self._waiting.appendleft((text, whole))
-            record = self._record()
-            if record is None or record.cells is None or not whole:
-                raise InvalidFeed(
-                    "read as CSV, its first line is no header: name the columns there, as in id,title"
-                )
-            cells = record.cells
-            if len(cells) > _MAX_COLUMNS:
-                raise InvalidFeed(
-                    f"read as CSV, it has over {_MAX_COLUMNS:,} columns: is it really a product feed?"
-                )
-            self._columns = len(cells)
-            return cells
-        raise InvalidFeed(
-            "read as CSV, it holds no line: write a header such as id,title and one product a line"
-        )
+    def header(self, knows: Callable[[str], bool]) -> tuple[list[str], list[str]]:
+        """The header's cells, and the lines before it; the next record is the first of data."""
+        lines = list(islice(iter(self._line, None), _HEADER_LINES))
+        mark, start = _separator(lines)
+        place = next((n for n in range(start, len(lines)) if _is_header(lines[n][0], mark, knows)), None)
+        if place is None:
+            empty = (n for n in range(start, len(lines)) if lines[n][0].strip(" \t\r\n\ufeff"))
+            place = next((n for n in empty if not lines[n][0].lstrip().startswith("#")), None)
+        if place is None:
+            raise InvalidFeed(
+                "read as CSV, it holds no header: write one such as id,title and one product a line"
+            )
+        self._delimiter = mark or _best_delimiter(lines[place][0])
+        self._waiting.extendleft(reversed(lines[place:]))
+        record = self._record()
+        if record is None or record.cells is None or not lines[place][1]:
+            raise InvalidFeed(
+                "read as CSV, its first line is no header: name the columns there, as in id,title"
+            )
+        if len(record.cells) > _MAX_COLUMNS:
+            raise InvalidFeed(
+                f"read as CSV, it has over {_MAX_COLUMNS:,} columns: is it really a product feed?"
+            )
+        self._columns = len(record.cells)
+        # A template may mark its header as a comment.
+        cells = [record.cells[0].lstrip("# "), *record.cells[1:]] if record.cells else record.cells
+        return cells, [text.strip() for text, _ in lines[:place] if text.strip()]
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[_Cells]:
         while (record := self._record()) is not None:
             yield record
 
@@ -101,7 +137,7 @@ class _Records:
         line = next(self._lines, None)
         return None if line is None else (line[0].decode("utf-8", "surrogateescape"), line[1])
 
-    def _record(self) -> Record | None:
+    def _record(self) -> _Cells | None:
         first = self._line()
         if first is None:
             return None
@@ -109,12 +145,12 @@ class _Records:
         self._spare += _SPARE_PER_READ * len(text)
         if not whole:
             problem = f"is longer than {self._max_row_bytes:,} bytes: link media instead of data: URIs"
-            return Record(None, text, InvalidRow("row", problem))
+            return _Cells(None, text, InvalidRow("row", problem))
         if text.count('"') % 2 == 0:
             return self._parsed(text)
         return self._joined(text)
 
-    def _joined(self, first: str) -> Record:
+    def _joined(self, first: str) -> _Cells:
         """A record over several lines, if it closes and fits the header; else its first line alone is
         broken."""
         if not ends_inside_quotes(first, self._delimiter, False):
@@ -135,23 +171,23 @@ class _Records:
         self._waiting.extendleft(reversed(following))
         self._spare = max(0, self._spare - size)
         problem = InvalidRow("row", 'opens a quote and does not close it: write a quote inside a text as ""')
-        return Record(None, first, problem)
+        return _Cells(None, first, problem)
 
-    def _parsed(self, text: str) -> Record:
+    def _parsed(self, text: str) -> _Cells:
         cells = _cells(text, self._delimiter)
         if cells is None:
-            return Record(
+            return _Cells(
                 None, text, InvalidRow("row", "cannot be split into columns: quote texts with commas")
             )
         if len(cells) > self._columns and any(cell.strip() for cell in cells[self._columns :]):
             reason = (
                 f"has {len(cells)} columns, the header {self._columns}: quote texts that hold the delimiter"
             )
-            return Record(None if "\n" in text.rstrip() else cells, text, InvalidRow("row", reason))
+            return _Cells(None if "\n" in text.rstrip() else cells, text, InvalidRow("row", reason))
         if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
             readable = [cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for cell in cells]
-            return Record(readable, text, InvalidRow("row", "is not UTF-8: save the feed as UTF-8"))
-        return Record(cells, text)
+            return _Cells(readable, text, InvalidRow("row", "is not UTF-8: save the feed as UTF-8"))
+        return _Cells(cells, text)
 
 
 def ends_inside_quotes(text: str, delimiter: str, inside: bool) -> bool:
@@ -186,6 +222,31 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
         return None
 
 
-def header_cells(line: str) -> Sequence[str]:
-    """The cells of a first line under the delimiter that splits it best."""
-    return max((_cells(line, mark) or [] for mark in DELIMITERS), key=len)
+def _best_delimiter(line: str) -> str:
+    return max(DELIMITERS, key=lambda mark: len(_cells(line, mark) or ()))
+
+
+def _separator(lines: list[tuple[str, bool]]) -> tuple[str | None, int]:
+    """What a line ``sep=;`` says, as spreadsheets write it, and where the lines after it start."""
+    for number, (text, _) in enumerate(lines):
+        line = text.strip("\ufeff \r\n").strip('"')
+        if line[:4].lower() == "sep=" and len(line) <= len("sep=\\t"):
+            mark = "\t" if line[4:] in ("", "\\t", "\t") else line[4:5]
+            return mark, number + 1
+        if line.strip():
+            break
+    return None, 0
+
+
+def _is_header(line: str, delimiter: str | None, knows: Callable[[str], bool]) -> bool:
+    cells = _cells(line, delimiter or _best_delimiter(line)) or []
+    if len(cells) < 2 or len(cells) > _MAX_COLUMNS:
+        return False
+    # A comment may be the header itself, with a mark before its first name.
+    names = [cells[0].lstrip("# "), *cells[1:]]
+    return sum(1 for name in names if name.strip() and len(name) < 200 and knows(name)) >= 2
+
+
+def has_columns(line: str) -> bool:
+    """Whether some delimiter splits this line into several cells."""
+    return any(len(_cells(line, mark) or ()) > 1 for mark in DELIMITERS)

@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 
 from mmpipe.catalogue.lines import bounded_lines, utf8
-from mmpipe.catalogue.rows import SourceRow, bounded_raw
+from mmpipe.catalogue.rows import Record, bounded_raw
 from mmpipe.errors import InvalidRow
 
 
-def read_jsonl(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[SourceRow]:
+def read_jsonl(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[Record]:
     """Blank lines are no rows."""
     row = 0
     for line, whole in bounded_lines(utf8(stream), max_row_bytes):
@@ -25,27 +25,27 @@ def read_jsonl(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[Source
             problem = InvalidRow(
                 "row", f"is longer than {max_row_bytes:,} bytes: link media instead of data: URIs"
             )
-            yield SourceRow(row, None, raw=_raw(text), problem=problem)
+            yield Record(row, None, raw=_raw(text), problem=problem)
 
 
-def parse_object(data: bytes, row: int) -> SourceRow:
+def parse_object(data: bytes, row: int) -> Record:
     """One JSON object, or the reason why it is none."""
     try:
         values = json.loads(data.decode())
     except UnicodeDecodeError:
         problem = InvalidRow("row", "is not UTF-8: save the feed as UTF-8")
-        return SourceRow(row, None, raw=_raw(data), problem=problem)
+        return Record(row, None, raw=_raw(data), problem=problem)
     except RecursionError:
         problem = InvalidRow("row", "is nested too deep: write flat fields")
-        return SourceRow(row, None, raw=_raw(data), problem=problem)
+        return Record(row, None, raw=_raw(data), problem=problem)
     except ValueError as error:
         where = f" at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         problem = InvalidRow("row", f"is no JSON{where}: write one whole object on one line")
-        return SourceRow(row, None, raw=_raw(data), problem=problem)
+        return Record(row, None, raw=_raw(data), problem=problem)
     if not isinstance(values, dict):
         problem = InvalidRow("row", "is no JSON object: write fields in braces, one product a line")
-        return SourceRow(row, None, raw=_raw(data), problem=problem)
-    return SourceRow(row, values, raw=bounded_raw(data.decode(), values))
+        return Record(row, None, raw=_raw(data), problem=problem)
+    return Record(row, values, raw=bounded_raw(data.decode(), values))
 
 
 def _raw(data: bytes) -> str:

@@ -7,17 +7,24 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 from xml.etree.ElementTree import Element, ParseError
 
-from mmpipe.catalogue.rows import SourceRow
+from mmpipe.catalogue.rows import Record
 from mmpipe.errors import InvalidFeed, InvalidRow
 
 _ITEMS: Final = frozenset({"item", "entry"})
 _GOOGLE: Final = "{http://base.google.com/ns/1.0}"
 _ATOM_NAMES: Final = {"summary": "description", "content": "description"}
+_SEVERAL_NAMES: Final = """
+additional_image_link lifestyle_image_link product_detail product_highlight video_link gtin
+variant_option question_and_answer certification size_type
+"""
+# Elements that may stand in an item several times and all count; of others the first does.
+_SEVERAL: Final = frozenset(_SEVERAL_NAMES.split())
+_MAX_REPEATED: Final = 100
 _READ_BYTES: Final = 64 * 1024
 _MAX_DEPTH: Final = 32
 
 
-def read_merchant_xml(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[SourceRow]:
+def read_merchant_xml(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[Record]:
     """One row per ``item`` or ``entry``. Document types and entities are refused, so nothing expands.
 
     ``InvalidFeed`` where the XML breaks off or is not well-formed (the items before it have come by then), or
@@ -50,7 +57,7 @@ def read_merchant_xml(stream: io.BufferedReader, max_row_bytes: int) -> Iterator
                     continue
                 row += 1
                 values, problem = _values(element)
-                yield SourceRow(row, values, problem=problem)
+                yield Record(row, values, problem=problem)
                 bounded.count = 0
             # An element that is done is dropped from its parent, or the tree would grow with the file.
             if parents:
@@ -95,33 +102,42 @@ class _SinceItem:
 
 def _values(item: Element) -> tuple[dict[str, Any], InvalidRow | None]:
     values: dict[str, Any] = {}
-    attributes: dict[str, str] = {}
-    googles: set[str] = set()
+    repeated: dict[str, list[Any]] = {}
     for child in item:
         name = _local(child.tag)
         google = child.tag.startswith(_GOOGLE)
         name = name if google else _ATOM_NAMES.get(name, name)
-        if name == "product_detail":
-            detail = {_local(part.tag): (part.text or "").strip() for part in child}
-            if detail.get("attribute_name"):
-                attributes[detail["attribute_name"][:500]] = detail.get("attribute_value", "")[:500]
+        value: Any = (child.text or "").strip()
+        if len(child):
+            value = _parts(child)
+        elif not value and name == "link" and child.get("rel", "alternate") == "alternate":
+            value = child.get("href", "").strip()
+        if not value:
             continue
-        text = (child.text or "").strip()
-        if not text and name == "link" and child.get("rel", "alternate") == "alternate":
-            text = child.get("href", "").strip()
-        if len(child) or not text:
-            continue
-        if name == "additional_image_link":
-            values.setdefault(name, []).append(text)
-        elif google and name not in googles:
-            googles.add(name)
-            values[name] = text
-        elif name not in values:
-            values[name] = text
-    if attributes:
-        values["attributes"] = attributes
+        # Of one name, Google's element counts before that of RSS or Atom.
+        kept = repeated.setdefault(f"g:{name}" if google else name, [])
+        if len(kept) < _MAX_REPEATED:
+            kept.append(value)
+    for name, found in repeated.items():
+        if name.startswith("g:") or f"g:{name}" not in repeated:
+            _add(values, name.removeprefix("g:"), found)
     problem = None if values else InvalidRow("row", "holds no fields: write <g:id>, <g:title> and so on")
     return values, problem
+
+
+def _add(values: dict[str, Any], name: str, found: list[Any]) -> None:
+    if name in _SEVERAL and len(found) > 1:
+        values[name] = found
+        return
+    values[name] = found[0]
+    if name == "product_type" and len(found) > 1:
+        values["attributes"] = {"more_product_types": " | ".join(str(path) for path in found[1:])}
+
+
+def _parts(element: Element) -> dict[str, str] | None:
+    """The texts of an element's own elements, by name; markup inside a text is no such thing."""
+    parts = {_local(part.tag): "".join(part.itertext()).strip() for part in element}
+    return {name: text for name, text in parts.items() if text} or None
 
 
 def _local(tag: Any) -> str:

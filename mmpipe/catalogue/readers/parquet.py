@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
 from mmpipe.catalogue.columns import column_name
-from mmpipe.catalogue.rows import SourceRow
+from mmpipe.catalogue.rows import Record
 from mmpipe.errors import InvalidFeed, InvalidRow
 
 # Fields that may hold a medium itself, as ``bytes`` or as the ``{bytes, path}`` that Hugging Face writes.
@@ -26,7 +26,7 @@ _SPOOL_BYTES: Final = 16 << 20
 _METADATA_BYTES: Final = 64 << 20
 
 
-def read_parquet(stream: BinaryIO, max_row_bytes: int, max_bytes: int) -> Iterator[SourceRow]:
+def read_parquet(stream: BinaryIO, max_row_bytes: int, max_bytes: int) -> Iterator[Record]:
     """Rows of a Parquet file; a stream without random access is spooled to a temporary file first.
 
     ``InvalidFeed`` where the footer or a page cannot be read; the rows before that page have come by then.
@@ -52,7 +52,7 @@ def _has_random_access(stream: BinaryIO) -> bool:
     return isinstance(stream, io.BytesIO) or (isinstance(stream, io.BufferedReader) and stream.seekable())
 
 
-def _rows(file: Any, max_row_bytes: int) -> Iterator[SourceRow]:
+def _rows(file: Any, max_row_bytes: int) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -94,7 +94,7 @@ def _values_of(column: Any) -> list[Any]:
     return list(column.to_pylist())
 
 
-def _row(row: int, values: dict[str, Any], media: Mapping[str, str], max_row_bytes: int) -> SourceRow:
+def _row(row: int, values: dict[str, Any], media: Mapping[str, str], max_row_bytes: int) -> Record:
     inline: dict[str, bytes] = {}
     for name, field in media.items():
         value = values[name]
@@ -113,4 +113,4 @@ def _row(row: int, values: dict[str, Any], media: Mapping[str, str], max_row_byt
         problem = InvalidRow(
             "row", f"holds {size:,} bytes of media, {max_row_bytes:,} are allowed: link them instead"
         )
-    return SourceRow(row, values, inline_media=inline, problem=problem)
+    return Record(row, values, inline_media=inline, problem=problem)

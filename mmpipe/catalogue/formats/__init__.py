@@ -1,0 +1,1 @@
+"""What the records of a feed mean, one module per documented format."""

@@ -1,0 +1,74 @@
+"""Columns of links: one, several in a cell, lists, JSON inside a cell, objects with an address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mmpipe.catalogue.grouped import cell_parts, unquoted
+from mmpipe.errors import InvalidRow
+
+_MAX_LINKS: Final = 100
+_MAX_IMAGES: Final = 20
+_FIELDS: Final = frozenset({"link", "image_link", "video_link", "audio_link"})
+_ADDRESS_KEYS: Final = ("url", "src", "href", "path", "link", "contentUrl")
+_SEVERAL: Final = ('["', "[{", "['")
+
+
+def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence[Any] = ()) -> None:
+    """Move the links from ``fields`` to ``product``; of several videos the first counts. ``further`` are more
+    images. Raises ``InvalidRow`` for what is no link."""
+    more: list[str] = []
+    for name in _FIELDS & fields.keys():
+        links = _links(name, fields.pop(name), split=name == "video_link")
+        if links:
+            product[name] = links[0]
+            if name == "image_link":
+                more = links[1:]
+    if "additional_image_link" in fields:
+        more += _links("additional_image_link", fields.pop("additional_image_link"), split=True)
+    for value in further:
+        more += _links("additional_image_link", value, split=True)
+    more = [link for link in dict.fromkeys(more) if link != product.get("image_link")]
+    if more and "image_link" not in product:
+        product["image_link"] = more.pop(0)
+    if more:
+        product["additional_image_link"] = more[:_MAX_IMAGES]
+
+
+def _links(field: str, value: Any, *, split: bool) -> list[str]:
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in _ADDRESS_KEYS if value.get(key)), None)
+        if not isinstance(value, str):
+            raise InvalidRow(field, "is a nested object without url: write the link as text")
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.startswith(_SEVERAL) and not (split and text.startswith("[")):
+            return [part for part in (_split(text) if split else [text]) if part]
+        value = _decoded(field, text)
+    if not isinstance(value, list | tuple):
+        raise InvalidRow(field, "is no link: write a text such as media/1.jpg or https://…")
+    if len(value) > _MAX_LINKS:
+        raise InvalidRow(field, f"holds {len(value):,} links: at most {_MAX_IMAGES} are used")
+    # What stands in a list is one link each, and may hold a comma.
+    return [link for item in value if item for link in _links(field, item, split=False)]
+
+
+def _decoded(field: str, text: str) -> Any:
+    try:
+        return json.loads(text if '"' in text else text.replace("'", '"'))
+    except (ValueError, RecursionError):
+        raise InvalidRow(field, "is text that is no JSON: write JSON, or leave it empty") from None
+
+
+def _split(text: str) -> list[str]:
+    """At commas, except those inside quotes and the one that belongs to a ``data:`` URI."""
+    links: list[str] = []
+    parts = iter(cell_parts(text, ",") if '"' in text else text.split(","))
+    for part in parts:
+        link = unquoted(part)
+        if link[:5].lower() == "data:":
+            link = f"{link},{next(parts, '').strip()}"
+        links.append(link)
+    return links

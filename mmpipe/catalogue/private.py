@@ -1,0 +1,24 @@
+"""Columns that are nobody else's business."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# What a shop pays, whom, and what its people write to one another. Never public, whoever chooses it.
+_NEVER_PUBLIC: Final = re.compile(
+    r"(?:.*_)?(?:costs?|cogs|cost_of_goods(?:_sold)?|cost_price|cost_per_item|purchas(?:e|ing)_price|buying_price"
+    r"|wholesale|wholesale_price|trade_price|dealer_price|margin|mark_?up|profit|commission"
+    r"|suppliers?|supplier_.*|internal|internal_.*|admin|admin_.*|staff_.*|private|private_.*|confidential.*"
+    r"|tax|tax_.*|taxes|taxable|taxcode|charge_tax(?:es)?|vat_rate)"
+    r"|notes?|comments?|remarks?|(?:.*_)?(?:internal|private|admin|staff|seller|purchase|order|supplier|buyer)_"
+    r"(?:notes?|comments?|remarks?)"
+    r"|auto_pricing_min_price|minimum_advertised_price|map_price|floor_price|custom_label(?:_\d)?|custom_number(?:_\d)?"
+    r"|.*(?:成本|进价|采购|进货|供应商|毛利|利润|备注|内部|税率).*"
+)
+
+
+def is_never_public(column: str) -> bool:
+    """Whether a column of this name (as :func:`~mmpipe.catalogue.columns.column_name` gives it) is kept
+    privately even where somebody chose to publish it."""
+    return _NEVER_PUBLIC.fullmatch(column) is not None

@@ -1,0 +1,174 @@
+"""What each column of a file with Google's names, or with names like them, is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from mmpipe.catalogue.columns import (
+    ALIASES,
+    CATEGORY_STEPS,
+    CURRENCY_COLUMNS,
+    FIELDS,
+    GROUPED,
+    PRIVATE_COLUMNS,
+    PUBLIC_ATTRIBUTES,
+    SALE_FLAGS,
+    bare_name,
+    column_name,
+    translation_of,
+)
+from mmpipe.catalogue.private import is_never_public
+
+if TYPE_CHECKING:
+    from mmpipe.catalogue.report import Findings
+
+Kind = Literal[
+    "field",
+    "alias",
+    "grouped",
+    "attribute",
+    "currency",
+    "step",
+    "flag",
+    "translation",
+    "operation",
+    "private",
+]
+
+# Meta's numbered columns: image[0].url, video[0].tag[1], product_tags[0], style[1].
+_INDEXED: Final = re.compile(
+    r"(image|video|product_tags?|style|additional_image_link|custom_number|custom_label)"
+    r"\[(\d{1,3})\](?:\.(url|tag\[\d{1,3}\]))?"
+)
+_INDEXED_FIELDS: Final = {
+    "image": "image_link",
+    "video": "video_link",
+    "additional_image_link": "additional_image_link",
+}
+_OWN: Final = frozenset({"_op", "_incomplete"})
+_REMEMBERED: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What one column is: ``target`` is the field, attribute or group it belongs to, ``number`` its place among
+    columns of one name, ``hint`` the names of its parts where its header tells them."""
+
+    kind: Kind
+    target: str
+    number: int = 0
+    hint: tuple[str, ...] = ()
+
+
+class Roles:
+    """The roles of one file's columns, by the names it gives them; tells the findings about each once."""
+
+    def __init__(self, findings: Findings | None = None, public: frozenset[str] = frozenset()) -> None:
+        self._findings = findings
+        self._public = public
+        self._known: dict[str, Role] = {}
+
+    def of(self, name: str) -> Role:
+        """The role of a column; of one that nobody named it is ``private``."""
+        role = self._known.get(name)
+        if role is None:
+            role = self._meet(name)
+            # Keys of JSON objects come from feeds: only so many are worth remembering.
+            if len(self._known) < _REMEMBERED:
+                self._known[name] = role
+        return role
+
+    def _meet(self, name: str) -> Role:
+        column = column_name(name)
+        role = role_of(name)
+        findings = self._findings
+        if role is None or role.kind == "private":
+            if column in self._public and not is_never_public(column):
+                if findings is not None:
+                    findings.used(name, "attributes")
+                return Role("attribute", column)
+            if findings is not None and role is None and column not in ("private", ""):
+                findings.unknown(name)
+            elif findings is not None and role is not None:
+                findings.kept(name)
+            return role or Role("private", column)
+        if findings is not None and role.kind != "operation":
+            findings.used(name, _shown(role))
+        return role
+
+
+def role_of(name: str) -> Role | None:
+    """The role that the tables of :mod:`mmpipe.catalogue.columns` give a column; None where they do not name
+    it."""
+    indexed = _INDEXED.fullmatch(name.strip().lower())
+    if indexed is not None:
+        return _indexed(indexed)
+    full, bare = column_name(name), column_name(bare_name(name))
+    for column in dict.fromkeys((full, bare)):
+        if column in FIELDS:
+            return Role("field", column)
+        if column in _OWN:
+            return Role("operation", column)
+        if column in GROUPED:
+            hint = tuple(
+                part.strip() for part in name[len(bare_name(name)) :].strip(" ()*?").split(":") if part
+            )
+            return Role("grouped", GROUPED[column], hint=hint)
+        if column in ALIASES:
+            return Role("alias", ALIASES[column])
+        if column in CURRENCY_COLUMNS:
+            return Role("currency", column)
+        if column in CATEGORY_STEPS:
+            return Role("step", column)
+        if column in SALE_FLAGS:
+            return Role("flag", column)
+        if column in PUBLIC_ATTRIBUTES:
+            return Role("attribute", column)
+        if column in PRIVATE_COLUMNS or is_never_public(column):
+            return Role("private", column)
+        if translation_of(column) is not None:
+            return Role("translation", column)
+    return None
+
+
+def _indexed(found: re.Match[str]) -> Role:
+    name, number, part = found[1], int(found[2]), found[3]
+    if part is not None and part.startswith("tag"):
+        return Role("private", column_name(found[0]))
+    field = _INDEXED_FIELDS.get(name)
+    if field is not None:
+        return Role("alias", field, number)
+    if name.startswith("custom"):
+        return Role("private", column_name(found[0]))
+    return Role("attribute", name, number)
+
+
+def _shown(role: Role) -> str:
+    match role.kind:
+        case "attribute":
+            return "attributes"
+        case "currency":
+            return "price"
+        case "step":
+            return "product_type"
+        case "flag":
+            return "for sale or not"
+        case "translation":
+            return "translations"
+        case "grouped":
+            return _GROUPS[role.target]
+    return role.target
+
+
+_GROUPS: Final = {
+    "structured_title": "title",
+    "structured_description": "description",
+    "product_detail": "attributes",
+    "product_highlight": "attributes",
+    "variant_option": "attributes",
+    "question_and_answer": "additional_text",
+    "sale_start": "sale_price_effective_date",
+    "sale_end": "sale_price_effective_date",
+}

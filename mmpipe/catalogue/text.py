@@ -1,0 +1,114 @@
+"""One cleaner for every text of every format: markup, entities and invisible characters become words."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+# Elements of HTML, of the Word documents that shops paste from, and of old editors. A name outside of these,
+# as in ``List<String>``, is no markup.
+_NAMES: Final = """
+a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote body br
+button canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em
+embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i
+iframe img input ins kbd label legend li link main map mark marquee menu meta meter nav nobr noframes noscript
+object ol optgroup option output p param path picture pre progress q rp rt ruby s samp script section select
+small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead time
+title tr track tt u ul var video wbr
+"""
+_ELEMENTS: Final = frozenset(_NAMES.split())
+_INLINE_NAMES: Final = """
+a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd mark nobr s samp small span strike
+strong sub sup tt u var wbr
+"""
+# Inside a word these change its looks, not where it ends.
+_INLINE: Final = frozenset(_INLINE_NAMES.split())
+_HIDDEN: Final = frozenset({"script", "style", "template", "noscript"})
+_TAG: Final = re.compile(
+    r"""<!--|<(/?)([A-Za-z][A-Za-z0-9]*(?::[A-Za-z]+)?)(?:(?:\s|/)(?:[^<>"']|"[^"<]*"|'[^'<]*')*)?>"""
+    r"|<[!?][^<>]*>"
+)
+# What no reader sees: soft hyphens, zero-width spaces, direction marks, byte-order marks, control characters.
+# Joiners (U+200C, U+200D) stay: Persian, Hindi and emoji are spelt with them.
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+_SUSPECT: Final = re.compile(
+    "[<&\x00-\x1f\x7f-\xa0\u00ad\u034f\u061c\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+    "\ufff9-\ufffb]|  "
+)
+_ROUNDS: Final = 3
+_MAX_ITEMS: Final = 200
+_MAX_CHARACTERS: Final = 500
+
+
+def clean(text: str) -> str:
+    """The words of a text that may hold HTML: tags, comments, scripts and entities gone, invisible characters
+    too, spaces folded.
+
+    Only names of HTML elements count as tags, and only whole ones: ``a < b`` and ``List<String>`` stay.
+    Entities are resolved up to three times, for texts that were escaped more than once. Takes time in
+    proportion to the text's length.
+    """
+    if _SUSPECT.search(text) is None:
+        return text.strip()
+    for _ in range(_ROUNDS):
+        if "<" in text:
+            text = _without_tags(text)
+        if "&" not in text or (resolved := html.unescape(text)) == text:
+            break
+        text = resolved
+    return " ".join(_INVISIBLE.sub("", text).split())
+
+
+def _without_tags(text: str) -> str:
+    parts: list[str] = []
+    position, hidden = 0, ""
+    while (found := _TAG.search(text, position)) is not None:
+        if not hidden:
+            parts.append(text[position : found.start()])
+        position = found.end()
+        if found.group() == "<!--":
+            end = text.find("-->", position)
+            position = len(text) if end < 0 else end + 3
+            continue
+        name = (found.group(2) or "").lower()
+        if not name:
+            continue  # a declaration
+        if name not in _ELEMENTS and ":" not in name:
+            if not hidden:
+                parts.append(found.group())
+            continue
+        if name in _HIDDEN:
+            hidden = "" if found.group(1) else (hidden or name)
+        if name not in _INLINE:
+            parts.append(" ")
+    if not hidden:
+        parts.append(text[position:])
+    return "".join(parts)
+
+
+def as_text(value: Any) -> str:
+    """Any value as text: a list's parts joined by commas, an object as JSON."""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple) and not any(
+        isinstance(v, Mapping | list | tuple | bytes) for v in value
+    ):
+        return ", ".join(as_text(item) for item in value[:_MAX_ITEMS] if item is not None)
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    return str(value)
+
+
+def private_text(value: Any) -> str:
+    """A value as it is kept privately: words, at most 500 characters."""
+    return clean(as_text(value)[: 4 * _MAX_CHARACTERS])[:_MAX_CHARACTERS].strip()
