@@ -72,20 +72,21 @@ def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> l
         problem = InvalidRow("row", f"{error}; upload a shorter document")
         rejected = SourceRow(source, 1, source.order(1), "", reject=problem, product_id=_id_of(uri))
         return [rejected, *_deletion(order)]
-    found = _product_row(order, data, stat)
+    found = _product_row(order, settings, data, stat)
     if found.reject is None:
         return [found]
     if removed:
         return [found, *_deletion(order)]
     if version is not None and version != stat.version_id:
         with suppress(ObjectNotFound, ObjectTooLarge):
-            older = _product_row(order, *store.read(uri, max_bytes=most, version_id=version))
+            older = _product_row(order, settings, *store.read(uri, max_bytes=most, version_id=version))
             return [found] if older.reject is not None else [found, older]
     return [found]
 
 
-def _product_row(order: WorkOrder, data: bytes, stat: ObjectStat) -> SourceRow:
-    row = SourceRow.of(put_source(order, stat.last_modified), catalogue.read_product(data, order.object.uri))
+def _product_row(order: WorkOrder, settings: Settings, data: bytes, stat: ObjectStat) -> SourceRow:
+    found = catalogue.read_product(data, order.object.uri, settings.feeds)
+    row = SourceRow.of(put_source(order, stat.last_modified), found)
     # Whatever the document says, it is the key's product that this event is about.
     return replace(row, product_id=_id_of(order.object.uri))
 

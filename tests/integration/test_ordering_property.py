@@ -1,4 +1,5 @@
-"""Duplicated, shuffled and late events give the table that the order of the sources dictates."""
+"""Duplicated, shuffled and late events give the table that the state of the bucket dictates, with what became
+current last deciding between files."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from mmpipe.encoders import registry
 from mmpipe.encoders.base import Modality
 from mmpipe.encoders.registry import LoadedEncoders
+from mmpipe.errors import ObjectNotFound
 from mmpipe.fusion import WeightedMean
 from mmpipe.indexing import Indexer
 from mmpipe.indexing.hashes import text_hash
@@ -27,32 +29,45 @@ from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 from tests.unit.indexing.bucket import Bucket, order_of, png
 
 IDS = ("a", "b", "c")
+IN_FEEDS = ("a", "b")
 PHOTOS = ("x", "y")
+BROKEN = b'{"title":'
 COLOURS = ((220, 30, 30), (30, 30, 220), (30, 200, 30))
 
 titles = st.sampled_from(["Red dress", "Blue hat", "Green sock"])
 photos = st.sampled_from([None, *PHOTOS, *PHOTOS])
 products = st.fixed_dictionaries({"title": titles, "photo": photos, "price": st.integers(1, 3)})
-feed_rows = st.lists(st.tuples(st.sampled_from(IDS), st.one_of(st.none(), products)), min_size=1, max_size=4)
+feed_rows = st.lists(
+    st.tuples(st.sampled_from(IN_FEEDS), st.one_of(st.none(), products)), min_size=1, max_size=4
+)
 operations = st.one_of(
     st.tuples(st.just("put"), st.sampled_from(IDS), products),
     st.tuples(st.just("remove"), st.sampled_from(IDS), st.none()),
+    st.tuples(st.just("roll back"), st.sampled_from(IDS), st.none()),
+    st.tuples(st.just("spoil"), st.sampled_from(IDS), st.none()),
+    # Which of two files is newer after an old version went depends on what had been handled by then.
+    st.tuples(st.just("prune"), st.just("c"), st.none()),
     st.tuples(st.just("feed"), st.sampled_from(["one", "two"]), feed_rows),
+    st.tuples(st.just("wrong feed"), st.just("three"), feed_rows),
     st.tuples(st.just("photo"), st.sampled_from(PHOTOS), st.sampled_from(COLOURS)),
     st.tuples(st.just("no photo"), st.sampled_from(PHOTOS), st.none()),
+    st.tuples(st.just("former photo"), st.sampled_from(PHOTOS), st.none()),
 )
 steps = st.lists(st.tuples(operations, st.sampled_from([0.0, 0.3, 1.0])), min_size=3, max_size=10)
 
 
 @dataclass
 class Oracle:
-    """The last write of every product by source order, and what is stored at every photo's key now."""
+    """The last write of every product by source order (None where that may differ), and what is stored at
+    every photo's key now.
+    """
 
-    writes: dict[str, tuple[str, dict[str, object] | None]] = field(default_factory=dict)
+    writes: dict[str, tuple[str | None, dict[str, object] | None]] = field(default_factory=dict)
     photos: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def write(self, order: str, product_id: str, fields: dict[str, object] | None) -> None:
-        if product_id not in self.writes or self.writes[product_id][0] < order:
+        stored = self.writes.get(product_id, (None, None))[0]
+        if stored is None or stored < order:
             self.writes[product_id] = (order, fields)
 
 
@@ -67,47 +82,97 @@ class World:
         self.oracle = Oracle()
         self.feeds = 0
 
-    def apply(self, operation: tuple[str, str, object]) -> CatalogueEvent:
+    def apply(self, operation: tuple[str, str, object]) -> list[CatalogueEvent]:
         kind, name, value = operation
+        if kind in ("feed", "wrong feed"):
+            assert isinstance(value, list)
+            return self._feed(name, value) if kind == "feed" else self._wrong_feed(name, value)
+        if kind in ("photo", "no photo", "former photo"):
+            return [self._photo(kind, name, value)]
+        return self._product(kind, f"{self.prefix}{name}", value)
+
+    def _product(self, kind: str, product_id: str, value: object) -> list[CatalogueEvent]:
+        key = f"products/{product_id}.json"
+        before = self._current(key)
         if kind == "put":
             assert isinstance(value, dict)
-            fields = self._document(f"{self.prefix}{name}", value)
-            event = self.bucket.put(
-                f"products/{self.prefix}{name}.json", json.dumps(fields, ensure_ascii=False).encode()
-            )
-            self.oracle.write(self._order(event, 1), f"{self.prefix}{name}", fields)
-        elif kind == "remove":
-            event = self.bucket.remove(f"products/{self.prefix}{name}.json")
-            self.oracle.write(self._order(event, 0), f"{self.prefix}{name}", None)
-        elif kind == "feed":
-            assert isinstance(value, list)
-            event = self._feed(name, value)
-        elif kind == "photo":
-            assert isinstance(value, tuple)
-            event = self.bucket.put(f"media/{self.prefix}{name}.png", png(value))
-            self.oracle.photos[name] = value
+            data = json.dumps(self._document(product_id, value), ensure_ascii=False).encode()
+            events = [self.bucket.put(key, data)]
+        elif kind == "roll back" and self.bucket.versioned and self.bucket.versions(key):
+            events = [self.bucket.roll_back(key)]
+        elif kind == "prune" and self.bucket.versioned and self.bucket.versions(key):
+            events = [self.bucket.prune(key)]
         else:
-            event = self.bucket.remove(f"media/{self.prefix}{name}.png")
-            self.oracle.photos.pop(name, None)
+            events = [self.bucket.remove(key)]
+        now = self._current(key)
+        fields = None if now in (None, BROKEN) else json.loads(now)
+        if kind == "prune" and now is not None and now == before:
+            self.oracle.writes[product_id] = (None, fields)
+        else:
+            self.oracle.write(self._order(events[0], 0 if fields is None else 1), product_id, fields)
+        if kind == "spoil":  # a key that comes back with something that is no product
+            events.append(self.bucket.put(key, BROKEN))
+        return events
+
+    def _photo(self, kind: str, name: str, value: object) -> CatalogueEvent:
+        key = f"media/{self.prefix}{name}.png"
+        if kind == "photo":
+            assert isinstance(value, tuple)
+            event = self.bucket.put(key, png(value))
+        elif kind == "former photo" and self.bucket.versioned and self.bucket.versions(key):
+            event = self.bucket.roll_back(key)
+        else:
+            event = self.bucket.remove(key)
+        now = self._current(key)
+        self.oracle.photos.pop(name, None)
+        self.oracle.photos.update((name, colour) for colour in COLOURS if now == png(colour))
         return event
 
-    def _feed(self, name: str, rows: list[tuple[str, dict[str, object] | None]]) -> CatalogueEvent:
+    def _current(self, key: str) -> bytes | None:
+        try:
+            return self.bucket.read(self.bucket.uri(key), max_bytes=1 << 20)[0]
+        except ObjectNotFound:
+            return None
+
+    def _wrong_feed(
+        self, name: str, rows: list[tuple[str, dict[str, object] | None]]
+    ) -> list[CatalogueEvent]:
+        """A feed that is replaced by a wrong one, which is then removed for good."""
+        self.feeds += 1
+        name = f"{name}{self.feeds}"
+        events = self._feed(name, rows)
+        if self.bucket.versioned:
+            wrong = {"title": "Wrong", "photo": None, "price": 9}
+            documents = [self._document(f"{self.prefix}{product_id}", wrong) for product_id, _ in rows]
+            events.append(self.bucket.put_feed(self.prefix + name, documents))
+            events.append(self.bucket.roll_back(f"feeds/{self.prefix}{name}.jsonl"))
+            self._rows_of(events[-1], self._documents(rows))
+        return events
+
+    def _feed(self, name: str, rows: list[tuple[str, dict[str, object] | None]]) -> list[CatalogueEvent]:
+        if not self.bucket.versioned:
+            # Without versions an overwritten feed's rows may never have been readable; a name of its own
+            # keeps them.
+            self.feeds += 1
+            name = f"{name}{self.feeds}"
+        documents = self._documents(rows)
+        event = self.bucket.put_feed(self.prefix + name, documents)
+        self._rows_of(event, documents)
+        return [event]
+
+    def _documents(self, rows: list[tuple[str, dict[str, object] | None]]) -> list[dict[str, object]]:
         documents: list[dict[str, object]] = []
         for product_id, value in rows:
             full_id = f"{self.prefix}{product_id}"
             documents.append(
                 {"id": full_id, "_op": "delete"} if value is None else self._document(full_id, value)
             )
-        if not self.bucket.versioned:
-            # Without versions an overwritten feed's rows may never have been readable; a name of its own
-            # keeps them.
-            self.feeds += 1
-            name = f"{name}{self.feeds}"
-        event = self.bucket.put_feed(self.prefix + name, documents)
+        return documents
+
+    def _rows_of(self, event: CatalogueEvent, documents: list[dict[str, object]]) -> None:
         for number, document in enumerate(documents, start=1):
             gone = "_op" in document
             self.oracle.write(self._order(event, number), str(document["id"]), None if gone else document)
-        return event
 
     def _document(self, product_id: str, value: dict[str, object]) -> dict[str, object]:
         document: dict[str, object] = {
@@ -130,7 +195,7 @@ def _expect(world: World, table: ProductTable, loaded: LoadedEncoders) -> None:
     assert set(rows) == set(world.oracle.writes)
     for product_id, (order, fields) in world.oracle.writes.items():
         row = rows[product_id]
-        assert row["source_order"] == order
+        assert order is None or row["source_order"] == order
         assert row["deleted"] == (fields is None)
         if fields is None:
             assert row["vector"] is None
@@ -213,7 +278,7 @@ def test_any_delivery_gives_the_same_table(
 
     for operation, seconds in stream:
         world.bucket.tick(seconds)
-        waiting.append(world.apply(operation))
+        waiting += world.apply(operation)
         if chance.random() < 0.6:
             chance.shuffle(waiting)
             late = chance.randint(0, len(waiting) // 2)
