@@ -95,7 +95,7 @@ def read_feed(
     roles = Roles(findings if isinstance(format_, GoogleNames) else None, public)
     for column in names if isinstance(format_, GoogleNames) and container in ("csv", "parquet") else ():
         roles.of(column)
-    rows = format_.read(records, Reading(settings, findings))
+    rows = format_.read(_counted(records, findings), Reading(settings, findings))
     return FeedRows(_built(rows, settings.default_currency, roles), findings)
 
 
@@ -125,6 +125,12 @@ def read_product(
         for column in settings.public_columns.get(key or "", ())
     )
     return build_row(source, settings.default_currency, Roles(public=public))
+
+
+def _counted(records: Iterator[Record], findings: Findings) -> Iterator[Record]:
+    for record in records:
+        findings.record()
+        yield record
 
 
 def _built(records: Iterator[Record], default_currency: str, roles: Roles) -> Iterator[FeedRow]:

@@ -31,7 +31,6 @@ class Findings:
         self._unknown: set[str] = set()
         self._notes: list[str] = []
         self._rows = 0
-        self._last = 0
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._stocked: Counter[str] = Counter()
@@ -62,11 +61,12 @@ class Findings:
         """The file has SKUs, which the products' ids are not taken from."""
         self._skus = True
 
+    def record(self) -> None:
+        """One more record was read from the file."""
+        self._rows += 1
+
     def count(self, row: FeedRow) -> None:
         """One row on its way out."""
-        if row.row != self._last:
-            self._rows += 1
-            self._last = row.row
         if row.reject is not None:
             self._counts["rejected"] += 1
             reason = f"{row.reject.field}: {_VALUES.sub('…', row.reject.reason)}"

@@ -7,14 +7,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mmpipe.schemas.feed import FeedReport
 from mmpipe.schemas.work import EventKind, Lane
 
 RunStatus = Literal["running", "done", "failed"]
 
 
 class RunRecord(BaseModel):
-    """One row of the run ledger. ``indexed`` counts products written, ``unchanged`` rows that needed no
-    encoding, ``skipped`` rows that lost to a newer source; ``encoded`` counts encoder inputs per modality.
+    """One row of the run ledger. ``read`` counts rows (each variant of a record is one), ``indexed`` products
+    written, ``unchanged`` rows that needed no encoding, ``skipped`` rows that lost to a newer source; ``encoded`` counts encoder inputs per modality.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -37,6 +38,11 @@ class RunRecord(BaseModel):
     deleted: int = 0
     rejected: int = 0
     encoded: dict[str, int] = Field(default_factory=dict)
+    pictures: dict[str, int] = Field(
+        default_factory=dict,
+        description="links of pictures: `found`, `missing`; and `none`: products without any link",
+    )
+    feed: FeedReport | None = Field(default=None, description="how the feed was read; None for other uploads")
     started_at: datetime
     finished_at: datetime | None = None
     table: str | None = None

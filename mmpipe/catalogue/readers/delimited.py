@@ -103,7 +103,9 @@ class _Records:
         """The header's cells, and the lines before it; the next record is the first of data."""
         lines = list(islice(iter(self._line, None), _HEADER_LINES))
         mark, start = _separator(lines)
-        place = next((n for n in range(start, len(lines)) if _is_header(lines[n][0], mark, knows)), None)
+        # A line that is marked as a comment is the header only where no other line is.
+        order = sorted(range(start, len(lines)), key=lambda n: lines[n][0].lstrip("\ufeff ").startswith("#"))
+        place = next((n for n in order if _is_header(lines[n][0], mark, knows)), None)
         if place is None:
             empty = (n for n in range(start, len(lines)) if lines[n][0].strip(" \t\r\n\ufeff"))
             place = next((n for n in empty if not lines[n][0].lstrip().startswith("#")), None)
@@ -216,10 +218,23 @@ def ends_inside_quotes(text: str, delimiter: str, inside: bool) -> bool:
 
 
 def _cells(text: str, delimiter: str) -> list[str] | None:
+    text = text.rstrip("\r\n")
+    if delimiter == "\t" and '"' in text:
+        try:
+            return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+        except csv.Error:
+            # Quotes around parts of a cell, as Google's text files have them, are no quotes around the cell.
+            return [_cell(cell) for cell in text.split("\t")]
     try:
-        return next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])
+        return next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error:
         return None
+
+
+def _cell(raw: str) -> str:
+    inner = raw[1:-1]
+    quoted = len(raw) > 1 and raw[0] == raw[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if quoted else raw
 
 
 def _best_delimiter(line: str) -> str:
