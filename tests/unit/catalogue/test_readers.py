@@ -278,49 +278,6 @@ SHOPIFY = SHOPIFY_HEADER + (
 )
 
 
-class TestShopify:
-    def test_one_product_per_variant(self) -> None:
-        rows = rows_of(SHOPIFY, "products_export.csv", default_currency="EUR")
-        assert sorted(_outcome(row) for row in rows) == sorted(
-            ["TEE-1", "TEE-2", "mug", "-OLD-1", "-hidden", "!Handle"]
-        )
-        assert [row.row for row in rows if row.product] == [1, 2, 4]
-        red, blue, mug = (row.product for row in rows if row.product)
-        assert (red.item_group_id, red.color, red.size, red.title) == ("tee", "Red", "M", "Tee")
-        assert (str(red.price), str(red.sale_price)) == ("25.00 EUR", "19.90 EUR")
-        assert red.description == "Soft & light cotton"
-        assert (red.image_link, red.additional_image_link) == (
-            "https://cdn/1.jpg",
-            ("https://cdn/2.jpg", "https://cdn/3.jpg"),
-        )
-        assert red.gender == "Unisex"
-        assert red.attributes == {"tags": "new, summer"}
-        assert (blue.color, blue.availability, blue.image_link) == (
-            "Blue",
-            "out_of_stock",
-            "https://cdn/blue.jpg",
-        )
-        assert (mug.color, mug.size, mug.availability, mug.image_link) == (None, None, "in_stock", None)
-
-    def test_a_row_is_replayed_to_the_same_outcome(self) -> None:
-        for row in rows_of(SHOPIFY, "f.csv"):
-            again = read_product(row.raw.encode(), "")
-            assert (again.product, again.delete_id) == (row.product, row.delete_id)
-
-    def test_the_newer_export(self) -> None:
-        text = "Title,URL handle,Description,Vendor,SKU,Option1 name,Option1 value,Price,Product image URL,Status\n"
-        text += "Tee,tee,<b>Soft</b>,Acme,S1,Farbe,Rot,5.00,https://cdn/1.jpg,Active\n"
-        product = products_of(text, "f.csv")[0]
-        assert (product.id, product.item_group_id, product.description) == ("S1", "tee", "Soft")
-        assert product.attributes == {"Farbe": "Rot"}
-
-    def test_variants_without_sku_have_their_own_ids(self) -> None:
-        text = SHOPIFY_HEADER + "".join(
-            f"tee,{'Tee' if n == 0 else ''},,,,,,Size,{size},,,,,,,5,,,,,,\n" for n, size in enumerate("SMM")
-        )
-        assert outcomes(text, "f.csv") == ["tee-S", "tee-M", "tee-M-3"]
-
-
 class TestParquet:
     @staticmethod
     def file(table: pa.Table, **options: Any) -> bytes:
