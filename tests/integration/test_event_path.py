@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -18,11 +19,13 @@ from PIL import Image
 from handlers.catalogue_uploaded import build_handler
 from mmpipe.dispatch import InProcessDispatcher
 from mmpipe.encoders.registry import LoadedEncoders, load
+from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing import Indexer
 from mmpipe.indexing.stores import stores
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
 from mmpipe.local.pump import EventPump, PumpSettings
+from mmpipe.objects import S3Store
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings, StorageSettings
 
 _names = count()
@@ -261,4 +264,82 @@ def test_a_broken_product_file_is_a_reject_and_is_acknowledged(world: World) -> 
     assert world.alive() == {"b"}
     (reject,) = world.collection.rejects.list()
     assert re.search("(?i)json", reject.reason)
+    assert world.dead_letters() == []
+
+
+class Versions:
+    """A bucket with versions, whose events we send: the local store sends none for versions."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.name = f"versions-{world.shop}"
+        world.s3.create_bucket(Bucket=self.name)
+        world.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+
+    def tell(self, event: str, key: str, version: str) -> None:
+        record = {
+            "eventSource": "aws:s3",
+            "eventName": event,
+            "eventTime": datetime.now(UTC).isoformat(),
+            "s3": {"bucket": {"name": self.name}, "object": {"key": key, "versionId": version, "size": 9}},
+        }
+        self.world.send(json.dumps({"Records": [record]}))
+        self.world.settle()
+
+    def put(self, key: str, *rows: dict[str, Any]) -> str:
+        key = f"{self.world.shop}/{key}"
+        body = "\n".join(json.dumps(row) for row in rows).encode()
+        version = self.world.s3.put_object(Bucket=self.name, Key=key, Body=body)["VersionId"]
+        self.tell("ObjectCreated:Put", key, version)
+        return str(version)
+
+    def remove(self, key: str, version: str | None = None) -> str:
+        key = f"{self.world.shop}/{key}"
+        which = {} if version is None else {"VersionId": version}
+        answer = self.world.s3.delete_object(Bucket=self.name, Key=key, **which)
+        kind = "DeleteMarkerCreated" if version is None else "Delete"
+        self.tell(f"ObjectRemoved:{kind}", key, answer["VersionId"])
+        return str(answer["VersionId"])
+
+
+def test_a_bucket_with_versions_is_followed_to_and_fro(world: World) -> None:
+    bucket = Versions(world)
+    bucket.put("products/a.json", product("a"))
+    wrong = bucket.put("products/a.json", product("a", title="Wrong"))
+    assert world.rows()["a"]["title"] == "Wrong"
+    bucket.remove("products/a.json", wrong)
+    assert world.rows()["a"]["title"] == "Product a"
+    marker = bucket.remove("products/a.json")
+    assert world.alive() == set()
+    bucket.remove("products/a.json", marker)
+    assert world.alive() == {"a"}
+    assert world.rows()["a"]["title"] == "Product a"
+
+    bucket.put("feeds/all.jsonl", product("b"), product("c"))
+    wrong = bucket.put("feeds/all.jsonl", product("b", title="Wrong"), {"id": "c", "_op": "delete"})
+    assert (world.alive(), world.rows()["b"]["title"]) == ({"a", "b"}, "Wrong")
+    bucket.remove("feeds/all.jsonl", wrong)
+    assert (world.alive(), world.rows()["b"]["title"]) == ({"a", "b", "c"}, "Product b")
+    kinds = {run.kind for run in world.collection.runs.list() if run.version_id == wrong}
+    assert kinds == {"feed_uploaded", "feed_removed"}
+    assert world.dead_letters() == []
+
+
+def test_a_store_that_is_away_loses_no_removal(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.put("products/a.json", product("a"))
+    world.settle()
+    failures = []
+
+    def away(self: S3Store, uri: str, **options: Any) -> Any:
+        if len(failures) < 2:
+            failures.append(uri)
+            raise StorageUnavailable(f"{uri}: the store is away")
+        return read(self, uri, **options)
+
+    read = S3Store.read
+    monkeypatch.setattr(S3Store, "read", away)
+    world.remove("products/a.json")
+    world.settle()
+    assert len(failures) == 2
+    assert world.alive() == set()
     assert world.dead_letters() == []

@@ -63,7 +63,9 @@ resource "aws_sqs_queue" "events" {
 resource "aws_s3_bucket_notification" "catalogue" {
   bucket = var.catalogue_bucket
 
-  # Everything created and removed; which keys mean work is decided in one place, the handler's planning.
+  # Everything created and removed; which keys mean work is decided in one place, the handler's planning. What a
+  # lifecycle rule expires is an event of its own (s3:LifecycleExpiration:*) and left out: tidying the bucket up takes no
+  # product out of the shop.
   queue {
     id        = "catalogue-events"
     queue_arn = aws_sqs_queue.events.arn

@@ -36,7 +36,7 @@ variable "noncurrent_days" {
 }
 
 variable "uploads_expiry_days" {
-  description = "Days after which uploads are deleted from the catalogue bucket; null keeps them. Expiry removes no product, but a medium that is gone cannot be encoded again under a new model profile."
+  description = "Days after which uploads are deleted from the catalogue bucket; null keeps them. Expiry removes no product, but a medium that is gone cannot be encoded again, and an upload that is handled only after it expired is taken for removed: the queues hold events for up to 14 days."
   type        = number
   default     = null
 

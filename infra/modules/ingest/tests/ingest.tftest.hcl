@@ -55,7 +55,7 @@ run "queue_and_mapping" {
 
   assert {
     condition     = toset(aws_s3_bucket_notification.catalogue.queue[0].events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]) && aws_s3_bucket_notification.catalogue.queue[0].queue_arn == aws_sqs_queue.events.arn
-    error_message = "Uploads and deletions are reported to the queue."
+    error_message = "Uploads and deletions are reported to the queue; what a lifecycle rule expires is not."
   }
 
   assert {
