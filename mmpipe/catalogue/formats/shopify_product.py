@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mmpipe.catalogue.formats.options import add_options
+from mmpipe.catalogue.formats.overflow import spill
 from mmpipe.catalogue.formats.shopify_claims import Claims, Names
 from mmpipe.catalogue.formats.shopify_metafields import Extras
 from mmpipe.catalogue.prices import InvalidPrice, parse_price
@@ -81,17 +82,14 @@ class ShopProduct:
 
     def _values(self, variant: Variant) -> dict[str, Any]:
         values: dict[str, Any] = {"id": "", "item_group_id": self.group, **self.values, **variant.values}
-        for name in ("attributes", "private"):
-            parts = [
-                getattr(variant.extras, name), variant.values.get(name),
-                getattr(self.extras, name), self.values.get(name),
-            ]  # fmt: skip
-            joined: dict[str, Any] = {}
-            for part in parts:
-                for key, value in (part or {}).items():
-                    joined.setdefault(key, value)
-            values[name] = joined
+        # What a variant says of itself comes first, as its options do: a product may have only so many.
+        values["attributes"], values["private"] = {}, {}
         add_options(values, variant.options)
+        for name in ("attributes", "private"):
+            for part in (variant.values, variant.extras, self.values, self.extras):
+                held = part.get(name) if isinstance(part, dict) else getattr(part, name)
+                for key, value in (held or {}).items():
+                    values[name].setdefault(key, value)
         for fields in (variant.extras.fields, self.extras.fields):
             for name, text in fields.items():
                 if not values.get(name):
@@ -99,7 +97,7 @@ class ShopProduct:
         pictures = list(dict.fromkeys([*variant.pictures, *self.pictures]))[:_MAX_PICTURES]
         if pictures:
             values["image_link"], values["additional_image_link"] = pictures[0], pictures[1:]
-        return {name: value for name, value in values.items() if value not in ("", {}, [], None)}
+        return spill({name: value for name, value in values.items() if value not in ("", {}, [], None)})
 
 
 def storable(handle: str) -> str:

@@ -405,6 +405,14 @@ class TestColumns:
     def test_barcodes(self, column: str, value: str, expected: str | None) -> None:
         assert products_of(variant() | {column: value})[0].gtin == expected
 
+    def test_more_attributes_than_a_product_can_have(self) -> None:
+        more = {f"F{n} (product.metafields.shopify.f-{n})": "x" for n in range(150)}
+        tags = ", ".join(f"tag {n}" for n in range(300))
+        option = {"Option1 Name": "Fit", "Option1 Value": "Slim"}
+        product = products_of(variant(Tags=tags, **option) | more)[0]
+        assert (len(product.attributes), product.attributes["Fit"]) == (100, "Slim")
+        assert len(product.private) == 52
+
     def test_more_pictures_than_a_product_can_have(self) -> None:
         rows = [
             {"Handle": "tee", "Image Src": f"//cdn/{n}.jpg", "Image Position": str(n)}
