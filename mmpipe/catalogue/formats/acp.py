@@ -40,6 +40,7 @@ class AcpProducts(Format):
 
     key = "acp"
     title = "Agentic Commerce feed (products with variants)"
+    containers = ("jsonl", "json")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 

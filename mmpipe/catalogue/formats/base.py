@@ -30,8 +30,8 @@ MAX_CHARACTERS: Final = 500
 class Column:
     """One column of an export, and what it becomes; documentation and code read the same entry.
 
-    ``name`` is as the export writes it, ``{n}`` in it stands for a number; ``others`` are further names. ``to``
-    names the fields of :class:`~mmpipe.schemas.product.Product` that it becomes (separated by commas),
+    ``name`` is as the export writes it, ``{n}`` in it stands for a number; ``others`` are further names.
+    ``to`` names the fields of :class:`~mmpipe.schemas.product.Product` that it becomes (separated by commas),
     :data:`PRIVATE`, or :data:`DECIDES`. ``key`` is what the format's code calls it: ``to`` unless said.
     """
 
@@ -51,8 +51,8 @@ class Column:
 class Sample:
     """The beginning of a file, as :meth:`Format.recognises` sees it.
 
-    ``names`` are the normalised names (:func:`~mmpipe.catalogue.columns.column_name`) of its columns, or of the
-    keys of its first object, with and without their bracketed hints. ``first`` is that object, for JSON.
+    ``names`` are the normalised names (:func:`~mmpipe.catalogue.columns.column_name`) of its columns, or of
+    the keys of its first object, with and without their bracketed hints. ``first`` is that object, for JSON.
     """
 
     container: Container
@@ -75,11 +75,12 @@ class Reading:
 
 
 class Format(ABC):
-    """One documented format. ``key`` names it for good, ``title`` is its name for people, ``export`` says in
-    Markdown how a shop gets such a file from its own admin."""
+    """One documented format. ``key`` names it for good, ``title`` is its name for people, ``containers`` are
+    those it is recognised in, ``export`` says in Markdown how a shop gets such a file from its own admin."""
 
     key: ClassVar[str]
     title: ClassVar[str]
+    containers: ClassVar[tuple[Container, ...]]
     export: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
 

@@ -6,7 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mmpipe.catalogue.columns import ALIASES, FIELDS, PUBLIC_ATTRIBUTES, SALE_FLAGS
+from mmpipe.catalogue.columns import (
+    ALIASES,
+    CATEGORY_STEPS,
+    CURRENCY_COLUMNS,
+    FIELDS,
+    PUBLIC_ATTRIBUTES,
+    SALE_FLAGS,
+)
 from mmpipe.catalogue.formats.base import DECIDES, PRIVATE, Column, Format, Reading, Sample
 from mmpipe.catalogue.rows import Record
 
@@ -36,9 +43,20 @@ def _columns() -> tuple[Column, ...]:
         Column("sale_price_start_date", "sale_price_effective_date"),
         Column("sale_price_end_date", "sale_price_effective_date"),
     ]
-    attributes = [Column(name, "attributes") for name in sorted(PUBLIC_ATTRIBUTES)]
-    flags = [Column(name, DECIDES, "a word such as false, draft or hidden withdraws") for name in SALE_FLAGS]
-    return (*fields, *groups, *flags, *attributes)
+    columns = [
+        Column(CURRENCY_COLUMNS[0], "price", "of prices that name none", others=CURRENCY_COLUMNS[1:]),
+        Column(CATEGORY_STEPS[0], "product_type", "one step of a path each", others=CATEGORY_STEPS[1:]),
+    ]
+    # `sku` is another name of the id, and an attribute where there is an `id` as well.
+    attributes = [Column(name, "attributes") for name in sorted(PUBLIC_ATTRIBUTES - ALIASES.keys())]
+    flags = [Column(name, DECIDES, _said_by(words)) for name, words in SALE_FLAGS.items()]
+    return (*fields, *groups, *columns, *flags, *attributes)
+
+
+def _said_by(words: frozenset[str]) -> str:
+    if "yes" in words:
+        return "yes withdraws"
+    return "no or a word such as draft withdraws" if "no" in words else "a word such as draft withdraws"
 
 
 def _order(field: str) -> tuple[bool, str]:
@@ -50,10 +68,11 @@ class GoogleNames(Format):
 
     key = "google"
     title = "Google Merchant Center feed"
+    containers = ("csv", "jsonl", "json", "xml", "parquet")
     export = (
-        "In Merchant Center: Products → Feeds (data sources) → the feed → download the file. Any other program"
-        " may write the same names as CSV, TSV, XML, JSON Lines, JSON or Parquet; that is the format to choose"
-        " where a shop's own export is not listed here."
+        "In Merchant Center: Products → Feeds (data sources) → the feed → download the file. Any other"
+        " program may write the same names as CSV, TSV, XML, JSON Lines, JSON or Parquet; that is the format"
+        " to choose where a shop's own export is not listed here."
     )
     columns = _columns()
 
@@ -75,8 +94,8 @@ class Meta(GoogleNames):
     key = "meta"
     title = "Meta (Facebook, Instagram) catalogue"
     export = (
-        "In Commerce Manager: Catalogue → Data sources → the feed → Download, as CSV or TSV. Lines that begin with"
-        " `#` before the header, as in Meta's template, are comments."
+        "In Commerce Manager: Catalogue → Data sources → the feed → Download, as CSV or TSV. Lines that begin"
+        " with `#` before the header, as in Meta's template, are comments."
     )
     columns = (
         *GoogleNames.columns,
@@ -112,8 +131,8 @@ class OpenAi(GoogleNames):
     title = "OpenAI product feed"
     export = (
         "The file that is sent to OpenAI, as JSON Lines, CSV, TSV or Parquet, compressed or not; your feed"
-        " provider or plugin writes it. A product leaves the search with `is_eligible_search` false. A feed is"
-        " the whole catalogue there; here products that are absent stay until they are deleted."
+        " provider or plugin writes it. A product leaves the search with `is_eligible_search` false. A feed"
+        " is the whole catalogue there; here products that are absent stay until they are deleted."
     )
     columns = (
         *GoogleNames.columns,

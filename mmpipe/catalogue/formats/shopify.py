@@ -91,6 +91,7 @@ class ShopifyCsv(Format):
 
     key = "shopify"
     title = "Shopify product CSV"
+    containers = ("csv", "parquet")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 

@@ -45,6 +45,7 @@ class ShopifyInventory(Format):
 
     key = "shopify-inventory"
     title = "Shopify inventory CSV"
+    containers = ("csv", "parquet")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = (
         Column("Handle", "item_group_id", "only a product of this handle is meant", others=("URL handle",)),

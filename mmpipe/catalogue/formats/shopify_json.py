@@ -49,6 +49,7 @@ class ShopifyBulk(Format):
 
     key = "shopify-bulk"
     title = "Shopify bulk operation JSONL"
+    containers = ("jsonl", "json", "parquet")
     export = BULK_EXPORT
     columns: ClassVar[tuple[Column, ...]] = (
         *COLUMNS,
@@ -72,6 +73,7 @@ class ShopifyProducts(Format):
 
     key = "shopify-json"
     title = "Shopify products.json"
+    containers = ("jsonl", "json", "parquet")
     export = PRODUCTS_EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 
