@@ -46,7 +46,7 @@ class AcpProducts(Format):
 
     def recognises(self, sample: Sample) -> bool:
         first = sample.first
-        if sample.container not in ("jsonl", "json") or first is None:
+        if sample.container not in self.containers or first is None:
             return False
         return any(_is_ours(product) for product in _products(first))
 

@@ -47,12 +47,13 @@ class MerchantApi(Format):
     key = "merchant-api"
     title = "Google Merchant API product objects"
     containers = ("jsonl", "json")
+    containers = ("jsonl", "json")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 
     def recognises(self, sample: Sample) -> bool:
         first = sample.first
-        if sample.container not in ("jsonl", "json") or first is None:
+        if sample.container not in self.containers or first is None:
             return False
         if isinstance(first.get("productAttributes", first.get("product_attributes")), Mapping):
             return True

@@ -50,12 +50,13 @@ class SchemaOrg(Format):
     key = "schema-org"
     title = "schema.org JSON-LD"
     containers = ("jsonl", "json")
+    containers = ("jsonl", "json")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 
     def recognises(self, sample: Sample) -> bool:
         first = sample.first
-        if sample.container not in ("jsonl", "json") or first is None:
+        if sample.container not in self.containers or first is None:
             return False
         if "@type" in first or isinstance(first.get("@graph"), list):
             return True
