@@ -55,7 +55,7 @@ class FeedSettings(_Section):
     )
     public_columns: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
-        description="columns that no format names and yet are public attributes, by collection (`*`: every one);"
+        description="columns that no format names and yet are public attributes, by collection (`*`: all);"
         " others are kept privately, and costs, notes and tax words always are",
     )
     woocommerce_id: Literal["id", "sku"] = Field(

@@ -17,7 +17,8 @@ ALIASES: Final[dict[str, str]] = {
         "title": "name product_name product_title product_display_name item_name 标题 名称 商品名称",
         "description": "desc body body_html product_description summary brief content 描述 商品描述 简介",
         "link": "url product_url product_link page_url permalink canonical_link 链接 商品链接",
-        "image_link": "image img picture photo image_url image_src image_path main_image main_image_url base_image 图片 主图",
+        "image_link": "image img picture photo image_url image_src image_path main_image"
+        " main_image_url base_image 图片 主图",
         "additional_image_link": "additional_image_links additional_images images image_links image_urls"
         " additional_image_urls additional_image_url lifestyle_image_link lifestyle_image_links",
         "video_link": "video video_links video_url video_src clip 视频",
@@ -46,7 +47,8 @@ ALIASES: Final[dict[str, str]] = {
     for alias in aliases.split()
 }
 
-# Columns that hold parts of their own, or come in place of others: :mod:`mmpipe.catalogue.grouped` reads them.
+# Columns that hold parts of their own, or come in place of others: :mod:`mmpipe.catalogue.grouped` reads
+# them.
 GROUPED: Final[dict[str, str]] = {
     name: target
     for target, names in {
@@ -54,7 +56,8 @@ GROUPED: Final[dict[str, str]] = {
         "structured_description": "structured_description",
         "product_detail": "product_detail product_details",
         "product_highlight": "product_highlight product_highlights highlights",
-        "variant_option": "variant_option variant_options additional_variant_attribute additional_variant_attributes variant_dict",
+        "variant_option": "variant_option variant_options variant_dict additional_variant_attribute"
+        " additional_variant_attributes",
         "question_and_answer": "question_and_answer questions_and_answers q_and_a",
         "sale_start": "sale_price_start_date sale_start_date special_price_from_date",
         "sale_end": "sale_price_end_date sale_end_date special_price_to_date",
@@ -124,8 +127,8 @@ feed_label channel internal_label store_code inventory quantity_to_sell_on_faceb
 commerce_tax_category checkout_url related_product document_link reviews quantity sell_on_google_quantity
 loyalty_program installment subscription_cost cloud_export virtual_model_link applink
 """
-# Columns of documented feeds that are kept privately: where, to whom and how something is sold, and the ids and
-# flags of programs. What nobody chose to show stays out of answers; any other column does too.
+# Columns of documented feeds that are kept privately: where, to whom and how something is sold, and the ids
+# and flags of programs. What nobody chose to show stays out of answers; any other column does too.
 PRIVATE_COLUMNS: Final = frozenset(_KEPT.split())
 
 CURRENCY_COLUMNS: Final = ("currency", "price_currency", "currency_code", "币种", "货币")

@@ -19,8 +19,8 @@ class InvalidMoment(ValueError):
 
 
 def moment(text: str, *, end: bool = False) -> datetime | None:
-    """One date or time with its zone, UTC where it names none; None for an empty text, and for the zero date by
-    which databases say "no date".
+    """One date or time with its zone, UTC where it names none; None for an empty text, and for the zero date
+    by which databases say "no date".
 
     A day alone means its start, as the ``end`` of a period the start of the day after: the day still counts.
     ISO 8601, and ``d.m.Y`` and ``m/d/Y`` or ``d/m/Y`` for days where only one of them can be meant. Raises

@@ -62,11 +62,11 @@ def read_feed(
     """The rows of a feed, in memory that does not grow with it; every record of the file yields at least one,
     good or rejected, but those that only add pictures or languages to another.
 
-    The format follows from the content alone; gzip, zstd and UTF-16 are opened whatever the name. ``collection``
-    chooses the columns that are public besides the known ones (``settings.public_columns``). ``InvalidFeed``,
-    naming what was found and the remedy, is raised by the call itself or by a later row, after the rows before
-    it: a file cut off half-way gives its first half and then the error. The caller keeps the stream open until
-    the last row.
+    The format follows from the content alone; gzip, zstd and UTF-16 are opened whatever the name.
+    ``collection`` chooses the columns that are public besides the known ones (``settings.public_columns``).
+    ``InvalidFeed``, naming what was found and the remedy, is raised by the call itself or by a later row,
+    after the rows before it: a file cut off half-way gives its first half and then the error. The caller
+    keeps the stream open until the last row.
     """
     container, names, records = _opened(stream, name, settings)
     first: Record | None = None
@@ -168,8 +168,8 @@ def _opened(
     refuse_first_line(table.first_line)
     if len(table.names) < 2 and not has_columns(text.split("\n", 1)[0]):
         raise InvalidFeed(
-            "by its ending and its first bytes its format is not known: upload CSV, TSV, JSON, JSON Lines, XML or"
-            f" Parquet; its first line is {table.first_line[:60]!r}"
+            "by its ending and its first bytes its format is not known: upload CSV, TSV, JSON, JSON Lines,"
+            f" XML or Parquet; its first line is {table.first_line[:60]!r}"
         )
     return "csv", table.names, iter(table)
 

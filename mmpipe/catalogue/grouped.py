@@ -1,7 +1,7 @@
 """Columns with parts: Google's grouped attributes as text files, XML and JSON write them.
 
-In text files a cell holds ``a:b:c,d:e:f``; a part with a comma, a colon or a quote stands in double quotes, and
-quotes inside are doubled. Source: Merchant Center product data specification, "Submit group attributes".
+In text files a cell holds ``a:b:c,d:e:f``; a part with a comma, a colon or a quote stands in double quotes,
+and quotes inside are doubled. Source: Merchant Center product data specification, "Submit group attributes".
 """
 
 from __future__ import annotations
@@ -10,20 +10,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from mmpipe.catalogue.formats.options import option_field
 from mmpipe.catalogue.text import clean
 
 _MAX_PARTS: Final = 500
 _MAX_CHARACTERS: Final = 500
-_OPTION_FIELDS: Final = {
-    "color": "color", "colour": "color", "colors": "color", "farbe": "color", "couleur": "color", "颜色": "color",
-    "size": "size", "sizes": "size", "größe": "size", "taille": "size", "尺码": "size", "尺寸": "size",
-    "material": "material", "fabric": "material", "材质": "material", "pattern": "pattern",
-}  # fmt: skip
-
-
-def option_field(name: str) -> str | None:
-    """The product field that a variant's option of this name is: colour, size, material or pattern."""
-    return _OPTION_FIELDS.get(name.strip().lower())
 
 
 def apply(
@@ -33,8 +24,8 @@ def apply(
     match column:
         case "structured_title" | "structured_description":
             field = column.removeprefix("structured_")
-            if not product.get(field) and (text := _content(value, hint)):
-                product[field] = text
+            if not product.get(field) and (content := _content(value, hint)):
+                product[field] = content
         case "product_detail":
             for name, text in _details(value, hint):
                 attributes.setdefault(name, text)
@@ -44,10 +35,10 @@ def apply(
                 attributes.setdefault("product_highlight", " | ".join(texts)[:_MAX_CHARACTERS])
         case "variant_option":
             for name, text in _options(value):
-                field = option_field(name)
-                if field is not None and not product.get(field):
-                    product[field] = text
-                elif field is None or product.get(field) != text:
+                option = option_field(name)
+                if option is not None and not product.get(option):
+                    product[option] = text
+                elif option is None or product.get(option) != text:
                     attributes.setdefault(name, text)
         case "question_and_answer":
             words = [clean(t) for t in _answers(value)]

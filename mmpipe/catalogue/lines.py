@@ -16,8 +16,8 @@ _ZERO_SHARE: Final = 0.4
 def utf8(stream: io.BufferedReader) -> io.BufferedReader:
     """The stream after its byte-order mark, as UTF-8 whose lines end in a line feed.
 
-    UTF-16, which spreadsheets save, comes out as UTF-8, also where its mark is missing; carriage returns alone,
-    as old programs end lines, become line feeds.
+    UTF-16, which spreadsheets save, comes out as UTF-8, also where its mark is missing; carriage returns
+    alone, as old programs end lines, become line feeds.
     """
     encoding = utf16_of(stream.peek(4096)[:4096])
     if encoding is not None:

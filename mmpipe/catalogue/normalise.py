@@ -38,10 +38,10 @@ _FIRST_OF_SEVERAL: Final = frozenset({"gtin", "mpn"})
 def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) -> dict[str, Any]:
     """The values under the names of :class:`~mmpipe.schemas.product.Product`, ready for its validation.
 
-    ``roles`` says what each column is. Empty values are dropped, every text is cleaned of markup and invisible
-    characters, long descriptions are cut to what a product may hold. Columns that nobody named become
-    ``private``, at most 200, each at most 500 characters; so does every attribute that is never public. Raises
-    ``InvalidRow`` naming the first field that makes no sense.
+    ``roles`` says what each column is. Empty values are dropped, every text is cleaned of markup and
+    invisible characters, long descriptions are cut to what a product may hold. Columns that nobody named
+    become ``private``, at most 200, each at most 500 characters; so does every attribute that is never
+    public. Raises ``InvalidRow`` naming the first field that makes no sense.
     """
     if len(values) > _MAX_COLUMNS:
         raise InvalidRow("row", f"holds {len(values):,} columns: {_MAX_COLUMNS:,} are allowed")
@@ -150,7 +150,7 @@ class _Sorted:
 
 
 def is_withdrawn(values: Mapping[str, Any], roles: Roles) -> bool:
-    """Whether a column says that the product is not for sale: unpublished, draft, archived, hidden, disabled."""
+    """Whether a column says that the product is not for sale: a draft, archived, hidden, disabled."""
     for key, value in values.items():
         if value is None or value == "" or roles.of(key).kind != "flag":
             continue
@@ -409,7 +409,7 @@ def _kept(given: Any, others: dict[str, Any]) -> dict[str, str]:
 
 
 def _joined(value: Any) -> str:
-    """A list as words separated by commas; lists inside CSV cells, as Python or JSON write them, are lists."""
+    """A list as words separated by commas; a cell may hold one as Python or JSON write it."""
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         try:
             value = json.loads(value.replace("'", '"'))

@@ -109,7 +109,8 @@ class Findings:
         products = self._counts["products"]
         if not products:
             return []
-        title, fields = self._format.title, set(self._used.values())
+        title = self._format.title
+        fields = {part.strip() for to in self._used.values() for part in to.split(",")}
         offered = {field for column in self._format.columns for field in column.fields}
         found = []
         if not self._counts["pictures"] and offered.intersection(_PICTURES):
@@ -130,6 +131,6 @@ class Findings:
             found.append("every product is in stock: is the stock column exported as the shop has it?")
         if self._skus and products and self._numeric == products:
             found.append(
-                "all ids are numbers although the file has SKUs: interactions and links must use the same numbers"
+                "all ids are numbers although the file has SKUs: interactions must use the same numbers"
             )
         return found

@@ -53,8 +53,9 @@ _REMEMBERED: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What one column is: ``target`` is the field, attribute or group it belongs to, ``number`` its place among
-    columns of one name, ``hint`` the names of its parts where its header tells them."""
+    """What one column is: ``target`` is the field, attribute or group it belongs to, ``number`` its place
+    among columns of one name, ``hint`` the names of its parts where its header tells them.
+    """
 
     kind: Kind
     target: str

@@ -20,14 +20,14 @@ class FeedRow:
     """One product of a feed: exactly one of ``product``, ``delete_id``, ``stock`` and ``reject`` is set.
 
     ``row`` counts the records of the file from 1; a record with variants gives a row for each. ``product_id``
-    is set wherever a valid id could be read, also on a reject. ``stock`` is the availability of a product that
-    is known already: nothing else of it changes. ``group_id`` binds a deletion or a stock to a product of that
-    item group: another group's product of the same id is not meant. ``raw`` is the row as JSON (or as text
-    where it parsed as nothing), at most 64 KiB: a longer row, or one whose media came inline, keeps its short
-    values and says under ``_incomplete`` why it cannot be replayed from here. ``inline_media`` holds media that
-    came as bytes, by field (``image_link``, ``audio_link``, ``video_link``); they take the place of a link in
-    that field. ``group`` marks the parent of variants: ``product`` describes what they share, and is not for
-    sale itself.
+    is set wherever a valid id could be read, also on a reject. ``stock`` is the availability of a product
+    that is known already: nothing else of it changes. ``group_id`` binds a deletion or a stock to a product
+    of that item group: another group's product of the same id is not meant. ``raw`` is the row as JSON (or as
+    text where it parsed as nothing), at most 64 KiB: a longer row, or one whose media came inline, keeps its
+    short values and says under ``_incomplete`` why it cannot be replayed from here. ``inline_media`` holds
+    media that came as bytes, by field (``image_link``, ``audio_link``, ``video_link``); they take the place
+    of a link in that field. ``group`` marks the parent of variants: ``product`` describes what they share,
+    and is not for sale itself.
     """
 
     row: int

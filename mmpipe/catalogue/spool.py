@@ -20,9 +20,9 @@ _CACHE_KIB: Final = 16 << 10
 class Spool(Generic[Value]):
     """Values by key, several of a key kept in the order they came; memory does not grow with their number.
 
-    What is put together with ``size`` (its bytes, about) stays in memory up to 32 MiB in all; beyond, everything
-    goes to a temporary file that nobody else can read and that is gone with :meth:`close`. Values are what
-    :mod:`pickle` takes. For one thread.
+    What is put together with ``size`` (its bytes, about) stays in memory up to 32 MiB in all; beyond,
+    everything goes to a temporary file that nobody else can read and that is gone with :meth:`close`. Values
+    are what :mod:`pickle` takes. For one thread.
     """
 
     def __init__(self, memory_bytes: int = _MEMORY_BYTES) -> None:
@@ -53,6 +53,7 @@ class Spool(Generic[Value]):
 
     def put(self, key: str, value: Value, size: int) -> None:
         """Add one value under ``key``."""
+        key = _storable(key)
         self._last = None
         if self._database is None:
             self._held.setdefault(key, []).append(value)
@@ -66,6 +67,7 @@ class Spool(Generic[Value]):
 
     def get(self, key: str) -> list[Value]:
         """The values of one key, in the order they came; none where there is no such key."""
+        key = _storable(key)
         if self._database is None:
             return list(self._held.get(key, ()))
         if self._last is None or self._last[0] != key:
@@ -110,3 +112,8 @@ class Spool(Generic[Value]):
         self._database.executemany("INSERT INTO spooled (key, value) VALUES (?, ?)", self._waiting)
         self._database.execute("COMMIT")
         self._waiting.clear()
+
+
+def _storable(key: str) -> str:
+    """Half a surrogate pair, which JSON can spell, cannot be stored as text."""
+    return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()

@@ -13,11 +13,11 @@ from typing import Any, Final
 _NAMES: Final = """
 a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote body br
 button canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em
-embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i
-iframe img input ins kbd label legend li link main map mark marquee menu meta meter nav nobr noframes noscript
-object ol optgroup option output p param path picture pre progress q rp rt ruby s samp script section select
-small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th thead time
-title tr track tt u ul var video wbr
+embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html
+i iframe img input ins kbd label legend li link main map mark marquee menu meta meter nav nobr noframes
+noscript object ol optgroup option output p param path picture pre progress q rp rt ruby s samp script section
+select small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th
+thead time title tr track tt u ul var video wbr
 """
 _ELEMENTS: Final = frozenset(_NAMES.split())
 _INLINE_NAMES: Final = """

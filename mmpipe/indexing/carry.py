@@ -138,8 +138,8 @@ class RowCarrier:
         return total
 
     def _with_other_media(self, ids: Sequence[str]) -> list[str]:
-        """Those whose content differs: the target may have been filled from the same feed."""
-        columns = ["id", *(hash_column(m) for m in sorted(self._encodable))]
+        """Those whose media or stock differ: the target may have been filled from the same feed."""
+        columns = ["id", "stock_order", *(hash_column(m) for m in sorted(self._encodable))]
         here, there = (self._source.fetch(ids, columns=columns), self._target.fetch(ids, columns=columns))
         known = {row.pop("id"): row for row in there.to_pylist()}
         return sorted(str(row["id"]) for row in here.to_pylist() if known.get(row["id"]) != _without_id(row))
@@ -196,12 +196,7 @@ class RowCarrier:
         return carried
 
     def _fetch(self, ids: list[str]) -> pa.Table:
-        stored = set(self._source.latest().schema.names)
-        wanted = [name for name in (*KNOWN_COLUMNS, "run_id", "updated_at") if name in stored]
-        rows = self._source.fetch(ids, columns=wanted)
-        for name in KNOWN_COLUMNS:
-            if name not in stored:  # a table of an earlier release, before this column
-                rows = rows.append_column(name, pa.nulls(rows.num_rows, self._target.schema.field(name).type))
+        rows = self._source.fetch(ids, columns=[*KNOWN_COLUMNS, "run_id", "updated_at"])
         self._remember_uploads(rows)
         return rows
 
@@ -244,7 +239,8 @@ class RowCarrier:
                 "came inside the feed, where it cannot be read again: upload the feed again",
             )
             result.rejects.append(reject_of_media(source_row, lost))
-        return Work(source_row, product, number, frozenset(r.uri for m in wanted for r in plan.refs[m]))
+        again = frozenset(r.uri for m in wanted for r in plan.refs[m])
+        return Work(source_row, product, number, again, stock_order=held.stock_order(number))
 
     def _lost(self, plan: MediaPlan, hashes: dict[Modality, str]) -> list[Modality]:
         refused = {error.field.partition("[")[0].replace("additional_", "") for error in plan.errors}

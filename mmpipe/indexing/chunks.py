@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mmpipe import catalogue
-from mmpipe.errors import InvalidRow
+from mmpipe.errors import InvalidFeed, InvalidRow
 from mmpipe.indexing.readers import open_version
 from mmpipe.indexing.results import ChunkResult
 from mmpipe.indexing.rows import Source, SourceRow, put_source
@@ -27,6 +27,7 @@ from mmpipe.settings import Settings
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.objects import ObjectStore
+    from mmpipe.schemas.feed import FeedReport
 
 CHUNK_BYTES = 16_000_000
 
@@ -58,14 +59,18 @@ def read_chunks(
     with stream:
         chunk: list[catalogue.FeedRow] = []
         held = 0
-        for row in catalogue.read_feed(stream, order.object.uri, settings.feeds):
-            chunk.append(row)
-            held += len(row.raw) + sum(len(data) for data in row.inline_media.values())
-            if len(chunk) >= settings.indexing.chunk_rows or held >= CHUNK_BYTES:
-                yield pack_rows(source, chunk)
-                chunk, held = [], 0
-        if chunk:
-            yield pack_rows(source, chunk)
+        rows = catalogue.read_feed(stream, order.object.uri, settings.feeds, collection=order.collection)
+        try:
+            for row in rows:
+                chunk.append(row)
+                held += len(row.raw) + sum(len(data) for data in row.inline_media.values())
+                if len(chunk) >= settings.indexing.chunk_rows or held >= CHUNK_BYTES:
+                    yield pack_rows(source, chunk)
+                    chunk, held = [], 0
+        except InvalidFeed:
+            yield pack_rows(source, chunk, rows.report)
+            raise
+        yield pack_rows(source, chunk, rows.report)
 
 
 def read_packed(packed_job: bytes) -> Iterator[bytes]:
@@ -74,8 +79,8 @@ def read_packed(packed_job: bytes) -> Iterator[bytes]:
     yield from read_chunks(job.order, job.settings, stores(job.settings))
 
 
-def pack_rows(source: Source, rows: list[catalogue.FeedRow]) -> bytes:
-    """A chunk of one source as bytes."""
+def pack_rows(source: Source, rows: list[catalogue.FeedRow], report: FeedReport | None = None) -> bytes:
+    """A chunk of one source as bytes; the last one carries what was found in the whole file."""
     packed = [
         (
             row.row,
@@ -85,46 +90,64 @@ def pack_rows(source: Source, rows: list[catalogue.FeedRow]) -> bytes:
             None if row.reject is None else (row.reject.field, row.reject.reason),
             row.product_id,
             dict(row.inline_media),
+            row.stock,
+            row.group_id,
+            row.group,
         )
         for row in rows
     ]
-    return pickle.dumps((source, packed), protocol=5)
+    return pickle.dumps((source, packed, report), protocol=5)
 
 
-def unpack_rows(data: bytes) -> list[SourceRow]:
-    """The inverse of :func:`pack_rows`. Only for bytes that this program packed."""
-    source, packed = pickle.loads(data)  # noqa: S301  made by pack_rows, inside this cluster
+def unpack_rows(data: bytes, result: ChunkResult) -> list[SourceRow]:
+    """The inverse of :func:`pack_rows`; a report goes to ``result``. Only for bytes of our own."""
+    source, packed, report = pickle.loads(data)  # noqa: S301  made by pack_rows, inside this cluster
+    if report is not None:
+        result.reports[source.run_id] = report
     parse = Product.model_validate_json
     return [
-        SourceRow(
-            source=source,
-            row=row,
-            order=source.order(row),
-            raw=raw,
-            product=None if document is None else parse(document),
-            delete_id=delete_id,
-            reject=None if reject is None else InvalidRow(*reject),
-            product_id=product_id,
-            inline_media=inline,
+        SourceRow.of(
+            source,
+            catalogue.FeedRow(
+                row=row,
+                raw=raw,
+                product=None if document is None else parse(document),
+                delete_id=delete_id,
+                stock=stock,
+                reject=None if reject is None else InvalidRow(*reject),
+                product_id=product_id,
+                group_id=group_id,
+                group=group,
+                inline_media=inline,
+            ),
         )
-        for row, raw, document, delete_id, reject, product_id, inline in packed
+        for row, raw, document, delete_id, reject, product_id, inline, stock, group_id, group in packed
     ]
 
 
 def pack_result(result: ChunkResult, profile: Profile) -> bytes:
     """A processed chunk as bytes, its tables as one Arrow stream, and the profile that encoded it."""
-    sink = pa.BufferOutputStream()
-    if result.tables:
-        table = pa.concat_tables(result.tables)
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-    rest: tuple[Any, ...] = (result.writes, result.rejects, result.media, result.counts)
-    return pickle.dumps((pickle.PickleBuffer(sink.getvalue()), rest, profile.to_json()), protocol=5)
+    rest: tuple[Any, ...] = (result.writes, result.rejects, result.media, result.counts, result.reports)
+    streams = (_stream(result.tables), _stream(result.restocked))
+    return pickle.dumps((streams, rest, profile.to_json()), protocol=5)
 
 
 def unpack_result(data: bytes) -> tuple[ChunkResult, str]:
     """The inverse of :func:`pack_result`; the profile as its canonical JSON."""
-    stream, rest, profile = pickle.loads(data)  # noqa: S301  made by pack_result
-    writes, rejects, media, counts = rest
-    tables = [pa.ipc.open_stream(pa.py_buffer(stream)).read_all()] if len(stream) else []
-    return ChunkResult(tables, writes, rejects, media, counts), profile
+    streams, rest, profile = pickle.loads(data)  # noqa: S301  made by pack_result
+    writes, rejects, media, counts, reports = rest
+    tables, restocked = map(_tables, streams)
+    return ChunkResult(tables, writes, rejects, media, counts, restocked, reports), profile
+
+
+def _stream(tables: list[pa.Table]) -> pickle.PickleBuffer:
+    sink = pa.BufferOutputStream()
+    if tables:
+        table = pa.concat_tables(tables)
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    return pickle.PickleBuffer(sink.getvalue())
+
+
+def _tables(stream: bytes) -> list[pa.Table]:
+    return [pa.ipc.open_stream(pa.py_buffer(stream)).read_all()] if len(stream) else []

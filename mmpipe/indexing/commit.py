@@ -44,6 +44,10 @@ def write(
         result.tables.clear()
         if written.skipped:
             _count_losers(result, table)
+    if result.restocked:
+        table.refresh(pa.concat_tables(result.restocked))
+        version = table.version
+        result.restocked.clear()
     if result.rejects:
         collection.rejects.put(result.rejects)
     if result.writes:
@@ -143,6 +147,9 @@ class Committer:
         for counts in pending.counts.values():
             self._counts.add(counts)
         self.record = self._counts.into(self.record)
+        report = pending.reports.get(self.record.run_id)
+        if report is not None:
+            self.record = self.record.model_copy(update={"feed": report})
         if version is not None:
             self.record = self.record.model_copy(update={"version": version})
         self._collection.runs.put(self.record)

@@ -20,6 +20,7 @@ from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStat, ObjectStore
+    from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.work import WorkOrder
     from mmpipe.settings import Settings
 
@@ -40,14 +41,16 @@ def open_version(order: WorkOrder, store_for: StoreFor) -> tuple[BinaryIO, Objec
     return store.open(order.object.uri)
 
 
-def feed_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[SourceRow]:
-    """All rows of a small feed. Nothing is returned of a file that breaks off: it raises ``InvalidFeed``."""
+def feed_rows(
+    order: WorkOrder, settings: Settings, store_for: StoreFor
+) -> tuple[list[SourceRow], FeedReport]:
+    """All rows of a small feed, and what was found in it. Nothing is returned of a file that breaks off: it
+    raises ``InvalidFeed``."""
     stream, stat = open_version(order, store_for)
     source = put_source(order, stat.last_modified)
     with stream:
-        return [
-            SourceRow.of(source, row) for row in catalogue.read_feed(stream, order.object.uri, settings.feeds)
-        ]
+        rows = catalogue.read_feed(stream, order.object.uri, settings.feeds, collection=order.collection)
+        return [SourceRow.of(source, row) for row in rows], rows.report
 
 
 def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[SourceRow]:
@@ -85,7 +88,7 @@ def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> l
 
 
 def _product_row(order: WorkOrder, settings: Settings, data: bytes, stat: ObjectStat) -> SourceRow:
-    found = catalogue.read_product(data, order.object.uri, settings.feeds)
+    found = catalogue.read_product(data, order.object.uri, settings.feeds, collection=order.collection)
     row = SourceRow.of(put_source(order, stat.last_modified), found)
     # Whatever the document says, it is the key's product that this event is about.
     return replace(row, product_id=_id_of(order.object.uri))

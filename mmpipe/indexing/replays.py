@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.schemas.run import Reject
-    from mmpipe.settings import Settings
+    from mmpipe.settings import FeedSettings, Settings
 
 _INCOMPLETE = "_incomplete"
 
@@ -85,7 +85,7 @@ def _replay(
         if reject.scope == "media" and raw is None:
             result = _media_again(source, reject, table, pipeline)
         else:
-            row = _row(source, reject, raw)
+            row = _row(source, reject, raw, settings.feeds, collection)
             result = pipeline.process([row], lookup_in(table, table.dim))
         # A fault that is still there stays the reject it was.
         result.rejects = [
@@ -130,7 +130,7 @@ def _is_same_fault(found: Reject, reject: Reject) -> bool:
     return (found.scope, found.product_id, found.field) == (reject.scope, reject.product_id, reject.field)
 
 
-def _row(source: Source, reject: Reject, raw: str | None) -> SourceRow:
+def _row(source: Source, reject: Reject, raw: str | None, feeds: FeedSettings, collection: str) -> SourceRow:
     text = raw if raw is not None else reject.raw
     if not text:
         raise InvalidRequest(
@@ -144,7 +144,7 @@ def _row(source: Source, reject: Reject, raw: str | None) -> SourceRow:
         raise InvalidRequest(
             "reject", "the row was too long, or its media came inside the feed: upload the feed again"
         )
-    row = catalogue.read_product(text.encode(), "")
+    row = catalogue.read_product(text.encode(), "", feeds, collection=collection)
     if reject.product_id and row.product is not None and row.product.id != reject.product_id:
         raise InvalidRow(
             "id", f"the reject is of product {reject.product_id!r}, the row of {row.product.id!r}"
@@ -156,8 +156,10 @@ def _row(source: Source, reject: Reject, raw: str | None) -> SourceRow:
         raw=text,
         product=row.product,
         delete_id=row.delete_id,
+        stock=row.stock,
         reject=row.reject,
         product_id=row.product_id or reject.product_id,
+        group_id=row.group_id,
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mmpipe.indexing.rows import Source, SourceRow
+    from mmpipe.schemas.feed import FeedReport
 
 MAX_RAW_BYTES = 64 * 1024
 
@@ -31,6 +32,7 @@ class RunCounts:
     deleted: int = 0
     rejected: int = 0
     encoded: Counter[str] = field(default_factory=Counter)
+    pictures: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: RunCounts) -> None:
         """Add another part of the same run."""
@@ -41,6 +43,7 @@ class RunCounts:
         self.deleted += other.deleted
         self.rejected += other.rejected
         self.encoded.update(other.encoded)
+        self.pictures.update(other.pictures)
 
     def into(self, record: RunRecord) -> RunRecord:
         """The record with these counts."""
@@ -53,6 +56,7 @@ class RunCounts:
                 "deleted": self.deleted,
                 "rejected": self.rejected,
                 "encoded": dict(self.encoded),
+                "pictures": dict(self.pictures),
             }
         )
 
@@ -90,6 +94,8 @@ class ChunkResult:
     rejects: list[Reject] = field(default_factory=list)
     media: list[MediaRead] = field(default_factory=list)
     counts: dict[str, RunCounts] = field(default_factory=dict)
+    restocked: list[pa.Table] = field(default_factory=list)
+    reports: dict[str, FeedReport] = field(default_factory=dict)
 
     def of_run(self, run_id: str) -> RunCounts:
         """The counts of one run, made on first use."""
@@ -103,6 +109,8 @@ class ChunkResult:
         self.media += other.media
         for run_id, counts in other.counts.items():
             self.of_run(run_id).add(counts)
+        self.restocked += other.restocked
+        self.reports.update(other.reports)
 
     def least_order(self, run_id: str) -> str | None:
         """The least order of a row that one run wrote or rejected."""

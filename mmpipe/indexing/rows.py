@@ -13,7 +13,7 @@ from mmpipe.schemas.work import REMOVALS
 if TYPE_CHECKING:
     from mmpipe.catalogue import FeedRow
     from mmpipe.errors import InvalidRow
-    from mmpipe.schemas.product import Product
+    from mmpipe.schemas.product import Availability, Product
     from mmpipe.schemas.work import ObjectRef, WorkOrder
 
 _LAYOUT_FOLDERS = ("feeds", "products", "media", "events")
@@ -38,9 +38,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One row of a source: exactly one of ``product``, ``delete_id`` and ``reject`` is set.
+    """One row of a source: exactly one of ``product``, ``delete_id``, ``stock`` and ``reject`` is set.
 
-    ``inline_media`` maps a field (``image_link`` …) to bytes that came inside the feed.
+    ``stock`` is the availability of the known product ``product_id``, of which nothing else changes.
+    ``group_id`` binds a deletion or a stock to a product of that item group. ``inline_media`` maps a field
+    (``image_link`` …) to bytes that came inside the feed.
     """
 
     source: Source
@@ -49,24 +51,35 @@ class SourceRow:
     raw: str
     product: Product | None = None
     delete_id: str | None = None
+    stock: Availability | None = None
     reject: InvalidRow | None = None
     product_id: str | None = None
+    group_id: str | None = None
     inline_media: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: Source, row: FeedRow) -> SourceRow:
-        """A feed row with its place in the order of all writes."""
+        """A feed row with its place in the order of all writes. The parent of variants is no product of its
+        own: where it was one before, it is deleted.
+        """
         return cls(
             source=source,
             row=row.row,
             order=source.order(row.row),
             raw=row.raw,
-            product=row.product,
-            delete_id=row.delete_id,
+            product=None if row.group else row.product,
+            delete_id=row.product_id if row.group else row.delete_id,
+            stock=row.stock,
             reject=row.reject,
             product_id=row.product_id,
+            group_id=row.group_id,
             inline_media=row.inline_media,
         )
+
+
+def means(row: SourceRow, product: Product | None) -> bool:
+    """Whether a deletion or a stock is about this product: of an id alone, or of an id in its item group."""
+    return row.group_id is None or product is None or product.item_group_id == row.group_id
 
 
 def put_source(order: WorkOrder, modified_at: datetime) -> Source:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmpipe.indexing.readers import StoreFor
     from mmpipe.lake import ProductTable
     from mmpipe.lake.runs import RunTable
+    from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.run import RunRecord
     from mmpipe.schemas.search import Interaction
     from mmpipe.settings import Settings
@@ -38,6 +39,7 @@ class Task:
     bad_lines: list[SourceRow] = field(default_factory=list)
     interactions: list[Interaction] = field(default_factory=list)
     media: MediaVersion | None = None
+    report: FeedReport | None = None
     error: MmpipeError | None = None
     note: str = ""
 
@@ -69,6 +71,7 @@ class Task:
                 "table": table.name,
                 "version": table.version,
                 "error": self.note if self.error is None else str(self.error),
+                "feed": self.report,
             }
         )
 
@@ -114,7 +117,7 @@ def outcome_of(order: WorkOrder, error: Exception) -> WorkOutcome:
 
 
 def _feed(task: Task, settings: Settings, store_for: StoreFor) -> None:
-    task.rows = readers.feed_rows(task.order, settings, store_for)
+    task.rows, task.report = readers.feed_rows(task.order, settings, store_for)
 
 
 def _product(task: Task, settings: Settings, store_for: StoreFor) -> None:

@@ -32,7 +32,9 @@ class ChunkIndexer:
         self._pipeline.close()
 
     def __call__(self, chunk: bytes) -> bytes:
-        result = self._pipeline.process(chunks.unpack_rows(chunk), self._lookup)
+        told = ChunkResult()
+        result = self._pipeline.process(chunks.unpack_rows(chunk, told), self._lookup)
+        result.add(told)
         return chunks.pack_result(result, self._pipeline.loaded.profile)
 
 
@@ -47,7 +49,7 @@ class ChunkPreparer:
 
     def __call__(self, chunk: bytes) -> Iterator[bytes]:
         result = ChunkResult()
-        live, known = self._pipeline.compare(chunks.unpack_rows(chunk), self._lookup, result)
+        live, known = self._pipeline.compare(chunks.unpack_rows(chunk, result), self._lookup, result)
         slim = known.without_vectors()
         for batch in self._pipeline.prepare(live, known):
             yield pickle.dumps((batch, slim, ChunkResult()), protocol=5)

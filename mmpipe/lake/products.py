@@ -154,11 +154,20 @@ class ProductTable:
         if not wanted:
             return pa.schema([self.schema.field(n) for n in names]).empty_table()
         dataset = self.latest()
+        stored = set(dataset.schema.names)
+        present = [name for name in names if name in stored]
         with lance_errors(f"reading table {self.name}"):
             if len(wanted) > _MAX_LOOKUPS:
-                return _take_by_id(dataset, wanted, names)
-            literals = ", ".join(sql_text(i) for i in wanted)
-            return dataset.to_table(columns=names, filter=f"id IN ({literals})")
+                rows = _take_by_id(dataset, wanted, present)
+            else:
+                literals = ", ".join(sql_text(i) for i in wanted)
+                rows = dataset.to_table(columns=present, filter=f"id IN ({literals})")
+        for name in names:
+            if name not in stored:  # a table of an earlier release, before this column
+                rows = rows.append_column(
+                    self.schema.field(name), pa.nulls(rows.num_rows, self.schema.field(name).type)
+                )
+        return rows.select(names)
 
     def using_media(self, uris: Sequence[str]) -> list[str]:
         """Ids of the live products that name any of these resolved media addresses, sorted."""

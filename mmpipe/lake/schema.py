@@ -58,7 +58,7 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
 TEXT_COLUMNS: tuple[str, ...] = (
-    "document", "search_text", "media_keys", "transcript", "transcript_by",
+    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock_order",
 )  # fmt: skip
 HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
@@ -135,7 +135,8 @@ class ProductRow:
     """Everything of one live row but its vectors. ``source_order`` is ``SourceOrder.encode()``;
     ``media_uris`` are the resolved addresses of all its media; ``hashes`` has an entry per modality the
     row has. ``transcript`` is what is said in its recording, ``transcript_by`` the recogniser that listened
-    (id and revision), set also where it heard no speech."""
+    (id and revision), set also where it heard no speech. ``stock_order`` is the order of
+    the source that told the availability, where that is another than the row's own."""
 
     product: Product
     source_order: str
@@ -145,6 +146,7 @@ class ProductRow:
     hashes: Mapping[Modality, str] = field(default_factory=dict)
     transcript: str | None = None
     transcript_by: str | None = None
+    stock_order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ def build_table(
         "media_keys": pa.array([" ".join(map(media_key, row.media_uris)) for row in rows], pa.string()),
         "transcript": pa.array([row.transcript for row in rows], pa.string()),
         "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
+        "stock_order": pa.array([row.stock_order for row in rows], pa.string()),
     }
     for name in PRESENTATION_COLUMNS:
         if name not in columns:

@@ -11,9 +11,9 @@ from mmpipe.catalogue.formats.base import Format, Sample
 
 # PENDING from mmpipe.catalogue.formats.bigcommerce import BigCommerce
 from mmpipe.catalogue.formats.google import GoogleNames, Meta, OpenAi
+from mmpipe.catalogue.formats.magento import Magento
+from mmpipe.catalogue.formats.merchant_api import MerchantApi
 
-# PENDING from mmpipe.catalogue.formats.magento import Magento
-# PENDING from mmpipe.catalogue.formats.merchant_api import MerchantApi
 # PENDING from mmpipe.catalogue.formats.prestashop import PrestaShop
 from mmpipe.catalogue.formats.refused import refuse
 from mmpipe.catalogue.formats.schema_org import SchemaOrg
@@ -33,12 +33,12 @@ FORMATS: Final[tuple[Format, ...]] = (
     ShopifyProducts(),
     WooCommerce(),
     WooCommerceRest(),
-    # PENDING Magento(),
+    Magento(),
     # PENDING PrestaShop(),
     # PENDING BigCommerce(),
     SchemaOrg(),
     AcpProducts(),
-    # PENDING MerchantApi(),
+    MerchantApi(),
     OpenAi(),
     Meta(),
     GoogleNames(),
@@ -58,8 +58,8 @@ def format_of(sample: Sample) -> Format:
     looked_for = ", ".join(candidate.title for candidate in FORMATS)
     raise InvalidFeed(
         f"is of no format that we know: looked for the columns of {looked_for}; found"
-        f" {', '.join(name[:60] for name in names[:_SHOWN_COLUMNS]) or 'none'}{more}. Name at least id and title,"
-        " or upload one of these exports"
+        f" {', '.join(name[:60] for name in names[:_SHOWN_COLUMNS]) or 'none'}{more}. Name at least id and"
+        " title, or upload one of these exports"
     )
 
 

@@ -6,18 +6,21 @@ from typing import Final
 
 from mmpipe.errors import InvalidFeed
 
-_REMEDY: Final = "upload a feed with a header in its first line instead: the shop's own export, or a Google Merchant Center feed"
+_REMEDY: Final = (
+    "upload a feed with a header in its first line instead: the shop's own export, or a Google Merchant"
+    " Center feed"
+)
+_TEMPLATES: Final = (
+    ("templatetype=", "is an inventory template of Amazon"),
+    ("version 1.00", "is a file of Taobao's assistant"),
+    ("version1.00", "is a file of Taobao's assistant"),
+)
 
 
 def refuse_first_line(line: str) -> None:
-    """Raise ``InvalidFeed`` for Amazon's flat files and for Taobao's assistant, whose header is not their first
-    line and whose columns change from template to template."""
+    """Raise ``InvalidFeed`` for Amazon's flat files and for Taobao's assistant, whose header is not their
+    first line and whose columns change from template to template."""
     start = line.lstrip('\ufeff" #').lower()
-    if (
-        start.startswith(("templatetype=", "settings=", "version=")) and "amazon" in start
-    ) or start.startswith("templatetype="):
-        raise InvalidFeed(
-            f"is an inventory template of Amazon, whose header is not the first line: {_REMEDY}"
-        )
-    if start.startswith(("version 1.00", "version1.00")):
-        raise InvalidFeed(f"is a file of Taobao's assistant, whose header is not the first line: {_REMEDY}")
+    for beginning, name in _TEMPLATES:
+        if start.startswith(beginning):
+            raise InvalidFeed(f"{name}, whose header is not the first line: {_REMEDY}")

@@ -36,9 +36,10 @@ class Delimited:
     """A file of lines with columns. ``names`` are those of its header, ``skipped`` the lines before it."""
 
     def __init__(self, stream: io.BufferedReader, max_row_bytes: int, knows: Callable[[str], bool]) -> None:
-        """Read up to the header: the first of the first lines in which ``knows`` at least two names of columns,
-        else the first line that is neither empty nor a comment (``#``). A line ``sep=;`` names the delimiter;
-        without one it is whichever splits the header best. ``InvalidFeed`` where there is no usable header.
+        """Read up to the header: the first of the first lines in which ``knows`` at least two names of
+        columns, else the first line that is neither empty nor a comment (``#``). A line ``sep=;`` names the
+        delimiter; without one it is whichever splits the header best. ``InvalidFeed`` where there is no
+        usable header.
         """
         self._records = _Records(utf8(stream), max_row_bytes)
         self.names, self.skipped = self._records.header(knows)

@@ -39,8 +39,8 @@ def is_wrapped(head: str) -> bool:
 def read_json(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[Record]:
     """One record per element of the list, or per object where there is no list; memory holds one at a time.
 
-    ``InvalidFeed`` where the text is no JSON from some place on (the elements before it have come by then), or
-    where one element is longer than ``max_row_bytes``.
+    ``InvalidFeed`` where the text is no JSON from some place on (the elements before it have come by then),
+    or where one element is longer than ``max_row_bytes``.
     """
     text = _Text(io.TextIOWrapper(utf8(stream), encoding="utf-8", errors="strict"), max_row_bytes)
     try:

@@ -13,6 +13,7 @@ import pytest
 from mmpipe.indexing import execute_file
 from mmpipe.indexing.chunks import Job, read_packed, unpack_result, unpack_rows
 from mmpipe.indexing.hashes import media_hash, text_hash
+from mmpipe.indexing.results import ChunkResult
 from mmpipe.indexing.rows import root_of
 from mmpipe.indexing.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
 from mmpipe.lake import open_lake
@@ -56,7 +57,7 @@ def _rows(packed: list[bytes]) -> tuple[list[dict[str, object]], set[str], int]:
 def test_two_stages_do_what_one_worker_does(tmp_path: Path) -> None:
     job = _job(tmp_path)
     chunks = list(read_packed(job.pack()))
-    assert [len(unpack_rows(chunk)) for chunk in chunks] == [16, 16, 11]
+    assert [len(unpack_rows(chunk, ChunkResult())) for chunk in chunks] == [16, 16, 11]
     indexer, preparer, encoder = ChunkIndexer(job), ChunkPreparer(job), ChunkEncoder(job)
     whole = _rows([indexer(chunk) for chunk in chunks])
     staged = _rows([encoder(part) for chunk in chunks for part in preparer(chunk)])
