@@ -47,7 +47,6 @@ class MerchantApi(Format):
     key = "merchant-api"
     title = "Google Merchant API product objects"
     containers = ("jsonl", "json")
-    containers = ("jsonl", "json")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 

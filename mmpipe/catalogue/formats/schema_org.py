@@ -50,7 +50,6 @@ class SchemaOrg(Format):
     key = "schema-org"
     title = "schema.org JSON-LD"
     containers = ("jsonl", "json")
-    containers = ("jsonl", "json")
     export = EXPORT
     columns: ClassVar[tuple[Column, ...]] = COLUMNS
 
