@@ -299,4 +299,10 @@ def _copy(product: dict[str, Any]) -> dict[str, Any]:
 
 def _size(item: Item) -> int:
     """About how many bytes an item takes in memory."""
-    return _ROW_BYTES + sum(len(value) for value in item.product.values() if isinstance(value, str))
+    size = _ROW_BYTES + sum(len(value) for option in item.options for value in option.values)
+    for value in item.product.values():
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, dict | list):
+            size += sum(len(text or "") for text in (value.values() if isinstance(value, dict) else value))
+    return size
