@@ -52,7 +52,8 @@ def test_aliases() -> None:
 def test_the_fields_own_name_wins_and_the_other_is_kept() -> None:
     product = product_of(title="Right", name="Other", sku="S1")
     assert (product.title, product.id) == ("Right", "1")
-    assert product.attributes == {"name": "Other", "sku": "S1"}
+    assert product.attributes == {"sku": "S1"}
+    assert product.private == {"name": "Other"}
 
 
 def test_an_alias_fills_an_empty_field() -> None:
@@ -121,7 +122,8 @@ def test_translations() -> None:
     assert product.translations["zh"].description == "红色"
     assert product.translations["en"].title == "Bag"
     assert product.translations["fr"].title == "Sac"
-    assert product.attributes == {"title_tag": "seo"}
+    assert product.attributes == {}
+    assert product.private == {"title_tag": "seo"}
     assert product_of(translations='{"de": {"title": "Tasche"}}').translations["de"].title == "Tasche"
     assert translation_of("title_zh_cn") == ("zh-CN", "title")
     assert translation_of("title_zh_hans") == ("zh-Hans", "title")
@@ -148,6 +150,13 @@ def test_links() -> None:
         assert "image" in reject.field
 
 
+def test_the_first_twenty_further_pictures_count() -> None:
+    links = [f"{n}.jpg" for n in range(30)]
+    product = product_of(image_link="a.jpg", additional_image_link=links)
+    assert product.additional_image_link == tuple(links[:20])
+    assert row_of(image_link="a.jpg", additional_image_link=links * 4).reject is not None
+
+
 def test_attributes() -> None:
     product = product_of(
         attributes={"fit": "slim", "pockets": 4, "none": None},
@@ -156,15 +165,17 @@ def test_attributes() -> None:
         nested={"x": 1},
     )
     assert product.attributes == {"fit": "slim", "pockets": "4", "season": "summer", "tags": "a, b"}
+    assert product.private == {"nested": '{"x": 1}'}
     assert product_of(attributes='{"fit": "slim"}').attributes == {"fit": "slim"}
     assert product_of(attributes=[{"name": "fit", "value": "slim"}]).attributes == {"fit": "slim"}
-    assert product_of(year=2011.0, ratio=0.5).attributes == {"year": "2011", "ratio": "0.5"}
+    assert product_of(year=2011.0, ratio=0.5).private == {"year": "2011", "ratio": "0.5"}
 
 
 def test_unknown_columns_are_bounded() -> None:
     product = product_of(**{f"c{n}": "x" * 2_000 for n in range(300)})
-    assert len(product.attributes) == 100
-    assert {len(value) for value in product.attributes.values()} == {500}
+    assert product.attributes == {}
+    assert len(product.private) == 200
+    assert {len(value) for value in product.private.values()} == {500}
     assert row_of(attributes={str(n): "x" for n in range(200)}).reject is not None
     assert row_of(**{f"c{n}": 1 for n in range(3_000)}).reject is not None
 
@@ -182,11 +193,6 @@ def test_unknown_columns_are_bounded() -> None:
         ({"translations": {"zh": "x"}}, "translations", "zh"),
         ({"translations": {"zh": {"tilte": "x"}}}, "translations.zh.tilte", "title"),
         ({"_op": "explode"}, "_op", "delete"),
-        (
-            {"additional_image_link": [f"{n}.jpg" for n in range(30)], "image_link": "a"},
-            "additional_image_link",
-            "20",
-        ),
         ({"id": "../../etc"}, "id", "128"),
         ({"id": "a b"}, "id", "letters"),
         ({"id": ""}, "id", "missing"),

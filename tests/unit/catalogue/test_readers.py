@@ -97,9 +97,9 @@ class TestJsonLines:
     def test_nesting_is_no_danger(self) -> None:
         assert outcomes('{"id":' + "[" * 100_000, "f.jsonl") == ["!row"]
 
-    def test_a_list_is_explained(self) -> None:
-        with pytest.raises(InvalidFeed, match="one object a line"):
-            rows_of('[{"id": "1"}]', "f.json")
+    def test_a_list_is_read(self) -> None:
+        rows = rows_of('[{"id": "1", "title": "A"},\n {"id": "2"}, 3]', "f.json")
+        assert [_outcome(row) for row in rows] == ["1", "!title", "!row"]
 
 
 class TestDelimited:
@@ -193,7 +193,8 @@ class TestMerchantXml:
         assert product is not None
         assert (product.title, product.category, str(product.price)) == ("Dress", "A > B", "9.00 EUR")
         assert product.additional_image_link == ("b.jpg", "c.jpg")
-        assert product.attributes == {"Fit": "slim", "custom_label_0": "new"}
+        assert product.attributes == {"Fit": "slim"}
+        assert product.private == {"shipping": '{"country": "DE"}', "custom_label_0": "new"}
         assert read_product(rows[0].raw.encode(), "").product == product
 
     def test_atom(self) -> None:
@@ -306,7 +307,8 @@ class TestParquet:
         first, second = rows[0].product, rows[1].product
         assert first is not None
         assert second is not None
-        assert first.attributes == {"year": "2011", "tags": "a, b"}
+        assert first.attributes == {"tags": "a, b"}
+        assert first.private == {"year": "2011"}
         assert second.audio_link == "a/b.wav"
         assert second.price is None
         assert dict(rows[1].inline_media) == {}
