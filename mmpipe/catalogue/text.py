@@ -38,7 +38,7 @@ _INVISIBLE: Final = re.compile(
     "\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
 _SUSPECT: Final = re.compile(
-    "[<&\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u00ad\u034f\u061c\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
+    "[<&\x00-\x1f\x7f-\xa0\u00ad\u034f\u061c\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
     "\ufff9-\ufffb]|  "
 )
 _ROUNDS: Final = 3
