@@ -10,7 +10,7 @@ from mmpipe.catalogue.formats.shopify import is_shopify
 from mmpipe.errors import InvalidFeed
 
 
-class _Refusal(NamedTuple):
+class Refusal(NamedTuple):
     name: str
     remedy: str
     # Groups of column names; a file that has all names of one group is meant.
@@ -28,45 +28,45 @@ _BIGCOMMERCE: Final = (
 )
 _GOOGLE: Final = "upload the product feed that Merchant Center reads, not a report about it"
 
-_REFUSED: Final = (
-    _Refusal("Shopify's orders or checkouts", _SHOPIFY,
-             ("lineitem_name lineitem_quantity", "financial_status fulfillment_status",
+REFUSED: Final = (
+    Refusal("Shopify's orders or checkouts", _SHOPIFY,
+            ("lineitem_name lineitem_quantity", "financial_status fulfillment_status",
               "line_items financial_status")),
-    _Refusal("Shopify's customers", _SHOPIFY,
-             ("first_name last_name total_spent", "email accepts_email_marketing",
+    Refusal("Shopify's customers", _SHOPIFY,
+            ("first_name last_name total_spent", "email accepts_email_marketing",
               "email accepts_marketing")),
-    _Refusal("Shopify's discounts", _SHOPIFY,
-             ("value_type times_used_in_total", "value_type discount_class")),
-    _Refusal("Shopify's gift cards", _SHOPIFY, ("last_characters initial_balance",)),
-    _Refusal("Shopify's URL redirects", _SHOPIFY, ("redirect_from redirect_to",)),
-    _Refusal("Shopify's translations", _SHOPIFY, ("identification locale default_content",)),
-    _Refusal("Shopify's payouts", _SHOPIFY, ("payout_status payout_date",)),
-    _Refusal("a sales report", _SHOPIFY, ("gross_sales net_sales",)),
-    _Refusal("WooCommerce's orders", _WOO,
-             ("order_number billing_first_name", "order_id billing_first_name", "order_# customer_type",
+    Refusal("Shopify's discounts", _SHOPIFY,
+            ("value_type times_used_in_total", "value_type discount_class")),
+    Refusal("Shopify's gift cards", _SHOPIFY, ("last_characters initial_balance",)),
+    Refusal("Shopify's URL redirects", _SHOPIFY, ("redirect_from redirect_to",)),
+    Refusal("Shopify's translations", _SHOPIFY, ("identification locale default_content",)),
+    Refusal("Shopify's payouts", _SHOPIFY, ("payout_status payout_date",)),
+    Refusal("a sales report", _SHOPIFY, ("gross_sales net_sales",)),
+    Refusal("WooCommerce's orders", _WOO,
+            ("order_number billing_first_name", "order_id billing_first_name", "order_# customer_type",
               "order_total billing_email")),
-    _Refusal("WooCommerce's customers", _WOO,
-             ("user_login user_email", "username date_registered", "customer_id billing_first_name")),
-    _Refusal("WooCommerce's coupons", _WOO, ("discount_type coupon_amount", "coupon_code discount_type")),
-    _Refusal("a WooCommerce report", _WOO, ("items_sold n_revenue", "items_sold net_sales")),
-    _Refusal("Magento's advanced prices", _MAGENTO, ("tier_price_website tier_price_customer_group",)),
-    _Refusal("Magento's stock by source", _MAGENTO, ("source_code sku quantity",)),
-    _Refusal("Magento's customers", _MAGENTO,
-             ("email _website firstname", "_email _entity_id", "_email firstname")),
-    _Refusal("Magento's orders", _MAGENTO, ("purchase_point bill_to_name", "increment_id grand_total")),
-    _Refusal("PrestaShop's combinations", _PRESTASHOP,
-             ("attribute_name_type_position value_value_position", "impact_on_price attribute")),
-    _Refusal("PrestaShop's orders", _PRESTASHOP,
-             ("reference new_client payment", "reference customer payment delivery")),
-    _Refusal("PrestaShop's customers", _PRESTASHOP,
-             ("social_title last_name", "titles_id email", "last_name password email")),
-    _Refusal("BigCommerce's orders", _BIGCOMMERCE, ("order_id order_status", "order_id customer_email")),
-    _Refusal("BigCommerce's customers", _BIGCOMMERCE,
-             ("customer_group store_credit", "customer_id store_credit")),
-    _Refusal("BigCommerce's price lists", _BIGCOMMERCE, ("price_list_id",)),
-    _Refusal("a Google Ads report", _GOOGLE, ("clicks impr", "clicks impressions", "campaign ad_group cost")),
+    Refusal("WooCommerce's customers", _WOO,
+            ("user_login user_email", "username date_registered", "customer_id billing_first_name")),
+    Refusal("WooCommerce's coupons", _WOO, ("discount_type coupon_amount", "coupon_code discount_type")),
+    Refusal("a WooCommerce report", _WOO, ("items_sold n_revenue", "items_sold net_sales")),
+    Refusal("Magento's advanced prices", _MAGENTO, ("tier_price_website tier_price_customer_group",)),
+    Refusal("Magento's stock by source", _MAGENTO, ("source_code sku quantity",)),
+    Refusal("Magento's customers", _MAGENTO,
+            ("email _website firstname", "_email _entity_id", "_email firstname")),
+    Refusal("Magento's orders", _MAGENTO, ("purchase_point bill_to_name", "increment_id grand_total")),
+    Refusal("PrestaShop's combinations", _PRESTASHOP,
+            ("attribute_name_type_position value_value_position", "impact_on_price attribute")),
+    Refusal("PrestaShop's orders", _PRESTASHOP,
+            ("reference new_client payment", "reference customer payment delivery")),
+    Refusal("PrestaShop's customers", _PRESTASHOP,
+            ("social_title last_name", "titles_id email", "last_name password email")),
+    Refusal("BigCommerce's orders", _BIGCOMMERCE, ("order_id order_status", "order_id customer_email")),
+    Refusal("BigCommerce's customers", _BIGCOMMERCE,
+            ("customer_group store_credit", "customer_id store_credit")),
+    Refusal("BigCommerce's price lists", _BIGCOMMERCE, ("price_list_id",)),
+    Refusal("a Google Ads report", _GOOGLE, ("clicks impr", "clicks impressions", "campaign ad_group cost")),
 )  # fmt: skip
-_GROUPS: Final = [(frozenset(group.split()), refusal) for refusal in _REFUSED for group in refusal.columns]
+_GROUPS: Final = [(frozenset(group.split()), refusal) for refusal in REFUSED for group in refusal.columns]
 
 _GID: Final = re.compile(r"gid://shopify/(\w{1,60})/")
 _OF_PRODUCTS: Final = frozenset(
