@@ -13,8 +13,7 @@ from mmpipe.catalogue.formats.base import Format, Sample
 from mmpipe.catalogue.formats.google import GoogleNames, Meta, OpenAi
 from mmpipe.catalogue.formats.magento import Magento
 from mmpipe.catalogue.formats.merchant_api import MerchantApi
-
-# PENDING from mmpipe.catalogue.formats.prestashop import PrestaShop
+from mmpipe.catalogue.formats.prestashop import PrestaShop
 from mmpipe.catalogue.formats.refused import refuse
 from mmpipe.catalogue.formats.schema_org import SchemaOrg
 from mmpipe.catalogue.formats.shopify import ShopifyCsv
@@ -34,7 +33,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     WooCommerce(),
     WooCommerceRest(),
     Magento(),
-    # PENDING PrestaShop(),
+    PrestaShop(),
     # PENDING BigCommerce(),
     SchemaOrg(),
     AcpProducts(),
