@@ -25,12 +25,25 @@ _TITLES: Final = frozenset(
 )
 
 
+_NOTES: Final = {
+    "id": "an id of at most 128 letters, digits and `. : @ + - _`; `sku` beside an `id` is an attribute",
+    "additional_image_link": "up to 20: a list, or separated by commas",
+    "attributes": '`{"name": "value"}`: attributes of your own',
+    "language": "`en`, `zh` or `zh-CN`",
+    "price": "`19.99 USD`",
+    "product_type": "the shop's own path: `Home > Kitchen`",
+    "sale_price_effective_date": "`2026-01-01/2026-01-31`, or two columns of their own",
+    "translations": '`{"zh": {"title": "…", "description": "…"}}`',
+    "video_link": "the first of several",
+}
+
+
 def _columns() -> tuple[Column, ...]:
     others: dict[str, list[str]] = {}
     for alias, field in ALIASES.items():
         others.setdefault(field, []).append(alias)
     fields = [
-        Column(field, field, others=tuple(others.get(field, ())))
+        Column(field, field, _NOTES.get(field, ""), tuple(others.get(field, ())))
         for field in sorted(FIELDS - _NOT_COLUMNS, key=_order)
     ]
     groups = [
@@ -49,7 +62,12 @@ def _columns() -> tuple[Column, ...]:
     ]
     # `sku` is another name of the id, and an attribute where there is an `id` as well.
     attributes = [Column(name, "attributes") for name in sorted(PUBLIC_ATTRIBUTES - ALIASES.keys())]
-    flags = [Column(name, DECIDES, _said_by(words)) for name, words in SALE_FLAGS.items()]
+    said: dict[frozenset[str], list[str]] = {}
+    for name, words in SALE_FLAGS.items():
+        said.setdefault(words, []).append(name)
+    flags = [
+        Column(names[0], DECIDES, _said_by(words), others=tuple(names[1:])) for words, names in said.items()
+    ]
     return (*fields, *groups, *columns, *flags, *attributes)
 
 
