@@ -8,8 +8,7 @@ from typing import Final
 from mmpipe.catalogue.columns import bare_name, column_name
 from mmpipe.catalogue.formats.acp import AcpProducts
 from mmpipe.catalogue.formats.base import Format, Sample
-
-# PENDING from mmpipe.catalogue.formats.bigcommerce import BigCommerce
+from mmpipe.catalogue.formats.bigcommerce import BigCommerce
 from mmpipe.catalogue.formats.google import GoogleNames, Meta, OpenAi
 from mmpipe.catalogue.formats.magento import Magento
 from mmpipe.catalogue.formats.merchant_api import MerchantApi
@@ -34,7 +33,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     WooCommerceRest(),
     Magento(),
     PrestaShop(),
-    # PENDING BigCommerce(),
+    BigCommerce(),
     SchemaOrg(),
     AcpProducts(),
     MerchantApi(),

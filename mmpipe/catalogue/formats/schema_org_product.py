@@ -71,7 +71,7 @@ def product_values(own: Picked, shared: Picked | None, currency: str) -> dict[st
     add_options(values, _properties(both, private))
     if private:
         values["private"] = private
-    for picked in (shared, own):
+    for picked in (own, shared):
         if picked is not None:
             picked.into(values)
     return values
