@@ -11,6 +11,7 @@ from mmpipe.schemas.feed import FeedReport
 if TYPE_CHECKING:
     from mmpipe.catalogue.formats.base import Format
     from mmpipe.catalogue.rows import FeedRow
+    from mmpipe.errors import InvalidRow
 
 _MAX_COLUMNS: Final = 500
 _MAX_REASONS: Final = 50
@@ -69,7 +70,7 @@ class Findings:
         """One row on its way out."""
         if row.reject is not None:
             self._counts["rejected"] += 1
-            reason = f"{row.reject.field}: {_VALUES.sub('…', row.reject.reason)}"
+            reason = _without_values(row.reject)
             if reason in self._reasons or len(self._reasons) < _MAX_REASONS:
                 self._reasons[reason] += 1
             return
@@ -134,3 +135,12 @@ class Findings:
                 "all ids are numbers although the file has SKUs: interactions must use the same numbers"
             )
         return found
+
+
+def _without_values(reject: InvalidRow) -> str:
+    """Field and reason, one for all rows with the same fault: what a row holds is left out, examples of how
+    to write it stay."""
+    fault, colon, remedy = reject.reason.rpartition(": ")
+    if not remedy.startswith("write "):
+        fault, colon, remedy = reject.reason, "", ""
+    return f"{_VALUES.sub('…', f'{reject.field}: {fault}')}{colon}{remedy}"
