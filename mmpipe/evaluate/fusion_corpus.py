@@ -110,9 +110,14 @@ def _wanted(products: Sequence[Product], held_out: tuple[str, str] | None, seed:
         rows = list(range(len(products)))
     else:
         name, value = held_out
-        rows = [row for row, product in enumerate(products) if product.attributes.get(name) == value]
+        rows = [row for row, product in enumerate(products) if _column(product, name) == value]
     random.Random(seed).shuffle(rows)  # noqa: S311 - a repeatable draw, no secret
     return rows
+
+
+def _column(product: Product, name: str) -> str | None:
+    """A column by its name, also one that nobody chose to publish."""
+    return product.attributes.get(name, product.private.get(name))
 
 
 def _chunks(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
