@@ -287,7 +287,8 @@ def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from describe(field.annotation, f"{variable}__")
         else:
-            yield variable, f"`{field.default!r}`", field.description or ""
+            default = field.get_default(call_default_factory=True)
+            yield variable, f"`{default!r}`", field.description or ""
 
 
 def load_settings() -> Settings:
