@@ -45,6 +45,7 @@ _ROOTS: Final = frozenset(("home", "root", "accueil", "racine", "inicio", "start
 _NO_DATE: Final = "0000-00-00"
 _LINKS: Final = re.compile(r",\s*(?=(?:https?:)?//)")
 _MAX_PICTURES: Final = 21
+_MAX_AMOUNT: Final = 10**12
 
 
 class PrestaShop(Format):
@@ -215,7 +216,7 @@ def _sale_price(price: str, off: dict[str, str], currency: str) -> dict[str, Any
     taken = _number(off.get("amount_off", ""), code)
     if not taken:
         taken = amount * min(_number(off.get("percent_off", "").rstrip("% "), code), Decimal(100)) / 100
-    if not 0 < taken < amount:
+    if not 0 < taken < amount < _MAX_AMOUNT:
         return None
     cents = Decimal(1).scaleb(-decimals_of(code))
     return {"amount": float((amount - taken).quantize(cents, ROUND_HALF_UP)), "currency": code}

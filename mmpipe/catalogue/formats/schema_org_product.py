@@ -82,7 +82,7 @@ def names_of(own: Picked, alone: bool) -> list[str]:
     link = text_of(own.values.get("url"))
     node = text_of(own.values.get("node"))
     # A fragment is the same on every page of a shop, a blank node means nothing outside of its document.
-    node = "" if node.startswith("_:") else urljoin(link, node) if node.startswith("#") and link else node
+    node = "" if node.startswith("_:") else _joined(link, node) if node.startswith("#") else node
     sku = text_of(own.values.get("offer_sku")) if alone else ""
     found = [text_of(own.values.get("sku")), text_of(own.values.get("product_id")), sku, node]
     names = [name for name in found if name]
@@ -135,7 +135,7 @@ def _words(both: _Both) -> str:
 
 def _pictures(both: _Both, link: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    links = picture_links(urljoin(link, one) if one.startswith("/") and link else one for one in _links(both))
+    links = picture_links(_joined(link, one) if one.startswith("/") else one for one in _links(both))
     if links:
         found |= {"image_link": links[0], "additional_image_link": links[1:_MAX_PICTURES]}
     for video in both.all("video"):
@@ -143,6 +143,14 @@ def _pictures(both: _Both, link: str) -> dict[str, Any]:
         if text := text_of(address):
             return found | {"video_link": text}
     return found
+
+
+def _joined(page: str, address: str) -> str:
+    """An address as the page at ``page`` means it; as it is, where either is none."""
+    try:
+        return urljoin(page, address) if page else address
+    except ValueError:
+        return address
 
 
 def _links(both: _Both) -> list[str]:

@@ -209,6 +209,12 @@ def test_a_row_without_reference_and_number_is_rejected_and_the_others_go_on() -
     assert rows[3].product is not None
 
 
+def test_a_price_beyond_all_sense_is_rejected() -> None:
+    (row,) = _feed(_lamp(price="9" * 40))
+    assert row.reject is not None
+    assert row.reject.field.startswith("price")
+
+
 def test_other_spellings_of_the_header() -> None:
     names = {
         "Product ID": "ID", "Name *": "Name", "Reference #": "REFERENCE #", "Manufacturer": "Brand",

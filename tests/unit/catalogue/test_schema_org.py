@@ -375,3 +375,9 @@ def test_bad_lines_are_rejected_and_the_others_go_on() -> None:
     rows = list(read_feed(io.BytesIO(text.encode()), "pages.jsonl", FeedSettings()))
     assert [row.product_id for row in rows if row.product] == ["S"]
     assert [row.reject.field for row in rows if row.reject] == ["row", "price"]
+
+
+def test_addresses_that_are_none_cost_no_product() -> None:
+    product = _one(url="https://[", image=["/a.jpg", "//["])
+    assert (product.link, product.image_link) == ("https://[", "/a.jpg")
+    assert _one(url="https://shop.example/p/1", image="/a.jpg").image_link == "https://shop.example/a.jpg"
