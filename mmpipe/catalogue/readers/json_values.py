@@ -24,6 +24,7 @@ _WRAPPERS: Final = (
     "resources",
 )
 _READ_CHARACTERS: Final = 256 * 1024
+_LOOKED_AT: Final = 64 * 1024
 _SPACE: Final = " \t\r\n"
 _WRAPPER: Final = re.compile(
     r"\s*\{(?:\s*\"[^\"\\]{0,100}\"\s*:\s*(?:\"(?:[^\"\\]|\\.){0,2000}\"|[\d.eE+-]{1,40}|true|false|null)\s*,){0,50}?"
@@ -44,31 +45,33 @@ def read_json(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[Record]
     """
     text = _Text(io.TextIOWrapper(utf8(stream), encoding="utf-8", errors="strict"), max_row_bytes)
     try:
-        wrapper = _WRAPPER.match(text.ahead())
-        if wrapper is not None:
-            text.skip(wrapper.end())
-        listed = wrapper is not None or text.next_is("[")
-        if listed and wrapper is None:
-            text.skip(1)
         row = 0
-        while True:
-            character = text.next_character()
-            if not character and not listed:
-                return
-            if listed and character == "]":
-                return
-            if row and listed and character == ",":
-                text.skip(1)
-                text.next_character()
-            value, raw = text.value(row)
-            row += 1
-            if isinstance(value, dict):
-                yield Record(row, value, raw=bounded_raw(raw, value))
-            else:
-                problem = InvalidRow("row", "is no JSON object: write the fields of a product in braces")
-                yield Record(row, None, raw=bounded_raw(raw), problem=problem)
+        # Several such texts may stand one behind the other: pages of an API, or one document a line.
+        while text.next_character():
+            wrapper = _WRAPPER.match(text.ahead())
+            if wrapper is None and not text.next_is("["):
+                row += 1
+                yield _record(row, *text.value(row - 1))
+                continue
+            text.skip(1 if wrapper is None else wrapper.end())
+            while text.next_character() != "]":
+                if text.next_is(","):
+                    text.skip(1)
+                    text.next_character()
+                row += 1
+                yield _record(row, *text.value(row - 1))
+            text.skip(1)
+            if wrapper is not None:
+                text.leave_object(row)
     except UnicodeDecodeError:
         raise InvalidFeed("read as JSON, it is not UTF-8: save the feed as UTF-8") from None
+
+
+def _record(row: int, value: Any, raw: str) -> Record:
+    if isinstance(value, dict):
+        return Record(row, value, raw=bounded_raw(raw, value))
+    problem = InvalidRow("row", "is no JSON object: write the fields of a product in braces")
+    return Record(row, None, raw=bounded_raw(raw), problem=problem)
 
 
 class _Text:
@@ -84,9 +87,22 @@ class _Text:
 
     def ahead(self) -> str:
         """What lies ahead, as far as it has been read."""
-        if not self._buffer:
+        if len(self._buffer) - self._place < _LOOKED_AT:
             self._more()
         return self._buffer[self._place :]
+
+    def leave_object(self, before: int) -> None:
+        """Go on behind the object whose list was read, past what else it holds."""
+        while self.next_is(","):
+            self.skip(1)
+            self.next_character()
+            self.value(before)
+            if self.next_is(":"):
+                self.skip(1)
+                self.next_character()
+                self.value(before)
+        if self.next_is("}"):
+            self.skip(1)
 
     def skip(self, characters: int) -> None:
         """Go on."""
