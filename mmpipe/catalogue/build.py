@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mmpipe.catalogue.columns import availability_of
-from mmpipe.catalogue.normalise import fields_of, id_of, is_withdrawn, operation_of
+from mmpipe.catalogue.normalise import fields_of, id_of, operation_of
 from mmpipe.catalogue.roles import Roles
 from mmpipe.catalogue.rows import INCOMPLETE_KEY, FeedRow, Record, raw_of
 from mmpipe.errors import InvalidRow
@@ -31,7 +31,15 @@ def build_row(source: Record, default_currency: str, roles: Roles) -> FeedRow:
             raise source.problem
         if INCOMPLETE_KEY in values:
             raise InvalidRow("row", f"{values[INCOMPLETE_KEY]!s:.200}: upload the file itself again")
-        if operation_of(values) == "delete" or source.meaning == "withdrawn" or is_withdrawn(values, roles):
+        withdrawn = operation_of(values) == "delete" or source.meaning == "withdrawn"
+        if source.meaning == "stock" and not withdrawn:
+            if product_id is None:
+                raise _id_problem(values)
+            return FeedRow(
+                row=source.row, raw=raw, stock=_stock(values), product_id=product_id, group_id=source.group_id
+            )
+        fields = None if withdrawn else fields_of(values, default_currency, roles)
+        if fields is None:
             for key in values:
                 roles.of(key)  # the findings hear of every column, also where the first rows are withdrawn
             if product_id is None:
@@ -39,13 +47,6 @@ def build_row(source: Record, default_currency: str, roles: Roles) -> FeedRow:
             return FeedRow(
                 row=source.row, raw=raw, delete_id=product_id, product_id=product_id, group_id=source.group_id
             )
-        if source.meaning == "stock":
-            if product_id is None:
-                raise _id_problem(values)
-            return FeedRow(
-                row=source.row, raw=raw, stock=_stock(values), product_id=product_id, group_id=source.group_id
-            )
-        fields = fields_of(values, default_currency, roles)
         if "id" not in fields or product_id is None:
             raise _id_problem(values)
         fields["id"] = product_id

@@ -203,6 +203,9 @@ def translation_of(column: str) -> tuple[str, str] | None:
 def availability_of(text: str) -> Availability | None:
     """One of Google's four words for any of the usual ones, a schema.org address, or a count; None if it is
     none."""
+    known = AVAILABILITIES.get(text)
+    if known is not None:
+        return known
     word = text.strip().lower()
     for prefix in ("https://schema.org/", "http://schema.org/", "schema:"):
         word = word.removeprefix(prefix)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from mmpipe.catalogue import nesting
 from mmpipe.catalogue.grouped import cell_parts, unquoted
 from mmpipe.errors import InvalidRow
 
 _MAX_LINKS: Final = 100
 _MAX_IMAGES: Final = 20
-_FIELDS: Final = frozenset({"link", "image_link", "video_link", "audio_link"})
+_FIELDS: Final = ("link", "image_link", "video_link", "audio_link")
 _ADDRESS_KEYS: Final = ("url", "src", "href", "path", "link", "contentUrl")
 _SEVERAL: Final = ('["', "[{", "['")
 
@@ -20,7 +20,9 @@ def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence
     """Move the links from ``fields`` to ``product``; of several videos the first counts. ``further`` are more
     images. Raises ``InvalidRow`` for what is no link."""
     more: list[str] = []
-    for name in _FIELDS & fields.keys():
+    for name in _FIELDS:
+        if name not in fields:
+            continue
         links = _links(name, fields.pop(name), split=name == "video_link")
         if links:
             product[name] = links[0]
@@ -30,6 +32,8 @@ def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence
         more += _links("additional_image_link", fields.pop("additional_image_link"), split=True)
     for value in further:
         more += _links("additional_image_link", value, split=True)
+    if not more:
+        return
     more = [link for link in dict.fromkeys(more) if link != product.get("image_link")]
     if more and "image_link" not in product:
         product["image_link"] = more.pop(0)
@@ -38,7 +42,7 @@ def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence
 
 
 def _links(field: str, value: Any, *, split: bool) -> list[str]:
-    if isinstance(value, Mapping):
+    if not isinstance(value, str) and isinstance(value, Mapping):
         value = next((value[key] for key in _ADDRESS_KEYS if value.get(key)), None)
         if not isinstance(value, str):
             raise InvalidRow(field, "is a nested object without url: write the link as text")
@@ -57,13 +61,15 @@ def _links(field: str, value: Any, *, split: bool) -> list[str]:
 
 def _decoded(field: str, text: str) -> Any:
     try:
-        return json.loads(text if '"' in text else text.replace("'", '"'))
-    except (ValueError, RecursionError):
+        return nesting.loads(text if '"' in text else text.replace("'", '"'))
+    except ValueError:
         raise InvalidRow(field, "is text that is no JSON: write JSON, or leave it empty") from None
 
 
 def _split(text: str) -> list[str]:
     """At commas, except those inside quotes and the one that belongs to a ``data:`` URI."""
+    if "," not in text and '"' not in text and text[:5].lower() != "data:":
+        return [text]
     links: list[str] = []
     parts = iter(cell_parts(text, ",") if '"' in text else text.split(","))
     for part in parts:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from mmpipe.catalogue import dates, grouped
+from mmpipe.catalogue import dates, grouped, nesting
 from mmpipe.catalogue.columns import (
     ALIASES,
     CATEGORY_STEPS,
@@ -35,34 +34,48 @@ _LONG_TEXTS: Final = frozenset({"description", "additional_text"})
 _FIRST_OF_SEVERAL: Final = frozenset({"gtin", "mpn"})
 
 
-def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) -> dict[str, Any]:
-    """The values under the names of :class:`~mmpipe.schemas.product.Product`, ready for its validation.
+def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) -> dict[str, Any] | None:
+    """The values under the names of :class:`~mmpipe.schemas.product.Product`, ready for its validation; None
+    where a column says that the product is not for sale: a draft, archived, hidden, disabled.
 
     ``roles`` says what each column is. Empty values are dropped, every text is cleaned of markup and
     invisible characters, long descriptions are cut to what a product may hold. Columns that nobody named
     become ``private``, at most 200, each at most 500 characters; so does every attribute that is never
     public. Raises ``InvalidRow`` naming the first field that makes no sense.
     """
-    if len(values) > _MAX_COLUMNS:
-        raise InvalidRow("row", f"holds {len(values):,} columns: {_MAX_COLUMNS:,} are allowed")
     row = _Sorted()
+    fields, known = row.fields, roles.known
+    withdrawn = False
     for key, value in values.items():
         if value is None or value == "" or (value.__class__ is float and math.isnan(value)):
             continue
-        role = roles.of(key)
-        if role.kind == "field":
-            row.fields.setdefault(role.target, value)
-        elif role.kind == "alias":
+        role = known.get(key) or roles.of(key)
+        kind = role.kind
+        if kind == "field":
+            fields.setdefault(role.target, value)
+        elif kind == "alias":
             row.alias(role.target, role.number, column_name(key), value)
-        elif role.kind == "grouped":
+        elif kind == "grouped":
             row.grouped.append((role.target, value, role.hint))
-        elif role.kind == "private":
+        elif kind == "private":
             row.private.setdefault(role.target, value)
-        elif role.kind == "attribute":
+        elif kind == "attribute":
             row.attribute(role.target, value)
-        elif role.kind != "operation":
+        elif kind == "flag":
+            withdrawn = withdrawn or _says_no(role.target, key, value)
+        elif kind != "operation":
             row.others.setdefault(role.target, value)
+    if withdrawn:
+        return None
+    if len(values) > _MAX_COLUMNS:
+        raise InvalidRow("row", f"holds {len(values):,} columns: {_MAX_COLUMNS:,} are allowed")
     return row.product(default_currency)
+
+
+def _says_no(flag: str, key: str, value: Any) -> bool:
+    """Whether this value of a column of this kind takes its product from sale."""
+    word = "_".join(text_of(key, value).lower().split()) if not isinstance(value, Mapping | list) else ""
+    return word.removesuffix(".0") in SALE_FLAGS[flag]
 
 
 class _Sorted:
@@ -96,6 +109,10 @@ class _Sorted:
         else:
             self.private.setdefault(name, value)
 
+    def _further_images(self) -> list[Any]:
+        found = self._numbered.get("images")
+        return [] if found is None else [value for _, value in sorted(found, key=lambda item: item[0])]
+
     def attribute(self, name: str, value: Any) -> None:
         """A public attribute; numbered columns of one name are joined."""
         taken = self._attributes.get(name)
@@ -116,8 +133,7 @@ class _Sorted:
                 fields[target] = value
         product: dict[str, Any] = {}
         _translations(product, fields, self.others)
-        further = [value for _, value in sorted(self._numbered.get("images", ()), key=lambda item: item[0])]
-        add_links(product, fields, further)
+        add_links(product, fields, self._further_images())
         _prices(product, fields, self.others, default_currency)
         _sale_period(product, fields, self.grouped)
         _category(fields, self.others)
@@ -126,9 +142,12 @@ class _Sorted:
         attributes = _attributes(fields.pop("attributes", None))
         private = _kept(fields.pop("private", None), self.private)
         for name, value in fields.items():
-            if name in _FIRST_OF_SEVERAL and isinstance(value, list | tuple):
-                value = next((item for item in value if item), "")
-            text = clean(text_of(name, value))
+            if value.__class__ is str:
+                text = clean(value)
+            elif name in _FIRST_OF_SEVERAL and isinstance(value, list | tuple):
+                text = clean(text_of(name, next((item for item in value if item), "")))
+            else:
+                text = clean(text_of(name, value))
             if text:
                 product[name] = text[:MAX_DESCRIPTION].strip() if name in _LONG_TEXTS else text
         if "gtin" in product:
@@ -138,26 +157,16 @@ class _Sorted:
         for column, value, hint in self.grouped:
             grouped.apply(product, attributes, column, value, hint)
         _add_attributes(attributes, self._attributes)
-        for name in [name for name in attributes if is_never_public(column_name(name))]:
-            if len(private) < MAX_PRIVATE:
-                private.setdefault(name, attributes[name])
-            del attributes[name]
+        if attributes:
+            for name in [name for name in attributes if is_never_public(column_name(name))]:
+                if len(private) < MAX_PRIVATE:
+                    private.setdefault(name, attributes[name])
+                del attributes[name]
         if attributes:
             product["attributes"] = attributes
         if private:
             product["private"] = private
         return product
-
-
-def is_withdrawn(values: Mapping[str, Any], roles: Roles) -> bool:
-    """Whether a column says that the product is not for sale: a draft, archived, hidden, disabled."""
-    for key, value in values.items():
-        if value is None or value == "" or roles.of(key).kind != "flag":
-            continue
-        word = "_".join(text_of(key, value).lower().split()) if not isinstance(value, Mapping | list) else ""
-        if word.removesuffix(".0") in SALE_FLAGS[roles.of(key).target]:
-            return True
-    return False
 
 
 def operation_of(values: Mapping[str, Any]) -> str:
@@ -175,20 +184,20 @@ def operation_of(values: Mapping[str, Any]) -> str:
 
 def id_of(values: Mapping[str, Any]) -> str | None:
     """The id as text, wherever the row keeps it; not yet checked."""
-    best: tuple[int, Any] | None = None
+    found: Any = None
     for key, value in values.items():
         if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
             continue
         name = column_name(key)
-        rank = 0 if name == "id" else 1 if ALIASES.get(name) == "id" else None
-        if rank is not None and (best is None or rank < best[0]):
-            best = (rank, value)
-    if best is None:
-        return None
-    value = best[1]
+        if name == "id":
+            found = value
+            break
+        if found is None and ALIASES.get(name) == "id":
+            found = value
+    value = found
     if isinstance(value, str):
         return value.strip()
-    if isinstance(value, bool | Mapping | Sequence):
+    if value is None or isinstance(value, bool | Mapping | Sequence):
         return None
     return text_of("id", value)
 
@@ -214,6 +223,8 @@ def text_of(field: str, value: Any) -> str:
 
 
 def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[str, Any]) -> None:
+    if not others and "translations" not in fields:
+        return
     found: dict[str, dict[str, Any]] = {}
     given = _decoded("translations", fields.pop("translations", None))
     if given is not None:
@@ -260,7 +271,7 @@ def _prices(product: dict[str, Any], fields: dict[str, Any], others: dict[str, A
             continue
         value, currency = fields.pop(name), given
         try:
-            if isinstance(value, Mapping):
+            if not isinstance(value, str) and isinstance(value, Mapping):
                 code = value.get("currency") or value.get("currency_code") or value.get("currencyCode")
                 currency = currency_of(str(code)) if code else given
                 value = _amount_of(value)
@@ -298,6 +309,8 @@ def _sale_period(
     grouped_columns: Sequence[tuple[str, Any, tuple[str, ...]]],
 ) -> None:
     value = fields.pop("sale_price_effective_date", None)
+    if value is None and not grouped_columns:
+        return
     ends = {column: v for column, v, _ in grouped_columns if column in ("sale_start", "sale_end")}
     if "sale_price" not in product or (value is None and not ends):
         return
@@ -324,15 +337,18 @@ def _moment(value: Any, *, end: bool = False) -> datetime | None:
 def _category(fields: dict[str, Any], others: dict[str, Any]) -> None:
     for name in ("product_type", "google_product_category"):
         value = fields.get(name)
+        if value is None:
+            continue
         if isinstance(value, list | tuple):
             # A list of paths, as some exports have it: the first one is the main one.
             steps = value[0] if value and isinstance(value[0], list | tuple) else value
             texts = [part for step in steps if (part := clean(_named(name, step)))]
             fields[name] = texts[0] if any(">" in text for text in texts) else " > ".join(texts)
+        elif isinstance(value, str):
+            if "&" in value:
+                fields[name] = clean(value)
         elif isinstance(value, Mapping):
             fields[name] = _named(name, value)
-        elif isinstance(value, str) and "&" in value:
-            fields[name] = clean(value)
     path = fields.get("product_type")
     if isinstance(path, str) and path.strip().isdecimal() and "google_product_category" not in fields:
         fields["google_product_category"] = fields.pop("product_type")  # Google's number, whatever the column
@@ -379,7 +395,7 @@ def _attributes(value: Any) -> dict[str, Any]:
         for item in value:
             if not isinstance(item, Mapping) or "name" not in item or "value" not in item:
                 raise InvalidRow("attributes", 'is no map: write {"name": "value"}')
-            pairs[item["name"]] = item["value"]
+            pairs[text_of("attributes", item["name"])] = item["value"]
         value = pairs
     if not isinstance(value, Mapping):
         raise InvalidRow("attributes", 'is no map: write {"name": "value"}')
@@ -400,6 +416,8 @@ def _add_attributes(attributes: dict[str, Any], others: dict[str, Any]) -> None:
 
 def _kept(given: Any, others: dict[str, Any]) -> dict[str, str]:
     private: dict[str, str] = {}
+    if given is None and not others:
+        return private
     for name, value in (*(given.items() if isinstance(given, Mapping) else ()), *others.items()):
         if len(private) >= MAX_PRIVATE:
             break
@@ -412,8 +430,8 @@ def _joined(value: Any) -> str:
     """A list as words separated by commas; a cell may hold one as Python or JSON write it."""
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         try:
-            value = json.loads(value.replace("'", '"'))
-        except (ValueError, RecursionError):
+            value = nesting.loads(value.replace("'", '"'))
+        except ValueError:
             value = value.strip("[]")
     return as_text(value)
 
@@ -425,6 +443,6 @@ def _decoded(field: str, value: Any) -> Any:
     if not value.strip():
         return None
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return nesting.loads(value)
+    except ValueError:
         raise InvalidRow(field, "is text that is no JSON: write JSON, or leave it empty") from None

@@ -39,6 +39,8 @@ _THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "T
 
 _SPACES = " \u00a0\u2009\u202f"
 _NUMBER = re.compile(rf"(?:\d|(?<![^\W\d_])[.,]\d)(?:[\d.,'’{_SPACES}]*\d)?(?:[.,](?![\d\-–—]))?")
+# An amount that cannot be read in two ways, as most feeds write it.
+_PLAIN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,2})?)(?: ([A-Z]{3}))?")
 _NO_CENTS = re.compile(r"^[.,][-–—]\s*")
 _MAX_LENGTH = 64
 _REMEDY = "write it as 19.99 USD"
@@ -82,6 +84,9 @@ def parse_price(
         raise InvalidPrice(f"is neither a number nor a text: {_REMEDY}")
     if len(value) > _MAX_LENGTH:
         raise InvalidPrice(f"is longer than a price: {_REMEDY}")
+    plain = _PLAIN.fullmatch(value)
+    if plain is not None and (plain[2] is None or plain[2] in CURRENCIES):
+        return Decimal(plain[1]), plain[2] or _required(currency or default)
     text = unicodedata.normalize("NFKC", value).strip()
     found = _NUMBER.search(text)
     if found is None:

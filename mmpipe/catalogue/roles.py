@@ -64,21 +64,24 @@ class Role:
 
 
 class Roles:
-    """The roles of one file's columns, by the names it gives them; tells the findings about each once."""
+    """The roles of one file's columns, by the names it gives them; tells the findings about each once.
+
+    ``known`` are those that :meth:`of` found already, to look up without a call for each cell.
+    """
 
     def __init__(self, findings: Findings | None = None, public: frozenset[str] = frozenset()) -> None:
         self._findings = findings
         self._public = public
-        self._known: dict[str, Role] = {}
+        self.known: dict[str, Role] = {}
 
     def of(self, name: str) -> Role:
         """The role of a column; of one that nobody named it is ``private``."""
-        role = self._known.get(name)
+        role = self.known.get(name)
         if role is None:
             role = self._meet(name)
             # Keys of JSON objects come from feeds: only so many are worth remembering.
-            if len(self._known) < _REMEMBERED:
-                self._known[name] = role
+            if len(self.known) < _REMEMBERED:
+                self.known[name] = role
         return role
 
     def _meet(self, name: str) -> Role:

@@ -13,6 +13,7 @@ from mmpipe.schemas.product import Availability, Product
 MAX_RAW_BYTES: Final = 64 * 1024
 INCOMPLETE_KEY: Final = "_incomplete"
 _KEPT_CHARACTERS: Final = 200
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,13 @@ def raw_of(values: Mapping[str, Any], inline_media: Mapping[str, bytes] | None =
     if inline_media:
         sizes = ", ".join(f"{name}: {len(data):,} bytes" for name, data in inline_media.items())
         values = {**values, INCOMPLETE_KEY: f"media inside the file are not kept here ({sizes})"}
-    return bounded_raw(json.dumps(values, ensure_ascii=False, default=str), values)
+    return bounded_raw(_ENCODER.encode(values), values)
 
 
 def bounded_raw(text: str, values: Mapping[str, Any] | None = None) -> str:
     """``text`` if it is encodable and short enough, else what can be kept of it."""
+    if len(text) <= MAX_RAW_BYTES and text.isascii():
+        return text
     try:
         size = len(text.encode())
     except UnicodeEncodeError:
@@ -86,11 +89,11 @@ def bounded_raw(text: str, values: Mapping[str, Any] | None = None) -> str:
         return text.encode()[: MAX_RAW_BYTES - 4].decode("utf-8", "ignore") + "…"
     short = {str(key)[:_KEPT_CHARACTERS]: _shortened(value) for key, value in list(values.items())[:100]}
     short[INCOMPLETE_KEY] = f"the row holds {size:,} bytes, of which only short values are kept here"
-    return bounded_raw(json.dumps(short, ensure_ascii=False, default=str))
+    return bounded_raw(_ENCODER.encode(short))
 
 
 def _shortened(value: Any) -> Any:
     if value is None or isinstance(value, int | float):
         return value
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else _ENCODER.encode(value)
     return text if len(text) <= _KEPT_CHARACTERS else text[:_KEPT_CHARACTERS] + "…"

@@ -54,8 +54,13 @@ def clean(text: str) -> str:
     Entities are resolved up to three times, for texts that were escaped more than once. Takes time in
     proportion to the text's length.
     """
+    # Most values are printable words, which is known in a fraction of the time that a pattern takes; U+034F
+    # is invisible and yet counts as printable.
+    if text.isprintable() and not ("<" in text or "&" in text or "  " in text or "\u034f" in text):
+        return text.strip()
     if _SUSPECT.search(text) is None:
         return text.strip()
+    text = text.replace("\x00", "")  # first of all, as it may stand inside a tag
     for _ in range(_ROUNDS):
         if "<" in text:
             text = _without_tags(text)

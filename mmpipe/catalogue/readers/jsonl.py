@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 
+from mmpipe.catalogue import nesting
 from mmpipe.catalogue.lines import bounded_lines, utf8
 from mmpipe.catalogue.rows import Record, bounded_raw
 from mmpipe.errors import InvalidRow
@@ -31,11 +32,12 @@ def read_jsonl(stream: io.BufferedReader, max_row_bytes: int) -> Iterator[Record
 def parse_object(data: bytes, row: int) -> Record:
     """One JSON object, or the reason why it is none."""
     try:
-        values = json.loads(data.decode())
+        text = data.decode()
+        values = nesting.loads(text)
     except UnicodeDecodeError:
         problem = InvalidRow("row", "is not UTF-8: save the feed as UTF-8")
         return Record(row, None, raw=_raw(data), problem=problem)
-    except RecursionError:
+    except nesting.TooDeep:
         problem = InvalidRow("row", "is nested too deep: write flat fields")
         return Record(row, None, raw=_raw(data), problem=problem)
     except ValueError as error:
@@ -45,7 +47,7 @@ def parse_object(data: bytes, row: int) -> Record:
     if not isinstance(values, dict):
         problem = InvalidRow("row", "is no JSON object: write fields in braces, one product a line")
         return Record(row, None, raw=_raw(data), problem=problem)
-    return Record(row, values, raw=bounded_raw(data.decode(), values))
+    return Record(row, values, raw=bounded_raw(text, values))
 
 
 def _raw(data: bytes) -> str:
