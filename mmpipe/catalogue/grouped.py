@@ -6,10 +6,10 @@ and quotes inside are doubled. Source: Merchant Center product data specificatio
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from mmpipe.catalogue import nesting
 from mmpipe.catalogue.formats.options import option_field
 from mmpipe.catalogue.text import clean
 
@@ -73,8 +73,8 @@ def unquoted(part: str) -> str:
 def _decoded(value: Any) -> Any:
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return nesting.loads(value)
+        except ValueError:
             return value
     return value
 
