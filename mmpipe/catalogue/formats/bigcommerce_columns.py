@@ -13,7 +13,8 @@ and images from their product, which stands in the `Product` row before them.
 
 - It is the export of the Products v3 experience, whose first column is *Item*. The older one (*Item Type*,
   *Product Code/SKU*) is refused.
-- Prices are in the store's own currency, which the export does not name: set the default currency.
+- Prices are in the store's own currency, which the export does not name: set
+  `MMPIPE_FEEDS__DEFAULT_CURRENCY`.
 - Categories and brands come as numbers, so products have no category, and a brand only where there is a
   column *Brand Name*.
 - Addresses of products stand without the store's domain, so they are kept privately.

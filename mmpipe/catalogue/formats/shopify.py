@@ -49,7 +49,8 @@ leading zeros and rounds barcodes. A large export comes by e-mail.
   before and after Shopify's renaming, and mixtures, are read alike.
 - Shops with several locations get no quantities in this export. Upload the inventory export after it:
   *Products › Inventory › Export*.
-- Prices are in the shop's own currency, which the export does not name: set the default currency.
+- Prices are in the shop's own currency, which the export does not name: set
+  `MMPIPE_FEEDS__DEFAULT_CURRENCY`.
 - The export holds no addresses of product pages.
 - Drafts, archived, unlisted and unpublished products are taken out of the search, so export all products, not
   only the active ones."""

@@ -40,7 +40,7 @@ Save the answers of the Admin REST API's `products.json`, or of the shop's own
 line.
 
 - The shop's own `/products.json` holds only what is published, no quantities (only whether a variant is
-  available) and no currency: set the default currency.
+  available) and no currency: set `MMPIPE_FEEDS__DEFAULT_CURRENCY`.
 - Neither holds addresses of product pages, so products have no link."""
 
 

@@ -57,14 +57,14 @@ the file as it is.
   variable product as one product without sizes; one without "Variable product" leaves its variations without
   description, category and brand.
 - **Pictures** are addresses in your media library. They are fetched if your domain is among the allowed hosts
-  (`media.allowed_hosts`); else copy `wp-content/uploads` into the collection's `media/` folder and replace
-  the beginning of the addresses by `media/`.
+  (`MMPIPE_MEDIA__ALLOWED_HOSTS`); else copy `wp-content/uploads` into the collection's `media/` folder and
+  replace the beginning of the addresses by `media/`.
 - **Stock** comes from the columns "In stock?", "Stock" and "Backorders allowed?": keep all three.
-- **Currency.** The file names none: set `feed.default_currency`.
+- **Currency.** The file names none: set `MMPIPE_FEEDS__DEFAULT_CURRENCY`.
 - **Not in the file:** the address of the product's page, currency, ratings, and most of what plugins add.
   "Export custom meta" adds plugins' columns as `Meta: …`; they are kept privately.
 - **Ids** are WooCommerce's own numbers (`ID`), which carts, pixels and the REST API use. Where yours use the
-  SKU, set `feed.woocommerce_id` to `sku`.
+  SKU, set `MMPIPE_FEEDS__WOOCOMMERCE_ID` to `sku`.
 - Private, draft, pending and trashed products, and those whose catalogue visibility is "Shop only" or
   "Hidden", are taken out of search. A product that was deleted in the shop is not in the file: it stays until
   it is deleted here."""

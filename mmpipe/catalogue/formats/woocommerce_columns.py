@@ -28,7 +28,7 @@ def _column(name: str, to: str, note: str = "", key: str = "", others: tuple[str
 
 # The English names are those of WooCommerce's class-wc-product-csv-exporter.php.
 COLUMNS: Final = (
-    _column("ID", "id", "the product's id, unless `feed.woocommerce_id` is `sku`", "number"),
+    _column("ID", "id", "the product's id, unless `MMPIPE_FEEDS__WOOCOMMERCE_ID` is `sku`", "number"),
     _column("SKU", "id, attributes", "the id where there is no `ID`; else the attribute `sku`", "sku"),
     _column(
         "Type",
