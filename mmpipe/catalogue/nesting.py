@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-# Deeper than any product, and far from where recursion ends: what is read here is walked, written and pickled.
+# Deeper than any product, and far from where recursion ends: what is read is walked, written and pickled.
 MAX_DEPTH: Final = 64
 
 
