@@ -12,6 +12,7 @@ from mmpipe.cli.cost import cost
 from mmpipe.cli.demo import demo
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
+from mmpipe.cli.formats import formats
 from mmpipe.cli.index import index
 from mmpipe.cli.live import live_app
 from mmpipe.cli.models import models_app
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(demo)
 app.command()(index)
+app.command()(formats)
 app.command()(serve)
 app.command()(search)
 app.command()(similar)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -23,10 +23,21 @@ from mmpipe.telemetry import JsonFormatter
 console = Console(stderr=True, highlight=False)
 output = Console(highlight=False)
 
+# What moves the cursor or turns the direction of writing: files come from anywhere, and terminals obey.
+_CONTROLS: Final = dict.fromkeys(
+    [*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], " "
+) | {ord("\n"): "\n"}
+
 
 def fail(message: str) -> None:
     """One clear line for what went wrong."""
-    console.print(f"[bold red]error[/] {escape(message)}", soft_wrap=True)
+    console.print(f"[bold red]error[/] {plain(message)}", soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """A text of unknown origin for a line or a table cell: no markup, and control characters, but
+    for line breaks, as spaces."""
+    return escape(text.translate(_CONTROLS))
 
 
 def emit(value: Any) -> None:
@@ -81,7 +92,7 @@ def hits_table(title: str, hits: Iterable[Hit]) -> Table:
             escape(
                 hit.title if hit.video_second is None else f"{hit.title} ▶ {in_the_clip(hit.video_second)}"
             ),
-            _price(hit),
+            price(hit.price, hit.list_price),
             f"{hit.score:.3f}",
             _split(hit),
         )
@@ -89,9 +100,9 @@ def hits_table(title: str, hits: Iterable[Hit]) -> Table:
     return made
 
 
-def _price(hit: Hit) -> str:
-    price = escape(hit.price or "")
-    return price if hit.list_price is None else f"{price} was [strike]{escape(hit.list_price)}[/strike]"
+def price(paid: str | None, listed: str | None) -> str:
+    """What is paid, and struck through the price without the sale, where one runs."""
+    return escape(paid or "") + ("" if listed is None else f" was [strike]{escape(listed)}[/strike]")
 
 
 def _split(hit: Hit) -> str:

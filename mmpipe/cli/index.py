@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from mmpipe.cli.console import console, emit, end_on_sigterm, output, table
+from mmpipe.cli.console import console, emit, end_on_sigterm, output, plain
+from mmpipe.cli.dry_run import dry_run
+from mmpipe.cli.feeds import show_rejects, show_report
 from mmpipe.cli.options import AsJson, CollectionName, LakeUri, ProfileName, open_collection, settings_with
 from mmpipe.cli.progress import counting
 from mmpipe.errors import InvalidRequest, MmpipeError, ObjectNotFound
@@ -29,9 +31,15 @@ def index(
     lake: LakeUri = None,
     collection: CollectionName = None,
     profile: ProfileName = None,
+    only_read: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="only read it: show its format, columns, first rows and rejects, write nothing"
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Index a feed (JSONL, CSV, TSV, Parquet, XML, Shopify; gzip or zstd) with its media."""
+    """Index a feed with its media: a shop's own export or any list of products (`mmpipe formats`)."""
     end_on_sigterm()
     configure_logging("ERROR")
     settings = settings_with(lake=lake, profile=profile)
@@ -42,6 +50,9 @@ def index(
         )
     if "://" not in feed and not Path(feed).is_file():
         raise InvalidRequest("feed", f"there is no file {feed}")
+    if only_read:
+        dry_run(feed, name, settings, as_json=as_json)
+        return
     # Unless somebody asks for a profile, the file goes where readers look.
     record = _run(feed, name, settings, follow=profile is None)
     home = open_collection(settings, name)
@@ -81,20 +92,17 @@ def _show(record: RunRecord) -> None:
             " row of this file or from a file that was changed after it",
             soft_wrap=True,
         )
+    if record.feed is not None:
+        show_report(record.feed, record.pictures)
     if record.error and record.status == "done":
-        console.print(f"[yellow]note[/] {escape(record.error)}", soft_wrap=True)
+        console.print(f"[yellow]note[/] {plain(record.error)}", soft_wrap=True)
 
 
 def _show_rejects(collection: Collection, record: RunRecord, lake_uri: str) -> None:
     rejects = collection.rejects.list(run_id=record.run_id, limit=_SHOWN_REJECTS)
     if not rejects:
         return
-    shown = table("rejected", ["row", "product", "field", "reason"])
-    for reject in rejects:
-        shown.add_row(
-            *(escape(c) for c in (str(reject.row), reject.product_id or "", reject.field, reject.reason))
-        )
-    output.print(shown)
+    show_rejects((each.row, each.product_id or "", each.field, each.reason) for each in rejects)
     if collection.rejects.count(run_id=record.run_id) > len(rejects):
         output.print(
             f"… and more: mmpipe rejects list --lake {escape(lake_uri)}", style="dim", soft_wrap=True

@@ -22,7 +22,8 @@ Report = Callable[[int, int | None], None]
 
 @contextmanager
 def counting(description: str) -> Iterator[Report]:
-    """Shows the bar for the length of the ``with``; the callback takes (done, total or None)."""
+    """Shows the bar, where there is a terminal, until the ``with`` ends; the callback takes (done, total or
+    None)."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -30,7 +31,7 @@ def counting(description: str) -> Iterator[Report]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(escape(description), total=None)
 
         def report(done: int, total: int | None) -> None:

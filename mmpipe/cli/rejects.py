@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from mmpipe.cli.console import console, emit, end_on_sigterm, fail, output, table
+from mmpipe.cli.console import console, emit, end_on_sigterm, fail, output, plain, table
 from mmpipe.cli.options import (
     DEFAULT_FOLDER,
     AsJson,
@@ -63,7 +62,7 @@ def list_rejects(
             reject.field,
             reject.reason,
         )
-        shown.add_row(*(escape(cell) for cell in cells))
+        shown.add_row(*(plain(cell) for cell in cells))
     output.print(shown)
     output.print(f"{len(found)} of {held.rejects.count()}", style="dim")
 
@@ -80,8 +79,8 @@ def show(
     """Show one reject with the row as it was read."""
     reject = _find(open_collection(settings_for_lake(lake, folder), collection), reject_id)
     for name, value in reject.model_dump(mode="json", exclude={"raw"}).items():
-        output.print(f"[dim]{name:>12}[/]  {escape(str(value))}", soft_wrap=True)
-    output.print(escape(_pretty(reject.raw)), soft_wrap=True)
+        output.print(f"[dim]{name:>12}[/]  {plain(str(value))}", soft_wrap=True)
+    output.print(plain(_pretty(reject.raw)), soft_wrap=True)
 
 
 @rejects_app.command()

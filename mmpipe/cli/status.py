@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from mmpipe.cli.console import emit, output, table
+from mmpipe.cli.console import emit, output, plain, table
+from mmpipe.cli.feeds import labelled, problems
 from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, Folder, LakeUri, running_stack, settings_for_lake
+from mmpipe.schemas.feed import FeedReport
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
     from mmpipe.settings import Settings
 
 _RUNS = 8
+_WIDE = 100
 
 
 def status(lake: LakeUri = None, folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
@@ -85,14 +88,46 @@ def _print_collection(entry: dict[str, Any]) -> None:
         f"{live['rows']} products, version {live['version']} of {live['table']}" if live else "nothing live"
     )
     output.print(f"\n[bold]{escape(entry['name'])}[/]  {escape(what)}, {entry['rejects']} rejects")
-    runs = table(
-        "", ["started", "status", "lane", "read", "indexed", "unchanged", "rejected", "source", "error"]
-    )
+    if not entry["runs"]:
+        return
+    names = ["started", "status", "lane", "format", "read", "indexed", "unchanged", "rejected", "warnings"]
+    if output.width < _WIDE:
+        names = [name for name in names if name not in ("lane", "unchanged")]
+    runs = table("", [*names, "source"])
     for run in entry["runs"]:
-        cells = (
-            run[k]
-            for k in ("status", "lane", "read", "indexed", "unchanged", "rejected", "source_uri", "error")
-        )
-        runs.add_row(run["started_at"][:19], *(escape(str(cell)) for cell in cells))
-    if entry["runs"]:
-        output.print(runs)
+        feed = run["feed"] or {"format": "", "warnings": None}
+        cells = run | {
+            "started": _moment(run),
+            "format": feed["format"],
+            "warnings": "" if feed["warnings"] is None else len(feed["warnings"]),
+            "source": _file(run),
+        }
+        runs.add_row(*(plain(str(cells[name])) for name in [*names, "source"]))
+    output.print(runs)
+    for run in entry["runs"]:
+        if run["error"]:
+            said = f"{run['status']} {_moment(run)} {_file(run)}: {run['error']}"
+            output.print(plain(said), style="red" if run["status"] == "failed" else None, soft_wrap=True)
+    _print_problems(entry["runs"])
+
+
+def _moment(run: dict[str, Any]) -> str:
+    """Month, day and time: the last runs are of these days."""
+    return str(run["started_at"])[5:19].replace("T", " ")
+
+
+def _file(run: dict[str, Any]) -> str:
+    """The end of the source's address, as in ``feeds/catalogue.csv``."""
+    return "/".join(str(run["source_uri"]).split("/")[-2:])
+
+
+def _print_problems(runs: list[dict[str, Any]]) -> None:
+    """Warnings and rejects of the newest feed."""
+    newest = next((run for run in runs if run["feed"]), None)
+    if newest is None:
+        return
+    found = problems(FeedReport.model_validate(newest["feed"]))
+    if not found:
+        return
+    output.print(f"\nthe newest feed, {plain(newest['source_uri'])}", soft_wrap=True)
+    output.print(labelled(found))

@@ -44,6 +44,7 @@ def faults(words: Sequence[str], *, whole: bool) -> Iterator[str]:
     """What is wrong with one command. ``whole`` is a line to be typed, which needs all that is required; what
     running text names may leave that out."""
     name, *rest = words
+    name = name.removeprefix(".venv/bin/")
     if name == "mmpipe" and rest:
         yield from _clicked(_mmpipe(), "mmpipe", rest, whole=whole)
     elif name == "ray" and rest:

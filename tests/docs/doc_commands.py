@@ -65,9 +65,12 @@ def read(name: str, section: str | None = None) -> Page:
     return Page(path, text)
 
 
-def faults(page: Page) -> list[str]:
-    """Everything the page names that is not there."""
-    checks = (_commands, _outputs, _routes, _paths, _links, _settings, _words)
+def faults(page: Page, *, on_infrastructure: bool = True) -> list[str]:
+    """Everything the page names that is not there; outputs and variables of infra/ are looked for only on
+    pages that are ``on_infrastructure``."""
+    checks = [_commands, _routes, _paths, _links, _settings]
+    if on_infrastructure:
+        checks += [_outputs, _words]
     return sorted({fault for check in checks for fault in check(page)})
 
 

@@ -31,6 +31,30 @@ def test_index_again_encodes_nothing(run: Run, lake: Path, shop: Path, tmp_path:
     assert "price" in result.stdout  # the reject and its field
 
 
+def test_index_tells_how_the_feed_was_read(run: Run, lake: Path, shop: Path, tmp_path: Path) -> None:
+    record = json.loads((lake.parent / "record.json").read_text())
+    assert record["feed"]["format"] == "google"
+    assert record["pictures"] == {"found": 1, "missing": 1, "none": 2}
+    shown = run("index", shop / "feed.jsonl", "--lake", tmp_path / "mine").stdout
+    assert "Google Merchant Center feed (google, jsonl)" in shown
+    assert "5 rows of the file: 4 products, 1 rejected" in shown
+    assert "1 found, 1 missing; 2 products without any" in shown
+    assert "1 × price: … holds no amount: write it as 19.99 USD" in shown
+    (warning,) = (line for line in shown.splitlines() if line.startswith("warning"))
+    assert "there is no stock column" in warning
+
+
+def test_long_lists_of_columns_are_cut_for_people_only(run: Run, tmp_path: Path) -> None:
+    names = [f"extra {n}" for n in range(40)]
+    feed = tmp_path / "feed.csv"
+    feed.write_text(",".join(["id", "title", *names]) + "\na,A" + ",x" * 40 + "\n")
+    shown = run("index", feed, "--lake", tmp_path / "lake").stdout
+    assert "… and 28 more" in shown
+    assert "extra 39" not in shown
+    record = json.loads(run("index", feed, "--lake", tmp_path / "lake", "--json").stdout)
+    assert len(record["feed"]["unknown"]) == 40
+
+
 def test_a_feed_that_cannot_be_read_is_one_clear_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "feed.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(MmpipeError, match=r"feed\.parquet"):
@@ -54,12 +78,34 @@ def test_similar(run: Run, lake: Path) -> None:
         run("similar", "nobody", "--lake", lake)
 
 
-def test_status(run: Run, lake: Path) -> None:
+def test_status(run: Run, lake: Path, shop: Path) -> None:
     report = json.loads(run("status", "--lake", lake, "--json").stdout)
     (entry,) = report["collections"]
     assert (entry["name"], entry["live"]["rows"]) == ("catalogue", 4)
     assert entry["runs"][0]["status"] == "done"
-    assert "4 products" in run("status", "--lake", lake).stdout
+    assert entry["runs"][0]["feed"]["reasons"] == {"price: … holds no amount: write it as 19.99 USD": 1}
+    shown = run("status", "--lake", lake).stdout
+    assert "4 products" in shown
+    lines = [line.split() for line in shown.splitlines()]
+    (header,) = (line for line in lines if line[:1] == ["started"])
+    assert " ".join(header) == "started status lane format read indexed unchanged rejected warnings source"
+    (cells,) = (line for line in lines if line[-1:] == [f"{shop.name}/feed.jsonl"])
+    rejected = entry["runs"][0]["rejected"]
+    assert " ".join(cells[2:-1]) == f"done warm google 5 4 0 {rejected} 1"
+    assert "1 × price: … holds no amount" in shown
+    assert "there is no stock column" in shown
+
+
+def test_status_shows_why_a_run_failed(run: Run, lake: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "lake"
+    shutil.copytree(lake, mine)
+    broken = tmp_path / "broken.csv"
+    broken.write_bytes(b"")
+    with pytest.raises(MmpipeError, match="empty"):
+        run("index", broken, "--lake", mine)
+    shown = run("status", "--lake", mine).stdout
+    assert "broken.csv: the file is empty: upload one with products in it" in shown
+    assert "the newest feed, file://" in shown  # the one before it, which could be read
 
 
 def test_rejects_are_listed_shown_and_replayed(run: Run, lake: Path, shop: Path, tmp_path: Path) -> None:
