@@ -24,13 +24,15 @@ _INLINE_NAMES: Final = """
 a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd mark nobr s samp small span strike
 strong sub sup tt u var wbr
 """
-# Inside a word these change its looks, not where it ends.
 _INLINE: Final = frozenset(_INLINE_NAMES.split())
 _HIDDEN: Final = frozenset({"script", "style", "template", "noscript"})
+# A tag whole, one with a quote left open, or one where the text was cut off.
 _TAG: Final = re.compile(
-    r"""<!--|<(/?)([A-Za-z][A-Za-z0-9]*(?::[A-Za-z]+)?)(?:(?:\s|/)(?:[^<>"']|"[^"<]*"|'[^'<]*')*)?>"""
+    r"""<!--|<(/?)([A-Za-z][A-Za-z0-9]*(?::[A-Za-z]+)?)"""
+    r"""(?:(?:[\s/](?:[^<>"']|"[^"<]*"|'[^'<]*')*)?>|[\s/][^<>]*>|\s+[A-Za-z][\w-]*\s*=[^<>]*\Z)"""
     r"|<[!?][^<>]*>"
 )
+_HIDES: Final = re.compile(r"<!--|<(?:script|style|template|noscript)\b", re.IGNORECASE)
 # What no reader sees: soft hyphens, zero-width spaces, direction marks, byte-order marks, control characters.
 # Joiners (U+200C, U+200D) stay: Persian, Hindi and emoji are spelt with them.
 _INVISIBLE: Final = re.compile(
@@ -41,7 +43,11 @@ _SUSPECT: Final = re.compile(
     "[<&\x00-\x1f\x7f-\xa0\u00ad\u034f\u061c\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
     "\ufff9-\ufffb]|  "
 )
-_ROUNDS: Final = 3
+# Of an ampersand that was escaped again and again.
+_AMPERSANDS: Final = re.compile("&(?:amp;)+")
+# No character, and so many digits that Python would not convert them.
+_LONG_REFERENCE: Final = re.compile("&#[0-9]{8,};?")
+_ROUNDS: Final = 6
 _MAX_ITEMS: Final = 200
 _MAX_CHARACTERS: Final = 500
 
@@ -50,9 +56,8 @@ def clean(text: str) -> str:
     """The words of a text that may hold HTML: tags, comments, scripts and entities gone, invisible characters
     too, spaces folded.
 
-    Only names of HTML elements count as tags, and only whole ones: ``a < b`` and ``List<String>`` stay.
-    Entities are resolved up to three times, for texts that were escaped more than once. Takes time in
-    proportion to the text's length.
+    Only names of HTML elements count as tags: ``a < b`` and ``List<String>`` stay. Texts that were escaped
+    more than once are resolved as often. Takes time in proportion to the text's length.
     """
     # Most values are printable words, which is known in a fraction of the time that a pattern takes; U+034F
     # is invisible and yet counts as printable.
@@ -60,17 +65,44 @@ def clean(text: str) -> str:
         return text.strip()
     if _SUSPECT.search(text) is None:
         return text.strip()
-    text = text.replace("\x00", "")  # first of all, as it may stand inside a tag
+    text = _INVISIBLE.sub("", text)  # first of all, as they may stand inside a tag
     for _ in range(_ROUNDS):
+        before = text
         if "<" in text:
             text = _without_tags(text)
-        if "&" not in text or (resolved := html.unescape(text)) == text:
+        if "&" in text:
+            text = _resolved(text)
+        if text == before:
             break
-        text = resolved
-    return " ".join(_INVISIBLE.sub("", text).split())
+    return " ".join(text.split())
+
+
+def _resolved(text: str) -> str:
+    text = _AMPERSANDS.sub("&", text)
+    if "&#" in text:
+        text = _LONG_REFERENCE.sub("", text)
+    return _INVISIBLE.sub("", html.unescape(text))
 
 
 def _without_tags(text: str) -> str:
+    if _HIDES.search(text) is None:
+        return _TAG.sub(_in_place, text)
+    return _without_hidden(text)
+
+
+def _in_place(tag: re.Match[str]) -> str:
+    """What stands in place of a tag."""
+    name = (tag[2] or "").lower()
+    if not name:
+        return ""  # a declaration
+    if name in _ELEMENTS or ":" in name:
+        # Inside a word these change its looks, not where it ends.
+        return "" if name in _INLINE else " "
+    return tag[0]
+
+
+def _without_hidden(text: str) -> str:
+    """Without tags, and without what comments and hidden elements hold."""
     parts: list[str] = []
     position, hidden = 0, ""
     while (found := _TAG.search(text, position)) is not None:
@@ -78,20 +110,19 @@ def _without_tags(text: str) -> str:
             parts.append(text[position : found.start()])
         position = found.end()
         if found.group() == "<!--":
-            end = text.find("-->", position)
-            position = len(text) if end < 0 else end + 3
+            if not hidden:  # in a script it is no comment
+                end = text.find("-->", position)
+                position = len(text) if end < 0 else end + 3
             continue
         name = (found.group(2) or "").lower()
-        if not name:
-            continue  # a declaration
-        if name not in _ELEMENTS and ":" not in name:
-            if not hidden:
-                parts.append(found.group())
-            continue
-        if name in _HIDDEN:
-            hidden = "" if found.group(1) else (hidden or name)
-        if name not in _INLINE:
+        if name in _HIDDEN and not found.group().endswith("/>"):
+            if not found.group(1):
+                hidden = hidden or name
+            elif hidden == name:
+                hidden = ""
             parts.append(" ")
+        elif not hidden:
+            parts.append(_in_place(found))
     if not hidden:
         parts.append(text[position:])
     return "".join(parts)
@@ -118,4 +149,7 @@ def as_text(value: Any) -> str:
 
 def private_text(value: Any) -> str:
     """A value as it is kept privately: words, at most 500 characters."""
-    return clean(as_text(value)[: 4 * _MAX_CHARACTERS])[:_MAX_CHARACTERS].strip()
+    text = value if value.__class__ is str else as_text(value)
+    if len(text) <= _MAX_CHARACTERS:
+        return clean(text)  # no text gets longer
+    return clean(text.strip()[: 4 * _MAX_CHARACTERS])[:_MAX_CHARACTERS].strip()
