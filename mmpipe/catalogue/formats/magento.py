@@ -14,7 +14,7 @@ from mmpipe.catalogue.formats.shopify_claims import Shares
 from mmpipe.catalogue.identity import id_of_text
 from mmpipe.catalogue.rows import Record
 from mmpipe.catalogue.spool import Spool
-from mmpipe.catalogue.text import as_text
+from mmpipe.catalogue.text import as_text, clean
 from mmpipe.errors import InvalidFeed, InvalidRow
 
 _MARKS: Final = frozenset(
@@ -22,6 +22,7 @@ _MARKS: Final = frozenset(
     | {"configurable_variations", "use_config_manage_stock", "url_key"}
 )
 _INHERITED: Final = ("title", "description", "additional_text", "product_type", "brand")
+_LONG_TEXTS: Final = frozenset({"description", "additional_text"})
 _DATES: Final = ("created_at", "updated_at")
 _SPOOL_BYTES: Final = 16 << 20
 _ROW_BYTES: Final = 2_000
@@ -135,8 +136,10 @@ class _Export:
         self._rows.put(sku, row, size)
         if row.is_parent:
             for rank, child, options in row.children():
-                self._linked = True
-                self._links.put(child, (rank, sku, options), 300 + len(child) + len(sku))
+                size = 300 + len(child) + len(sku) + sum(map(len, options.values()))
+                if self._shares.admits(f"{child} is a child", size):
+                    self._linked = True
+                    self._links.put(child, (rank, sku, options), size)
 
     def _learn(self, row: Row) -> None:
         """Look at what is told by many rows together."""
@@ -213,7 +216,11 @@ class _Export:
             main = self._main(self._rows.get(sku))
             if main is None:
                 return None
-            parent = _Parent(id_of_text(sku), main.is_enabled and main.is_visible, product_of(main, told))
+            product = product_of(main, told)
+            for name in _LONG_TEXTS & product.keys():
+                # Once, instead of once a child.
+                product[name] = clean(product[name])
+            parent = _Parent(id_of_text(sku), main.is_enabled and main.is_visible, product)
             self._parents.put(sku, parent, _size(main))
         return parent
 

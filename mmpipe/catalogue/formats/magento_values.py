@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import dropwhile
 from typing import Any, Final
 
 # A name and an equals sign after a comma begin the next pair; any other comma belongs to the value.
@@ -26,6 +27,8 @@ _CATALOG_ONLY: Final = frozenset(
     {"2", "catalog", "katalog", "catalogue", "catálogo", "catalogus", "catalogo"}
 )
 _MAX_JOINED: Final = 50
+# Far more than a hundred attributes of at most 500 characters, all that a product holds.
+_MAX_CHARACTERS: Final = 100_000
 
 
 def amount(text: str) -> Any:
@@ -91,16 +94,17 @@ def picture(path: str) -> str:
 def category_paths(text: str) -> list[list[str]]:
     """The steps of each path of ``Root/Women/Tops,Root/Sale``; a slash inside a name is ``\\/``, and a comma
     that a space follows is part of one, unless the root follows too."""
-    paths: list[str] = []
+    text = text[:_MAX_CHARACTERS]
+    pieces: list[list[str]] = []
     root = text.partition("/")[0].strip()
     for part in text.split("|" if "|" in text else ","):
-        if paths and part[:1] == " " and not part.strip().startswith(root):
-            paths[-1] += f",{part}"
+        if pieces and part[:1] == " " and not part.strip().startswith(root):
+            pieces[-1].append(part)
         elif part.strip():
-            paths.append(part.strip())
-    return [
-        [step.strip().replace("\\/", "/") for step in _STEP.split(path) if step.strip()] for path in paths
-    ]
+            pieces.append([part])
+    paths = (_STEP.split(",".join(piece)) for piece in pieces)
+    steps = ([step.strip().replace("\\/", "/") for step in path if step.strip()] for path in paths)
+    return [path for path in steps if path]
 
 
 def without_root(paths: list[list[str]], roots: set[str]) -> list[str]:
@@ -109,27 +113,26 @@ def without_root(paths: list[list[str]], roots: set[str]) -> list[str]:
 
     A path comes first that goes on where the first one ends: ``Gear,Gear/Bags`` is ``Gear > Bags``.
     """
-    found: list[tuple[str, ...]] = []
+    found: dict[tuple[str, ...], None] = {}
     for path in paths:
-        while path and (path[0] in _ROOTS or (len(roots) == 1 and path[0] in roots)):
-            path = path[1:]
-        if path and (steps := tuple(path)) not in found:
-            found.append(steps)
+        steps = dropwhile(lambda step: step in _ROOTS or (len(roots) == 1 and step in roots), path)
+        found[tuple(steps)] = None
+    found.pop((), None)
     if not found:
         return []
-    main = found[0]
+    main = next(iter(found))
     for longer in found:
         if len(longer) > len(main) and longer[: len(main)] == main:
             main = longer
-    others = [steps for steps in found if steps != main[: len(steps)]]
-    return [" > ".join(steps) for steps in (main, *others)]
+    others = [other for other in found if other != main[: len(other)]]
+    return [" > ".join(path) for path in (main, *others)]
 
 
 def pairs(text: str) -> dict[str, str]:
     """``a=b,c=d|e`` as names and values; a value may hold commas, and several values are joined by ``/``.
     Values in double quotes, which one option of the export writes, lose them."""
     found: dict[str, str] = {}
-    pieces = _NEXT_PAIR.split(text)
+    pieces = _NEXT_PAIR.split(text[:_MAX_CHARACTERS])
     position = 0
     while position < len(pieces):
         name, _, value = pieces[position].partition("=")

@@ -54,7 +54,7 @@ a line. With WP-CLI: `wp wc product list --user=admin --format=json`.
   addresses in `images`; where they are fetched from, see the CSV export.
 - Ask for every status (`status=any`): only then are drafts and private products taken out of search. Products
   in the trash are not in the answer.
-- Prices are without currency: set `feed.default_currency`. Categories are without their parents.
+- Prices are without currency: set `MMPIPE_FEEDS__DEFAULT_CURRENCY`. Categories are without their parents.
 - Ids and SKUs as in the CSV export."""
 
 
@@ -67,7 +67,7 @@ class WooCommerceRest(Format):
     containers = ("jsonl", "json")
     export: ClassVar[str] = EXPORT
     columns: ClassVar[tuple[Column, ...]] = (
-        Column("id", "id", "the product's id, unless `feed.woocommerce_id` is `sku`", key="number"),
+        Column("id", "id", "the product's id, unless `MMPIPE_FEEDS__WOOCOMMERCE_ID` is `sku`", key="number"),
         Column("sku", "id, attributes", "the attribute `sku`", key="sku"),
         Column("type", DECIDES, "`variable` and `grouped` are no products of their own", key="type"),
         Column("parent_id", "item_group_id, item_group_title", "of a variation", key="parent"),
@@ -207,7 +207,7 @@ def _amount(price: Any) -> Any:
         whole, _, fraction = price.strip().partition(".")
         if len(fraction) == 3 and price.isascii() and whole.isdigit() and fraction.isdigit():
             return float(price)
-    return price
+    return price if isinstance(price, int | float) else as_text(price)
 
 
 def _parent(picked: Picked) -> str:

@@ -10,13 +10,14 @@ from typing import Any, Final, Literal, NamedTuple
 from mmpipe.catalogue.columns import column_name
 from mmpipe.catalogue.formats.base import Reading
 from mmpipe.catalogue.formats.live_ids import Unnamed
+from mmpipe.catalogue.formats.once import Once
 from mmpipe.catalogue.formats.options import add_options, option_field
-from mmpipe.catalogue.formats.recent import Recent
 from mmpipe.catalogue.formats.woocommerce_values import MAX_TEXT, Kind, put_attribute
 from mmpipe.catalogue.identity import id_of_text
 from mmpipe.catalogue.private import is_never_public
 from mmpipe.catalogue.rows import Meaning, Record
 from mmpipe.catalogue.spool import Spool
+from mmpipe.catalogue.text import clean
 from mmpipe.errors import InvalidFeed, InvalidRow
 
 _INHERITED: Final = (
@@ -25,6 +26,7 @@ _INHERITED: Final = (
 _BRAND: Final = frozenset(
     {"brand", "brands", "marke", "marque", "marca", "merk", "marka", "品牌", "ブランド"}
 )
+_LONG_TEXTS: Final = frozenset({"description", "additional_text"})
 _SPOOL_BYTES: Final = 16 << 20
 _TOGETHER_BYTES: Final = 4 << 20
 _ROW_BYTES: Final = 2_000
@@ -62,14 +64,13 @@ class _Parent:
     item: Item
     id: str
     place: int
-    size: int
 
 
 class Families:
     """Gives variations what they inherit, and all items the ids that they would have; memory does not grow
     with the file.
 
-    The id is WooCommerce's number, else the SKU, or the other way round where ``feed.woocommerce_id`` is
+    The id is WooCommerce's number, else the SKU, or the other way round where ``feeds.woocommerce_id`` is
     ``sku``.
     """
 
@@ -77,10 +78,9 @@ class Families:
         self._by_sku = reading.settings.woocommerce_id == "sku"
         self._findings = reading.findings
         # By ``id:101``, or ``sku:…`` where there is no number; SKUs lead there.
-        self._parents: Spool[_Parent] = Spool(_SPOOL_BYTES)
-        self._by_name: Spool[str] = Spool(_SPOOL_BYTES)
+        self._parents: Once[_Parent] = Once(_SPOOL_BYTES)
+        self._by_name: Once[str] = Once(_SPOOL_BYTES)
         self._waiting: Spool[Item] = Spool(_SPOOL_BYTES)
-        self._recent: Recent[_Parent] = Recent()
         # Per parent: whether a variation of it has come.
         self._met = bytearray()
         self._batch, self._batch_bytes = 0, 0
@@ -114,14 +114,18 @@ class Families:
         if not names:
             yield self._unnamed(item, "group")
             return
-        parent = _Parent(item, names[0], len(self._met), _size(item))
-        self._met.append(0)
+        for name in _LONG_TEXTS & item.product.keys():
+            # Once, instead of once a variation.
+            item.product[name] = clean(item.product[name])[:MAX_TEXT]
+        parent = _Parent(item, names[0], len(self._met))
+        size = _size(item)
         key = f"id:{item.number}" if item.number else f"sku:{item.sku}"
-        self._parents.put(key, parent, parent.size)
-        self._recent.put(key, parent, parent.size)
-        if item.sku:
-            self._by_name.put(item.sku, key, 200 + len(key) + len(item.sku))
-        if not item.live:
+        is_first = self._parents.put(key, parent, size)
+        if is_first:
+            self._met.append(0)
+            if item.sku:
+                self._by_name.put(item.sku, key, 200 + len(key) + len(item.sku))
+        if not item.live or not is_first:
             yield self._unnamed(replace(item, product=_copy(item.product)), "group")
 
     def _variation(self, item: Item) -> Iterator[Record | Unnamed]:
@@ -174,19 +178,18 @@ class Families:
     def _rest(self) -> Iterator[Record | Unnamed]:
         for _, items in self._waiting.groups():
             for item in items:
-                parent = self._parent_of(item.parent) or self._parent_of(f"id:{item.parent}")
-                if parent is not None:
-                    yield from self._child(item, parent)
+                found = self._parent_of(item.parent) or self._parent_of(f"id:{item.parent}")
+                if found is not None:
+                    yield from self._child(item, found)
                 else:
                     yield self._stray(item)
         childless = 0
-        for _, parents in self._parents.groups():
-            for parent in parents:
-                if parent.item.live and not self._met[parent.place]:
-                    childless += 1
-                    product = _copy(parent.item.product)
-                    put_options(product, parent.item.options)
-                    yield self._unnamed(replace(parent.item, product=product), "product")
+        for parent in self._parents.values():
+            if parent.item.live and not self._met[parent.place]:
+                childless += 1
+                product = _copy(parent.item.product)
+                put_options(product, parent.item.options)
+                yield self._unnamed(replace(parent.item, product=product), "product")
         if childless:
             self._findings.note(
                 f"variable products without a variation in this file: {childless:,}; they are shown as they "
@@ -220,13 +223,8 @@ class Families:
         return Unnamed(item.row, values, names, owner, meaning if item.live else "withdrawn")
 
     def _parent_of(self, ref: str) -> _Parent | None:
-        key = f"id:{ref[3:].strip()}" if ref.startswith("id:") else next(iter(self._by_name.get(ref)), "")
-        parent = self._recent.get(key)
-        if parent is None and key:
-            parent = next(iter(self._parents.get(key)), None)
-            if parent is not None:
-                self._recent.put(key, parent, parent.size)
-        return parent
+        key = f"id:{ref[3:].strip()}" if ref.startswith("id:") else self._by_name.get(ref)
+        return self._parents.get(key) if key else None
 
 
 def put_options(product: dict[str, Any], options: Iterable[Option]) -> None:

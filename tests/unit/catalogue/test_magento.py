@@ -347,6 +347,7 @@ def test_categories() -> None:
         "A/B",
     ]
     assert without_root(category_paths("Default Category/A, Default Category/B"), roots) == ["A", "B"]
+    assert category_paths(" / ,, /") == []
     assert without_root(category_paths("Shop/A|Shop/B"), {"Shop"}) == ["A", "B"]
     assert without_root(category_paths("Shop/A,Outlet/B"), {"Shop", "Outlet"}) == ["Shop > A", "Outlet > B"]
 
