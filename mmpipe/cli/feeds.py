@@ -27,7 +27,10 @@ def show_report(
         ("format", f"{format_title(report.format)} [dim]({report.format}, {report.container})[/]"),
         ("found", _counts(report)),
     ]
-    used = [f"{plain(column)} → {field}" for column, field in report.columns.items()]
+    used = [
+        plain(column) if column == field else f"{plain(column)} → {field}"
+        for column, field in report.columns.items()
+    ]
     for label, names in (
         ("columns used", [] if columns_below else used),
         ("kept privately", [plain(name) for name in report.private]),
@@ -59,7 +62,7 @@ def problems(report: FeedReport) -> list[tuple[str, str]]:
     if len(reasons) > _REASONS:
         rest = sum(count for _, count in reasons[_REASONS:])
         found.append(("", f"[dim]… and {rest:,} for {len(reasons) - _REASONS} other reasons[/]"))
-    return found + [("[yellow]warning[/]", f"[yellow]{plain(text)}[/]") for text in report.warnings]
+    return found + [("[not dim yellow]warning[/]", f"[yellow]{plain(text)}[/]") for text in report.warnings]
 
 
 def format_title(key: str) -> str:

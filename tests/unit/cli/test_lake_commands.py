@@ -47,8 +47,9 @@ def test_index_tells_how_the_feed_was_read(run: Run, lake: Path, shop: Path, tmp
 def test_long_lists_of_columns_are_cut_for_people_only(run: Run, tmp_path: Path) -> None:
     names = [f"extra {n}" for n in range(40)]
     feed = tmp_path / "feed.csv"
-    feed.write_text(",".join(["id", "title", *names]) + "\na,A" + ",x" * 40 + "\n")
+    feed.write_text(",".join(["id", "title", "colour", *names]) + "\na,A,red" + ",x" * 40 + "\n")
     shown = run("index", feed, "--lake", tmp_path / "lake").stdout
+    assert "id, title, colour → color" in shown
     assert "… and 28 more" in shown
     assert "extra 39" not in shown
     record = json.loads(run("index", feed, "--lake", tmp_path / "lake", "--json").stdout)
