@@ -106,9 +106,8 @@ def _reason(problem: ErrorDetails) -> str:
         case "string_too_long":
             return f"is longer than {limits['max_length']:,} characters: shorten it"
         case "too_long":
-            return (
-                f"holds {limits['actual_length']} entries, {limits['max_length']} are allowed: leave some out"
-            )
+            number = limits.get("actual_length") or "too many"
+            return f"holds {number} entries, {limits['max_length']} are allowed: leave some out"
         case "string_unicode":
             return "holds broken characters: save the feed as UTF-8"
         case "string_pattern_mismatch" if problem["loc"] == ("language",):

@@ -47,7 +47,10 @@ def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) ->
     fields, known = row.fields, roles.known
     withdrawn = False
     for key, value in values.items():
-        if value is None or value == "" or (value.__class__ is float and math.isnan(value)):
+        if value.__class__ is str:
+            if not value or value.isspace():
+                continue
+        elif value is None or (value.__class__ is float and math.isnan(value)):
             continue
         role = known.get(key) or roles.of(key)
         kind = role.kind
@@ -91,10 +94,10 @@ class _Sorted:
         self._numbered: dict[str, list[tuple[int, Any]]] = {}
 
     def alias(self, target: str, number: int, name: str, value: Any) -> None:
-        """A column by another name of its field; the first that holds something counts, the further links of
-        numbered ones are kept."""
+        """A column by another name of its field; the first that holds something counts, of numbered ones the
+        one with the lowest number. Further links are kept."""
         taken = self._aliased.get(target)
-        if taken is None or (taken[0] > number and taken[1] == name):
+        if taken is None or taken[0] > number:
             self._aliased[target] = (number, name, value)
             if taken is not None:
                 self._spare(target, *taken)
@@ -140,14 +143,12 @@ class _Sorted:
         if (stock := fields.pop("availability", None)) is not None:
             product["availability"] = _availability(stock)
         attributes = _attributes(fields.pop("attributes", None))
+        most = max(MAX_ATTRIBUTES, len(attributes))  # a map of too many is refused, further columns are not
         private = _kept(fields.pop("private", None), self.private)
         for name, value in fields.items():
-            if value.__class__ is str:
-                text = clean(value)
-            elif name in _FIRST_OF_SEVERAL and isinstance(value, list | tuple):
-                text = clean(text_of(name, next((item for item in value if item), "")))
-            else:
-                text = clean(text_of(name, value))
+            if name in _FIRST_OF_SEVERAL and isinstance(value, list | tuple):
+                value = next((item for item in value if item), "")
+            text = _words(name, value)
             if text:
                 product[name] = text[:MAX_DESCRIPTION].strip() if name in _LONG_TEXTS else text
         if "gtin" in product:
@@ -158,10 +159,11 @@ class _Sorted:
             grouped.apply(product, attributes, column, value, hint)
         _add_attributes(attributes, self._attributes)
         if attributes:
-            for name in [name for name in attributes if is_never_public(column_name(name))]:
-                if len(private) < MAX_PRIVATE:
-                    private.setdefault(name, attributes[name])
-                del attributes[name]
+            never = [name for name in attributes if is_never_public(column_name(name))]
+            for name in never:
+                _keep(private, name, attributes.pop(name))
+            for name in list(attributes)[most:]:
+                _keep(private, name, attributes.pop(name))
         if attributes:
             product["attributes"] = attributes
         if private:
@@ -171,7 +173,7 @@ class _Sorted:
 
 def operation_of(values: Mapping[str, Any]) -> str:
     """``upsert`` or ``delete``, from the ``_op`` column."""
-    value = values.get("_op")
+    value = values.get("_op", values.get("_OP"))
     if value is None or value == "":
         return "upsert"
     word = value.strip().lower() if isinstance(value, str) else ""
@@ -186,7 +188,9 @@ def id_of(values: Mapping[str, Any]) -> str | None:
     """The id as text, wherever the row keeps it; not yet checked."""
     found: Any = None
     for key, value in values.items():
-        if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            continue
+        if isinstance(value, str) and not value.strip():
             continue
         name = column_name(key)
         if name == "id":
@@ -220,6 +224,10 @@ def text_of(field: str, value: Any) -> str:
     if isinstance(value, bytes):
         raise InvalidRow(field, "holds bytes: write a text")
     return str(value).strip()
+
+
+def _words(field: str, value: Any) -> str:
+    return clean(value if value.__class__ is str else text_of(field, value))
 
 
 def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[str, Any]) -> None:
@@ -400,16 +408,14 @@ def _attributes(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidRow("attributes", 'is no map: write {"name": "value"}')
     return {
-        clean(text_of("attributes", name)): text
+        key: text
         for name, item in value.items()
-        if item is not None and (text := clean(text_of("attributes", item)))
+        if item is not None and (text := _words("attributes", item)) and (key := _words("attributes", name))
     }
 
 
 def _add_attributes(attributes: dict[str, Any], others: dict[str, Any]) -> None:
     for name, value in others.items():
-        if len(attributes) >= MAX_ATTRIBUTES:
-            return
         if name not in attributes and (text := clean(_joined(value))):
             attributes[name[:MAX_VALUE_CHARACTERS]] = text[:MAX_VALUE_CHARACTERS].strip()
 
@@ -418,12 +424,19 @@ def _kept(given: Any, others: dict[str, Any]) -> dict[str, str]:
     private: dict[str, str] = {}
     if given is None and not others:
         return private
-    for name, value in (*(given.items() if isinstance(given, Mapping) else ()), *others.items()):
+    if given is not None and not isinstance(given, Mapping):
+        given = {"private": given}  # a column that happens to have this name
+    for name, value in (*(given or {}).items(), *others.items()):
         if len(private) >= MAX_PRIVATE:
             break
         if not str(name).startswith(("unnamed:", "_")) and name != "" and (text := private_text(value)):
             private.setdefault(str(name)[:MAX_VALUE_CHARACTERS], text)
     return private
+
+
+def _keep(private: dict[str, str], name: str, text: str) -> None:
+    if len(private) < MAX_PRIVATE:
+        private.setdefault(name[:MAX_VALUE_CHARACTERS], text[:MAX_VALUE_CHARACTERS])
 
 
 def _joined(value: Any) -> str:
