@@ -58,6 +58,11 @@ class FeedSettings(_Section):
         description="columns that no format names and yet are public attributes, by collection (`*`: all);"
         " others are kept privately, and costs, notes and tax words always are",
     )
+    replace: tuple[str, ...] = Field(
+        default=(),
+        description="collections whose every feed is the whole catalogue: products that it lacks are deleted,"
+        " unless more than `MMPIPE_LAKE__MAX_SHRINK` would go",
+    )
     woocommerce_id: Literal["id", "sku"] = Field(
         default="id", description="which column of a WooCommerce export is the product id"
     )

@@ -62,6 +62,8 @@ No export of yours is there? Write [Google's names](feeds/google.md) in any cont
 
 **A feed adds and changes.** Products that a later file does not mention stay as they are. To remove one, let the file say so (below), give its row `_op` with `delete` (with Google's names), or remove its `products/<id>.json`. A row of an older file never overwrites what a newer one said.
 
+**A feed that is the whole catalogue** is named so: `mmpipe index FEED --replace`, or `MMPIPE_FEEDS__REPLACE='["shop"]'` for every feed of the collection `shop`. Products that it lacks are deleted, ordered like any other write. Nothing is deleted where the file breaks off, where a rejected row names no product, where it tells stock alone, and where more than `MMPIPE_LAKE__MAX_SHRINK` of the products would go; `--accept` says that it is meant.
+
 ## Prices and sales
 
 `19.99 USD`, `1.299,00 €`, `¥199` and `199元` are prices. One without a currency takes that of the row (@currencies@), else `MMPIPE_FEEDS__DEFAULT_CURRENCY`.

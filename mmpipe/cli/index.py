@@ -37,6 +37,14 @@ def index(
             "--dry-run", help="only read it: show its format, columns, first rows and rejects, write nothing"
         ),
     ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="the feed is the whole catalogue: delete the products that it lacks"),
+    ] = False,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="with --replace, however many would be deleted"),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Index a feed with its media: a shop's own export or any list of products (`mmpipe formats`)."""
@@ -53,6 +61,10 @@ def index(
     if only_read:
         dry_run(feed, name, settings, as_json=as_json)
         return
+    if accept and not replace:
+        raise InvalidRequest("accept", "goes with --replace alone: without it nothing is deleted")
+    if replace:
+        settings = _replacing(settings, name, accept=accept)
     # Unless somebody asks for a profile, the file goes where readers look.
     record = _run(feed, name, settings, follow=profile is None)
     home = open_collection(settings, name)
@@ -63,6 +75,12 @@ def index(
         _show_rejects(home, record, settings.lake.uri)
     if record.status == "failed":
         raise MmpipeError(f"{feed}: {record.error}")
+
+
+def _replacing(settings: Settings, name: str, *, accept: bool) -> Settings:
+    feeds = settings.feeds.model_copy(update={"replace": (*settings.feeds.replace, name)})
+    lake = settings.lake.model_copy(update={"max_shrink": 1.0}) if accept else settings.lake
+    return settings.model_copy(update={"feeds": feeds, "lake": lake})
 
 
 def _run(feed: str, name: str, settings: Settings, *, follow: bool) -> RunRecord:

@@ -21,6 +21,7 @@ from mmpipe.indexing.following import FOLLOW_ATTEMPTS, live_profile, models_for
 from mmpipe.indexing.pipeline import Pipeline
 from mmpipe.indexing.results import ChunkResult, reject_of_source
 from mmpipe.indexing.rows import removal_source
+from mmpipe.indexing.snapshots import delete_missing
 from mmpipe.indexing.stores import stores
 from mmpipe.indexing.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.lake import open_lake
@@ -72,7 +73,8 @@ def execute(
         try:
             with closing(workers(job)) as packed:
                 record = run.consume(packed, record, progress)
-            record = finished(record, error=run.publish())
+            record, note = run.replace(record)
+            record = finished(record, error=run.publish() or note)
             forget_replaced(collection, order, run.least_order)
             break
         except LiveMoved:
@@ -145,6 +147,15 @@ class _Run:
             record, self._collection, self._table, self._pipeline_now, commit_rows, progress
         )
         return self._committer.consume(_of_one_profile(chain([first], results), first[1]))
+
+    def replace(self, record: RunRecord) -> tuple[RunRecord, str]:
+        """Where the collection's feeds are whole catalogues, delete what this one lacks; says why not."""
+        if self._table is None or self._order.collection not in self._settings.feeds.replace:
+            return record, ""
+        deleted, note = delete_missing(
+            self._collection, self._table, record.run_id, record.feed, self.least_order, self._settings
+        )
+        return record.model_copy(update={"deleted": record.deleted + deleted}), note
 
     def publish(self) -> str:
         """Bring the indexes up to date and make the result live; returns why it is not, or nothing."""

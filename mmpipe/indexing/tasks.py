@@ -12,13 +12,14 @@ from mmpipe.indexing import readers
 from mmpipe.indexing.commit import begun
 from mmpipe.indexing.results import ChunkResult, RunCounts
 from mmpipe.indexing.rows import Source, SourceRow, put_source, removal_source
+from mmpipe.indexing.snapshots import delete_missing
 from mmpipe.indexing.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.indexing.readers import StoreFor
-    from mmpipe.lake import ProductTable
+    from mmpipe.lake import Collection, ProductTable
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.run import RunRecord
@@ -30,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Task:
-    """An order and what was read for it; ``error`` where that failed, ``note`` where nothing was to do."""
+    """An order and what was read for it; ``error`` where that failed, ``note`` where nothing was to do,
+    ``kept`` why a feed that is the whole catalogue deleted nothing."""
 
     order: WorkOrder
     source: Source
@@ -42,6 +44,7 @@ class Task:
     report: FeedReport | None = None
     error: MmpipeError | None = None
     note: str = ""
+    kept: str = ""
 
     @classmethod
     def of(cls, order: WorkOrder) -> Task:
@@ -70,10 +73,20 @@ class Task:
                 "finished_at": datetime.now(UTC),
                 "table": table.name,
                 "version": table.version,
-                "error": self.note if self.error is None else str(self.error),
+                "error": (self.note or self.kept) if self.error is None else str(self.error),
                 "feed": self.report,
             }
         )
+
+    def replaced(
+        self, result: ChunkResult, collection: Collection, table: ProductTable, settings: Settings
+    ) -> None:
+        """Delete what this feed, which is the whole catalogue, lacks; its rows are committed."""
+        run_id = self.order.run_id
+        deleted, self.kept = delete_missing(
+            collection, table, run_id, self.report, result.least_order(run_id), settings
+        )
+        result.of_run(run_id).deleted += deleted
 
     def outcome(self, note: str) -> WorkOutcome:
         """What the queue is told; ``note`` says why a commit is not live."""

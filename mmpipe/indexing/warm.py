@@ -175,9 +175,14 @@ class Indexer:
         for chunk in _chunks([row for task in usable for row in task.rows], pipeline.chunk_rows):
             result.add(pipeline.process(chunk, lookup))
         written = write(result, collection, table, lambda: pipeline)
+        for task in usable:
+            if task.report is not None and task.order.collection in self._settings.feeds.replace:
+                task.replaced(result, collection, table, self._settings)
         # Unchanged rows count: an attempt before this one may have ended between its commit and its
         # publication.
-        touched = written is not None or any(counts.unchanged for counts in result.counts.values())
+        touched = written is not None or any(
+            counts.unchanged or counts.deleted for counts in result.counts.values()
+        )
         sources = {task.media.uri: task.source for task in usable if task.media is not None}
         if sources:
             refreshed = refresh_using(sources, collection, table, pipeline)
