@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -118,7 +117,7 @@ def read_product(
             problem = InvalidRow(
                 "id", f"is not {found['stem']!r}, as the file is called: name the file after the id"
             )
-        source = replace(source, values=values, problem=problem)
+        source = source._replace(values=values, problem=problem)
     public = frozenset(
         column_name(column)
         for key in ("*", collection)

@@ -32,7 +32,8 @@ class Findings:
         self._unknown: set[str] = set()
         self._notes: list[str] = []
         self._rows = 0
-        self._counts: Counter[str] = Counter()
+        self._products = self._groups = self._withdrawn = self._stock = self._rejected = 0
+        self._pictures = self._prices = 0
         self._reasons: Counter[str] = Counter()
         self._stocked: Counter[str] = Counter()
         self._numeric = 0
@@ -69,22 +70,22 @@ class Findings:
     def count(self, row: FeedRow) -> None:
         """One row on its way out."""
         if row.reject is not None:
-            self._counts["rejected"] += 1
+            self._rejected += 1
             reason = _without_values(row.reject)
             if reason in self._reasons or len(self._reasons) < _MAX_REASONS:
                 self._reasons[reason] += 1
             return
         if row.delete_id is not None:
-            self._counts["withdrawn"] += 1
+            self._withdrawn += 1
         elif row.stock is not None:
-            self._counts["stock"] += 1
+            self._stock += 1
         elif row.group:
-            self._counts["groups"] += 1
+            self._groups += 1
         elif row.product is not None:
             product = row.product
-            self._counts["products"] += 1
-            self._counts["pictures"] += bool(product.image_link or "image_link" in row.inline_media)
-            self._counts["prices"] += product.price is not None
+            self._products += 1
+            self._pictures += bool(product.image_link or "image_link" in row.inline_media)
+            self._prices += product.price is not None
             self._stocked[product.availability] += 1
             self._numeric += product.id.isascii() and product.id.isdigit()
 
@@ -94,11 +95,11 @@ class Findings:
             format=self._format.key,
             container=self._container,
             rows=self._rows,
-            products=self._counts["products"],
-            groups=self._counts["groups"],
-            withdrawn=self._counts["withdrawn"],
-            stock=self._counts["stock"],
-            rejected=self._counts["rejected"],
+            products=self._products,
+            groups=self._groups,
+            withdrawn=self._withdrawn,
+            stock=self._stock,
+            rejected=self._rejected,
             reasons=dict(self._reasons.most_common()),
             columns=dict(self._used),
             private=sorted(self._private),
@@ -107,21 +108,21 @@ class Findings:
         )
 
     def _warnings(self) -> list[str]:
-        products = self._counts["products"]
+        products = self._products
         if not products:
             return []
         title = self._format.title
         fields = {part.strip() for to in self._used.values() for part in to.split(",")}
         offered = {field for column in self._format.columns for field in column.fields}
         found = []
-        if not self._counts["pictures"] and offered.intersection(_PICTURES):
+        if not self._pictures and offered.intersection(_PICTURES):
             where = (
                 "its picture column is empty"
                 if fields.intersection(_PICTURES)
                 else "it has no picture column"
             )
             found.append(f"no product has a picture: {where}; export {title} with pictures")
-        if not self._counts["prices"] and "price" in offered:
+        if not self._prices and "price" in offered:
             where = "its price column is empty" if "price" in fields else "it has no price column"
             found.append(f"no product has a price: {where}; export {title} with prices")
         if "availability" in offered and "availability" not in fields:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from mmpipe.errors import InvalidRow
 from mmpipe.schemas.product import Availability, Product
@@ -13,11 +12,11 @@ from mmpipe.schemas.product import Availability, Product
 MAX_RAW_BYTES: Final = 64 * 1024
 INCOMPLETE_KEY: Final = "_incomplete"
 _KEPT_CHARACTERS: Final = 200
+_NO_MEDIA: Final[Mapping[str, bytes]] = {}
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
+class FeedRow(NamedTuple):
     """One product of a feed: exactly one of ``product``, ``delete_id``, ``stock`` and ``reject`` is set.
 
     ``row`` counts the records of the file from 1; a record with variants gives a row for each. ``product_id``
@@ -40,14 +39,13 @@ class FeedRow:
     product_id: str | None = None
     group_id: str | None = None
     group: bool = False
-    inline_media: Mapping[str, bytes] = field(default_factory=dict)
+    inline_media: Mapping[str, bytes] = _NO_MEDIA
 
 
 Meaning = Literal["product", "withdrawn", "stock", "group"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of a file: its values, or the reason why there are none.
 
     A container (:mod:`mmpipe.catalogue.readers`) gives values under the file's own names; a format
@@ -60,7 +58,7 @@ class Record:
     row: int
     values: Mapping[str, Any] | None
     raw: str | None = None
-    inline_media: Mapping[str, bytes] = field(default_factory=dict)
+    inline_media: Mapping[str, bytes] = _NO_MEDIA
     problem: InvalidRow | None = None
     meaning: Meaning = "product"
     group_id: str | None = None

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 from mmpipe.catalogue.columns import bare_name, column_name
 from mmpipe.catalogue.private import is_never_public
@@ -158,6 +158,14 @@ class Picked:
         return product
 
 
+class _Place(NamedTuple):
+    """Where the values of one column go: the part of a :class:`Picked`, and the key and number in it."""
+
+    part: Literal["values", "numbered", "private", "attributes"]
+    key: str
+    number: int = 0
+
+
 class Picker:
     """Sorts the values of one file's records by a format's table, and tells the findings about each column
     once."""
@@ -165,41 +173,50 @@ class Picker:
     def __init__(self, table: Table, findings: Findings) -> None:
         self._table = table
         self._findings = findings
-        # Per name as the file writes it: its column and number; None: kept privately; True: chosen.
-        self._known: dict[str, tuple[Column, int] | Literal[True] | None] = {}
+        # By the column's name as the file writes it.
+        self._known: dict[str, _Place] = {}
 
     def pick(self, values: Mapping[str, Any]) -> Picked:
         """The record's values by key. Of two columns of one key the first that holds something counts."""
         picked = Picked()
-        known = self._known
+        known, plain, private = self._known, picked.values, picked.private
         for name, value in values.items():
-            if value is None or value == "" or (value.__class__ is str and not value.strip()):
+            is_text = value.__class__ is str
+            if (not value or value.isspace()) if is_text else (value is None or value == ""):
                 continue
-            found = known[name] if name in known else self._meet(name)
-            if found is None or found is True:
-                kept = picked.private if found is None else picked.attributes
-                if len(kept) < MAX_PRIVATE:
-                    kept.setdefault(column_name(name)[:MAX_CHARACTERS], private_text(value))
-            elif found[1] or "{n}" in found[0].name:
-                picked.numbered.setdefault(found[0].key or found[0].to, {}).setdefault(found[1], value)
-            else:
-                picked.values.setdefault(found[0].key or found[0].to, value)
+            part, key, number = known.get(name) or self._meet(name)
+            if part == "values":
+                plain.setdefault(key, value)
+            elif part == "numbered":
+                picked.numbered.setdefault(key, {}).setdefault(number, value)
+            elif part == "attributes":
+                if len(picked.attributes) < MAX_PRIVATE:
+                    picked.attributes.setdefault(key, private_text(value))
+            elif len(private) < MAX_PRIVATE:
+                # Short texts are cleaned with the product's others.
+                short = is_text and len(value) <= MAX_CHARACTERS
+                private.setdefault(key, value if short else private_text(value))
         return picked
 
-    def _meet(self, name: str) -> tuple[Column, int] | Literal[True] | None:
-        found: tuple[Column, int] | Literal[True] | None = self._table.find(name)
-        column = column_name(name)
-        if found is not None and found is not True and found[0].to != PRIVATE:
+    def _meet(self, name: str) -> _Place:
+        place = self._place(name)
+        # Keys of JSON objects come from feeds: only so many, and only short ones, are worth remembering.
+        if len(self._known) < 5_000 and len(name) <= MAX_CHARACTERS:
+            self._known[name] = place
+        return place
+
+    def _place(self, name: str) -> _Place:
+        found, column = self._table.find(name), column_name(name)
+        if found is not None and found[0].to != PRIVATE:
             self._findings.used(name, found[0].to)
-        elif column in self._findings.public and not is_never_public(column):
+            key = found[0].key or found[0].to
+            is_numbered = "{n}" in found[0].name or found[1]
+            return _Place("numbered", key, found[1]) if is_numbered else _Place("values", key)
+        if column in self._findings.public and not is_never_public(column):
             self._findings.used(name, "attributes")
-            found = True
-        elif found is not None:
+            return _Place("attributes", column[:MAX_CHARACTERS])
+        if found is not None:
             self._findings.kept(name)
-            found = None
         else:
             self._findings.unknown(name)
-        # Keys of JSON objects come from feeds: only so many are worth remembering.
-        if len(self._known) < 5_000:
-            self._known[name] = found
-        return found
+        return _Place("private", column[:MAX_CHARACTERS])

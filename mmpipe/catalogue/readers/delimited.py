@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mmpipe.catalogue.lines import bounded_lines, utf8
 from mmpipe.catalogue.rows import Record, bounded_raw
@@ -21,10 +21,11 @@ _MIN_LOOKAHEAD: Final = 512
 _SPARE_PER_READ: Final = 4
 # Lines in which a header is looked for; titles, dates and comments stand before it.
 _HEADER_LINES: Final = 30
+# What bytes that are no UTF-8 become while a file is read.
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
+class _Cells(NamedTuple):
     """One record of the file: its cells, or the reason why it has none."""
 
     cells: list[str] | None
@@ -187,7 +188,7 @@ class _Records:
                 f"has {len(cells)} columns, the header {self._columns}: quote texts that hold the delimiter"
             )
             return _Cells(None if "\n" in text.rstrip() else cells, text, InvalidRow("row", reason))
-        if not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text):
+        if not text.isascii() and _UNDECODED.search(text) is not None:
             readable = [cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for cell in cells]
             return _Cells(readable, text, InvalidRow("row", "is not UTF-8: save the feed as UTF-8"))
         return _Cells(cells, text)
