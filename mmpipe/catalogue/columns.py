@@ -163,12 +163,15 @@ _TRANSLATED: Final = re.compile(
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_NAME: Final = re.compile(r"[\s\-/.,:()\[\]{}?*]+")
 _HINT: Final = re.compile(r"\s*[(（][^()（）]*[)）]\s*[*?]?\s*$")
+_MAX_NAME: Final = 200
 _CACHE_SIZE: Final = 4_096
 _cache: dict[str, str] = {}
 
 
 def bare_name(name: str) -> str:
     """A column's name without the hint in brackets behind it: ``Active (0/1)`` is ``Active``."""
+    if len(name) > _MAX_NAME:
+        return name  # the pattern tries each place of a run of spaces
     return _HINT.sub("", name) or name
 
 

@@ -24,6 +24,6 @@ def id_of_text(text: str) -> str:
     text = text.strip()
     if not text or PRODUCT_ID_PATTERN.fullmatch(text):
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_DIGEST]
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
     slug = _NOT_ID.sub("-", text).strip("-.:@+_")[: _LENGTH - _DIGEST - 1]
     return f"{slug}-{digest}" if slug else f"id-{digest}"

@@ -11,6 +11,8 @@ _BUFFER_BYTES: Final = 256 * 1024
 _READ_BYTES: Final = 64 * 1024
 _MIN_PAIRS: Final = 4
 _ZERO_SHARE: Final = 0.4
+_ODD_SHARE: Final = 0.1
+_HEAD_BYTES: Final = 4096
 
 
 def utf8(stream: io.BufferedReader) -> io.BufferedReader:
@@ -19,7 +21,7 @@ def utf8(stream: io.BufferedReader) -> io.BufferedReader:
     UTF-16, which spreadsheets save, comes out as UTF-8, also where its mark is missing; carriage returns
     alone, as old programs end lines, become line feeds.
     """
-    encoding = utf16_of(stream.peek(4096)[:4096])
+    encoding = utf16_of(stream.peek(_HEAD_BYTES))
     if encoding is not None:
         stream = io.BufferedReader(_Recoded(stream, encoding), _BUFFER_BYTES)
     elif stream.peek(4)[:4].startswith(codecs.BOM_UTF8):
@@ -34,13 +36,15 @@ def utf16_of(head: bytes) -> str | None:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # Feeds begin with names of columns, which are ASCII nearly always: every second byte is zero then.
+    head = head[:_HEAD_BYTES]
     pairs = len(head) // 2
     if pairs < _MIN_PAIRS or b"\x00" not in head:
         return None
     even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
-    if odd > _ZERO_SHARE * pairs and not even:
+    # A few characters, as U+4E00, have a zero in the other place.
+    if odd > _ZERO_SHARE * pairs and even < _ODD_SHARE * odd:
         return "utf-16-le"
-    return "utf-16-be" if even > _ZERO_SHARE * pairs and not odd else None
+    return "utf-16-be" if even > _ZERO_SHARE * pairs and odd < _ODD_SHARE * even else None
 
 
 def _ends_in_returns(head: bytes) -> bool:

@@ -12,6 +12,7 @@ _NEVER_PUBLIC: Final = re.compile(
     r"|wholesale|wholesale_price|trade_price|dealer_price|margin|mark_?up|profit|commission"
     r"|suppliers?|supplier_.*|internal|internal_.*|admin|admin_.*|staff_.*|private|private_.*|confidential.*"
     r"|tax|tax_.*|taxes|taxable|taxcode|charge_tax(?:es)?|vat_rate)"
+    r"(?:_(?:[a-z]{3}|gross|percent|price|rate|value|amount))?(?:_?\d{1,2})?"
     r"|notes?|comments?|remarks?|(?:.*_)?(?:internal|private|admin|staff|seller|purchase|order|supplier|buyer)_"
     r"(?:notes?|comments?|remarks?)"
     r"|auto_pricing_min_price|minimum_advertised_price|map_price|floor_price|custom_label(?:_\d)?|custom_number(?:_\d)?"

@@ -49,6 +49,7 @@ _INDEXED_FIELDS: Final = {
 }
 _OWN: Final = frozenset({"_op", "_incomplete"})
 _REMEMBERED: Final = 5_000
+_REMEMBERED_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class Roles:
         role = self.known.get(name)
         if role is None:
             role = self._meet(name)
-            # Keys of JSON objects come from feeds: only so many are worth remembering.
-            if len(self.known) < _REMEMBERED:
+            # Keys of JSON objects come from feeds: only so many, and only short ones, are worth remembering.
+            if len(self.known) < _REMEMBERED and len(name) <= _REMEMBERED_CHARACTERS:
                 self.known[name] = role
         return role
 

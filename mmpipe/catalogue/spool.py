@@ -13,6 +13,7 @@ Value = TypeVar("Value")
 
 _MEMORY_BYTES: Final = 32 << 20
 _WRITE_ROWS: Final = 2_000
+_WRITE_BYTES: Final = 4 << 20
 _READ_ROWS: Final = 500
 _CACHE_KIB: Final = 16 << 10
 
@@ -30,7 +31,8 @@ class Spool(Generic[Value]):
         self._held: dict[str, list[Value]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._database: sqlite3.Connection | None = None
-        self._waiting: list[tuple[str, bytes]] = []
+        self._waiting: list[tuple[bytes, bytes]] = []
+        self._waiting_bytes = 0
         self._last: tuple[str, list[Value]] | None = None
 
     def __enter__(self) -> Spool[Value]:
@@ -53,7 +55,6 @@ class Spool(Generic[Value]):
 
     def put(self, key: str, value: Value, size: int) -> None:
         """Add one value under ``key``."""
-        key = _storable(key)
         self._last = None
         if self._database is None:
             self._held.setdefault(key, []).append(value)
@@ -61,18 +62,17 @@ class Spool(Generic[Value]):
             if self._left < 0:
                 self._to_disk()
             return
-        self._waiting.append((key, pickle.dumps(value, protocol=5)))
-        if len(self._waiting) >= _WRITE_ROWS:
-            self._write()
+        self._wait(key, value)
 
     def get(self, key: str) -> list[Value]:
         """The values of one key, in the order they came; none where there is no such key."""
-        key = _storable(key)
         if self._database is None:
             return list(self._held.get(key, ()))
         if self._last is None or self._last[0] != key:
             self._write()
-            rows = self._database.execute("SELECT value FROM spooled WHERE key = ? ORDER BY place", (key,))
+            rows = self._database.execute(
+                "SELECT value FROM spooled WHERE key = ? ORDER BY place", (_stored(key),)
+            )
             self._last = key, [pickle.loads(value) for (value,) in rows]  # noqa: S301  pickled above
         return list(self._last[1])
 
@@ -84,7 +84,8 @@ class Spool(Generic[Value]):
         self._write()
         keys = self._database.execute("SELECT key FROM spooled GROUP BY key ORDER BY min(place)")
         while some := keys.fetchmany(_READ_ROWS):
-            for (key,) in some:
+            for (stored,) in some:
+                key = stored.decode("utf-8", "surrogatepass")
                 yield key, self.get(key)
 
     def _to_disk(self) -> None:
@@ -95,15 +96,21 @@ class Spool(Generic[Value]):
         )
         for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
             database.execute(f"PRAGMA {pragma}")
-        database.execute("CREATE TABLE spooled (place INTEGER PRIMARY KEY, key TEXT NOT NULL, value BLOB)")
+        database.execute("CREATE TABLE spooled (place INTEGER PRIMARY KEY, key BLOB NOT NULL, value BLOB)")
         database.execute("CREATE INDEX by_key ON spooled (key, place)")
         self._database = database
         for key, values in self._held.items():
-            self._waiting += [(key, pickle.dumps(value, protocol=5)) for value in values]
-            if len(self._waiting) >= _WRITE_ROWS:
-                self._write()
+            for value in values:
+                self._wait(key, value)
         self._held.clear()
         self._write()
+
+    def _wait(self, key: str, value: Value) -> None:
+        data = pickle.dumps(value, protocol=5)
+        self._waiting.append((_stored(key), data))
+        self._waiting_bytes += len(data)
+        if len(self._waiting) >= _WRITE_ROWS or self._waiting_bytes >= _WRITE_BYTES:
+            self._write()
 
     def _write(self) -> None:
         if self._database is None or not self._waiting:
@@ -112,8 +119,9 @@ class Spool(Generic[Value]):
         self._database.executemany("INSERT INTO spooled (key, value) VALUES (?, ?)", self._waiting)
         self._database.execute("COMMIT")
         self._waiting.clear()
+        self._waiting_bytes = 0
 
 
-def _storable(key: str) -> str:
+def _stored(key: str) -> bytes:
     """Half a surrogate pair, which JSON can spell, cannot be stored as text."""
-    return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()
+    return key.encode("utf-8", "surrogatepass")
