@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _PARQUET: Final = b"PAR1"
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
+_OBJECT_LINE: Final = re.compile(r"^[ \t]*\{", re.MULTILINE)
 _HEAD_BYTES: Final = 64 * 1024
 _FIRST_RECORDS: Final = 100
 _PRODUCT_FILE: Final = re.compile(r"^(?:.*/)?(?P<folder>[^/]*)/(?P<stem>[^/]+)\.json$")
@@ -61,7 +62,8 @@ def read_feed(
     """The rows of a feed, in memory that does not grow with it; every record of the file yields at least one,
     good or rejected, but those that only add pictures or languages to another.
 
-    The format follows from the content alone; gzip, zstd and UTF-16 are opened whatever the name.
+    The format follows from the content; gzip, zstd and UTF-16 are opened whatever the name, which counts
+    only for JSON lines whose first one is none.
     ``collection`` chooses the columns that are public besides the known ones (``settings.public_columns``).
     ``InvalidFeed``, naming what was found and the remedy, is raised by the call itself or by a later row,
     after the rows before it: a file cut off half-way gives its first half and then the error. The caller
@@ -160,14 +162,13 @@ def _opened(
         return "xml", None, read_merchant_xml(plain, limit)
     if text.startswith("[") or (text.startswith("{") and (is_wrapped(text) or _in_pieces(text))):
         return "json", None, read_json(plain, limit)
-    lines = name.lower().split("?")[0]
-    if text.startswith("{") or (".jsonl" in lines or ".ndjson" in lines):
+    if text.startswith("{") or (_OBJECT_LINE.search(text) and ("jsonl" in name or "ndjson" in name)):
         return "jsonl", None, read_jsonl(plain, limit)
     table = Delimited(plain, limit, knows_column)
     refuse_first_line(table.first_line)
     if len(table.names) < 2 and not has_columns(text.split("\n", 1)[0]):
         raise InvalidFeed(
-            "by its ending and its first bytes its format is not known: upload CSV, TSV, JSON, JSON Lines,"
+            "by its first bytes its format is not known: upload CSV, TSV, JSON, JSON Lines,"
             f" XML or Parquet; its first line is {table.first_line[:60]!r}"
         )
     return "csv", table.names, iter(table)

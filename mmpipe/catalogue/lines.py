@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final
 _BUFFER_BYTES: Final = 256 * 1024
 _READ_BYTES: Final = 64 * 1024
 _MIN_PAIRS: Final = 4
-_ZERO_SHARE: Final = 0.4
-_ODD_SHARE: Final = 0.1
+_ZERO_SHARE: Final = 0.2
+_OTHER_SHARE: Final = 0.4
 _HEAD_BYTES: Final = 4096
 
 
@@ -35,16 +35,16 @@ def utf16_of(head: bytes) -> str | None:
     """The codec of a file that begins like this in UTF-16, with or without a byte-order mark; else None."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    # Feeds begin with names of columns, which are ASCII nearly always: every second byte is zero then.
+    # Feeds begin with names of columns, which are ASCII nearly always: every second byte is zero then. A few
+    # other characters, as U+4E00, have a zero in the other place.
     head = head[:_HEAD_BYTES]
     pairs = len(head) // 2
     if pairs < _MIN_PAIRS or b"\x00" not in head:
         return None
     even, odd = head[0 : 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
-    # A few characters, as U+4E00, have a zero in the other place.
-    if odd > _ZERO_SHARE * pairs and even < _ODD_SHARE * odd:
+    if odd > _ZERO_SHARE * pairs and even < _OTHER_SHARE * odd:
         return "utf-16-le"
-    return "utf-16-be" if even > _ZERO_SHARE * pairs and odd < _ODD_SHARE * even else None
+    return "utf-16-be" if even > _ZERO_SHARE * pairs and odd < _OTHER_SHARE * even else None
 
 
 def _ends_in_returns(head: bytes) -> bool:

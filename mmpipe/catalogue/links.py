@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ _MAX_LINKS: Final = 100
 _MAX_IMAGES: Final = 20
 _FIELDS: Final = ("link", "image_link", "video_link", "audio_link")
 _ADDRESS_KEYS: Final = ("url", "src", "href", "path", "link", "contentUrl")
-_SEVERAL: Final = ('["', "[{", "['")
+# A list, and no link that happens to begin with a bracket.
+_LIST: Final = re.compile(r"""\[\s*["'{\]]""")
 
 
 def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence[Any] = ()) -> None:
@@ -48,7 +50,7 @@ def _links(field: str, value: Any, *, split: bool) -> list[str]:
             raise InvalidRow(field, "is a nested object without url: write the link as text")
     if isinstance(value, str):
         text = value.strip()
-        if not text.startswith(_SEVERAL) and not (split and text.startswith("[")):
+        if not _LIST.match(text) and not (split and text.startswith("[")):
             return [part for part in (_split(text) if split else [text]) if part]
         value = _decoded(field, text)
     if not isinstance(value, list | tuple):

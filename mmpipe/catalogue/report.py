@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MAX_COLUMNS: Final = 500
 _MAX_REASONS: Final = 50
 _MANY: Final = 20
-_VALUES: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\d[\d,.]*")
+_VALUES: Final = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?<!UTF-)\d[\d,.]*")
 _PICTURES: Final = ("image_link", "additional_image_link")
 
 
@@ -42,17 +42,17 @@ class Findings:
     def used(self, column: str, field: str) -> None:
         """A column of the file became (part of) this field."""
         if len(self._used) < _MAX_COLUMNS:
-            self._used.setdefault(column[:200], field)
+            self._used.setdefault(_shown(column), field)
 
     def kept(self, column: str) -> None:
         """A column that the format names is kept privately."""
         if len(self._private) < _MAX_COLUMNS:
-            self._private.add(column[:200])
+            self._private.add(_shown(column))
 
     def unknown(self, column: str) -> None:
         """No format names this column; it is kept privately."""
         if len(self._unknown) < _MAX_COLUMNS:
-            self._unknown.add(column[:200])
+            self._unknown.add(_shown(column))
 
     def note(self, text: str) -> None:
         """Something about the whole file that its owner should know."""
@@ -145,3 +145,9 @@ def _without_values(reject: InvalidRow) -> str:
     if not remedy.startswith("write "):
         fault, colon, remedy = reject.reason, "", ""
     return f"{_VALUES.sub('…', f'{reject.field}: {fault}')}{colon}{remedy}"
+
+
+def _shown(column: str) -> str:
+    """A name from a feed as a report can hold it: half a surrogate pair, which JSON can spell, cannot be
+    stored."""
+    return column[:200].encode("utf-8", "replace").decode()

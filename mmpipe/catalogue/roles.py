@@ -47,6 +47,8 @@ _INDEXED_FIELDS: Final = {
     "video": "video_link",
     "additional_image_link": "additional_image_link",
 }
+_OPEN_KINDS: Final = frozenset({"attribute", "grouped", "private"})
+_SEVERAL: Final = frozenset({"image_link", "additional_image_link", "video_link", "gtin"})
 _OWN: Final = frozenset({"_op", "_incomplete"})
 _REMEMBERED: Final = 5_000
 _REMEMBERED_CHARACTERS: Final = 200
@@ -136,6 +138,13 @@ def role_of(name: str) -> Role | None:
         if translation_of(column) is not None:
             return Role("translation", column)
     return None
+
+
+def may_repeat(name: str) -> bool:
+    """Whether several columns of this name say more than one; of any other the first that holds something
+    counts."""
+    role = role_of(name)
+    return role is None or role.kind in _OPEN_KINDS or role.target in _SEVERAL
 
 
 def _indexed(found: re.Match[str]) -> Role:

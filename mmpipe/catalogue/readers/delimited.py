@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from mmpipe.catalogue.lines import bounded_lines, utf8
+from mmpipe.catalogue.roles import may_repeat
 from mmpipe.catalogue.rows import Record, bounded_raw
 from mmpipe.errors import InvalidFeed, InvalidRow
 
@@ -51,12 +52,14 @@ class Delimited:
         return self.skipped[0] if self.skipped else "\t".join(self.names)
 
     def __iter__(self) -> Iterator[Record]:
-        """Every line that holds anything, by the header's names; columns of one name give one list.
+        """Every line that holds anything, by the header's names. Columns of one name give one list, or the
+        first of them that holds anything where there can only be one.
 
         A quote that opens and does not close costs its own line only, not the lines after it.
         """
         names = [name.strip() for name in self.names]
         repeated = len(set(filter(None, names))) < len([name for name in names if name])
+        several = {name for name in set(names) if repeated and may_repeat(name)}
         row = 0
         for record in self._records:
             if record.cells is None:
@@ -65,7 +68,7 @@ class Delimited:
             elif any(cell.strip() for cell in record.cells):
                 row += 1
                 if repeated:
-                    yield Record(row, _gathered(names, record.cells), problem=record.problem)
+                    yield Record(row, _gathered(names, record.cells, several), problem=record.problem)
                     continue
                 values = {
                     name: cell for name, cell in zip(names, record.cells, strict=False) if name and cell
@@ -73,7 +76,7 @@ class Delimited:
                 yield Record(row, values, problem=record.problem)
 
 
-def _gathered(names: list[str], cells: list[str]) -> Mapping[str, Any]:
+def _gathered(names: list[str], cells: list[str], several: set[str]) -> Mapping[str, Any]:
     values: dict[str, Any] = {}
     for name, cell in zip(names, cells, strict=False):
         if not name or not cell:
@@ -81,6 +84,8 @@ def _gathered(names: list[str], cells: list[str]) -> Mapping[str, Any]:
         taken = values.get(name)
         if taken is None:
             values[name] = cell
+        elif name not in several:
+            continue
         elif isinstance(taken, list):
             taken.append(cell)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, tostring
 
 from mmpipe.catalogue.rows import Record
 from mmpipe.errors import InvalidFeed, InvalidRow
@@ -19,6 +19,8 @@ variant_option question_and_answer certification size_type
 """
 # Elements that may stand in an item several times and all count; of others the first does.
 _SEVERAL: Final = frozenset(_SEVERAL_NAMES.split())
+# In these, elements are markup; in others they are the parts of a group.
+_TEXTS: Final = frozenset({"title", "description"})
 _MAX_REPEATED: Final = 100
 _READ_BYTES: Final = 64 * 1024
 _MAX_DEPTH: Final = 32
@@ -104,33 +106,43 @@ def _values(item: Element) -> tuple[dict[str, Any], InvalidRow | None]:
     values: dict[str, Any] = {}
     repeated: dict[str, list[Any]] = {}
     for child in item:
-        name = _local(child.tag)
-        google = child.tag.startswith(_GOOGLE)
-        name = name if google else _ATOM_NAMES.get(name, name)
+        # Google's elements are kept under their whole names, those of RSS and Atom under their short ones.
+        name = key = _local(child.tag)
+        if child.tag.startswith(_GOOGLE):
+            key = child.tag
+        elif name in _ATOM_NAMES:
+            name = key = _ATOM_NAMES[name]
         value: Any = (child.text or "").strip()
-        if len(child):
+        if len(child) and name in _TEXTS:
+            value = (child.text or "") + "".join(tostring(part, encoding="unicode") for part in child)
+        elif len(child):
             value = _parts(child)
         elif not value and name == "link" and child.get("rel", "alternate") == "alternate":
             value = child.get("href", "").strip()
         if not value:
             continue
-        # Of one name, Google's element counts before that of RSS or Atom.
-        kept = repeated.setdefault(f"g:{name}" if google else name, [])
-        if len(kept) < _MAX_REPEATED:
+        kept = repeated.get(key)
+        if kept is None:
+            repeated[key] = [value]
+        elif len(kept) < _MAX_REPEATED:
             kept.append(value)
-    for name, found in repeated.items():
-        if name.startswith("g:") or f"g:{name}" not in repeated:
-            _add(values, name.removeprefix("g:"), found)
+    for key, found in repeated.items():
+        # Of one name, Google's element counts before that of RSS or Atom.
+        if key.startswith(_GOOGLE):
+            _add(values, key[len(_GOOGLE) :], found)
+        elif _GOOGLE + key not in repeated:
+            _add(values, key, found)
     problem = None if values else InvalidRow("row", "holds no fields: write <g:id>, <g:title> and so on")
     return values, problem
 
 
 def _add(values: dict[str, Any], name: str, found: list[Any]) -> None:
-    if name in _SEVERAL and len(found) > 1:
-        values[name] = found
-        return
     values[name] = found[0]
-    if name == "product_type" and len(found) > 1:
+    if len(found) == 1:
+        return
+    if name in _SEVERAL:
+        values[name] = found
+    elif name == "product_type":
         values["attributes"] = {"more_product_types": " | ".join(str(path) for path in found[1:])}
 
 
