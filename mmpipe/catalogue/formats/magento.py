@@ -46,7 +46,7 @@ it; upload it as it is.
   do not depend on it, but dates and the words for visibility do.
 - Disabled products, and those visible in the catalogue alone or nowhere, are taken out of search. Bundles and
   grouped products are groups, not products. A product that was deleted in the shop is not in the file: it
-  stays until it is deleted here."""
+  stays, unless the feed is said to be the whole catalogue."""
 
 
 class Magento(Format):

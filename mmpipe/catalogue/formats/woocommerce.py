@@ -66,8 +66,8 @@ the file as it is.
 - **Ids** are WooCommerce's own numbers (`ID`), which carts, pixels and the REST API use. Where yours use the
   SKU, set `MMPIPE_FEEDS__WOOCOMMERCE_ID` to `sku`.
 - Private, draft, pending and trashed products, and those whose catalogue visibility is "Shop only" or
-  "Hidden", are taken out of search. A product that was deleted in the shop is not in the file: it stays until
-  it is deleted here."""
+  "Hidden", are taken out of search. A product that was deleted in the shop is not in the file: it stays,
+  unless the feed is said to be the whole catalogue."""
 
 
 class WooCommerce(Format):
