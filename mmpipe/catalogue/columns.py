@@ -164,6 +164,7 @@ _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_NAME: Final = re.compile(r"[\s\-/.,:()\[\]{}?*]+")
 _HINT: Final = re.compile(r"\s*[(（][^()（）]*[)）]\s*[*?]?\s*$")
 _MAX_NAME: Final = 200
+_LONGEST: Final = 500
 _CACHE_SIZE: Final = 4_096
 _cache: dict[str, str] = {}
 
@@ -172,15 +173,17 @@ def bare_name(name: str) -> str:
     """A column's name without the hint in brackets behind it: ``Active (0/1)`` is ``Active``."""
     if len(name) > _MAX_NAME:
         return name  # the pattern tries each place of a run of spaces
+    if "(" not in name and "（" not in name:
+        return name
     return _HINT.sub("", name) or name
 
 
 def column_name(name: str) -> str:
     """``g:Image Link``, ``imageLink`` and ``image-link`` are all ``image_link``; ``Name *`` is ``name``, ``In
-    stock?`` is ``in_stock``."""
+    stock?`` is ``in_stock``. Only the first 500 characters count."""
     found = _cache.get(name)
     if found is None:
-        found = name.lstrip("\ufeff").strip().removeprefix("g:").removeprefix("c:")
+        found = name[:_LONGEST].lstrip("\ufeff").strip().removeprefix("g:").removeprefix("c:")
         if not found.isupper():
             found = _CAMEL.sub("_", found)
         kept = "_" if found.startswith("_") else ""

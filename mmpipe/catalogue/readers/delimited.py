@@ -19,6 +19,8 @@ from mmpipe.errors import InvalidFeed, InvalidRow
 DELIMITERS: Final = (",", "\t", ";", "|")
 _MAX_COLUMNS: Final = 2_000
 _MIN_LOOKAHEAD: Final = 512
+# What a line costs besides its characters, so that thousands of short ones are not looked at once each.
+_LINE_COST: Final = 64
 _SPARE_PER_READ: Final = 4
 # Lines in which a header is looked for; titles, dates and comments stand before it.
 _HEADER_LINES: Final = 30
@@ -169,7 +171,7 @@ class _Records:
         lookahead = max(_MIN_LOOKAHEAD, min(self._max_row_bytes, self._spare))
         while inside and size <= lookahead and (line := self._line()) is not None:
             following.append(line)
-            size += len(line[0])
+            size += len(line[0]) + _LINE_COST
             if not line[1]:
                 break
             inside = ends_inside_quotes(line[0], self._delimiter, True)

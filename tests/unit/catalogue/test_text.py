@@ -1,5 +1,5 @@
 """Texts of feeds become words."""
-# ruff: noqa: E501, RUF001 - texts are written as they are
+# ruff: noqa: E501 - texts are written as they are
 
 from __future__ import annotations
 
