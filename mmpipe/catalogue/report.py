@@ -56,6 +56,7 @@ class Findings:
 
     def note(self, text: str) -> None:
         """Something about the whole file that its owner should know."""
+        text = _storable(text)
         if text not in self._notes:
             self._notes.append(text)
 
@@ -148,6 +149,9 @@ def _without_values(reject: InvalidRow) -> str:
 
 
 def _shown(column: str) -> str:
-    """A name from a feed as a report can hold it: half a surrogate pair, which JSON can spell, cannot be
-    stored."""
-    return column[:200].encode("utf-8", "replace").decode()
+    return _storable(column[:200])
+
+
+def _storable(text: str) -> str:
+    """A text with names from a feed, in which JSON can spell half a surrogate pair, as a report can hold it."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
