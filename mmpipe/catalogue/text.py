@@ -43,6 +43,7 @@ _SUSPECT: Final = re.compile(
     "[<&\x00-\x1f\x7f-\xa0\u00ad\u034f\u061c\u180e\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
     "\ufff9-\ufffb]|  "
 )
+_REFERENCE: Final = re.compile("&[^\t\n\f <&;]")
 # Of an ampersand that was escaped again and again.
 _AMPERSANDS: Final = re.compile("&(?:amp;)+")
 # No character, and so many digits that Python would not convert them.
@@ -61,7 +62,9 @@ def clean(text: str) -> str:
     """
     # Most values are printable words, which is known in a fraction of the time that a pattern takes; U+034F
     # is invisible and yet counts as printable.
-    if text.isprintable() and not ("<" in text or "&" in text or "  " in text or "\u034f" in text):
+    if text.isprintable() and not (
+        "<" in text or "  " in text or "\u034f" in text or ("&" in text and _refers(text))
+    ):
         return text.strip()
     if _SUSPECT.search(text) is None:
         return text.strip()
@@ -70,11 +73,16 @@ def clean(text: str) -> str:
         before = text
         if "<" in text:
             text = _without_tags(text)
-        if "&" in text:
+        if _refers(text):
             text = _resolved(text)
         if text == before:
             break
     return " ".join(text.split())
+
+
+def _refers(text: str) -> bool:
+    """Whether a text may hold references to characters: ``&`` alone, as in ``salt & pepper``, is none."""
+    return "&" in text and _REFERENCE.search(text) is not None
 
 
 def _resolved(text: str) -> str:

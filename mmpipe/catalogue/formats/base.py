@@ -147,7 +147,9 @@ class Picked:
     def text(self, key: str) -> str:
         """One value as text without surrounding space; empty where there is none."""
         value = self.values.get(key)
-        return value.strip() if isinstance(value, str) else "" if value is None else as_text(value)
+        if value is None:
+            return ""
+        return str(value).strip() if value.__class__ is str else as_text(value)
 
     def into(self, product: dict[str, Any]) -> dict[str, Any]:
         """``product`` with the private columns and the chosen attributes added to its own."""

@@ -104,26 +104,28 @@ class ShopifyCsv(Format):
         claims, shares = Claims(), Shares()
         currency = reading.settings.default_currency
         broken: InvalidFeed | None = None
-        with Spool[_Row]() as spool:
+        with Spool[list[_Row]]() as spool:
+            together = _Together(spool)
             try:
                 for record in records:
                     if record.values is None:
                         yield record
                         continue
                     row, size = sorter.row(record)
-                    handle = storable(row.picked.text("handle"))
+                    handle = row.handle
                     if not handle:
                         yield _lost(row, "is missing: every row of a Shopify export has the product's handle")
                     elif not shares.admits(handle, size):
                         yield _lost(row, "is that of too many rows: give every product a handle of its own")
                     else:
-                        spool.put(handle, row, size)
+                        together.put(row, size)
                         _claim(row, handle, claims)
             except InvalidFeed as error:
                 broken = error  # what came before it still counts
+            together.flush()
             claims.settle()
-            for handle, rows in spool.groups():
-                product, others = _product(handle, rows, currency)
+            for handle, parts in spool.groups():
+                product, others = _product(handle, [row for part in parts for row in part], currency)
                 yield from others
                 yield from product.records(claims)
         if broken is not None:
@@ -132,6 +134,8 @@ class ShopifyCsv(Format):
 
 class _Row(NamedTuple):
     number: int
+    handle: str
+    names: Names
     picked: Picked
     extras: Extras
     variant_extras: Extras
@@ -143,6 +147,29 @@ class _Row(NamedTuple):
         return "option_value" in picked.numbered or any(key in picked.values for key in _OF_VARIANTS)
 
 
+class _Together:
+    """Puts rows aside by their handles. Those of one handle mostly stand together, and are kept so."""
+
+    def __init__(self, spool: Spool[list[_Row]]) -> None:
+        self._spool = spool
+        self._rows: list[_Row] = []
+        self._size = 0
+
+    def put(self, row: _Row, size: int) -> None:
+        if self._rows and self._rows[0].handle != row.handle:
+            self.flush()
+        self._rows.append(row)
+        self._size += size
+
+    def flush(self) -> None:
+        if self._rows:
+            self._spool.put(self._rows[0].handle, self._rows, self._size)
+            self._rows, self._size = [], 0
+
+
+_NO_EXTRAS: Final = Extras()
+
+
 class _Sorter:
     """Sorts a row's cells: columns by the table, metafields, and prices in other markets."""
 
@@ -150,20 +177,24 @@ class _Sorter:
         self._picker = Picker(table, findings)
         self._metafields = Metafields(findings)
         self._findings = findings
-        self._special: dict[str, tuple[str, str] | str | None] = {}
+        self._special: dict[str, tuple[str, str] | str] = {}
+        self._usual: set[str] = set()
 
     def row(self, record: Record) -> tuple[_Row, int]:
         """The row, and about how many bytes it takes."""
-        special = self._special
-        values = dict(record.values or {})
-        product, variant = Extras(), Extras()
-        size = 600
-        for name in list(values):
-            kind = special[name] if name in special else self._meet(name)
-            size += 60 + len(str(values[name]))
-            if kind is None:
-                continue
-            value = values.pop(name)
+        all_values = record.values or {}
+        size = 600 + 60 * len(all_values) + sum(map(len, map(str, all_values.values())))
+        special = {
+            name: kind
+            for name in all_values
+            if name not in self._usual and (kind := self._special.get(name) or self._meet(name)) is not None
+        }
+        values, product, variant = all_values, _NO_EXTRAS, _NO_EXTRAS
+        if special:
+            values = {name: value for name, value in all_values.items() if name not in special}
+            product, variant = Extras(), Extras()
+        for name, kind in special.items():
+            value = all_values[name]
             if not isinstance(value, str) or not value.strip():
                 continue
             if isinstance(kind, tuple):
@@ -172,14 +203,21 @@ class _Sorter:
                 self._findings.kept(name)
                 kept = product if kind == "included" else variant
                 kept.private.setdefault(column_name(name)[:MAX_CHARACTERS], private_text(value))
-        return _Row(record.row, self._picker.pick(values), product, variant, record.problem), size
+        picked = self._picker.pick(values)
+        handle = storable(picked.text("handle"))
+        names = _names(picked, handle)
+        return _Row(record.row, handle, names, picked, product, variant, record.problem), size
 
     def _meet(self, name: str) -> tuple[str, str] | str | None:
         kind: tuple[str, str] | str | None = key_of(name)
         if kind is None and " / " in name:
             kind = _MARKETS.get(column_name(name.split(" / ")[0]))
-        if len(self._special) < 5_000:
-            self._special[name] = kind
+        # Names come from feeds: only so many are worth remembering.
+        if len(self._special) + len(self._usual) < 5_000:
+            if kind is None:
+                self._usual.add(name)
+            else:
+                self._special[name] = kind
         return kind
 
 
@@ -206,9 +244,10 @@ def _own_values(row: _Row) -> dict[str, Any]:
     return {name: text for name in ("title", "brand") if (text := row.picked.text(name))}
 
 
-def _names(row: _Row, handle: str) -> Names:
-    texts = (str(value).strip() for _, value in sorted(row.picked.numbered.get("option_value", {}).items()))
-    return Names.of(row.picked.text("sku"), [handle, *(t for t in texts if t.lower() != "default title")])
+def _names(picked: Picked, handle: str) -> Names:
+    values = picked.numbered.get("option_value")
+    texts = [str(value).strip() for _, value in sorted(values.items())] if values else ()
+    return Names.of(picked.text("sku"), [handle, *(t for t in texts if t.lower() != "default title")])
 
 
 def _claim(row: _Row, handle: str, claims: Claims) -> None:
@@ -216,7 +255,7 @@ def _claim(row: _Row, handle: str, claims: Claims) -> None:
         if (live := _is_live(row)) is not None:
             claims.said(handle, live)
         if row.is_variant or row.picked.text("title"):
-            claims.claim(_names(row, handle), handle)
+            claims.claim(row.names, handle)
 
 
 def _is_live(row: _Row) -> bool | None:
@@ -234,7 +273,7 @@ def _product(handle: str, rows: list[_Row], currency: str) -> tuple[ShopProduct,
     fields = _option_fields(good)
     for row in good:
         _merge(product.extras, row)
-    product.variants = [_variant(row, handle, fields, currency) for row in variants]
+    product.variants = [_variant(row, fields, currency) for row in variants]
     broken = next((row.number for row in rows if row.problem is not None), 0)
     if broken and good and "title" not in product.values:
         lost = InvalidRow(
@@ -250,7 +289,10 @@ def _product(handle: str, rows: list[_Row], currency: str) -> tuple[ShopProduct,
 
 
 def _first(rows: list[_Row], key: str) -> str:
-    return next((text for row in rows if (text := row.picked.text(key))), "")
+    for row in rows:
+        if text := row.picked.text(key):
+            return text
+    return ""
 
 
 def _shared(rows: list[_Row]) -> dict[str, Any]:
@@ -274,13 +316,15 @@ def _pictures(rows: list[_Row]) -> list[str]:
 
 def _option_fields(rows: list[_Row]) -> dict[int, tuple[str, str]]:
     """Each option's name and the metafield that it is linked to."""
-    found: dict[int, tuple[str, str]] = {}
-    for n in (1, 2, 3):
-        parts = [
-            next((str(text) for row in rows if (text := row.picked.numbered.get(key, {}).get(n))), "").strip()
-            for key in ("option_name", "option_link")
-        ]
-        found[n] = parts[0], parts[1]
+    names, links = _first_numbered(rows, "option_name"), _first_numbered(rows, "option_link")
+    return {n: (names.get(n, ""), links.get(n, "")) for n in (1, 2, 3)}
+
+
+def _first_numbered(rows: list[_Row], key: str) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for row in rows:
+        for n, value in row.picked.numbered.get(key, {}).items():
+            found.setdefault(n, str(value).strip())
     return found
 
 
@@ -300,7 +344,7 @@ def _of_product(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name not in _VARIANT_PRIVATE}
 
 
-def _variant(row: _Row, handle: str, fields: Mapping[int, tuple[str, str]], currency: str) -> Variant:
+def _variant(row: _Row, fields: Mapping[int, tuple[str, str]], currency: str) -> Variant:
     picked = row.picked
     values = prices(picked.values.get("price"), picked.values.get("before"), currency)
     if code := barcode(picked.text("barcode")):
@@ -318,9 +362,7 @@ def _variant(row: _Row, handle: str, fields: Mapping[int, tuple[str, str]], curr
     values["attributes"] = {**picked.attributes, **_measures(picked)}
     values["private"] = dict(picked.private)
     own = picture_links([picked.text("variant_picture")])
-    return Variant(
-        row.number, _names(row, handle), values, _options(row, fields), own, row.variant_extras, row.problem
-    )
+    return Variant(row.number, row.names, values, _options(row, fields), own, row.variant_extras, row.problem)
 
 
 def _options(row: _Row, fields: Mapping[int, tuple[str, str]]) -> list[tuple[str, str]]:

@@ -66,8 +66,7 @@ class ShopProduct:
                 problem = InvalidRow("variants", f"are over {MAX_VARIANTS:,}: make it several products")
                 yield Record(variant.row, {"item_group_id": self.group}, problem=problem)
                 continue
-            values = self._values(variant)
-            values["id"] = claims.name(variant.names, self.key, taken)
+            values = self._values(variant, claims.name(variant.names, self.key, taken))
             if self.live:
                 yield Record(variant.row, values, problem=variant.problem)
             else:
@@ -80,16 +79,21 @@ class ShopProduct:
                     group_id=self.group or None,
                 )
 
-    def _values(self, variant: Variant) -> dict[str, Any]:
-        values: dict[str, Any] = {"id": "", "item_group_id": self.group, **self.values, **variant.values}
+    def _values(self, variant: Variant, identity: str) -> dict[str, Any]:
+        values: dict[str, Any] = {"id": identity, "item_group_id": self.group}
+        values |= self.values | variant.values
         # What a variant says of itself comes first, as its options do: a product may have only so many.
-        values["attributes"], values["private"] = {}, {}
+        attributes: dict[str, str] = {}
+        private: dict[str, str] = {}
+        values["attributes"], values["private"] = attributes, private
         add_options(values, variant.options)
-        for name in ("attributes", "private"):
-            for part in (variant.values, variant.extras, self.values, self.extras):
-                held = part.get(name) if isinstance(part, dict) else getattr(part, name)
-                for key, value in (held or {}).items():
-                    values[name].setdefault(key, value)
+        for own, extras in ((variant.values, variant.extras), (self.values, self.extras)):
+            for part in (own.get("attributes"), extras.attributes):
+                for key, value in part.items() if part else ():
+                    attributes.setdefault(key, value)
+            for part in (own.get("private"), extras.private):
+                for key, value in part.items() if part else ():
+                    private.setdefault(key, value)
         for fields in (variant.extras.fields, self.extras.fields):
             for name, text in fields.items():
                 if not values.get(name):
@@ -97,7 +101,7 @@ class ShopProduct:
         pictures = list(dict.fromkeys([*variant.pictures, *self.pictures]))[:_MAX_PICTURES]
         if pictures:
             values["image_link"], values["additional_image_link"] = pictures[0], pictures[1:]
-        return spill({name: value for name, value in values.items() if value not in ("", {}, [], None)})
+        return spill({name: value for name, value in values.items() if value or value == 0})
 
 
 def storable(handle: str) -> str:
