@@ -153,5 +153,5 @@ def _shown(column: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """A text with names from a feed, in which JSON can spell half a surrogate pair, as a report can hold it."""
+    """As a report can hold it: JSON of a feed can spell half a surrogate pair."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

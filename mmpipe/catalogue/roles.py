@@ -42,6 +42,7 @@ _INDEXED: Final = re.compile(
     r"(image|video|product_tags?|style|additional_image_link|custom_number|custom_label)"
     r"\[(\d{1,3})\](?:\.(url|tag\[\d{1,3}\]))?"
 )
+_TAX: Final = re.compile(r"(?:_[a-z]+)?_(?:tax|taxes|vat)(?:_[a-z]+)?")
 _INDEXED_FIELDS: Final = {
     "image": "image_link",
     "video": "video_link",
@@ -113,6 +114,8 @@ def role_of(name: str) -> Role | None:
     if indexed is not None:
         return _indexed(indexed)
     full, bare = column_name(name), column_name(bare_name(name))
+    if bare != full and _TAX.fullmatch(full.removeprefix(bare)):
+        full = bare  # ``Price (with tax)`` is a price, while ``Price (wholesale)`` is nobody's business
     for column in dict.fromkeys((full, bare)):
         if column in FIELDS:
             return Role("field", column)

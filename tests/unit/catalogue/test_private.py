@@ -1,4 +1,5 @@
 """Which columns nobody may publish."""
+# ruff: noqa: E501 - tables of values read best in one line each
 
 from __future__ import annotations
 
