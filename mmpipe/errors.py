@@ -13,6 +13,7 @@
         ├── InvalidEvent            an event payload that is not an S3 notification
         ├── InvalidFeed             a feed file that cannot be read at all
         ├── InvalidRow              one feed row; names the field and the remedy
+        │   └── StockWithoutProduct     the stock of a product that is not there (yet)
         ├── InvalidMedia            one image, clip or recording; names the field and the remedy
         │   ├── MediaNotFound           nothing at that address (yet)
         │   ├── MediaNotAllowed         the address is outside what the shop allows
@@ -89,6 +90,10 @@ class _FieldError(PermanentError):
 
 class InvalidRow(_FieldError):
     """One feed row cannot become a product."""
+
+
+class StockWithoutProduct(InvalidRow):
+    """The stock of a product that is not there (yet), or is another item group's; replayed once it is."""
 
 
 class InvalidMedia(_FieldError):

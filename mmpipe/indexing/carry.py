@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 Progress = Callable[[int, int], None]
-_STATE = ["id", "source_order", "updated_at"]
+_STATE = ["id", "source_order", "deleted", "updated_at"]
 _FIELDS: dict[Modality, str] = {"image": "image_link", "audio": "audio_link", "video": "video_link"}
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """Ids to carry: ``newer`` ones that the target lacks or holds of an older source, ``refreshed`` ones of
-    which only the media were read again."""
+    which only the media were read again or the stock was told."""
 
     newer: Sequence[str] = ()
     refreshed: Sequence[str] = ()
@@ -139,7 +139,7 @@ class RowCarrier:
 
     def _with_other_media(self, ids: Sequence[str]) -> list[str]:
         """Those whose media or stock differ: the target may have been filled from the same feed."""
-        columns = ["id", "stock_order", *(hash_column(m) for m in sorted(self._encodable))]
+        columns = ["id", "stock", *(hash_column(m) for m in sorted(self._encodable))]
         here, there = (self._source.fetch(ids, columns=columns), self._target.fetch(ids, columns=columns))
         known = {row.pop("id"): row for row in there.to_pylist()}
         return sorted(str(row["id"]) for row in here.to_pylist() if known.get(row["id"]) != _without_id(row))
@@ -168,7 +168,7 @@ class RowCarrier:
         rows = rows.filter(pc.invert(rows.column("deleted")))
         carried = Carried(deleted=dead.num_rows)
         if dead.num_rows:
-            columns = dead.select(["id", "source_order", "run_id", "updated_at"])
+            columns = dead.select(["id", "source_order", "run_id", "updated_at", "item_group_id", "stock"])
             result.tables.append(
                 build_tombstones([Tombstone(**row) for row in columns.to_pylist()], self._target.dim)
             )
@@ -240,7 +240,7 @@ class RowCarrier:
             )
             result.rejects.append(reject_of_media(source_row, lost))
         again = frozenset(r.uri for m in wanted for r in plan.refs[m])
-        return Work(source_row, product, number, again, stock_order=held.stock_order(number))
+        return Work(source_row, product, number, again, stock=held.stock(number))
 
     def _lost(self, plan: MediaPlan, hashes: dict[Modality, str]) -> list[Modality]:
         refused = {error.field.partition("[")[0].replace("additional_", "") for error in plan.errors}
@@ -273,12 +273,16 @@ def _changes(
     """Rows of ``now`` whose source is newer than in ``then``, or of the same source and written ``later``."""
     both = now.join(then, "id", join_type="left outer", right_suffix="_then")
     order, order_then = both.column("source_order"), both.column("source_order_then")
+    deleted, deleted_then = both.column("deleted"), pc.fill_null(both.column("deleted_then"), False)
     newer = pc.fill_null(pc.greater(order, order_then), True)
     again = pc.and_(
         pc.fill_null(pc.equal(order, order_then), False),
         pc.fill_null(later(both.column("updated_at"), both.column("updated_at_then")), False),
     )
-    return Due(_ids(both, newer), _ids(both, again))
+    # A deletion that was meant for another product gives way to an older one, too.
+    revived = pc.and_(pc.invert(deleted), deleted_then)
+    newer = pc.or_(newer, pc.or_(revived, pc.and_(again, deleted)))
+    return Due(_ids(both, newer), _ids(both, pc.and_not(again, deleted)))
 
 
 def _without_id(row: dict[str, str | None]) -> dict[str, str | None]:

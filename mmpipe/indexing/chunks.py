@@ -52,7 +52,9 @@ def read_chunks(
 ) -> Iterator[bytes]:
     """Read the order's feed and yield packed chunks; one read of the object, streamed.
 
-    Raises ``InvalidFeed`` where the file breaks off or is no feed; what was yielded before stands.
+    Where the file breaks off, the last chunk says so (``ChunkResult.broken``), and what was found until then:
+    an error here would overtake the chunks before it on their way. Raises ``InvalidFeed`` where it is no feed
+    from the start.
     """
     stream, stat = open_version(order, store_for)
     source = put_source(order, stat.last_modified)
@@ -60,17 +62,19 @@ def read_chunks(
         chunk: list[catalogue.FeedRow] = []
         held = 0
         rows = catalogue.read_feed(stream, order.object.uri, settings.feeds, collection=order.collection)
+        broken = ""
         try:
             for row in rows:
-                chunk.append(row)
-                held += len(row.raw) + sum(len(data) for data in row.inline_media.values())
-                if len(chunk) >= settings.indexing.chunk_rows or held >= CHUNK_BYTES:
+                full = len(chunk) >= settings.indexing.chunk_rows or held >= CHUNK_BYTES
+                # The names that one record's product may have are looked for together.
+                if full and (row.stock is None or row.row != chunk[-1].row):
                     yield pack_rows(source, chunk)
                     chunk, held = [], 0
-        except InvalidFeed:
-            yield pack_rows(source, chunk, rows.report)
-            raise
-        yield pack_rows(source, chunk, rows.report)
+                chunk.append(row)
+                held += len(row.raw) + sum(len(data) for data in row.inline_media.values())
+        except InvalidFeed as error:
+            broken = str(error)
+        yield pack_rows(source, chunk, rows.report, broken)
 
 
 def read_packed(packed_job: bytes) -> Iterator[bytes]:
@@ -79,8 +83,11 @@ def read_packed(packed_job: bytes) -> Iterator[bytes]:
     yield from read_chunks(job.order, job.settings, stores(job.settings))
 
 
-def pack_rows(source: Source, rows: list[catalogue.FeedRow], report: FeedReport | None = None) -> bytes:
-    """A chunk of one source as bytes; the last one carries what was found in the whole file."""
+def pack_rows(
+    source: Source, rows: list[catalogue.FeedRow], report: FeedReport | None = None, broken: str = ""
+) -> bytes:
+    """A chunk of one source as bytes; the last one carries what was found in the whole file, and why that
+    broke off, if it did."""
     packed = [
         (
             row.row,
@@ -96,12 +103,14 @@ def pack_rows(source: Source, rows: list[catalogue.FeedRow], report: FeedReport 
         )
         for row in rows
     ]
-    return pickle.dumps((source, packed, report), protocol=5)
+    return pickle.dumps((source, packed, report, broken), protocol=5)
 
 
 def unpack_rows(data: bytes, result: ChunkResult) -> list[SourceRow]:
-    """The inverse of :func:`pack_rows`; a report goes to ``result``. Only for bytes of our own."""
-    source, packed, report = pickle.loads(data)  # noqa: S301  made by pack_rows, inside this cluster
+    """The inverse of :func:`pack_rows`; what is said of the whole file goes to ``result``. Only for bytes of
+    our own."""
+    source, packed, report, broken = pickle.loads(data)  # noqa: S301  made by pack_rows, inside this cluster
+    result.broken = broken
     if report is not None:
         result.reports[source.run_id] = report
     parse = Product.model_validate_json
@@ -127,17 +136,15 @@ def unpack_rows(data: bytes, result: ChunkResult) -> list[SourceRow]:
 
 def pack_result(result: ChunkResult, profile: Profile) -> bytes:
     """A processed chunk as bytes, its tables as one Arrow stream, and the profile that encoded it."""
-    rest: tuple[Any, ...] = (result.writes, result.rejects, result.media, result.counts, result.reports)
-    streams = (_stream(result.tables), _stream(result.restocked))
-    return pickle.dumps((streams, rest, profile.to_json()), protocol=5)
+    said = result.reports, result.broken
+    rest: tuple[Any, ...] = (result.writes, result.rejects, result.media, result.counts, result.stocks, *said)
+    return pickle.dumps((_stream(result.tables), rest, profile.to_json()), protocol=5)
 
 
 def unpack_result(data: bytes) -> tuple[ChunkResult, str]:
     """The inverse of :func:`pack_result`; the profile as its canonical JSON."""
-    streams, rest, profile = pickle.loads(data)  # noqa: S301  made by pack_result
-    writes, rejects, media, counts, reports = rest
-    tables, restocked = map(_tables, streams)
-    return ChunkResult(tables, writes, rejects, media, counts, restocked, reports), profile
+    stream, rest, profile = pickle.loads(data)  # noqa: S301  made by pack_result
+    return ChunkResult(_tables(stream), *rest), profile
 
 
 def _stream(tables: list[pa.Table]) -> pickle.PickleBuffer:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mmpipe.errors import CommitConflict, LiveMoved, PublishRejected
+from mmpipe.errors import CommitConflict, InvalidFeed, LiveMoved, PublishRejected, StockWithoutProduct
 from mmpipe.indexing.freshness import settle
+from mmpipe.indexing.restock import restock
 from mmpipe.indexing.results import ChunkResult, RunCounts
 from mmpipe.indexing.rows import removal_source
 from mmpipe.schemas.run import RunRecord
@@ -31,8 +32,8 @@ def write(
     table: ProductTable,
     pipeline_for: Callable[[], Pipeline],
 ) -> int | None:
-    """Write one result in one commit of the table; returns its version, None where there was nothing to
-    write.
+    """Write one result, first its rows, then the stock it tells; returns the table's version, None where
+    there was nothing to write.
 
     Afterwards the result's tables are gone and its counts say what really happened: a row that lost to a
     newer source is ``skipped``. ``pipeline_for`` is asked only where a medium changed in the meantime.
@@ -44,14 +45,17 @@ def write(
         result.tables.clear()
         if written.skipped:
             _count_losers(result, table)
-    if result.restocked:
-        table.refresh(pa.concat_tables(result.restocked))
-        version = table.version
-        result.restocked.clear()
+    told: dict[str, str] = {}
+    if result.stocks:
+        restocked, told = restock(result, table)
+        if restocked:
+            version = table.version
     if result.rejects:
         collection.rejects.put(result.rejects)
     if result.writes:
         collection.rejects.resolve({w.id: w.order for w in sorted(result.writes, key=lambda w: w.order)})
+    if told:
+        collection.rejects.resolve(told, error=StockWithoutProduct.__name__)
     if result.media and collection.media.lookup([read.uri for read in result.media]):
         refreshed = settle(result.media, collection, table, pipeline_for())
         if refreshed.rejects:
@@ -128,12 +132,21 @@ class Committer:
         self.least_order: str | None = None
 
     def consume(self, results: Iterable[ChunkResult]) -> RunRecord:
-        """Write everything and return the run's record, still ``running``."""
+        """Write everything and return the run's record, still ``running``.
+
+        Raises ``InvalidFeed`` where the feed broke off, when everything before that has been read; what was
+        committed by then stands, and the record has the feed's report.
+        """
+        broken = ""
         for result in results:
+            broken = broken or result.broken
             self._pending.add(result)
             self._report(None)
-            if len(self._pending.writes) >= self._commit_rows:
+            if len(self._pending.writes) + len(self._pending.stocks) >= self._commit_rows:
                 self._flush()
+        if broken:
+            self._take_report(self._pending)
+            raise InvalidFeed(broken)
         self._flush()
         self.record = self.record.model_copy(update={"total": self._counts.read})
         self._report(self._counts.read)
@@ -147,12 +160,15 @@ class Committer:
         for counts in pending.counts.values():
             self._counts.add(counts)
         self.record = self._counts.into(self.record)
-        report = pending.reports.get(self.record.run_id)
-        if report is not None:
-            self.record = self.record.model_copy(update={"feed": report})
+        self._take_report(pending)
         if version is not None:
             self.record = self.record.model_copy(update={"version": version})
         self._collection.runs.put(self.record)
+
+    def _take_report(self, result: ChunkResult) -> None:
+        report = result.reports.get(self.record.run_id)
+        if report is not None:
+            self.record = self.record.model_copy(update={"feed": report})
 
     def _report(self, total: int | None) -> None:
         if self._progress is None:

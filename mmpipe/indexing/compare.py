@@ -1,17 +1,17 @@
-"""Which rows have to be written: the newest of each product, where it is newer than what the table holds."""
+"""Which rows have to be written: the newest of each product, where it stands against what the table holds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mmpipe.errors import InvalidRow
-from mmpipe.indexing.results import ChunkResult, Write, reject_of_row
-from mmpipe.indexing.rows import SourceRow, means
+from mmpipe.indexing.results import ChunkResult, Write, WriteKind, reject_of_row
+from mmpipe.indexing.rows import SourceRow
+from mmpipe.lake.precedence import Standing, after
 from mmpipe.lake.schema import Tombstone, build_tombstones
-from mmpipe.schemas.product import Availability, Product
+from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
     from mmpipe.indexing.known import KnownRows
@@ -23,8 +23,7 @@ class Work:
     """One product that has to be written, and the row of it that the table holds, if any.
 
     ``only``: the addresses to be read again, where the row itself is not new. ``keep_uris``: the row keeps
-    the list of addresses it has. ``stock_order``: the order of the source that told the stock, where that is
-    not the row's own. ``restocked``: nothing but the stock is new, and the row keeps its order.
+    the list of addresses it has. ``stock``: what the row keeps of its stock, as the table's column.
     """
 
     row: SourceRow
@@ -32,18 +31,26 @@ class Work:
     known_row: int | None
     only: frozenset[str] | None = None
     keep_uris: bool = False
-    stock_order: str | None = None
-    restocked: bool = False
+    stock: str | None = None
 
 
-def newest_per_product(
-    rows: Iterable[SourceRow], result: ChunkResult
-) -> tuple[dict[str, SourceRow], dict[str, SourceRow]]:
-    """The row of each product that the others lose to, and likewise the row that tells its stock. Rejected
-    rows and losers are counted in ``result``.
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A row that deletes, and what stands under its id then; ``effective`` where a product was there."""
+
+    row: SourceRow
+    product_id: str
+    standing: Standing
+    effective: bool
+
+
+def contenders(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, list[SourceRow]]:
+    """By id, the newest product row and the newest deletion for each item group, in the order of their
+    sources.
+
+    Rejected rows and losers are counted in ``result``, which also gets the rows that tell stock.
     """
-    newest: dict[str, SourceRow] = {}
-    stocks: dict[str, SourceRow] = {}
+    newest: dict[str, dict[tuple[bool, str | None], SourceRow]] = {}
     for row in rows:
         counts = result.of_run(row.source.run_id)
         counts.read += 1
@@ -51,125 +58,59 @@ def newest_per_product(
             counts.rejected += 1
             result.rejects.append(reject_of_row(row, row.reject))
             continue
-        if row.stock is not None and row.product_id is not None:
-            _keep_newest(stocks, row.product_id, row, result)
+        if row.stock is not None:
+            result.stocks.append(row)
             continue
         product_id = row.product.id if row.product is not None else row.delete_id
         if product_id is None:
             raise ValueError(f"row {row.row} of {row.source.uri} is neither product, deletion nor reject")
-        other = newest.get(product_id)
-        if other is not None and not (means(row, other.product) and means(other, row.product)):
-            # A deletion of another product, which has the id by its own making: the product stands.
-            stray = row if row.product is None else other
-            result.of_run(stray.source.run_id).skipped += 1
-            newest[product_id] = other if stray is row else row
-            continue
-        _keep_newest(newest, product_id, row, result)
-    return newest, stocks
-
-
-def _keep_newest(newest: dict[str, SourceRow], product_id: str, row: SourceRow, result: ChunkResult) -> None:
-    other = newest.get(product_id)
-    if other is not None:
-        loser = other if other.order < row.order else row
-        result.of_run(loser.source.run_id).skipped += 1
-    if other is None or other.order < row.order:
-        newest[product_id] = row
+        mine = newest.setdefault(product_id, {})
+        kind = row.product is None, row.group_id
+        other = mine.get(kind)
+        if other is not None:
+            loser = other if other.order < row.order else row
+            result.of_run(loser.source.run_id).skipped += 1
+        if other is None or other.order < row.order:
+            mine[kind] = row
+    return {i: sorted(mine.values(), key=lambda row: row.order) for i, mine in newest.items()}
 
 
 def due(
-    newest: dict[str, SourceRow], known: KnownRows, result: ChunkResult
-) -> tuple[list[Work], list[SourceRow]]:
-    """Products and deletions newer than what the table holds; the others are counted in ``result``."""
+    rows: Mapping[str, Sequence[SourceRow]], known: KnownRows, result: ChunkResult
+) -> tuple[list[Work], list[Deletion]]:
+    """Products and deletions that stand against what the table holds; ``result`` counts the others."""
     live: list[Work] = []
-    deletions: list[SourceRow] = []
-    for product_id, row in newest.items():
+    deletions: list[Deletion] = []
+    for product_id, mine in rows.items():
         known_row = known.find(product_id)
-        if known_row is not None and known.order(known_row) >= row.order:
-            counts = result.of_run(row.source.run_id)
-            if known.order(known_row) == row.order:
+        before = now = None if known_row is None else known.standing(known_row)
+        last: SourceRow | None = None
+        for row in mine:
+            then = after(now, _standing(row))
+            loser = row if then == now else last
+            if then != now:
+                now, last = then, row
+            if loser is None:
+                continue
+            counts = result.of_run(loser.source.run_id)
+            if before is not None and before.order == loser.order:
                 counts.unchanged += 1  # this very row, written before the run was interrupted
             else:
                 counts.skipped += 1
-        elif row.product is None:
-            if row.group_id is None or means(row, known.product(known_row)):
-                deletions.append(row)
-            else:
-                result.of_run(row.source.run_id).skipped += 1
+        if last is None or now is None:
+            continue
+        if last.product is not None:
+            live.append(Work(last, last.product, known_row))
         else:
-            live.append(Work(row, row.product, known_row))
+            effective = before is not None and not before.deleted
+            deletions.append(Deletion(last, product_id, now, effective))
     return live, deletions
 
 
-def restocked(
-    live: list[Work], stocks: Mapping[str, SourceRow], known: KnownRows, result: ChunkResult
-) -> list[Work]:
-    """The products to write, each with the stock that was told last, and the known ones of which only the
-    stock is new.
-
-    Stock has an order of its own: a product row that is older than the last stock brings everything but that.
-    A stock of a product that is not there is a reject.
-    """
-    works = []
-    told: set[str] = set()
-    for work in live:
-        product_id, order = work.product.id, work.row.order
-        row = stocks.get(product_id)
-        if row is not None and means(row, work.product):
-            told.add(product_id)
-            result.of_run(row.source.run_id).unchanged += 1
-            if row.order > order:
-                order = row.order
-                work = replace(work, product=_stocked(work.product, row.stock), stock_order=order)
-        known_order = None if work.known_row is None else known.stock_order(work.known_row)
-        before = known.product(work.known_row)
-        if known_order is not None and known_order > order and before is not None:
-            work = replace(work, product=_stocked(work.product, before.availability), stock_order=known_order)
-        works.append(work)
-    for product_id, row in stocks.items():
-        if product_id in told:
-            continue
-        known_row = known.find(product_id)
-        product = known.product(known_row)
-        counts = result.of_run(row.source.run_id)
-        if product is None or known_row is None or not means(row, product):
-            counts.rejected += 1
-            result.rejects.append(reject_of_row(row, _unknown(row, product)))
-        elif max(known.order(known_row), known.stock_order(known_row) or "") >= row.order:
-            counts.skipped += 1
-        elif product.availability == row.stock:
-            counts.unchanged += 1
-        else:
-            stocked = _stocked(product, row.stock)
-            again = replace(row, order=known.order(known_row), product=stocked, stock=None)
-            works.append(
-                Work(
-                    again,
-                    stocked,
-                    known_row,
-                    frozenset(),
-                    keep_uris=True,
-                    stock_order=row.order,
-                    restocked=True,
-                )
-            )
-    return works
-
-
-def _stocked(product: Product, stock: Availability | None) -> Product:
-    return product if stock is None else product.model_copy(update={"availability": stock})
-
-
-def _unknown(row: SourceRow, product: Product | None) -> InvalidRow:
-    if product is None:
-        return InvalidRow(
-            "id", f"there is no product {row.product_id!r} yet: upload the product export first"
-        )
-    return InvalidRow(
-        "id",
-        f"{row.product_id!r} is a product of {product.item_group_id!r}, not of {row.group_id!r}: upload the"
-        " product export first",
-    )
+def _standing(row: SourceRow) -> Standing:
+    if row.product is not None:
+        return Standing(row.order, deleted=False, group=row.product.item_group_id)
+    return Standing(row.order, deleted=True, group=row.group_id)
 
 
 def live_rows(known: KnownRows) -> Iterator[tuple[str, Product, int]]:
@@ -191,17 +132,22 @@ def using(sources: Mapping[str, Source], known: KnownRows) -> Iterator[Work]:
             source = sources[min(only)]
             order = known.order(known_row)
             row = SourceRow(source, 0, order, document, product=product, product_id=product.id)
-            stock_order = known.stock_order(known_row)
-            yield Work(row, product, known_row, only, keep_uris=True, stock_order=stock_order)
+            yield Work(row, product, known_row, only, keep_uris=True, stock=known.stock(known_row))
 
 
-def write_tombstones(rows: Sequence[SourceRow], dim: int, result: ChunkResult) -> None:
-    """Add deletions to the result."""
-    if not rows:
+def write_tombstones(deletions: Sequence[Deletion], dim: int, result: ChunkResult) -> None:
+    """Add deletions to the result. What deletes nothing is written all the same, for its order."""
+    if not deletions:
         return
     now = datetime.now(UTC)
-    tombstones = [Tombstone(str(r.delete_id), r.order, r.source.run_id, now) for r in rows]
-    for tombstone in tombstones:
-        result.of_run(tombstone.run_id).deleted += 1
-        result.writes.append(Write(tombstone.id, tombstone.source_order, tombstone.run_id, "deleted"))
+    tombstones = []
+    for each in deletions:
+        run_id, order = each.row.source.run_id, each.standing.order
+        tombstones.append(Tombstone(each.product_id, order, run_id, now, each.standing.group))
+        if each.effective:
+            result.of_run(run_id).deleted += 1
+        else:
+            result.of_run(run_id).unchanged += 1
+        kind: WriteKind = "deleted" if each.effective else "unchanged"
+        result.writes.append(Write(each.product_id, order, run_id, kind))
     result.tables.append(build_tombstones(tombstones, dim))

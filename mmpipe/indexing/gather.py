@@ -30,6 +30,7 @@ class Gathered:
     ``hashes``: of every modality that could be read. ``inputs``: decoded, of those that must be encoded.
     ``kept``: those whose vector in the table still holds. ``reads``: what was read, by address, None where
     nothing was there. ``uris``: all that its links may mean, also where nothing is stored yet.
+    ``pictures_found`` could be used; ``pictures_missing`` are refused, not there or broken.
     """
 
     hashes: dict[Modality, str] = field(default_factory=dict)
@@ -41,6 +42,8 @@ class Gathered:
     clips: list[AudioClip] = field(default_factory=list)
     transcript: str | None = None
     transcript_by: str | None = None
+    pictures_found: int = 0
+    pictures_missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ def gather(
     ``errors`` and the product goes on without it. Raises :class:`RetryableError` when the object store fails;
     a failing host of an ``https://`` link is that medium's own error.
     """
-    result = Gathered(errors=list(plan.errors))
+    refused = sum("image_link" in error.field for error in plan.errors)
+    result = Gathered(errors=list(plan.errors), pictures_missing=refused)
     if only is not None:
         for modality in known:
             # Bytes that came inside a feed have no address to be read again from.
@@ -111,7 +115,8 @@ def gather(
                 _keep(result, modality, known)
     for modality, (name, data) in plan.inline.items():
         digest = hashlib.sha256(data).hexdigest()
-        _settle(result, modality, [(name, data, digest)], known, settings, listen_again)
+        usable = _settle(result, modality, [(name, data, digest)], known, settings, listen_again)
+        _count_pictures(result, modality, usable, 1)
     for modality, refs in plan.refs.items():
         addresses = [uri for ref in refs for uri in ref.addresses]
         result.uris += [uri for uri in addresses if not uri.startswith("data:")]
@@ -119,11 +124,19 @@ def gather(
             _keep(result, modality, known)
             continue
         files, failed_for_now = _read(result, refs, fetcher)
+        usable = len(files)
         if failed_for_now and modality in known:
             _keep(result, modality, known)  # better yesterday's photo than none while a host is down
         elif files:
-            _settle(result, modality, files, known, settings, listen_again)
+            usable = _settle(result, modality, files, known, settings, listen_again)
+        _count_pictures(result, modality, usable, len(refs))
     return result
+
+
+def _count_pictures(result: Gathered, modality: Modality, usable: int, named: int) -> None:
+    if modality == "image":
+        result.pictures_found += usable
+        result.pictures_missing += named - usable
 
 
 def _read(
@@ -164,13 +177,14 @@ def _settle(
     known: Mapping[Modality, str],
     settings: MediaSettings,
     listen_again: bool,
-) -> None:
+) -> int:
+    """Keep or decode the files of one modality; returns how many of them can be used."""
     digest = media_hash([sha for _, _, sha in files])
     keep = known.get(modality) == digest
     if keep:
         _keep(result, modality, known)
         if modality != "audio" or not listen_again:
-            return
+            return len(files)
     inputs: list[EncoderInput] = []
     for name, data, _ in files:
         try:
@@ -181,3 +195,4 @@ def _settle(
     if inputs and not keep:
         result.hashes[modality] = digest
         result.inputs[modality] = inputs
+    return len(inputs)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mmpipe.encoders.base import MODALITIES, Modality
 from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, ClipFrames, clip_frames
+from mmpipe.lake.precedence import Standing
 from mmpipe.lake.schema import VectorBlock, hash_column, vector_block, vector_column
-from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 KNOWN_COLUMNS: tuple[str, ...] = (
     "id",
     "source_order",
-    "stock_order",
     "deleted",
+    "item_group_id",
+    "stock",
     "document",
     "media_uris",
     "transcript",
@@ -44,7 +45,8 @@ class KnownRows:
             return
         self._index = {product_id: i for i, product_id in enumerate(rows.column("id").to_pylist())}
         self._orders: list[str] = rows.column("source_order").to_pylist()
-        self._stock_orders: list[str | None] = rows.column("stock_order").to_pylist()
+        self._groups: list[str | None] = rows.column("item_group_id").to_pylist()
+        self._stocks: list[str | None] = rows.column("stock").to_pylist()
         self._deleted: list[bool] = rows.column("deleted").to_pylist()
         self._documents: list[str | None] = rows.column("document").to_pylist()
         self._uris: list[list[str] | None] = rows.column("media_uris").to_pylist()
@@ -69,14 +71,13 @@ class KnownRows:
         """``source_order`` of a row."""
         return self._orders[row]
 
-    def stock_order(self, row: int) -> str | None:
-        """The order of the source that told its stock; None where that is the row's own."""
-        return self._stock_orders[row]
+    def standing(self, row: int) -> Standing:
+        """What the row means to other writes of its id."""
+        return Standing(self.order(row), self.deleted(row), self._groups[row])
 
-    def product(self, row: int | None) -> Product | None:
-        """The product of a row; None for a tombstone, and where no row is known."""
-        document = None if row is None or self.deleted(row) else self._documents[row]
-        return None if document is None else Product.model_validate_json(document)
+    def stock(self, row: int) -> str | None:
+        """What a newer source than the row's own told of its stock, as the column has it."""
+        return self._stocks[row]
 
     def deleted(self, row: int) -> bool:
         """Whether the row is a tombstone."""

@@ -4,8 +4,8 @@ newest row of each product → compare with the table → fetch and decode chang
 fuse.
 
 A bad row becomes a reject and no product. A bad medium becomes a reject and the product is indexed by its
-other modalities. What has the same content hash as in the table is copied from there, so a change of price or
-stock calls no encoder.
+other modalities. What has the same content hash as in the table is copied from there, so a change of price
+calls no encoder. Rows that tell stock alone are no work for it: :mod:`mmpipe.indexing.restock`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from mmpipe import media
 from mmpipe.encoders.base import Modality
-from mmpipe.indexing.compare import (
-    Work,
-    due,
-    live_rows,
-    newest_per_product,
-    restocked,
-    using,
-    write_tombstones,
-)
+from mmpipe.indexing.compare import Work, contenders, due, live_rows, using, write_tombstones
 from mmpipe.indexing.encode import ToEncode, copied_vectors, encode
-from mmpipe.indexing.gather import MAX_IMAGES, Gathered, MediaPlan, gather, plan_media
+from mmpipe.indexing.gather import Gathered, MediaPlan, gather, plan_media
 from mmpipe.indexing.hashes import text_hash
 from mmpipe.indexing.known import KnownRows, Lookup
 from mmpipe.indexing.results import ChunkResult, MediaRead, Write, WriteKind, reject_of_media
@@ -92,14 +83,12 @@ class Pipeline:
     def compare(
         self, rows: Sequence[SourceRow], lookup: Lookup, result: ChunkResult
     ) -> tuple[list[Work], KnownRows]:
-        """The products that have to be written, beside what the table holds of them; deletions and rejects go
-        to ``result``.
+        """The products that have to be written, beside what the table holds of them; deletions, stock and
+        rejects go to ``result``.
         """
-        newest, stocks = newest_per_product(rows, result)
-        known = lookup([*newest, *(product_id for product_id in stocks if product_id not in newest)])
+        newest = contenders(rows, result)
+        known = lookup(list(newest))
         live, deletions = due(newest, known, result)
-        if stocks or any(known.stock_order(w.known_row) for w in live if w.known_row is not None):
-            live = restocked(live, stocks, known, result)
         write_tombstones(deletions, self.loaded.profile.dim, result)
         return live, known
 
@@ -130,8 +119,8 @@ class Pipeline:
                 for uri in (ref.uri for ref in refs)
             ]
             again = SourceRow(source, 0, known.order(known_row), row, product=product, product_id=product.id)
-            stock_order = known.stock_order(known_row)
-            works.append(Work(again, product, known_row, frozenset(readable), stock_order=stock_order))
+            stock = known.stock(known_row)
+            works.append(Work(again, product, known_row, frozenset(readable), stock=stock))
         self._again(works, known, result)
         return result
 
@@ -169,10 +158,12 @@ class Pipeline:
                 uris = known.media_uris(ready.work.known_row)
             rows.append(
                 ProductRow(product, ready.work.row.order, source.run_id, now, uris, gathered.hashes,
-                           gathered.transcript, gathered.transcript_by, ready.work.stock_order)
+                           gathered.transcript, gathered.transcript_by, ready.work.stock)
             )  # fmt: skip
             counts = result.of_run(source.run_id)
             counts.encoded.update(counter)
+            if ready.work.only is None:
+                counts.pictures.update(_pictures(ready))
             kind: WriteKind = "unchanged" if _is_unchanged(ready, uris, known) else "indexed"
             setattr(counts, kind, getattr(counts, kind) + 1)
             result.writes.append(Write(product.id, ready.work.row.order, source.run_id, kind))
@@ -181,12 +172,7 @@ class Pipeline:
         if "text" not in self._encodable:
             position = table.schema.get_field_index("search_text")
             table = table.set_column(position, table.schema.field(position), pa.array([""] * len(rows)))
-        restocks = np.asarray([ready.work.restocked for ready in batch], dtype=np.bool_)
-        if restocks.any():
-            result.restocked.append(table.filter(pa.array(restocks)))
-            table = table.filter(pa.array(~restocks))
-        if table.num_rows:
-            result.tables.append(table)
+        result.tables.append(table)
 
     def _gathered(self, works: Sequence[Work], known: KnownRows) -> Iterator[tuple[Work, Gathered]]:
         waiting: deque[tuple[Work, Future[Gathered] | Gathered]] = deque()
@@ -253,15 +239,11 @@ def _is_unchanged(ready: Ready, uris: Sequence[str], known: KnownRows) -> bool:
     )
 
 
-def _count_pictures(ready: Ready, result: ChunkResult) -> None:
-    pictures = result.of_run(ready.work.row.source.run_id).pictures
-    missing = sum(1 for error in ready.gathered.errors if "image_link" in getattr(error, "field", ""))
-    product = ready.work.product
-    named = bool(product.image_link) + min(len(product.additional_image_link), MAX_IMAGES - 1)
-    named = max(named, "image_link" in ready.work.row.inline_media)
-    pictures["found"] += max(named - missing, 0)
-    pictures["missing"] += missing
-    pictures["none"] += not named
+def _pictures(ready: Ready) -> dict[str, int]:
+    gathered, product = ready.gathered, ready.work.product
+    inline = ready.work.row.inline_media.get("image_link")
+    named = product.image_link or product.additional_image_link or inline
+    return {"found": gathered.pictures_found, "missing": gathered.pictures_missing, "none": int(not named)}
 
 
 def _content_changed(ready: Ready, known: KnownRows, result: ChunkResult) -> bool:
@@ -274,8 +256,6 @@ def _content_changed(ready: Ready, known: KnownRows, result: ChunkResult) -> boo
 
 def _note_media(ready: Ready, result: ChunkResult) -> None:
     source, product_id = ready.work.row.source, ready.work.product.id
-    if not (ready.work.keep_uris or ready.work.only is not None):
-        _count_pictures(ready, result)
     result.media += [
         MediaRead(product_id, source, ref.field, ref.uri, etag) for ref, etag in ready.gathered.reads
     ]

@@ -94,11 +94,10 @@ def _replay(
             else r
             for r in result.rejects
         ]
-        still_bad = {r.reject_id for r in result.rejects}
         version = write(result, home, table, lambda: pipeline)
     finally:
         pipeline.close()
-    if reject_id not in still_bad:
+    if reject_id not in {r.reject_id for r in result.rejects}:
         home.rejects.delete([reject_id])
     note = (
         publish(home, table, f"replay of reject {reject_id}", follow=follow)

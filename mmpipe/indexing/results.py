@@ -87,15 +87,19 @@ class MediaRead:
 
 @dataclass(slots=True)
 class ChunkResult:
-    """One processed chunk. ``tables`` have the schema of ``products`` and hold each row of ``writes``."""
+    """One processed chunk. ``tables`` have the schema of ``products`` and hold each row of ``writes``.
+    ``stocks`` are to be given to what the table holds when they are written. ``broken`` says why the feed
+    broke off behind this chunk, if it did; ``reports`` what was found in whole feeds, by run.
+    """
 
     tables: list[pa.Table] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     media: list[MediaRead] = field(default_factory=list)
     counts: dict[str, RunCounts] = field(default_factory=dict)
-    restocked: list[pa.Table] = field(default_factory=list)
+    stocks: list[SourceRow] = field(default_factory=list)
     reports: dict[str, FeedReport] = field(default_factory=dict)
+    broken: str = ""
 
     def of_run(self, run_id: str) -> RunCounts:
         """The counts of one run, made on first use."""
@@ -109,12 +113,14 @@ class ChunkResult:
         self.media += other.media
         for run_id, counts in other.counts.items():
             self.of_run(run_id).add(counts)
-        self.restocked += other.restocked
+        self.stocks += other.stocks
         self.reports.update(other.reports)
+        self.broken = self.broken or other.broken
 
     def least_order(self, run_id: str) -> str | None:
-        """The least order of a row that one run wrote or rejected."""
+        """The least order of a row that one run wrote, told stock with or rejected."""
         orders = [w.order for w in self.writes if w.run_id == run_id]
+        orders += [row.order for row in self.stocks if row.source.run_id == run_id]
         orders += [r.source_order for r in self.rejects if r.run_id == run_id and r.scope == "row"]
         return min(orders, default=None)
 

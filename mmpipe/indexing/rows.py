@@ -41,8 +41,8 @@ class SourceRow:
     """One row of a source: exactly one of ``product``, ``delete_id``, ``stock`` and ``reject`` is set.
 
     ``stock`` is the availability of the known product ``product_id``, of which nothing else changes.
-    ``group_id`` binds a deletion or a stock to a product of that item group. ``inline_media`` maps a field
-    (``image_link`` …) to bytes that came inside the feed.
+    ``group_id`` binds a deletion or a stock to a product of that item group: another group's product of the
+    same id is not meant. ``inline_media`` maps a field (``image_link`` …) to bytes that came inside the feed.
     """
 
     source: Source
@@ -75,11 +75,6 @@ class SourceRow:
             group_id=row.group_id,
             inline_media=row.inline_media,
         )
-
-
-def means(row: SourceRow, product: Product | None) -> bool:
-    """Whether a deletion or a stock is about this product: of an id alone, or of an id in its item group."""
-    return row.group_id is None or product is None or product.item_group_id == row.group_id
 
 
 def put_source(order: WorkOrder, modified_at: datetime) -> Source:

@@ -38,7 +38,9 @@ def delete_missing(
     if None in named:
         return 0, "nothing was deleted: a rejected row names no product, so what is missing is not known"
     live = table.count_live()
-    missing = [product_id for product_id in table.older_than(least_order) if product_id not in named]
+    # Of a run that was repeated, rows before the least one that is known here may have been written before.
+    order = _before_rows(least_order)
+    missing = [product_id for product_id in table.older_than(order) if product_id not in named]
     if len(missing) > settings.lake.max_shrink * live:
         return 0, (
             f"nothing was deleted: {len(missing)} of {live} products are not in the feed, more than the share"
@@ -47,7 +49,6 @@ def delete_missing(
         )
     if missing:
         now = datetime.now(UTC)
-        order = _before_rows(least_order)
         tombstones = [Tombstone(product_id, order, run_id, now) for product_id in missing]
         table.upsert(build_tombstones(tombstones, table.dim))
     return len(missing), ""

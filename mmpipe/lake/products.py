@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import lance
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,22 +23,27 @@ from mmpipe.lake.maintenance import (
     maintain,
 )
 from mmpipe.lake.merge import merge
+from mmpipe.lake.precedence import REFRESH, RESTOCK, STANDING_COLUMNS, UPSERT, latest_per_id
 from mmpipe.lake.schema import media_key, products_schema, profile_of
+from mmpipe.lake.stock import Restocked, Stock, with_stock
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
 
 if TYPE_CHECKING:
     from mmpipe.settings import LakeSettings, StorageSettings
 
-_NEWER = "source.source_order > target.source_order"
-_SAME = "source.source_order = target.source_order AND target.deleted = false AND source.deleted = false"
 # Any other commit in between refuses a change of the schema; each look and write takes milliseconds.
 _ADD_ATTEMPTS = 10
+# Rounds of a write that meets others; each round is lost to somebody's commit within milliseconds.
+_ROUNDS = 10
+# Whole rows are held for it.
+_RESTOCK_ROWS = 2_000
 # Above this a scan of the id column beats one index look-up per id.
 _MAX_LOOKUPS = 1_000
 _MAX_KEYS = 200
 # Lance's own defaults let one table's caches grow to gigabytes.
 _INDEX_CACHE_BYTES = 256 << 20
 _METADATA_CACHE_BYTES = 128 << 20
+_STOCK_COLUMNS = (*STANDING_COLUMNS, "availability", "stock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +140,29 @@ class ProductTable:
                 raise
 
     def upsert(self, rows: pa.Table) -> WriteResult:
-        """Insert new products, replace those whose stored source is older, skip the rest, in one commit.
+        """Insert new products, replace those whose stored source is older, skip the rest.
 
-        Rows may repeat an id; the greatest ``source_order`` of each counts. Raises ``CommitConflict`` when
-        other writers kept winning, ``ValueError`` when the columns are not those of :func:`products_schema`.
+        Which of two rows stands is said in :mod:`mmpipe.lake.precedence`; rows may repeat an id. A row that
+        is older than the stock told of its id since keeps that stock. Raises ``CommitConflict`` when other
+        writers kept winning, ``ValueError`` when the columns are not those of :func:`products_schema`.
         """
-        return self._merge(rows, _NEWER, insert=True)
+        return self._merge(rows, UPSERT, insert=True)
 
     def refresh(self, rows: pa.Table) -> WriteResult:
         """Replace rows that still carry exactly this ``source_order``; never inserts, never revives a
-        tombstone."""
-        return self._merge(rows, _SAME, insert=False)
+        tombstone, and keeps the stock that was told since."""
+        return self._merge(rows, REFRESH, insert=False)
+
+    def restock(self, stocks: Sequence[tuple[str, Stock]]) -> list[Restocked]:
+        """Give known products (by id) a newer availability, and say what each was to its row; an id may be
+        there several times. Nothing else of a row changes, but ``updated_at``.
+
+        Raises ``CommitConflict`` when other writers kept winning.
+        """
+        found: list[Restocked] = []
+        for start in range(0, len(stocks), _RESTOCK_ROWS):
+            found += self._restock(stocks[start : start + _RESTOCK_ROWS])
+        return found
 
     def fetch(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of these ids, tombstones included, in no particular order; unknown ids are left out."""
@@ -189,6 +206,15 @@ class ProductTable:
                 found.update(product_id for product_id, media in named if not chunk.isdisjoint(media or ()))
         return sorted(found)
 
+    def older_than(self, order: str) -> list[str]:
+        """Ids of the live products whose ``source_order`` is less than this one, sorted."""
+        dataset = self.latest()
+        with lance_errors(f"reading table {self.name}"):
+            found = dataset.to_table(
+                columns=["id"], filter=f"deleted = false AND source_order < {sql_text(order)}"
+            )
+        return sorted(found.column("id").to_pylist())
+
     def count_live(self) -> int:
         """Products that are not deleted."""
         dataset = self.latest()
@@ -213,16 +239,78 @@ class ProductTable:
 
     def _merge(self, rows: pa.Table, condition: str, *, insert: bool) -> WriteResult:
         source = latest_per_id(self._conform(rows))
-        if source.num_rows == 0:
-            return WriteResult(0, 0, rows.num_rows, self.version)
+        inserted = updated = 0
         with self._lock:
-            if self._lacks_columns:
-                self._add_columns()
-            inserted, updated = merge(
-                self._dataset, "id", source, condition, insert=insert, what=f"writing table {self.name}"
-            )
+            for _ in range(_ROUNDS):
+                if not source.num_rows:
+                    break
+                new, replaced = self._merge_once(source, condition, insert=insert)
+                inserted, updated = inserted + new, updated + replaced
+                if new + replaced == source.num_rows:
+                    break
+                source = self._with_newer_stock(source)
+            else:
+                raise CommitConflict(f"{self.name}: the stock of what is written keeps changing")
             version = int(self._dataset.version)
         return WriteResult(inserted, updated, rows.num_rows - inserted - updated, version)
+
+    def _merge_once(self, source: pa.Table, condition: str, *, insert: bool) -> tuple[int, int]:
+        if self._lacks_columns:
+            self._add_columns()
+        return merge(self._dataset, "id", source, condition, insert=insert, what=f"writing table {self.name}")
+
+    def _with_newer_stock(self, rows: pa.Table) -> pa.Table:
+        """Those rows that were refused since they do not know the stock told of them, knowing it now."""
+        stored = self.fetch(rows.column("id").to_pylist(), ["id", "source_order", "deleted", "stock"])
+        told = {row["id"]: row for row in stored.to_pylist() if row["stock"] is not None}
+        if not told:
+            return rows.slice(0, 0)
+        behind = []
+        for product_id, order, stock in zip(
+            *(rows.column(name).to_pylist() for name in ("id", "source_order", "stock")), strict=True
+        ):
+            row = told.get(product_id)
+            lost = row is not None and row["source_order"] > order and not row["deleted"]
+            behind.append(row is not None and not lost and row["stock"] > max(order, stock or ""))
+        stocks = {product_id: Stock.decode(row["stock"]) for product_id, row in told.items()}
+        return with_stock(rows.filter(pa.array(behind, pa.bool_())), stocks)
+
+    def _restock(self, stocks: Sequence[tuple[str, Stock]]) -> list[Restocked]:
+        found: dict[int, Restocked] = {}
+        pending: Sequence[int] = range(len(stocks))
+        for _ in range(_ROUNDS):
+            rows = self.fetch([stocks[place][0] for place in pending])
+            heads = {row["id"]: row for row in rows.select(["id", *_STOCK_COLUMNS]).to_pylist()}
+            due: dict[str, int] = {}
+            for place in pending:
+                product_id, stock = stocks[place]
+                row = heads.get(product_id)
+                if place in found and row is not None and row["stock"] == stock.encode():
+                    continue  # written by an earlier round
+                found[place] = stock.against(row)
+                if found[place] in ("same", "changed"):
+                    other = due.setdefault(product_id, place)
+                    if other != place:
+                        older, due[product_id] = sorted((other, place), key=lambda i: stocks[i][1].order)
+                        found[older] = "older"
+            if not due:
+                break
+            pending = list(due.values())
+            with self._lock:
+                source = self._told(rows, {product_id: stocks[place][1] for product_id, place in due.items()})
+                if self._merge_once(source, RESTOCK, insert=False)[1] == source.num_rows:
+                    break
+        else:
+            raise CommitConflict(f"{self.name}: what stock is told of keeps changing")
+        return [found[place] for place in range(len(stocks))]
+
+    def _told(self, rows: pa.Table, stocks: Mapping[str, Stock]) -> pa.Table:
+        ids = pa.array(list(stocks), pa.string())
+        rows = with_stock(rows.filter(pc.is_in(rows.column("id"), value_set=ids)), stocks)
+        position = rows.schema.get_field_index("updated_at")
+        field = rows.schema.field(position)
+        now = pa.array([datetime.now(UTC)] * rows.num_rows, field.type)
+        return self._conform(rows.set_column(position, field, now))
 
     def _add_columns(self) -> None:
         """Give a table of an earlier release the columns that are new since, null in every row: a change of
@@ -247,19 +335,6 @@ class ProductTable:
                 f"rows: the columns differ from the table's in {differing}; use schema.build_table"
             )
         return rows.select(self.schema.names).cast(self.schema)
-
-
-def latest_per_id(rows: pa.Table) -> pa.Table:
-    """One row per id, the one with the greatest ``source_order``: two source rows of one id make a merge
-    undefined."""
-    ids = rows.column("id")
-    if pc.count_distinct(ids).as_py() == rows.num_rows:
-        return rows
-    order = pc.sort_indices(rows, sort_keys=[("id", "ascending"), ("source_order", "descending")])
-    ordered = ids.take(order).to_numpy(zero_copy_only=False)
-    first = np.ones(len(ordered), dtype=np.bool_)
-    first[1:] = ordered[1:] != ordered[:-1]
-    return rows.take(order.filter(pa.array(first)))
 
 
 def _take_by_id(dataset: lance.LanceDataset, ids: Sequence[str], columns: list[str]) -> pa.Table:

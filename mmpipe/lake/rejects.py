@@ -73,15 +73,17 @@ class RejectTable:
         found = self._table.by_key(heads.column("reject_id").to_pylist())
         return sorted(found, key=lambda r: (-r.created_at.timestamp(), r.reject_id))
 
-    def resolve(self, indexed: Mapping[str, str]) -> int:
-        """Forget rejects of products that were since indexed well.
+    def resolve(self, indexed: Mapping[str, str], *, error: str | None = None) -> int:
+        """Forget rejects of products that were since indexed well; with ``error`` those of that class alone.
 
         ``indexed`` gives each product's new ``source_order``; rejects of strictly older sources go, those
         of the same source (a medium of the row just indexed) stay. Returns how many went. Nothing is
         written when none match.
         """
         stale: list[str] = []
-        for where in in_list("product_id", list(indexed)):
+        wanted = [] if error is None else [f"error = {sql_text(error)}"]
+        for ids in in_list("product_id", list(indexed)):
+            where = all_of([ids, *wanted])
             rows = self._table.columns(["reject_id", "product_id", "source_order"], where).to_pylist()
             stale += [r["reject_id"] for r in rows if r["source_order"] < indexed[r["product_id"]]]
         return self._table.delete(stale) if stale else 0

@@ -2,8 +2,10 @@
 
 Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), presentation and
 facets (typed copies of product fields), full text (``search_text``, and ``media_keys`` to find rows by
-medium), content hashes, vectors, and the frame vectors of clips (:mod:`mmpipe.lake.frames`). A tombstone
-(``deleted``) keeps identity and order only; everything else is null or empty.
+medium), content hashes, vectors, the frame vectors of clips (:mod:`mmpipe.lake.frames`), and ``stock``, what
+another source told of the stock since (:class:`mmpipe.lake.stock.Stock`). A tombstone (``deleted``) keeps
+identity and order, as ``item_group_id`` the group it is meant for, and ``stock``; everything else is null or
+empty.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
 TEXT_COLUMNS: tuple[str, ...] = (
-    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock_order",
+    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock",
 )  # fmt: skip
 HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
@@ -135,8 +137,8 @@ class ProductRow:
     """Everything of one live row but its vectors. ``source_order`` is ``SourceOrder.encode()``;
     ``media_uris`` are the resolved addresses of all its media; ``hashes`` has an entry per modality the
     row has. ``transcript`` is what is said in its recording, ``transcript_by`` the recogniser that listened
-    (id and revision), set also where it heard no speech. ``stock_order`` is the order of
-    the source that told the availability, where that is another than the row's own."""
+    (id and revision), set also where it heard no speech. ``stock`` is the column's text where a newer source
+    than the row's own told the availability."""
 
     product: Product
     source_order: str
@@ -146,17 +148,20 @@ class ProductRow:
     hashes: Mapping[Modality, str] = field(default_factory=dict)
     transcript: str | None = None
     transcript_by: str | None = None
-    stock_order: str | None = None
+    stock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A deletion, ordered like any other write."""
+    """A deletion, ordered like any other write: of whatever product has the id, or of that of an item group
+    (:mod:`mmpipe.lake.precedence`)."""
 
     id: str
     source_order: str
     run_id: str
     updated_at: datetime
+    item_group_id: str | None = None
+    stock: str | None = None
 
 
 def build_table(
@@ -194,7 +199,7 @@ def build_table(
         "media_keys": pa.array([" ".join(map(media_key, row.media_uris)) for row in rows], pa.string()),
         "transcript": pa.array([row.transcript for row in rows], pa.string()),
         "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
-        "stock_order": pa.array([row.stock_order for row in rows], pa.string()),
+        "stock": pa.array([row.stock for row in rows], pa.string()),
     }
     for name in PRESENTATION_COLUMNS:
         if name not in columns:
@@ -218,6 +223,8 @@ def build_tombstones(tombstones: Sequence[Tombstone], dim: int) -> pa.Table:
         "deleted": pa.array(np.ones(count, dtype=np.bool_)),
         "run_id": pa.array([t.run_id for t in tombstones], pa.string()),
         "updated_at": pa.array([t.updated_at for t in tombstones], _TIMESTAMP),
+        "item_group_id": pa.array([t.item_group_id for t in tombstones], pa.string()),
+        "stock": pa.array([t.stock for t in tombstones], pa.string()),
     }
     for schema_field in products_schema(dim):
         if schema_field.name not in columns:

@@ -17,6 +17,7 @@ _STATUSES = {
     "InvalidEvent": 422,
     "InvalidFeed": 422,
     "InvalidRow": 422,
+    "StockWithoutProduct": 422,
     "InvalidMedia": 422,
     "MediaNotFound": 422,
     "MediaNotAllowed": 422,

@@ -9,7 +9,7 @@ import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
-from mmpipe.indexing import Indexer
+from mmpipe.indexing import Indexer, chunks, lanes, worker
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.schemas.work import CatalogueEvent, WorkOutcome
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings
@@ -68,3 +68,11 @@ def shop(settings: Settings) -> Iterator[Shop]:
     indexer = Indexer(settings, lake, loaded, lambda _uri: bucket, maintain=False)
     yield Shop(bucket, indexer, settings, lake.collection("demo", create=True), loaded)
     indexer.close()
+
+
+@pytest.fixture
+def batch(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """The shop, whose bucket the batch lane reads as well."""
+    for module in (lanes, chunks, worker):
+        monkeypatch.setattr(module, "stores", lambda _settings: lambda _uri: shop.bucket)
+    return shop

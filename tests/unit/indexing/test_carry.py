@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.indexing.carry import RowCarrier, media_root
 from mmpipe.lake import ProductTable
+from mmpipe.lake.stock import Stock
 from mmpipe.schemas.product import Product
 from tests.unit.indexing.conftest import Shop
+from tests.unit.indexing.shopify import product as product_row
+from tests.unit.indexing.shopify import products_csv
 
 
 def product(**fields: object) -> Product:
@@ -133,4 +137,88 @@ def test_a_medium_that_came_inside_a_feed_and_a_row_that_no_longer_parses_are_re
     assert "inside the feed" in rejects["a"].reason
     assert (rejects["b"].scope, rejects["b"].field) == ("row", "title")
     assert target.latest().to_table(columns=["id"]).column(0).to_pylist() == ["a"]
+    carrier.close()
+
+
+def _told(shop: Shop, product_id: str, word: str) -> None:
+    shop.bucket.tick()
+    rows: list[dict[str, object]] = [{"_op": "stock", "id": product_id, "availability": word}]
+    shop.ok(shop.bucket.put_feed(f"stock-{shop.bucket.now:%H%M%S}", rows))
+
+
+def _stocks(table: ProductTable) -> dict[str, tuple[str | None, bool]]:
+    rows = table.latest().to_table(columns=["id", "availability", "stock"]).to_pylist()
+    return {row["id"]: (row["availability"], row["stock"] is not None) for row in rows}
+
+
+def test_stock_goes_over_with_its_product_and_also_what_comes_meanwhile(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    late = shop.bucket.put_product("a", title="Late dress")
+    _told(shop, "a", "out_of_stock")
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    carrier.carry(carrier.look())
+    assert _stocks(target) == {"a": ("out_of_stock", True), "b": ("in_stock", False)}
+    assert target.fetch(["a"], ["stock"]) == source.fetch(["a"], ["stock"])
+    _told(shop, "a", "preorder")
+    _told(shop, "b", "out_of_stock")
+    due = carrier.look()
+    assert (due.newer, due.refreshed) == ([], ["a", "b"])
+    carried = carrier.carry(due)
+    assert (carried.written, dict(carried.encoded)) == (2, {})
+    assert _stocks(target) == {"a": ("preorder", True), "b": ("out_of_stock", True)}
+    assert not carrier.look()
+    shop.ok(late)  # older than both words on its stock
+    carrier.carry(carrier.look())
+    row = target.fetch(["a"]).to_pylist()[0]
+    assert (row["title"], row["availability"]) == ("Late dress", "preorder")
+    carrier.close()
+
+
+def test_newer_stock_of_the_target_stays_when_a_medium_goes_over(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    carrier.carry(carrier.look())
+    carrier.close()
+    order = source.fetch(["a"], ["source_order"]).column(0)[0].as_py()
+    assert target.restock([("a", Stock("9" * len(order), "out_of_stock"))]) == ["changed"]
+    row = source.fetch(["a"])
+    for name, value in (("image_hash", "f" * 64), ("updated_at", datetime.now(UTC))):
+        field = row.schema.field(name)
+        row = row.set_column(row.schema.get_field_index(name), field, pa.array([value], field.type))
+    assert source.refresh(row).updated == 1
+    again = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    due = again.look(live_target=True)
+    assert due.refreshed == ["a"]
+    assert again.carry(due).written == 1
+    assert _stocks(target)["a"] == ("out_of_stock", True)
+    again.close()
+
+
+def test_deletions_go_over_as_what_they_are_meant_for(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    shop.bucket.tick()
+    late = shop.bucket.put("feeds/sale.csv", products_csv(product_row("S", "dress", "On sale")))
+    shop.bucket.tick()
+    shop.ok(shop.bucket.put("feeds/drafts.csv", products_csv(product_row("S", "copy", live=False))))
+    _told(shop, "S", "out_of_stock")
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    carrier.carry(carrier.look())
+    columns = ["deleted", "item_group_id", "stock"]
+    assert target.fetch(["S"], columns) == source.fetch(["S"], columns)
+    _told(shop, "S", "preorder")
+    carrier.carry(carrier.look())
+    assert target.fetch(["S"], columns) == source.fetch(["S"], columns)
+    shop.ok(late)
+    assert shop.row("S")["deleted"] is False
+    due = carrier.look()
+    assert due.newer == ["S"]
+    carrier.carry(due)
+    row = target.fetch(["S"]).to_pylist()[0]
+    assert (row["title"], row["availability"]) == ("On sale", "preorder")
     carrier.close()

@@ -7,21 +7,13 @@ from collections.abc import Generator
 import pytest
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing import chunks, lanes, worker
+from mmpipe.indexing import lanes
 from mmpipe.indexing.chunks import Job, read_packed
 from mmpipe.indexing.worker import ChunkIndexer
 from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import CatalogueEvent
 from tests.unit.indexing.bucket import order_of
 from tests.unit.indexing.conftest import Shop
-
-
-@pytest.fixture
-def batch(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """The shop, whose bucket the batch lane reads as well."""
-    for module in (lanes, chunks, worker):
-        monkeypatch.setattr(module, "stores", lambda _settings: lambda _uri: shop.bucket)
-    return shop
 
 
 def run(shop: Shop, event: CatalogueEvent) -> RunRecord:

@@ -18,7 +18,7 @@ from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.lake.create import create_table
 from mmpipe.lake.lake import table_name
 from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS, TEXT_INDEX, VECTOR_INDEX, unindexed_rows
-from mmpipe.lake.products import latest_per_id
+from mmpipe.lake.precedence import latest_per_id
 from mmpipe.lake.schema import products_schema
 from mmpipe.lake.storage import lance_uri
 from mmpipe.settings import LakeSettings, Settings, StorageSettings

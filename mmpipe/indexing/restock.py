@@ -1,0 +1,73 @@
+"""The stock of known products, written when everything else of a result is.
+
+It is compared with the table only then: a product that the same upload or another worker has just written is
+there, and what others change meanwhile is not overwritten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import StockWithoutProduct
+from mmpipe.indexing.results import reject_of_row
+from mmpipe.lake.stock import Stock
+
+if TYPE_CHECKING:
+    from mmpipe.indexing.results import ChunkResult
+    from mmpipe.indexing.rows import SourceRow
+    from mmpipe.lake import ProductTable
+    from mmpipe.lake.stock import Restocked
+    from mmpipe.schemas.product import Availability
+
+_REMEDY = "upload the product export, then replay this row"
+
+
+def restock(result: ChunkResult, table: ProductTable) -> tuple[bool, dict[str, str]]:
+    """Give the table the newest stock of every product, and count each row of ``result.stocks``.
+
+    A stock without its product becomes a reject, unless another row of the same record met one: a record
+    whose product may have either of two names gives a row for each. Returns whether anything was written, and
+    by id the order of each stock that met its product.
+    """
+    told = [(_id(row), Stock(row.order, _word(row), row.group_id)) for row in result.stocks]
+    found = list(zip(result.stocks, table.restock(told), strict=True))
+    met = {(row.source.run_id, row.row) for row, what in found if what not in ("absent", "other")}
+    settled: dict[str, str] = {}
+    for row, what in found:
+        counts = result.of_run(row.source.run_id)
+        if what not in ("absent", "other"):
+            settled[_id(row)] = max(row.order, settled.get(_id(row), ""))
+        match what:
+            case "changed":
+                counts.indexed += 1
+            case "same":
+                counts.unchanged += 1
+            case "older":
+                counts.skipped += 1
+            case _ if (row.source.run_id, row.row) in met:
+                counts.skipped += 1
+            case _:
+                counts.rejected += 1
+                result.rejects.append(reject_of_row(row, _problem(row, what)))
+    return any(what in ("changed", "same") for _, what in found), settled
+
+
+def _id(row: SourceRow) -> str:
+    if row.product_id is None:
+        raise ValueError(f"row {row.row} of {row.source.uri} names no product")
+    return row.product_id
+
+
+def _word(row: SourceRow) -> Availability:
+    if row.stock is None:
+        raise ValueError(f"row {row.row} of {row.source.uri} tells no stock")
+    return row.stock
+
+
+def _problem(row: SourceRow, fault: Restocked) -> StockWithoutProduct:
+    if fault == "other":
+        return StockWithoutProduct(
+            "id", f"{row.product_id!r} is another product's than {row.group_id!r}'s: {_REMEDY}"
+        )
+    of = f" of {row.group_id!r}" if row.group_id else ""
+    return StockWithoutProduct("id", f"there is no product {row.product_id!r}{of} yet: {_REMEDY}")
