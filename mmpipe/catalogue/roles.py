@@ -123,7 +123,7 @@ def role_of(name: str) -> Role | None:
             return Role("operation", column)
         if column in GROUPED:
             hint = tuple(
-                part.strip() for part in name[len(bare_name(name)) :].strip(" ()*?").split(":") if part
+                column_name(part) for part in name[len(bare_name(name)) :].strip(" ()*?").split(":") if part
             )
             return Role("grouped", GROUPED[column], hint=hint)
         if column in ALIASES:
