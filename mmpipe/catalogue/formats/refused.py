@@ -68,6 +68,10 @@ REFUSED: Final = (
 )  # fmt: skip
 _GROUPS: Final = [(frozenset(group.split()), refusal) for refusal in REFUSED for group in refusal.columns]
 
+# A feed may hold such columns beside its products: clicks, a price list.
+_FEED: Final = frozenset(("id", "title"))
+_OF_FEEDS: Final = frozenset(("price", "link", "image_link", "availability"))
+
 _GID: Final = re.compile(r"gid://shopify/(\w{1,60})/")
 _OF_PRODUCTS: Final = frozenset(
     (
@@ -89,8 +93,9 @@ def refuse(sample: Sample) -> None:
     discounts, reports), or of which no whole product could be read: it says what the file is, and which
     export to upload in its place."""
     names = sample.names
+    is_feed = names >= _FEED and not names.isdisjoint(_OF_FEEDS)
     for group, refusal in _GROUPS:
-        if group <= names:
+        if group <= names and not is_feed:
             raise InvalidFeed(f"holds {refusal.name}, no products: {refusal.remedy}")
     _refuse_bulk(sample)
     if is_shopify(sample):
