@@ -60,6 +60,8 @@ def clean(text: str) -> str:
     Only names of HTML elements count as tags: ``a < b`` and ``List<String>`` stay. Texts that were escaped
     more than once are resolved as often. Takes time in proportion to the text's length.
     """
+    if text.isalnum():
+        return text
     # Most values are printable words, which is known in a fraction of the time that a pattern takes; U+034F
     # is invisible and yet counts as printable.
     if text.isprintable() and not (
@@ -100,13 +102,13 @@ def _without_tags(text: str) -> str:
 
 def _in_place(tag: re.Match[str]) -> str:
     """What stands in place of a tag."""
-    name = (tag[2] or "").lower()
-    if not name:
+    name = tag[2]
+    if name is None:
         return ""  # a declaration
-    if name in _ELEMENTS or ":" in name:
-        # Inside a word these change its looks, not where it ends.
-        return "" if name in _INLINE else " "
-    return tag[0]
+    name = name.lower()
+    if name in _INLINE:
+        return ""  # inside a word these change its looks, not where it ends
+    return " " if name in _ELEMENTS or ":" in name else tag[0]
 
 
 def _without_hidden(text: str) -> str:

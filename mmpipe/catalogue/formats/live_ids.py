@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 from mmpipe.catalogue.identity import id_of_text
@@ -37,8 +37,11 @@ class Unnamed(NamedTuple):
 
     def candidates(self) -> Iterator[str]:
         """Its names, then ids that no other owner is given."""
+        yield from self.names
         spare = f"{self.names[0]}/{self.owner}"
-        return chain(self.names, [id_of_text(spare)], (id_of_text(f"{spare}/{n}") for n in count(2)))
+        yield id_of_text(spare)
+        for number in count(2):
+            yield id_of_text(f"{spare}/{number}")
 
 
 def with_ids(found: Iterable[Record | Unnamed]) -> Iterator[Record]:

@@ -27,7 +27,6 @@ from mmpipe.catalogue.formats.woocommerce_values import (
 )
 from mmpipe.catalogue.formats.woocommerce_variations import Families, Item, Option, put_options
 from mmpipe.catalogue.rows import Record
-from mmpipe.catalogue.text import as_text
 from mmpipe.errors import InvalidFeed
 
 _COPIED: Final = ("title", "gtin", "mpn", "price", "sale_price", "link")
@@ -146,7 +145,7 @@ def _units(values: Mapping[str, Any], format_: WooCommerce) -> dict[str, str]:
 
 
 def _item(row: int, picked: Picked, units: Mapping[str, str]) -> Item:
-    text = {key: plain(as_text(value)) for key, value in picked.values.items()}
+    text = {key: plain(picked.text(key)) for key in picked.values}
     product: dict[str, Any] = {name: text[name] for name in _COPIED if name in text}
     put_descriptions(product, with_breaks(text.get("description", "")), with_breaks(text.get("short", "")))
     put_categories(product, parts(text.get("categories", "")))

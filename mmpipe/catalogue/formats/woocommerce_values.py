@@ -39,7 +39,7 @@ def kind_of(types: list[str], has_parent: bool) -> Kind:
 def plain(text: str) -> str:
     """A cell without the apostrophe that the export puts before ``=``, ``+``, ``-`` and ``@``, so that no
     spreadsheet takes it for a formula: ``'-1`` is ``-1``."""
-    return text[1:] if text.startswith(_ESCAPED_FORMULAS) else text
+    return text[1:] if text[:1] == "'" and text.startswith(_ESCAPED_FORMULAS) else text
 
 
 def parts(text: str) -> list[str]:

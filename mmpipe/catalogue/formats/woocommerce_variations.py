@@ -203,8 +203,11 @@ class Families:
 
     def _names(self, item: Item) -> list[str]:
         """What an item may be called, best first. ``id:101`` is never a SKU."""
-        number, sku = id_of_text(item.number), id_of_text(item.sku)
-        names = [sku or number, number and f"id:{number}"] if self._by_sku else [number or sku]
+        number = id_of_text(item.number)
+        if not self._by_sku:
+            names = [number or id_of_text(item.sku)]
+        else:
+            names = [id_of_text(item.sku) or number, number and f"id:{number}"]
         return [name for name in names if name]
 
     def _unnamed(self, item: Item, meaning: Meaning) -> Record | Unnamed:
