@@ -122,13 +122,14 @@ class Findings:
                 if fields.intersection(_PICTURES)
                 else "it has no picture column"
             )
-            found.append(f"no product has a picture: {where}; export {title} with pictures")
+            found.append(f"no product has a picture: {where}; a {title} can hold them")
         if not self._prices and "price" in offered:
             where = "its price column is empty" if "price" in fields else "it has no price column"
-            found.append(f"no product has a price: {where}; export {title} with prices")
+            found.append(f"no product has a price: {where}; a {title} can hold them")
         if "availability" in offered and "availability" not in fields:
             found.append(
-                f"there is no stock column, so every product counts as in stock; export {title} with it"
+                "there is no stock column, so every product counts as in stock: export it too, or upload the"
+                " shop's inventory file"
             )
         elif products >= _MANY and self._stocked["in_stock"] == products:
             found.append("every product is in stock: is the stock column exported as the shop has it?")

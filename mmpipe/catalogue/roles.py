@@ -171,7 +171,7 @@ def _shown(role: Role) -> str:
         case "step":
             return "product_type"
         case "flag":
-            return "for sale or not"
+            return "how the row is read"
         case "translation":
             return "translations"
         case "grouped":

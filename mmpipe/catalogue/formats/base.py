@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Container = Literal["csv", "jsonl", "json", "xml", "parquet"]
 
 PRIVATE: Final = "private"
-DECIDES: Final = "for sale or not"
+DECIDES: Final = "how the row is read"
 MAX_PRIVATE: Final = 200
 MAX_CHARACTERS: Final = 500
 
