@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmpipe.catalogue import read_feed
+from mmpipe.catalogue.formats.base import DECIDES
 from mmpipe.catalogue.formats.google import GoogleNames
 from mmpipe.catalogue.report import Findings
 from mmpipe.settings import FeedSettings
@@ -115,7 +116,7 @@ class TestColumns:
         report = report_of(feed)
         assert report.columns == {
             "id": "id", "Product Name": "title", "g:price": "price", "Colour (main)": "color", "sku": "id", "title_zh": "translations",
-            "currency": "price", "product_detail": "attributes", "status": "for sale or not", "tags": "attributes",
+            "currency": "price", "product_detail": "attributes", "status": DECIDES, "tags": "attributes",
         }  # fmt: skip
         assert report.private == ["cost", "custom_label_0", "shipping"]
         assert report.unknown == ["mystery"]
@@ -163,7 +164,7 @@ class TestWarnings:
     def test_no_pictures(self) -> None:
         without = {name: value for name, value in WHOLE.items() if name != "image_link"}
         (found,) = warnings_of(without)
-        assert found.startswith("no product has a picture: it has no picture column; export ")
+        assert found.startswith("no product has a picture: it has no picture column")
         table = "id,title,price,image_link,availability\n1,Cup,5 USD,,out of stock\n"
         assert report_of(table).warnings == [
             found.replace("it has no picture column", "its picture column is empty")
@@ -190,7 +191,7 @@ class TestWarnings:
     def test_no_prices(self) -> None:
         without = {name: value for name, value in WHOLE.items() if name != "price"}
         (found,) = warnings_of(without)
-        assert found.startswith("no product has a price: it has no price column; export ")
+        assert found.startswith("no product has a price: it has no price column")
         table = "id,title,price,image_link,availability\n1,Cup,,a.jpg,out of stock\n"
         assert report_of(table).warnings == [
             found.replace("it has no price column", "its price column is empty")
@@ -200,7 +201,7 @@ class TestWarnings:
     def test_no_stock_column(self) -> None:
         without = {name: value for name, value in WHOLE.items() if name != "availability"}
         (found,) = warnings_of(without)
-        assert found.startswith("there is no stock column, so every product counts as in stock; export ")
+        assert found.startswith("there is no stock column, so every product counts as in stock")
         assert warnings_of(without, WHOLE) == []
 
     def test_everything_is_in_stock(self) -> None:
