@@ -42,8 +42,8 @@ class Delimited:
     def __init__(self, stream: io.BufferedReader, max_row_bytes: int, knows: Callable[[str], bool]) -> None:
         """Read up to the header: the first of the first lines in which ``knows`` at least two names of
         columns, else the first line that is neither empty nor a comment (``#``). A line ``sep=;`` names the
-        delimiter; without one it is whichever splits the header best. ``InvalidFeed`` where there is no
-        usable header.
+        delimiter; without one it is whichever splits the header into the most names that are known.
+        ``InvalidFeed`` where there is no usable header.
         """
         self._records = _Records(utf8(stream), max_row_bytes)
         self.names, self.skipped = self._records.header(knows)
@@ -122,7 +122,7 @@ class _Records:
             raise InvalidFeed(
                 "read as CSV, it holds no header: write one such as id,title and one product a line"
             )
-        self._delimiter = mark or _best_delimiter(lines[place][0])
+        self._delimiter = mark or _best_delimiter(lines[place][0], knows)
         self._waiting.extendleft(reversed(lines[place:]))
         record = self._record()
         if record is None or record.cells is None or not lines[place][1]:
@@ -246,8 +246,19 @@ def _cell(raw: str) -> str:
     return inner.replace('""', '"') if quoted else raw
 
 
-def _best_delimiter(line: str) -> str:
-    return max(DELIMITERS, key=lambda mark: len(_cells(line, mark) or ()))
+def _best_delimiter(line: str, knows: Callable[[str], bool]) -> str:
+    """The one that gives the most names that are known, and of these the most cells: the hint in a name, as
+    ``Categories (x,y,z...)``, may hold more of another."""
+    split = {mark: _cells(line, mark) or [] for mark in DELIMITERS}
+    return max(DELIMITERS, key=lambda mark: (_known(split[mark], knows), len(split[mark])))
+
+
+def _known(cells: list[str], knows: Callable[[str], bool]) -> int:
+    if len(cells) < 2 or len(cells) > _MAX_COLUMNS:
+        return 0
+    # A comment may be the header itself, with a mark before its first name.
+    names = [cells[0].lstrip("# "), *cells[1:]]
+    return sum(1 for name in names if name.strip() and len(name) < 200 and knows(name))
 
 
 def _separator(lines: list[tuple[str, bool]]) -> tuple[str | None, int]:
@@ -263,12 +274,7 @@ def _separator(lines: list[tuple[str, bool]]) -> tuple[str | None, int]:
 
 
 def _is_header(line: str, delimiter: str | None, knows: Callable[[str], bool]) -> bool:
-    cells = _cells(line, delimiter or _best_delimiter(line)) or []
-    if len(cells) < 2 or len(cells) > _MAX_COLUMNS:
-        return False
-    # A comment may be the header itself, with a mark before its first name.
-    names = [cells[0].lstrip("# "), *cells[1:]]
-    return sum(1 for name in names if name.strip() and len(name) < 200 and knows(name)) >= 2
+    return _known(_cells(line, delimiter or _best_delimiter(line, knows)) or [], knows) >= 2
 
 
 def has_columns(line: str) -> bool:

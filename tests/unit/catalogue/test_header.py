@@ -24,6 +24,23 @@ class TestDelimiters:
         assert product_of(text).private == {"price;brand;color;size": "5 USD;B;red;L"}
         assert product_of(text.replace("sep=,\n", "").replace(",", ";")).brand == "B"
 
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "id;title;price (net, gross, per piece, or any)",
+            "id|title|price (a, b, c, d; e; f; g)",
+            "id\ttitle\tprice (a,b,c,d)",
+        ],
+    )
+    def test_hints_may_hold_more_of_another_mark(self, header: str) -> None:
+        mark = header[2]
+        assert products_of(f"{header}\n1{mark}Cup{mark}5 USD\n") == [CUP]
+
+    def test_prestashops_names_hold_more_commas_than_semicolons(self) -> None:
+        text = "Product ID;Name *;Price tax excluded;Categories (x,y,z...);Image URLs (x,y,z...);Tags (x,y,z...)\n7;Cup;5;Home,Cups;https://s/1.jpg,https://s/2.jpg;a,b\n"
+        report = report_of(text)
+        assert (report.format, report.products) == ("prestashop", 1)
+
     def test_quoted_lists_in_a_tab_separated_cell(self) -> None:
         text = 'id\ttitle\timage_link\tadditional_image_link\n1\tCup\ta.jpg\t"https://cdn/b,2.jpg","https://cdn/c,3.jpg"\n'
         assert product_of(text).additional_image_link == ("https://cdn/b,2.jpg", "https://cdn/c,3.jpg")
