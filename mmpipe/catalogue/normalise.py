@@ -43,6 +43,8 @@ def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) ->
     become ``private``, at most 200, each at most 500 characters; so does every attribute that is never
     public. Raises ``InvalidRow`` naming the first field that makes no sense.
     """
+    if len(values) > _MAX_COLUMNS:
+        raise InvalidRow("row", f"holds {len(values):,} columns: {_MAX_COLUMNS:,} are allowed")
     row = _Sorted()
     fields, known = row.fields, roles.known
     withdrawn = False
@@ -70,8 +72,6 @@ def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) ->
             row.others.setdefault(role.target, value)
     if withdrawn:
         return None
-    if len(values) > _MAX_COLUMNS:
-        raise InvalidRow("row", f"holds {len(values):,} columns: {_MAX_COLUMNS:,} are allowed")
     return row.product(default_currency)
 
 
@@ -131,7 +131,7 @@ class _Sorted:
             if target in fields:
                 self._spare(target, number, name, value)
             elif name == "categories" and isinstance(value, str) and ">" not in value:
-                fields[target] = value.split(",")
+                fields[target] = value.split(",", MAX_ATTRIBUTES)
             else:
                 fields[target] = value
         product: dict[str, Any] = {}
@@ -152,7 +152,7 @@ class _Sorted:
             if text:
                 product[name] = text[:MAX_DESCRIPTION].strip() if name in _LONG_TEXTS else text
         if "gtin" in product:
-            product["gtin"] = product["gtin"].lstrip("'")
+            product["gtin"] = product["gtin"].partition(",")[0].strip("' ")
         if "language" in product:
             product["language"] = product["language"].replace("_", "-")
         for column, value, hint in self.grouped:
@@ -353,6 +353,9 @@ def _category(fields: dict[str, Any], others: dict[str, Any]) -> None:
             texts = [part for step in steps if (part := clean(_named(name, step)))]
             fields[name] = texts[0] if any(">" in text for text in texts) else " > ".join(texts)
         elif isinstance(value, str):
+            if value[:1] == '"':
+                # Several paths in quotes, as Google's text files have them.
+                value = fields[name] = grouped.unquoted(grouped.cell_parts(value, ",")[0])
             if "&" in value:
                 fields[name] = clean(value)
         elif isinstance(value, Mapping):
