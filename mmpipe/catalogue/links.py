@@ -44,14 +44,14 @@ def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence
 
 
 def _links(field: str, value: Any, *, split: bool) -> list[str]:
-    if not isinstance(value, str) and isinstance(value, Mapping):
+    if not isinstance(value, str | list | tuple) and isinstance(value, Mapping):
         value = next((value[key] for key in _ADDRESS_KEYS if value.get(key)), None)
         if not isinstance(value, str):
             raise InvalidRow(field, "is a nested object without url: write the link as text")
     if isinstance(value, str):
         text = value.strip()
-        if not _LIST.match(text) and not (split and text.startswith("[")):
-            return [part for part in (_split(text) if split else [text]) if part]
+        if not text.startswith("[") or not (split or _LIST.match(text)):
+            return [part for part in _split(text) if part] if split else [text] if text else []
         value = _decoded(field, text)
     if not isinstance(value, list | tuple):
         raise InvalidRow(field, "is no link: write a text such as media/1.jpg or https://…")
