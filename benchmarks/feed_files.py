@@ -1,6 +1,7 @@
-"""Synthetic feeds for benchmarks/feed_reading.py: the same kind of catalogue in the formats that shops export.
+"""Synthetic feeds for benchmarks/feed_reading.py: one kind of catalogue in the formats that shops export.
 
-Every file has the given number of records, is the same for the same number, and is written record by record.
+Every file has the given number of records, is the same for the same number, and is written record by record
+(Parquet: at once). One text of four holds letters outside of ASCII.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from xml.sax.saxutils import escape
 
 Row = dict[str, Any]
 
-_WORDS: Final = (
-    "classic cotton shirt linen summer dress waterproof hiking jacket merino wool sweater running shoe leather "
-    "boot slim fit stretch jeans recycled organic soft lightweight breathable durable everyday office evening "
-    "travel hooded zip pocket collar sleeve button elastic waist padded lined quilted printed striped plain "
-    "ribbed knitted woven brushed washed vintage modern regular relaxed tapered cropped long short warm cool dry"
-).split()
+_ENGLISH: Final = """
+classic cotton shirt linen summer dress waterproof hiking jacket merino wool sweater running shoe leather boot
+slim fit stretch jeans recycled organic soft lightweight breathable durable everyday office evening travel
+hooded zip pocket collar sleeve button elastic waist padded lined quilted printed striped plain ribbed knitted
+woven brushed washed vintage modern regular relaxed tapered cropped long short warm cool dry
+"""
+_WORDS: Final = _ENGLISH.split()
+_ACCENTED: Final = ["décolleté", "Größe", "Ärmel", "très", "niño", "–", "“fit”"]
 _BRANDS: Final = ("Northfield", "Ada & Lund", "Kestrel", "Marlow", "Fjordline", "Osprey Works", "Tilia")
 _COLORS: Final = ("Black", "Navy", "Forest Green", "Red", "White", "Sand", "Light Blue")
 _SIZES: Final = ("XS", "S", "M", "L", "XL")
@@ -32,7 +35,7 @@ _PATHS: Final = (
     "Clothing > Outerwear > Jackets",
     "Accessories > Bags",
 )
-_LATE_FAMILIES: Final = 500
+_LATE_PARENTS: Final = 50
 
 
 def write(key: str, rows: int, path: Path) -> None:
@@ -44,8 +47,8 @@ class _Shop:
     """What the products of one file are like."""
 
     def __init__(self) -> None:
-        self._random = random.Random(20)  # noqa: S311  no secret
-        self._texts = [self._words(300) for _ in range(2_000)]
+        self._random = random.Random(20)
+        self._texts = [self._words(300, _WORDS if n % 4 else _WORDS + _ACCENTED) for n in range(2_000)]
 
     def some(self, values: tuple[str, ...] | list[str]) -> str:
         return self._random.choice(values)
@@ -58,7 +61,7 @@ class _Shop:
         return self._random.randint(least, most)
 
     def title(self) -> str:
-        return self._words(60).capitalize()
+        return self._words(60, _WORDS).capitalize()
 
     def text(self) -> str:
         return self.some(self._texts)
@@ -77,11 +80,11 @@ class _Shop:
     def barcode(self) -> str:
         return f"40{self.number(0, 10**11 - 1):011}"
 
-    def _words(self, length: int) -> str:
-        words: list[str] = []
-        while sum(map(len, words)) + len(words) < length:
-            words.append(self.some(_WORDS))
-        return " ".join(words)
+    def _words(self, length: int, among: list[str]) -> str:
+        text = self.some(among)
+        while len(text) < length:
+            text = f"{text} {self.some(among)}"
+        return text
 
 
 def _google(rows: int) -> Iterator[Row]:
@@ -130,8 +133,8 @@ def _jsonl(rows: Iterable[Row], path: Path) -> None:
 
 def _xml(rows: Iterable[Row], path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
-        file.write('<?xml version="1.0"?>\n<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel>\n')
-        file.write("<title>Shop</title><link>https://shop.example</link>\n")
+        file.write('<?xml version="1.0"?>\n<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0">\n')
+        file.write("<channel><title>Shop</title><link>https://shop.example</link>\n")
         for row in rows:
             fields = "".join(f"<g:{k}>{escape(str(v))}</g:{k}>" for k, v in row.items() if v != "")
             file.write(f"<item>{fields}</item>\n")
@@ -147,13 +150,14 @@ def _parquet(rows: Iterable[Row], path: Path) -> None:
 
 
 _SHOPIFY: Final = (
-    "Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published", "Option1 Name",
-    "Option1 Value", "Option2 Name", "Option2 Value", "Option3 Name", "Option3 Value", "Variant SKU",
+    "Handle", "Title", "Body (HTML)", "Vendor", "Product Category", "Type", "Tags", "Published",
+    "Option1 Name", "Option1 Value", "Option2 Name", "Option2 Value", "Option3 Name", "Option3 Value",
+    "Variant SKU",
     "Variant Grams", "Variant Inventory Tracker", "Variant Inventory Qty", "Variant Inventory Policy",
     "Variant Fulfillment Service", "Variant Price", "Variant Compare At Price", "Variant Requires Shipping",
     "Variant Taxable", "Variant Barcode", "Image Src", "Image Position", "Image Alt Text", "Gift Card",
-    "SEO Title", "SEO Description", "Variant Image", "Variant Weight Unit", "Variant Tax Code", "Cost per item",
-    "Status",
+    "SEO Title", "SEO Description", "Variant Image", "Variant Weight Unit", "Variant Tax Code",
+    "Cost per item", "Status",
 )  # fmt: skip
 
 
@@ -181,8 +185,8 @@ def _shopify(rows: int) -> Iterator[Row]:
                 row |= {
                     "Title": shop.title(), "Body (HTML)": shop.html(), "Vendor": shop.some(_BRANDS),
                     "Product Category": shop.some(_PATHS), "Type": "Shirts", "Tags": "summer, new, cotton",
-                    "Published": "true", "Option1 Name": "Color", "Option2 Name": "Size", "Gift Card": "false",
-                    "Status": "active",
+                    "Published": "true", "Option1 Name": "Color", "Option2 Name": "Size",
+                    "Gift Card": "false", "Status": "active",
                 }  # fmt: skip
             yield row
             left -= 1
@@ -191,8 +195,9 @@ def _shopify(rows: int) -> Iterator[Row]:
 
 
 _WOOCOMMERCE: Final = (
-    "ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?", "Visibility in catalog",
-    "Short description", "Description", "Date sale price starts", "Date sale price ends", "Tax status",
+    "ID", "Type", "SKU", "GTIN, UPC, EAN, or ISBN", "Name", "Published", "Is featured?",
+    "Visibility in catalog", "Short description", "Description", "Date sale price starts",
+    "Date sale price ends", "Tax status",
     "Tax class", "In stock?", "Stock", "Low stock amount", "Backorders allowed?", "Sold individually?",
     "Weight (kg)", "Length (cm)", "Width (cm)", "Height (cm)", "Allow customer reviews?", "Purchase note",
     "Sale price", "Regular price", "Categories", "Tags", "Shipping class", "Images", "Download limit",
@@ -204,27 +209,27 @@ _WOOCOMMERCE: Final = (
 
 
 def _woocommerce(rows: int) -> Iterator[Row]:
-    """Two of five rows are simple products, the others families of a parent and three to six variations. Of ten
-    parents one comes right after its variations, and one some thousand rows later."""
+    """A quarter of the rows are simple products, the others families of a parent and three to six variations.
+    Of ten parents one comes right after its variations, and one some thousand rows later."""
     shop = _Shop()
-    late: deque[list[Row]] = deque()
-    number = left = 0
+    late: deque[Row] = deque()
+    number = written = 0
     for family in range(rows):
         group = [_simple(shop, number + n) for n in range(2)]
         parent, *variations = _family(shop, number + 2)
         group += [*variations, parent] if family % 10 == 3 else [parent, *variations]
         if family % 10 == 7:
             group.remove(parent)
-            late.append([parent])
-        if len(late) > _LATE_FAMILIES // 10:
-            group += late.popleft()
+            late.append(parent)
+        if len(late) > _LATE_PARENTS:
+            group.append(late.popleft())
         number += 3 + len(variations)
         for row in group:
             yield row
-            left += 1
-            # What is put off still has its place in the number of rows.
-            if left + len(late) == rows:
-                yield from (row for rows_ in late for row in rows_)
+            written += 1
+            # What is put off has its place in the number of rows.
+            if written + len(late) == rows:
+                yield from late
                 return
 
 
@@ -254,16 +259,14 @@ def _family(shop: _Shop, number: int) -> list[Row]:
     family = [parent]
     for place in range(shop.number(3, 6)):
         color = _COLORS[place]
-        family.append(
-            _simple(shop, number + place + 1)
-            | {
-                "Type": "variation", "SKU": f"W-{number}-{place}", "Name": f"{parent['Name']} - {color}, M",
-                "Description": "", "Short description": "", "Categories": "", "Tags": "", "Brands": "",
-                "Parent": f"id:{number + 1}" if number % 2 else parent["SKU"], "Attribute 1 value(s)": color,
-                "Attribute 1 visible": "", "Attribute 2 name": "Size", "Attribute 2 value(s)": "M",
-                "Attribute 2 global": "1", "Position": str(place),
-            }  # fmt: skip
-        )
+        variation = _simple(shop, number + place + 1) | {
+            "Type": "variation", "SKU": f"W-{number}-{place}", "Name": f"{parent['Name']} - {color}, M",
+            "Description": "", "Short description": "", "Categories": "", "Tags": "", "Brands": "",
+            "Parent": f"id:{number + 1}" if number % 2 else parent["SKU"], "Attribute 1 value(s)": color,
+            "Attribute 1 visible": "", "Attribute 2 name": "Size", "Attribute 2 value(s)": "M",
+            "Attribute 2 global": "1", "Position": str(place),
+        }  # fmt: skip
+        family.append(variation)
     return family
 
 
@@ -274,6 +277,7 @@ def _magento(rows: int) -> Iterator[Row]:
         sku, place = f"MB{number:07}", number % 8
         configurable, child = place == 7, 3 <= place < 7
         children = [f"MB{number - n:07}" for n in range(4, 0, -1)] if configurable else []
+        color = _COLORS[place - 3] if child else "Red"
         yield {
             "sku": sku, "store_view_code": "", "attribute_set_code": "Top",
             "product_type": "configurable" if configurable else "simple",
@@ -284,8 +288,8 @@ def _magento(rows: int) -> Iterator[Row]:
             "visibility": "Not Visible Individually" if child else "Catalog, Search",
             "price": f"{shop.price():.2f}", "special_price": "", "url_key": sku.lower(),
             "base_image": f"/m/b/{sku}_main.jpg", "additional_images": f"/m/b/{sku}_alt.jpg",
-            "created_at": "2026-01-05 08:00:00", "additional_attributes":
-            f"color={_COLORS[place - 3] if child else 'Red'},manufacturer={shop.some(_BRANDS)},climate=All-Weather|Warm",
+            "created_at": "2026-01-05 08:00:00",
+            "additional_attributes": f"color={color},manufacturer={shop.some(_BRANDS)},climate=Warm|Cool",
             "qty": str(shop.number(0, 90)), "out_of_stock_qty": "0", "use_config_min_qty": "1",
             "allow_backorders": "0", "use_config_backorders": "1", "is_in_stock": "1", "manage_stock": "1",
             "use_config_manage_stock": "1",
@@ -314,7 +318,9 @@ def _shopify_bulk(rows: int) -> Iterator[Row]:
         yield {
             "id": f"gid://shopify/ProductVariant/{variants}", "sku": f"S{number}",
             "price": f"{shop.price():.2f}", "barcode": shop.maybe(shop.barcode(), 0.7),
-            "selectedOptions": [{"name": "Color", "value": _COLORS[number % 4]}, {"name": "Size", "value": "M"}],
+            "selectedOptions": [
+                {"name": "Color", "value": _COLORS[number % 4]}, {"name": "Size", "value": "M"},
+            ],
             "inventoryQuantity": shop.number(-1, 40), "inventoryPolicy": "DENY",
             "image": {"url": f"https://cdn.shop.example/files/{number}.jpg"}, "__parentId": product,
         }  # fmt: skip

@@ -4,14 +4,14 @@
     python benchmarks/feed_reading.py --baseline FOLDER
     python benchmarks/feed_reading.py --rows-woocommerce 1000000 --memory
 
-Synthetic feeds of benchmarks/feed_files.py are read to the last row, in a process of its own each time, builds
-and formats taking turns; the best run of each counts. Rows are the file's records, by seconds of CPU (reading
-is one thread), which other work on the machine disturbs less than the clock; ``wall`` is by the clock.
-``--baseline`` is a working tree of an older commit: ``ratio`` is this build's speed by that one's, for the
-formats of which both read some product. ``products`` and ``rejected`` are this build's; an older one may
-take a shop's export for a general table. ``--memory`` reads WooCommerce exports of a tenth and of all of
-``--rows-woocommerce`` rows (a fifth of the parents after their variations): ``peak_bytes`` is what the process
-holds at most, above what it holds after its imports. Prints one JSON line.
+Synthetic feeds of benchmarks/feed_files.py are read to the last row, in a process of its own each time,
+builds and formats taking turns; the best run of each counts. Rows are the file's records, by seconds of CPU
+(reading is one thread), which other work on the machine disturbs less than the clock; ``wall`` is by the
+clock. ``--baseline`` is a working tree of an older commit: ``ratio`` is this build's speed by that one's, for
+the formats of which both read some product, though an older build may take a shop's export for a general
+table. ``products`` and ``rejected`` are this build's. ``--memory`` reads WooCommerce exports of a tenth and
+of all of ``--rows-woocommerce`` rows (a fifth of the parents after their variations): ``peak_bytes`` is what
+the process holds at most, above what it holds after its imports. Prints one JSON line.
 """
 
 from __future__ import annotations
