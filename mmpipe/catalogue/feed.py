@@ -176,9 +176,12 @@ def _opened(
 
 def _in_pieces(text: str) -> bool:
     """Whether an object is written over several lines."""
-    first, separator, _ = text.partition("\n")
-    stripped = first.strip()
-    return bool(separator) and (stripped == "{" or stripped.endswith((",", "{", "[", ":")))
+    first, separator, rest = text.partition("\n")
+    first = first.strip()
+    if not separator or not first.endswith((",", "{", "[", ":")):
+        return False
+    # Objects one a line of which the first is broken are no pieces.
+    return not rest.lstrip().startswith("{") or first.endswith(("},", "[", ":"))
 
 
 def _is_plain_parquet(stream: BinaryIO) -> bool:

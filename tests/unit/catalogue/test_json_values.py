@@ -162,6 +162,10 @@ class TestObjects:
     def test_a_list_before_lines_of_objects_costs_itself(self) -> None:
         assert outcomes("[1]\n" + json_lines(A, B)) == ["!row", "A", "B"]
 
+    @pytest.mark.parametrize("broken", ['{"id": "X",', '{"id": "X"', '{"id": "X", "x": {', "{broken,", "{"])
+    def test_a_broken_line_before_others_costs_itself(self, broken: str) -> None:
+        assert outcomes(f"{broken}\n{json_lines(A, B)}") == ["!row", "A", "B"]
+
     def test_lines_that_end_in_commas(self) -> None:
         assert outcomes(",\n".join(map(compact, (A, B, C)))) == ["A", "B", "C"]
 
