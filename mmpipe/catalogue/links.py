@@ -14,6 +14,9 @@ _MAX_LINKS: Final = 100
 _MAX_IMAGES: Final = 20
 _FIELDS: Final = ("link", "image_link", "video_link", "audio_link")
 _ADDRESS_KEYS: Final = ("url", "src", "href", "path", "link", "contentUrl")
+_ABSOLUTE: Final = re.compile(r"(?:https?|s3):", re.IGNORECASE)
+_FILE: Final = re.compile(r"\.\w{2,5}(?:[?#].*)?$")
+_MAX_LENGTH: Final = 2_000
 # A list, and no link that happens to begin with a bracket.
 _LIST: Final = re.compile(r"""\[\s*["'{\]]""")
 
@@ -69,14 +72,30 @@ def _decoded(field: str, text: str) -> Any:
 
 
 def _split(text: str) -> list[str]:
-    """At commas, except those inside quotes and the one that belongs to a ``data:`` URI."""
+    """At commas, except those inside quotes and those that belong to an address."""
     if "," not in text and '"' not in text and text[:5].lower() != "data:":
         return [text]
     links: list[str] = []
     parts = iter(cell_parts(text, ",") if '"' in text else text.split(","))
     for part in parts:
         link = unquoted(part)
+        if links and _goes_on(links[-1], part):
+            links[-1] = f"{links[-1]},{part.rstrip()}"
+            continue
         if link[:5].lower() == "data:":
             link = f"{link},{next(parts, '').strip()}"
         links.append(link)
     return links
+
+
+def _goes_on(link: str, part: str) -> bool:
+    """Whether the comma between belongs to the address, as in ``https://cdn/w_400,h_400/1.jpg``: it does
+    where the address has not come to the name of a file, and no other one begins."""
+    return (
+        len(link) < _MAX_LENGTH
+        and _ABSOLUTE.match(link) is not None
+        and _FILE.search(link) is None
+        and not part[:1].isspace()
+        and not part.startswith('"')
+        and _ABSOLUTE.match(part) is None
+    )

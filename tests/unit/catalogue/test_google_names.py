@@ -230,6 +230,32 @@ class TestSeveral:
         assert product.additional_image_link == ("https://cdn/b,2.jpg", "https://cdn/c.jpg", "l.jpg")
         assert (product.gtin, product.product_type) == ("4006381333931", "Home > Kitchen, Bath")
 
+    @pytest.mark.parametrize(
+        ("text", "links"),
+        [
+            (
+                "https://cdn/w_400,h_400/b.jpg,https://cdn/w_400,h_400,c_fill/c.jpg",
+                ("https://cdn/w_400,h_400/b.jpg", "https://cdn/w_400,h_400,c_fill/c.jpg"),
+            ),
+            ("https://cdn/w_400,h_400/b,https://cdn/c", ("https://cdn/w_400,h_400/b", "https://cdn/c")),
+            ("https://cdn/b.jpg,c.jpg", ("https://cdn/b.jpg", "c.jpg")),
+            ("https://cdn/b.jpg?v=1,c.jpg, d.jpg", ("https://cdn/b.jpg?v=1", "c.jpg", "d.jpg")),
+            ("b.jpg,media/c.jpg", ("b.jpg", "media/c.jpg")),
+            (
+                "https://cdn/b, https://cdn/c ,https://cdn/d",
+                ("https://cdn/b", "https://cdn/c", "https://cdn/d"),
+            ),
+            ('"https://cdn/b,1","https://cdn/c"', ("https://cdn/b,1", "https://cdn/c")),
+            (
+                "data:image/png;base64,AAAA,https://cdn/c.jpg",
+                ("data:image/png;base64,AAAA", "https://cdn/c.jpg"),
+            ),
+        ],
+    )
+    def test_commas_inside_addresses(self, text: str, links: tuple[str, ...]) -> None:
+        assert item(image_link="a.jpg", additional_image_link=text).additional_image_link == links
+        assert item(video_link=text).video_link == links[0]
+
     def test_in_xml(self) -> None:
         product = element(
             "".join(

@@ -128,6 +128,12 @@ class TestTime:
         assert len(rows_of(lines)) == len(self.FIELDS)
         assert time.process_time() - started < 20
 
+    @pytest.mark.parametrize("field", ["additional_image_link", "video_link", "image_link"])
+    def test_addresses_of_commas(self, field: str) -> None:
+        started = time.process_time()
+        outcomes(json_lines({"id": "1", "title": "T", field: "https://cdn/" + "," * 2_000_000}))
+        assert time.process_time() - started < 15
+
     @pytest.mark.parametrize(
         "name",
         [
