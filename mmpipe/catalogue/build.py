@@ -25,18 +25,20 @@ def build_row(source: Record, default_currency: str, roles: Roles) -> FeedRow:
         problem = source.problem or InvalidRow("row", "holds nothing: remove it")
         return FeedRow(row=source.row, raw=source.raw or "", reject=problem)
     product_id = _readable_id(values)
-    raw = source.raw if source.raw is not None else raw_of(values, source.inline_media)
+    raw = source.raw if source.raw is not None else raw_of(_with_meaning(source), source.inline_media)
     try:
         if source.problem is not None:
             raise source.problem
         if INCOMPLETE_KEY in values:
             raise InvalidRow("row", f"{values[INCOMPLETE_KEY]!s:.200}: upload the file itself again")
-        withdrawn = operation_of(values) == "delete" or source.meaning == "withdrawn"
-        if source.meaning == "stock" and not withdrawn:
+        operation = operation_of(values)
+        withdrawn = operation == "delete" or source.meaning == "withdrawn"
+        if not withdrawn and "stock" in (operation, source.meaning):
             if product_id is None:
                 raise _id_problem(values)
+            group = source.group_id or str(values.get("item_group_id") or "").strip() or None
             return FeedRow(
-                row=source.row, raw=raw, stock=_stock(values), product_id=product_id, group_id=source.group_id
+                row=source.row, raw=raw, stock=_stock(values), product_id=product_id, group_id=group
             )
         fields = None if withdrawn else fields_of(values, default_currency, roles)
         if fields is None:
@@ -63,6 +65,15 @@ def build_row(source: Record, default_currency: str, roles: Roles) -> FeedRow:
         group=source.meaning == "group",
         inline_media=source.inline_media,
     )
+
+
+def _with_meaning(source: Record) -> Mapping[str, Any]:
+    """The values, saying for themselves that they are the stock of a known product, and of which."""
+    values = source.values or {}
+    if source.meaning != "stock":
+        return values
+    group = {"item_group_id": source.group_id} if source.group_id else {}
+    return {"_op": "stock", **values, **group}
 
 
 def _stock(values: Mapping[str, Any]) -> Availability:

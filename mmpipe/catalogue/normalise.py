@@ -172,16 +172,18 @@ class _Sorted:
 
 
 def operation_of(values: Mapping[str, Any]) -> str:
-    """``upsert`` or ``delete``, from the ``_op`` column."""
+    """``upsert``, ``delete``, or ``stock`` (the availability of a known product), from the ``_op`` column."""
     value = values.get("_op", values.get("_OP"))
     if value is None or value == "":
         return "upsert"
     word = value.strip().lower() if isinstance(value, str) else ""
     if word in ("delete", "remove"):
         return "delete"
+    if word == "stock":
+        return "stock"
     if word in ("upsert", "insert", "update", "replace", ""):
         return "upsert"
-    raise InvalidRow("_op", f"{str(value)[:40]!r} is no operation: leave it out, or write delete")
+    raise InvalidRow("_op", f"{str(value)[:40]!r} is no operation: leave it out, or write delete or stock")
 
 
 def id_of(values: Mapping[str, Any]) -> str | None:

@@ -15,8 +15,9 @@ RunStatus = Literal["running", "done", "failed"]
 
 class RunRecord(BaseModel):
     """One row of the run ledger. ``read`` counts rows (each variant of a record is one), ``indexed`` products
-    written, ``unchanged`` rows that needed no encoding, ``skipped`` rows that lost to a newer source;
-    ``encoded`` counts encoder inputs per modality.
+    written or given another availability, ``unchanged`` rows that changed nothing, ``skipped`` rows that lost
+    to a newer source or mean another product, ``deleted`` products that were there; ``encoded`` counts
+    encoder inputs per modality.
     """
 
     model_config = ConfigDict(extra="forbid")
