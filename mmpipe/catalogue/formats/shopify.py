@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 from mmpipe.catalogue.columns import bare_name, column_name
 from mmpipe.catalogue.formats.base import (
-    MAX_CHARACTERS,
     PRIVATE,
     Column,
     Format,
     Picked,
-    Picker,
     Reading,
     Sample,
-    Table,
 )
-from mmpipe.catalogue.formats.shopify_claims import Claims, Names, Shares
+from mmpipe.catalogue.formats.shopify_claims import Claims, Shares
 from mmpipe.catalogue.formats.shopify_columns import COLUMNS, VARIANT_COLUMNS
 from mmpipe.catalogue.formats.shopify_inventory import is_inventory
-from mmpipe.catalogue.formats.shopify_metafields import Extras, Metafields, key_of
+from mmpipe.catalogue.formats.shopify_metafields import Extras, key_of
 from mmpipe.catalogue.formats.shopify_product import (
     ShopProduct,
     Variant,
@@ -31,13 +28,10 @@ from mmpipe.catalogue.formats.shopify_product import (
     is_published,
     picture_links,
     prices,
-    storable,
     whole_number,
 )
-from mmpipe.catalogue.report import Findings
+from mmpipe.catalogue.formats.shopify_rows import Row, Rows, Sorter
 from mmpipe.catalogue.rows import Record
-from mmpipe.catalogue.spool import Spool
-from mmpipe.catalogue.text import private_text
 from mmpipe.errors import InvalidFeed, InvalidRow
 
 EXPORT: Final = """\
@@ -69,7 +63,6 @@ inventory_quantity
 _OWN_NAMES: Final = frozenset(_ITS_OWN.split())
 _USUAL_NAMES: Final = frozenset(_USUAL.split())
 _ENOUGH: Final = 5
-_OF_VARIANTS: Final = ("sku", "price", "barcode", "quantity", "before", "variant_picture")
 _SHARED: Final = {
     "title": "title", "description": "description", "brand": "brand", "product_type": "product_type",
     "gender": "gender", "mpn": "mpn", "condition": "condition",
@@ -100,12 +93,11 @@ class ShopifyCsv(Format):
         return is_shopify(sample)
 
     def read(self, records: Iterator[Record], reading: Reading) -> Iterator[Record]:
-        sorter = _Sorter(self.table, reading.findings)
+        sorter = Sorter(self.table, reading.findings)
         claims, shares = Claims(), Shares()
         currency = reading.settings.default_currency
         broken: InvalidFeed | None = None
-        with Spool[list[_Row]]() as spool:
-            together = _Together(spool)
+        with Rows() as rows:
             try:
                 for record in records:
                     if record.values is None:
@@ -118,116 +110,19 @@ class ShopifyCsv(Format):
                     elif not shares.admits(handle, size):
                         yield _lost(row, "is that of too many rows: give every product a handle of its own")
                     else:
-                        together.put(row, size)
+                        rows.put(row, size)
                         _claim(row, handle, claims)
             except InvalidFeed as error:
                 broken = error  # what came before it still counts
-            together.flush()
             claims.settle()
-            for handle, parts in spool.groups():
-                product, others = _product(handle, [row for part in parts for row in part], currency)
+            for handle, together in rows.products():
+                product, others = _product(handle, together, currency)
                 yield from others
                 yield from product.records(claims)
         if broken is not None:
             raise broken
 
 
-class _Row(NamedTuple):
-    number: int
-    handle: str
-    names: Names
-    picked: Picked
-    extras: Extras
-    variant_extras: Extras
-    problem: InvalidRow | None
-
-    @property
-    def is_variant(self) -> bool:
-        picked = self.picked
-        return "option_value" in picked.numbered or any(key in picked.values for key in _OF_VARIANTS)
-
-
-class _Together:
-    """Puts rows aside by their handles. Those of one handle mostly stand together, and are kept so."""
-
-    def __init__(self, spool: Spool[list[_Row]]) -> None:
-        self._spool = spool
-        self._rows: list[_Row] = []
-        self._size = 0
-
-    def put(self, row: _Row, size: int) -> None:
-        if self._rows and self._rows[0].handle != row.handle:
-            self.flush()
-        self._rows.append(row)
-        self._size += size
-
-    def flush(self) -> None:
-        if self._rows:
-            self._spool.put(self._rows[0].handle, self._rows, self._size)
-            self._rows, self._size = [], 0
-
-
-_NO_EXTRAS: Final = Extras()
-
-
-class _Sorter:
-    """Sorts a row's cells: columns by the table, metafields, and prices in other markets."""
-
-    def __init__(self, table: Table, findings: Findings) -> None:
-        self._picker = Picker(table, findings)
-        self._metafields = Metafields(findings)
-        self._findings = findings
-        self._special: dict[str, tuple[str, str] | str] = {}
-        self._usual: set[str] = set()
-
-    def row(self, record: Record) -> tuple[_Row, int]:
-        """The row, and about how many bytes it takes."""
-        all_values = record.values or {}
-        size = 600 + 60 * len(all_values) + sum(map(len, map(str, all_values.values())))
-        special = {
-            name: kind
-            for name in all_values
-            if name not in self._usual and (kind := self._special.get(name) or self._meet(name)) is not None
-        }
-        values, product, variant = all_values, _NO_EXTRAS, _NO_EXTRAS
-        if special:
-            values = {name: value for name, value in all_values.items() if name not in special}
-            product, variant = Extras(), Extras()
-        for name, kind in special.items():
-            value = all_values[name]
-            if not isinstance(value, str) or not value.strip():
-                continue
-            if isinstance(kind, tuple):
-                self._metafields.add(variant if "variant" in name.lower() else product, name, kind, value)
-            else:
-                self._findings.kept(name)
-                kept = product if kind == "included" else variant
-                kept.private.setdefault(column_name(name)[:MAX_CHARACTERS], private_text(value))
-        picked = self._picker.pick(values)
-        handle = storable(picked.text("handle"))
-        names = _names(picked, handle)
-        return _Row(record.row, handle, names, picked, product, variant, record.problem), size
-
-    def _meet(self, name: str) -> tuple[str, str] | str | None:
-        kind: tuple[str, str] | str | None = key_of(name)
-        if kind is None and " / " in name:
-            kind = _MARKETS.get(column_name(name.split(" / ")[0]))
-        # Names come from feeds: only so many are worth remembering.
-        if len(self._special) + len(self._usual) < 5_000:
-            if kind is None:
-                self._usual.add(name)
-            else:
-                self._special[name] = kind
-        return kind
-
-
-def _markets() -> dict[str, str]:
-    names = (name for column in COLUMNS for name in (column.name, *column.others))
-    heads = (column_name(name.removesuffix(" / MARKET")) for name in names if name.endswith(" / MARKET"))
-    return {head: head for head in heads}
-
-
-_MARKETS: Final = _markets()
 _VARIANT_PRIVATE: Final = frozenset(
     column_name(name)
     for column in VARIANT_COLUMNS
@@ -236,21 +131,15 @@ _VARIANT_PRIVATE: Final = frozenset(
 )
 
 
-def _lost(row: _Row, reason: str) -> Record:
+def _lost(row: Row, reason: str) -> Record:
     return Record(row.number, _own_values(row), problem=row.problem or InvalidRow("Handle", reason))
 
 
-def _own_values(row: _Row) -> dict[str, Any]:
+def _own_values(row: Row) -> dict[str, Any]:
     return {name: text for name in ("title", "brand") if (text := row.picked.text(name))}
 
 
-def _names(picked: Picked, handle: str) -> Names:
-    values = picked.numbered.get("option_value")
-    texts = [str(value).strip() for _, value in sorted(values.items())] if values else ()
-    return Names.of(picked.text("sku"), [handle, *(t for t in texts if t.lower() != "default title")])
-
-
-def _claim(row: _Row, handle: str, claims: Claims) -> None:
+def _claim(row: Row, handle: str, claims: Claims) -> None:
     if row.problem is None:
         if (live := _is_live(row)) is not None:
             claims.said(handle, live)
@@ -258,12 +147,12 @@ def _claim(row: _Row, handle: str, claims: Claims) -> None:
             claims.claim(row.names, handle)
 
 
-def _is_live(row: _Row) -> bool | None:
+def _is_live(row: Row) -> bool | None:
     status, published = row.picked.text("status"), row.picked.text("published")
     return is_active(status) and is_published(published) if status or published else None
 
 
-def _product(handle: str, rows: list[_Row], currency: str) -> tuple[ShopProduct, list[Record]]:
+def _product(handle: str, rows: list[Row], currency: str) -> tuple[ShopProduct, list[Record]]:
     """The product of one handle, and its rows that are of no use."""
     good = [row for row in rows if row.problem is None]
     variants = [row for row in rows if row.is_variant] or good[:1]
@@ -288,14 +177,14 @@ def _product(handle: str, rows: list[_Row], currency: str) -> tuple[ShopProduct,
     return product, others
 
 
-def _first(rows: list[_Row], key: str) -> str:
+def _first(rows: list[Row], key: str) -> str:
     for row in rows:
         if text := row.picked.text(key):
             return text
     return ""
 
 
-def _shared(rows: list[_Row]) -> dict[str, Any]:
+def _shared(rows: list[Row]) -> dict[str, Any]:
     values: dict[str, Any] = {name: text for key, name in _SHARED.items() if (text := _first(rows, key))}
     path = category(_first(rows, "category")) or _first(rows, "google_category")
     age = bare_name(_first(rows, "age_group"))  # Adult (13+ years old)
@@ -305,7 +194,7 @@ def _shared(rows: list[_Row]) -> dict[str, Any]:
     return values
 
 
-def _pictures(rows: list[_Row]) -> list[str]:
+def _pictures(rows: list[Row]) -> list[str]:
     placed = []
     for row in rows:
         if link := row.picked.text("picture"):
@@ -314,13 +203,13 @@ def _pictures(rows: list[_Row]) -> list[str]:
     return picture_links(link for _, link in sorted(placed, key=lambda item: item[0]))
 
 
-def _option_fields(rows: list[_Row]) -> dict[int, tuple[str, str]]:
+def _option_fields(rows: list[Row]) -> dict[int, tuple[str, str]]:
     """Each option's name and the metafield that it is linked to."""
     names, links = _first_numbered(rows, "option_name"), _first_numbered(rows, "option_link")
     return {n: (names.get(n, ""), links.get(n, "")) for n in (1, 2, 3)}
 
 
-def _first_numbered(rows: list[_Row], key: str) -> dict[int, str]:
+def _first_numbered(rows: list[Row], key: str) -> dict[int, str]:
     found: dict[int, str] = {}
     for row in rows:
         for n, value in row.picked.numbered.get(key, {}).items():
@@ -328,7 +217,7 @@ def _first_numbered(rows: list[_Row], key: str) -> dict[int, str]:
     return found
 
 
-def _merge(extras: Extras, row: _Row) -> None:
+def _merge(extras: Extras, row: Row) -> None:
     """What a row says of its product as a whole; earlier rows win."""
     for into, parts in (
         (extras.fields, (row.extras.fields,)),
@@ -344,7 +233,7 @@ def _of_product(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name not in _VARIANT_PRIVATE}
 
 
-def _variant(row: _Row, fields: Mapping[int, tuple[str, str]], currency: str) -> Variant:
+def _variant(row: Row, fields: Mapping[int, tuple[str, str]], currency: str) -> Variant:
     picked = row.picked
     values = prices(picked.values.get("price"), picked.values.get("before"), currency)
     if code := barcode(picked.text("barcode")):
@@ -365,7 +254,7 @@ def _variant(row: _Row, fields: Mapping[int, tuple[str, str]], currency: str) ->
     return Variant(row.number, row.names, values, _options(row, fields), own, row.variant_extras, row.problem)
 
 
-def _options(row: _Row, fields: Mapping[int, tuple[str, str]]) -> list[tuple[str, str]]:
+def _options(row: Row, fields: Mapping[int, tuple[str, str]]) -> list[tuple[str, str]]:
     found = []
     for n, value in sorted(row.picked.numbered.get("option_value", {}).items()):
         name, link = fields.get(n, ("", ""))
