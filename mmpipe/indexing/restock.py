@@ -40,7 +40,7 @@ def restock(result: ChunkResult, table: ProductTable) -> tuple[bool, dict[str, s
         match what:
             case "changed":
                 counts.indexed += 1
-            case "same":
+            case "same" | "held":
                 counts.unchanged += 1
             case "older":
                 counts.skipped += 1
@@ -67,7 +67,7 @@ def _word(row: SourceRow) -> Availability:
 def _problem(row: SourceRow, fault: Restocked) -> StockWithoutProduct:
     if fault == "other":
         return StockWithoutProduct(
-            "id", f"{row.product_id!r} is another product's than {row.group_id!r}'s: {_REMEDY}"
+            "id", f"{row.product_id!r} is not a product of {row.group_id!r}, but of another group: {_REMEDY}"
         )
     of = f" of {row.group_id!r}" if row.group_id else ""
     return StockWithoutProduct("id", f"there is no product {row.product_id!r}{of} yet: {_REMEDY}")

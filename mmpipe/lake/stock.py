@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from mmpipe.schemas.product import Availability, Product
 
-# What a row holds is said again; it is another; something newer is there; no such product; another group's.
-Restocked = Literal["same", "changed", "older", "absent", "other"]
+# Another than the row's; the same; this very word is held; a newer one is; no such product; another group's.
+Restocked = Literal["changed", "same", "held", "older", "absent", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class Stock:
         group = row["item_group_id"]
         if not (self.means(group) or (row["deleted"] and group is None)):
             return "absent" if row["deleted"] else "other"
-        if row["source_order"] > self.order or (row["stock"] is not None and row["stock"] >= self.encode()):
+        if row["stock"] == self.encode():
+            return "held"
+        if row["source_order"] > self.order or (row["stock"] is not None and row["stock"] > self.encode()):
             return "older"
         return "same" if row["deleted"] or row["availability"] == self.availability else "changed"
 

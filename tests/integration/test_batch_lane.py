@@ -129,7 +129,7 @@ def test_feed_that_breaks_off_is_a_failed_run(
     del cluster
     settings = _settings(tmp_path / "lake")
     whole = gzip.compress(
-        "\n".join(json.dumps({"id": f"p{n}", "title": os.urandom(20).hex()}) for n in range(3_000)).encode()
+        "\n".join(json.dumps({"id": f"p{n}", "title": os.urandom(200).hex()}) for n in range(3_000)).encode()
     )
     feed = tmp_path / "feed.jsonl.gz"
     feed.write_bytes(whole[: len(whole) // 2])
@@ -139,6 +139,7 @@ def test_feed_that_breaks_off_is_a_failed_run(
     record = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert record["status"] == "failed"
     assert record["error"]
+    assert 0 < record["feed"]["products"] < 3_000
     collection = open_lake(settings).collection("demo")
     rejects = collection.rejects.list()
     assert [(r.scope, r.row, r.error) for r in rejects] == [("row", 0, "InvalidFeed")]

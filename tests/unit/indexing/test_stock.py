@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mmpipe.errors import CommitConflict
+from mmpipe.errors import CommitConflict, StorageUnavailable
+from mmpipe.indexing import warm
 from mmpipe.indexing.replays import replay
 from mmpipe.lake import ProductTable
 from mmpipe.lake.stock import Stock
@@ -72,6 +73,28 @@ def test_the_same_file_again_changes_no_product(shop: Shop) -> None:
     shop.ok(again)
     assert counts(last_run(shop, again)) == (1, 0, 1, 0, 0)
     assert without(shop.row("A"), {"stock", "updated_at"}) == without(row, {"stock", "updated_at"})
+
+
+def test_stock_that_was_committed_but_not_published_is_published_by_the_next_attempt(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.ok(export(shop, product("A", "dress")))
+
+    def down(*_: object, **__: object) -> str:
+        raise StorageUnavailable("the store did not answer")
+
+    event = inventory(shop, stock("A", "dress", 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(warm, "publish", down)
+        assert [o.status for o in shop.run(event)] == ["retry"]
+    live, version = shop.collection.live(), shop.table.version
+    assert live is not None
+    assert live.version < version
+    shop.ok(event)
+    assert counts(last_run(shop, event)) == (1, 0, 1, 0, 0)
+    live = shop.collection.live()
+    assert live is not None
+    assert (live.version, shop.table.version) == (version, version)
 
 
 def test_stock_that_says_nothing_new_still_counts_against_an_older_export(shop: Shop) -> None:
@@ -161,7 +184,7 @@ def test_stock_of_another_item_group_is_a_reject(shop: Shop) -> None:
     shop.ok(inventory(shop, stock("A", "hat", 0)))
     assert shop.row("A") == before
     (reject,) = shop.collection.rejects.list()
-    assert reject.reason.startswith("id: 'A' is another product's than 'hat''s: upload the product export")
+    assert reject.reason.startswith("id: 'A' is not a product of 'hat', but of another group: upload the")
 
 
 def test_of_the_names_that_a_contested_sku_may_have_the_one_that_is_there_counts(shop: Shop) -> None:

@@ -50,7 +50,7 @@ def test_what_a_stock_is_to_a_row_is_said(table: ProductTable) -> None:
     told = [("a", out(6)), ("b", Stock(order(6), "in_stock")), ("x", out(6)), ("a", out(4)), ("c", out(5))]
     assert table.restock(told) == ["changed", "same", "absent", "older", "older"]
     assert (availability(table), availability(table, "b")) == ("out_of_stock", "in_stock")
-    assert table.restock([("a", out(6))]) == ["older"]
+    assert table.restock([("a", out(6))]) == ["held"]
     assert table.restock([("a", Stock(order(7), "preorder")), ("a", out(9)), ("a", out(8))]) == [
         "older", "same", "older"
     ]  # fmt: skip
