@@ -60,7 +60,7 @@ No export of yours is there? Write [Google's names](feeds/google.md) in any cont
 
 `item_group_id` binds the variants of one product. A parent of variants is not for sale itself: what it says goes to the variants that leave it out.
 
-**A feed adds and changes.** Products that a later file does not mention stay as they are. To remove one, let the file say so (below), give its row `_op` with `delete` (with Google's names), or remove its `products/<id>.json`. A row of an older file never overwrites what a newer one said.
+**A feed adds and changes.** Products that a later file does not mention stay as they are. To remove one, let the file say so (below), give its row `_op` with `delete` (with Google's names), or remove its `products/<id>.json`. A row with `_op` `stock` changes the availability of a known product and nothing else, as a shop's inventory file does. A row of an older file never overwrites what a newer one said.
 
 **A feed that is the whole catalogue** is named so: `mmpipe index FEED --replace`, or `MMPIPE_FEEDS__REPLACE='["shop"]'` for every feed of the collection `shop`. Products that it lacks are deleted, ordered like any other write. Nothing is deleted where the file breaks off, where a rejected row names no product, where it tells stock alone, and where more than `MMPIPE_LAKE__MAX_SHRINK` of the products would go; `--accept` says that it is meant.
 

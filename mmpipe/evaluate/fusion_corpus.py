@@ -66,7 +66,7 @@ def read_corpus(
         root = root_of(to_uri(path), "")
         with path.open("rb") as stream:
             for row in read_feed(stream, path.name, settings.feeds):
-                if row.product is not None:
+                if row.product is not None and not row.group:
                     rows[row.product.id] = (row, root)
     if not rows:
         raise InvalidFeed("the feeds hold no product")

@@ -254,7 +254,7 @@ class _Reader:
                 self._keep(row, found)
 
     def _gathered(self, row: FeedRow) -> Gathered | None:
-        if row.product is None:
+        if row.product is None or row.group:
             return None
         limits = self._settings.media
         plan = plan_media(row.product, row.inline_media, self._root, limits, _ENCODABLE)
