@@ -15,7 +15,7 @@ _MEMORY_BYTES: Final = 32 << 20
 _WRITE_ROWS: Final = 2_000
 _WRITE_BYTES: Final = 4 << 20
 _READ_ROWS: Final = 500
-_CACHE_KIB: Final = 16 << 10
+_CACHE_KIB: Final = 2 << 10
 
 
 class Spool(Generic[Value]):
