@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
 from mmpipe.catalogue.columns import column_name
@@ -27,18 +28,20 @@ def bytes_of(value: Any, levels: int = _MAX_LEVELS) -> int | None:
     """About how much memory an object takes; None where it is nested deeper than can be handled."""
     if isinstance(value, str):
         return 60 + len(value)
-    if not isinstance(value, Mapping | list):
+    if isinstance(value, list):
+        parts: Iterable[Any] = value
+    elif isinstance(value, Mapping):
+        parts = chain.from_iterable(value.items())
+    else:
         return 40
     if not levels:
         return None
     size = 80
-    for item in value.items() if isinstance(value, Mapping) else value:
-        parts = item if isinstance(value, Mapping) else (item,)
-        for part in parts:
-            inner = bytes_of(part, levels - 1)
-            if inner is None:
-                return None
-            size += 20 + inner
+    for part in parts:
+        inner = bytes_of(part, levels - 1)
+        if inner is None:
+            return None
+        size += 20 + inner
     return size
 
 
