@@ -138,3 +138,18 @@ def test_nothing_else_is_ever_raised(value: object, currency: str | None) -> Non
 
 def test_a_whole_number_beyond_every_float_is_an_amount_like_any_other() -> None:
     assert parse_price(10**400, "EUR") == (Decimal(10**400), "EUR")
+
+
+@given(
+    st.from_regex(r"[0-9]{1,12}(\.[0-9]{1,3})?( (USD|EUR|KWD|XXX))?", fullmatch=True),
+    st.sampled_from([None, "CHF"]),
+)
+def test_a_plain_price_is_read_as_any_other(text: str, currency: str | None) -> None:
+    def read(value: str) -> tuple[Decimal, str] | None:
+        try:
+            return parse_price(value, currency, "GBP")
+        except InvalidPrice:
+            return None
+
+    # With a space before it the text is no longer plain.
+    assert read(text) == read(f" {text}")

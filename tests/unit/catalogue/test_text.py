@@ -149,3 +149,14 @@ def test_private_texts_are_words_of_bounded_length() -> None:
     assert private_text("<p>a &amp; b</p>") == "a & b"
     assert private_text("x" * 10_000) == "x" * 500
     assert private_text(["a", "b"]) == "a, b"
+
+
+# What the quick look at a text has to tell from plain words.
+MARKS = ["a", "Ä", "7", " ", "  ", "\n", "\u00a0", "\u034f", "\u200b", "\u200d", "<", "<b>", "</p>", "&", "&amp;", "& ",
+         "&#65", ";"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=8).map("".join))
+def test_a_text_that_looks_plain_gives_what_the_whole_cleaning_gives(text: str) -> None:
+    # A zero character counts for nothing, and is reason enough to look at the whole text.
+    assert clean(text) == clean(f"\0{text}")
