@@ -86,11 +86,7 @@ def read_feed(
     values = None if first is None or container in ("xml", "csv") else first.values
     empty = first is None and not names
     format_ = GoogleNames() if empty else format_of(Sample.of(container, names, values))
-    public = frozenset(
-        column_name(column)
-        for key in ("*", collection)
-        for column in settings.public_columns.get(key or "", ())
-    )
+    public = _public_columns(settings, collection)
     findings = Findings(format_, container, public)
     # A format names its own columns; the others' are told by their roles.
     roles = Roles(findings if isinstance(format_, GoogleNames) else None, public)
@@ -120,12 +116,16 @@ def read_product(
                 "id", f"is not {found['stem']!r}, as the file is called: name the file after the id"
             )
         source = source._replace(values=values, problem=problem)
-    public = frozenset(
+    public = _public_columns(settings, collection)
+    return build_row(source, settings.default_currency, Roles(public=public))
+
+
+def _public_columns(settings: FeedSettings, collection: str | None) -> frozenset[str]:
+    return frozenset(
         column_name(column)
         for key in ("*", collection)
         for column in settings.public_columns.get(key or "", ())
     )
-    return build_row(source, settings.default_currency, Roles(public=public))
 
 
 def _counted(records: Iterator[Record], findings: Findings) -> Iterator[Record]:

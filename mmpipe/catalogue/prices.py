@@ -8,6 +8,8 @@ import unicodedata
 from decimal import Decimal
 from typing import Final
 
+from mmpipe.schemas.currencies import decimals_of
+
 _ISO_4217: Final = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN
 BZD CAD CDF CHF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL
@@ -34,8 +36,6 @@ _SHARED: Final = {
     "¥": ("CNY", "JPY", "CNH"),
     "KR": ("SEK", "NOK", "DKK", "ISK"),
 }
-
-_THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 
 _SPACES = " \u00a0\u2009\u202f"
 _NUMBER = re.compile(rf"(?:\d|(?<![^\W\d_])[.,]\d)(?:[\d.,'’{_SPACES}]*\d)?(?:[.,](?![\d\-–—]))?")
@@ -152,5 +152,5 @@ def _is_thousands(digits: str, sign: str, currency: str) -> bool:
         len(fraction) == 3
         and 0 < len(whole) <= 3
         and whole[0] != "0"
-        and (sign == "," or currency not in _THREE_DECIMALS)
+        and (sign == "," or decimals_of(currency) != 3)
     )
