@@ -61,6 +61,11 @@ class WorkOrder(BaseModel):
     object: ObjectRef
     lane: Lane
     profile: str = Field(description="name of the model profile that must encode it")
+    trace: dict[str, str] = Field(
+        default_factory=dict,
+        exclude_if=lambda fields: not fields,
+        description="W3C trace context of the upload, for its executor to continue; no part of what is done",
+    )
 
 
 class WorkOutcome(BaseModel):
