@@ -35,6 +35,11 @@ class MediaSettings(_Section):
         default=(), description="buckets besides the catalogue's own that s3:// may name"
     )
     timeout_seconds: float = Field(default=10.0, gt=0, description="for one https fetch, redirects included")
+    trust_seconds: float = Field(
+        default=3600.0,
+        ge=0,
+        description="an https host that was asked this recently about a medium is not asked again",
+    )
     max_image_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one image file")
     max_image_pixels: int = Field(default=50_000_000, gt=0, description="width × height an image may declare")
     max_audio_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one recording")

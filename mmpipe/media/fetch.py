@@ -18,6 +18,7 @@ from mmpipe.errors import (
 )
 from mmpipe.media.https import HttpsClient
 from mmpipe.media.refs import MediaBytes, MediaRef, max_bytes
+from mmpipe.media.stamps import stamp_of
 from mmpipe.objects import InvalidAddress, ObjectStore, ObjectTooLarge
 from mmpipe.settings import MediaSettings
 
@@ -53,9 +54,7 @@ class Fetcher:
             return MediaBytes(ref, data, hashlib.sha256(data).hexdigest())
         if scheme == "https://":
             got = self._https.get(ref.field, ref.uri, limit)
-            return MediaBytes(
-                ref, got.data, hashlib.sha256(got.data).hexdigest(), got.etag, got.last_modified
-            )
+            return MediaBytes(ref, got.data, hashlib.sha256(got.data).hexdigest(), got.stamp)
         return self._from_store(ref, limit)
 
     def _from_store(self, ref: MediaRef, limit: int) -> MediaBytes:
@@ -74,7 +73,7 @@ class Fetcher:
             except PermanentError as error:
                 raise InvalidMedia(ref.field, f"cannot be read: {error}") from error
             digest = hashlib.sha256(data).hexdigest()
-            return MediaBytes(ref.at(uri), data, digest, found.etag, found.last_modified)
+            return MediaBytes(ref.at(uri), data, digest, stamp_of(found))
         if all(isinstance(error, InvalidAddress) for error in failures):
             raise MediaNotAllowed(ref.field, str(failures[0]))
         raise MediaNotFound(ref.field, f"nothing is stored at {ref.uri[:300]}: upload it there")

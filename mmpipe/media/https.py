@@ -16,12 +16,14 @@ from typing import Final
 
 from mmpipe.errors import InvalidMedia, MediaNotAllowed, MediaNotFound, MediaTooLarge, StorageUnavailable
 from mmpipe.media.hosts import CheckedUrl, check_url, is_public, redirected
+from mmpipe.media.stamps import MediaStamp
 
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 64 * 1024
 _MAX_TRIED: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING: Final = frozenset({408, 425, 429})
+_MAX_ETAG: Final = 200
 _USER_AGENT: Final = "mmpipe/1 (product media)"
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -32,8 +34,7 @@ class Download:
     """What came back."""
 
     data: bytes
-    etag: str | None
-    last_modified: datetime | None
+    stamp: MediaStamp
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
@@ -204,11 +205,12 @@ def _body(
         raise TimeoutError  # a connection that was cut looks like the end of a body of unknown length
     if declared is not None and size < declared:
         raise http.client.IncompleteRead(b"", declared - size)
-    return Download(b"".join(parts), _etag(response), _last_modified(response))
+    return Download(b"".join(parts), MediaStamp(_etag(response), _last_modified(response), size))
 
 
 def _etag(response: http.client.HTTPResponse) -> str | None:
-    return response.getheader("ETag", "").strip()[:200].removeprefix("W/").strip('"') or None
+    tag = response.getheader("ETag", "").strip()
+    return tag if 0 < len(tag) <= _MAX_ETAG else None
 
 
 def _last_modified(response: http.client.HTTPResponse) -> datetime | None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -15,6 +14,7 @@ from urllib.parse import unquote
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidMedia, MediaNotAllowed, MediaTooLarge
 from mmpipe.media.hosts import check_url
+from mmpipe.media.stamps import MediaStamp
 from mmpipe.objects import InvalidAddress, check_key, join, split_s3, to_path, to_uri
 from mmpipe.schemas.product import Product
 from mmpipe.settings import MediaSettings
@@ -50,14 +50,18 @@ class MediaRef:
 @dataclass(frozen=True, slots=True)
 class MediaBytes:
     """A medium as fetched, ``ref`` at the address where it was found. ``sha256`` is of ``data``, in hex;
-    ``etag`` and ``last_modified`` as its place told.
+    ``stamp`` is what its place told of it, None for ``data:`` addresses.
     """
 
     ref: MediaRef
     data: bytes
     sha256: str
-    etag: str | None = None
-    last_modified: datetime | None = None
+    stamp: MediaStamp | None = None
+
+    @property
+    def etag(self) -> str | None:
+        """The stamp's ETag."""
+        return self.stamp.etag if self.stamp else None
 
 
 def max_bytes(modality: Modality, settings: MediaSettings) -> int:

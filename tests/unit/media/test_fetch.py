@@ -28,7 +28,7 @@ from mmpipe.errors import (
     RetryableError,
     StorageUnavailable,
 )
-from mmpipe.media import Fetcher, HttpsClient, MediaRef
+from mmpipe.media import Fetcher, HttpsClient, MediaRef, MediaStamp
 from mmpipe.objects import FolderStore, MemoryStore, ObjectStore
 from mmpipe.settings import MediaSettings
 
@@ -159,8 +159,7 @@ def test_a_file(server: Server, web: Web) -> None:
     found = web.fetcher.fetch(MediaRef("image_link", "image", web.url("/a.jpg?v=1")))
     assert found.data == b"picture"
     assert found.sha256 == hashlib.sha256(b"picture").hexdigest()
-    assert found.etag == "abc"
-    assert found.last_modified == datetime.datetime(2024, 1, 1, 10, tzinfo=datetime.UTC)
+    assert found.stamp == MediaStamp('W/"abc"', datetime.datetime(2024, 1, 1, 10, tzinfo=datetime.UTC), 7)
     path, headers = server.asked[0]
     assert path == "/a.jpg?v=1"
     assert headers["Host"] == f"{HOST}:{server.port}"
@@ -388,7 +387,7 @@ def test_from_a_store(tmp_path: Path) -> None:
     memory.write("s3://b/shop/large.jpg", b"x" * 101)
     fetcher = Fetcher(MediaSettings(max_image_bytes=100), lambda _uri: memory)
     found = fetcher.fetch(MediaRef("image_link", "image", "s3://b/shop/a.jpg"))
-    assert (found.data, found.etag, found.last_modified) == (b"picture", written.etag, written.last_modified)
+    assert (found.data, found.stamp) == (b"picture", MediaStamp(written.etag, written.last_modified, 7))
     with pytest.raises(MediaNotFound, match="upload it"):
         fetcher.fetch(MediaRef("image_link", "image", "s3://b/shop/none.jpg"))
     with pytest.raises(MediaTooLarge, match="101 bytes"):
