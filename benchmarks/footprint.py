@@ -114,7 +114,7 @@ def _requests(uploads: int) -> dict[str, Any]:
     from mmpipe.dispatch import InProcessDispatcher
     from mmpipe.encoders.registry import load
     from mmpipe.indexing import Indexer
-    from mmpipe.indexing.stores import stores
+    from mmpipe.indexing.sources.stores import stores
     from mmpipe.lake import open_lake
     from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
     from mmpipe.local.pump import EventPump

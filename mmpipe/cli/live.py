@@ -26,8 +26,8 @@ from mmpipe.telemetry import configure_logging
 if TYPE_CHECKING:
     from mmpipe.evaluate.compare import Comparison
     from mmpipe.evaluate.judged import JudgedQuery
-    from mmpipe.indexing.carry import Carried
-    from mmpipe.indexing.reindex import Moved
+    from mmpipe.indexing.tables.copy import Carried
+    from mmpipe.indexing.tables.switch import Moved
     from mmpipe.lake import Collection, LiveVersion
     from mmpipe.settings import Settings
 
@@ -107,7 +107,7 @@ def rollback(
 
     With --models what was uploaded since the switch is kept, and uploads go on being published.
     """
-    from mmpipe.indexing.reindex import roll_back, switch_back
+    from mmpipe.indexing.tables.switch import roll_back, switch_back
 
     configure_logging("ERROR")
     settings = settings_for_lake(lake, folder)
@@ -136,7 +136,7 @@ def reindex(
 
     Ended and started again it goes on where it was.
     """
-    from mmpipe.indexing.reindex import reindex as fill
+    from mmpipe.indexing.tables.switch import reindex as fill
 
     end_on_sigterm()
     configure_logging("ERROR")
@@ -210,7 +210,7 @@ def switch(
     """
     from mmpipe.evaluate.compare import refuse_worse
     from mmpipe.evaluate.judged import read_queries
-    from mmpipe.indexing.reindex import switch as move
+    from mmpipe.indexing.tables.switch import switch as move
 
     end_on_sigterm()
     configure_logging("ERROR")

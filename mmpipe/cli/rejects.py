@@ -99,7 +99,7 @@ def replay(
     profile: ProfileName = None,
 ) -> None:
     """Try rejects again: as they were (a photo may have arrived since), or with a mended row."""
-    from mmpipe.indexing.following import live_profile, models_for
+    from mmpipe.indexing.tables.following import live_profile, models_for
 
     end_on_sigterm()
     configure_logging("ERROR")

@@ -16,10 +16,10 @@ from mmpipe import media
 from mmpipe.catalogue import FeedRow, read_feed
 from mmpipe.encoders.base import MODALITIES, Modality, Vectors
 from mmpipe.errors import InvalidFeed, InvalidRequest
-from mmpipe.indexing.encode import ToEncode, encode
-from mmpipe.indexing.gather import gather, plan_media
-from mmpipe.indexing.rows import root_of
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.pipeline.encode import ToEncode, encode
+from mmpipe.indexing.pipeline.media import gather, plan_media
+from mmpipe.indexing.sources.rows import root_of
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.schema import vector_column
 from mmpipe.objects import to_uri
 

@@ -1,4 +1,9 @@
-"""Uploads to table rows: one pipeline, a warm lane for small orders and a batch lane for large feeds."""
+"""Uploads to table rows: one pipeline, a warm lane for small orders and a batch lane for large feeds.
+
+In the order of the data's way: ``sources`` (what was uploaded) → ``pipeline`` (what of it is due, its media,
+its vectors) → ``lanes`` (who does the work) → ``writing`` (one commit, then readers) → ``tables`` (copying,
+switching, upkeep) → ``replays`` (rejects again). ``batch`` and ``maintain`` are the entry points of Ray jobs.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.files import execute_file
+    from mmpipe.indexing.lanes.files import execute_file
+    from mmpipe.indexing.lanes.warm import Indexer
     from mmpipe.indexing.replays import replay
-    from mmpipe.indexing.warm import Indexer
 
 __all__ = ["Indexer", "execute_file", "replay"]
 
-_HOMES = {"Indexer": "warm", "execute_file": "files", "replay": "replays"}
+_HOMES = {"Indexer": "lanes.warm", "execute_file": "lanes.files", "replay": "replays"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,14 +13,14 @@ import time
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import RetryableError
-from mmpipe.indexing import lanes
-from mmpipe.indexing.ray_lane import ray_chunks
+from mmpipe.indexing.lanes import feed as lanes
+from mmpipe.indexing.lanes.ray import ray_chunks
 from mmpipe.schemas.work import WorkOrder
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.commit import Progress
+    from mmpipe.indexing.writing.commit import Progress
     from mmpipe.schemas.run import RunRecord
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ _BACKOFF_SECONDS = 5.0
 def run(order: WorkOrder, settings: Settings, *, progress: Progress | None = None) -> RunRecord:
     """Index one feed with Ray Data on the cluster this process is connected to, or on a local one it starts.
 
-    See :func:`mmpipe.indexing.lanes.execute` for what is guaranteed and raised.
+    See :func:`mmpipe.indexing.lanes.feed.execute` for what is guaranteed and raised.
     """
     import ray
 

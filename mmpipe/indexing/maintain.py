@@ -15,7 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmpipe.errors import MmpipeError
-from mmpipe.indexing.upkeep import keep_up
+from mmpipe.indexing.tables.upkeep import keep_up
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging

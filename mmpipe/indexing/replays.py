@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from mmpipe import catalogue
 from mmpipe.errors import InvalidRequest, InvalidRow, LiveMoved, NotFound
-from mmpipe.indexing.commit import finished, publish, write
-from mmpipe.indexing.following import FOLLOW_ATTEMPTS, live_profile, models_for
-from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows, lookup_in
-from mmpipe.indexing.pipeline import Pipeline
-from mmpipe.indexing.results import ChunkResult, RunCounts
-from mmpipe.indexing.rows import Source, SourceRow, root_of
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows, lookup_in
+from mmpipe.indexing.pipeline.pipeline import Pipeline
+from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
+from mmpipe.indexing.sources.rows import Source, SourceRow, root_of
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, live_profile, models_for
+from mmpipe.indexing.writing.commit import finished, publish, write
 from mmpipe.lake import open_lake
 from mmpipe.schemas.run import RunRecord
 

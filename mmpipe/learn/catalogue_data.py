@@ -25,10 +25,10 @@ from mmpipe.encoders.base import AudioClip, VideoFrames
 from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit
 from mmpipe.encoders.starter.sounds import FRAMES, MELS, log_mel
 from mmpipe.errors import InvalidFeed, InvalidMedia, InvalidRequest, ObjectNotFound
-from mmpipe.indexing.gather import gather, plan_media
-from mmpipe.indexing.hashes import text_hash
-from mmpipe.indexing.rows import root_of
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.pipeline.media import gather, plan_media
+from mmpipe.indexing.pipeline.hashes import text_hash
+from mmpipe.indexing.sources.rows import root_of
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.learn.catalogue_words import terms_of, twin_key
 from mmpipe.media import Fetcher
 from mmpipe.objects import to_uri
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from mmpipe.catalogue import FeedRow
     from mmpipe.encoders.base import Modality
-    from mmpipe.indexing.gather import Gathered
+    from mmpipe.indexing.pipeline.media import Gathered
     from mmpipe.schemas.product import Product
     from mmpipe.settings import Settings
 

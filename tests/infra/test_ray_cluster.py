@@ -234,7 +234,7 @@ def test_the_autoscaler_takes_spot_first_and_on_demand_where_spot_fails(cluster:
 
 
 def test_a_large_feeds_workers_find_no_room_on_the_head(cluster: dict[str, Any]) -> None:
-    from mmpipe.indexing.ray_lane import pools
+    from mmpipe.indexing.lanes.ray import pools
     from mmpipe.serve import scaling
     from mmpipe.settings import IndexingSettings, Settings
 

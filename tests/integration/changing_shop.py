@@ -17,7 +17,7 @@ import numpy as np
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.indexing import Indexer
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake import Collection, Lake, ProductTable, open_lake
 from mmpipe.lake.model_loading import load_exactly
 from mmpipe.objects import to_uri

@@ -19,7 +19,8 @@ import pytest
 import ray
 
 from mmpipe.encoders import registry
-from mmpipe.indexing import batch, execute_file, files
+from mmpipe.indexing import batch, execute_file
+from mmpipe.indexing.lanes import files
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.objects import to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of

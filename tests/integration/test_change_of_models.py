@@ -21,8 +21,8 @@ from mmpipe.errors import (
 from mmpipe.evaluate.compare import compare
 from mmpipe.evaluate.judged import JudgedQuery
 from mmpipe.indexing import Indexer, execute_file
-from mmpipe.indexing.reindex import reindex, roll_back, switch
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.tables.switch import reindex, roll_back, switch
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.lake.model_loading import load_exactly, load_profile
 from mmpipe.lake.models import RegisteredModel

@@ -21,7 +21,7 @@ from mmpipe.dispatch import InProcessDispatcher
 from mmpipe.encoders.registry import LoadedEncoders, load
 from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing import Indexer
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
 from mmpipe.local.pump import EventPump, PumpSettings

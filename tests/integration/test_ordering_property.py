@@ -20,7 +20,7 @@ from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import ObjectNotFound
 from mmpipe.fusion import WeightedMean
 from mmpipe.indexing import Indexer
-from mmpipe.indexing.hashes import text_hash
+from mmpipe.indexing.pipeline.hashes import text_hash
 from mmpipe.indexing.replays import replay
 from mmpipe.lake import ProductTable, open_lake
 from mmpipe.schemas.order import SourceOrder

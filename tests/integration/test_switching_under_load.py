@@ -20,8 +20,8 @@ from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import ModelUnavailable, PublishRejected
 from mmpipe.evaluate.compare import compare, refuse_worse
-from mmpipe.indexing.hashes import media_hash
-from mmpipe.indexing.reindex import reindex, roll_back, switch, switch_back
+from mmpipe.indexing.pipeline.hashes import media_hash
+from mmpipe.indexing.tables.switch import reindex, roll_back, switch, switch_back
 from mmpipe.lake import open_lake
 from mmpipe.lake.models import RegisteredModel
 from mmpipe.schemas.search import SearchRequest
@@ -112,8 +112,8 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from mmpipe.encoders import registry
-from mmpipe.indexing.hashes import media_hash
-from mmpipe.indexing.reindex import reindex, switch
+from mmpipe.indexing.pipeline.hashes import media_hash
+from mmpipe.indexing.tables.switch import reindex, switch
 from mmpipe.lake import ProductTable, open_lake
 from mmpipe.lake.live import LivePointer
 from tests.integration.changing_shop import other_profile, settings_in

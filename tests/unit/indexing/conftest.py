@@ -9,7 +9,9 @@ import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
-from mmpipe.indexing import Indexer, chunks, lanes, worker
+from mmpipe.indexing import Indexer
+from mmpipe.indexing.lanes import chunks, worker
+from mmpipe.indexing.lanes import feed as lanes
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.schemas.work import CatalogueEvent, WorkOutcome
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings

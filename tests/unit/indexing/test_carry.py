@@ -10,7 +10,7 @@ import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
-from mmpipe.indexing.carry import RowCarrier, media_root
+from mmpipe.indexing.tables.copy import RowCarrier, media_root
 from mmpipe.lake import ProductTable
 from mmpipe.lake.stock import Stock
 from mmpipe.schemas.product import Product

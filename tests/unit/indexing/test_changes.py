@@ -145,7 +145,7 @@ def test_photo_replaced_while_its_product_is_written_is_seen(shop: Shop) -> None
         shop.bucket.tick()
         media = shop.bucket.put("media/a.png", png(BLUE))
         stat = shop.bucket.stat(media.object.uri)
-        from mmpipe.indexing.tasks import read_task
+        from mmpipe.indexing.lanes.tasks import read_task
         from tests.unit.indexing.bucket import order_of
 
         runs = shop.collection.runs

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mmpipe.encoders import registry
-from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows
-from mmpipe.indexing.pipeline import Pipeline
-from mmpipe.indexing.readers import product_rows
-from mmpipe.indexing.results import ChunkResult
+from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline.pipeline import Pipeline
+from mmpipe.indexing.pipeline.result import ChunkResult
+from mmpipe.indexing.sources.readers import product_rows
 from mmpipe.lake.frames import FRAME_COLUMNS
 from tests.unit.indexing.bucket import order_of, png
 from tests.unit.indexing.conftest import Shop

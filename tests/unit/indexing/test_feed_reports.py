@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing import execute_file, files, lanes
-from mmpipe.indexing.chunks import Job
+from mmpipe.indexing import execute_file
+from mmpipe.indexing.lanes import feed as lanes
+from mmpipe.indexing.lanes import files
+from mmpipe.indexing.lanes.chunks import Job
 from mmpipe.lake import open_lake
 from mmpipe.settings import FeedSettings, LakeSettings, Settings
 from tests.unit.indexing.bucket import order_of, png

@@ -11,8 +11,8 @@ import pytest
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import LiveMoved, StorageUnavailable
-from mmpipe.indexing.commit import publish
-from mmpipe.indexing.following import Pipelines, live_profile, models_for
+from mmpipe.indexing.tables.following import Pipelines, live_profile, models_for
+from mmpipe.indexing.writing.commit import publish
 from mmpipe.lake import Collection, ProductTable
 from mmpipe.lake.live import LiveFile
 from mmpipe.settings import Settings

@@ -57,7 +57,7 @@ def test_bad_file_beside_good_ones(shop: Shop) -> None:
 
 
 def test_orders_that_fail_together_are_tried_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mmpipe.indexing.pipeline import Pipeline
+    from mmpipe.indexing.pipeline.pipeline import Pipeline
 
     process = Pipeline.process
 

@@ -7,9 +7,9 @@ from collections.abc import Generator
 import pytest
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing import lanes
-from mmpipe.indexing.chunks import Job, read_packed
-from mmpipe.indexing.worker import ChunkIndexer
+from mmpipe.indexing.lanes import feed as lanes
+from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.worker import ChunkIndexer
 from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import CatalogueEvent
 from tests.unit.indexing.bucket import order_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mmpipe.indexing.ray_lane import Pools, pools
+from mmpipe.indexing.lanes.ray import Pools, pools
 from mmpipe.settings import IndexingSettings
 
 

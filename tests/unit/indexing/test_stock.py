@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mmpipe.errors import CommitConflict, StorageUnavailable
-from mmpipe.indexing import warm
+from mmpipe.indexing.lanes import warm
 from mmpipe.indexing.replays import replay
 from mmpipe.lake import ProductTable
 from mmpipe.lake.stock import Stock

@@ -14,7 +14,8 @@ from mmpipe import media
 from mmpipe.encoders import registry as encoders
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import ModelUnavailable
-from mmpipe.indexing import Indexer, transcribe
+from mmpipe.indexing import Indexer
+from mmpipe.indexing.pipeline import speech as transcribe
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings, SpeechSettings
 from mmpipe.speech import registry

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 from mmpipe.indexing import execute_file
-from mmpipe.indexing.chunks import Job, read_packed, unpack_result, unpack_rows
-from mmpipe.indexing.hashes import media_hash, text_hash
-from mmpipe.indexing.results import ChunkResult
-from mmpipe.indexing.rows import root_of
-from mmpipe.indexing.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
+from mmpipe.indexing.lanes.chunks import Job, read_packed, unpack_result, unpack_rows
+from mmpipe.indexing.lanes.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
+from mmpipe.indexing.pipeline.hashes import media_hash, text_hash
+from mmpipe.indexing.pipeline.result import ChunkResult
+from mmpipe.indexing.sources.rows import root_of
 from mmpipe.lake import open_lake
 from mmpipe.objects import to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef

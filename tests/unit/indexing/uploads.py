@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from mmpipe.indexing import lanes
-from mmpipe.indexing.chunks import Job, read_packed
-from mmpipe.indexing.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
+from mmpipe.indexing.lanes import feed as lanes
+from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
 from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import CatalogueEvent
 from tests.unit.indexing.bucket import order_of

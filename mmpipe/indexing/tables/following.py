@@ -7,8 +7,8 @@ anything being restarted. An order's run id stays that of the settings' profile:
 run on both sides of a switch.
 
 A switch can come between a worker's look and its commit, so the worker looks again after its commit
-(:func:`mmpipe.indexing.commit.publish`), and the switch looks for such rows after it has moved the readers:
-whichever comes second sees the other.
+(:func:`mmpipe.indexing.writing.commit.publish`), and the switch looks for such rows after it has moved the
+readers: whichever comes second sees the other.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import NotFound, StorageUnavailable
-from mmpipe.indexing.pipeline import Pipeline
+from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.lake.model_loading import load_exactly, load_profile
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.indexing.readers import StoreFor
+    from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake import Collection
     from mmpipe.settings import Settings
 

@@ -6,13 +6,13 @@ import pickle
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mmpipe.indexing import chunks
-from mmpipe.indexing.chunks import Job
-from mmpipe.indexing.following import models_for
-from mmpipe.indexing.known import KnownRows, Lookup, lookup_in, nothing_known
-from mmpipe.indexing.pipeline import Pipeline, Ready
-from mmpipe.indexing.results import ChunkResult
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.lanes import chunks
+from mmpipe.indexing.lanes.chunks import Job
+from mmpipe.indexing.pipeline.held import KnownRows, Lookup, lookup_in, nothing_known
+from mmpipe.indexing.pipeline.pipeline import Pipeline, Ready
+from mmpipe.indexing.pipeline.result import ChunkResult
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.tables.following import models_for
 from mmpipe.lake import open_lake
 
 if TYPE_CHECKING:

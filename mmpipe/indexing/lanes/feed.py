@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import LiveMoved, MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
-from mmpipe.indexing.chunks import Job, unpack_result
-from mmpipe.indexing.commit import Committer, Progress, begun, finished, forget_replaced, publish
-from mmpipe.indexing.following import FOLLOW_ATTEMPTS, live_profile, models_for
-from mmpipe.indexing.pipeline import Pipeline
-from mmpipe.indexing.results import ChunkResult, reject_of_source
-from mmpipe.indexing.rows import removal_source
-from mmpipe.indexing.snapshots import delete_missing
-from mmpipe.indexing.stores import stores
-from mmpipe.indexing.versions import NOTHING_REVEALED, revealed_nothing
+from mmpipe.indexing.lanes.chunks import Job, unpack_result
+from mmpipe.indexing.pipeline.pipeline import Pipeline
+from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_source
+from mmpipe.indexing.sources.rows import removal_source
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
+from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, live_profile, models_for
+from mmpipe.indexing.writing.commit import Committer, Progress, begun, finished, forget_replaced, publish
+from mmpipe.indexing.writing.replace import delete_missing
 from mmpipe.lake import open_lake
 
 if TYPE_CHECKING:

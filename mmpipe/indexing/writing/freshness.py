@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mmpipe.errors import CommitConflict
-from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows
-from mmpipe.indexing.results import ChunkResult, MediaRead
+from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline.result import ChunkResult, MediaRead
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.pipeline import Pipeline
-    from mmpipe.indexing.rows import Source
+    from mmpipe.indexing.pipeline.pipeline import Pipeline
+    from mmpipe.indexing.sources.rows import Source
     from mmpipe.lake import Collection, ProductTable
 
 # A medium replaced this often while we look is being hammered; the queue brings the work back later.

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import StockWithoutProduct
-from mmpipe.indexing.results import reject_of_row
+from mmpipe.indexing.pipeline.result import reject_of_row
 from mmpipe.lake.stock import Stock
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.results import ChunkResult
-    from mmpipe.indexing.rows import SourceRow
+    from mmpipe.indexing.pipeline.result import ChunkResult
+    from mmpipe.indexing.sources.rows import SourceRow
     from mmpipe.lake import ProductTable
     from mmpipe.lake.stock import Restocked
     from mmpipe.schemas.product import Availability

@@ -8,7 +8,7 @@ from mmpipe.errors import ObjectNotFound
 from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.readers import StoreFor
+    from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.work import WorkOrder
 

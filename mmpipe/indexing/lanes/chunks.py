@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from mmpipe import catalogue
 from mmpipe.errors import InvalidFeed, InvalidRow
-from mmpipe.indexing.readers import open_version
-from mmpipe.indexing.results import ChunkResult
-from mmpipe.indexing.rows import Source, SourceRow, put_source
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.pipeline.result import ChunkResult
+from mmpipe.indexing.sources.readers import open_version
+from mmpipe.indexing.sources.rows import Source, SourceRow, put_source
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.schemas.product import Product
 from mmpipe.schemas.work import WorkOrder
 from mmpipe.settings import Settings

@@ -18,9 +18,9 @@ from mmpipe.speech.content import content_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmpipe.indexing.compare import Work
-    from mmpipe.indexing.gather import Gathered
-    from mmpipe.indexing.known import KnownRows
+    from mmpipe.indexing.pipeline.due import Work
+    from mmpipe.indexing.pipeline.held import KnownRows
+    from mmpipe.indexing.pipeline.media import Gathered
     from mmpipe.settings import Settings
     from mmpipe.speech.base import SpeechRecognizer
 

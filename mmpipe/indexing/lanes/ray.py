@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mmpipe.errors import MmpipeError
-from mmpipe.indexing.chunks import read_packed
+from mmpipe.indexing.lanes.chunks import read_packed
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.chunks import Job
+    from mmpipe.indexing.lanes.chunks import Job
     from mmpipe.settings import IndexingSettings
 
 # Chunks on their way between the stages, for each worker: keeps every worker busy and bounds memory.
@@ -126,7 +126,7 @@ def _read(batch: pa.Table) -> Iterator[pa.Table]:
 
 class _Index:
     def __init__(self, job: Job) -> None:
-        from mmpipe.indexing.worker import ChunkIndexer
+        from mmpipe.indexing.lanes.worker import ChunkIndexer
 
         self._worker = ChunkIndexer(job)
 
@@ -137,7 +137,7 @@ class _Index:
 
 class _Prepare:
     def __init__(self, job: Job) -> None:
-        from mmpipe.indexing.worker import ChunkPreparer
+        from mmpipe.indexing.lanes.worker import ChunkPreparer
 
         self._worker = ChunkPreparer(job)
 
@@ -149,7 +149,7 @@ class _Prepare:
 
 class _Encode:
     def __init__(self, job: Job) -> None:
-        from mmpipe.indexing.worker import ChunkEncoder
+        from mmpipe.indexing.lanes.worker import ChunkEncoder
 
         self._worker = ChunkEncoder(job)
 

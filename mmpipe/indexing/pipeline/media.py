@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmpipe import media
 from mmpipe.encoders.base import MODALITIES, AudioClip, Modality
 from mmpipe.errors import InvalidMedia, RetryableError
-from mmpipe.indexing.hashes import media_hash
+from mmpipe.indexing.pipeline.hashes import media_hash
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import EncoderInput

@@ -17,20 +17,20 @@ from mmpipe.errors import (
     ProfileMismatch,
     RetryableError,
 )
-from mmpipe.indexing.commit import forget_replaced, publish, write
-from mmpipe.indexing.following import FOLLOW_ATTEMPTS, Pipelines, live_profile
-from mmpipe.indexing.freshness import refresh_using
-from mmpipe.indexing.known import lookup_in
-from mmpipe.indexing.results import ChunkResult, reject_of_row, reject_of_source
-from mmpipe.indexing.rows import SourceRow
-from mmpipe.indexing.tasks import Task, outcome, outcome_of, read_task
-from mmpipe.indexing.upkeep import keep_up
+from mmpipe.indexing.lanes.tasks import Task, outcome, outcome_of, read_task
+from mmpipe.indexing.pipeline.held import lookup_in
+from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_row, reject_of_source
+from mmpipe.indexing.sources.rows import SourceRow
+from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_profile
+from mmpipe.indexing.tables.upkeep import keep_up
+from mmpipe.indexing.writing.commit import forget_replaced, publish, write
+from mmpipe.indexing.writing.freshness import refresh_using
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.indexing.pipeline import Pipeline
-    from mmpipe.indexing.readers import StoreFor
+    from mmpipe.indexing.pipeline.pipeline import Pipeline
+    from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake import Collection, Lake, ProductTable
     from mmpipe.settings import Settings
 

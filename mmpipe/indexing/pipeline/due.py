@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mmpipe.indexing.results import ChunkResult, Write, WriteKind, reject_of_row
-from mmpipe.indexing.rows import SourceRow
+from mmpipe.indexing.pipeline.result import ChunkResult, Write, WriteKind, reject_of_row
+from mmpipe.indexing.sources.rows import SourceRow
 from mmpipe.lake.precedence import Standing, after
 from mmpipe.lake.schema import Tombstone, build_tombstones
 from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.known import KnownRows
-    from mmpipe.indexing.rows import Source
+    from mmpipe.indexing.pipeline.held import KnownRows
+    from mmpipe.indexing.sources.rows import Source
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mmpipe import catalogue
 from mmpipe.errors import InvalidFeed, InvalidRow, ObjectNotFound
-from mmpipe.indexing.rows import SourceRow, put_source, removal_source
+from mmpipe.indexing.sources.rows import SourceRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN
 from mmpipe.schemas.search import Interaction

@@ -22,13 +22,13 @@ from pydantic import ValidationError
 
 from mmpipe.encoders.base import MODALITIES, Modality
 from mmpipe.errors import InvalidMedia, InvalidRow
-from mmpipe.indexing.compare import Work
-from mmpipe.indexing.gather import MediaPlan, plan_media
-from mmpipe.indexing.known import KNOWN_COLUMNS, KnownRows
-from mmpipe.indexing.pipeline import Pipeline
-from mmpipe.indexing.results import ChunkResult, reject_of_media, reject_of_row
-from mmpipe.indexing.rows import Source, SourceRow, root_of
-from mmpipe.indexing.stores import stores
+from mmpipe.indexing.pipeline.due import Work
+from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline.media import MediaPlan, plan_media
+from mmpipe.indexing.pipeline.pipeline import Pipeline
+from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject_of_row
+from mmpipe.indexing.sources.rows import Source, SourceRow, root_of
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
 from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.product import Product

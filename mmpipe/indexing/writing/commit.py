@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mmpipe.errors import CommitConflict, InvalidFeed, LiveMoved, PublishRejected, StockWithoutProduct
-from mmpipe.indexing.freshness import settle
-from mmpipe.indexing.restock import restock
-from mmpipe.indexing.results import ChunkResult, RunCounts
-from mmpipe.indexing.rows import removal_source
+from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
+from mmpipe.indexing.sources.rows import removal_source
+from mmpipe.indexing.writing.freshness import settle
+from mmpipe.indexing.writing.restock import restock
 from mmpipe.schemas.run import RunRecord
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.pipeline import Pipeline
+    from mmpipe.indexing.pipeline.pipeline import Pipeline
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.schemas.work import WorkOrder
 

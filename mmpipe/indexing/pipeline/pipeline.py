@@ -5,7 +5,7 @@ fuse.
 
 A bad row becomes a reject and no product. A bad medium becomes a reject and the product is indexed by its
 other modalities. What has the same content hash as in the table is copied from there, so a change of price
-calls no encoder. Rows that tell stock alone are no work for it: :mod:`mmpipe.indexing.restock`.
+calls no encoder. Rows that tell stock alone are no work for it: :mod:`mmpipe.indexing.writing.restock`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import pyarrow as pa
 
 from mmpipe import media
 from mmpipe.encoders.base import Modality
-from mmpipe.indexing.compare import Work, contenders, due, live_rows, using, write_tombstones
-from mmpipe.indexing.encode import ToEncode, copied_vectors, encode
-from mmpipe.indexing.gather import Gathered, MediaPlan, gather, plan_media
-from mmpipe.indexing.hashes import text_hash
-from mmpipe.indexing.known import KnownRows, Lookup
-from mmpipe.indexing.results import ChunkResult, MediaRead, Write, WriteKind, reject_of_media
-from mmpipe.indexing.rows import Source, SourceRow
-from mmpipe.indexing.transcribe import ClipListener
+from mmpipe.indexing.pipeline.due import Work, contenders, due, live_rows, using, write_tombstones
+from mmpipe.indexing.pipeline.encode import ToEncode, copied_vectors, encode
+from mmpipe.indexing.pipeline.hashes import text_hash
+from mmpipe.indexing.pipeline.held import KnownRows, Lookup
+from mmpipe.indexing.pipeline.media import Gathered, MediaPlan, gather, plan_media
+from mmpipe.indexing.pipeline.result import ChunkResult, MediaRead, Write, WriteKind, reject_of_media
+from mmpipe.indexing.pipeline.speech import ClipListener
+from mmpipe.indexing.sources.rows import Source, SourceRow
 from mmpipe.lake.schema import ProductRow, build_table
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, RetryableError
-from mmpipe.indexing import readers
-from mmpipe.indexing.commit import begun
-from mmpipe.indexing.results import ChunkResult, RunCounts
-from mmpipe.indexing.rows import Source, SourceRow, put_source, removal_source
-from mmpipe.indexing.snapshots import delete_missing
-from mmpipe.indexing.versions import NOTHING_REVEALED, revealed_nothing
+from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
+from mmpipe.indexing.sources import readers
+from mmpipe.indexing.sources.rows import Source, SourceRow, put_source, removal_source
+from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
+from mmpipe.indexing.writing.commit import begun
+from mmpipe.indexing.writing.replace import delete_missing
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.readers import StoreFor
+    from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from mmpipe.indexing import lanes
-from mmpipe.indexing.chunks import Job, read_packed
-from mmpipe.indexing.following import live_profile, models_for
-from mmpipe.indexing.pool import pool_chunks
-from mmpipe.indexing.stores import stores
-from mmpipe.indexing.worker import ChunkIndexer
+from mmpipe.indexing.lanes import feed as lanes
+from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.processes import pool_chunks
+from mmpipe.indexing.lanes.worker import ChunkIndexer
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.tables.following import live_profile, models_for
 from mmpipe.lake import open_lake
 from mmpipe.objects import scheme_of, to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.indexing.commit import Progress
+    from mmpipe.indexing.writing.commit import Progress
     from mmpipe.schemas.run import RunRecord
     from mmpipe.settings import Settings
 

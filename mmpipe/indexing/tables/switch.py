@@ -1,10 +1,10 @@
 """Changing the models of a collection: a new table beside the live one is filled, then readers are moved.
 
 ``reindex`` fills, ``switch`` moves, ``switch_back`` and ``roll_back`` move back. Uploads go on meanwhile,
-written into the table that is live (:mod:`mmpipe.indexing.following`). So a switch first carries over what
-was written there since, moves readers in one atomic step, and looks once more for what was written between. A
-writer that commits later still finds at its own look that readers were moved, and writes again: nothing is
-lost, however the two fall.
+written into the table that is live (:mod:`mmpipe.indexing.tables.following`). So a switch first carries over
+what was written there since, moves readers in one atomic step, and looks once more for what was written
+between. A writer that commits later still finds at its own look that readers were moved, and writes again:
+nothing is lost, however the two fall.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import CommitConflict, InvalidRequest, MmpipeError, NotReady, PublishRejected
-from mmpipe.indexing.carry import Carried, Progress, RowCarrier
-from mmpipe.indexing.commit import publish
-from mmpipe.indexing.following import models_for
+from mmpipe.indexing.tables.copy import Carried, Progress, RowCarrier
+from mmpipe.indexing.tables.following import models_for
+from mmpipe.indexing.writing.commit import publish
 from mmpipe.lake.model_loading import load_profile
 
 if TYPE_CHECKING:

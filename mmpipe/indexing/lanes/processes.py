@@ -10,8 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing.chunks import Job, read_packed
-from mmpipe.indexing.worker import ChunkIndexer
+from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.worker import ChunkIndexer
 
 _CHUNKS_PER_WORKER = 3
 _worker: ChunkIndexer | None = None

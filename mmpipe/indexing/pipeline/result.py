@@ -15,7 +15,7 @@ from mmpipe.schemas.run import Reject, RunRecord
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from mmpipe.indexing.rows import Source, SourceRow
+    from mmpipe.indexing.sources.rows import Source, SourceRow
     from mmpipe.schemas.feed import FeedReport
 
 MAX_RAW_BYTES = 64 * 1024

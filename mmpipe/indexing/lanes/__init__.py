@@ -1,0 +1,1 @@
+"""Who runs the pipeline: the warm indexer, Ray, processes, this process."""

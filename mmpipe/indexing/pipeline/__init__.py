@@ -1,0 +1,1 @@
+"""Rows to table rows: what is due, its media, its vectors."""

@@ -1,0 +1,1 @@
+"""What an upload is: its object, its version, its rows."""

@@ -1,0 +1,1 @@
+"""Whole tables: by which models they are filled, copying, switching, upkeep."""

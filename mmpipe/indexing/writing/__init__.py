@@ -1,0 +1,1 @@
+"""Where results reach the lake, and readers the result."""
