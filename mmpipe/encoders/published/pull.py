@@ -63,41 +63,40 @@ def pull(
     A model that is pinned already is fetched at its pinned commit and must have the locked digests. One that
     is not is fetched at ``revision`` (a branch, tag or commit; default: the newest), every file is checked
     against the digest the hub publishes, and the lock is written. ``repin`` moves an existing pin; tables
-    encoded with the old one then need the old lock. Raises :class:`ModelUnavailable`; nothing is left behind.
+    encoded with the old one then need the old lock. A download that breaks off is continued by the next call.
+    Raises :class:`ModelUnavailable`; nothing is then installed or pinned.
     """
     repo = described(profile).repo
-    known = None if repin else read_lock(settings).get(repo)
-    if known is not None:
-        here = folder_of(settings, repo, known.revision)
-        if revision is not None and revision != known.revision:
-            raise ModelUnavailable(
-                f"{repo} is pinned to {known.revision} in {lock_path(settings)}; pass --repin to move the pin"
-            )
-        if here.is_dir() and not faults(here, known):
-            return Pulled(repo, known, here, fetched=False)
-        if known.revision.startswith("folder-"):
-            raise ModelUnavailable(
-                f"{repo} is pinned to files brought from a folder ({known.revision}): bring them again with"
-                f" `mmpipe models pull {profile} --from FOLDER`, or pass --repin to take the hub's"
-            )
-        revision = known.revision
-    remote = hub.resolve(repo, revision)
-    if known is not None and remote.revision != known.revision:
-        raise ModelUnavailable(f"{hub.name} answered {known.revision} of {repo} with {remote.revision}")
-    names = sorted(known.files) if known else select(remote.files, f"{repo} at {remote.revision}")
-    absent = [name for name in names if name not in remote.files]
-    if absent:
-        raise ModelUnavailable(f"{repo} at {remote.revision} no longer has {', '.join(absent[:3])}")
-    with _staging(settings) as staging:
+    done = None if repin else _pinned(profile, repo, settings, revision)
+    if done is not None:
+        return done
+    with _alone(settings, repo, tell):
+        # Whoever was waited for may have brought it.
+        done = None if repin else _pinned(profile, repo, settings, revision)
+        if done is not None:
+            return done
+        known = None if repin else read_lock(settings).get(repo)
+        remote = hub.resolve(repo, known.revision if known else revision)
+        if known is not None and remote.revision != known.revision:
+            raise ModelUnavailable(f"{hub.name} answered {known.revision} of {repo} with {remote.revision}")
+        names = sorted(known.files) if known else select(remote.files, f"{repo} at {remote.revision}")
+        absent = [name for name in names if name not in remote.files]
+        if absent:
+            raise ModelUnavailable(f"{repo} at {remote.revision} no longer has {', '.join(absent[:3])}")
         for name in names:
             tell(f"{repo}: {name}")
-            path = hub.fetch(remote, name, staging / "download")
-            _check_published(path, remote, name, hub.name)
-            _place(path, staging / "model" / name)
-        locked = LockedModel(
-            revision=remote.revision, source=hub.name, files=_digests(staging / "model", names)
-        )
-        return _keep(repo, known or locked, staging / "model", settings)
+        download = _download_folder(settings, repo, remote.revision)
+        hub.fetch(remote, names, download)
+        # From here on it is whole: verified and installed, or thrown away.
+        with _staging(settings) as staging:
+            try:
+                for name in names:
+                    _check_published(download / name, remote, name, hub.name)
+                    _place(download / name, staging / name)
+            finally:
+                shutil.rmtree(download.parent)
+            locked = LockedModel(revision=remote.revision, source=hub.name, files=_digests(staging, names))
+            return _keep(repo, known or locked, staging, settings)
 
 
 def bring(
@@ -112,35 +111,94 @@ def bring(
     if not source.is_dir():
         raise ModelUnavailable(f"{source} is no folder")
     found = {p.relative_to(source).as_posix(): p for p in source.rglob("*") if p.is_file()}
-    known = None if repin else read_lock(settings).get(repo)
-    names = [n for n in sorted(known.files) if n in found] if known else select(found, str(source))
-    with _staging(settings) as staging:
+    with _alone(settings, repo, tell), _staging(settings) as staging:
+        known = None if repin else read_lock(settings).get(repo)
+        names = [n for n in sorted(known.files) if n in found] if known else select(found, str(source))
         for name in names:
             tell(f"{repo}: {name}")
-            target = staging / "model" / name
+            target = staging / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(found[name], target)
-        files = _digests(staging / "model", names)
+        files = _digests(staging, names)
         if known is None:
             known = LockedModel(revision=f"folder-{digest_of(files)[:16]}", source="folder", files=files)
-        return _keep(repo, known, staging / "model", settings)
+        return _keep(repo, known, staging, settings)
+
+
+def _pinned(profile: str, repo: str, settings: ModelSettings, revision: str | None) -> Pulled | None:
+    """What is pinned, where all of it is here; None where it has to be fetched. Raises where it cannot be."""
+    known = read_lock(settings).get(repo)
+    if known is None:
+        return None
+    if revision is not None and revision != known.revision:
+        raise ModelUnavailable(
+            f"{repo} is pinned to {known.revision} in {lock_path(settings)}; pass --repin to move the pin"
+        )
+    here = folder_of(settings, repo, known.revision)
+    if here.is_dir() and not faults(here, known):
+        return Pulled(repo, known, here, fetched=False)
+    if known.revision.startswith("folder-"):
+        raise ModelUnavailable(
+            f"{repo} is pinned to files brought from a folder ({known.revision}): bring them again with"
+            f" `mmpipe models pull {profile} --from FOLDER`, or pass --repin to take the hub's"
+        )
+    return None
+
+
+def _incoming(settings: ModelSettings) -> Path:
+    """Where files lie before they are verified: on the models folder's own disk."""
+    folder = Path(settings.dir) / ".incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _alone(settings: ModelSettings, repo: str, tell: Tell) -> Iterator[None]:
+    """One process at a time brings a model into this models folder; the others wait."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(_incoming(settings) / f"{_flat(repo)}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        tell(f"{repo}: another process is bringing it here, waiting")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _download_folder(settings: ModelSettings, repo: str, revision: str) -> Path:
+    """Where an interrupted download of this commit is continued; what there is of other commits goes."""
+    folder = _incoming(settings) / _flat(repo) / revision
+    for other in folder.parent.glob("*"):
+        if other != folder:
+            shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _flat(repo: str) -> str:
+    return repo.replace("/", "--")
 
 
 @contextmanager
 def _staging(settings: ModelSettings) -> Iterator[Path]:
-    """A folder with an empty ``model`` folder, on the models folder's own disk; gone at the end."""
-    home = Path(settings.dir)
-    home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home, prefix=".incoming-") as name:
-        path = Path(name)
-        (path / "model").mkdir()
+    """An empty folder to lay a model out in; gone at the end."""
+    with tempfile.TemporaryDirectory(dir=_incoming(settings), prefix="model-") as name:
+        path = Path(name) / "model"
+        path.mkdir()
         yield path
 
 
 def _place(path: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A hub client may hand out a link into its cache.
-    path.resolve().replace(target)
+    if path.is_symlink():
+        # A link into a hub client's cache: the cache keeps its file.
+        shutil.copyfile(path, target)
+    else:
+        path.replace(target)
 
 
 def _digests(folder: Path, names: list[str]) -> dict[str, LockedFile]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from fake_hub import COMMIT, FILES, NEWER, REPO, USED, FakeHub
 from typer.testing import CliRunner
 
 from mmpipe.cli import app
@@ -22,117 +21,12 @@ from mmpipe.encoders.published.pull import bring, pull
 from mmpipe.errors import InvalidRequest, ModelUnavailable
 from mmpipe.settings import ModelSettings
 
-REPO = "openai/clip-vit-base-patch32"
-COMMIT, NEWER = "a" * 40, "b" * 40
-FILES = {
-    "config.json": b'{"model_type": "clip"}',
-    "model.safetensors": b"weights" * 1_000,
-    "tokenizer.json": b"{}",
-    "README.md": b"# CLIP",
-    "modeling_own.py": b"import os",
-    "pytorch_model.bin": b"\x80\x04pickle",
-}
-USED = ["config.json", "model.safetensors", "tokenizer.json"]
 Run = Callable[..., Result]
 
 
-class FakeHub(ThreadingHTTPServer):
-    """As much of the hub's HTTP interface as its client asks for; ``served`` may differ from ``files``."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.files = dict(FILES)
-        self.served: dict[str, bytes] = {}
-        self.head = COMMIT
-        self.requests: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeHub
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.split("?")[0]
-        self.server.requests.append(path)
-        if path.startswith(f"/api/models/{REPO}"):
-            revision = path.rpartition("/revision/")[2] if "/revision/" in path else "main"
-            commits = {"main": self.server.head, COMMIT: COMMIT, NEWER: NEWER}
-            if revision in commits:
-                self._answer(json.dumps(self._model(commits[revision])).encode())
-            else:
-                self._answer(b"{}", status=404, error="RevisionNotFound")
-        elif path.startswith(f"/{REPO}/resolve/"):
-            commit, _, name = path.removeprefix(f"/{REPO}/resolve/").partition("/")
-            self._answer(self.server.served.get(name, self.server.files[name]), commit=commit)
-        else:
-            self._answer(b"{}", status=404, error="RepoNotFound")
-
-    def _model(self, commit: str) -> dict[str, object]:
-        siblings = []
-        for name, body in self.server.files.items():
-            sibling: dict[str, object] = {"rfilename": name, "size": len(body)}
-            if name.endswith((".safetensors", ".bin")):
-                digest = hashlib.sha256(body).hexdigest()
-                sibling |= {
-                    "blobId": "0" * 40,
-                    "lfs": {"sha256": digest, "size": len(body), "pointerSize": 134},
-                }
-            else:
-                sibling["blobId"] = hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
-            siblings.append(sibling)
-        return {"id": REPO, "modelId": REPO, "sha": commit, "siblings": siblings, "tags": [], "downloads": 0}
-
-    def _answer(self, body: bytes, status: int = 200, error: str = "", commit: str = "") -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        if error:
-            self.send_header("X-Error-Code", error)
-        if commit:
-            self.send_header("X-Repo-Commit", commit)
-            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def server() -> Iterator[FakeHub]:
-    fake = FakeHub()
-    thread = threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield fake
-    fake.shutdown()
-    thread.join()
-    fake.server_close()
-
-
-@pytest.fixture
-def hub(server: FakeHub) -> HuggingFaceHub:
-    return HuggingFaceHub(server.url)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> ModelSettings:
-    return ModelSettings(dir=str(tmp_path / "models"))
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """The repository's files in a folder, as somebody would carry them over."""
-    folder = tmp_path / "carried"
-    folder.mkdir()
-    for name, body in FILES.items():
-        (folder / name).write_bytes(body)
-    return folder
+def _incoming(settings: ModelSettings) -> list[str]:
+    """What pulls left lying about, but for the locks of their repositories."""
+    return [p.name for p in Path(settings.dir, ".incoming").iterdir() if p.suffix != ".lock"]
 
 
 def test_a_pull_takes_only_what_is_used_and_pins_it(
@@ -151,9 +45,9 @@ def test_a_pull_takes_only_what_is_used_and_pins_it(
     assert told == [f"{REPO}: {name}" for name in USED]
     # Never asked for: code and pickles.
     assert not [path for path in server.requests if path.endswith((".py", ".bin"))]
-    assert not list(Path(settings.dir).glob(".incoming-*"))
+    assert _incoming(settings) == []
 
-    server.requests.clear()
+    server.asked.clear()
     again = pull("clip", settings, hub)
     assert not again.fetched
     assert server.requests == []
@@ -194,7 +88,8 @@ def test_a_damaged_download_is_refused(
     with pytest.raises(ModelUnavailable, match=f"{name} of {REPO} does not have the"):
         pull("clip", settings, hub)
     assert read_lock(settings) == {}
-    assert list(Path(settings.dir).iterdir()) == []
+    assert _incoming(settings) == []
+    assert [p.name for p in Path(settings.dir).iterdir()] == [".incoming"]
 
 
 def test_pickle_only_repositories_are_refused(
