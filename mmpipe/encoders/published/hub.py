@@ -145,6 +145,6 @@ def _explained(url: str, repo: str, revision: str | None) -> Iterator[None]:
         ) from error
     except transport as error:
         raise ModelUnavailable(
-            f"{repo} could not be fetched from {url}: {str(error).rstrip('.')}. On a machine without a network,"
-            " copy the repository's files here and run `mmpipe models pull PROFILE --from FOLDER`"
+            f"{repo} could not be fetched from {url}: {str(error).rstrip('.')}. On a machine without a"
+            " network, copy the repository's files here and run `mmpipe models pull PROFILE --from FOLDER`"
         ) from error
