@@ -14,12 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from handlers._runtime import Runtime
 from mmpipe.dispatch.jobs import Submission
 from mmpipe.dispatch.scheduled import ScheduledJobs, job_id
 from mmpipe.errors import DispatchUnavailable, InvalidEvent
 from mmpipe.schemas.maintenance import MaintenanceDue
 from mmpipe.settings import load_settings
-from mmpipe.telemetry import configure_logging
+from mmpipe.telemetry import annotate, span
 
 logger = logging.getLogger("mmpipe.handlers.maintenance_due")
 
@@ -33,31 +34,44 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
 
 @functools.cache
 def _cold_start() -> Handler:
-    configure_logging()
-    return build_handler(ScheduledJobs(load_settings()).submit)
+    runtime = Runtime()
+    return runtime.observed(build_handler(ScheduledJobs(load_settings()).submit, runtime.count))
 
 
-def build_handler(submit: Callable[[MaintenanceDue], Submission]) -> Handler:
-    """The same handler with its part given. Answers ``{"job", "status", "reason"}``.
+def build_handler(
+    submit: Callable[[MaintenanceDue], Submission], count: Callable[[str, int], None] | None = None
+) -> Handler:
+    """The same handler with its parts given. Answers ``{"job", "status", "reason"}``.
+
+    ``count`` takes one of the metrics ``JobsAccepted``, ``JobsDuplicate`` and ``JobsRetry``.
 
     Raises :class:`InvalidEvent` for an input that is no task, :class:`DispatchUnavailable` where the job was
     not taken.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, str]:
-        try:
-            due = MaintenanceDue.model_validate(event)
-        except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False)
-            reason = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg']}" for fault in faults
-            )
-            raise InvalidEvent(f"{reason}; mend the schedule's input") from error
-        submission = submit(due)
-        answer = {"job": job_id(due), "status": submission.status, "reason": submission.reason}
-        logger.info("scheduled %s %s", due.task, submission.status, extra=answer)
-        if submission.status == "retry":
-            raise DispatchUnavailable(submission.reason)
+        with span("maintenance_due") as current:
+            due = _due(event)
+            annotate(current, "task", due.task)
+            submission = submit(due)
+            annotate(current, "status", submission.status)
+            if count is not None:
+                count(f"Jobs{submission.status.capitalize()}", 1)
+            answer = {"job": job_id(due), "status": submission.status, "reason": submission.reason}
+            logger.info("scheduled %s %s", due.task, submission.status, extra=answer)
+            if submission.status == "retry":
+                raise DispatchUnavailable(submission.reason)
         return answer
 
     return handle
+
+
+def _due(event: object) -> MaintenanceDue:
+    try:
+        return MaintenanceDue.model_validate(event)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        reason = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'event'}: {fault['msg']}" for fault in faults
+        )
+        raise InvalidEvent(f"{reason}; mend the schedule's input") from error

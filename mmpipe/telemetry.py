@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import context
+from opentelemetry.context import attach, detach, get_current
 from opentelemetry.trace import Span, StatusCode, get_tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -40,14 +40,23 @@ class JsonFormatter(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _SIGNED.sub(r"\1***", record.getMessage()),
+            "message": record.getMessage(),
         }
-        for key, value in vars(record).items():
-            if key not in _RESERVED:
-                entry[key] = "***" if _SECRET.search(key) else value
+        entry |= {key: value for key, value in vars(record).items() if key not in _RESERVED}
         if record.exc_info:
-            entry["exception"] = _SIGNED.sub(r"\1***", self.formatException(record.exc_info))
-        return json.dumps(entry, default=str, ensure_ascii=False)
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(redacted(entry), default=str, ensure_ascii=False)
+
+
+def redacted(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A log entry without the values of fields whose names say they are secret, nor signatures in texts."""
+
+    def shown(key: str, value: Any) -> Any:
+        if _SECRET.search(key):
+            return "***"
+        return _SIGNED.sub(r"\1***", value) if isinstance(value, str) else value
+
+    return {key: shown(key, value) for key, value in entry.items()}
 
 
 def configure_logging(level: str = "INFO") -> None:
@@ -109,8 +118,8 @@ def continued(fields: Mapping[str, str]) -> Iterator[None]:
     block is what it would be without this.
     """
     lowered = {name.lower(): value for name, value in fields.items()}
-    token = context.attach(_W3C.extract(lowered, context.get_current()))
+    token = attach(_W3C.extract(lowered, get_current()))
     try:
         yield
     finally:
-        context.detach(token)
+        detach(token)

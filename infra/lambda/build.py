@@ -58,7 +58,7 @@ class Built:
 
 def handler_imports() -> ImportGraph:
     """What all modules of ``handlers/`` need."""
-    modules = sorted(file.stem for file in (ROOT / "handlers").glob("*.py") if file.stem != "__init__")
+    modules = sorted(file.stem for file in (ROOT / "handlers").glob("[!_]*.py"))
     return collect(ROOT, PACKAGES, [f"handlers.{module}" for module in modules])
 
 
@@ -91,15 +91,23 @@ def build(architecture: str, folder: Path = OUTPUT) -> Built:
 
 
 def distributions(imports: Iterable[str]) -> list[str]:
-    """The installed distributions that provide these top-level modules. Raises :class:`BuildError`."""
+    """The installed distributions that provide these modules. Raises :class:`BuildError`."""
     providers = importlib.metadata.packages_distributions()
     found: set[str] = set()
     for name in imports:
-        names = set(providers.get(name, ()))
+        names = set(providers.get(name.partition(".")[0], ()))
+        if len(names) > 1:  # of a namespace, each distribution has a part
+            names = {distribution for distribution in names if _has_module(distribution, name)}
         if len(names) != 1:
             raise BuildError(f"{name} is imported, and provided by {sorted(names) or 'nothing installed'}")
         found |= names
     return sorted(found)
+
+
+def _has_module(distribution: str, module: str) -> bool:
+    path = module.replace(".", "/")
+    files = importlib.metadata.files(distribution) or ()
+    return any(str(file) in (f"{path}.py", f"{path}/__init__.py") for file in files)
 
 
 def _download(requirements: Sequence[str], platform: str, folder: Path) -> None:

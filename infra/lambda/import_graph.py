@@ -23,7 +23,7 @@ class ImportGraph:
     files: set[Path] = field(default_factory=set)
     """First-party source files."""
     third_party: set[str] = field(default_factory=set)
-    """Top-level names that are neither ours nor the standard library's."""
+    """Modules that are neither ours nor the standard library's."""
     aws_services: set[str] = field(default_factory=set)
     """First arguments of ``….create_client("service", …)``."""
 
@@ -55,7 +55,7 @@ def collect(root: Path, packages: Sequence[str], entry_points: Sequence[str]) ->
                 if top in packages:
                     waiting += _with_parents(name)
                 elif top not in sys.stdlib_module_names:
-                    graph.third_party.add(top)
+                    graph.third_party.add(name)
     return graph
 
 

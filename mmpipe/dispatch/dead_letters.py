@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, ConfigDict
 
+from mmpipe.dispatch.queues import PER_CALL, sqs_client
 from mmpipe.errors import InvalidEvent, InvalidRequest, StorageUnavailable
 from mmpipe.events import parse_message
 from mmpipe.objects import split_s3
@@ -25,15 +25,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
 
-_PER_CALL = 10  # messages, a limit of SQS
 # Long enough to look at (or send back) everything that was received, short enough for a crash not to matter.
 _HIDDEN_SECONDS = 300
 _MOST = 50_000  # of one replay; SQS lets 120,000 messages of a queue be in hand
 _WAIT_SECONDS = 1  # long polling asks all of a queue's servers
 _PREVIEW = 200
-_AWS_HOST = re.compile(
-    r"^(?:sqs\.(?P<region>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.amazonaws\.com(?:\.cn)?$"
-)
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist", "InvalidAddress")
 _DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch")
 
@@ -98,7 +94,8 @@ class DeadLetters:
             )
         self._queue_url = queue_url
         self._dlq_url = dlq_url
-        self._sqs = (client or sqs_client)(dlq_url or queue_url or "")
+        address = dlq_url or queue_url or ""
+        self._sqs = client(address) if client else sqs_client(address, "dlq_url" if dlq_url else "queue_url")
         self._wait = _WAIT_SECONDS if wait_seconds is None else wait_seconds
 
     @property
@@ -189,7 +186,7 @@ class DeadLetters:
                 while len(messages) < limit:
                     answer = self._sqs.receive_message(
                         QueueUrl=self.dlq_url,
-                        MaxNumberOfMessages=min(_PER_CALL, limit - len(messages)),
+                        MaxNumberOfMessages=min(PER_CALL, limit - len(messages)),
                         VisibilityTimeout=_HIDDEN_SECONDS,
                         WaitTimeSeconds=self._wait,
                         MessageSystemAttributeNames=["All"],
@@ -208,33 +205,6 @@ class DeadLetters:
                 self._sqs.change_message_visibility(
                     QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )
-
-
-def sqs_client(queue_url: str) -> SQSClient:
-    """A client for the queue's own region, or for whatever answers at its address where that is not AWS.
-
-    Raises :class:`InvalidRequest` for an address that is none.
-    """
-    import boto3
-    from botocore.config import Config
-
-    parts = urlsplit(queue_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path.strip("/"):
-        raise InvalidRequest(
-            "dlq_url", f"{queue_url!r} is no queue's URL, as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME is"
-        )
-    config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3, "mode": "standard"})
-    aws = _AWS_HOST.match(parts.hostname)
-    try:
-        if aws:
-            return boto3.client("sqs", region_name=aws["region"] or aws["old"], config=config)
-        # Signed for the region of the environment; what is not AWS seldom minds.
-        region = boto3.Session().region_name or "us-east-1"
-        endpoint = f"{parts.scheme}://{parts.netloc}"
-        direct = Config(proxies={}) if parts.hostname in ("127.0.0.1", "localhost", "::1") else Config()
-        return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=config.merge(direct))
-    except (BotoCoreError, ValueError) as error:
-        raise InvalidRequest("dlq_url", f"{queue_url!r} cannot be reached: {error}") from error
 
 
 @contextmanager

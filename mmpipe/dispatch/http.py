@@ -10,6 +10,7 @@ import urllib3
 
 from mmpipe.dispatch.tokens import TokenSource
 from mmpipe.errors import DispatchUnavailable
+from mmpipe.telemetry import carrier
 
 _CONNECT_SECONDS = 5.0
 _MAX_REASON = 500
@@ -61,6 +62,8 @@ class HttpClient:
     def request(self, method: str, path: str, payload: object | None = None) -> Answer:
         """One request; any HTTP status is an answer. Raises :class:`DispatchUnavailable` without one.
 
+        The request is part of the current trace (``traceparent``), where traces are on.
+
         A refused token (401, 403) that has been rotated meanwhile is replaced, and the request sent again.
         """
         body = None if payload is None else json.dumps(payload).encode()
@@ -72,7 +75,7 @@ class HttpClient:
 
     def _send(self, method: str, path: str, body: bytes | None, token: str) -> Answer:
         url = self._base_url + path
-        headers = {"Accept": "application/json", "User-Agent": "mmpipe"}
+        headers = {"Accept": "application/json", "User-Agent": "mmpipe", **carrier()}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         if body is not None:

@@ -13,6 +13,7 @@ from mmpipe.dispatch.tokens import token_source
 from mmpipe.errors import DispatchUnavailable
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.settings import DispatchSettings
+from mmpipe.telemetry import span
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,10 @@ class IndexerDispatcher:
         """See :meth:`mmpipe.dispatch.Dispatcher.submit`. A refused batch is sent again order by order."""
         if not orders:
             return []
+        with span("indexer.submit", orders=len(orders)):
+            return self._submit(orders)
+
+    def _submit(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         payload = {"orders": [order.model_dump(mode="json") for order in orders]}
         try:
             answer = self._http.request("POST", WORK_PATH, payload)

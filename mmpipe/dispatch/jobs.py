@@ -17,6 +17,7 @@ from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import token_source
 from mmpipe.errors import DispatchUnavailable
 from mmpipe.settings import Settings
+from mmpipe.telemetry import annotate, carrier, span
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,15 @@ class RayJobs:
     def submit(self, job: str, entrypoint: str, metadata: Mapping[str, str]) -> Submission:
         """Run a shell command as the job of that id, unless it runs or has run well.
 
-        Raises :class:`DispatchUnavailable` where Ray does not answer, or refuses.
+        The job finds the current trace in its environment (``TRACEPARENT``), where traces are on. Raises
+        :class:`DispatchUnavailable` where Ray does not answer, or refuses.
         """
+        with span("job.submit") as current:
+            submission = self._submit(job, entrypoint, metadata)
+            annotate(current, "status", submission.status)
+            return submission
+
+    def _submit(self, job: str, entrypoint: str, metadata: Mapping[str, str]) -> Submission:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             name = job if attempt == 1 else f"{job}-{attempt}"
             state = self._state(name)
@@ -79,7 +87,7 @@ class RayJobs:
         payload = {
             "entrypoint": entrypoint,
             "submission_id": job,
-            "runtime_env": {"env_vars": self._environment},
+            "runtime_env": {"env_vars": self._environment | _trace()},
             "metadata": dict(metadata),
         }
         answer = self._http.request("POST", _JOBS, payload)
@@ -88,6 +96,10 @@ class RayJobs:
         if answer.status == 500 and "already exists" in answer.text:
             return Submission("duplicate", f"job {job} was submitted a moment ago")
         raise DispatchUnavailable(_refusal(answer))
+
+
+def _trace() -> dict[str, str]:
+    return {name.upper(): value for name, value in carrier().items()}
 
 
 def _refusal(answer: Answer) -> str:

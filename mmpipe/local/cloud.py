@@ -13,6 +13,7 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from mmpipe.dispatch.redelivery import QUICK_RECEIVES, SLOW_RECEIVES
 from mmpipe.errors import StorageUnavailable
 from mmpipe.local.cloud_server import REQUESTS_PATH
 from mmpipe.local.processes import MARKER, Child
@@ -50,7 +51,12 @@ class LocalCloud:
     """An upload bucket that notifies a queue with a dead-letter queue, and a bucket for the lake."""
 
     def __init__(
-        self, folder: Path, stack_id: str, *, max_receives: int = 5, visibility_seconds: int = 120
+        self,
+        folder: Path,
+        stack_id: str,
+        *,
+        max_receives: int = QUICK_RECEIVES + SLOW_RECEIVES,
+        visibility_seconds: int = 120,
     ) -> None:
         self._folder = folder
         self._stack_id = stack_id

@@ -1,8 +1,9 @@
 """The event pump: what Lambda's event source mapping does between an SQS queue and a handler.
 
 It polls, gathers a batch for a moment, calls the handler with a Lambda-shaped event, and deletes exactly
-what the handler did not name in ``batchItemFailures``. What it named comes back after a growing pause, until
-the queue's redrive policy moves it to the dead-letter queue.
+what the handler did not name in ``batchItemFailures``. What it named comes back when the queue's visibility
+timeout ends, or as soon as the handler told the queue (:mod:`mmpipe.dispatch.redelivery`), until the queue's
+redrive policy moves it to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[dict[str, Any], Any], dict[str, list[dict[str, str]]]]
 
 _SQS_BATCH = 10  # messages per call, a limit of SQS
+_AGAIN_SECONDS = 1.0  # between tries of a queue that does not answer
 # Running: those waiting and those in hand are counted one after the other, and a message that comes back in
 # between is in neither count.
 _TIMES_EMPTY = 3
@@ -38,8 +40,6 @@ class PumpSettings:
     window: float = 0.05
     concurrency: int = 2
     poll: int = 1
-    retry_after: int = 1
-    retry_at_most: int = 30
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class EventPump:
                 # At shutdown the queue goes away first; otherwise the messages come back by themselves.
                 if not self._stop.is_set():
                     logger.warning("the queue does not answer", extra={"reason": str(error)})
-                    self._stop.wait(self._settings.retry_after)
+                    self._stop.wait(_AGAIN_SECONDS)
 
     def _gather(self, client: SQSClient) -> list[MessageTypeDef]:
         messages = self._receive(client, self._settings.poll)
@@ -151,27 +151,16 @@ class EventPump:
             logger.exception("the handler crashed")
             failed = {message["MessageId"] for message in messages}
         done = [message for message in messages if message["MessageId"] not in failed]
-        back = [message for message in messages if message["MessageId"] in failed]
         for start in range(0, len(done), _SQS_BATCH):
             entries = [
                 {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]}
                 for n, message in enumerate(done[start : start + _SQS_BATCH])
             ]
             client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
-        for message in back:
-            client.change_message_visibility(
-                QueueUrl=self._queue_url,
-                ReceiptHandle=message["ReceiptHandle"],
-                VisibilityTimeout=self._pause(message),
-            )
         with self._moved:
             self._stats.delivered += len(done)
-            self._stats.returned += len(back)
+            self._stats.returned += len(messages) - len(done)
             self._moved.notify_all()
-
-    def _pause(self, message: MessageTypeDef) -> int:
-        receives = int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
-        return int(min(self._settings.retry_after * 2 ** min(receives - 1, 10), self._settings.retry_at_most))
 
 
 def _depth(client: SQSClient, queue_url: str) -> int:

@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from handlers.catalogue_uploaded import build_handler
 from mmpipe.dispatch import dispatcher_for
 from mmpipe.dispatch.environment import to_environment
+from mmpipe.dispatch.redelivery import Redelivery
 from mmpipe.errors import NotReady
 from mmpipe.local.cloud import LAKE_BUCKET, REGION, UPLOADS_BUCKET, LocalCloud, client_environment
 from mmpipe.local.processes import MARKER, Child, sweep
@@ -164,7 +165,8 @@ class Stack:
         ready = self._ray.wait_ready(_RAY_START_SECONDS)
 
         self._progress("event pump")
-        handler = build_handler(settings.indexing, dispatcher_for(settings))
+        redelivery = Redelivery(cloud.queue_url, client=cloud.sqs)
+        handler = build_handler(settings.indexing, dispatcher_for(settings), redelivery)
         pump = EventPump(cloud.sqs, cloud.queue_url, handler, self._pump_settings)
         self._running.callback(pump.stop)
         pump.start()

@@ -18,13 +18,14 @@ from PIL import Image
 
 from handlers.catalogue_uploaded import build_handler
 from mmpipe.dispatch import InProcessDispatcher
+from mmpipe.dispatch.redelivery import Redelivery
 from mmpipe.encoders.registry import LoadedEncoders, load
 from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing import Indexer
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
-from mmpipe.local.pump import EventPump, PumpSettings
+from mmpipe.local.pump import EventPump
 from mmpipe.objects import S3Store
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings, StorageSettings
 
@@ -97,8 +98,9 @@ def make_world(cloud: LocalCloud) -> Iterator[Callable[[], World]]:
     )
     lake, loaded = open_lake(settings), load("fake")
     indexer = Indexer(settings, lake, loaded, stores(settings), maintain=False)
-    handler = build_handler(settings.indexing, InProcessDispatcher(indexer.execute))
-    pump = EventPump(cloud.sqs, cloud.queue_url, handler, PumpSettings(retry_after=0))
+    redelivery = Redelivery(cloud.queue_url, client=cloud.sqs, pause=lambda receives: 0)
+    handler = build_handler(settings.indexing, InProcessDispatcher(indexer.execute), redelivery)
+    pump = EventPump(cloud.sqs, cloud.queue_url, handler)
     pump.start()
     s3, sqs = cloud.s3(), cloud.sqs()
     yield lambda: World(cloud, s3, sqs, lake, loaded, pump, f"shop{next(_names)}")

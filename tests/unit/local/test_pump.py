@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -8,10 +9,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from mmpipe.dispatch.redelivery import Redelivery, Returned
 from mmpipe.local import pump as pump_module
 from mmpipe.local.pump import EventPump, PumpSettings
 
-FAST = PumpSettings(batch_size=50, window=0.02, concurrency=2, poll=0, retry_after=0)
+FAST = PumpSettings(batch_size=50, window=0.02, concurrency=2, poll=0)
 
 
 @pytest.fixture
@@ -23,7 +25,8 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str, str]]:
         dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": 3}}'
-        queue = sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+        attributes = {"RedrivePolicy": policy, "VisibilityTimeout": "1"}
+        queue = sqs.create_queue(QueueName="q", Attributes=attributes)["QueueUrl"]
         yield sqs, queue, dead
 
 
@@ -38,8 +41,12 @@ def send(sqs: Any, queue: str, names: list[str]) -> None:
         sqs.send_message(QueueUrl=queue, MessageBody=name)
 
 
-def test_what_failed_comes_back_and_ends_among_the_dead_letters(queues: tuple[Any, str, str]) -> None:
+@pytest.mark.parametrize(("told", "least"), [(None, 2.9), (0, 0.0)])
+def test_what_failed_comes_back_as_the_queue_or_the_handler_says_and_ends_among_the_dead_letters(
+    told: int | None, least: float, queues: tuple[Any, str, str]
+) -> None:
     sqs, queue, dead = queues
+    redelivery = Redelivery(queue, client=lambda: sqs, pause=lambda receives: told)
     seen: list[tuple[str, str]] = []
 
     def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
@@ -48,15 +55,18 @@ def test_what_failed_comes_back_and_ends_among_the_dead_letters(queues: tuple[An
             seen.append((record["body"], record["attributes"]["ApproximateReceiveCount"]))
             if record["body"] == "poison":
                 failed.append({"itemIdentifier": record["messageId"]})
+                redelivery.schedule([Returned(record["receiptHandle"], 1)])
         return {"batchItemFailures": failed}
 
     send(sqs, queue, ["a", "poison", "b"])
     pump = EventPump(lambda: sqs, queue, handler, FAST)
+    started = time.monotonic()
     pump.start()
     try:
         assert pump.wait_drained(20)
     finally:
         pump.stop()
+    assert least <= time.monotonic() - started < least + 3
     assert bodies(sqs, dead) == ["poison"]
     assert sorted(seen) == [("a", "1"), ("b", "1"), ("poison", "1"), ("poison", "2"), ("poison", "3")]
     assert (pump.stats().delivered, pump.stats().returned) == (2, 3)
