@@ -15,6 +15,7 @@ from mmpipe.errors import (
     NotFound,
     ProfileMismatch,
     PublishRejected,
+    StorageUnavailable,
     UnknownCollection,
 )
 from mmpipe.lake.checks import Counts, check_version, count
@@ -24,14 +25,14 @@ from mmpipe.lake.media_log import MediaLog
 from mmpipe.lake.models import ModelRegistry
 from mmpipe.lake.products import ProductTable
 from mmpipe.lake.rejects import RejectTable
+from mmpipe.lake.reset import Reset, reset
 from mmpipe.lake.runs import RunTable
-from mmpipe.lake.storage import child_folders, lance_errors
+from mmpipe.lake.storage import child_folders
+from mmpipe.lake.tags import LiveTags, surplus
 from mmpipe.objects import open_store, to_uri
 from mmpipe.schemas.names import COLLECTION_PATTERN
 
 if TYPE_CHECKING:
-    import lance
-
     from mmpipe.encoders.base import Profile
     from mmpipe.settings import Settings
 
@@ -39,8 +40,8 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "products_"
 _SUFFIX = ".lance"
-_LIVE_TAG = "live"
 _PUBLISH_ATTEMPTS = 8
+_TIDY_ATTEMPTS = 4
 
 
 def open_lake(settings: Settings) -> Lake:
@@ -106,7 +107,9 @@ class Collection:
         self._lake = lake
         self._tables: dict[str, ProductTable] = {}
         self._lock = threading.RLock()
-        self._pointer = LivePointer(open_store(self.uri, lake.settings.storage), f"{self.uri}/live.json")
+        self._store = open_store(self.uri, lake.settings.storage)
+        self._pointer = LivePointer(self._store, f"{self.uri}/live.json")
+        self._tidied: str | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         return _collection_of, (self.settings, self.name)
@@ -187,13 +190,19 @@ class Collection:
         content = self._pointer.read()
         return None if content is None else content.former_table
 
+    def live_file(self) -> LiveFile | None:
+        """What is live and what was, as :meth:`publish` takes it as ``following``; None before the first
+        publication. One small read."""
+        return self._pointer.read()
+
     def publish(
         self,
         table: ProductTable,
         *,
         reason: str,
         allow_shrink: bool = False,
-        following: LiveVersion | None = None,
+        following: LiveFile | LiveVersion | None = None,
+        tidy: bool = True,
     ) -> LiveVersion:
         """Make the newest version of ``table`` live, if it passes its checks (see :mod:`mmpipe.lake.checks`).
 
@@ -203,15 +212,18 @@ class Collection:
 
         ``following`` is what the caller saw live when it decided to publish. Where readers follow another
         table since, or were rolled back, nothing is published and ``LiveMoved`` is raised: an upload that
-        was decided on before a switch must not undo it.
+        was decided on before a switch must not undo it. A :class:`LiveFile` (of :meth:`live_file`) also
+        stands for the file itself, which is then read again only where it changed since: beside the checks
+        such a publication is two writes, without ``tidy``. Who asks for none calls :meth:`tidy` later.
         """
         dataset = table.latest()
         shrink = None if allow_shrink else self.settings.lake.max_shrink
+        seen = following.live if isinstance(following, LiveFile) else following
+        former = following if isinstance(following, LiveFile) else self._pointer.read()
         checked: tuple[int, Counts] | None = None
         for _ in range(_PUBLISH_ATTEMPTS):
-            former = self._pointer.read()
             live = None if former is None else former.live
-            _check_following(live, following)
+            _check_following(live, seen)
             if (
                 live is not None
                 and live.table == table.name
@@ -223,9 +235,14 @@ class Collection:
             if checked is None or checked[0] != base:
                 checked = (base, check_version(table, dataset, live, max_shrink=shrink))
             try:
-                return self._make_live(table, dataset, checked[1], reason, former)
+                published = self._make_live(table, dataset.version, checked[1], reason, former)
             except CommitConflict as error:
                 log.info("publishing %s version %d again: %s", table.name, dataset.version, error)
+                former = self._pointer.read()
+                continue
+            if tidy:
+                self._tidy_now()
+            return published
         raise CommitConflict(f"{self.uri}/live.json: other writers kept publishing first")
 
     def promote(self, table: str, version: int | None = None, *, reason: str = "promoted") -> LiveVersion:
@@ -236,7 +253,9 @@ class Collection:
         dataset = opened.latest() if version is None else opened.at(version)
         former = self._pointer.read()
         counts = check_version(opened, dataset, None, max_shrink=None)
-        return self._make_live(opened, dataset, counts, reason, former)
+        published = self._make_live(opened, dataset.version, counts, reason, former)
+        self._tidy_now()
+        return published
 
     def rollback(self, *, reason: str = "rolled back") -> LiveVersion:
         """Make live again what was live before. Repeated, it goes further back. Raises ``PublishRejected``
@@ -247,9 +266,31 @@ class Collection:
         if target is None:
             raise PublishRejected(f"collection {self.name} has no earlier live version to go back to")
         table = self.table(target.table)
-        dataset = table.at(target.version)
+        version = int(table.at(target.version).version)
         counts = Counts(rows=target.rows, tombstones=target.tombstones)
-        return self._make_live(table, dataset, counts, reason, former, restores=target.origin)
+        published = self._make_live(table, version, counts, reason, former, restores=target.origin)
+        self._tidy_now()
+        return published
+
+    def reset(self, *, rolled_back: bool = False) -> Reset:
+        """Take the live table back to what is live; see :func:`mmpipe.lake.reset.reset`."""
+        return reset(self, self._make_live, rolled_back=rolled_back)
+
+    def tidy(self, *, thorough: bool = False) -> None:
+        """Make the tags of the tables that ``live.json`` names exactly those of its entries; ``thorough``, of
+        all products tables.
+
+        For after a publication, off its critical path; one small read where nothing was published since the
+        last call. Nothing breaks where it is not called, or ends midway: some old versions are kept for
+        longer. Raises ``StorageUnavailable``.
+        """
+        for _ in range(_TIDY_ATTEMPTS):
+            content = self._pointer.read()
+            if content is None or (content.live.etag == self._tidied and not thorough):
+                return
+            self._settle_tags(content, thorough=thorough)
+            # Read again: what was published meanwhile has been tidied by nobody, or by somebody slower.
+            self._tidied, thorough = content.live.etag, False
 
     def counts(self, table: ProductTable) -> Counts:
         """Live products and tombstones of the newest version of a table."""
@@ -263,7 +304,7 @@ class Collection:
     def _make_live(
         self,
         table: ProductTable,
-        dataset: lance.LanceDataset,
+        version: int,
         counts: Counts,
         reason: str,
         former: LiveFile | None,
@@ -272,7 +313,7 @@ class Collection:
         entry = LiveVersion(
             generation=1 if former is None else former.live.generation + 1,
             table=table.name,
-            version=dataset.version,
+            version=version,
             profile_fingerprint=table.profile.fingerprint,
             published_at=datetime.now(UTC),
             rows=counts.rows,
@@ -282,26 +323,36 @@ class Collection:
         )
         content = LiveFile(live=entry) if former is None else former.followed_by(entry)
         # The tag comes first: from the moment live.json names a version, no clean-up may remove it.
-        with lance_errors(f"tagging version {dataset.version} of table {table.name}"):
-            _keep(dataset, dataset.version)
-        published = self._pointer.replace(content, former)
-        with lance_errors(f"tagging table {table.name}"):
-            _move_live_tag(dataset, dataset.version)
-            self._drop_old_tags(former, content)
-        return published
+        self._tags(table.name).keep(version)
+        return self._pointer.replace(content, former)
 
-    def _drop_old_tags(self, former: LiveFile | None, content: LiveFile) -> None:
-        if former is None:
-            return
-        dropped = former.history[: max(0, len(former.history) + 1 - len(content.history))]
-        for entry in dropped:
-            if entry.version not in content.versions_of(entry.table):
-                dataset = self.table(entry.table).latest()
-                try:
-                    dataset.tags.delete(f"{_LIVE_TAG}-{entry.version}")
-                except ValueError as error:
-                    if "not found" not in str(error).lower():
-                        raise
+    def _tags(self, table: str) -> LiveTags:
+        return LiveTags(self._store, self.table_uri(table))
+
+    def _settle_tags(self, content: LiveFile, *, thorough: bool) -> None:
+        named = content.versions()
+        for name in sorted(named.keys() | set(self.product_tables() if thorough else ())):
+            tags, wanted = self._tags(name), named.get(name, set())
+            kept = tags.kept()
+            if not wanted <= kept and self._exists(name):
+                for version in sorted(wanted - kept):
+                    tags.keep(version)
+            for version in sorted(surplus(kept, wanted)):
+                tags.drop(version)
+        self._tags(content.live.table).follow(content.live.version)
+
+    def _tidy_now(self) -> None:
+        try:
+            self.tidy()
+        except StorageUnavailable as error:
+            log.warning("tags of %s are tidied later: %s", self.name, error)
+
+    def _exists(self, table: str) -> bool:
+        try:
+            self.table(table)
+        except NotFound:
+            return False
+        return True
 
 
 def _check_following(live: LiveVersion | None, seen: LiveVersion | None) -> None:
@@ -309,25 +360,6 @@ def _check_following(live: LiveVersion | None, seen: LiveVersion | None) -> None
         return
     if live.table != seen.table or live.restores is not None:
         raise LiveMoved(f"readers follow version {live.version} of {live.table} by now")
-
-
-def _keep(dataset: lance.LanceDataset, version: int) -> None:
-    """Tag a version so that no clean-up removes it; such a tag is named for its version and never moves."""
-    try:
-        dataset.tags.create(f"{_LIVE_TAG}-{version}", version)
-    except ValueError as error:
-        if "already exists" not in str(error):
-            raise
-
-
-def _move_live_tag(dataset: lance.LanceDataset, version: int) -> None:
-    """Let the table's ``live`` tag follow, for people who read the table with other tools."""
-    try:
-        dataset.tags.update(_LIVE_TAG, version)
-    except ValueError as error:
-        if "does not exist" not in str(error):
-            raise
-        dataset.tags.create(_LIVE_TAG, version)
 
 
 def _collection_of(settings: Settings, name: str) -> Collection:

@@ -3,17 +3,23 @@ tables."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mmpipe.errors import ObjectNotFound, StorageUnavailable
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStore
 
-HISTORY_LENGTH = 50
+# What is kept of the former publications: these many, then by time.
+KEEP_LAST = 10
+KEEP_HOURLY = timedelta(hours=48)
+KEEP_DAILY = timedelta(days=30)
+# Every replica reads the file about twice a second.
+MAX_REASON = 200
 _MAX_BYTES = 1_000_000
 
 
@@ -34,6 +40,11 @@ class LiveVersion(BaseModel):
     restores: int | None = None
     etag: str | None = Field(default=None, exclude=True, description="of live.json, where read from it")
 
+    @field_validator("reason")
+    @classmethod
+    def _bounded(cls, reason: str) -> str:
+        return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 1]}…"
+
     @property
     def origin(self) -> int:
         """The generation whose content this is: itself, or the one a rollback restored."""
@@ -50,9 +61,9 @@ class LiveFile(BaseModel):
     former_table: str | None = Field(default=None, description="live before the last change of tables")
 
     def followed_by(self, entry: LiveVersion) -> LiveFile:
-        """The file after publishing ``entry``; at most :data:`HISTORY_LENGTH` former entries are kept."""
+        """The file after publishing ``entry``, with what :func:`thinned` keeps of the former entries."""
         former = self.former_table if entry.table == self.live.table else self.live.table
-        history = (*self.history, self.live)[-HISTORY_LENGTH:]
+        history = thinned((*self.history, self.live), entry.published_at, origin=entry.origin)
         return LiveFile(live=entry, history=history, former_table=former)
 
     def before(self) -> LiveVersion | None:
@@ -60,9 +71,35 @@ class LiveFile(BaseModel):
         older = [entry for entry in self.history if entry.generation < self.live.origin]
         return older[-1] if older else None
 
-    def versions_of(self, table: str) -> set[int]:
-        """Every version of one table that is or was live and can be gone back to."""
-        return {entry.version for entry in (*self.history, self.live) if entry.table == table}
+    def versions(self) -> dict[str, set[int]]:
+        """Every version that is or was live and can be gone back to, by table."""
+        found: dict[str, set[int]] = {}
+        for entry in (*self.history, self.live):
+            found.setdefault(entry.table, set()).add(entry.version)
+        return found
+
+
+def thinned(history: Sequence[LiveVersion], now: datetime, *, origin: int) -> tuple[LiveVersion, ...]:
+    """What is kept of ``history`` (oldest first): the :data:`KEEP_LAST` newest; the newest of each hour (UTC)
+    of the last two days and of each day of the last 30; and what a rollback of content ``origin`` goes to.
+
+    At most ``KEEP_LAST`` + 49 + 31 + 1 entries. Thinning at every publication keeps the same as thinning once
+    at the end: what is not the newest of its hour or day never becomes it again.
+    """
+    kept = {entry.generation for entry in history[-KEEP_LAST:]}
+    older = [entry.generation for entry in history if entry.generation < origin]
+    kept.update(older[-1:])
+    taken: set[tuple[str, datetime]] = set()
+    for entry in reversed(history):
+        published = min(entry.published_at, now).astimezone(UTC)  # another machine's clock may be ahead
+        age = now - published
+        hour = published.replace(minute=0, second=0, microsecond=0)
+        spans = [("hour", hour)] if age < KEEP_HOURLY else []
+        spans += [("day", hour.replace(hour=0))] if age < KEEP_DAILY else []
+        if not taken.issuperset(spans):
+            kept.add(entry.generation)
+            taken.update(spans)
+    return tuple(entry for entry in history if entry.generation in kept)
 
 
 class LivePointer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import lance
@@ -182,6 +182,11 @@ def in_list(column: str, values: Sequence[str]) -> list[str]:
     distinct = list(dict.fromkeys(values))
     chunks = (distinct[i : i + _IN_CHUNK] for i in range(0, len(distinct), _IN_CHUNK))
     return [f"{column} IN ({', '.join(sql_text(v) for v in chunk)})" for chunk in chunks]
+
+
+def sql_time(moment: datetime) -> str:
+    """A moment as a literal of Lance's SQL, in UTC."""
+    return f"timestamp '{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'"
 
 
 def all_of(conditions: Sequence[str]) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mmpipe.lake.record_table import RecordTable, all_of
+from mmpipe.lake.record_table import RecordTable, all_of, sql_time
 from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import RunRecord, RunStatus
 
@@ -21,6 +22,8 @@ _COLUMNS = {
     "started_at": pa.timestamp("us", tz="UTC"),
 }
 # A late duplicate may report a run as running or failed that another worker finished: done stays done.
+# A run does not take longer, by far.
+_LONGEST = timedelta(days=7)
 _NOT_BACKWARDS = "target.status <> 'done' OR source.status = 'done'"
 
 
@@ -34,6 +37,23 @@ class RunTable:
         """Record runs as they stand, in one commit; a run that is done stays done. Returns the rows
         written."""
         return self._table.put(runs, condition=_NOT_BACKWARDS)
+
+    def take_back(self, table: str, version: int, since: datetime, reason: str) -> list[RunRecord]:
+        """Count as never made what was done to ``table`` after ``version``, which was published at ``since``:
+        those runs are ``failed`` from now on, for ``reason``. Returns them as they were, oldest first.
+
+        Among them are runs that ended since and wrote nothing: what they found there may be gone.
+        """
+        began = f"started_at >= {sql_time(since - _LONGEST)} AND status = 'done'"
+        taken = [
+            run
+            for run in self._table.select(began)
+            if (run.table == table and run.version is not None and run.version > version)
+            or (run.version is None and run.table in (table, None) and (run.finished_at or since) > since)
+        ]
+        failed = {"status": "failed", "refused": reason}
+        self._table.put([run.model_copy(update=failed) for run in taken])
+        return sorted(taken, key=lambda run: (run.started_at, run.run_id))
 
     def get(self, run_id: str) -> RunRecord | None:
         """One run, or None."""

@@ -50,6 +50,10 @@ class RunRecord(BaseModel):
     table: str | None = None
     version: int | None = None
     error: str = ""
+    refused: str = Field(
+        default="",
+        description="why what the run wrote did not become live; empty where it did, or wrote nothing",
+    )
 
 
 class Reject(BaseModel):

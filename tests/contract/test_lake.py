@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -14,11 +14,13 @@ import lance
 import numpy as np
 import pyarrow as pa
 import pytest
+from lance import LanceDataset
 from moto.server import ThreadedMotoServer
 
 from mmpipe.encoders.base import FusionInfo, Profile
 from mmpipe.errors import (
     CommitConflict,
+    LiveMoved,
     NotFound,
     NotReady,
     PublishRejected,
@@ -31,6 +33,7 @@ from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.lake.mirror import Mirror
 from mmpipe.lake.schema import VectorBlock, vector_array
+from mmpipe.lake.tags import LiveTags
 from mmpipe.schemas.run import Reject, RunRecord, RunStatus
 from mmpipe.schemas.search import Interaction
 from mmpipe.settings import LakeSettings, Settings, StorageSettings
@@ -263,16 +266,205 @@ def test_a_lost_race_for_live_is_tried_again(tmp_path: Path, monkeypatch: pytest
         collection.publish(table, reason="never")
 
 
-def test_tags_of_forgotten_versions_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmpipe.lake.live.HISTORY_LENGTH", 2)
-    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))).collection("shop", create=True)
-    table = collection.products(PROFILE, create=True)
+def forget_after(publications: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmpipe.lake.live.KEEP_LAST", publications)
+    monkeypatch.setattr("mmpipe.lake.live.KEEP_HOURLY", timedelta(0))
+    monkeypatch.setattr("mmpipe.lake.live.KEEP_DAILY", timedelta(0))
+
+
+def test_tags_are_those_of_the_history(
+    collection: Collection, table: ProductTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_after(2, monkeypatch)
     for n in range(5):
         table.upsert(products([f"p{n}"], 1))
         collection.publish(table, reason="next")
-    kept = {entry.version for entry in collection.history()}
+    history = collection.history()
+    live, kept = history[0], {f"live-{entry.version}": entry.version for entry in history}
     assert len(kept) == 3
-    assert {v for name, v in tagged(table).items() if name != "live"} == kept
+    assert tagged(table) == kept | {"live": live.version}
+    # Processes that died: after a tag and before live.json, and before old tags were dropped.
+    tags, newer = LiveTags(collection._store, collection.table_uri(table.name)), live.version + 1
+    table.upsert(products(["refused"], 1))
+    for version in (live.version - 3, live.version - 4, newer):
+        tags.keep(version)
+    tags.drop(live.version)
+    collection.tidy()
+    assert len(tagged(table)) == 6, "this process has tidied that publication"
+    elsewhere = open_lake(collection.settings).collection("shop")
+    elsewhere.tidy()
+    # What is newer may be about to be published.
+    assert tagged(table) == kept | {"live": live.version, f"live-{newer}": newer}
+    table.upsert(products(["good"], 1))
+    now = elsewhere.publish(table, reason="good")
+    assert set(tagged(table).values()) == {entry.version for entry in collection.history()}
+    assert tagged(table)["live"] == now.version
+    # The clean-up, Lance's own, takes all the rest.
+    table.latest().cleanup_old_versions(older_than=timedelta(0), error_if_tagged_old_versions=False)
+    held = {version["version"] for version in table.latest().versions()}
+    assert held == {entry.version for entry in collection.history()}
+    assert [table.at(entry.version).version for entry in collection.history()]
+
+
+def test_tags_of_a_table_that_is_forgotten_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_after(1, monkeypatch)
+    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))).collection("shop", create=True)
+    other = Profile("next", DIM, PROFILE.encoders, FusionInfo("weighted_mean", "2"))
+    old, new = collection.products(PROFILE, create=True), collection.products(other, create=True)
+    for n in range(3):
+        old.upsert(products([f"p{n}"], 1))
+        collection.publish(old, reason="old")
+    newest = old.version
+    for n in range(4):
+        new.upsert(products([f"p{m}" for m in range(n, 9)], n + 1))
+        collection.publish(new, reason="new")
+    assert {entry.table for entry in collection.history()} == {new.name}
+    LiveTags(collection._store, collection.table_uri(old.name)).keep(newest - 1)
+    collection.tidy(thorough=True)
+    # A publication of it may be under way, with its newest version.
+    assert tagged(old) == {"live": newest, f"live-{newest}": newest}
+
+
+def test_a_publication_is_two_writes(request: pytest.FixtureRequest, requests: list[str]) -> None:
+    collection = open_lake(on_s3(request)).collection("shop", create=True)
+    table = collection.products(PROFILE, create=True)
+    for n in range(3):
+        table.upsert(products([f"p{n}"], 1))
+        collection.publish(table, reason="before")
+    seen = collection.live_file()
+    table.upsert(products(["more"], 1))
+    before = len(requests)
+    live = collection.publish(table, reason="upload", following=seen, tidy=False)
+    asked = [line.split('"')[1].removeprefix("\x1b[33m") for line in requests[before:]]
+    written = [line.split("/shop/")[1].split(" ")[0] for line in asked if line.startswith("PUT")]
+    assert written == [f"{table.name}.lance/_refs/tags/live-{live.version}.json", "live.json"]
+    assert not [line for line in asked if line.startswith("GET") and "live.json" in line]
+    assert not [line for line in asked if line.startswith(("POST", "DELETE"))]
+    assert tagged(table)["live"] < live.version, "not yet: nobody waits for it"
+    collection.tidy()
+    assert tagged(table)["live"] == live.version
+    before = len(requests)
+    collection.tidy()
+    assert len(requests) == before + 1
+
+
+def test_what_the_caller_read_is_read_again_where_it_changed(
+    collection: Collection, table: ProductTable
+) -> None:
+    table.upsert(products(["a"], 1))
+    collection.publish(table, reason="first")
+    seen = collection.live_file()
+    other = open_lake(collection.settings).collection("shop")
+    table.upsert(products(["b"], 1))
+    second = other.publish(other.products(PROFILE), reason="elsewhere")
+    assert collection.publish(table, reason="nothing new", following=seen) == second
+    table.upsert(products(["c"], 1))
+    third = collection.publish(table, reason="mine", following=seen)
+    assert [entry.reason for entry in collection.history()] == ["mine", "elsewhere", "first"]
+    assert (third.rows, third.generation) == (3, 3)
+    collection.rollback()
+    table.upsert(products(["d"], 1))
+    with pytest.raises(LiveMoved):
+        collection.publish(table, reason="decided before the rollback", following=seen)
+
+
+def spoil(table: ProductTable, product_id: str, n: int) -> int:
+    """Write a product whose vector the checks refuse, past our own writer; returns the version."""
+    rows = products([product_id], n)
+    block = VectorBlock(3 * vector_of(product_id)[None], np.ones(1, np.bool_))
+    place = rows.schema.get_field_index("text_vector")
+    rows = rows.set_column(place, rows.schema.field(place), vector_array(block, 1, DIM))
+    dataset = table.latest()
+    dataset.insert(rows.select(table.schema.names).cast(table.schema))
+    return int(dataset.version)
+
+
+def test_a_reset_takes_back_what_was_refused(collection: Collection, table: ProductTable) -> None:
+    with pytest.raises(PublishRejected, match="nothing live"):
+        collection.reset()
+    table.upsert(products(["a", "b"], 1))
+    live = collection.publish(table, reason="good")
+    assert not collection.reset().changed
+    bad = spoil(table, "bad", 2)
+    table.upsert(deletions(["a"], 2))
+    with pytest.raises(PublishRejected, match="not 1"):
+        collection.publish(table, reason="bad")
+    ended = {"table": table.name, "finished_at": datetime.now(UTC)}
+    collection.runs.put(
+        a_run("good", "done").model_copy(update=ended | {"version": live.version, "finished_at": NOW}),
+        a_run("bad", "done", 1).model_copy(
+            update=ended | {"version": bad, "started_at": ended["finished_at"]}
+        ),
+        a_run("nothing", "done", 2).model_copy(update=ended | {"started_at": ended["finished_at"]}),
+    )
+    found = collection.reset()
+    assert found.changed
+    assert (found.former, found.live.rows, found.live.reason) == (
+        bad + 1,
+        2,
+        f"reset to version {live.version}",
+    )
+    assert {run.run_id for run in found.uploads} == {"bad", "nothing"}
+    assert collection.live() == found.live
+    assert table.fetch(["a", "b", "bad"], ["id", "deleted"]).sort_by("id").to_pylist() == [
+        {"id": "a", "deleted": False},
+        {"id": "b", "deleted": False},
+    ]
+    assert {r.run_id: (r.status, "again" in r.refused) for r in collection.runs.list()} == {
+        "good": ("done", False),
+        "bad": ("failed", True),
+        "nothing": ("failed", True),
+    }
+    # What is uploaded next is published; the same upload once more is no older than what is there.
+    table.upsert(products(["bad"], 2))
+    now = collection.publish(table, reason="small upload")
+    assert (now.rows, now.tombstones) == (3, 0)
+    assert not collection.reset().changed
+    assert table.at(bad + 1).count_rows() == 3, "for whoever wants it after all"
+
+
+def test_a_reset_after_a_rollback_is_asked_for(collection: Collection, table: ProductTable) -> None:
+    for n, product_id in enumerate("ab", start=1):
+        table.upsert(products([product_id], n))
+        collection.publish(table, reason=product_id)
+    collection.rollback()
+    table.upsert(products(["c"], 3))
+    with pytest.raises(PublishRejected, match="--rolled-back"):
+        collection.reset()
+    found = collection.reset(rolled_back=True)
+    assert (found.live.rows, found.live.restores, found.live.generation) == (1, None, 4)
+    assert table.count_live() == 1
+    seen = collection.live_file()
+    table.upsert(products(["c"], 4))
+    assert collection.publish(table, reason="goes on", following=seen).rows == 2
+    collection.rollback()
+    assert collection.reset(rolled_back=True).live.rows == 1, "back to what the reset made live"
+
+
+def test_a_commit_during_a_reset_is_not_lost(
+    collection: Collection, table: ProductTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.upsert(products(["a"], 1))
+    live = collection.publish(table, reason="good")
+    spoil(table, "bad", 2)
+    other, restore = open_lake(collection.settings).collection("shop").products(PROFILE), LanceDataset.restore
+
+    uploads = iter(["between"])
+
+    def slowly(dataset: LanceDataset) -> None:
+        for product_id in uploads:
+            other.upsert(products([product_id], 1))
+        restore(dataset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LanceDataset, "restore", slowly)
+        with pytest.raises(CommitConflict, match="nothing was taken back: try again"):
+            collection.reset()
+    assert collection.live() == live
+    assert table.fetch(["a", "bad", "between"]).num_rows == 3
+    assert collection.reset().live.rows == 1
 
 
 def a_reject(reject_id: str, product_id: str | None, n: int, **changes: object) -> Reject:

@@ -1,26 +1,39 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmpipe.errors import CommitConflict, StorageUnavailable
-from mmpipe.lake.live import HISTORY_LENGTH, LiveFile, LivePointer, LiveVersion
+from mmpipe.lake.live import KEEP_LAST, MAX_REASON, LiveFile, LivePointer, LiveVersion, thinned
 from mmpipe.objects import MemoryStore
 from tests.unit.lake.rows import NOW
 
 URI = "memory://lake/shop/live.json"
 
 
+MOST = KEEP_LAST + 49 + 31 + 1
+
+
 def entry(
-    generation: int, version: int, restores: int | None = None, table: str = "products_a"
+    generation: int,
+    version: int,
+    restores: int | None = None,
+    table: str = "products_a",
+    published_at: datetime = NOW,
+    reason: str = "",
 ) -> LiveVersion:
     return LiveVersion(
         generation=generation,
         table=table,
         version=version,
         profile_fingerprint="f",
-        published_at=NOW,
+        published_at=published_at,
         rows=1,
         restores=restores,
+        reason=reason,
     )
 
 
@@ -61,19 +74,108 @@ def test_the_table_before_the_present_one_is_remembered() -> None:
     content = LiveFile(live=entry(1, 1))
     assert content.former_table is None
     content = content.followed_by(entry(2, 1, table="products_b"))
-    for generation in range(3, HISTORY_LENGTH + 10):
+    for generation in range(3, KEEP_LAST + 10):
         content = content.followed_by(entry(generation, generation, table="products_b"))
     assert content.former_table == "products_a"
     assert content.followed_by(entry(99, 2)).former_table == "products_b"
     assert LiveFile.model_validate_json(content.model_dump_json(exclude_none=True)) == content
 
 
-def test_history_is_bounded() -> None:
-    content = LiveFile(live=entry(1, 1))
-    for n in range(2, HISTORY_LENGTH + 10):
-        content = content.followed_by(entry(n, n))
-    assert len(content.history) == HISTORY_LENGTH
-    assert content.history[-1].generation == content.live.generation - 1
+def test_history_is_kept_by_time() -> None:
+    """A shop that publishes every ten minutes, for 40 days."""
+    step, count = timedelta(minutes=10), 40 * 24 * 6
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    content = LiveFile(live=entry(1, 1, published_at=start))
+    for n in range(2, count + 1):
+        content = content.followed_by(entry(n, n, published_at=start + (n - 1) * step))
+    now = content.live.published_at
+    assert now == datetime(2026, 2, 9, 23, 50, tzinfo=UTC)
+    last, older = content.history[-KEEP_LAST:], content.history[:-KEEP_LAST]
+    assert [e.generation for e in last] == list(range(count - KEEP_LAST, count))
+    hourly = [e.published_at for e in older if now - e.published_at < timedelta(hours=48)]
+    assert hourly == [now - timedelta(hours=h) for h in range(47, 1, -1)]
+    daily = [e.published_at for e in older if now - e.published_at >= timedelta(hours=48)]
+    assert daily == [now - timedelta(days=d) for d in range(29, 1, -1)]
+    assert len(content.model_dump_json(exclude_none=True)) < 40_000
+
+
+def test_hours_and_days_are_those_of_utc() -> None:
+    """Else the same file would be thinned otherwise by a machine elsewhere."""
+    half_past = timezone(timedelta(hours=5, minutes=30))
+    start = datetime(2026, 1, 5, 9, 10, tzinfo=UTC)
+    entries = [entry(1, 1, published_at=start), entry(2, 2, published_at=start + timedelta(minutes=30))]
+    entries += [entry(n, n, published_at=start + timedelta(hours=3)) for n in range(3, 3 + KEEP_LAST)]
+    now = start + timedelta(hours=4)
+    kept = [e.generation for e in thinned(entries, now, origin=100)]
+    assert kept == [2, *range(3, 3 + KEEP_LAST)]
+    moved = [e.model_copy(update={"published_at": e.published_at.astimezone(half_past)}) for e in entries]
+    assert [e.generation for e in thinned(moved, now, origin=100)] == kept
+
+
+gaps = st.lists(
+    st.one_of(st.integers(0, 90), st.integers(0, 3_600), st.integers(0, 400_000)).map(
+        lambda seconds: timedelta(seconds=seconds)
+    ),
+    max_size=300,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(gaps, st.integers(1, 400))
+def test_thinning_at_every_step_keeps_what_thinning_once_keeps(gaps: list[timedelta], origin: int) -> None:
+    content, every = LiveFile(live=entry(1, 1)), [entry(1, 1)]
+    for gap in gaps:
+        last = every[-1]
+        every.append(entry(last.generation + 1, last.version + 1, published_at=last.published_at + gap))
+        content = content.followed_by(every[-1])
+        assert content.history[-KEEP_LAST:] == tuple(every[:-1][-KEEP_LAST:])
+        assert content.before() == (every[-2] if len(every) > 1 else None)
+    now = content.live.published_at
+    assert content.history == thinned(every[:-1], now, origin=content.live.generation)
+    assert len(content.history) <= MOST
+    for span, floor in ((timedelta(hours=48), 3_600), (timedelta(days=30), 86_400)):
+        newest: dict[int, int] = {}
+        for e in every[:-1]:
+            if now - e.published_at < span:
+                newest[int(e.published_at.timestamp()) // floor] = e.generation
+        assert set(newest.values()) <= {e.generation for e in content.history}
+    needed = [e for e in every[:-1] if e.generation < origin]
+    kept = thinned(every[:-1], now, origin=origin)
+    assert not needed or needed[-1] in kept
+    assert len(kept) <= MOST
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.booleans(), min_size=30, max_size=120), st.integers(0, 10_000))
+def test_a_rollback_goes_to_what_was_live_before_whatever_is_forgotten(
+    steps: list[bool], seconds: int
+) -> None:
+    """Against all there ever was: the newest older content that is still held, and always the one before."""
+    content, contents = LiveFile(live=entry(1, 1)), {1: 1}
+    for n, back in enumerate(steps, start=2):
+        at = NOW + n * timedelta(seconds=seconds)
+        target = content.before()
+        if back and target is not None:
+            assert target.version == contents[target.origin]
+            assert target.origin < content.live.origin
+            content = content.followed_by(entry(n, target.version, restores=target.origin, published_at=at))
+        else:
+            contents[n] = n
+            content = content.followed_by(entry(n, n, published_at=at))
+            before = content.before()
+            assert before is not None
+            assert before.generation == n - 1
+        assert len(content.history) <= MOST
+
+
+def test_a_clock_that_is_ahead_does_not_fill_the_history() -> None:
+    ahead = [entry(n, n, published_at=NOW + timedelta(hours=n)) for n in range(1, 500)]
+    assert len(thinned(ahead, NOW, origin=500)) == KEEP_LAST
+
+
+def test_reasons_are_bounded() -> None:
+    assert entry(1, 1, reason="x" * MAX_REASON).reason == "x" * MAX_REASON
+    assert entry(1, 1, reason="x" * 5_000).reason == "x" * (MAX_REASON - 1) + "…"
 
 
 def test_rollbacks_go_further_back_each_time_and_never_to_what_was_undone() -> None:
