@@ -1,32 +1,36 @@
-"""One https download that cannot be turned against the network it runs in."""
+"""One https request that cannot be turned against the network it runs in."""
 
 from __future__ import annotations
 
-import http.client
-import queue
-import socket
+import re
 import ssl
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Final
 
+import httpx
+
 from mmpipe.errors import InvalidMedia, MediaNotAllowed, MediaNotFound, MediaTooLarge, StorageUnavailable
+from mmpipe.media.guard import BROKEN, GuardedTransport, Resolver, resolve_host
 from mmpipe.media.hosts import CheckedUrl, check_url, is_public, redirected
-from mmpipe.media.stamps import MediaStamp
+from mmpipe.media.stamps import MediaStamp, address_digest
 
 _MAX_REDIRECTS: Final = 3
-_CHUNK_BYTES: Final = 64 * 1024
-_MAX_TRIED: Final = 3
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING: Final = frozenset({408, 425, 429})
-_MAX_ETAG: Final = 200
-_USER_AGENT: Final = "mmpipe/1 (product media)"
-
-Resolver = Callable[[str, int], Sequence[str]]
+# A body that nobody wants is read to its end up to here: cheaper than a new connection.
+_SMALL_BYTES: Final = 4 * 1024
+# What can be sent back as it came. A longer one is no good in a table's column.
+_ETAG: Final = re.compile(r"[\x20-\x7e]{1,200}")
+_HEADERS: Final = {
+    "User-Agent": "mmpipe/1 (product media)",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +41,46 @@ class Download:
     stamp: MediaStamp
 
 
-def resolve_host(host: str, port: int) -> Sequence[str]:
-    """The host's IP addresses, from the system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer that is no redirect, its body still unread."""
+
+    url: CheckedUrl
+    response: httpx.Response
+    redirected: str | None
+
+    def header(self, name: str) -> str:
+        value: str = self.response.headers.get(name, "")
+        return value.strip()
+
+    @property
+    def encoded(self) -> bool:
+        return self.header("Content-Encoding").lower() not in ("", "identity")
+
+    @property
+    def length(self) -> int | None:
+        """The body's length as declared."""
+        text = self.header("Content-Length")
+        return int(text) if text.isdecimal() and not self.header("Transfer-Encoding") else None
+
+    def stamp(self, size: int | None) -> MediaStamp:
+        etag = self.header("ETag")
+        etag = etag if _ETAG.fullmatch(etag) else ""
+        modified, now = _moment(self.header("Last-Modified")), _moment(self.header("Date"))
+        if not etag and modified is not None and now is not None and now - modified < timedelta(seconds=2):
+            # Written in this very second, it may be written again in the same one and look unchanged.
+            modified = None
+        return MediaStamp(etag, modified, size, self.redirected)
 
 
 class HttpsClient:
-    """Downloads from allowed hosts alone.
+    """Requests to allowed hosts alone; safe to share between threads, which share its connections.
 
-    Each name is resolved once, every address it has must be public, and the connection goes to exactly the
-    address that was checked, with the name in TLS and in the Host header. Redirects, three at most, pass
-    the same checks. The timeout covers everything together, the byte limit holds while streaming.
-    ``resolver``, ``public`` and ``tls`` are replaced by tests only.
+    Each new connection's name is resolved once, every address it has must be public, and the connection goes
+    to exactly the address that was checked, with the name in TLS and in the Host header
+    (:class:`~mmpipe.media.guard.GuardedTransport`). Redirects, three at most, pass the same checks. The
+    timeout covers everything together, the byte limit holds while streaming. ``resolver``, ``public`` and
+    ``tls`` are replaced by tests only.
     """
 
     def __init__(
@@ -63,159 +94,150 @@ class HttpsClient:
     ) -> None:
         self._allowed_hosts = tuple(allowed_hosts)
         self._timeout = timeout_seconds
-        self._resolver = resolver
-        self._public = public
-        self._tls = tls
+        self._transport = GuardedTransport(resolver=resolver, public=public, tls=tls)
 
     def get(self, field: str, url: str, max_bytes: int) -> Download:
         """The body of ``url``. ``MediaNotFound``, ``MediaNotAllowed``, ``MediaTooLarge`` or
         ``InvalidMedia`` where a repetition cannot help; ``StorageUnavailable`` for timeouts, broken
         connections and 5xx."""
         deadline = time.monotonic() + self._timeout
-        for _ in range(_MAX_REDIRECTS + 1):
+        with self._following(field, url, {}, deadline) as answer:
+            _check_status(field, answer)
+            data = _body(field, answer, max_bytes)
+            return Download(data, answer.stamp(len(data)))
+
+    def unchanged(self, field: str, url: str, stamp: MediaStamp) -> bool:
+        """Whether, by what the host says, ``url`` still gives the bytes that came with ``stamp``.
+
+        A conditional request: 304 is a yes, and so is a 200 that tells the same ETag, or without one the same
+        time and length; its body is not read. No where the stamp holds neither ETag nor time, or where
+        redirects now lead elsewhere. Raises as :meth:`get` does.
+        """
+        conditions = _conditions(stamp)
+        if not conditions:
+            return False
+        deadline = time.monotonic() + self._timeout
+        with self._following(field, url, conditions, deadline) as answer:
+            if answer.response.status_code == 304:
+                return answer.redirected == stamp.redirected
+            _check_status(field, answer)
+            now = answer.stamp(answer.length)
+            if answer.encoded or now.redirected != stamp.redirected:
+                return False
+            if stamp.etag is None:
+                return (now.last_modified, now.size) == (stamp.last_modified, stamp.size)
+            return now.etag == stamp.etag and now.size in (None, stamp.size)
+
+    @contextmanager
+    def _following(
+        self, field: str, url: str, headers: Mapping[str, str], deadline: float
+    ) -> Iterator[_Answer]:
+        for hops in range(_MAX_REDIRECTS + 1):
             checked = check_url(field, url, self._allowed_hosts)
-            answer = self._once(field, checked, max_bytes, deadline)
-            if isinstance(answer, Download):
-                return answer
-            url = redirected(field, checked, answer)
+            with self._answered(field, checked, headers, deadline) as response:
+                if response.status_code not in _REDIRECTS:
+                    yield _Answer(checked, response, address_digest(checked.address) if hops else None)
+                    return
+                location = response.headers.get("Location")
+                if not location:
+                    raise InvalidMedia(field, f"{checked.host} redirects to nowhere: link the file itself")
+                url = redirected(field, checked, location)
         raise InvalidMedia(field, f"is redirected more than {_MAX_REDIRECTS} times: link the file itself")
 
-    def _once(self, field: str, url: CheckedUrl, max_bytes: int, deadline: float) -> Download | str:
-        """A download, or the address to go on to."""
-        connection = self._connect(field, url, deadline)
-        # The socket's own timeout starts anew with every byte; this one does not.
-        watch = threading.Timer(max(deadline - time.monotonic(), 0.0) + 0.01, _cut, [connection.sock])
-        watch.daemon = True
-        watch.start()
+    @contextmanager
+    def _answered(
+        self, field: str, url: CheckedUrl, headers: Mapping[str, str], deadline: float
+    ) -> Iterator[httpx.Response]:
+        """One request's answer, closed afterwards; what breaks meanwhile becomes one of our errors."""
         try:
-            connection.sock.do_handshake()
-            headers = {
-                "User-Agent": _USER_AGENT,
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-                "Connection": "close",
-            }
-            connection.request("GET", url.target, headers={"Host": url.authority, **headers})
-            response = connection.getresponse()
-            if response.status in _REDIRECTS:
-                location = response.getheader("Location")
-                if not location:
-                    raise InvalidMedia(field, f"{url.host} redirects to nowhere: link the file itself")
-                return location
-            _check_status(field, url, response.status)
-            return _body(field, url, response, max_bytes, deadline)
+            response = self._sent(field, url, headers, deadline)
+            try:
+                yield response
+            finally:
+                _settle(response)
         except ssl.SSLCertVerificationError as error:
             reason = f"{url.host} has no valid certificate ({error.verify_message})"
             raise InvalidMedia(field, f"{reason}: link another host") from None
-        except (OSError, http.client.HTTPException) as error:
+        except BROKEN as error:
             if time.monotonic() >= deadline:
                 raise StorageUnavailable(
                     f"{field}: {url.host} took longer than {self._timeout:g} s"
                 ) from None
             raise StorageUnavailable(f"{field}: {url.host}: {type(error).__name__}") from error
-        finally:
-            watch.cancel()
-            connection.close()
 
-    def _connect(self, field: str, url: CheckedUrl, deadline: float) -> http.client.HTTPSConnection:
-        """A connection to a checked address; TLS has not been negotiated yet."""
-        addresses = self._addresses(field, url, deadline)
-        tls = self._tls or ssl.create_default_context()
-        failure: Exception | None = None
-        for address in addresses[:_MAX_TRIED]:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                plain = socket.create_connection((address, url.port), timeout=left)
-            except OSError as error:
-                failure = error
-                continue
-            connection = http.client.HTTPSConnection(url.host, url.port, timeout=left, context=tls)
-            connection.auto_open = 0  # it must never look the name up by itself
-            connection.sock = tls.wrap_socket(plain, server_hostname=url.host, do_handshake_on_connect=False)
-            return connection
-        reason = type(failure).__name__ if failure else "the time was up"
-        raise StorageUnavailable(f"{field}: {url.host} cannot be reached ({reason})") from failure
-
-    def _addresses(self, field: str, url: CheckedUrl, deadline: float) -> Sequence[str]:
-        # The system's resolver knows no timeout, so it runs beside.
-        answers: queue.SimpleQueue[Sequence[str] | Exception] = queue.SimpleQueue()
-
-        def ask() -> None:
-            try:
-                answers.put(self._resolver(url.host, url.port))
-            except (OSError, UnicodeError) as error:
-                answers.put(error)
-
-        threading.Thread(target=ask, daemon=True).start()
+    def _sent(
+        self, field: str, url: CheckedUrl, headers: Mapping[str, str], deadline: float
+    ) -> httpx.Response:
         try:
-            answer = answers.get(timeout=max(deadline - time.monotonic(), 0.0))
-        except queue.Empty:
-            raise StorageUnavailable(f"{field}: the name {url.host} was not resolved in time") from None
-        if isinstance(answer, Exception):
-            if isinstance(answer, socket.gaierror) and answer.errno != socket.EAI_NONAME:
-                raise StorageUnavailable(f"{field}: the name {url.host} cannot be resolved now") from answer
-            raise MediaNotFound(field, f"there is no host {url.host}: correct the link") from None
-        if not answer:
-            raise MediaNotFound(field, f"host {url.host} has no address: correct the link")
-        if not all(self._public(address) for address in answer):
-            raise MediaNotAllowed(field, f"host {url.host} has a private network address: link a public one")
-        return answer
+            request = httpx.Request(
+                "GET",
+                f"https://{url.authority}/",
+                headers={"Host": url.authority, **_HEADERS, **headers},
+                # httpx would encode the path its own way, and not ask for what was checked.
+                extensions={"deadline": deadline, "target": url.target.encode("ascii")},
+            )
+            response = self._transport.handle_request(request)
+        except httpx.InvalidURL:
+            raise MediaNotAllowed(field, "names no host: write https://host/path") from None
+        except InvalidMedia as error:
+            raise type(error)(field, error.reason) from None
+        except StorageUnavailable as error:
+            raise StorageUnavailable(f"{field}: {error}") from error
+        response.headers.encoding = "latin-1"
+        return response
 
 
-def _cut(connected: socket.socket | None) -> None:
-    if connected is not None:
-        try:
-            # Not TLS's own shutdown, which would take the session from under the reading thread.
-            socket.socket.shutdown(connected, socket.SHUT_RDWR)
-        except OSError:
-            return  # closed already
+def _conditions(stamp: MediaStamp) -> dict[str, str]:
+    if stamp.etag is not None and _ETAG.fullmatch(stamp.etag):
+        return {"If-None-Match": stamp.etag}
+    if stamp.etag is None and stamp.last_modified is not None:
+        return {"If-Modified-Since": format_datetime(stamp.last_modified, usegmt=True)}
+    return {}
 
 
-def _check_status(field: str, url: CheckedUrl, status: int) -> None:
+def _check_status(field: str, answer: _Answer) -> None:
+    status, host = answer.response.status_code, answer.url.host
     if status == 200:
         return
     if status in (404, 410):
-        raise MediaNotFound(field, f"{url.host} has nothing at that address ({status}): correct the link")
+        raise MediaNotFound(field, f"{host} has nothing at that address ({status}): correct the link")
     if status >= 500 or status in _PASSING:
-        raise StorageUnavailable(f"{field}: {url.host} answered {status}")
-    raise InvalidMedia(field, f"{url.host} answered {status}: link a file that everybody may read")
+        raise StorageUnavailable(f"{field}: {host} answered {status}")
+    raise InvalidMedia(field, f"{host} answered {status}: link a file that everybody may read")
 
 
-def _body(
-    field: str, url: CheckedUrl, response: http.client.HTTPResponse, max_bytes: int, deadline: float
-) -> Download:
+def _body(field: str, answer: _Answer, max_bytes: int) -> bytes:
     too_large = MediaTooLarge(field, f"holds more than {max_bytes:,} bytes: link a smaller file")
-    if response.getheader("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        raise InvalidMedia(field, f"{url.host} sends it compressed although asked not to: link another host")
-    declared = response.length
-    if declared is not None and declared > max_bytes:
+    if answer.encoded:
+        raise InvalidMedia(
+            field, f"{answer.url.host} sends it compressed although asked not to: link another host"
+        )
+    if answer.length is not None and answer.length > max_bytes:
         raise too_large
     parts: list[bytes] = []
     size = 0
-    while chunk := response.read1(_CHUNK_BYTES):
+    for chunk in answer.response.iter_raw():
         size += len(chunk)
         if size > max_bytes:
             raise too_large
-        if time.monotonic() >= deadline:
-            raise TimeoutError
         parts.append(chunk)
-    if time.monotonic() >= deadline:
-        raise TimeoutError  # a connection that was cut looks like the end of a body of unknown length
-    if declared is not None and size < declared:
-        raise http.client.IncompleteRead(b"", declared - size)
-    return Download(b"".join(parts), MediaStamp(_etag(response), _last_modified(response), size))
+    return b"".join(parts)
 
 
-def _etag(response: http.client.HTTPResponse) -> str | None:
-    tag = response.getheader("ETag", "").strip()
-    return tag if 0 < len(tag) <= _MAX_ETAG else None
+def _settle(response: httpx.Response) -> None:
+    """Close an answer, after reading what little of its body is left, so that its connection is kept."""
+    length = response.headers.get("Content-Length", "")
+    small = response.status_code == 304 or (length.isdecimal() and int(length) <= _SMALL_BYTES)
+    if small and not response.is_stream_consumed:
+        with suppress(*BROKEN):
+            for _ in response.iter_raw():
+                pass
+    response.close()
 
 
-def _last_modified(response: http.client.HTTPResponse) -> datetime | None:
+def _moment(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(response.getheader("Last-Modified", ""))
+        moment = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo is not None else None

@@ -7,18 +7,11 @@ import datetime
 import hashlib
 import http.server
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from mmpipe.errors import (
     InvalidMedia,
@@ -29,127 +22,9 @@ from mmpipe.errors import (
     StorageUnavailable,
 )
 from mmpipe.media import Fetcher, HttpsClient, MediaRef, MediaStamp
-from mmpipe.objects import FolderStore, MemoryStore, ObjectStore
+from mmpipe.objects import FolderStore, MemoryStore
 from mmpipe.settings import MediaSettings
-
-Script = Callable[[http.server.BaseHTTPRequestHandler], None]
-HOST = "cdn.test"
-
-
-def no_store(_uri: str) -> ObjectStore:
-    raise AssertionError("no store is needed")
-
-
-class Server:
-    """Answers by path; remembers what it was asked."""
-
-    def __init__(self, certificate: Path) -> None:
-        self.scripts: dict[str, Script] = {}
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.asked.append((self.path, dict(self.headers)))
-                server.scripts[self.path](self)
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.handle_error = lambda *_: None  # type: ignore[method-assign]
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        self.names: list[str | None] = []
-        context.sni_callback = lambda _socket, name, _context: self.names.append(name)
-        self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
-        self.port = self.http.server_address[1]
-        self.thread = threading.Thread(
-            target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        )
-        self.thread.start()
-
-    def answer(self, path: str, status: int = 200, body: bytes = b"", **headers: str) -> None:
-        def script(handler: http.server.BaseHTTPRequestHandler) -> None:
-            handler.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                handler.send_header(name.replace("_", "-"), value)
-            handler.end_headers()
-            handler.wfile.write(body)
-
-        self.scripts[path] = script
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(HOST), x509.DNSName("two.test")]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + built.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-@pytest.fixture
-def server(certificate: Path) -> Iterator[Server]:
-    running = Server(certificate)
-    yield running
-    running.http.shutdown()
-    running.http.server_close()
-    running.thread.join(5)
-
-
-class Web:
-    """A fetcher whose resolver and idea of public addresses are told, with the server's certificate trusted."""
-
-    def __init__(self, server: Server, certificate: Path, *, timeout: float = 5.0, **limits: Any) -> None:
-        self.resolved: list[str] = []
-        self.addresses: dict[str, Sequence[str]] = {HOST: ["127.0.0.1"], "two.test": ["127.0.0.1"]}
-        self.port = server.port
-        hosts = (f"{HOST}:{server.port}", f"two.test:{server.port}", f"other.test:{server.port}")
-        settings = MediaSettings(allowed_hosts=hosts, timeout_seconds=timeout, **limits)
-        client = HttpsClient(
-            hosts,
-            timeout,
-            resolver=self._resolve,
-            public=lambda address: address == "127.0.0.1",
-            tls=ssl.create_default_context(cafile=str(certificate)),
-        )
-        self.fetcher = Fetcher(settings, no_store, https=client)
-
-    def _resolve(self, host: str, _port: int) -> Sequence[str]:
-        self.resolved.append(host)
-        if host not in self.addresses:
-            raise socket.gaierror(socket.EAI_NONAME, "unknown")
-        return self.addresses[host]
-
-    def url(self, path: str, host: str = HOST) -> str:
-        return f"https://{host}:{self.port}{path}"
-
-    def get(self, path: str, host: str = HOST) -> bytes:
-        return self.fetcher.fetch(MediaRef("image_link", "image", self.url(path, host))).data
-
-
-@pytest.fixture
-def web(server: Server, certificate: Path) -> Web:
-    return Web(server, certificate)
+from tests.unit.media.tls_server import HOST, Script, Server, Web, no_store
 
 
 def test_a_file(server: Server, web: Web) -> None:
