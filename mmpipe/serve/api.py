@@ -1,4 +1,4 @@
-"""The HTTP API: one page of routes over a :class:`~mmpipe.serve.service.QueryService`.
+"""The public HTTP API: one page of routes over a :class:`~mmpipe.serve.service.QueryService`.
 
 Routes parse, make one call and answer with bytes; what they raise becomes a problem document in
 :mod:`mmpipe.serve.errors`.
@@ -24,8 +24,6 @@ from mmpipe.serve.limits import BodyLimit
 from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
 from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
 from mmpipe.serve.service import CollectionsResponse, ProductResponse, QueryService
-from mmpipe.serve.uploads import RejectParams, RunParams
-from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
 
 API_VERSION = "1.0.0"
 _JSON = "application/json"
@@ -42,9 +40,7 @@ _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
 
 
-def create_app(
-    service: QueryService, work: WorkGateway, meter: metrics.Metrics, keys: KeyRing | None = None
-) -> FastAPI:
+def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | None = None) -> FastAPI:
     """The ASGI application of one replica; it closes ``service`` when it shuts down.
 
     ``keys`` are those of the public routes, unless given what the service's settings name, read here. Raises
@@ -78,7 +74,6 @@ def create_app(
     _query_routes(public, service)
     _write_routes(public, service)
     app.include_router(public)
-    app.include_router(_internal_router(service, work))
     _operations_routes(app, service, meter)
     app.state.service = service
     errors.install(app)
@@ -166,31 +161,6 @@ def _write_routes(public: APIRouter, service: QueryService) -> None:
     async def interactions(request: Request) -> Response:
         accepted = await service.record(await read_json(request, InteractionsRequest))
         return JSONResponse({"accepted": accepted}, status_code=202)
-
-
-def _internal_router(service: QueryService, work: WorkGateway) -> APIRouter:
-    async def allowed(request: Request) -> None:
-        authorize(request.headers.get("authorization"), service.settings.dispatch.token)
-
-    internal = APIRouter(dependencies=[Depends(allowed)], include_in_schema=False)
-
-    @internal.post("/internal/v1/work")
-    async def warm_work(request: Request) -> Response:
-        asked = await read_json(request, WorkRequest)
-        answer = WorkResponse(outcomes=await work.execute(asked.orders))
-        return Response(answer.model_dump_json(), media_type=_JSON)
-
-    @internal.get("/internal/v1/runs")
-    async def runs(params: Annotated[RunParams, Query()]) -> Response:
-        answer = await service.uploads.runs(params)
-        return Response(answer.model_dump_json(), media_type=_JSON)
-
-    @internal.get("/internal/v1/rejects")
-    async def rejects(params: Annotated[RejectParams, Query()]) -> Response:
-        answer = await service.uploads.rejects(params)
-        return Response(answer.model_dump_json(), media_type=_JSON)
-
-    return internal
 
 
 def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metrics) -> None:

@@ -1,4 +1,8 @@
-"""The Serve application: which deployments there are and who calls whom."""
+"""The Serve applications: which deployments there are and who calls whom.
+
+Two on one port, told apart by their prefix: queries at ``/``, the indexer at ``/internal/v1``. Neither knows
+the other; the lake is all they share.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from ray.serve import Application
 
 APP_NAME = "mmpipe"
+INDEXER_APP_NAME = "mmpipe-indexer"
 
 
 def wants_gpu(settings: Settings) -> bool:
@@ -31,53 +36,67 @@ def wants_gpu(settings: Settings) -> bool:
 
 
 def build_app(settings: Settings) -> Application:
-    """``Api`` in front, ``Indexer`` behind its internal route, with a GPU ``Encoders`` behind its queries,
-    and ``KeyKeeper`` where API keys are in a secret.
+    """The queries: ``Api`` in front, behind it ``Encoders`` with a GPU each where there are some, and
+    ``KeyKeeper`` where API keys are in a secret. Its place is ``/``.
 
     Without a GPU the encoders are in the process of the searcher, for a hop would cost more than it saves.
     The API keys are read once here, so that wrong ones fail at once: raises ``InvalidKeys``, and
     ``DispatchUnavailable`` where they cannot be read.
     """
-    from ray import serve
-    from ray.serve.schema import LoggingConfig
-
     from mmpipe.serve.deployments.api import Api
     from mmpipe.serve.deployments.encoders import Encoders
-    from mmpipe.serve.deployments.indexer import Indexer
     from mmpipe.serve.deployments.key_keeper import KeyKeeper
     from mmpipe.serve.keys import configured_keys
 
     configured_keys(settings.serve)
+    encoders = _deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
+    secret = settings.serve.api_keys_secret
+    keeper = _deployment(KeyKeeper, scaling.key_keeper(), settings) if secret else None
+    return _ingress(Api, scaling.api(settings), settings, encoders, keeper)
+
+
+def build_indexer(settings: Settings) -> Application:
+    """``Indexer``, which takes the handlers' work. Its place is ``internal.PREFIX``."""
+    from mmpipe.serve.deployments.indexer import Indexer
+
+    return _ingress(Indexer, scaling.indexer(settings), settings)
+
+
+def _deployment(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
+    from ray import serve
+    from ray.serve.schema import LoggingConfig
+
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
+    bound: Application = serve.deployment(cls, name=cls.__name__, logging_config=quiet, **options).bind(*args)
+    return bound
 
-    def deployment(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
-        bound: Application = serve.deployment(cls, name=cls.__name__, logging_config=quiet, **options).bind(
-            *args
-        )
-        return bound
 
-    indexer = deployment(Indexer, scaling.indexer(settings), settings)
-    encoders = deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
-    keeper = deployment(KeyKeeper, scaling.key_keeper(), settings) if settings.serve.api_keys_secret else None
-    ingress = serve.ingress()(Api)
-    ingress.__name__ = Api.__name__
-    return deployment(ingress, scaling.api(settings), settings, indexer, encoders, keeper)
+def _ingress(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
+    from ray import serve
+
+    ingress = serve.ingress()(cls)
+    ingress.__name__ = cls.__name__
+    return _deployment(ingress, options, *args)
 
 
 def app_builder(args: dict[str, Any]) -> Application:
     """For a Serve config file: ``import_path: mmpipe.serve:app_builder`` with the settings tree under
-    ``args``.
+    ``args``; what ``args`` leaves out comes from ``MMPIPE_*`` variables.
 
-    What ``args`` leaves out comes from ``MMPIPE_*`` variables, and the token of the internal route from the
-    secret that ``dispatch.token_secret`` names. Raises pydantic's ``ValidationError`` for unknown or invalid
-    settings, ``InvalidKeys`` for API keys that are none, and ``DispatchUnavailable`` for a secret that cannot
-    be read: the former application goes on.
+    Raises pydantic's ``ValidationError`` for unknown or invalid settings, and what :func:`build_app` raises:
+    the former application goes on.
     """
-    return build_app(with_token(Settings(**args)))
+    return build_app(Settings(**args))
+
+
+def indexer_builder(args: dict[str, Any]) -> Application:
+    """As :func:`app_builder`, of :func:`build_indexer`; the token of its routes may be in the secret that
+    ``dispatch.token_secret`` names. Raises also ``DispatchUnavailable`` where that cannot be read."""
+    return build_indexer(with_token(Settings(**args)))
 
 
 def with_token(settings: Settings) -> Settings:
-    """The settings with the internal route's token in them, read from ``dispatch.token_secret`` if named.
+    """The settings with the internal routes' token in them, read from ``dispatch.token_secret`` if named.
 
     Replicas then need no right to the secret. Raises ``DispatchUnavailable``.
     """

@@ -1,7 +1,7 @@
 """What ``/metrics`` shows: requests, their latency, and which version each collection is served from.
 
-One registry per replica. Scraped through a load balancer each scrape reaches some replica, so every series
-carries a ``replica`` label and never mixes two counters.
+One registry per replica, of the queries or of the indexer. Scraped through a load balancer each scrape
+reaches some replica, so every series carries a ``replica`` label and never mixes two counters.
 """
 
 from __future__ import annotations
@@ -99,11 +99,12 @@ class Metrics:
 
 
 class Measured:
-    """ASGI middleware that counts every request under its route's pattern."""
+    """ASGI middleware that counts every request under ``prefix`` and its route's pattern."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, prefix: str = "") -> None:
         self._app = app
         self._metrics = metrics
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -121,7 +122,8 @@ class Measured:
         try:
             await self._app(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
+            path = getattr(scope.get("route"), "path", None)
+            route = "unmatched" if path is None else self._prefix + path
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self._metrics.observe(method, route, status, time.perf_counter() - begun)
 

@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmpipe.errors import NotReady
-from mmpipe.serve.app import APP_NAME, build_app
+from mmpipe.serve.app import APP_NAME, INDEXER_APP_NAME, build_app, build_indexer
+from mmpipe.serve.internal import PREFIX
 from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
@@ -158,11 +159,12 @@ def ray_cluster(
 
 @contextmanager
 def application(settings: Settings) -> Iterator[str]:
-    """The service on the Ray that is running; gives its base URL once it answers.
+    """Queries and indexer on the Ray that is running; gives their base URL once both answer.
 
     Raises :class:`NotReady` where it does not within two minutes.
     """
     from ray import serve as ray_serve
+    from ray.serve import RunTarget
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
@@ -173,8 +175,17 @@ def application(settings: Settings) -> Iterator[str]:
         ray_serve.start(
             http_options=HTTPOptions(host=settings.serve.host, port=settings.serve.port), logging_config=quiet
         )
-        ray_serve.run(build_app(settings), name=APP_NAME, route_prefix="/", logging_config=quiet)
-        wait_for(f"{url}/healthz", _START_SECONDS)
+        targets = [
+            RunTarget(target, name, prefix, quiet)
+            for target, name, prefix in (
+                (build_app(settings), APP_NAME, "/"),
+                (build_indexer(settings), INDEXER_APP_NAME, PREFIX),
+            )
+        ]
+        # Both at once: each loads models.
+        ray_serve.run_many(targets)
+        for path in ("/healthz", f"{PREFIX}/healthz"):
+            wait_for(url + path, _START_SECONDS)
         yield url
     finally:
         # Ray prints to stdout that the controller ended while being ended; stdout may be someone's JSON.

@@ -23,7 +23,6 @@ from mmpipe.serve.interactions import InteractionLog
 from mmpipe.serve.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.query_media import QueryMedia, has_media
 from mmpipe.serve.requests import ParsedSearch, SimilarParams
-from mmpipe.serve.uploads import Uploads
 from mmpipe.serve.voice import Voice
 from mmpipe.settings import Settings
 
@@ -72,7 +71,6 @@ class QueryService:
         self.settings = settings
         self._encoder = encoder
         self._lake: Lake = open_lake(settings)
-        self.uploads = Uploads(self._lake)
         self._engines: dict[str, _Engine] = {}
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")

@@ -13,53 +13,73 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mmpipe.lake import open_lake
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.serve.api import create_app
 from mmpipe.serve.app import with_token
+from mmpipe.serve.internal import behind_one_port, create_internal_app
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.service import QueryService
+from mmpipe.serve.uploads import Uploads
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
 
-    from mmpipe.serve.deployments.indexer import Indexer
+    from mmpipe.lake import Lake
+    from mmpipe.serve.warm_work import WarmWork
 
 _log = logging.getLogger("mmpipe.serve")
 
 
-class LocalWork:
-    """Warm work in this process. The indexer is made for the first order: most functions never see one."""
+class WorkOnDemand:
+    """Warm work in this process. The pipeline is made for the first order: most functions never see one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lake: Lake) -> None:
         self._settings = settings
-        self._indexer: Indexer | None = None
+        self._lake = lake
+        self._work: WarmWork | None = None
         self._lock = asyncio.Lock()
 
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """See :class:`mmpipe.serve.work.WorkGateway`."""
         async with self._lock:
-            if self._indexer is None:
-                self._indexer = await asyncio.to_thread(self._make)
-        return await self._indexer.execute(orders)
+            if self._work is None:
+                self._work = await asyncio.to_thread(self._make)
+        return await self._work.execute(orders)
 
-    def _make(self) -> Indexer:
-        from mmpipe.serve.deployments.indexer import Indexer
+    def check_alive(self) -> None:
+        """See :class:`mmpipe.serve.work.WorkGateway`."""
+        if self._work is not None:
+            self._work.check_alive()
 
-        return Indexer(self._settings)
+    async def close(self) -> None:
+        """See :class:`mmpipe.serve.work.WorkGateway`."""
+        if self._work is not None:
+            await self._work.close()
+
+    def _make(self) -> WarmWork:
+        from mmpipe.serve.warm_work import WarmWork
+
+        return WarmWork(self._settings, self._lake)
 
 
-def standalone_app(settings: Settings) -> FastAPI:
-    """The application over the live versions of the lake; it is warm when this returns.
+def standalone_app(settings: Settings) -> Starlette:
+    """Queries over the live versions of the lake, and the internal routes; it is warm when this returns.
 
     Raises ``ModelUnavailable`` for a profile that is not here.
     """
     models = Models(settings.serve.encoder_threads, settings)
     models.load(settings.indexing.profile)
     service = QueryService(settings, LocalQueryEncoder(models))
-    return create_app(service, LocalWork(settings), Metrics("standalone"))
+    lake = open_lake(settings)
+    work = WorkOnDemand(settings, lake)
+    internal = create_internal_app(settings, work, Uploads(lake), Metrics("standalone"))
+    app = behind_one_port(create_app(service, Metrics("standalone")), internal)
+    app.state.service = service
+    return app
 
 
 def main(arguments: list[str] | None = None) -> int:

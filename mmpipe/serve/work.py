@@ -32,7 +32,15 @@ class WorkGateway(Protocol):
     """Where warm work goes."""
 
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
-        """One outcome per order, in order. Raises ``DispatchUnavailable`` where nothing took them."""
+        """One outcome per order, in order. Raises ``NotReady`` where nothing took them."""
+        ...
+
+    def check_alive(self) -> None:
+        """Raises ``NotReady`` where it cannot recover by itself and should be replaced."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was taken, then let go of threads and models."""
         ...
 
 

@@ -17,7 +17,7 @@ from mmpipe.serve.api import create_app
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.run import free_port
 from mmpipe.settings import Settings
-from tests.serve.conftest import InProcessWork, make_service, shop
+from tests.serve.conftest import make_service, shop
 
 __all__ = ["shop"]
 
@@ -70,7 +70,7 @@ def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """The application of these settings over HTTP; gives its address."""
-    app = create_app(make_service(settings), InProcessWork(settings), Metrics("browser"))
+    app = create_app(make_service(settings), Metrics("browser"))
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

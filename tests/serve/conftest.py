@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from mmpipe.encoders import registry
@@ -21,9 +22,11 @@ from mmpipe.lake import open_lake
 from mmpipe.objects import open_store
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, WorkOutcome
 from mmpipe.serve.api import create_app
+from mmpipe.serve.internal import behind_one_port, create_internal_app
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.service import QueryService
+from mmpipe.serve.uploads import Uploads
 from mmpipe.settings import (
     DispatchSettings,
     IndexingSettings,
@@ -133,6 +136,12 @@ class InProcessWork:
         """As :class:`mmpipe.serve.work.WorkGateway` has it."""
         return self.indexer.execute(orders)
 
+    def check_alive(self) -> None:
+        """Always."""
+
+    async def close(self) -> None:
+        """Nothing is waiting."""
+
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
@@ -151,12 +160,22 @@ def make_service(settings: Settings) -> QueryService:
     return QueryService(settings, LocalQueryEncoder(models))
 
 
+def make_app(service: QueryService, replica: str = "test") -> Starlette:
+    """Queries and internal routes as one process has them; ``app.state.service`` is ``service``."""
+    settings = service.settings
+    internal = create_internal_app(
+        settings, InProcessWork(settings), Uploads(open_lake(settings)), Metrics(replica)
+    )
+    app = behind_one_port(create_app(service, Metrics(replica)), internal)
+    app.state.service = service
+    return app
+
+
 @pytest.fixture(scope="session")
 def client(shop: tuple[Path, Settings]) -> Iterator[TestClient]:
     """Over :func:`shop`. An unexpected exception is seen as the 500 a caller would see."""
     _, settings = shop
     service = make_service(settings)
-    app = create_app(service, InProcessWork(settings), Metrics("test"))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
         yield client
     service.close()

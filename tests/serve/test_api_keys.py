@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from mmpipe.errors import DispatchUnavailable
@@ -21,7 +22,7 @@ from mmpipe.serve.keys import LIMIT_SECONDS
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.standalone import standalone_app
 from mmpipe.settings import Settings
-from tests.serve.conftest import TOKEN, InProcessWork, make_service
+from tests.serve.conftest import TOKEN, make_app, make_service
 
 WEB, NEW = "web-key-0123456789", "new-key-0123456789"
 _OPEN = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]
@@ -34,6 +35,7 @@ _PUBLIC = [
     ("POST", "/v1/interactions"),
 ]
 _INTERNAL = ["/internal/v1/work", "/internal/v1/runs", "/internal/v1/rejects"]
+_INTERNAL_OPEN = ["/internal/v1/healthz", "/internal/v1/metrics"]
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -47,8 +49,7 @@ def keyed(settings: Settings, **serve: Any) -> Settings:
 @pytest.fixture(scope="module")
 def closed(shop: tuple[Path, Settings]) -> Iterator[TestClient]:
     settings = keyed(shop[1], api_keys=SecretStr(json.dumps({"web": WEB})))
-    app = create_app(make_service(settings), InProcessWork(settings), Metrics("test"))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(make_app(make_service(settings)), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -101,17 +102,19 @@ def test_no_route_is_forgotten(closed: TestClient) -> None:
     found = {(method.upper(), path) for path, methods in documented.items() for method in methods}
     assert {(m, p) for m, p in found if p not in _OPEN} == set(_PUBLIC)
     app: Any = closed.app
-    undocumented = {route.path for route in _routes(app.routes)} - set(documented)
-    assert undocumented == {*_INTERNAL, "/openapi.json", "/docs"}
+    undocumented = set(_paths(app.routes)) - set(documented)
+    assert undocumented == {*_INTERNAL, *_INTERNAL_OPEN, "/openapi.json", "/docs"}
 
 
-def _routes(routes: Iterable[Any]) -> Iterator[APIRoute]:
+def _paths(routes: Iterable[Any], prefix: str = "") -> Iterator[str]:
     for route in routes:
         router = getattr(route, "original_router", None)
         if router is not None:
-            yield from _routes(router.routes)
+            yield from _paths(router.routes, prefix)
+        elif isinstance(route, Mount):
+            yield from _paths(route.routes, prefix + route.path)
         elif isinstance(route, APIRoute):
-            yield route
+            yield prefix + route.path
 
 
 def test_keys_do_not_open_the_internal_routes(closed: TestClient) -> None:
@@ -119,6 +122,8 @@ def test_keys_do_not_open_the_internal_routes(closed: TestClient) -> None:
         method = "POST" if path.endswith("work") else "GET"
         assert closed.request(method, path, headers=bearer(WEB)).status_code == 401
     assert closed.post("/internal/v1/work", json={"orders": []}, headers=bearer(TOKEN)).status_code == 422
+    for path in _INTERNAL_OPEN:
+        assert closed.get(path).status_code == 200
 
 
 def test_the_document_declares_it(closed: TestClient, client: TestClient) -> None:
@@ -149,13 +154,13 @@ def test_an_open_service_says_so_at_its_start(
     service = make_service(shop[1])
     try:
         with caplog.at_level(logging.WARNING, logger="mmpipe.serve"):
-            create_app(service, InProcessWork(shop[1]), Metrics("test"))
+            create_app(service, Metrics("test"))
         (line,) = [record.getMessage() for record in caplog.records if "API keys" in record.getMessage()]
         assert "MMPIPE_SERVE__API_KEYS_SECRET" in line
         caplog.clear()
         settings = keyed(shop[1], api_keys=SecretStr(json.dumps({"web": WEB})))
         closed = make_service(settings)
-        create_app(closed, InProcessWork(settings), Metrics("test"))
+        create_app(closed, Metrics("test"))
         closed.close()
         assert not caplog.records
     finally:

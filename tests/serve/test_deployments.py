@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from mmpipe.encoders import registry
 from mmpipe.errors import DispatchUnavailable, InvalidRequest, ProfileMismatch
 from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.schemas.search import Filters, SearchRequest
-from mmpipe.serve import app_builder, scaling
-from mmpipe.serve.deployments.api import IndexerHandle, remote_encoder
+from mmpipe.serve import app_builder, indexer_builder, scaling
+from mmpipe.serve.deployments.api import remote_encoder
 from mmpipe.serve.deployments.encoders import Encoders
 from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.requests import FilterParams
@@ -73,16 +74,14 @@ def test_errors_cross_as_what_they_were_and_without_the_far_traceback() -> None:
         async def encode(self, *_: Any) -> Any:
             raise RayTaskError("encode", "File /srv/secret.py", self._cause).as_instanceof_cause()
 
-        async def execute(self, *_: Any) -> Any:
-            raise RayTaskError("execute", "File /srv/secret.py", self._cause).as_instanceof_cause()
-
     profile = registry.load("fake").profile
     encoder = remote_encoder(_Handle(Failing(InvalidRequest("audio", "leave it out"))), _settings())
     with pytest.raises(InvalidRequest) as caught:
         asyncio.run(encoder.bound(profile)(SearchRequest(text="x"), {}))
     assert str(caught.value) == "audio: leave it out"
+    encoder = remote_encoder(_Handle(Failing(KeyError("bug"))), _settings())
     with pytest.raises(DispatchUnavailable):
-        asyncio.run(IndexerHandle(_Handle(Failing(KeyError("bug")))).execute([]))  # type: ignore[arg-type]
+        asyncio.run(encoder.bound(profile)(SearchRequest(text="x"), {}))
 
 
 def test_scaling_follows_the_settings() -> None:
@@ -94,9 +93,10 @@ def test_scaling_follows_the_settings() -> None:
     assert scaling.encoders(_settings())["ray_actor_options"]["num_gpus"] == 1
 
 
-def test_the_builder_refuses_unknown_settings() -> None:
+@pytest.mark.parametrize("builder", [app_builder, indexer_builder])
+def test_the_builders_refuse_unknown_settings(builder: Callable[[dict[str, Any]], Any]) -> None:
     with pytest.raises(ValidationError, match=r"serve\.prot"):
-        app_builder({"serve": {"prot": 80}})
+        builder({"serve": {"prot": 80}})
 
 
 def test_every_filter_can_be_asked_in_a_query_string() -> None:
@@ -104,14 +104,17 @@ def test_every_filter_can_be_asked_in_a_query_string() -> None:
     assert set(Filters.model_fields) == {*FACET_FIELDS, "price", "attributes"}
 
 
-def test_the_builder_makes_all_deployments_from_a_config_files_args() -> None:
+@pytest.mark.parametrize(("builder", "ingress"), [(app_builder, "Api"), (indexer_builder, "Indexer")])
+def test_each_builder_makes_an_application_of_its_own_from_a_config_files_args(
+    builder: Callable[[dict[str, Any]], Any], ingress: str
+) -> None:
     from ray.serve._private.api import call_user_app_builder_with_args_if_necessary as call_builder
     from ray.serve._private.build_app import build_app as flatten
 
-    application = call_builder(app_builder, {"lake": {"uri": "s3://shop/lake"}, "serve": {"max_replicas": 4}})
+    application = call_builder(builder, {"lake": {"uri": "s3://shop/lake"}, "serve": {"max_replicas": 4}})
     built = flatten(application, name="mmpipe")
-    assert {deployment.name for deployment in built.deployments} == {"Api", "Indexer"}
-    assert built.ingress_deployment_name == "Api"
+    assert {deployment.name for deployment in built.deployments} == {ingress}
+    assert built.ingress_deployment_name == ingress
 
 
 def test_only_replicas_change_how_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:

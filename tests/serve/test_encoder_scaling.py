@@ -143,7 +143,7 @@ def test_gpu_on_adds_the_encoders_to_the_application() -> None:
     from ray.serve._private.build_app import build_app as flatten
 
     built = flatten(app.build_app(_settings(gpu="on")), name="mmpipe")
-    assert {deployment.name for deployment in built.deployments} == {"Api", "Encoders", "Indexer"}
+    assert {deployment.name for deployment in built.deployments} == {"Api", "Encoders"}
 
 
 def test_the_token_of_the_internal_route_comes_from_the_named_secret(monkeypatch: pytest.MonkeyPatch) -> None:

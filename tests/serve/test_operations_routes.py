@@ -11,13 +11,12 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from mmpipe.lake import open_lake
-from mmpipe.serve.api import create_app
-from mmpipe.serve.metrics import Metrics
 from mmpipe.settings import Settings
 from tests.serve.conftest import (
     TOKEN,
     InProcessWork,
     catalogue,
+    make_app,
     make_service,
     order_for,
     settings_for,
@@ -30,9 +29,7 @@ def fresh(tmp_path: Path) -> Iterator[tuple[Path, Settings, TestClient]]:
     """A service over an empty lake."""
     settings = settings_for(tmp_path)
     service = make_service(settings)
-    with TestClient(
-        create_app(service, InProcessWork(settings), Metrics("r1")), raise_server_exceptions=False
-    ) as client:
+    with TestClient(make_app(service, "r1"), raise_server_exceptions=False) as client:
         yield tmp_path, settings, client
     service.close()
 
@@ -102,7 +99,7 @@ def test_without_a_configured_token_nobody_gets_in(tmp_path: Path) -> None:
     )
     service = make_service(settings)
     try:
-        client = TestClient(create_app(service, InProcessWork(settings), Metrics("r")))
+        client = TestClient(make_app(service))
         answer = client.post("/internal/v1/work", json={"orders": []}, headers={"authorization": "Bearer "})
         assert answer.status_code == 401
     finally:

@@ -17,7 +17,7 @@ from mmpipe.serve.api import create_app
 from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.service import ProductResponse
 from mmpipe.settings import Settings
-from tests.serve.conftest import InProcessWork, make_service, settings_for
+from tests.serve.conftest import make_service, settings_for
 from tests.unit.search import catalogues
 from tests.unit.search.catalogues import product, sale
 
@@ -48,7 +48,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def client(settings: Settings) -> Iterator[TestClient]:
     service = make_service(settings)
-    with TestClient(create_app(service, InProcessWork(settings), Metrics("test"))) as client:
+    with TestClient(create_app(service, Metrics("test"))) as client:
         yield client
     service.close()
 

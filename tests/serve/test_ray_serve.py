@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +19,7 @@ import pytest
 from mmpipe.dispatch import IndexerDispatcher
 from mmpipe.schemas.work import WorkOrder
 from mmpipe.serve import running
+from mmpipe.serve.app import APP_NAME, INDEXER_APP_NAME
 from mmpipe.serve.run import free_port
 from mmpipe.settings import DispatchSettings, Settings
 from tests.serve.conftest import MAX_BODY, TOKEN, catalogue, order_for, settings_for, write_feed
@@ -31,12 +35,15 @@ class Service:
         self.dispatcher = IndexerDispatcher(DispatchSettings(indexer_url=url, token=TOKEN))  # type: ignore[arg-type]
         self.address = urlsplit(url).netloc
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def call(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection(self.address, timeout=30)
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {token}"} if token else {}
+        )
         try:
             data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json"})
+            connection.request(method, path, data, headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         finally:
@@ -144,6 +151,65 @@ def test_problems_survive_the_proxy(service: Service) -> None:
     finally:
         connection.close()
     assert service.call("GET", "/healthz") == (200, {"status": "ok"})
+
+
+def test_the_internal_door_is_an_application_of_its_own(service: Service) -> None:
+    from ray import serve
+
+    applications = serve.status().applications
+    assert {name: set(app.deployments) for name, app in applications.items()} == {
+        APP_NAME: {"Api"},
+        INDEXER_APP_NAME: {"Indexer"},
+    }
+    assert service.call("GET", "/internal/v1/healthz") == (200, {"status": "ok"})
+    for path in ("work", "runs", "rejects"):
+        method = "POST" if path == "work" else "GET"
+        status, problem = service.call(method, f"/internal/v1/{path}", {} if path == "work" else None)
+        assert (status, problem["type"]) == (401, "urn:mmpipe:problem:unauthorized")
+    status, answer = service.call("GET", "/internal/v1/runs?limit=1", token=TOKEN)
+    assert (status, answer["collection"], len(answer["runs"])) == (200, "shop", 1)
+    assert service.call("POST", "/internal/v1/work", {"orders": []}, token=TOKEN)[1]["field"] == "orders"
+    for path in ("/internal/v1/other", "/internal/v1", "/internal/v10/work"):
+        assert service.call("GET", path, token=TOKEN)[0] == 404
+
+
+def _replica_of(application: str) -> int:
+    """The process of this cluster's only replica of an application."""
+    ours = f"TMPDIR={os.environ['TMPDIR']}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            title = (process / "cmdline").read_bytes().decode()
+            if f"ServeReplica:{application}:" in title and ours in (process / "environ").read_bytes():
+                found.append(int(process.name))
+        except OSError:
+            continue  # it has just ended, or is somebody else's
+    (pid,) = found
+    return pid
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process by /proc")
+def test_an_indexer_that_answers_nobody_delays_no_query(service: Service) -> None:
+    order = service.upload("slow.jsonl", [{"id": "slow-1", "title": "Slow lamp", "price": "1.00 USD"}])
+    outcomes: list[Any] = []
+    upload = threading.Thread(target=lambda: outcomes.extend(service.dispatcher.submit([order])))
+    indexer = _replica_of(INDEXER_APP_NAME)
+    os.kill(indexer, signal.SIGSTOP)
+    try:
+        upload.start()
+        time.sleep(0.5)
+        took = []
+        for _ in range(20):
+            begun = time.monotonic()
+            assert service.call("GET", "/v1/search?q=red+shoe")[0] == 200
+            took.append(time.monotonic() - begun)
+        assert upload.is_alive()
+        assert not outcomes, "it is still waiting"
+        assert statistics.median(took) < 1.0, took
+    finally:
+        os.kill(indexer, signal.SIGCONT)
+        upload.join(60)
+    assert [outcome.status for outcome in outcomes] == ["done"]
 
 
 def test_ports_are_none_that_a_connection_could_come_by() -> None:

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from mmpipe.serve import app_builder, scaling
-from mmpipe.serve.app import APP_NAME
+from mmpipe import serve
+from mmpipe.serve import scaling
+from mmpipe.serve.app import APP_NAME, INDEXER_APP_NAME
+from mmpipe.serve.internal import PREFIX
 from mmpipe.settings import Settings
 
 FILE = Path(__file__).parents[2] / "infra" / "serve.yaml"
 CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-(APPLICATION,) = CONFIG["applications"]
+APPLICATION, INDEXER = CONFIG["applications"]
 
 
 def test_ray_takes_it_and_ignores_nothing() -> None:
@@ -23,18 +25,25 @@ def test_ray_takes_it_and_ignores_nothing() -> None:
     schema = ServeDeploySchema.model_validate(CONFIG)
     # Ray drops unknown keys in silence, to take files of later versions.
     assert set(CONFIG) <= set(ServeDeploySchema.model_fields)
-    assert set(APPLICATION) <= set(ServeApplicationSchema.model_fields)
-    assert schema.applications[0].name == APP_NAME
-    assert schema.applications[0].import_path == f"{app_builder.__module__.rpartition('.')[0]}:app_builder"
+    assert set(APPLICATION) | set(INDEXER) <= set(ServeApplicationSchema.model_fields)
+    assert [(app.name, app.route_prefix) for app in schema.applications] == [
+        (APP_NAME, "/"),
+        (INDEXER_APP_NAME, PREFIX),
+    ]
 
 
-def test_it_builds_the_application(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_builds_the_applications(monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.serve._private.api import call_user_app_builder_with_args_if_necessary as call_builder
     from ray.serve._private.build_app import build_app as flatten
 
     monkeypatch.setenv("MMPIPE_SERVE__GPU", "on")
-    built = flatten(call_builder(app_builder, APPLICATION["args"]), name=APP_NAME)
-    assert {deployment.name for deployment in built.deployments} == {"Api", "Encoders", "Indexer"}
+    found = {}
+    for application in (APPLICATION, INDEXER):
+        module, _, name = application["import_path"].partition(":")
+        assert module == serve.__name__
+        built = flatten(call_builder(getattr(serve, name), application.get("args", {})), name=APP_NAME)
+        found[name] = {deployment.name for deployment in built.deployments}
+    assert found == {"app_builder": {"Api", "Encoders"}, "indexer_builder": {"Indexer"}}
 
 
 def test_what_differs_between_clusters_is_left_to_their_variables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,4 +63,5 @@ def test_encoders_may_go_to_zero_and_searchers_may_not() -> None:
 
 
 def test_replica_counts_are_decided_in_one_place() -> None:
-    assert "deployments" not in APPLICATION, "mmpipe/serve/scaling.py decides"
+    for application in (APPLICATION, INDEXER):
+        assert "deployments" not in application, "mmpipe/serve/scaling.py decides"

@@ -15,14 +15,13 @@ from starlette.testclient import TestClient
 from mmpipe.lake import open_lake
 from mmpipe.lake.runs import RunTable
 from mmpipe.schemas.run import Reject, RunRecord
-from mmpipe.serve.api import create_app
-from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.uploads import MAX_REJECTS, MAX_RUNS
 from mmpipe.settings import Settings
 from tests.serve.conftest import (
     TOKEN,
     InProcessWork,
     catalogue,
+    make_app,
     make_service,
     order_for,
     settings_for,
@@ -51,8 +50,7 @@ def uploaded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, list[s
 @pytest.fixture(scope="module")
 def client(uploaded: tuple[Settings, list[str]]) -> Iterator[TestClient]:
     service = make_service(uploaded[0])
-    app = create_app(service, InProcessWork(uploaded[0]), Metrics("test"))
-    with TestClient(app, raise_server_exceptions=False, headers=AUTHORIZED) as client:
+    with TestClient(make_app(service), raise_server_exceptions=False, headers=AUTHORIZED) as client:
         yield client
     service.close()
 
@@ -112,7 +110,7 @@ def test_without_a_configured_token_they_are_closed(tmp_path: Path, path: str) -
     settings = settings.model_copy(update=closed)
     service = make_service(settings)
     try:
-        client = TestClient(create_app(service, InProcessWork(settings), Metrics("r")))
+        client = TestClient(make_app(service))
         assert client.get(path, headers={"authorization": "Bearer "}).status_code == 401
         assert "MMPIPE_DISPATCH__TOKEN" in client.get(path).json()["detail"]
     finally:
@@ -144,7 +142,7 @@ def test_what_is_wrong_is_named(client: TestClient, asked: str, status: int, fie
 def test_an_upload_that_never_went_live_can_be_asked_for(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     service = make_service(settings)
-    with TestClient(create_app(service, InProcessWork(settings), Metrics("r")), headers=AUTHORIZED) as client:
+    with TestClient(make_app(service), headers=AUTHORIZED) as client:
         assert client.get("/internal/v1/runs").status_code == 404
         lake = open_lake(settings)
         started = datetime(2026, 1, 1, tzinfo=UTC)

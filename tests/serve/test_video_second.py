@@ -44,7 +44,7 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     outcomes = work.indexer.execute([order_for(write_feed(folder, "all.jsonl", rows), settings)])
     assert [outcome.status for outcome in outcomes] == ["done"], outcomes
     service = make_service(settings)
-    with TestClient(create_app(service, work, Metrics("test")), raise_server_exceptions=False) as client:
+    with TestClient(create_app(service, Metrics("test")), raise_server_exceptions=False) as client:
         yield client
     service.close()
 

@@ -26,7 +26,7 @@ from mmpipe.settings import Settings
 from mmpipe.speech import registry
 from mmpipe.speech.base import Transcript
 from mmpipe.speech.fake import FakeRecognizer, clip_digest
-from tests.serve.conftest import InProcessWork, make_service
+from tests.serve.conftest import make_service
 
 
 def wav(hertz: float) -> bytes:
@@ -84,7 +84,7 @@ def service(shop: tuple[Path, Settings], ear: Listening) -> Iterator[QueryServic
 
 @pytest.fixture
 def voice(service: QueryService) -> TestClient:
-    app = create_app(service, InProcessWork(service.settings), Metrics("test"))
+    app = create_app(service, Metrics("test"))
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -208,7 +208,7 @@ def test_before_the_first_recogniser_is_ready_recordings_are_sounds(
     service = make_service(shop[1])
     try:
         assert begun.wait(20)
-        client = TestClient(create_app(service, InProcessWork(shop[1]), Metrics("test")))
+        client = TestClient(create_app(service, Metrics("test")))
         assert _ask(client, RED_SHOE)["heard"] is None
         body = {"audio": {"data": base64.b64encode(RED_SHOE).decode()}, "audio_as": "speech"}
         assert client.post("/v1/search", json=body).status_code == 503
@@ -237,7 +237,7 @@ def test_without_a_recogniser_recordings_are_sounds_and_the_log_says_why(
     service = make_service(shop[1])
     service.voice.adapt()
     try:
-        client = TestClient(create_app(service, InProcessWork(shop[1]), Metrics("test")))
+        client = TestClient(create_app(service, Metrics("test")))
         assert _ask(client, RED_SHOE)["heard"] is None
         asked = {"audio": {"data": base64.b64encode(RED_SHOE).decode()}, "audio_as": "speech"}
         assert "mmpipe[speech]" in _refused(client, asked)["detail"]

@@ -1,13 +1,12 @@
-"""The ingress: HTTP, query encoding and search in one process."""
+"""The public ingress: HTTP, query encoding and search in one process."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from mmpipe.errors import DispatchUnavailable, MmpipeError
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.search import EncodedQuery
 from mmpipe.serve.api import create_app
 from mmpipe.serve.deployments.logs import log_as_replica
@@ -29,7 +28,6 @@ class Api:
     def __init__(
         self,
         settings: Settings,
-        indexer: DeploymentHandle,
         encoders: DeploymentHandle | None = None,
         keeper: DeploymentHandle | None = None,
     ) -> None:
@@ -42,7 +40,6 @@ class Api:
         self._service = QueryService(settings, encoder)
         self._app = create_app(
             self._service,
-            IndexerHandle(indexer),
             Metrics(get_replica_context().replica_id.unique_id),
             None if keeper is None else kept_keys(keeper),
         )
@@ -51,20 +48,8 @@ class Api:
         return self._app
 
     def check_health(self) -> None:
-        """Serve calls this; raising replaces the replica."""
+        """Serve calls this; raising, several times in a row, replaces the replica."""
         self._service.check_alive()
-
-
-class IndexerHandle:
-    """The ``Indexer`` deployment as a :class:`~mmpipe.serve.work.WorkGateway`."""
-
-    def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
-
-    async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
-        """See :class:`~mmpipe.serve.work.WorkGateway`."""
-        outcomes: list[WorkOutcome] = await _answered(self._handle.execute.remote(list(orders)), "indexer")
-        return outcomes
 
 
 def kept_keys(keeper: DeploymentHandle) -> KeyRing:

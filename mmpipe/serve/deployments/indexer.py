@@ -1,44 +1,36 @@
-"""The warm lane: one writer that commits in groups."""
+"""The internal ingress: warm work and how uploads went, in a process that answers no query."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mmpipe.indexing import Indexer as Pipeline
 from mmpipe.lake import open_lake
-from mmpipe.lake.model_loading import load_profile
-from mmpipe.objects import open_store
-from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.serve.deployments.logs import log_as_replica
-from mmpipe.serve.group_commit import GroupCommit
-from mmpipe.serve.work import MAX_ORDERS
+from mmpipe.serve.internal import create_internal_app
+from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.uploads import Uploads
+from mmpipe.serve.warm_work import WarmWork
 from mmpipe.settings import Settings
 
-_log = logging.getLogger("mmpipe.serve")
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 class Indexer:
-    """Holds the pipeline with its models loaded; those of a table that is live by other models are loaded
-    when it is first written to. Orders that arrive during a commit share the next one."""
+    """Its constructor returns once the models of the default profile are loaded."""
 
     def __init__(self, settings: Settings) -> None:
+        from ray.serve import get_replica_context
+
         log_as_replica()
-        self._pipeline = Pipeline(
-            settings,
-            open_lake(settings),
-            load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads),
-            lambda uri: open_store(uri, settings.storage),
-        )
-        self._group: GroupCommit[WorkOrder, WorkOutcome] = GroupCommit(
-            self._execute, max_items=MAX_ORDERS, name="indexer"
-        )
+        lake = open_lake(settings)
+        self._work = WarmWork(settings, lake)
+        meter = Metrics(get_replica_context().replica_id.unique_id)
+        self._app = create_internal_app(settings, self._work, Uploads(lake), meter)
 
-    async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
-        """One outcome per order, in order; each caller gets those of its own orders."""
-        return await self._group.submit(orders)
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return self._app
 
-    def _execute(self, orders: list[WorkOrder]) -> list[WorkOutcome]:
-        outcomes = self._pipeline.execute(orders)
-        _log.info("indexed", extra={"orders": len(orders)})
-        return outcomes
+    def check_health(self) -> None:
+        """Serve calls this; raising, several times in a row, replaces the replica."""
+        self._work.check_alive()

@@ -1,0 +1,100 @@
+"""The internal door: the indexer's HTTP application, behind the dispatch token and in no OpenAPI document.
+
+An application of its own beside :mod:`mmpipe.serve.api`: uploads neither wake, scale nor wait for query
+replicas, and an API key opens nothing here. Its routes are relative to :data:`PREFIX`, under which Serve, or
+:func:`behind_one_port`, puts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.responses import Response
+
+from mmpipe.serve import errors, metrics
+from mmpipe.serve.head import HeadAsGet
+from mmpipe.serve.limits import BodyLimit
+from mmpipe.serve.requests import read_json
+from mmpipe.serve.uploads import RejectParams, RunParams, Uploads
+from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from mmpipe.settings import Settings
+
+PREFIX = "/internal/v1"
+_JSON = "application/json"
+
+
+def create_internal_app(
+    settings: Settings, work: WorkGateway, uploads: Uploads, meter: metrics.Metrics
+) -> FastAPI:
+    """The ASGI application of one indexer; it closes ``work`` when it shuts down.
+
+    ``POST /work``, ``GET /runs`` and ``GET /rejects`` need the dispatch token. ``GET /healthz`` (503 while
+    ``work`` is not alive) and ``GET /metrics`` are open, like those of the queries.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await work.close()
+
+    app = FastAPI(title="mmpipe", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(_guarded(settings, work, uploads))
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        work.check_alive()
+        return {"status": "ok"}
+
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        return Response(meter.render(()), media_type=metrics.CONTENT_TYPE)
+
+    errors.install(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.serve.max_body_bytes)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(metrics.Measured, metrics=meter, prefix=PREFIX)
+    return app
+
+
+def _guarded(settings: Settings, work: WorkGateway, uploads: Uploads) -> APIRouter:
+    async def allowed(request: Request) -> None:
+        authorize(request.headers.get("authorization"), settings.dispatch.token)
+
+    router = APIRouter(dependencies=[Depends(allowed)])
+
+    @router.post("/work")
+    async def warm_work(request: Request) -> Response:
+        asked = await read_json(request, WorkRequest)
+        answer = WorkResponse(outcomes=await work.execute(asked.orders))
+        return Response(answer.model_dump_json(), media_type=_JSON)
+
+    @router.get("/runs")
+    async def runs(params: Annotated[RunParams, Query()]) -> Response:
+        return Response((await uploads.runs(params)).model_dump_json(), media_type=_JSON)
+
+    @router.get("/rejects")
+    async def rejects(params: Annotated[RejectParams, Query()]) -> Response:
+        return Response((await uploads.rejects(params)).model_dump_json(), media_type=_JSON)
+
+    return router
+
+
+def behind_one_port(queries: FastAPI, internal: FastAPI) -> Starlette:
+    """Both applications in one process, told apart by :data:`PREFIX`, as Serve's ingress does it; started and
+    shut down together."""
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with internal.router.lifespan_context(internal), queries.router.lifespan_context(queries):
+            yield
+
+    return Starlette(routes=[Mount(PREFIX, internal), Mount("/", queries)], lifespan=lifespan)

@@ -1,0 +1,62 @@
+"""Warm work in this process: the pipeline, fed in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmpipe.indexing import Indexer
+from mmpipe.lake.model_loading import load_profile
+from mmpipe.objects import open_store
+from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.serve.group_commit import GroupCommit
+from mmpipe.serve.work import MAX_ORDERS
+
+if TYPE_CHECKING:
+    from mmpipe.lake import Lake
+    from mmpipe.settings import Settings
+
+_log = logging.getLogger("mmpipe.serve")
+# Calls of the pipeline at once: they read and encode side by side and take turns at the commit. With more,
+# the batches of a burst would only become smaller.
+CALLS_AT_ONCE = 4
+
+
+class WarmWork:
+    """The pipeline with its models loaded; those of a table that is live by other models are loaded when it
+    is first written to.
+
+    Up to :data:`CALLS_AT_ONCE` batches run at a time; orders that arrive while all are busy share the next.
+    The constructor raises ``ModelUnavailable`` for a profile that is not here.
+    """
+
+    def __init__(self, settings: Settings, lake: Lake) -> None:
+        self._pipeline = Indexer(
+            settings,
+            lake,
+            load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads),
+            lambda uri: open_store(uri, settings.storage),
+        )
+        self._group: GroupCommit[WorkOrder, WorkOutcome] = GroupCommit(
+            self._execute, max_items=MAX_ORDERS, name="indexer", at_once=CALLS_AT_ONCE
+        )
+
+    async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+        """See :class:`WorkGateway`; each caller gets the outcomes of its own orders."""
+        return await self._group.submit(orders)
+
+    def check_alive(self) -> None:
+        """See :class:`WorkGateway`: false while a batch hangs, and once closed."""
+        self._group.check_alive()
+
+    async def close(self) -> None:
+        """See :class:`WorkGateway`; waits for maintenance that is under way."""
+        await self._group.close()
+        await asyncio.to_thread(self._pipeline.close)
+
+    def _execute(self, orders: list[WorkOrder]) -> list[WorkOutcome]:
+        outcomes = self._pipeline.execute(orders)
+        _log.info("indexed", extra={"orders": len(orders)})
+        return outcomes
