@@ -59,6 +59,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         if keys is not None:
             await keys.open()
         yield
+        await service.drain()
         await asyncio.to_thread(service.close)
 
     app = FastAPI(
@@ -164,13 +165,19 @@ def _write_routes(public: APIRouter, service: QueryService) -> None:
 
 
 def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metrics) -> None:
-    @app.get("/healthz", summary="The process is alive", tags=["operations"])
+    @app.get(
+        "/healthz",
+        summary="Nothing hangs in this process that a restart would mend",
+        responses=problems(503),
+        tags=["operations"],
+    )
     async def healthz() -> dict[str, str]:
+        service.check_alive()
         return {"status": "ok"}
 
     @app.get(
         "/readyz",
-        summary="Every collection that is live can be searched here",
+        summary="Every collection that is live can be searched here, as it was at most five minutes ago",
         responses=problems(503),
         tags=["operations"],
     )

@@ -42,6 +42,11 @@ class InteractionLog:
 
         return GroupCommit(commit, max_items=_MAX_ITEMS, name=f"interactions-{collection}")
 
+    def check_alive(self) -> None:
+        """Raises ``NotReady`` while storing hangs."""
+        for group in self._groups.values():
+            group.check_alive()
+
     async def close(self) -> None:
         """Finish what is waiting."""
         for group in self._groups.values():

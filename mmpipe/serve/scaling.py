@@ -11,8 +11,8 @@ def api(settings: Settings) -> dict[str, Any]:
     """Query replicas follow the number of requests in flight.
 
     A replica answers queries on its event loop one after the other, so what is in flight beyond the target
-    waits; ``max_ongoing_requests`` is far above it because an upload or an indexing call may wait long
-    without costing CPU.
+    waits; ``max_ongoing_requests`` is far above it because a photo may arrive slowly and an interaction
+    waits for its commit, both without costing CPU.
     """
     serve = settings.serve
     return {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +10,6 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
-from mmpipe.errors import MmpipeError, NotReady
 from mmpipe.lake import Lake, open_lake
 from mmpipe.objects import open_store
 from mmpipe.recommend import similar_payload
@@ -24,10 +21,9 @@ from mmpipe.serve.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.query_media import QueryMedia, has_media
 from mmpipe.serve.requests import ParsedSearch, SimilarParams
 from mmpipe.serve.voice import Voice
+from mmpipe.serve.watch import Watch
 from mmpipe.settings import Settings
 
-_log = logging.getLogger("mmpipe.serve")
-_STUCK_SECONDS = 120.0
 _MEDIA_THREADS = 8
 
 
@@ -77,7 +73,8 @@ class QueryService:
         self._interactions = InteractionLog(self._lake)
         self._snapshots = SnapshotStore(settings, self._lake, check=encoder.prepare)
         self._snapshots.start()
-        self._open_all()
+        self._watch = Watch(self._lake, self._snapshots, settings.serve.live_poll_seconds)
+        self._watch.start()
         self.voice = Voice(settings, self._live)
         if listen:
             self.voice.start()
@@ -137,7 +134,7 @@ class QueryService:
 
     async def collections(self) -> list[ServedCollection]:
         """Every collection of the lake with the version that answers, also those nobody asked for yet."""
-        await asyncio.to_thread(self._open_all)
+        await asyncio.to_thread(self._watch.look)
         return self.served()
 
     def served(self) -> list[ServedCollection]:
@@ -149,33 +146,28 @@ class QueryService:
         return [self._snapshots.get(name) for name in sorted(live)]
 
     def not_ready(self) -> str | None:
-        """Why this replica should get no traffic; None where it should."""
-        statuses = self._snapshots.status()
-        if any(status.version is not None for status in statuses.values()):
-            return None
-        faults = [f"{name}: {status.error}" for name, status in sorted(statuses.items()) if status.error]
-        reason = f" ({'; '.join(faults[:3])})" if faults else ""
-        return f"no collection is live yet{reason}; index a feed first"
+        """Why this replica should get no traffic; None where it should. See :meth:`Watch.not_ready`."""
+        return self._watch.not_ready()
 
     def check_alive(self) -> None:
-        """Raises :class:`NotReady` where this replica cannot recover by itself and should be replaced.
-
-        A store that fails is no such reason: the version at hand keeps answering. A thread that no longer
-        even tries is.
-        """
-        limit = max(_STUCK_SECONDS, 10 * self.settings.serve.live_poll_seconds)
-        checked = [status.checked_at for status in self._snapshots.status().values() if status.checked_at]
-        if checked and time.time() - max(checked) > limit:
-            raise NotReady(f"live versions were not looked at for {limit:.0f} s")
+        """Raises :class:`NotReady` where this replica cannot recover by itself and should be replaced: what
+        follows the lake has ended or hangs, or what stores interactions hangs."""
+        self._watch.check_alive()
+        self._interactions.check_alive()
 
     def refresh(self) -> None:
         """Follow the live versions now instead of at the next poll. Blocks."""
         for name in self._lake.collections():
             self._snapshots.refresh(name)
 
+    async def drain(self) -> None:
+        """Store the interactions that are waiting; no more are taken."""
+        await self._interactions.close()
+
     def close(self) -> None:
         """End the background threads."""
         self.voice.close()
+        self._watch.close()
         self._snapshots.close()
         self._media_threads.shutdown(wait=False, cancel_futures=True)
 
@@ -187,19 +179,6 @@ class QueryService:
             return self._snapshots.get(name, page_cursor=page_cursor)
         # The first call for a collection reads the store; the others must not wait for it.
         return await asyncio.to_thread(self._snapshots.get, collection, page_cursor=page_cursor)
-
-    def _open_all(self) -> None:
-        try:
-            names = self._lake.collections()
-        except MmpipeError as error:
-            _log.warning("the lake cannot be listed", extra={"reason": str(error)})
-            return
-        for name in names:
-            try:
-                self._snapshots.get(name)
-            except Exception as error:  # noqa: BLE001  one damaged table must not take the others down with it
-                # Not live yet, damaged, or encoded by models that are not here: the others are served.
-                _log.warning("a collection is not served", extra={"collection": name, "reason": str(error)})
 
     def _add_engine(self, snapshot: Snapshot) -> _Engine:
         engine = _Engine(

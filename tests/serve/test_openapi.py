@@ -17,7 +17,7 @@ _ROUTES = {
     ("get", "/v1/products/{product_id}/similar"): {"200", "404", "422", "503"},
     ("get", "/v1/collections"): {"200"},
     ("post", "/v1/interactions"): {"202", "400", "404", "413", "415", "422", "503"},
-    ("get", "/healthz"): {"200"},
+    ("get", "/healthz"): {"200", "503"},
     ("get", "/readyz"): {"200", "503"},
     ("get", "/metrics"): {"200"},
 }

@@ -18,7 +18,14 @@ class Encoders:
     def __init__(self, settings: Settings) -> None:
         log_as_replica()
         self._models = Models(settings.serve.encoder_threads, settings)
-        self._models.load(settings.indexing.profile)
+        self._default = self._models.load(settings.indexing.profile)
+
+    async def check_health(self) -> None:
+        """Encodes one word. Serve calls this; raising, several times in a row, replaces the replica: a GPU
+        that has failed once fails every later call of its process."""
+        text = self._default.loaded.encoders.get("text")
+        if text is not None:
+            await asyncio.to_thread(text.embed_query, "warm up")
 
     async def encode(self, profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
         """See :class:`mmpipe.serve.query_encoder.QueryEncoder`."""

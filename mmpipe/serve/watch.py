@@ -1,0 +1,154 @@
+"""Whether a replica answers as it should: what is live is searchable here, and keeps being followed.
+
+The snapshot store follows the collections that somebody asked for. This opens those that nobody asked for
+yet, so that a replica becomes ready by itself, and judges by what both have seen: *ready* is for whoever
+sends traffic, *alive* for whoever replaces replicas.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import MmpipeError, NotReady
+
+if TYPE_CHECKING:
+    from mmpipe.lake import Lake
+    from mmpipe.search import SnapshotStore
+
+_log = logging.getLogger("mmpipe.serve")
+# How old what is answered may become. One failed look, or a minute of a store that is away, changes nothing.
+STALE_SECONDS = 300.0
+# Longer than any version takes to load: what has not come back by then hangs.
+STUCK_SECONDS = 900.0
+# One listing of the lake; new collections are as rare as new shops.
+LIST_SECONDS = 10.0
+_NAMED = 3
+
+
+class Watch:
+    """Opens every collection of a lake in ``snapshots``, now and later, and tells how that goes.
+
+    ``poll_seconds`` is how often ``snapshots`` looks for live versions; both bounds are at least ten times
+    that. Calls may come from any thread.
+    """
+
+    def __init__(self, lake: Lake, snapshots: SnapshotStore, poll_seconds: float) -> None:
+        self._lake = lake
+        self._snapshots = snapshots
+        self._poll_seconds = poll_seconds
+        self._fine_at: dict[str, float] = {}
+        self._names: tuple[str, ...] = ()
+        self._listed_at: float | None = None
+        self._fault = ""
+        self._round_at = time.time()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Open what there is, then keep looking on a thread of its own. A lake that cannot be reached yet is
+        no error: the thread keeps trying."""
+        self.look()
+        self._thread = threading.Thread(target=self._run, name="mmpipe-watch", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def look(self) -> None:
+        """List the lake, and open the collections that are not open yet. Blocks."""
+        try:
+            names = tuple(self._lake.collections())
+        except MmpipeError as error:
+            if str(error) != self._fault:
+                _log.warning("the lake cannot be listed", extra={"reason": str(error)})
+            self._fault = str(error)
+            return
+        now = time.time()
+        if self._listed_at is not None:
+            # Found while we serve: it is given the time that a stale one is given.
+            for name in set(names).difference(self._names):
+                self._fine_at.setdefault(name, now)
+        opened = self._snapshots.status()
+        for name in names:
+            if name not in opened:
+                self._open(name)
+        self._names = names
+        self._listed_at, self._fault = now, ""
+        self._note()
+
+    def not_ready(self) -> str | None:
+        """Why this replica should get no traffic; None where it should. Touches memory only.
+
+        It should while every collection that is live in the lake can be searched here as it was at most
+        :data:`STALE_SECONDS` ago, and there is one.
+        """
+        self._note()
+        if self._listed_at is None:
+            return f"the lake cannot be listed: {self._fault}"
+        limit = max(STALE_SECONDS, 10 * self._poll_seconds)
+        oldest = time.time() - limit
+        statuses = self._snapshots.status()
+        behind = []
+        for name in self._names:
+            if self._fine_at.get(name, 0.0) < oldest:
+                status = statuses.get(name)
+                error = status.error if status is not None else ""
+                behind.append(f"{name}: {error or f'not looked at for {limit:.0f} s'}")
+        if behind:
+            return f"not every live collection can be searched here as it is now ({_some(behind)})"
+        if self._listed_at < oldest:
+            return f"the lake could not be listed for {limit:.0f} s: {self._fault or 'nobody tried'}"
+        if not any(status.version is not None for status in statuses.values()):
+            return "no collection is live yet; index a feed first"
+        return None
+
+    def check_alive(self) -> None:
+        """Raises :class:`NotReady` where a restart would mend what does not mend itself: a thread that ended
+        or hangs. A store that fails is no such reason: the version at hand keeps answering."""
+        if self._thread is not None and not self._thread.is_alive():
+            raise NotReady("the thread that watches the lake has ended")
+        limit = max(STUCK_SECONDS, 10 * self._poll_seconds)
+        oldest = time.time() - limit
+        checked = [status.checked_at for status in self._snapshots.status().values() if status.checked_at]
+        if checked and max(checked) < oldest:
+            raise NotReady(f"live versions were not looked at for {limit:.0f} s")
+        if self._thread is not None and self._round_at < oldest:
+            raise NotReady(f"the lake was not looked at for {limit:.0f} s")
+
+    def _run(self) -> None:
+        listed = time.monotonic()
+        while not self._stop.wait(min(self._poll_seconds, LIST_SECONDS)):
+            self._note()
+            if self._listed_at is None or time.monotonic() - listed >= LIST_SECONDS:
+                try:
+                    self.look()
+                except Exception as error:  # noqa: BLE001  the thread must outlive any fault
+                    _log.warning("looking at the lake failed", extra={"reason": str(error)})
+                    self._fault = str(error) or type(error).__name__
+                listed = time.monotonic()
+            self._round_at = time.time()
+
+    def _open(self, name: str) -> None:
+        try:
+            self._snapshots.get(name)
+        except NotReady:
+            pass  # nothing of it is live yet; from now on it is followed
+        except Exception as error:  # noqa: BLE001  one damaged table must not take the others down with it
+            # Damaged, or encoded by models that are not here: the others are served.
+            _log.warning("a collection is not served", extra={"collection": name, "reason": str(error)})
+
+    def _note(self) -> None:
+        for name, status in self._snapshots.status().items():
+            if status.checked_at is not None and not status.error:
+                self._fine_at[name] = status.checked_at
+
+
+def _some(reasons: list[str]) -> str:
+    more = len(reasons) - _NAMED
+    return "; ".join(reasons[:_NAMED]) + (f"; and {more} more" if more > 0 else "")

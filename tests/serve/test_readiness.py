@@ -1,0 +1,305 @@
+"""What `/readyz`, `/healthz` and Serve's health checks say, each while it is true and while it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from mmpipe.encoders.base import Profile
+from mmpipe.errors import ModelUnavailable, NotReady, StorageUnavailable
+from mmpipe.lake import Collection, Lake, open_lake
+from mmpipe.lake.interactions import InteractionTable
+from mmpipe.schemas.work import WorkOrder
+from mmpipe.search import SnapshotStore
+from mmpipe.serve import group_commit, watch
+from mmpipe.serve.api import create_app
+from mmpipe.serve.deployments.encoders import Encoders
+from mmpipe.serve.internal import create_internal_app
+from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.service import QueryService
+from mmpipe.serve.uploads import Uploads
+from mmpipe.settings import Settings
+from tests.serve.conftest import InProcessWork, catalogue, make_service, order_for, settings_for, write_feed
+
+SOON = 10.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An empty lake, looked at often."""
+    monkeypatch.setattr(watch, "LIST_SECONDS", 0.05)
+    found = settings_for(tmp_path)
+    return found.model_copy(update={"serve": found.serve.model_copy(update={"live_poll_seconds": 0.02})})
+
+
+@pytest.fixture
+def index(tmp_path: Path, settings: Settings) -> Callable[[str], None]:
+    """Uploads five products to a collection."""
+    work = InProcessWork(settings)
+
+    def upload(collection: str) -> None:
+        feed = write_feed(tmp_path, f"{collection}-{time.monotonic_ns()}.jsonl", catalogue()[:5])
+        order = order_for(feed, settings)
+        changed: WorkOrder = order.model_copy(
+            update={
+                "collection": collection,
+                "run_id": f"{time.monotonic_ns():032x}",
+            }
+        )
+        assert [outcome.status for outcome in work.indexer.execute([changed])] == ["done"]
+
+    return upload
+
+
+class Replica:
+    """One service and what it says about itself."""
+
+    def __init__(self, service: QueryService) -> None:
+        self.service = service
+        self.client = TestClient(create_app(service, Metrics("r")), raise_server_exceptions=False)
+
+    def says(self, path: str) -> tuple[int, str]:
+        answer = self.client.get(path)
+        return answer.status_code, answer.json().get("detail", "")
+
+    def until(self, path: str, status: int) -> str:
+        """The detail with that status, once it comes; nobody searches meanwhile."""
+        begun = time.monotonic()
+        while (said := self.says(path))[0] != status:
+            assert time.monotonic() - begun < SOON, said
+            time.sleep(0.01)
+        return said[1]
+
+    def close(self) -> None:
+        self.service.close()
+
+
+@pytest.fixture
+def replica(settings: Settings, index: Callable[[str], None]) -> Iterator[Replica]:
+    """Over a lake in which ``shop`` is live."""
+    index("shop")
+    with closing(Replica(make_service(settings))) as found:
+        yield found
+
+
+def failing(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_not_ready_before_anything_is_live_then_ready_without_being_asked(
+    settings: Settings, index: Callable[[str], None]
+) -> None:
+    with closing(Replica(make_service(settings))) as replica:
+        assert replica.says("/readyz") == (503, "no collection is live yet; index a feed first")
+        assert replica.says("/healthz")[0] == 200
+        index("shop")
+        replica.until("/readyz", 200)
+        index("second")
+        begun = time.monotonic()
+        while replica.client.get("/readyz").json()["collections"] != ["second", "shop"]:
+            assert time.monotonic() - begun < SOON, "a collection that comes later is opened too"
+            time.sleep(0.01)
+
+
+def test_not_ready_while_the_lake_cannot_be_reached_at_the_start(
+    settings: Settings, index: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("shop")
+    index("second")
+    with monkeypatch.context() as away:
+        away.setattr(Lake, "collections", failing(StorageUnavailable("the store is away")))
+        replica = Replica(make_service(settings))
+        assert replica.says("/readyz") == (503, "the lake cannot be listed: the store is away")
+        assert replica.says("/healthz")[0] == 200, "a restart would not mend the store"
+    with closing(replica):
+        replica.until("/readyz", 200)
+        assert [entry.collection for entry in replica.service.served()] == ["second", "shop"]
+
+
+def test_not_ready_without_the_models_of_what_is_live(
+    settings: Settings, index: Callable[[str], None]
+) -> None:
+    index("shop")
+
+    class Later(LocalQueryEncoder):
+        here = False
+
+        def prepare(self, profile: Profile) -> None:
+            if not self.here:
+                raise ModelUnavailable("profile 'fake' is not in this process")
+            super().prepare(profile)
+
+    encoder = Later(Models(1))
+    with closing(Replica(QueryService(settings, encoder))) as replica:
+        status, detail = replica.says("/readyz")
+        assert status == 503
+        assert "shop: profile 'fake' is not in this process" in detail
+        encoder.here = True
+        replica.until("/readyz", 200)
+
+
+def test_not_ready_while_one_of_the_live_collections_cannot_be_searched(
+    settings: Settings, index: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("shop")
+    index("broken")
+    original = Collection.live
+
+    def live(self: Collection) -> Any:
+        if self.name == "broken":
+            raise StorageUnavailable("version 7 is live, but gone")
+        return original(self)
+
+    with monkeypatch.context() as damaged:
+        damaged.setattr(Collection, "live", live)
+        replica = Replica(make_service(settings))
+        status, detail = replica.says("/readyz")
+        assert status == 503
+        assert "broken: version 7 is live, but gone" in detail
+        assert "shop:" not in detail
+        assert replica.client.get("/v1/search?q=red&collection=shop").status_code == 200
+    with closing(replica):
+        replica.until("/readyz", 200)
+
+
+def test_a_store_that_is_away_for_a_moment_changes_nothing_and_for_long_makes_it_unready(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert replica.says("/readyz")[0] == 200
+    with monkeypatch.context() as away:
+        away.setattr(Collection, "live", failing(StorageUnavailable("the store is away")))
+        away.setattr(Lake, "collections", failing(StorageUnavailable("the store is away")))
+        begun = time.monotonic()
+        while time.monotonic() - begun < 0.3:  # some ten failed looks
+            assert replica.says("/readyz")[0] == 200
+        away.setattr(watch, "STALE_SECONDS", 0.2)
+        assert "shop: the store is away" in replica.until("/readyz", 503)
+        assert replica.says("/healthz")[0] == 200, "a restart would lose the version at hand"
+        assert replica.client.get("/v1/search?q=red").json()["total"] == 5
+    replica.until("/readyz", 200)
+
+
+def test_a_lake_that_cannot_be_listed_for_long_makes_it_unready(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as away:
+        away.setattr(Lake, "collections", failing(StorageUnavailable("no listing")))
+        away.setattr(watch, "STALE_SECONDS", 0.3)
+        assert "the lake could not be listed" in replica.until("/readyz", 503)
+    replica.until("/readyz", 200)
+
+
+def test_a_follower_that_hangs_makes_it_unready_then_unhealthy_until_it_goes_on(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    original = Collection.live
+
+    def live(self: Collection) -> Any:
+        assert release.wait(SOON)
+        return original(self)
+
+    with monkeypatch.context() as hanging:
+        hanging.setattr(Collection, "live", live)
+        hanging.setattr(watch, "STALE_SECONDS", 0.3)
+        assert "shop: not looked at" in replica.until("/readyz", 503)
+        replica.service.check_alive()
+        assert replica.says("/healthz")[0] == 200
+        hanging.setattr(watch, "STUCK_SECONDS", 0.3)
+        assert "live versions were not looked at" in replica.until("/healthz", 503)
+        with pytest.raises(NotReady):
+            replica.service.check_alive()
+        release.set()
+        replica.until("/healthz", 200)
+        replica.until("/readyz", 200)
+
+
+def test_a_follower_that_ended_is_no_health(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SnapshotStore, "_refresh", failing(SystemExit()))  # the one thing it does not outlive
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(watch, "STUCK_SECONDS", 0.3)
+    assert "live versions were not looked at" in replica.until("/healthz", 503)
+    with pytest.raises(NotReady):
+        replica.service.check_alive()
+
+
+def test_a_watch_that_ended_is_no_health(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    replica.service.check_alive()
+    monkeypatch.setattr(Lake, "collections", failing(SystemExit()))
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    assert "the thread that watches the lake has ended" in replica.until("/healthz", 503)
+
+
+def test_interactions_that_hang_are_no_health_until_they_go_on(
+    settings: Settings, index: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index("shop")
+    entered, release = threading.Event(), threading.Event()
+    original = InteractionTable.append
+
+    def append(self: InteractionTable, *arguments: Any, **options: Any) -> Any:
+        entered.set()
+        assert release.wait(SOON)
+        return original(self, *arguments, **options)
+
+    monkeypatch.setattr(InteractionTable, "append", append)
+    service = make_service(settings)
+    body = {"interactions": [{"type": "view", "user_id": "u", "product_id": "red-shoe-1"}]}
+    with TestClient(create_app(service, Metrics("r")), raise_server_exceptions=False) as client:
+        answers: list[int] = []
+        sender = threading.Thread(
+            target=lambda: answers.append(client.post("/v1/interactions", json=body).status_code)
+        )
+        sender.start()
+        assert entered.wait(SOON)
+        assert client.get("/healthz").status_code == 200
+        monkeypatch.setattr(group_commit, "STUCK_SECONDS", 0.0)
+        assert client.get("/healthz").status_code == 503
+        release.set()
+        sender.join(SOON)
+        assert answers == [202]
+        assert client.get("/healthz").status_code == 200
+
+
+def test_the_indexer_says_so_while_its_work_hangs(settings: Settings) -> None:
+    class Hanging(InProcessWork):
+        hangs = False
+
+        def check_alive(self) -> None:
+            if self.hangs:
+                raise NotReady("indexer: a call has not ended for 900 s")
+
+    work = Hanging(settings)
+    app = create_internal_app(settings, work, Uploads(open_lake(settings)), Metrics("i"))
+    with TestClient(app) as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        work.hangs = True
+        answer = client.get("/healthz")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:mmpipe:problem:not-ready")
+        work.hangs = False
+        assert client.get("/healthz").status_code == 200
+
+
+def test_an_encoder_that_cannot_encode_is_no_health(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoders = Encoders(settings)
+    asyncio.run(encoders.check_health())
+    text = encoders._default.loaded.encoders["text"]
+    with monkeypatch.context() as broken:
+        broken.setattr(text, "embed_query", failing(RuntimeError("CUDA error: unspecified launch failure")))
+        with pytest.raises(RuntimeError, match="CUDA"):
+            asyncio.run(encoders.check_health())
+    asyncio.run(encoders.check_health())
