@@ -26,6 +26,7 @@ INVOKE_SECONDS = 120
 # Lambda answers what the handler returned, or the error's type and message.
 _RUNTIME = """
 import json, sys
+from types import SimpleNamespace
 folder, name = sys.argv[1:]
 sys.path.insert(0, folder)
 answers, sys.stdout = sys.stdout, sys.stderr
@@ -36,9 +37,12 @@ foreign = sorted(
     if "packages" in (getattr(module, "__file__", None) or "")
 )
 print(json.dumps({"foreign": foreign, "path": sys.path}), file=answers, flush=True)
-for line in sys.stdin:
+for number, line in enumerate(sys.stdin):
+    context = SimpleNamespace(
+        function_name=name, memory_limit_in_mb=256, invoked_function_arn=name, aws_request_id=str(number)
+    )
     try:
-        answer = {"result": handler(json.loads(line), None)}
+        answer = {"result": handler(json.loads(line), context)}
     except Exception as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     print(json.dumps(answer), file=answers, flush=True)

@@ -264,6 +264,19 @@ def assert_handler_reads_no_object(
         assert not handler.may(call, "*"), f"{handler.name} may do {call}"
 
 
+def assert_handler_handles_its_own_queue_only(
+    handler: Principal, *, queue: str, others: Sequence[str]
+) -> None:
+    """A handler takes messages of its queue and says when they are shown again, and sends none. ARNs."""
+    calls = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
+    for call in calls:
+        assert handler.may(call, queue), f"{handler.name} may not do {call}"
+        for other in others:
+            assert not handler.may(call, other), f"{handler.name} may do {call} on {other}"
+    for call in ("sqs:SendMessage", "sqs:PurgeQueue", "sqs:SetQueueAttributes", "sqs:DeleteQueue"):
+        assert not handler.may(call, queue), f"{handler.name} may do {call}"
+
+
 def rendered_roles(root_module: Mapping[str, Any]) -> dict[str, Principal]:
     """Roles with their inline policies, by name, from the root module of a state as Terraform shows it."""
     resources = list(_resources(root_module))

@@ -19,7 +19,14 @@ from tests.infra.account import ACCOUNT_ID, inventory
 from tests.infra.deployment import APPLY_SECONDS, Cluster, Deployment, cluster, deployment
 from tests.infra.differences import EMULATOR_ONLY, explain
 from tests.infra.lambda_process import LambdaFailed
-from tests.infra.policies import Principal, allowed_actions, as_list, read_roles, statements_of
+from tests.infra.policies import (
+    Principal,
+    allowed_actions,
+    as_list,
+    assert_handler_handles_its_own_queue_only,
+    read_roles,
+    statements_of,
+)
 
 # The apply is the first test's setup; each waits for the emulator for up to a minute or two.
 pytestmark = pytest.mark.timeout(1200)
@@ -172,10 +179,9 @@ def test_a_handler_reads_its_queue_and_its_tokens_and_no_object(
         assert not handler.may("lambda:UpdateFunctionCode", "*")
     assert uploaded.may("secretsmanager:GetSecretValue", outputs["indexer_token_secret_arn"])
     assert not due.may("secretsmanager:GetSecretValue", outputs["indexer_token_secret_arn"])
-    for call in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
-        assert uploaded.may(call, queue)
+    assert_handler_handles_its_own_queue_only(uploaded, queue=queue, others=[f"{queue}-dlq"])
+    for call in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):
         assert not due.may(call, queue)
-    assert not uploaded.may("sqs:SendMessage", queue)
 
 
 @pytest.mark.parametrize("output", ["catalogue_bucket", "lake_bucket"])
@@ -240,14 +246,23 @@ def put_product(deployed: Deployment, product: str, title: str) -> None:
     )
 
 
-def drain(deployed: Deployment, handler: Any, seconds: float = 120, retry_after: int = 0) -> None:
-    """Let the queue's messages reach ``handler`` until none is left: done, or dead letters."""
-    pump = EventPump(
-        lambda: deployed.client("sqs"),
-        deployed.outputs["queue_url"],
-        lambda event, context: handler.invoke(event),
-        PumpSettings(concurrency=1, retry_after=retry_after),
-    )
+def drain(deployed: Deployment, handler: Any, seconds: float = 120, *, hurry: bool = False) -> None:
+    """Let the queue's messages reach ``handler`` until none is left: done, or dead letters.
+
+    ``hurry``: the hour that a message is tried for passes at once.
+    """
+    sqs, queue = deployed.client("sqs"), deployed.outputs["queue_url"]
+
+    def invoke(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
+        answer: dict[str, list[dict[str, str]]] = handler.invoke(event)
+        back = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
+        for record in event["Records"]:
+            if hurry and record["messageId"] in back:
+                handle = record["receiptHandle"]
+                sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=0)
+        return answer
+
+    pump = EventPump(lambda: deployed.client("sqs"), queue, invoke, PumpSettings(concurrency=1))
     pump.start()
     try:
         assert pump.wait_drained(seconds), "the queue did not drain"
@@ -295,7 +310,7 @@ def test_dead_letters_are_listed_and_come_back(deployed: Deployment, ray: Cluste
     # Nobody listens at the indexer's address in the VPC; here, at a port of this machine that is closed.
     name = outputs["function_name"]
     with deployed.lambda_process(name, MMPIPE_DISPATCH__INDEXER_URL="http://127.0.0.1:9") as handler:
-        drain(deployed, handler)
+        drain(deployed, handler, hurry=True)
     letters = dlq(deployed, "list")
     assert len(letters) == 2
     (upload,) = [letter for letter in letters if not letter["unreadable"]]
@@ -328,14 +343,19 @@ def test_a_rotated_token_is_picked_up(deployed: Deployment, ray: Cluster) -> Non
     try:
         put_product(deployed, "d4", "Yellow rain hat")
         with uploads_function(deployed, ray) as handler:
-            event = {
-                "Records": [{"messageId": "m", "body": notification(deployed), "eventSource": "aws:sqs"}]
+            record = {
+                "messageId": "m",
+                "receiptHandle": "none",
+                "body": notification(deployed),
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
             }
+            event = {"Records": [record]}
             assert handler.invoke(event)["batchItemFailures"] == [{"itemIdentifier": "m"}]
             assert "HTTP 401" in handler.log()
             manager.put_secret_value(SecretId=arn, SecretString=right)
             # A secret that was read a moment ago is not read again: the message comes back for it.
-            drain(deployed, handler, retry_after=3)
+            drain(deployed, handler)
             assert ray.found(SHOP, "yellow rain hat", "d4"), handler.log()
     finally:
         manager.put_secret_value(SecretId=arn, SecretString=right)

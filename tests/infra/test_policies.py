@@ -18,6 +18,7 @@ from tests.infra import terraform
 from tests.infra.policies import (
     Principal,
     allowed_actions,
+    assert_handler_handles_its_own_queue_only,
     assert_handler_reads_no_object,
     assert_head_is_confined,
     assert_nobody_may_do_everything,
@@ -221,6 +222,22 @@ def test_a_handler_cannot_read_media(handlers: dict[str, Principal]) -> None:
     assert not may(
         (*handler.statements, allow("*")), "s3:GetObject", f"{BUCKETS['uploads']}/shop/media/a.jpg"
     )
+
+
+@pytest.mark.timeout(1200)
+def test_a_handler_shows_messages_of_its_own_queue_again(handlers: dict[str, Principal]) -> None:
+    handler = handlers["mmpipe-test-catalogue-uploaded-function"]
+    queue = f"arn:aws:sqs:eu-central-1:{ACCOUNT}:queue"  # as every queue of these runs is called
+    check = partial(
+        assert_handler_handles_its_own_queue_only,
+        queue=queue,
+        others=[f"{queue}-dlq", f"arn:aws:sqs:eu-central-1:{ACCOUNT}:another"],
+    )
+    check(handler)
+    without = [s for s in handler.statements if s["Sid"] != "TakeFromOwnQueue"]
+    assert fails(partial(check, replace(handler, statements=tuple(without))))
+    for action in ("sqs:ChangeMessageVisibility", "sqs:SendMessage", "sqs:*"):
+        assert fails(partial(check, with_hole(handler, action, "*"))), f"{action} goes unnoticed"
 
 
 @pytest.mark.timeout(1200)

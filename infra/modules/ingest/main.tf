@@ -94,6 +94,7 @@ module "function" {
 
   environment = merge(var.environment, {
     MMPIPE_DISPATCH__INDEXER_URL      = var.indexer_url
+    MMPIPE_DISPATCH__QUEUE_URL        = aws_sqs_queue.events.url # where the handler shows what comes back after seconds
     MMPIPE_DISPATCH__JOBS_URL         = var.jobs_url
     MMPIPE_DISPATCH__TOKEN_SECRET     = var.indexer_token_secret_arn
     MMPIPE_DISPATCH__RAY_TOKEN_SECRET = var.ray_token_secret_arn
@@ -102,11 +103,13 @@ module "function" {
     MMPIPE_INDEXING__PROFILE         = var.profile
     MMPIPE_STORAGE__REGION           = local.region
     POWERTOOLS_METRICS_NAMESPACE     = var.metrics_namespace
-    POWERTOOLS_SERVICE_NAME          = "catalogue-uploaded"
+    # Environments of one account share the namespace; this is the only dimension of the handler's metrics.
+    POWERTOOLS_SERVICE_NAME = "${var.name}-catalogue-uploaded"
   })
 
   statements = [
     {
+      # Lambda takes messages with this role; ChangeMessageVisibility is for the handler's own code.
       Sid      = "TakeFromOwnQueue"
       Effect   = "Allow"
       Action   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]

@@ -161,13 +161,13 @@ variable "reserved_concurrency" {
 }
 
 variable "max_receive_count" {
-  description = "Deliveries before a message goes to the dead-letter queue. AWS advises 5 or more; each is one visibility timeout apart, so this is also how long a cluster may be away."
+  description = "Deliveries before a message goes to the dead-letter queue. The handler has the first 15 follow each other within seconds; each further one is a visibility timeout later, so these are how long a cluster may be away."
   type        = number
-  default     = 5
+  default     = 20
 
   validation {
-    condition     = var.max_receive_count >= 2 && var.max_receive_count <= 1000
-    error_message = "max_receive_count: from 2 to 1000; with 1 a single hiccup of the cluster would condemn a message."
+    condition     = var.max_receive_count >= 16 && var.max_receive_count <= 1000
+    error_message = "max_receive_count: from 16 to 1000; the first 15 are over within minutes, and an outage may be longer."
   }
 }
 

@@ -69,7 +69,7 @@ module "function" {
     MMPIPE_LAKE__URI                  = var.lake_uri
     MMPIPE_STORAGE__REGION            = local.region
     POWERTOOLS_METRICS_NAMESPACE      = var.metrics_namespace
-    POWERTOOLS_SERVICE_NAME           = "maintenance-due"
+    POWERTOOLS_SERVICE_NAME           = "${var.name}-maintenance-due"
   })
 }
 

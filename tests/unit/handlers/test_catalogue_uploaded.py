@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from handlers import catalogue_uploaded
 from handlers.catalogue_uploaded import build_handler
 from mmpipe.dispatch import InProcessDispatcher
+from mmpipe.dispatch.redelivery import Redelivery, Returned
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 from mmpipe.settings import IndexingSettings
 
@@ -109,6 +111,43 @@ def test_a_batch_without_work_dispatches_nothing() -> None:
 
 def test_a_batch_that_fails_whole_is_no_crash() -> None:
     assert invoke(Executor(), ["x", "y"]) == ["m0", "m1"]
+
+
+class Noted(Redelivery):
+    """Notes what it is asked to show again."""
+
+    def __init__(self) -> None:
+        super().__init__("https://q")
+        self.messages: list[Returned] = []
+
+    def schedule(self, messages: Sequence[Returned]) -> None:
+        self.messages += messages
+
+
+def test_what_comes_back_is_scheduled_and_counted_and_nothing_else() -> None:
+    noted, counts = Noted(), Counter[str]()
+
+    def count(name: str, value: int) -> None:
+        counts[name] += value
+
+    executor = Executor({"retry.json": "retry", "failed.json": "failed"})
+    handle = build_handler(IndexingSettings(), InProcessDispatcher(executor), noted, count)
+    bodies = [upload(f"shop/products/{name}.json") for name in ("a", "retry", "failed", "b")]
+    records = [message(n, body) for n, body in enumerate([*bodies, "poison"])]
+    records[1]["attributes"]["ApproximateReceiveCount"] = "7"
+    response = handle({"Records": records}, None)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m4"}]}
+    assert noted.messages == [Returned("r1", 7), Returned("r4", 1, readable=False)]
+    assert counts == {
+        "Messages": 5, "MessagesRefused": 1, "Orders": 4, "OrdersDone": 2, "OrdersFailed": 1, "OrdersRetry": 1
+    }  # fmt: skip
+
+
+def test_a_batch_of_which_nothing_comes_back_schedules_nothing() -> None:
+    noted = Noted()
+    handle = build_handler(IndexingSettings(), InProcessDispatcher(Executor()), noted)
+    handle({"Records": [message(1, upload("shop/products/a.json"))]}, None)
+    assert noted.messages == []
 
 
 def test_settings_are_read_at_the_first_invocation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,8 @@ run "queue_and_mapping" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.events.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 5 }
-    error_message = "A message that is refused five times goes to the dead-letter queue."
+    condition     = jsondecode(aws_sqs_queue.events.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 20 }
+    error_message = "A message that is given back twenty times goes to the dead-letter queue."
   }
 
   assert {
@@ -89,7 +89,7 @@ run "bad_input_is_refused" {
     ray_token_secret_arn     = "hunter3"
     batching_window_seconds  = 301
     max_concurrency          = 1
-    max_receive_count        = 1
+    max_receive_count        = 15
     profile                  = "../starter"
     environment              = { PATH = "/tmp" }
   }
