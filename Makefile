@@ -49,11 +49,11 @@ lambda: setup-dev  ## the handlers' zips, one per Lambda architecture, in build/
 # Interrupted, it goes on where it was. What it makes replaces mmpipe/encoders/starter/weights/ by hand, after a look.
 starter: setup-dev  ## train the shipped models from nothing into build/starter/weights: make starter DATA=FOLDER
 	@test -d "$(DATA)/kagl" || { echo "name the folder that holds kagl/, grocery/, zh/ and scientific/: make starter DATA=FOLDER" >&2; exit 2; }
-	$(BIN)/python -m mmpipe.learn.starter --data $(DATA) --out build/starter/towers
-	$(BIN)/python -m mmpipe.learn.starter --data $(DATA) --out build/starter/towers --export build/starter/weights
-	$(BIN)/python -m mmpipe.learn.audio --weights build/starter/weights --out build/starter/audio
-	$(BIN)/python -m mmpipe.learn.fusion --data $(DATA) --weights build/starter/weights --out build/starter/fusion --install build/starter/weights
-	$(BIN)/python -m mmpipe.learn.evaluate_starter --data $(DATA) --weights build/starter/weights --record
+	$(BIN)/python -m training.towers --data $(DATA) --out build/starter/towers
+	$(BIN)/python -m training.towers --data $(DATA) --out build/starter/towers --export build/starter/weights
+	$(BIN)/python -m training.audio --weights build/starter/weights --out build/starter/audio
+	$(BIN)/python -m training.fusion --data $(DATA) --weights build/starter/weights --out build/starter/fusion --install build/starter/weights
+	$(BIN)/python -m training.evaluate --data $(DATA) --weights build/starter/weights --record
 
 wheel: $(BIN)/python  ## the project's wheel, alone in dist/
 	@rm -rf dist/*.whl build/lib build/bdist.*

@@ -1,7 +1,7 @@
 """Weighted mean: the fused vector is the normalised weighted sum of the modality vectors that are there.
 
 For unit vectors v_m with weights w_m, a part is w_m v_m. The weights are chosen by hand or learned
-(``mmpipe.learn.fusion``); either way they stand in the profile itself.
+(``training.fusion``); either way they stand in the profile itself.
 """
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
-"""The project's own contrastive trainer; ``python -m mmpipe.learn.starter`` trains the starter profile."""
+"""The contrastive trainer: a shop's own training (``mmpipe train``), on which the starter's recipe in
+``training/`` is built too."""

@@ -25,8 +25,8 @@ from mmpipe.encoders.base import AudioClip, VideoFrames
 from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit
 from mmpipe.encoders.starter.sounds import FRAMES, MELS, log_mel
 from mmpipe.errors import InvalidFeed, InvalidMedia, InvalidRequest, ObjectNotFound
-from mmpipe.indexing.pipeline.media import gather, plan_media
 from mmpipe.indexing.pipeline.hashes import text_hash
+from mmpipe.indexing.pipeline.media import gather, plan_media
 from mmpipe.indexing.sources.rows import root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.learn.catalogue_words import terms_of, twin_key

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.encoders.starter.glossary import Glossary, Term, fold, load_glossary, split_words
-from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit
-from mmpipe.errors import InvalidFeed
+from mmpipe.encoders.starter.glossary import Term
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FIELDS = ("type", "colour", "gender", "usage", "season", "pattern", "material")
-_TITLE_KINDS = ("pattern", "material")
-_TITLE_CHARS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,133 +47,3 @@ class Source:
         """The same source with only these rows."""
         index = np.asarray(rows, dtype=np.int64)
         return Source(self.name, [self.items[i] for i in index], self.pixels[index], self.photo[index])
-
-
-def normal_title(title: str) -> str:
-    """Titles that differ in case, punctuation or spacing only are near-duplicates."""
-    return " ".join(split_words(fold(title)))
-
-
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """Image bytes → RGB on the canvas."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        return fit(np.asarray(image.convert("RGB")))
-
-
-def decode_all(blobs: Iterable[bytes], count: int) -> NDArray[np.uint8]:
-    """Every picture on the canvas: uint8 of shape ``(count, 80, 64, 3)``."""
-    pixels = np.empty((count, CANVAS_HEIGHT, CANVAS_WIDTH, 3), dtype=np.uint8)
-    for index, blob in enumerate(blobs):
-        pixels[index] = decode(blob)
-    return pixels
-
-
-def _term(glossary: Glossary, kind: str, value: object) -> Term | None:
-    return glossary.by_concept.get(f"{kind}/{str(value).strip().lower()}") if value is not None else None
-
-
-def _title_terms(glossary: Glossary, title: str) -> dict[str, Term]:
-    found: dict[str, Term] = {}
-    for span in glossary.match_en(split_words(fold(title))):
-        for term in span.terms:
-            if term.kind in _TITLE_KINDS:
-                found.setdefault(term.kind, term)
-    return found
-
-
-def read_fashion(folder: Path) -> tuple[Source, Source, Source]:
-    """``(train, dev, twins)`` of the KAGL catalogue in ``folder/kagl``.
-
-    ``twins`` are the train rows whose title equals a dev product's: part of the corpus searched, never
-    trained on.
-    """
-    import pyarrow.parquet as pq
-
-    path = folder / "kagl" / "catalogue.parquet"
-    if not path.is_file():
-        raise InvalidFeed(f"{path} is missing; --data must name the folder that holds kagl/ and grocery/")
-    rows = pq.read_table(path).to_pylist()
-    dev_titles = {normal_title(r["title"]) for r in rows if r["split"] == "dev"}
-    glossary = load_glossary()
-    items = []
-    for row in rows:
-        named = {
-            "type": _term(glossary, "type", row["article_type"]),
-            "colour": _term(glossary, "colour", row["base_colour"]),
-            "gender": _term(glossary, "gender", row["gender"]),
-            "usage": _term(glossary, "usage", row["usage"]),
-            "season": _term(glossary, "season", row["season"]),
-        }
-        terms = {f: t for f, t in named.items() if t is not None} | _title_terms(glossary, row["title"])
-        items.append(Item(row["id"], normal_title(row["title"]), row["title"], None, terms))
-    source = Source("fashion", items, decode_all((r["image"] for r in rows), len(rows)))
-    is_dev = np.array([r["split"] == "dev" for r in rows])
-    is_twin = ~is_dev & np.array([normal_title(r["title"]) in dev_titles for r in rows])
-    parts = (~is_dev & ~is_twin, is_dev, is_twin)
-    train, dev, twins = (source.subset(np.flatnonzero(part)) for part in parts)
-    return train, dev, twins
-
-
-def read_grocery(folder: Path, hold_out: float) -> tuple[Source, Source]:
-    """``(train, held_out)`` of the grocery set: studio pictures and shop photos.
-
-    ``hold_out`` is the share of each product's photos kept for measuring; the choice depends on the photo's
-    own bytes, so it never changes. The studio pictures are in both (they are the documents searched).
-    """
-    import pyarrow.parquet as pq
-
-    products = pq.read_table(folder / "grocery" / "products.parquet").to_pylist()
-    photos = pq.read_table(folder / "grocery" / "photos_train.parquet").to_pylist()
-    glossary = load_glossary()
-    by_id: dict[str, Item] = {}
-    for row in products:
-        category = row["category"].lower().replace("-", " ")
-        key = {"orange": "orange fruit", "peach": "peach fruit"}.get(category, category)
-        term = _term(glossary, "grocery", key)
-        terms = {"type": term} if term is not None else {}
-        by_id[row["id"]] = Item(row["id"], f"grocery:{row['id']}", row["title"], None, terms)
-    items = list(by_id.values()) + [by_id[row["product_id"]] for row in photos]
-    blobs = [row["image"] for row in products] + [row["image"] for row in photos]
-    photo = np.arange(len(items)) >= len(products)
-    source = Source("grocery", items, decode_all(blobs, len(items)), photo)
-    held = np.array([p and _share(blob) < hold_out for p, blob in zip(photo, blobs, strict=True)])
-    return source.subset(np.flatnonzero(~held)), source.subset(np.flatnonzero(held | ~photo))
-
-
-def _share(blob: bytes) -> float:
-    return int.from_bytes(hashlib.sha256(blob).digest()[:4], "big") / 2**32
-
-
-def read_queries(folder: Path) -> list[tuple[str, list[str]]]:
-    """The KAGL dev queries: ``(text, relevant ids)``."""
-    lines = (folder / "kagl" / "queries_dev.jsonl").read_text(encoding="utf-8").splitlines()
-    return [(row["query"], list(row["relevant"])) for row in map(json.loads, lines)]
-
-
-def read_article_types(folder: Path) -> dict[str, str]:
-    """Product id → article type as the KAGL catalogue writes it."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(folder / "kagl" / "catalogue.parquet", columns=["id", "article_type"])
-    return dict(zip(table["id"].to_pylist(), table["article_type"].to_pylist(), strict=True))
-
-
-def read_text_pairs(folder: Path) -> list[tuple[str, str]]:
-    """``(title, what else is said of it)`` of products without pictures: Chinese shop and Amazon titles.
-
-    They widen the vocabulary beyond fashion and groceries. Sets that are not in ``folder`` are left out.
-    """
-    pairs: list[tuple[str, str]] = []
-    path = folder / "zh" / "litemall_products.jsonl"
-    if path.is_file():
-        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            pairs += [(row["title"], f"{row['category']} {row['brief']}")]
-    path = folder / "scientific" / "items.jsonl"
-    if path.is_file():
-        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            categories = row.get("categories") or []
-            words = " ".join(categories) if isinstance(categories, list) else str(categories)
-            pairs.append((row["title"][:_TITLE_CHARS], f"{row.get('brand') or ''} {words}".strip()))
-    return [(title, rest) for title, rest in pairs if title and rest]

@@ -46,21 +46,6 @@ def _mean_positive(logits: Tensor, positive: Tensor) -> Tensor:
     return per_row.sum() / (counts > 0).sum().clamp_min(1)
 
 
-def prototype_loss(items: Tensor, prototypes: Tensor, scale: Tensor, labels: Tensor, prior: Tensor) -> Tensor:
-    """Cross-entropy of items against one vector a class, logits adjusted by the class prior.
-
-    Adding ``log prior`` in training (Menon et al. 2021) keeps rare classes from being ranked below
-    frequent ones; a label of -1 does not count.
-    """
-    logits = scale * items @ prototypes.T + prior.log()
-    return F.cross_entropy(logits, labels, ignore_index=-1)
-
-
-def alignment(left: Tensor, right: Tensor) -> Tensor:
-    """Mean cosine distance of paired unit vectors."""
-    return (1.0 - (left * right).sum(1)).mean()
-
-
 def triplet_semi_hard(
     anchors: Tensor, items: Tensor, positive: Tensor, margin: float = 0.2, weights: Tensor | None = None
 ) -> Tensor:

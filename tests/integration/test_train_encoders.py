@@ -78,8 +78,7 @@ def test_from_a_feed_to_a_profile_that_answers(
     run: Run, feed: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    # What is measured beside the held-out products, and how long the fusion learns: a little of each.
-    monkeypatch.setattr("mmpipe.learn.adapt.measure._RENDERS", 6)
+    # How long the fusion learns: a little.
     monkeypatch.setattr("mmpipe.learn.adapt.export._FUSION_STEPS", 3)
     command = ("train", "encoders", "--catalogue", feed, "--name", "my-shop", "--out", out, *OPTIONS,
                "--register-anyway", "--json")  # fmt: skip

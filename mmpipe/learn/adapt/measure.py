@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
+from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH
 from mmpipe.learn.measures import Embedders, top
-from mmpipe.learn.renders import read_renders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
     Vectors = NDArray[np.float32]
 
+TITLES, PICTURES = "general.json", "general.webp"
+
 _CHUNK = 256
 _CORPUS = 6_000
 _PICTURES = 4  # of a product, as many as indexing takes
-_RENDERS, _RENDER_SEED = 160, 4_021
 _DRAWS = 2_000
 
 
@@ -106,20 +108,18 @@ def score(found: Found) -> float:
     return figures["recall@10"] + 1e-3 * figures["mrr"]
 
 
-def general_figures(cache: Path) -> Callable[[Embedders], dict[str, float]]:
-    """What is to survive of a parent's general knowledge: titles in both languages → drawn pictures of a
-    catalogue of its own, and Chinese → English glossary terms. Pictures are drawn once into ``cache``."""
-    renders = read_renders(_RENDERS, _RENDER_SEED, cache)
+def general_figures() -> Callable[[Embedders], dict[str, float]]:
+    """What is to survive of a parent's general knowledge: titles in both languages → the drawn pictures of
+    160 products of many kinds, and Chinese → English glossary terms."""
+    titles, pictures = _general()
     terms = [term for term in load_glossary().terms if term.zh]
 
     def measure(embed: Embedders) -> dict[str, float]:
-        documents = embed.images(renders.pixels)
-        figures = {}
-        for language in ("en", "zh"):
-            titles = [
-                item.title if language == "en" else item.title_zh or item.title for item in renders.items
-            ]
-            figures[f"renders_{language}_mrr"] = _mrr(embed.texts(titles), documents)
+        documents = embed.images(pictures)
+        figures = {
+            f"renders_{language}_mrr": _mrr(embed.texts([title[language] for title in titles]), documents)
+            for language in ("en", "zh")
+        }
         english, chinese = (
             embed.texts([getattr(t, language)[0] for t in terms]) for language in ("en", "zh")
         )
@@ -127,6 +127,17 @@ def general_figures(cache: Path) -> Callable[[Embedders], dict[str, float]]:
         return figures
 
     return measure
+
+
+def _general() -> tuple[list[dict[str, str]], NDArray[np.uint8]]:
+    """Titles by language, and their pictures on the canvas, as ``training.general`` wrote them."""
+    from PIL import Image
+
+    folder = resources.files(__package__)
+    titles = json.loads(folder.joinpath(TITLES).read_text(encoding="utf-8"))
+    with folder.joinpath(PICTURES).open("rb") as file, Image.open(file) as column:
+        pictures = np.array(column.convert("RGB")).reshape(-1, CANVAS_HEIGHT, CANVAS_WIDTH, 3)
+    return titles, pictures
 
 
 def _mrr(queries: Vectors, documents: Vectors) -> float:

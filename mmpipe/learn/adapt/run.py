@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from mmpipe.learn.measures import Embedders
     from mmpipe.settings import Settings
 
-RUN, WEIGHTS_FOLDER, GENERAL = "run.json", "weights", "general"
+RUN, WEIGHTS_FOLDER = "run.json", "weights"
 BLENDS = (0.25, 0.5, 0.75, 1.0)
 _TRAINED = (BEST, NEIGHBOURS, "state.json", "history.json", "curves.png")
 
@@ -256,7 +256,7 @@ def _finish(outcome: Outcome, job: Job, data: CatalogueData, split: Split, telle
     low_mid_high = difference(before, after, options.seed)
     outcome.change = (round(low_mid_high[0], 4), round(low_mid_high[1], 4), round(low_mid_high[2], 4))
     outcome.better = is_better(before, after)
-    general = general_figures(job.folder / GENERAL)
+    general = general_figures()
     outcome.general = {"before": _rounded(general(before_embed)), "after": _rounded(general(after_embed))}
     teller.phase("training the fusion")
     parent_fusion = job.parent / FUSION_FILE if job.parent is not None else None

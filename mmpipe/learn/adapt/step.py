@@ -19,8 +19,8 @@ from mmpipe.learn.adapt.model import AdaptModel, autocast, scaled
 from mmpipe.learn.adapt.settings import SLICE, AdaptSettings, LossKind
 from mmpipe.learn.adapt.views import disturbed, document_view, general_phrase, query_view
 from mmpipe.learn.adapt.workers import Workers
+from mmpipe.learn.answers import match
 from mmpipe.learn.augment import augment
-from mmpipe.learn.batches import match
 from mmpipe.learn.data import FIELDS
 from mmpipe.learn.draws import draws
 from mmpipe.learn.losses import info_nce, siamese_margin, triplet_semi_hard

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from mmpipe.encoders.starter.features import PART_SEPARATOR
 from mmpipe.encoders.starter.glossary import is_han, load_glossary
+from mmpipe.learn.captions import CAPTIONS
 from mmpipe.learn.data import FIELDS, Item
-from mmpipe.learn.soundbank import CAPTIONS
 from mmpipe.learn.views import attribute_query, choose_fields, shortened, translated_title
 
 if TYPE_CHECKING:

@@ -9,10 +9,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mmpipe.learn.losses import (  # noqa: E402
-    alignment,
     info_nce,
     multi_positive,
-    prototype_loss,
     siamese_margin,
     triplet_semi_hard,
 )
@@ -70,18 +68,6 @@ def test_multi_positive_without_answers_is_zero_and_differentiable() -> None:
     loss.backward()
     assert loss.item() == 0.0
     assert torch.isfinite(queries.grad).all()
-
-
-def test_prototypes_are_adjusted_by_the_prior() -> None:
-    prior = torch.tensor([0.9, 0.1])
-    loss = prototype_loss(unit(45), unit(0, 90), ONE, torch.tensor([1]), prior)
-    assert loss.item() == pytest.approx(-math.log(0.1), rel=1e-5)
-    both = prototype_loss(unit(45, 0), unit(0, 90), ONE, torch.tensor([1, -1]), prior)
-    assert both.item() == pytest.approx(loss.item(), rel=1e-5)
-
-
-def test_alignment_is_mean_cosine_distance() -> None:
-    assert alignment(unit(0, 0), unit(0, 90)).item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_triplet_takes_the_nearest_farther_negative() -> None:

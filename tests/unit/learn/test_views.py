@@ -1,10 +1,10 @@
-"""Text views and the vocabulary made from them."""
+"""Text views of an item."""
 
 from __future__ import annotations
 
-from mmpipe.encoders.starter.features import feature_key, named_features
+from mmpipe.encoders.starter.features import named_features
 from mmpipe.encoders.starter.glossary import load_glossary
-from mmpipe.learn.data import Item, normal_title
+from mmpipe.learn.data import Item
 from mmpipe.learn.draws import draws
 from mmpipe.learn.views import (
     attribute_query,
@@ -14,7 +14,6 @@ from mmpipe.learn.views import (
     title_view,
     translated_title,
 )
-from mmpipe.learn.vocabulary import build_vocabulary
 
 TERMS = load_glossary().by_concept
 SHIRT = Item(
@@ -70,18 +69,3 @@ def test_documents_hold_the_title() -> None:
 def test_shortened_is_never_empty() -> None:
     assert all(shortened("金属亚光钢笔", draws(n)) for n in range(50))
     assert all(shortened("pen", draws(n)) == "pen" or len(shortened("pen", draws(n))) > 0 for n in range(20))
-
-
-def test_titles_that_differ_in_punctuation_are_one() -> None:
-    assert normal_title("Turtle  Check MEN's Shirt!") == normal_title("turtle check men's shirt")
-
-
-def test_vocabulary_ranks_concepts_and_words_first_and_keeps_to_its_size() -> None:
-    other = Item("2", "h", "Turtle Red Dress", None, {})
-    small = build_vocabulary([SHIRT, other], [], 600, seed=1)
-    assert len(small) <= 600
-    whole = build_vocabulary([SHIRT, other], [], 50_000, seed=1)
-    assert feature_key("w:turtle") in whole.rows
-    assert feature_key("c:type/shirts") in small.rows
-    assert feature_key("w:zzz") not in whole.rows
-    assert build_vocabulary([SHIRT, other], [], 50_000, seed=1).keys == whole.keys

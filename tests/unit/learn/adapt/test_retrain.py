@@ -11,7 +11,7 @@ import pytest
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import open_lake
 from mmpipe.learn import retrain
-from mmpipe.learn.adapt import export, measure
+from mmpipe.learn.adapt import export
 from mmpipe.learn.adapt import run as adapt_run
 from mmpipe.learn.adapt.run import Outcome
 from mmpipe.learn.adapt.settings import AdaptSettings, default_name
@@ -55,7 +55,6 @@ def test_a_better_result_is_registered_in_the_lake(
 ) -> None:
     monkeypatch.setattr(adapt_run, "is_better", lambda before, after: True)
     monkeypatch.setattr(export, "_FUSION_STEPS", 5)
-    monkeypatch.setattr(measure, "_RENDERS", 16)
     outcome = retrain.retrain(settings, str(shop), parent="small", options=OPTIONS)
     assert outcome.registered is not None
     (kept,) = open_lake(settings).models.revisions("small-feed")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmpipe.encoders.base import AudioClip
-from mmpipe.learn.soundbank import CAPTIONS, KINDS, Bank
+from mmpipe.learn.captions import CAPTIONS
 from mmpipe.sample.catalogue import generate_products
 from mmpipe.sample.sounds import RATE, sound_of
+from training.soundbank import KINDS, Bank
 
 if TYPE_CHECKING:
     from mmpipe.encoders.starter.loader import LoadedStarter

@@ -2,10 +2,10 @@
 
 ::
 
-    python -m mmpipe.learn.audio --weights WEIGHTS_FOLDER --out RUN --steps 600
+    python -m training.audio --weights WEIGHTS_FOLDER --out RUN --steps 600
 
 reads ``text.safetensors`` from the folder, writes ``audio.safetensors`` beside it, and completes the folder
-with the manifest and the canonical vectors. Clips come from :mod:`mmpipe.learn.soundbank` and from the sample
+with the manifest and the canonical vectors. Clips come from :mod:`training.soundbank` and from the sample
 catalogue's recorder, for products of other seeds than the shipped one.
 """
 
@@ -25,11 +25,12 @@ from mmpipe.encoders.starter.encoders import StarterText
 from mmpipe.encoders.starter.sounds import SAMPLE_RATE, log_mel
 from mmpipe.encoders.starter.towers import AudioTower
 from mmpipe.encoders.starter.weights import GLOSSARY
+from mmpipe.learn.captions import CAPTIONS
 from mmpipe.learn.export import export_audio, finish
 from mmpipe.learn.loop import LoopSettings, Trainer, say
 from mmpipe.learn.losses import multi_positive
-from mmpipe.learn.sample_sounds import recorded_bank
-from mmpipe.learn.soundbank import CAPTIONS, KINDS, Bank, disturb, joined, make_bank
+from training.sample_sounds import recorded_bank
+from training.soundbank import KINDS, Bank, disturb, joined, make_bank
 
 _BANK = 60  # clips of a kind made once and disturbed anew every time they are used
 _SCALE = 20.0
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
     from mmpipe.encoders.starter.loader import load_text
 
-    parser = argparse.ArgumentParser(prog="python -m mmpipe.learn.audio")
+    parser = argparse.ArgumentParser(prog="python -m training.audio")
     parser.add_argument("--weights", type=Path, required=True, help="folder with text.safetensors")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=600)

@@ -2,8 +2,8 @@
 
 ::
 
-    python -m mmpipe.learn.starter --data DIR --out RUN
-    python -m mmpipe.learn.starter --data DIR --out RUN --export WEIGHTS_FOLDER   # write what RUN found best
+    python -m training.towers --data DIR --out RUN
+    python -m training.towers --data DIR --out RUN --export WEIGHTS_FOLDER   # write what RUN found best
 
 The same command continues an interrupted run. ``--init-from`` starts from another run's best towers.
 """
@@ -25,16 +25,18 @@ from torch import nn
 import mmpipe.encoders.starter as package
 from mmpipe.encoders.starter.features import Vocabulary
 from mmpipe.encoders.starter.weights import GLOSSARY
-from mmpipe.learn import measures
-from mmpipe.learn.batches import Shares
 from mmpipe.learn.curves import plot_history
-from mmpipe.learn.data import Source, read_fashion, read_grocery, read_queries, read_text_pairs
+from mmpipe.learn.data import Source
 from mmpipe.learn.export import export_image, export_text
 from mmpipe.learn.loop import LoopSettings, Trainer, say
-from mmpipe.learn.model import StarterModel
-from mmpipe.learn.recipe import Recipe, Sources, Weights, embedders_of
-from mmpipe.learn.renders import read_renders
-from mmpipe.learn.vocabulary import build_vocabulary
+from mmpipe.learn.measures import top
+from training import measures
+from training.batches import Shares
+from training.data import read_fashion, read_grocery, read_queries, read_text_pairs
+from training.model import StarterModel
+from training.recipe import Recipe, Sources, Weights, embedders_of
+from training.renders import read_renders
+from training.vocabulary import build_vocabulary
 
 _ROWS = 32_000
 _DISTRACTORS = 6_000
@@ -43,9 +45,7 @@ _GROCERY_HELD = 0.2
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mmpipe.learn.starter", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m training.towers", description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with kagl/, grocery/ and zh/")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, logs and curves")
     parser.add_argument("--steps", type=int, default=3_200)
@@ -124,9 +124,9 @@ def quick_measure(
         embed = embedders_of(model)
         documents = embed.images(pixels)
         figures = measures.text_to_image(queries, [i.id for i in items], documents, embed)
-        found = measures.top(documents[: len(dev)], documents, 10, skip=np.arange(len(dev)))
+        found = top(documents[: len(dev)], documents, 10, skip=np.arange(len(dev)))
         kinds = np.asarray(labels, dtype=object)
-        types = measures.top(embed.texts([names[c] for c in sorted(names)]), documents, 10)
+        types = top(embed.texts([names[c] for c in sorted(names)]), documents, 10)
         right = kinds[types] == np.asarray(sorted(names), dtype=object)[:, None]
         return {
             **figures,

@@ -10,7 +10,8 @@ import numpy as np
 from mmpipe.encoders.starter.features import PART_SEPARATOR
 from mmpipe.encoders.starter.glossary import Term, load_glossary
 from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit, fit_all
-from mmpipe.learn.data import Item, Source, normal_title
+from mmpipe.learn.data import Item, Source
+from training.data import normal_title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

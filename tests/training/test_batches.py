@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
-from mmpipe.learn.batches import Rows, grocery_rows, label_items, match, same_group
 from mmpipe.learn.data import FIELDS, Item, Source
+from training.batches import Rows, grocery_rows, label_items, same_group
 
 TERMS = load_glossary().by_concept
 
@@ -72,20 +72,6 @@ def test_labels_number_concepts_in_reading_order() -> None:
     assert second.values[:, kind].tolist() == [1, -1]
     assert first.values[:, colour].tolist() == [0, -1]
     assert second.values[0, colour] == 1
-
-
-def test_match_finds_answers_and_leaves_the_undecided_out() -> None:
-    # Fields: type, colour. Rows: red dress, red dress, blue dress, dress of unknown colour, red shirt.
-    values = np.array([[0, 0], [0, 0], [0, 1], [0, -1], [1, 0]])
-    asked = np.array([[True, True], [True, False], [True, True], [True, False], [False, False]])
-    positive, ignore = match(values, asked, np.array([0, 1, 4]))
-    assert positive.tolist() == [
-        [True, True, False, False, False],
-        [True, True, True, True, False],
-        [False, False, False, False, False],
-    ]
-    assert ignore[0].tolist() == [False, False, False, True, False]
-    assert not ignore[1].any()
 
 
 def test_same_group_marks_near_duplicates() -> None:

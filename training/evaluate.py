@@ -2,7 +2,7 @@
 
 ::
 
-    python -m mmpipe.learn.evaluate_starter --data DIR [--weights FOLDER] [--no-sample] [--record]
+    python -m training.evaluate --data DIR [--weights FOLDER] [--no-sample] [--record]
 
 Exact search in numpy over the dev data. The products' official figures come from ``mmpipe eval search``,
 which indexes them through the real pipeline; this is the trainer's own, faster view of the same.
@@ -23,11 +23,13 @@ import mmpipe.encoders.starter as package
 from mmpipe.encoders.starter.loader import WEIGHTS, LoadedStarter, load
 from mmpipe.encoders.starter.weights import GLOSSARY, write_manifest
 from mmpipe.fusion import load as load_fusion
-from mmpipe.learn import measures
-from mmpipe.learn.data import Source, read_article_types, read_fashion, read_grocery, read_queries
+from mmpipe.learn.data import Source
 from mmpipe.learn.loop import say
-from mmpipe.learn.renders import shipped_catalogue
-from mmpipe.learn.sample_sounds import sound_recall
+from mmpipe.learn.measures import Embedders, top
+from training import measures
+from training.data import read_article_types, read_fashion, read_grocery, read_queries
+from training.renders import shipped_catalogue
+from training.sample_sounds import sound_recall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,16 +38,16 @@ _GROCERY_HELD = 0.2
 _LOOK_ALIKES = 1_500
 
 
-def embedders(loaded: LoadedStarter) -> measures.Embedders:
+def embedders(loaded: LoadedStarter) -> Embedders:
     """The loaded encoders as the measures see them."""
 
     def texts(batch: Sequence[str]) -> NDArray[np.float32]:
         return loaded.text.embed_documents(list(batch))
 
-    return measures.Embedders(texts, loaded.image.embed_fitted)
+    return Embedders(texts, loaded.image.embed_fitted)
 
 
-def fashion(data: Path, embed: measures.Embedders) -> dict[str, float]:
+def fashion(data: Path, embed: Embedders) -> dict[str, float]:
     """KAGL: titles, categories, Chinese queries and look-alikes over the whole corpus, pictures only."""
     train, dev, twins = read_fashion(data)
     items = [*train.items, *dev.items, *twins.items]
@@ -73,7 +75,7 @@ def fashion(data: Path, embed: measures.Embedders) -> dict[str, float]:
     }  # fmt: skip
 
 
-def sample(loaded: LoadedStarter, embed: measures.Embedders, home: Path) -> dict[str, float]:
+def sample(loaded: LoadedStarter, embed: Embedders, home: Path) -> dict[str, float]:
     """The shipped sample catalogue: titles in both languages → product, fused from text and picture by what
     the weights' folder ``home`` holds."""
     products, texts, pixels = shipped_catalogue()
@@ -85,12 +87,12 @@ def sample(loaded: LoadedStarter, embed: measures.Embedders, home: Path) -> dict
     for language in ("en", "zh"):
         queries = embed.texts([p.title_en if language == "en" else p.title_zh for p in products])
         for name, documents in (("fused", fused), ("image", image)):
-            found = measures.top(queries, documents, 10)
+            found = top(queries, documents, 10)
             hits = found == np.arange(len(products))[:, None]
             figures[f"{language}_{name}_recall@1"] = float(hits[:, 0].mean())
             figures[f"{language}_{name}_recall@10"] = float(hits.any(1).mean())
     kinds = np.asarray([p.category for p in products], dtype=object)
-    found = measures.top(image, image, 10, skip=np.arange(len(products)))
+    found = top(image, image, 10, skip=np.arange(len(products)))
     figures["look_alikes_p@10"] = float((kinds[found] == kinds[:, None]).mean())
     return figures | sound_recall(loaded, products)
 
@@ -132,7 +134,7 @@ def evaluate(data: Path, weights: Path | None, threads: int | None, *, with_samp
 
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m mmpipe.learn.evaluate_starter")
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument(
         "--weights", type=Path, help="a folder the exporter wrote; the package's own by default"

@@ -14,14 +14,16 @@ from torch.nn import functional as F
 
 from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.glossary import Term
-from mmpipe.learn import measures
+from mmpipe.learn.answers import match
 from mmpipe.learn.augment import augment
-from mmpipe.learn.batches import Rows, Shares, grocery_rows, label_items, match, same_group
 from mmpipe.learn.data import FIELDS, Source
 from mmpipe.learn.draws import draws
-from mmpipe.learn.losses import alignment, info_nce, multi_positive, prototype_loss
-from mmpipe.learn.model import StarterModel
+from mmpipe.learn.losses import info_nce, multi_positive
+from mmpipe.learn.measures import Embedders
 from mmpipe.learn.views import attribute_query, choose_fields, document_text, shortened, surface, title_view
+from training.batches import Rows, Shares, grocery_rows, label_items, same_group
+from training.losses import alignment, prototype_loss
+from training.model import StarterModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -253,7 +255,7 @@ def _same_kind(types: Tensor) -> tuple[Tensor, Tensor]:
     return positive, itself | ~(known[:, None] & known[None, :])
 
 
-def embedders_of(model: StarterModel) -> measures.Embedders:
+def embedders_of(model: StarterModel) -> Embedders:
     """The model as the measures see it, in eval mode."""
 
     def texts(batch: Sequence[str]) -> NDArray[np.float32]:
@@ -268,4 +270,4 @@ def embedders_of(model: StarterModel) -> measures.Embedders:
                 parts.append(model.encode_images(batch.div_(127.5).sub_(1.0))[0].float().numpy())
         return np.concatenate(parts)
 
-    return measures.Embedders(texts, images)
+    return Embedders(texts, images)
