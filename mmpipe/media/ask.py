@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
-from mmpipe.errors import ObjectNotFound, PermanentError, RetryableError
+from mmpipe.errors import PermanentError, RetryableError
 from mmpipe.media.https import HttpsClient
 from mmpipe.media.refs import MediaRef, max_bytes
 from mmpipe.media.stamps import MediaStamp, stamp_of
-from mmpipe.objects import InvalidAddress, ObjectStore
+from mmpipe.objects import ObjectStore, stat_many
+from mmpipe.objects.many import Found
 from mmpipe.settings import MediaSettings
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}")
 
-Seen = Mapping[str, MediaStamp | None]
+_HOST_REQUESTS: Final = 8
+_PATIENCE: Final = 3
+
+_HostQuestion = tuple[str, MediaStamp]
+_HostAnswer = bool | RetryableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +34,15 @@ class Question:
     there, None where nothing was stored; an address that is missing was not looked at."""
 
     ref: MediaRef
-    seen: Seen
+    seen: Mapping[str, MediaStamp | None]
 
 
 class Asker:
     """Asks object stores and hosts about media; safe to share between threads.
 
     ``store_for`` gives the store of an ``s3://`` or ``file://`` address; ``threads`` is how many requests
-    one call sends to object stores at once.
+    one call sends to object stores at once. Hosts get eight requests at once at most, and in one call no
+    more after three failures in a row.
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class Asker:
         self._store_for = store_for
         self._https = https or HttpsClient(settings.allowed_hosts, settings.timeout_seconds)
         self._threads = threads
+        self._host_requests = threading.BoundedSemaphore(_HOST_REQUESTS)
 
     def unchanged(self, questions: Sequence[Question]) -> list[bool | RetryableError]:
         """For each question, whether a fetch now would end as it did then.
@@ -58,41 +68,81 @@ class Asker:
         object store that fails raises its ``RetryableError``. Nothing that was learnt is kept for the next
         call.
         """
-        found = self._found(list(dict.fromkeys(_to_look_at(questions))))
-        return [self._answer(each, found) for each in questions]
+        stored = stat_many(_to_look_at(questions), self._store_for, threads=self._threads)
+        asked = self._ask_hosts(questions)
+        return [self._answer(each, stored, asked) for each in questions]
 
-    def _answer(self, question: Question, found: Mapping[str, MediaStamp | PermanentError | None]) -> bool:
+    def _answer(
+        self, question: Question, stored: Mapping[str, Found], asked: Mapping[_HostQuestion, _HostAnswer]
+    ) -> _HostAnswer:
         ref = question.ref
         if _scheme(ref) == "data":
             return True
-        if _scheme(ref) == "https":
-            return False
         for uri in ref.addresses:
             if uri not in question.seen:
                 return False
-            then, now = question.seen[uri], found[uri]
+            then = question.seen[uri]
+            if then is not None and not self._fits(ref, then):
+                return False
+            if _scheme(ref) == "https":
+                return then is not None and asked[uri, then]
+            now = stored[uri]
             if isinstance(now, PermanentError):
                 return False
             if then is not None:
-                return now is not None and same_object(then, now) and self._fits(ref, then)
+                return now is not None and same_object(then, stamp_of(now))
             if now is not None:
                 return False
         return True
 
     def _fits(self, ref: MediaRef, stamp: MediaStamp) -> bool:
+        # A fetch would refuse it, since somebody lowered the limit.
         return stamp.size is not None and stamp.size <= max_bytes(ref.modality, self._settings)
 
-    def _found(self, uris: Sequence[str]) -> dict[str, MediaStamp | PermanentError | None]:
-        with ThreadPoolExecutor(self._threads) as pool:
-            return dict(zip(uris, pool.map(self._look, uris), strict=True))
+    def _ask_hosts(self, questions: Sequence[Question]) -> dict[_HostQuestion, _HostAnswer]:
+        fields: dict[_HostQuestion, str] = {}
+        for each in questions:
+            then = each.seen.get(each.ref.uri)
+            if _scheme(each.ref) == "https" and then is not None and self._fits(each.ref, then):
+                fields.setdefault((each.ref.uri, then), each.ref.field)
+        if not fields:
+            return {}
+        failing = _FailingHosts()
 
-    def _look(self, uri: str) -> MediaStamp | PermanentError | None:
+        def ask(asked: _HostQuestion) -> _HostAnswer:
+            uri, then = asked
+            with self._host_requests:
+                return failing.guarded(uri, lambda: self._https.unchanged(fields[asked], uri, then))
+
+        with ThreadPoolExecutor(min(_HOST_REQUESTS, len(fields))) as pool:
+            return dict(zip(fields, pool.map(ask, fields), strict=True))
+
+
+class _FailingHosts:
+    """Hosts that failed several times in a row, which are left alone: each try may take the whole timeout."""
+
+    def __init__(self) -> None:
+        self._failures: Counter[str] = Counter()
+        self._last: dict[str, RetryableError] = {}
+        self._lock = threading.Lock()
+
+    def guarded(self, uri: str, ask: Callable[[], bool]) -> _HostAnswer:
+        host = urlsplit(uri).netloc
+        with self._lock:
+            if self._failures[host] >= _PATIENCE:
+                return self._last[host]
         try:
-            return stamp_of(self._store_for(uri).stat(uri))
-        except (ObjectNotFound, InvalidAddress):
-            return None
-        except PermanentError as error:
+            answer = ask()
+        except PermanentError:
+            answer = False
+        except RetryableError as error:
+            with self._lock:
+                self._failures[host] += 1
+                self._last[host] = error
             return error
+        with self._lock:
+            self._failures[host] = 0
+        return answer
 
 
 def same_object(then: MediaStamp, now: MediaStamp) -> bool:

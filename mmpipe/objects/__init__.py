@@ -8,6 +8,7 @@ from pathlib import PurePath
 from mmpipe.objects.address import InvalidAddress, check_key, join, scheme_of, split_s3, to_path, to_uri
 from mmpipe.objects.base import ObjectStat, ObjectStore, ObjectTooLarge
 from mmpipe.objects.folder import FolderStore
+from mmpipe.objects.many import stat_many
 from mmpipe.objects.memory import MemoryStore
 from mmpipe.objects.s3 import S3Store
 from mmpipe.settings import StorageSettings
@@ -25,6 +26,7 @@ __all__ = [
     "open_store",
     "scheme_of",
     "split_s3",
+    "stat_many",
     "to_path",
     "to_uri",
 ]

@@ -58,8 +58,9 @@ class ObjectStore(Protocol):
         where nothing is stored. ``CommitConflict`` otherwise; of two such writers exactly one wins."""
         ...
 
-    def list(self, prefix_uri: str) -> Iterator[ObjectStat]:
-        """Every object whose address starts with ``prefix_uri``, in the byte order of the keys."""
+    def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
+        """Every object whose address starts with ``prefix_uri``, in the byte order of the keys; with
+        ``start_after`` only those that come after this address."""
         ...
 
     def delete(self, uri: str) -> None:

@@ -109,8 +109,9 @@ class FolderStore:
             raise _translated(error, uri) from error
         return _stat_of(uri, after)
 
-    def list(self, prefix_uri: str) -> Iterator[ObjectStat]:
+    def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
         prefix = to_path(prefix_uri)
+        after = os.fsencode(to_path(start_after)) if start_after else b""
         base = prefix if prefix.endswith("/") else os.path.dirname(prefix)
         base = base.rstrip("/") or "/"
         if not _within(base, self._root):
@@ -118,10 +119,12 @@ class FolderStore:
         if not _within(os.path.realpath(base), self._real_root):
             return
         if os.path.isfile(base):
-            if base.startswith(prefix):
+            if base.startswith(prefix) and os.fsencode(base) > after:
                 yield self.stat("file://" + base)
             return
         for path in self._walk(base, prefix):
+            if os.fsencode(path) <= after:
+                continue
             try:
                 yield self.stat("file://" + path)
             except ObjectNotFound:

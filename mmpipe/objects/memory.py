@@ -64,10 +64,12 @@ class MemoryStore:
             self._objects[uri] = (bytes(data), found)
             return found
 
-    def list(self, prefix_uri: str) -> Iterator[ObjectStat]:
+    def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
+        after = (start_after or "").encode()
         with self._called("list", None):
             found = [stat for uri, (_, stat) in self._objects.items() if uri.startswith(prefix_uri)]
-        return iter(sorted(found, key=lambda stat: stat.uri.encode()))
+        ordered = sorted(found, key=lambda stat: stat.uri.encode())
+        return iter([stat for stat in ordered if stat.uri.encode() > after])
 
     def delete(self, uri: str) -> None:
         with self._called("delete", uri):

@@ -90,11 +90,12 @@ class S3Store:
         # Without versions another writer may have come in between: size and etag are those of this write.
         return ObjectStat(uri, len(data), written["ETag"].strip('"'), last_modified, version)
 
-    def list(self, prefix_uri: str) -> Iterator[ObjectStat]:
+    def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
         bucket, prefix = split_s3(prefix_uri)
+        after = split_s3(start_after)[1] if start_after else ""
         with _translating(prefix_uri):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-            for page in pages:
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after):
                 for item in page.get("Contents", ()):
                     yield ObjectStat(
                         uri=f"s3://{bucket}/{item['Key']}",

@@ -17,11 +17,13 @@ from mmpipe.objects import (
     FolderStore,
     InvalidAddress,
     MemoryStore,
+    ObjectStat,
     ObjectStore,
     ObjectTooLarge,
     S3Store,
     join,
     open_store,
+    stat_many,
 )
 from mmpipe.settings import StorageSettings
 
@@ -209,6 +211,40 @@ def test_listing_is_by_prefix_and_sorted(place: Place) -> None:
     assert listed("b/y") == ["b/y/z"]
     assert listed("nothing/") == []
     assert next(iter(store.list(f"{root}/b/"))) == store.stat(f"{root}/b/y/z")
+
+
+def test_a_listing_begins_after_an_address(place: Place) -> None:
+    store, root = place
+    keys = ["a", "a/b", "b c", "b+c", "b/é", "b/产", "c"]
+    for key in keys:
+        if key != "a" or not root.startswith("file://"):  # a folder's name, there
+            store.write(join(root, key), b"x")
+
+    def listed(prefix: str, after: str) -> list[str]:
+        found = store.list(f"{root}/{prefix}", start_after=f"{root}/{after}")
+        return [each.uri[len(root) + 1 :] for each in found]
+
+    assert listed("", "a/b") == ["b c", "b+c", "b/é", "b/产", "c"]
+    assert listed("", "b~") == ["c"]
+    assert listed("b", "b/é") == ["b/产"]
+    assert listed("b", "a") == ["b c", "b+c", "b/é", "b/产"]
+    assert listed("b", "c") == []
+
+
+@pytest.mark.parametrize("number", [3, 40])
+def test_many_are_looked_up_as_each_is(place: Place, number: int) -> None:
+    store, root = place
+    names = [f"m/{n} 图%20+~.jpg" for n in range(number)]
+    written = [store.write(join(root, name), name.encode()) for name in names]
+    absent = [join(root, f"m/{n} 图.jpg") for n in range(number)]
+    found = stat_many([*absent, *(each.uri for each in written)], lambda _uri: store)
+    assert [found[uri] for uri in absent] == [None] * number
+    for each in written:
+        stat = found[each.uri]
+        assert isinstance(stat, ObjectStat)
+        assert (stat.etag, stat.size) == (each.etag, each.size)
+        # A listing tells the time more precisely than the object itself does.
+        assert stat.last_modified.replace(microsecond=0) == each.last_modified.replace(microsecond=0)
 
 
 def test_delete_removes(place: Place) -> None:
