@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mmpipe.lake.changes import WriteResult
 from mmpipe.lake.lake import Collection, Lake, open_lake
 from mmpipe.lake.live import LiveVersion
 from mmpipe.lake.maintenance import MaintenanceReport
-from mmpipe.lake.products import ProductTable, WriteResult
+from mmpipe.lake.products import ProductTable
 
 __all__ = [
     "Collection",

@@ -4,9 +4,6 @@ A deletion may name an item group: then it is meant for the product of that grou
 draft the id of the product that it is a copy of. Its tombstone keeps the group, and a product of another
 group stands against it whichever is newer. Of two deletions for different groups nobody can tell which one is
 meant for a product that comes late: together they are a deletion for any group, as new as the newer.
-
-The conditions are the same rules for Lance, and keep what stock was told of a product since
-(:mod:`mmpipe.lake.stock`).
 """
 
 from __future__ import annotations
@@ -17,9 +14,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmpipe.encoders.base import MODALITIES
-
 STANDING_COLUMNS: Final = ("source_order", "deleted", "item_group_id")
+# Of the row that marks an empty table while its first rows are written (mmpipe.lake.fragments): no write.
+NO_ORDER: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,42 +61,3 @@ def latest_per_id(rows: pa.Table) -> pa.Table:
     return rows.set_column(
         position, rows.schema.field(position), pa.array([s.group for s, _ in stands.values()], pa.string())
     )
-
-
-_NEWER: Final = "source.source_order > target.source_order"
-_SAME: Final = "source.source_order = target.source_order"
-_MEANT: Final = "(source.item_group_id IS NULL OR source.item_group_id = target.item_group_id)"
-_FOR_ANOTHER: Final = (
-    "(target.item_group_id IS NOT NULL"
-    " AND (source.item_group_id IS NULL OR source.item_group_id != target.item_group_id))"
-)
-_WIDENED: Final = f"({_SAME} AND source.item_group_id IS NULL AND target.item_group_id IS NOT NULL)"
-_TOLD: Final = (
-    f"({_SAME} AND source.stock IS NOT NULL AND (target.stock IS NULL OR target.stock < source.stock))"
-)
-_PRODUCT: Final = f"(source.deleted = false AND ({_NEWER} OR (target.deleted = true AND {_FOR_ANOTHER})))"
-_DELETION: Final = (
-    f"(source.deleted = true AND (({_NEWER} AND (target.deleted = true OR {_MEANT}))"
-    f" OR (target.deleted = true AND ({_WIDENED} OR {_TOLD}))))"
-)
-# A row that does not know the stock that was told since is refused; see ProductTable.
-_KNOWS_STOCK: Final = (
-    "(target.stock IS NULL OR target.stock < source.source_order OR target.stock <= source.stock)"
-)
-UPSERT: Final = f"({_PRODUCT} OR {_DELETION}) AND {_KNOWS_STOCK}"
-REFRESH: Final = f"{_SAME} AND target.deleted = false AND source.deleted = false AND {_KNOWS_STOCK}"
-
-
-def _equal(column: str) -> str:
-    return f"(source.{column} = target.{column} OR (source.{column} IS NULL AND target.{column} IS NULL))"
-
-
-# The whole row is written, so nothing else of it may have changed since it was read.
-RESTOCK: Final = " AND ".join(
-    [
-        _SAME,
-        "source.deleted = target.deleted",
-        "(target.stock IS NULL OR target.stock < source.stock)",
-        *(_equal(column) for column in (*(f"{m}_hash" for m in MODALITIES), "transcript_by")),
-    ]
-)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import lance
@@ -15,57 +16,55 @@ import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch
+from mmpipe.lake.changes import CLAIM_COLUMNS, Applied, Changes, Staged, WriteResult
+from mmpipe.lake.checks import count
 from mmpipe.lake.create import create_table
+from mmpipe.lake.fragments import needs_mark, open_mark, stage
 from mmpipe.lake.maintenance import (
     MaintenanceReport,
     clean_up_interval,
     create_text_and_scalar_indexes,
     maintain,
 )
-from mmpipe.lake.merge import merge
-from mmpipe.lake.precedence import REFRESH, RESTOCK, STANDING_COLUMNS, UPSERT, latest_per_id
-from mmpipe.lake.schema import media_key, products_schema, profile_of
-from mmpipe.lake.stock import Restocked, Stock, with_stock
+from mmpipe.lake.precedence import NO_ORDER, latest_per_id
+from mmpipe.lake.resolve import ADDRESS, HEAD_COLUMNS, Heads, ids_of, resolve
+from mmpipe.lake.schema import Tombstone, build_tombstones, media_key, products_schema, profile_of
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
+from mmpipe.lake.writer import Writer
 
 if TYPE_CHECKING:
+    from mmpipe.lake.stock import Restocked, Stock
     from mmpipe.settings import LakeSettings, StorageSettings
 
 # Any other commit in between refuses a change of the schema; each look and write takes milliseconds.
 _ADD_ATTEMPTS = 10
-# Rounds of a write that meets others; each round is lost to somebody's commit within milliseconds.
-_ROUNDS = 10
-# Whole rows are held for it.
-_RESTOCK_ROWS = 2_000
+# Attempts of a commit that meets others; each one is lost to somebody's commit.
+_ROUNDS = 20
+_BACKOFF_SECONDS = 0.02
 # Above this a scan of the id column beats one index look-up per id.
 _MAX_LOOKUPS = 1_000
 _MAX_KEYS = 200
 # Lance's own defaults let one table's caches grow to gigabytes.
 _INDEX_CACHE_BYTES = 256 << 20
 _METADATA_CACHE_BYTES = 128 << 20
-_STOCK_COLUMNS = (*STANDING_COLUMNS, "availability", "stock")
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResult:
-    """What one write did. ``skipped`` rows lost to an equal or newer source, or to a newer row of the same
-    call."""
-
-    inserted: int
-    updated: int
-    skipped: int
-    version: int
 
 
 class ProductTable:
     """The products of one collection under one model profile.
 
-    Safe to share between threads; several processes may write at once, and nothing is lost: Lance runs a
-    merge again when another one committed first. Every read sees the newest committed version.
+    Safe to share between threads; several processes may write at once, and nothing is lost: a commit that
+    another one came before is decided again. Every read sees the newest committed version.
     """
 
-    def __init__(self, dataset: lance.LanceDataset, name: str, settings: LakeSettings) -> None:
+    def __init__(
+        self,
+        dataset: lance.LanceDataset,
+        name: str,
+        settings: LakeSettings,
+        options: dict[str, str] | None = None,
+    ) -> None:
         self._dataset = dataset
+        self._options = options
         self._settings = settings
         self._lock = threading.RLock()
         self.name = name
@@ -94,11 +93,12 @@ class ProductTable:
     ) -> ProductTable:
         """An existing table. Raises ``NotFound``; ``ProfileMismatch`` where another profile than
         ``profile`` filled it."""
+        options = lance_options(uri, storage)
         try:
             with lance_errors(f"opening table {name}"):
                 dataset = lance.dataset(
                     lance_uri(uri),
-                    storage_options=lance_options(uri, storage),
+                    storage_options=options,
                     index_cache_size_bytes=_INDEX_CACHE_BYTES,
                     metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
                 )
@@ -108,7 +108,7 @@ class ProductTable:
                     f"there is no table {name}: index a feed into this collection first"
                 ) from error
             raise
-        table = cls(dataset, name, settings)
+        table = cls(dataset, name, settings, options)
         if profile is not None and table.profile.fingerprint != profile.fingerprint:
             raise ProfileMismatch(
                 f"table {name} was encoded by profile {table.profile.name} ({table.profile.fingerprint}), "
@@ -146,12 +146,13 @@ class ProductTable:
         is older than the stock told of its id since keeps that stock. Raises ``CommitConflict`` when other
         writers kept winning, ``ValueError`` when the columns are not those of :func:`products_schema`.
         """
-        return self._merge(rows, UPSERT, insert=True)
+        return _written(rows, self.apply(Changes(rows=[rows])))
 
     def refresh(self, rows: pa.Table) -> WriteResult:
-        """Replace rows that still carry exactly this ``source_order``; never inserts, never revives a
-        tombstone, and keeps the stock that was told since."""
-        return self._merge(rows, REFRESH, insert=False)
+        """Replace rows that are still what they were when their media were read again: of the same content
+        (of the same ``source_order``, where the row has no content digest). Never inserts, never revives a
+        tombstone, and keeps the order and the stock that the table holds."""
+        return _written(rows, self.apply(Changes(refreshed=[rows])))
 
     def restock(self, stocks: Sequence[tuple[str, Stock]]) -> list[Restocked]:
         """Give known products (by id) a newer availability, and say what each was to its row; an id may be
@@ -159,10 +160,46 @@ class ProductTable:
 
         Raises ``CommitConflict`` when other writers kept winning.
         """
-        found: list[Restocked] = []
-        for start in range(0, len(stocks), _RESTOCK_ROWS):
-            found += self._restock(stocks[start : start + _RESTOCK_ROWS])
+        return list(self.apply(Changes(stocks=list(stocks))).restocked)
+
+    def stage(self, rows: pa.Table) -> list[Staged]:
+        """Write whole rows, one per id, into the table's folder, in no version: :meth:`apply` brings them
+        into one, for a few bytes a row. What never gets there is removed by a clean-up after seven days."""
+        rows = self._conform(rows)
+        with self._lock:
+            if self._lacks_columns:
+                self._add_columns()
+            base = self.latest()
+        with lance_errors(f"writing table {self.name}"):
+            found, start = [], 0
+            for fragment in stage(base, rows, self._options):
+                claims = rows.select(CLAIM_COLUMNS).slice(start, fragment.physical_rows)
+                found.append(Staged(fragment, claims.combine_chunks()))
+                start += fragment.physical_rows
         return found
+
+    def apply(self, changes: Changes, *, accept: Callable[[int, int], None] | None = None) -> Applied:
+        """Make all of these changes in one version, or none of them.
+
+        Every change is held against the version that the new one is made of: another writer's commit in
+        between is a conflict, and all is decided again. ``accept`` is called before the commit with the
+        number of products that would be deleted and of those there are, and prevents it by raising. Raises
+        ``CommitConflict`` when other writers kept winning.
+        """
+        changes = self._conformed(changes)
+        if not changes:
+            return Applied(self.version)
+        with self._lock:
+            for attempt in range(_ROUNDS):
+                if attempt:
+                    time.sleep(random.uniform(0, min(1.0, _BACKOFF_SECONDS * 2**attempt)))  # noqa: S311  no secret
+                try:
+                    applied = self._apply_once(changes, accept)
+                except CommitConflict:
+                    continue
+                if applied is not None:
+                    return applied
+        raise CommitConflict(f"{self.name}: other writers kept committing first")
 
     def fetch(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of these ids, tombstones included, in no particular order; unknown ids are left out."""
@@ -171,20 +208,8 @@ class ProductTable:
         if not wanted:
             return pa.schema([self.schema.field(n) for n in names]).empty_table()
         dataset = self.latest()
-        stored = set(dataset.schema.names)
-        present = [name for name in names if name in stored]
         with lance_errors(f"reading table {self.name}"):
-            if len(wanted) > _MAX_LOOKUPS:
-                rows = _take_by_id(dataset, wanted, present)
-            else:
-                literals = ", ".join(sql_text(i) for i in wanted)
-                rows = dataset.to_table(columns=present, filter=f"id IN ({literals})")
-        for name in names:
-            if name not in stored:  # a table of an earlier release, before this column
-                rows = rows.append_column(
-                    self.schema.field(name), pa.nulls(rows.num_rows, self.schema.field(name).type)
-                )
-        return rows.select(names)
+            return self._by_id(dataset, wanted, names)
 
     def using_media(self, uris: Sequence[str]) -> list[str]:
         """Ids of the live products that name any of these resolved media addresses, sorted."""
@@ -237,80 +262,81 @@ class ProductTable:
                 self._next_clean_up = time.monotonic() + clean_up_interval(self._settings)
         return report
 
-    def _merge(self, rows: pa.Table, condition: str, *, insert: bool) -> WriteResult:
-        source = latest_per_id(self._conform(rows))
-        inserted = updated = 0
-        with self._lock:
-            for _ in range(_ROUNDS):
-                if not source.num_rows:
-                    break
-                new, replaced = self._merge_once(source, condition, insert=insert)
-                inserted, updated = inserted + new, updated + replaced
-                if new + replaced == source.num_rows:
-                    break
-                source = self._with_newer_stock(source)
-            else:
-                raise CommitConflict(f"{self.name}: the stock of what is written keeps changing")
-            version = int(self._dataset.version)
-        return WriteResult(inserted, updated, rows.num_rows - inserted - updated, version)
-
-    def _merge_once(self, source: pa.Table, condition: str, *, insert: bool) -> tuple[int, int]:
+    def _apply_once(self, changes: Changes, accept: Callable[[int, int], None] | None) -> Applied | None:
+        """One attempt; None where the table had to be made ready for it first."""
+        base = self.latest()
+        version = int(base.version)
+        resolved = resolve(changes, partial(self._heads, base))
+        if resolved.stale:
+            return Applied(version, stale=frozenset(resolved.stale))
+        lost, restocked = frozenset(resolved.lost), tuple(resolved.restocked)
+        if not resolved:
+            return Applied(version, lost=lost, restocked=restocked)
+        if resolved.deleted and accept is not None:
+            accept(resolved.deleted, count(self, base).rows)
         if self._lacks_columns:
             self._add_columns()
-        return merge(self._dataset, "id", source, condition, insert=insert, what=f"writing table {self.name}")
+            return None
+        if needs_mark(base):
+            mark = Tombstone(next(ids_of(changes)), NO_ORDER, "", datetime.now(UTC))
+            open_mark(base, self._conform(build_tombstones([mark], self.dim)), f"writing table {self.name}")
+            return None
+        seen = len(resolved.seen)
+        with lance_errors(f"writing table {self.name}"):
+            written = Writer(base, changes, resolved, self._options).run(self.tombstone_counts)
+        self._dataset = written
+        return Applied(
+            version=int(written.version),
+            committed=True,
+            visible=resolved.visible,
+            inserted=resolved.inserted,
+            updated=resolved.updated,
+            seen=seen,
+            deleted=resolved.deleted,
+            lost=lost,
+            restocked=restocked,
+        )
 
-    def _with_newer_stock(self, rows: pa.Table) -> pa.Table:
-        """Those rows that were refused since they do not know the stock told of them, knowing it now."""
-        stored = self.fetch(rows.column("id").to_pylist(), ["id", "source_order", "deleted", "stock"])
-        told = {row["id"]: row for row in stored.to_pylist() if row["stock"] is not None}
-        if not told:
-            return rows.slice(0, 0)
-        behind = []
-        for product_id, order, stock in zip(
-            *(rows.column(name).to_pylist() for name in ("id", "source_order", "stock")), strict=True
-        ):
-            row = told.get(product_id)
-            lost = row is not None and row["source_order"] > order and not row["deleted"]
-            behind.append(row is not None and not lost and row["stock"] > max(order, stock or ""))
-        stocks = {product_id: Stock.decode(row["stock"]) for product_id, row in told.items()}
-        return with_stock(rows.filter(pa.array(behind, pa.bool_())), stocks)
+    def _heads(self, base: lance.LanceDataset, ids: Sequence[str]) -> Heads:
+        if not ids or needs_mark(base):
+            return Heads(pa.table({n: pa.array([], pa.string()) for n in (*HEAD_COLUMNS, ADDRESS)}))
+        with lance_errors(f"reading table {self.name}"):
+            return Heads(self._by_id(base, ids, HEAD_COLUMNS, addresses=True))
 
-    def _restock(self, stocks: Sequence[tuple[str, Stock]]) -> list[Restocked]:
-        found: dict[int, Restocked] = {}
-        pending: Sequence[int] = range(len(stocks))
-        for _ in range(_ROUNDS):
-            rows = self.fetch([stocks[place][0] for place in pending])
-            heads = {row["id"]: row for row in rows.select(["id", *_STOCK_COLUMNS]).to_pylist()}
-            due: dict[str, int] = {}
-            for place in pending:
-                product_id, stock = stocks[place]
-                row = heads.get(product_id)
-                if place in found and row is not None and row["stock"] == stock.encode():
-                    continue  # written by an earlier round
-                found[place] = stock.against(row)
-                if found[place] in ("same", "changed"):
-                    other = due.setdefault(product_id, place)
-                    if other != place:
-                        older, due[product_id] = sorted((other, place), key=lambda i: stocks[i][1].order)
-                        found[older] = "older"
-            if not due:
-                break
-            pending = list(due.values())
-            with self._lock:
-                source = self._told(rows, {product_id: stocks[place][1] for product_id, place in due.items()})
-                if self._merge_once(source, RESTOCK, insert=False)[1] == source.num_rows:
-                    break
+    def _by_id(
+        self,
+        dataset: lance.LanceDataset,
+        ids: Sequence[str],
+        names: Sequence[str],
+        *,
+        addresses: bool = False,
+    ) -> pa.Table:
+        stored = set(dataset.schema.names)
+        columns = [name for name in names if name in stored]
+        if len(ids) > _MAX_LOOKUPS:
+            found = dataset.to_table(columns=["id"], with_row_address=addresses)
+            hits = pc.indices_nonzero(pc.is_in(found.column("id"), value_set=pa.array(ids, pa.string())))
+            rows = dataset.take(hits.to_numpy(zero_copy_only=False).tolist(), columns=columns)
+            if addresses:
+                rows = rows.append_column(ADDRESS, found.column(ADDRESS).take(hits))
         else:
-            raise CommitConflict(f"{self.name}: what stock is told of keeps changing")
-        return [found[place] for place in range(len(stocks))]
+            where = f"id IN ({', '.join(sql_text(i) for i in ids)})"
+            rows = dataset.to_table(columns=columns, filter=where, with_row_address=addresses)
+        for name in names:
+            if name not in stored:  # a table of an earlier release, before this column
+                field = self.schema.field(name)
+                rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+        return rows.select([*names, ADDRESS] if addresses else list(names))
 
-    def _told(self, rows: pa.Table, stocks: Mapping[str, Stock]) -> pa.Table:
-        ids = pa.array(list(stocks), pa.string())
-        rows = with_stock(rows.filter(pc.is_in(rows.column("id"), value_set=ids)), stocks)
-        position = rows.schema.get_field_index("updated_at")
-        field = rows.schema.field(position)
-        now = pa.array([datetime.now(UTC)] * rows.num_rows, field.type)
-        return self._conform(rows.set_column(position, field, now))
+    def _conformed(self, changes: Changes) -> Changes:
+        return Changes(
+            rows=[latest_per_id(self._conform(rows)) for rows in changes.rows if rows.num_rows],
+            staged=list(changes.staged),
+            edits=[rows for rows in changes.edits if rows.num_rows],
+            seen=[rows for rows in changes.seen if rows.num_rows],
+            refreshed=[latest_per_id(self._conform(rows)) for rows in changes.refreshed if rows.num_rows],
+            stocks=list(changes.stocks),
+        )
 
     def _add_columns(self) -> None:
         """Give a table of an earlier release the columns that are new since, null in every row: a change of
@@ -337,7 +363,6 @@ class ProductTable:
         return rows.select(self.schema.names).cast(self.schema)
 
 
-def _take_by_id(dataset: lance.LanceDataset, ids: Sequence[str], columns: list[str]) -> pa.Table:
-    found = dataset.to_table(columns=["id"])
-    hits = pc.indices_nonzero(pc.is_in(found.column("id"), value_set=pa.array(ids, pa.string())))
-    return dataset.take(hits.to_numpy(zero_copy_only=False).tolist(), columns=columns)
+def _written(rows: pa.Table, applied: Applied) -> WriteResult:
+    done = applied.inserted + applied.updated
+    return WriteResult(applied.inserted, applied.updated, rows.num_rows - done, applied.version)

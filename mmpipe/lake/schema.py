@@ -2,10 +2,16 @@
 
 Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), presentation and
 facets (typed copies of product fields), full text (``search_text``, and ``media_keys`` to find rows by
-medium), content hashes, vectors, the frame vectors of clips (:mod:`mmpipe.lake.frames`), and ``stock``, what
-another source told of the stock since (:class:`mmpipe.lake.stock.Stock`). A tombstone (``deleted``) keeps
-identity and order, as ``item_group_id`` the group it is meant for, and ``stock``; everything else is null or
-empty.
+medium), content hashes, vectors, the frame vectors of clips (:mod:`mmpipe.lake.frames`), ``stock``, what
+another source told of the stock since (:class:`mmpipe.lake.stock.Stock`), and what tells the same upload from
+another one: ``content``, a digest of the product as it was uploaded and of the settings that it was read
+under, ``media_seen``, the stamps of its media in the order of ``media_uris``
+(:class:`mmpipe.media.MediaStamp`), and ``media_asked``, when its hosts were last asked about them.
+A tombstone (``deleted``) keeps identity and order, as ``item_group_id`` the group it is meant for, and
+``stock``; everything else is null or empty.
+
+``source_order`` moves on also where nothing else does, so it is compressed with what varies least in one
+upload: a few bytes a row, in a file of its own once it has moved (:mod:`mmpipe.lake.fragments`).
 """
 
 from __future__ import annotations
@@ -60,12 +66,22 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
 TEXT_COLUMNS: tuple[str, ...] = (
-    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock",
+    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock", "content", "media_seen",
 )  # fmt: skip
 HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
 VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
 
+# What moves on where nothing changed, after the order itself.
+SEEN_COLUMNS: tuple[str, ...] = ("source_order", "content", "media_seen", "media_asked")
+# Everything but the vectors and what came with them.
+EDIT_COLUMNS: tuple[str, ...] = (
+    *IDENTITY_COLUMNS, *PRESENTATION_COLUMNS, *LIST_COLUMNS, *TEXT_COLUMNS, "media_asked", *HASH_COLUMNS,
+)  # fmt: skip
+# What readers do not look at: a version that differs in nothing else need not be published.
+UNREAD_COLUMNS: frozenset[str] = frozenset({*SEEN_COLUMNS, "run_id", "updated_at", "stock"})
+
+_COMPRESSED = {b"lance-encoding:compression": b"zstd", b"lance-encoding:compression-level": b"3"}
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _TYPES = {"price": pa.float64(), "sale_price": pa.float64(), "sale_start": _TIMESTAMP, "sale_end": _TIMESTAMP}
 
@@ -82,14 +98,16 @@ def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
         raise ValueError("dim must be positive")
     fields = [
         pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
-        pa.field("source_order", pa.string(), nullable=False),
+        pa.field("source_order", pa.string(), nullable=False, metadata=_COMPRESSED),
         pa.field("deleted", pa.bool_(), nullable=False),
         pa.field("run_id", pa.string()),
         pa.field("updated_at", _TIMESTAMP),
     ]
     fields += [pa.field(c, _TYPES.get(c, pa.string())) for c in PRESENTATION_COLUMNS]
     fields += [pa.field(c, pa.list_(pa.string())) for c in LIST_COLUMNS]
-    fields += [pa.field(c, pa.string()) for c in (*TEXT_COLUMNS, *HASH_COLUMNS)]
+    fields += [pa.field(c, pa.string()) for c in TEXT_COLUMNS]
+    fields += [pa.field("media_asked", _TIMESTAMP)]
+    fields += [pa.field(c, pa.string()) for c in HASH_COLUMNS]
     fields += [pa.field(c, pa.list_(pa.float32(), dim)) for c in VECTOR_COLUMNS]
     fields += frame_fields()
     metadata = {PROFILE_KEY: profile.to_json().encode()} if profile is not None else None
@@ -138,7 +156,8 @@ class ProductRow:
     ``media_uris`` are the resolved addresses of all its media; ``hashes`` has an entry per modality the
     row has. ``transcript`` is what is said in its recording, ``transcript_by`` the recogniser that listened
     (id and revision), set also where it heard no speech. ``stock`` is the column's text where a newer source
-    than the row's own told the availability."""
+    than the row's own told the availability. ``content``, ``media_seen`` and ``media_asked`` are the columns
+    of those names."""
 
     product: Product
     source_order: str
@@ -149,6 +168,9 @@ class ProductRow:
     transcript: str | None = None
     transcript_by: str | None = None
     stock: str | None = None
+    content: str | None = None
+    media_seen: str | None = None
+    media_asked: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +204,24 @@ def build_table(
             f"vectors: no such vector column {sorted(unknown)}; known are {list(VECTOR_COLUMNS)}"
         )
     count = len(rows)
+    columns = _columns(rows)
+    for name in VECTOR_COLUMNS:
+        columns[name] = vector_array(vectors.get(name), count, dim)
+    if clips is not None and len(clips) != count:
+        raise ValueError(f"clips: expected one entry for each of {count} rows, got {len(clips)}")
+    columns.update(frame_arrays([None] * count if clips is None else clips, dim))
+    return _assemble(columns, dim)
+
+
+def build_edits(rows: Sequence[ProductRow]) -> pa.Table:
+    """Live rows without their vectors: a table of :data:`EDIT_COLUMNS`."""
+    columns = _columns(rows)
+    fields = [products_schema(1).field(name) for name in EDIT_COLUMNS]
+    return pa.Table.from_arrays([columns[name] for name in EDIT_COLUMNS], schema=pa.schema(fields))
+
+
+def _columns(rows: Sequence[ProductRow]) -> dict[str, pa.Array]:
+    count = len(rows)
     products = [row.product for row in rows]
     columns: dict[str, pa.Array] = {
         "id": pa.array([p.id for p in products], pa.string()),
@@ -200,18 +240,16 @@ def build_table(
         "transcript": pa.array([row.transcript for row in rows], pa.string()),
         "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
         "stock": pa.array([row.stock for row in rows], pa.string()),
+        "content": pa.array([row.content for row in rows], pa.string()),
+        "media_seen": pa.array([row.media_seen for row in rows], pa.string()),
+        "media_asked": pa.array([row.media_asked for row in rows], _TIMESTAMP),
     }
     for name in PRESENTATION_COLUMNS:
         if name not in columns:
             columns[name] = pa.array([getattr(p, name) for p in products], pa.string())
     for modality in MODALITIES:
         columns[hash_column(modality)] = pa.array([row.hashes.get(modality) for row in rows], pa.string())
-    for name in VECTOR_COLUMNS:
-        columns[name] = vector_array(vectors.get(name), count, dim)
-    if clips is not None and len(clips) != count:
-        raise ValueError(f"clips: expected one entry for each of {count} rows, got {len(clips)}")
-    columns.update(frame_arrays([None] * count if clips is None else clips, dim))
-    return _assemble(columns, dim)
+    return columns
 
 
 def build_tombstones(tombstones: Sequence[Tombstone], dim: int) -> pa.Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.encoders.base import MODALITIES, Modality
 from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, ClipFrames, clip_frames
-from mmpipe.lake.precedence import Standing
+from mmpipe.lake.precedence import NO_ORDER, Standing
 from mmpipe.lake.schema import VectorBlock, hash_column, vector_block, vector_column
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class KnownRows:
         if rows is None or rows.num_rows == 0:
             self._index: dict[str, int] = {}
             return
-        self._index = {product_id: i for i, product_id in enumerate(rows.column("id").to_pylist())}
         self._orders: list[str] = rows.column("source_order").to_pylist()
+        ids = enumerate(rows.column("id").to_pylist())
+        self._index = {product_id: i for i, product_id in ids if self._orders[i] != NO_ORDER}
         self._groups: list[str | None] = rows.column("item_group_id").to_pylist()
         self._stocks: list[str | None] = rows.column("stock").to_pylist()
         self._deleted: list[bool] = rows.column("deleted").to_pylist()
