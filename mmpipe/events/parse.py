@@ -10,17 +10,27 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
-from urllib.parse import unquote_plus
 
 from mmpipe.errors import InvalidEvent
-from mmpipe.events.fields import Fields
 from mmpipe.events.layout import place_of
+from mmpipe.events.payloads import (
+    MAX_BODY_CHARS,
+    S3_ONLY,
+    BridgeChange,
+    BridgeKind,
+    BridgeObject,
+    NativeChange,
+    NativeKind,
+    NativeObject,
+    SnsNotification,
+    read,
+)
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef
 
 logger = logging.getLogger(__name__)
 
-_MAX_BODY_CHARS = 1_100_000  # an SQS message holds at most 1 MiB
 _CREATED = "ObjectCreated:"
 _REMOVED = "ObjectRemoved:"
 _EXPIRED = "LifecycleExpiration:"
@@ -29,7 +39,6 @@ _BRIDGE_CREATED = "Object Created"
 _BRIDGE_REMOVED = "Object Deleted"
 _BRIDGE_EXPIRED = "Lifecycle Expiration"
 _BRIDGE_MARKED = "Delete Marker Created"
-_HINT = "only S3 notifications (native, or through SNS or EventBridge) belong on this queue"
 
 
 def parse_message(body: str) -> list[CatalogueEvent]:
@@ -48,14 +57,14 @@ def parse_message(body: str) -> list[CatalogueEvent]:
 
 
 def _load(body: str) -> Mapping[str, Any]:
-    if len(body) > _MAX_BODY_CHARS:
-        raise InvalidEvent(f"message body: {len(body)} characters, more than a queue holds; {_HINT}")
+    if len(body) > MAX_BODY_CHARS:
+        raise InvalidEvent(f"message body: {len(body)} characters, more than a queue holds; {S3_ONLY}")
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InvalidEvent(f"message body: not JSON ({type(error).__name__}); {_HINT}") from error
+        raise InvalidEvent(f"message body: not JSON ({type(error).__name__}); {S3_ONLY}") from error
     if not isinstance(payload, dict):
-        raise InvalidEvent(f"message body: a JSON {type(payload).__name__}, not an object; {_HINT}")
+        raise InvalidEvent(f"message body: a JSON {type(payload).__name__}, not an object; {S3_ONLY}")
     return payload
 
 
@@ -63,7 +72,7 @@ def _parse(payload: Mapping[str, Any], depth: int) -> list[CatalogueEvent]:
     if "Records" in payload:
         records = payload["Records"]
         if not isinstance(records, list):
-            raise InvalidEvent(f"Records: must be a list; {_HINT}")
+            raise InvalidEvent(f"Records: must be a list; {S3_ONLY}")
         events = (_from_native(record, f"Records[{i}]") for i, record in enumerate(records))
         return [event for event in events if event is not None]
     if payload.get("Event") == "s3:TestEvent":
@@ -74,106 +83,76 @@ def _parse(payload: Mapping[str, Any], depth: int) -> list[CatalogueEvent]:
         return [] if event is None else [event]
     if "Type" in payload and "TopicArn" in payload:
         return _from_sns(payload, depth)
-    raise InvalidEvent(f"message body: neither Records, detail-type nor an SNS envelope; {_HINT}")
+    raise InvalidEvent(f"message body: neither Records, detail-type nor an SNS envelope; {S3_ONLY}")
 
 
 def _from_sns(payload: Mapping[str, Any], depth: int) -> list[CatalogueEvent]:
     if depth:
-        raise InvalidEvent(f"Message: an SNS envelope inside another; {_HINT}")
+        raise InvalidEvent(f"Message: an SNS envelope inside another; {S3_ONLY}")
     if payload["Type"] != "Notification":
         # A subscription is confirmed by whoever created it; the token in the body is not for a worker to use.
         logger.warning("SNS message ignored: not a notification", extra={"sns_type": str(payload["Type"])})
         return []
-    return _parse(_load(Fields(payload, "").text("Message", max_length=_MAX_BODY_CHARS)), depth + 1)
+    return _parse(_load(read(SnsNotification, payload, "").message), depth + 1)
 
 
 def _from_native(record: object, where: str) -> CatalogueEvent | None:
-    fields = Fields(record, where)
-    if fields.text("eventSource") != "aws:s3":
-        raise InvalidEvent(f"{where}.eventSource: {fields.text('eventSource')!r} is not 'aws:s3'; {_HINT}")
-    name = fields.text("eventName").removeprefix("s3:")
+    name = read(NativeKind, record, where, S3_ONLY).name.removeprefix("s3:")
     removed = name.startswith(_REMOVED)
     if not removed and not name.startswith(_CREATED):
         _log_ignored(name, expired=name.startswith(_EXPIRED))
         return None
-    s3 = fields.child("s3")
-    obj = s3.child("object")
-    encoded = obj.text("key", max_length=10_000)
-    try:
-        key = unquote_plus(encoded, errors="strict")
-    except UnicodeDecodeError as error:
-        raise InvalidEvent(f"{where}.s3.object.key: not URL-encoded UTF-8; {_HINT}") from error
+    change = read(NativeChange, record, where)
     return _event(
-        bucket=s3.child("bucket").bucket("name"),
-        key=key,
+        bucket=change.s3.bucket.name,
+        obj=change.s3.object,
+        time=change.time,
         removed=removed,
         marked=name == _MARKED,
-        obj=obj,
-        version_field="versionId",
-        etag_field="eTag",
-        time=fields,
-        time_field="eventTime",
     )
 
 
 def _from_event_bridge(payload: Mapping[str, Any]) -> CatalogueEvent | None:
-    fields = Fields(payload, "")
-    if fields.text("source") != "aws.s3":
-        raise InvalidEvent(f"source: {fields.text('source')!r} is not 'aws.s3'; {_HINT}")
-    kind = fields.text("detail-type")
-    if kind not in (_BRIDGE_CREATED, _BRIDGE_REMOVED):
-        _log_ignored(kind, expired=False)
+    name = read(BridgeKind, payload, "", S3_ONLY).name
+    removed = name == _BRIDGE_REMOVED
+    if not removed and name != _BRIDGE_CREATED:
+        _log_ignored(name, expired=False)
         return None
-    detail = fields.child("detail")
-    if kind == _BRIDGE_REMOVED and detail.optional_text("reason") == _BRIDGE_EXPIRED:
-        _log_ignored(kind, expired=True)
+    change = read(BridgeChange, payload, "")
+    if removed and change.detail.reason == _BRIDGE_EXPIRED:
+        _log_ignored(name, expired=True)
         return None
-    obj = detail.child("object")
     return _event(
-        bucket=detail.child("bucket").bucket("name"),
-        key=obj.text("key", max_length=10_000),  # EventBridge sends keys as they are
-        removed=kind == _BRIDGE_REMOVED,
-        marked=detail.optional_text("deletion-type") == _BRIDGE_MARKED,
-        obj=obj,
-        version_field="version-id",
-        etag_field="etag",
-        time=fields,
-        time_field="time",
+        bucket=change.detail.bucket.name,
+        obj=change.detail.object,
+        time=change.time,
+        removed=removed,
+        marked=change.detail.deletion_type == _BRIDGE_MARKED,
     )
 
 
 def _event(
-    *,
-    bucket: str,
-    key: str,
-    removed: bool,
-    marked: bool,
-    obj: Fields,
-    version_field: str,
-    etag_field: str,
-    time: Fields,
-    time_field: str,
+    *, bucket: str, obj: NativeObject | BridgeObject, time: datetime, removed: bool, marked: bool
 ) -> CatalogueEvent | None:
-    place = place_of(key)
+    place = place_of(obj.key)
     kind = place.kind(removed=removed) if place else None
-    version = obj.optional_text(version_field)
-    if kind == "feed_removed" and (marked or version is None):
+    if kind == "feed_removed" and (marked or obj.version_id is None):
         kind = None
     if place is None or kind is None:
-        extra = {"key": key, "bucket": bucket, "removed": removed}
+        extra = {"key": obj.key, "bucket": bucket, "removed": removed}
         logger.info("object ignored: nothing follows from it", extra=extra)
         return None
     return CatalogueEvent(
         kind=kind,
         collection=place.collection,
         object=ObjectRef(
-            uri=f"s3://{bucket}/{key}",
+            uri=f"s3://{bucket}/{obj.key}",
             # In a bucket whose versioning is suspended every content has the version "null".
-            version_id=None if version == "null" else version,
-            etag=None if removed else _unquoted(obj.optional_text(etag_field)),
-            size=None if removed else obj.optional_size("size"),
-            sequencer=obj.optional_hex("sequencer"),
-            event_time=time.moment(time_field),
+            version_id=None if obj.version_id == "null" else obj.version_id,
+            etag=None if removed else _unquoted(obj.etag),
+            size=None if removed else obj.size,
+            sequencer=obj.sequencer,
+            event_time=time,
         ),
     )
 
