@@ -169,6 +169,19 @@ def fill(build: Build, lake: Path, rows: int, collection: str = COLLECTION) -> N
     subprocess.run(command, env=build.environment(), cwd=lake.parent, check=True, stdout=sys.stderr)
 
 
+def start_up_bytes(build: Build, folder: Path) -> int:
+    """What a process of the build reads until it could begin: its modules and the starter's weights."""
+    script = (
+        "import lance, mmpipe.cli.index, mmpipe.indexing, mmpipe.lake, mmpipe.indexing.files\n"
+        "from mmpipe.lake.model_loading import load_profile\n"
+        "from mmpipe.settings import load_settings\n"
+        "load_profile('starter', load_settings())\n"
+    )
+    before = _io()
+    subprocess.run([sys.executable, "-c", script], env=build.environment(), cwd=folder, check=True)
+    return _io()[0] - before[0]
+
+
 def _io() -> tuple[int, int]:
     # The kernel adds a child's counts to its parent's when the parent waits for it, so workers are in it too.
     counts = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())

@@ -47,6 +47,8 @@ _UPLOADERS = 8
 _PAUSE_SECONDS = 0.5
 _FILL_SECONDS = 1_200.0
 _SEARCH_SECONDS = 60.0
+# As long as a message that nobody finished stays hidden, twice.
+_DRAIN_SECONDS = 240.0
 
 
 class DistantStack(Stack):
@@ -176,7 +178,7 @@ def at_a_rate(stack: Stack, rows: list[dict[str, Any]], rate: float) -> dict[str
             if sent.is_set():
                 if not open_ and pending.empty():
                     return
-                deadline = min(deadline, time.perf_counter() + _SEARCH_SECONDS)
+                deadline = min(deadline, time.perf_counter() + _DRAIN_SECONDS)
             misses, left = 0, []
             for product_id, begun in open_:
                 if misses < _MISSES and _served(connection, product_id):
