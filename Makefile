@@ -33,7 +33,7 @@ $(VENV_INFRA)/.checkov: infra/requirements-checkov.txt | $(BIN)/python
 	@touch $@
 
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
-	$(BIN)/mmpipe demo $(ARGS)
+	$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup-dev  ## every test but those of infra/
 	$(BIN)/python -m pytest $(ARGS)

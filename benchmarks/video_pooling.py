@@ -1,6 +1,6 @@
 """How to pool a clip's frames into one vector: retrieval by mean pooling, by attention, and by single frames.
 
-    python benchmarks/video_pooling.py --catalogue kagl/catalogue.parquet [--products 240] [--fps 5]
+    python -m benchmarks.video_pooling --catalogue kagl/catalogue.parquet [--products 240] [--fps 5]
 
 Clips are made of the photos of held-out products (split ``dev``), coded as MP4 and read again by
 ``mmpipe.media``, so that frame sampling takes part; the sample catalogue's own clips follow. Attention is
@@ -26,15 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from examples.catalogue.media import make_video
+from examples.catalogue.products import SampleProduct, generate_products
+from examples.catalogue.queries import look_en
+from examples.catalogue.render import render_image
 from mmpipe.encoders import registry
 from mmpipe.encoders.base import EmbedsFrames, Encoder, EncoderInput, Vectors
 from mmpipe.encoders.pooling import MEAN, Pooling, pool
 from mmpipe.evaluate.fusion_queries import another_photo, partial_title
 from mmpipe.media import decode
-from mmpipe.sample.catalogue import SampleProduct, generate_products
-from mmpipe.sample.media import make_video
-from mmpipe.sample.queries import look_en
-from mmpipe.sample.render import render_image
 from mmpipe.settings import MediaSettings
 
 Pixels = NDArray[np.uint8]

@@ -16,7 +16,7 @@ from training.data import normal_title
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmpipe.sample.catalogue import SampleProduct
+    from examples.catalogue.products import SampleProduct
 
 _RENDER_SIZE = 128
 _SHIPPED_SEED = 7
@@ -32,8 +32,8 @@ def read_renders(count: int, seed: int, cache: Path) -> Source:
     """Draw ``count`` products; pictures are kept in ``cache`` because drawing is slow."""
     if count == 0:
         return empty_renders()
-    from mmpipe.sample.catalogue import generate_products
-    from mmpipe.sample.render import render_image
+    from examples.catalogue.products import generate_products
+    from examples.catalogue.render import render_image
 
     if seed == _SHIPPED_SEED:
         raise ValueError("render seed 7 is the shipped catalogue; train on another one")
@@ -59,8 +59,8 @@ def read_renders(count: int, seed: int, cache: Path) -> Source:
 
 def shipped_catalogue() -> tuple[list[SampleProduct], list[str], NDArray[np.uint8]]:
     """The catalogue that is shipped: products, what the text encoder reads of each, and their photos."""
-    from mmpipe.sample.catalogue import generate_products
-    from mmpipe.sample.render import render_image
+    from examples.catalogue.products import generate_products
+    from examples.catalogue.render import render_image
 
     products = generate_products()
     texts = []

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from examples.catalogue.products import generate_products
+from examples.catalogue.sounds import RATE, sound_of
 from mmpipe.encoders.base import AudioClip
 from mmpipe.learn.captions import CAPTIONS
-from mmpipe.sample.catalogue import generate_products
-from mmpipe.sample.sounds import RATE, sound_of
 from training.soundbank import KINDS, Bank
 
 if TYPE_CHECKING:
+    from examples.catalogue.products import SampleProduct
     from mmpipe.encoders.starter.loader import LoadedStarter
-    from mmpipe.sample.catalogue import SampleProduct
 
 _PRODUCTS = 600
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 from pydantic import ValidationError
 
 from mmpipe.cli.console import console, fail
 from mmpipe.cli.cost import cost
-from mmpipe.cli.demo import demo
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
 from mmpipe.cli.formats import formats
@@ -33,7 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(up)
-app.command()(demo)
 app.command()(index)
 app.command()(formats)
 app.command()(serve)
@@ -50,9 +49,14 @@ app.add_typer(train_app, name="train")
 
 
 def main() -> None:
-    """The ``mmpipe`` command. Exits with 1 for what went wrong, 2 for what the caller must change."""
+    """The ``mmpipe`` command."""
+    run(app)
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command line. Exits with 1 for what went wrong, 2 for what the caller must change."""
     try:
-        app()
+        command()
     except MmpipeError as error:
         fail(str(error))
         sys.exit(2 if isinstance(error, InvalidRequest) else 1)

@@ -7,13 +7,13 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
-from mmpipe.cli.demo.page import write_page
-from mmpipe.cli.demo.report import DemoReport, SearchOutcome
-from mmpipe.sample.catalogue import generate_products
-from mmpipe.sample.media import encode_jpeg
-from mmpipe.sample.queries import DemoQuery
-from mmpipe.sample.render import render_image
-from mmpipe.sample.writer import SampleManifest
+from examples.catalogue.products import generate_products
+from examples.catalogue.media import encode_jpeg
+from examples.catalogue.queries import DemoQuery
+from examples.catalogue.render import render_image
+from examples.catalogue.writer import SampleManifest
+from examples.demo.page import write_page
+from examples.demo.report import DemoReport, SearchOutcome
 from mmpipe.schemas.search import Hit, ScoreSplit
 from mmpipe.settings import Settings
 from tests.browser.conftest import served

@@ -12,11 +12,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+from examples.catalogue.products import SampleProduct, generate_products
+from examples.catalogue.render import render_image
 from mmpipe.encoders import registry
 from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
-from mmpipe.sample.catalogue import SampleProduct, generate_products
-from mmpipe.sample.render import render_image
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import Searcher, SnapshotStore, encode
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings

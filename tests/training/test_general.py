@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import mmpipe.learn.adapt as package
+from examples.catalogue.products import generate_products
+from examples.catalogue.render import render_image
 from mmpipe.encoders.starter.images import fit
 from mmpipe.encoders.starter.loader import load
 from mmpipe.learn.adapt.measure import PICTURES, TITLES, general_figures
-from mmpipe.sample.catalogue import generate_products
-from mmpipe.sample.render import render_image
 from training import general
 from training.evaluate import embedders
 

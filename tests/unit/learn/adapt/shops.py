@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from mmpipe.sample.catalogue import generate_products
-from mmpipe.sample.media import encode_jpeg, make_sound, make_video
-from mmpipe.sample.render import render_image
-from mmpipe.sample.writer import feed_row
+from examples.catalogue.products import generate_products
+from examples.catalogue.media import encode_jpeg, make_sound, make_video
+from examples.catalogue.render import render_image
+from examples.catalogue.writer import feed_row
 
 
 def write_shop(folder: Path, products: int, *, seed: int = 31) -> Path:

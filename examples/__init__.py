@@ -1,0 +1,1 @@
+"""A catalogue to try mmpipe with, and the demo that does; see README.md. No part of what runs in a shop."""

@@ -1,0 +1,1 @@
+"""``make demo``: the main job once, on this machine, with everything checked."""
