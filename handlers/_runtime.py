@@ -42,9 +42,7 @@ class Runtime:
         """The handler, whose logs carry the invocation's context and whose metrics are written at its end."""
         if self._metrics is None:
             return handle
-        observed: _Handler = self._metrics.log_metrics(
-            self._logger.inject_lambda_context(handle), capture_cold_start_metric=True
-        )
+        observed: _Handler = self._metrics.log_metrics(self._logger.inject_lambda_context(handle))
         return observed
 
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections import Counter
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from handlers.catalogue_uploaded import build_handler
+from mmpipe.dispatch import InProcessDispatcher
 from mmpipe.dispatch.tokens import FixedToken
+from mmpipe.schemas.work import OutcomeStatus, WorkOutcome
 from mmpipe.serve import cloudwatch
 from mmpipe.serve.cloudwatch import Probe, publish
+from mmpipe.settings import IndexingSettings
 from tests.infra.hcl import Block, folder_blocks
 from tests.infra.terraform import INFRA, ROOT
 from tests.serve.test_cloudwatch import Cluster
 
 OBSERVABILITY = INFRA / "modules" / "observability"
+UPLOAD = (ROOT / "tests" / "events" / "s3_product_put.json").read_text(encoding="utf-8")
 _OWN = re.compile(r"\[var\.metrics_namespace, (?P<metric>[^,]+), (?P<rest>[^\]]+)\]")
-# Told by a filter of log lines, not by the head.
+# Told by a filter of log lines and by the handler, not by the head.
 _FROM_LOGS = "local.run_failures_metric"
+_FROM_HANDLER = '"Orders${outcome}"'
 
 
 class Recorder:
@@ -66,7 +73,8 @@ def default_of(name: str, folder: str = "modules/observability") -> str:
 def watched(file: str) -> dict[str, str]:
     """The head's metrics that a file of the module names, each with what else it says of it."""
     text = (OBSERVABILITY / file).read_text(encoding="utf-8")
-    found = {match["metric"]: match["rest"] for match in _OWN.finditer(text) if match["metric"] != _FROM_LOGS}
+    others = (_FROM_LOGS, _FROM_HANDLER)
+    found = {match["metric"]: match["rest"] for match in _OWN.finditer(text) if match["metric"] not in others}
     return {
         default_of(metric.removeprefix("var.")) if metric.startswith("var.") else metric.strip('"'): rest
         for metric, rest in found.items()
@@ -88,6 +96,29 @@ def test_the_dashboard_shows_none_that_nobody_tells(told: Recorder) -> None:
     assert shown
     assert set(shown) <= set(told.told)
     assert all(rest.startswith('"Cluster", local.cluster.Cluster, ') for rest in shown.values())
+
+
+def test_the_dashboard_shows_every_outcome_as_the_handler_counts_it() -> None:
+    text = (OBSERVABILITY / "dashboard.tf").read_text(encoding="utf-8")
+    (line,) = (match for match in _OWN.finditer(text) if match["metric"] == _FROM_HANDLER)
+    assert line["rest"].startswith('"service", local.uploads, ')
+    (outcomes,) = re.findall(r"for outcome in \[(.+)\]", text)
+    told: Counter[str] = Counter()
+
+    def count(name: str, value: int) -> None:
+        told[name] += value
+
+    for status in get_args(OutcomeStatus):
+        executor = InProcessDispatcher(
+            lambda orders: [WorkOutcome(run_id=order.run_id, status=status) for order in orders]  # noqa: B023
+        )
+        record = {"messageId": "m", "receiptHandle": "r", "body": UPLOAD, "attributes": {}}
+        build_handler(IndexingSettings(), executor, count=count)({"Records": [record]}, None)
+    shown = {f"Orders{outcome}" for outcome in re.findall(r'"(\w+)"', outcomes)}
+    assert shown == {name for name in told if name.startswith("Orders") and name != "Orders"}
+    (service,) = re.findall(r'uploads = "(.+)"', text)
+    ingest = (INFRA / "modules" / "ingest" / "main.tf").read_text(encoding="utf-8")
+    assert f'POWERTOOLS_SERVICE_NAME = "{service}"' in ingest
 
 
 def test_the_comparison_can_fail() -> None:

@@ -1,4 +1,7 @@
 locals {
+  # What the handler calls itself in its metrics (POWERTOOLS_SERVICE_NAME, set by the module ingest).
+  uploads = "${var.name}-catalogue-uploaded"
+
   # title → lines of [namespace, metric, dimension, value, …, { stat }]
   widgets = {
     "Upload to searchable: oldest event (s), waiting events" = [
@@ -15,6 +18,10 @@ locals {
     )
     "Handlers: time of an invocation (ms, p95)" = [
       for name in var.function_names : ["AWS/Lambda", "Duration", "FunctionName", name, { stat = "p95" }]
+    ]
+    "Uploads: orders by what became of them" = [
+      for outcome in ["Done", "Accepted", "Duplicate", "Failed", "Retry"] :
+      [var.metrics_namespace, "Orders${outcome}", "service", local.uploads, { stat = "Sum" }]
     ]
     "Runs and jobs that failed" = [
       [var.metrics_namespace, local.run_failures_metric, { stat = "Sum" }],
