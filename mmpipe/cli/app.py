@@ -9,7 +9,6 @@ import typer
 from pydantic import ValidationError
 
 from mmpipe.cli.console import console, fail
-from mmpipe.cli.cost import cost
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
 from mmpipe.cli.formats import formats
@@ -39,7 +38,6 @@ app.command()(serve)
 app.command()(search)
 app.command()(similar)
 app.command()(status)
-app.command()(cost)
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")

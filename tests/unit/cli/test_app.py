@@ -71,7 +71,7 @@ def test_every_command_is_there() -> None:
     names = {group.name for group in command.registered_groups}
     commands = {entry.callback.__name__ for entry in command.registered_commands if entry.callback}
     assert names == {"rejects", "live", "models", "eval", "train", "dlq"}
-    assert commands == {"up", "index", "serve", "search", "similar", "status", "cost", "formats"}
+    assert commands == {"up", "index", "serve", "search", "similar", "status", "formats"}
 
 
 def test_help_needs_no_heavy_library() -> None:

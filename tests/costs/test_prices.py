@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mmpipe.cost import Workload, estimate, load_prices
-from mmpipe.cost.environments import HOURS
+from costs import Workload, estimate, load_prices
+from costs.environments import HOURS
 from mmpipe.errors import InvalidRequest
 
 SHIPPED = Path(__file__).parents[3] / "mmpipe" / "cost" / "prices.json"

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mmpipe.cost.environments import ENVIRONMENTS, HEAD_TYPE, WAF_RATE_LIMIT, WAF_WINDOW_SECONDS
-from mmpipe.cost.estimate import Estimate, estimate
-from mmpipe.cost.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
-from mmpipe.cost.prices import PriceList
-from mmpipe.cost.workload import Workload
+from costs.environments import ENVIRONMENTS, HEAD_TYPE, WAF_RATE_LIMIT, WAF_WINDOW_SECONDS
+from costs.estimate import Estimate, estimate
+from costs.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
+from costs.prices import PriceList
+from costs.workload import Workload
 
 PRODUCTS = (10_000, 1_000_000, 100_000_000)
 QPS = (0.0, 1.0, 100.0, 10_000.0)

@@ -128,14 +128,14 @@ def load_prices(region: str, file: Path | None = None) -> PriceList:
     if found.region != region:
         raise InvalidRequest(
             "region",
-            f"the price list is of {found.region}, not of {region!r}; copy mmpipe/cost/prices.json, put that"
+            f"the price list is of {found.region}, not of {region!r}; copy costs/prices.json, put that"
             " region's prices in, and pass it with --prices",
         )
     return found
 
 
 def _shipped() -> str:
-    return files("mmpipe.cost").joinpath("prices.json").read_text(encoding="utf-8")
+    return files("costs").joinpath("prices.json").read_text(encoding="utf-8")
 
 
 def _parse(field: str, text: str) -> Any:

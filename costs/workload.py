@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from mmpipe.cost.environments import ENVIRONMENTS
-from mmpipe.cost.figures import PROFILES
+from costs.environments import ENVIRONMENTS
+from costs.figures import PROFILES
 from mmpipe.errors import InvalidRequest
 
 MAX_PRODUCTS = 10_000_000_000

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mmpipe.cost import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_prices, shape, to_json
-from mmpipe.cost import environments as env
-from mmpipe.cost.figures import FIGURES, SEARCH_MS
+from costs import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_prices, shape, to_json
+from costs import environments as env
+from costs.figures import FIGURES, SEARCH_MS
 from mmpipe.serve import cloudwatch, scaling
 from mmpipe.settings import ServeSettings, Settings
 

@@ -1,4 +1,4 @@
-"""``mmpipe cost``: a month's bill on AWS, from measured figures and a dated price list. No network."""
+"""``python -m costs``: a month's bill on AWS, from measured figures and a dated price list. No network."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from mmpipe.cli.options import AsJson
 from mmpipe.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from mmpipe.cost import Estimate, PriceList
+    from costs import Estimate, PriceList
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
+@app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def cost(
     products: Annotated[
         int | None, typer.Option("--products", help="products of the catalogue", show_default=False)
@@ -41,9 +44,7 @@ def cost(
     region: Annotated[str, typer.Option("--region", help="of the price list")] = "us-east-1",
     prices: Annotated[
         Path | None,
-        typer.Option(
-            "--prices", help="a price list of your own, like the one in mmpipe/cost", show_default=False
-        ),
+        typer.Option("--prices", help="a price list of your own, like the one in costs", show_default=False),
     ] = None,
     recommend_shape: Annotated[
         bool, typer.Option("--recommend-shape", help="the machines and settings only")
@@ -54,8 +55,8 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Estimate what a deployment costs a month, with every assumption and its source."""
-    from mmpipe.cost import Workload, estimate, load_prices, shape, to_json
-    from mmpipe.cost import document as tables
+    from costs import Workload, estimate, load_prices, shape, to_json
+    from costs import document as tables
 
     listed = load_prices(region, prices)
     if document:
@@ -103,7 +104,7 @@ def _show(found: Estimate, prices: PriceList) -> None:
 
 
 def _show_figures(profile: str) -> None:
-    from mmpipe.cost import figures, number
+    from costs import figures, number
 
     output.print("\n[bold]what this rests on[/]")
     for name, figure in figures(profile):
@@ -120,7 +121,7 @@ def _show_shape(found: Estimate) -> None:
         f"machines: head {made.head_type}{nodes}{gpus}; {replicas} of {made.replica_bytes / 1e9:,.1f} GB",
         soft_wrap=True,
     )
-    from mmpipe.cost import shape
+    from costs import shape
 
     for change in shape(found)["change"]:
         output.print(f"  change {escape(change)}", soft_wrap=True)

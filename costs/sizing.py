@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmpipe.cost.environments import HEAD_TYPE, HOURS, WORKER_VOLUME_GB
-from mmpipe.cost.figures import FIGURES, MEASURED_PRODUCTS, PROFILES, SEARCH_MS
-from mmpipe.cost.prices import Instance, PriceList
-from mmpipe.cost.workload import Workload
+from costs.environments import HEAD_TYPE, HOURS, WORKER_VOLUME_GB
+from costs.figures import FIGURES, MEASURED_PRODUCTS, PROFILES, SEARCH_MS
+from costs.prices import Instance, PriceList
+from costs.workload import Workload
 from mmpipe.errors import InvalidRequest
 
 _GIB = 2**30

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmpipe.cost import Workload, estimate, load_prices, plan
-from mmpipe.cost.figures import FIGURES, PROFILES, SEARCH_MS
-from mmpipe.cost.sizing import search_ms
+from costs import Workload, estimate, load_prices, plan
+from costs.figures import FIGURES, PROFILES, SEARCH_MS
+from costs.sizing import search_ms
 from mmpipe.errors import InvalidRequest
 
 PRICES = load_prices("us-east-1")

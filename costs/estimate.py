@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmpipe.cost import environments as env
-from mmpipe.cost.environments import ENVIRONMENTS, HOURS
-from mmpipe.cost.figures import FIGURES, PROFILES
-from mmpipe.cost.prices import PriceList
-from mmpipe.cost.sizing import Plan, plan
-from mmpipe.cost.workload import Workload
+from costs import environments as env
+from costs.environments import ENVIRONMENTS, HOURS
+from costs.figures import FIGURES, PROFILES
+from costs.prices import PriceList
+from costs.sizing import Plan, plan
+from costs.workload import Workload
 
 DAYS = HOURS / 24
 SECONDS = HOURS * 3600

@@ -6,15 +6,24 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from typer.testing import CliRunner
 
-from mmpipe.cost import load_prices
+from costs import load_prices
+from costs.command import app
 from mmpipe.errors import InvalidRequest
 
 Run = Callable[..., Result]
 
 
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """``run("--products", 3, …)``; errors are raised as the command raises them."""
+    runner = CliRunner(env={"COLUMNS": "250"})
+    return lambda *arguments: runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
 def test_a_bill_is_shown_with_its_reasons(run: Run) -> None:
-    told = run("cost", "--products", 1_000_000, "--qps", 100)
+    told = run("--products", 1_000_000, "--qps", 100)
     assert told.exit_code == 0
     assert "1,000,000 products, 100 QPS, starter, prod" in told.stdout
     assert "together" in told.stdout
@@ -25,7 +34,7 @@ def test_a_bill_is_shown_with_its_reasons(run: Run) -> None:
 
 
 def test_json_is_one_line(run: Run) -> None:
-    told = run("cost", "--products", 10_000, "--environment", "dev", "--json")
+    told = run("--products", 10_000, "--environment", "dev", "--json")
     assert told.stdout.count("\n") == 1
     bill = json.loads(told.stdout)
     assert bill["load"] == {
@@ -40,7 +49,7 @@ def test_json_is_one_line(run: Run) -> None:
 
 
 def test_the_shape_alone(run: Run) -> None:
-    told = run("cost", "--products", 1_000_000, "--qps", 100, "--recommend-shape")
+    told = run("--products", 1_000_000, "--qps", 100, "--recommend-shape")
     assert told.stdout.splitlines() == [
         "machines: head r7i.large, 1 × r7i.xlarge; 4 replicas of 6.6 GB",
         "  change ray_cluster.yaml: head InstanceType r7i.large",
@@ -48,7 +57,7 @@ def test_the_shape_alone(run: Run) -> None:
         " max_workers at least 1 (there and for the cluster)",
         "  change infra/serve.yaml: max_replicas 4",
     ]
-    shape = json.loads(run("cost", "--products", 10_000, "--recommend-shape", "--json").stdout)
+    shape = json.loads(run("--products", 10_000, "--recommend-shape", "--json").stdout)
     assert (shape["head"], shape["nodes"], shape["change"]) == ("m7i.large", 0, [])
 
 
@@ -56,7 +65,7 @@ def test_a_price_list_of_ones_own(run: Run, tmp_path: Path) -> None:
     own = load_prices("us-east-1").model_dump() | {"region": "eu-central-1"}
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(own))
-    args = ("cost", "--products", 10_000, "--region", "eu-central-1", "--prices", file, "--json")
+    args = ("--products", 10_000, "--region", "eu-central-1", "--prices", file, "--json")
     assert json.loads(run(*args).stdout)["prices"]["region"] == "eu-central-1"
 
 
@@ -73,5 +82,5 @@ def test_a_price_list_of_ones_own(run: Run, tmp_path: Path) -> None:
 )
 def test_nonsense(arguments: tuple[str, ...], said: str, run: Run) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        run("cost", *arguments)
+        run(*arguments)
     assert said in str(caught.value)
