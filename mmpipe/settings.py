@@ -100,6 +100,10 @@ class IndexingSettings(_Section):
     )
 
 
+# What the upload queue (4 days) and its dead-letter queue (14) keep: an event may be that late.
+_QUEUE_DAYS = 18.0
+
+
 class LakeSettings(_Section):
     """Where the tables are and how they are kept."""
 
@@ -111,6 +115,18 @@ class LakeSettings(_Section):
         default=2_000, gt=0, description="rows outside an index before it is brought up to date"
     )
     keep_versions_days: float = Field(default=7.0, gt=0, description="older untagged versions are cleaned up")
+    keep_tombstones_days: float = Field(
+        default=18.0,
+        ge=_QUEUE_DAYS,
+        description="what is known of deleted products for so long, so that no older upload brings them back;"
+        " no less than the queue and its dead-letter queue keep events",
+    )
+    keep_media_log_days: float = Field(
+        default=18.0, ge=_QUEUE_DAYS, description="announcements of media, likewise"
+    )
+    keep_runs_days: float = Field(
+        default=90.0, ge=_QUEUE_DAYS, description="runs in the ledger, by which repeated events are known"
+    )
     max_shrink: float = Field(
         default=0.5, ge=0, le=1, description="a publish that loses a larger share of products is refused"
     )

@@ -74,6 +74,10 @@ class InteractionTable:
         """All columns but the JSON record, for training and analysis."""
         return self._table.columns([name for name in self._table.schema.names if name != "record"])
 
+    def maintain(self) -> None:
+        """Put small files together; see :meth:`RecordTable.maintain`."""
+        self._table.maintain()
+
     def count(self) -> int:
         """How many interactions are stored."""
         return self._table.count()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -291,6 +291,20 @@ class Collection:
             self._settle_tags(content, thorough=thorough)
             # Read again: what was published meanwhile has been tidied by nobody, or by somebody slower.
             self._tidied, thorough = content.live.etag, False
+
+    def maintain_records(self, *, thorough: bool = False) -> None:
+        """Keep the ledger, the media log, the rejects and the interactions quick, and remove runs and media
+        announcements that are older than the settings say: every hour, or where it is ``thorough``.
+
+        For after a publication, off its critical path; one request per table where nothing is due. Raises
+        ``StorageUnavailable``.
+        """
+        settings, now = self.settings.lake, datetime.now(UTC)
+        self.runs.maintain(keep=timedelta(days=settings.keep_runs_days), now=now, thorough=thorough)
+        keep = timedelta(days=settings.keep_media_log_days)
+        self.media.maintain(keep=keep, now=now, thorough=thorough)
+        self.rejects.maintain()
+        self.interactions.maintain()
 
     def counts(self, table: ProductTable) -> Counts:
         """Live products and tombstones of the newest version of a table."""

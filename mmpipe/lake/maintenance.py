@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import CommitConflict
+from mmpipe.lake.record_table import sql_time
 from mmpipe.lake.schema import FUSED
 from mmpipe.lake.storage import lance_errors
 
@@ -45,13 +46,16 @@ class MaintenanceReport:
     compacted: bool = False
     indexes_updated: bool = False
     vector_index_built: bool = False
+    tombstones_removed: int = 0
     versions_removed: int = 0
     seconds: float = 0.0
 
     @property
     def changed(self) -> bool:
         """Whether there is something new to publish."""
-        return self.compacted or self.indexes_updated or self.vector_index_built
+        return bool(
+            self.compacted or self.indexes_updated or self.vector_index_built or self.tombstones_removed
+        )
 
     def summary(self) -> str:
         """In words, for a log or a version's reason."""
@@ -59,6 +63,7 @@ class MaintenanceReport:
             "files compacted": self.compacted,
             "indexes updated": self.indexes_updated,
             "vector index built": self.vector_index_built,
+            f"{self.tombstones_removed} old tombstones removed": self.tombstones_removed > 0,
             f"{self.versions_removed} old versions removed": self.versions_removed > 0,
         }
         return ", ".join(words for words, done in steps.items() if done) or "nothing was due"
@@ -104,8 +109,9 @@ def maintain(
     * more than ``max_unindexed_rows`` rows outside the indexes, or files just compacted: update all indexes;
     * ``ann_min_rows`` vectors and no vector index, or four times the rows it was trained on: build one
       (IVF_RQ);
-    * after any of these (always, if ``thorough``), remove versions older than ``keep_versions_days`` that
-      carry no tag.
+    * after any of these (always, if ``thorough``), with ``clean_up``: delete tombstones that were written
+      more than ``keep_tombstones_days`` ago, for an upload that is older than one of them is in no queue any
+      more; and remove versions older than ``keep_versions_days`` that carry no tag.
 
     A writer that commits in between may win; the step it won against is left for the next call.
     """
@@ -121,8 +127,10 @@ def maintain(
             built = _build_vector_index(dataset, settings)
     except CommitConflict as error:
         log.info("maintenance stopped early: %s", error)
-    removed = 0
+    tombstones = removed = 0
     if compacted or updated or built or thorough:
+        if clean_up:
+            tombstones = _collect_tombstones(dataset, settings, name)
         with lance_errors(f"removing old versions of table {name}"):
             if clean_up:
                 removed = _remove_old_versions(dataset, settings)
@@ -132,6 +140,7 @@ def maintain(
         compacted=compacted,
         indexes_updated=updated,
         vector_index_built=built,
+        tombstones_removed=tombstones,
         versions_removed=removed,
         seconds=time.monotonic() - started,
     )
@@ -185,6 +194,19 @@ def _build_vector_index(dataset: lance.LanceDataset, settings: LakeSettings) -> 
     )
     dataset.update_config({_TRAINED_ROWS_KEY: str(rows)})
     return True
+
+
+def _collect_tombstones(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> int:
+    oldest = datetime.now(UTC) - timedelta(days=settings.keep_tombstones_days)
+    where = f"deleted = true AND updated_at < {sql_time(oldest)}"
+    try:
+        with lance_errors(f"removing tombstones of table {name}"):
+            if not dataset.count_rows(filter=where):
+                return 0
+            return int(dataset.delete(where)["num_deleted_rows"])
+    except CommitConflict as error:
+        log.info("tombstones are removed later: %s", error)
+        return 0
 
 
 def _remove_old_versions(dataset: lance.LanceDataset, settings: LakeSettings) -> int:

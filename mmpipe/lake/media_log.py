@@ -8,12 +8,15 @@ products: whichever comes second sees the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe.lake.record_table import RecordTable
+from mmpipe.lake.storage import sql_text
+from mmpipe.schemas.order import SourceOrder
 
 if TYPE_CHECKING:
     from mmpipe.settings import StorageSettings
@@ -43,7 +46,7 @@ class MediaLog:
     """The media versions of one collection, one row per address."""
 
     def __init__(self, uri: str, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, storage)
+        self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, storage, lookups=("uri",))
 
     def record(self, versions: Sequence[MediaVersion]) -> int:
         """Record versions, the newest of each address wins. Returns the rows written; an older or equal
@@ -53,6 +56,12 @@ class MediaLog:
             if version.uri not in newest or newest[version.uri].order < version.order:
                 newest[version.uri] = version
         return self._table.put(list(newest.values()), condition="source.source_order > target.source_order")
+
+    def maintain(self, *, keep: timedelta, now: datetime, thorough: bool = False) -> None:
+        """Keep the log quick, and without versions that are older than ``keep``: no event that was sent then
+        is still under way. See :meth:`RecordTable.maintain`."""
+        oldest = SourceOrder(now - keep, "", 0, "").encode()
+        self._table.maintain(f"source_order < {sql_text(oldest)}", thorough=thorough)
 
     def lookup(self, uris: Sequence[str]) -> dict[str, MediaVersion]:
         """The newest recorded version of each of these addresses that has one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -22,19 +23,28 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", bound=BaseModel)
 
+# A fragment costs every look-up and every merge a request, a rewrite costs its bytes: small ones are put
+# together early, larger ones when there are many. (Below which rows a fragment counts, and how many may.)
+_TIERS = ((256, 8), (4_096, 16), (65_536, 32))
+# A write puts them together itself only where nobody maintains the table.
 _MAX_SMALL_FRAGMENTS = 64
-_FRAGMENT_ROWS = 65_536
+# Rows outside the indexes: they are scanned, which is quicker up to here than another segment of an index.
+_INDEX_ROWS = 2_048
+_MAX_SEGMENTS = 8
 # Nobody goes back to an old version of these tables; the hour is for readers that are in the middle of one.
 _KEEP_VERSIONS = timedelta(hours=1)
 _CLEAN_UP_SECONDS = 3_600.0
+_EXPIRY_SECONDS = 3_600.0
 _INDEX_CACHE_BYTES = 8 << 20
 _METADATA_CACHE_BYTES = 32 << 20
 _IN_CHUNK = 1_000
 
 
 class RecordTable(Generic[Record]):
-    """Records of one model: the ``indexed`` fields as columns to filter by, the whole record as JSON in
-    ``record``.
+    """Records of one model: the ``columns`` to filter by, the whole record as JSON in ``record``.
+
+    What is looked up by one of ``lookups`` is found through an index, once :meth:`maintain` has run. Merges
+    use none, or they would no longer exclude two writers that insert one key: they read the key column.
 
     Safe to share between threads and to write from several processes.
     """
@@ -44,21 +54,24 @@ class RecordTable(Generic[Record]):
         uri: str,
         model: type[Record],
         key: str,
-        indexed: Mapping[str, pa.DataType],
+        columns: Mapping[str, pa.DataType],
         storage: StorageSettings,
+        *,
+        lookups: Sequence[str] = (),
     ) -> None:
         self._uri = uri
         self._model = model
         self._key = key
         self._storage = storage
         self._lock = threading.RLock()
-        self._next_clean_up = 0.0
+        self._lookups = tuple(lookups)
+        self._next_clean_up = self._next_expiry = 0.0
         self._dataset: lance.LanceDataset | None = None
         self._what = f"table {uri.rsplit('/', 1)[-1].removesuffix('.lance')}"
         # The key is declared so that two writers that insert the same new key exclude each other.
         primary = {b"lance-schema:unenforced-primary-key": b"true"}
         fields = [pa.field(key, pa.string(), nullable=False, metadata=primary)]
-        fields += [pa.field(name, kind) for name, kind in indexed.items()]
+        fields += [pa.field(name, kind) for name, kind in columns.items()]
         self.schema = pa.schema([*fields, pa.field("record", pa.string(), nullable=False)])
 
     def put(self, records: Sequence[Record], *, condition: str | None = None, replace: bool = True) -> int:
@@ -76,7 +89,7 @@ class RecordTable(Generic[Record]):
             inserted, updated = merge(
                 dataset, self._key, rows, update, insert=True, what=f"writing {self._what}"
             )
-            self._compact(dataset)
+            self._compact_many(dataset)
         return inserted + updated
 
     def append(self, records: Sequence[Record]) -> int:
@@ -89,7 +102,7 @@ class RecordTable(Generic[Record]):
             with lance_errors(f"writing {self._what}"):
                 dataset.checkout_latest()
                 self._dataset = lance.write_dataset(self._rows(records), dataset, mode="append")
-            self._compact(self._dataset)
+            self._compact_many(self._dataset)
         return len(records)
 
     def select(self, where: str | None = None, *, limit: int | None = None) -> list[Record]:
@@ -162,19 +175,76 @@ class RecordTable(Generic[Record]):
                 # A handle of its own: a write of another thread would move the shared one under a reader.
                 return dataset.checkout_version(int(dataset.version))
 
-    def _compact(self, dataset: lance.LanceDataset) -> None:
-        small = sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < _FRAGMENT_ROWS)
-        if small <= _MAX_SMALL_FRAGMENTS:
+    def maintain(self, expired: str | None = None, *, thorough: bool = False) -> None:
+        """Put small files together, bring the indexes up to date, remove old versions, each where it is due;
+        one request where nothing is. Every hour, and where it is ``thorough``, the records that ``expired``
+        selects are removed.
+
+        Writes go on meanwhile; a step that another writer was faster than is left for the next call.
+        """
+        dataset = self._latest()
+        if dataset is None:
             return
+        now = time.monotonic()
         try:
-            with lance_errors(f"compacting {self._what}"):
-                dataset.optimize.compact_files(target_rows_per_fragment=_FRAGMENT_ROWS)
-                if time.monotonic() < self._next_clean_up:
-                    return
+            if expired is not None and (thorough or now >= self._next_expiry):
+                self._next_expiry = now + _EXPIRY_SECONDS
+                self._expire(dataset, expired)
+            self._compact(dataset)
+            self._index(dataset)
+        except CommitConflict:
+            return
+
+    def _expire(self, dataset: lance.LanceDataset, expired: str) -> None:
+        with lance_errors(f"removing old records of {self._what}"):
+            if dataset.count_rows(filter=expired):
+                dataset.delete(expired)
+
+    def _compact_many(self, dataset: lance.LanceDataset) -> None:
+        if _below(dataset, _TIERS[-1][0]) > _MAX_SMALL_FRAGMENTS:
+            # Another writer may be at it; the next write tries again.
+            with suppress(CommitConflict):
+                self._compact(dataset)
+
+    def _compact(self, dataset: lance.LanceDataset) -> None:
+        compacted = False
+        with lance_errors(f"compacting {self._what}"):
+            for rows, many in _TIERS:
+                if _below(dataset, rows) > many:
+                    dataset.optimize.compact_files(target_rows_per_fragment=rows)
+                    compacted = True
+            if compacted and time.monotonic() >= self._next_clean_up:
                 self._next_clean_up = time.monotonic() + _CLEAN_UP_SECONDS
                 dataset.cleanup_old_versions(older_than=_KEEP_VERSIONS, error_if_tagged_old_versions=False)
-        except CommitConflict:
-            return  # another writer is at it; the next write tries again
+
+    def _index(self, dataset: lance.LanceDataset) -> None:
+        names = {f"{column}_idx": column for column in self._lookups}
+        if not names:
+            return
+        with lance_errors(f"indexing {self._what}"):
+            segments = {index.name: index.segments for index in dataset.describe_indices()}
+            covered = set.intersection(
+                *({i for s in segments.get(name, ()) for i in s.fragment_ids} for name in names)
+            )
+            fragments = dataset.get_fragments()
+            outside = sum(f.metadata.num_rows for f in fragments if f.fragment_id not in covered)
+            if outside < _INDEX_ROWS:
+                return
+            # Fragments of different segments are never put together, so first those that get one now.
+            dataset.optimize.compact_files(target_rows_per_fragment=_TIERS[1][0])
+            for name, column in names.items():
+                if name not in segments:
+                    dataset.create_scalar_index(column, "BTREE", name=name)
+            # New rows get a segment of their own. Where there are many, all but the first become one.
+            most = max((len(segments.get(name, ())) for name in names), default=0)
+            merged = most - 1 if most >= _MAX_SEGMENTS else 0
+            dataset.optimize.optimize_indices(index_names=sorted(names), num_indices_to_merge=merged)
+            if merged:
+                dataset.optimize.compact_files(target_rows_per_fragment=_TIERS[-1][0])
+
+
+def _below(dataset: lance.LanceDataset, rows: int) -> int:
+    return sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < rows)
 
 
 def in_list(column: str, values: Sequence[str]) -> list[str]:

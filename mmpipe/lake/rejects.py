@@ -26,13 +26,14 @@ _COLUMNS = {
     "run_id": pa.string(),
     "created_at": pa.timestamp("us", tz="UTC"),
 }
+_LOOKUPS = ("reject_id", "product_id", "run_id", "source_uri")
 
 
 class RejectTable:
     """The rejects of one collection, one per ``reject_id``: the same fault twice is one row."""
 
     def __init__(self, uri: str, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, storage)
+        self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, storage, lookups=_LOOKUPS)
 
     def put(self, rejects: Sequence[Reject]) -> int:
         """Record rejects; returns the rows written. One from an older source than the stored one is
@@ -104,6 +105,10 @@ class RejectTable:
             if limit is not None and row["source_order"] < limit:
                 stale.append(row["reject_id"])
         return self._table.delete(stale) if stale else 0
+
+    def maintain(self) -> None:
+        """Keep the table quick; see :meth:`RecordTable.maintain`. A reject stays until it is mended."""
+        self._table.maintain()
 
     def delete(self, reject_ids: Sequence[str]) -> int:
         """Forget these rejects; returns how many there were."""

@@ -31,12 +31,19 @@ class RunTable:
     """The runs of one collection, one row per ``run_id``."""
 
     def __init__(self, uri: str, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, RunRecord, "run_id", _COLUMNS, storage)
+        self._table = RecordTable(
+            uri, RunRecord, "run_id", _COLUMNS, storage, lookups=("run_id", "source_uri")
+        )
 
     def put(self, *runs: RunRecord) -> int:
         """Record runs as they stand, in one commit; a run that is done stays done. Returns the rows
         written."""
         return self._table.put(runs, condition=_NOT_BACKWARDS)
+
+    def maintain(self, *, keep: timedelta, now: datetime, thorough: bool = False) -> None:
+        """Keep the ledger quick, and without runs that began longer ago than ``keep``; see
+        :meth:`RecordTable.maintain`. A run that is not over after that time has been left behind."""
+        self._table.maintain(f"started_at < {sql_time(now - keep)}", thorough=thorough)
 
     def take_back(self, table: str, version: int, since: datetime, reason: str) -> list[RunRecord]:
         """Count as never made what was done to ``table`` after ``version``, which was published at ``since``:

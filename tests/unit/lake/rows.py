@@ -48,5 +48,7 @@ def products(
     return build_table(rows, blocks, dim)
 
 
-def deletions(ids: Sequence[str], n: int) -> pa.Table:
-    return build_tombstones([Tombstone(i, order(n), "run", NOW) for i in ids], DIM)
+def deletions(ids: Sequence[str], n: int, at: datetime | None = None) -> pa.Table:
+    """Tombstones, written ``at`` that moment: now, or maintenance would collect them."""
+    at = at or datetime.now(UTC)
+    return build_tombstones([Tombstone(i, order(n), "run", at) for i in ids], DIM)
