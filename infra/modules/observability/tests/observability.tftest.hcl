@@ -114,8 +114,8 @@ run "every_alarm_tells_the_topic_and_names_its_runbook_section" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 10
-    error_message = "The dashboard shows the alarms and nine graphs."
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 11
+    error_message = "The dashboard shows the alarms and ten graphs."
   }
 
   assert {
