@@ -12,7 +12,7 @@ from costs.figures import FIGURES, SEARCH_MS
 from mmpipe.serve import cloudwatch, scaling
 from mmpipe.settings import ServeSettings, Settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PRICES = load_prices("us-east-1")
 
 

@@ -10,7 +10,7 @@ from costs import Workload, estimate, load_prices
 from costs.environments import HOURS
 from mmpipe.errors import InvalidRequest
 
-SHIPPED = Path(__file__).parents[3] / "mmpipe" / "cost" / "prices.json"
+SHIPPED = Path(__file__).parents[2] / "costs" / "prices.json"
 
 
 def content() -> dict[str, Any]:

@@ -20,7 +20,8 @@ _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _OUTPUT = re.compile(r"\bout ([a-z_]+)|\boutput -raw ([a-z_]+)")
 _PATH = re.compile(
-    r"^(?:infra|docs|tests|handlers|mmpipe|benchmarks|training|examples|costs)/[\w./*{},-]*$|^(?:ray_cluster\.yaml|Makefile)$"
+    r"^(?:infra|docs|tests|handlers|mmpipe|benchmarks|training|examples|costs)/[\w./*{},-]*$"
+    r"|^(?:ray_cluster\.yaml|Makefile)$"
 )
 _SETTING = re.compile(r"\bMMPIPE_[A-Z_]+\b")
 _SNAKE = re.compile(r"^[a-z]+(?:_[a-z0-9]+)+$")
