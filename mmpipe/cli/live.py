@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 live_app = typer.Typer(
-    help="Which version is live; go back, promote another, or change the models that encode it.",
+    help="Which version is live; go back, promote another, take back what was refused, or change the models.",
     no_args_is_help=True,
 )
 Queries = Annotated[
@@ -46,6 +46,9 @@ Queries = Annotated[
 TableName = Annotated[
     str, typer.Argument(metavar="TABLE", help="as `live reindex` names it", show_default=False)
 ]
+
+
+_SHOWN_UPLOADS = 20
 
 
 @live_app.command("list")
@@ -115,6 +118,42 @@ def rollback(
     with counting("carrying back what was written since") as show:
         moved = (switch_back if models else roll_back)(settings, held, progress=show)
     _show_move(moved, as_json=as_json)
+
+
+@live_app.command()
+def reset(
+    rolled_back: Annotated[
+        bool,
+        typer.Option("--rolled-back", help="also after a rollback, and let uploads publish again from there"),
+    ] = False,
+    lake: LakeUri = None,
+    collection: CollectionName = None,
+    folder: Folder = DEFAULT_FOLDER,
+    as_json: AsJson = False,
+) -> None:
+    """Take the live table back to what is live: what was committed since, and refused, is gone from it.
+
+    The uploads it came with count as never made, deletions included: upload them again. Do it while nothing
+    is uploaded.
+    """
+    configure_logging("ERROR")
+    found = open_collection(settings_for_lake(lake, folder), collection).reset(rolled_back=rolled_back)
+    if as_json:
+        emit(
+            {"live": found.live.model_dump(mode="json"), "former": found.former}
+            | {"uploads": [run.model_dump(mode="json") for run in found.uploads]}
+        )
+        return
+    if not found.changed:
+        console.print("nothing to take back: the newest version is live")
+        return
+    sources = list(dict.fromkeys(run.source_uri for run in found.uploads))
+    output.print(f"taken back: version {found.former}, with {len(sources)} uploads", soft_wrap=True)
+    for source in sources[:_SHOWN_UPLOADS]:
+        output.print(f"  upload again {escape(source)}", soft_wrap=True)
+    if len(sources) > _SHOWN_UPLOADS:
+        output.print(f"  … and {len(sources) - _SHOWN_UPLOADS} more: --json lists them")
+    _tell(found.live)
 
 
 @live_app.command()

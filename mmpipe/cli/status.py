@@ -105,9 +105,12 @@ def _print_collection(entry: dict[str, Any]) -> None:
         runs.add_row(*(plain(str(cells[name])) for name in [*names, "source"]))
     output.print(runs)
     for run in entry["runs"]:
+        said = f"{run['status']} {_moment(run)} {_file(run)}"
         if run["error"]:
-            said = f"{run['status']} {_moment(run)} {_file(run)}: {run['error']}"
-            output.print(plain(said), style="red" if run["status"] == "failed" else None, soft_wrap=True)
+            style = "red" if run["status"] == "failed" else None
+            output.print(plain(f"{said}: {run['error']}"), style=style, soft_wrap=True)
+        if run["refused"]:
+            output.print(plain(f"{said}: not live: {run['refused']}"), style="yellow", soft_wrap=True)
     _print_problems(entry["runs"])
 
 
