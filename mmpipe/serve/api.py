@@ -24,6 +24,7 @@ from mmpipe.serve.limits import BodyLimit
 from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
 from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
 from mmpipe.serve.service import CollectionsResponse, ProductResponse, QueryService
+from mmpipe.serve.tracing import FASTAPI_TELEMETRY, Traced
 
 API_VERSION = "1.0.0"
 _JSON = "application/json"
@@ -70,6 +71,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        telemetry=FASTAPI_TELEMETRY,
     )
     public = _public_router(keys, meter)
     _query_routes(public, service)
@@ -81,6 +83,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.add_middleware(BodyLimit, max_bytes=service.settings.serve.max_body_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(metrics.Measured, metrics=meter)
+    app.add_middleware(Traced)
     app.openapi = document(app, (SearchRequest, InteractionsRequest))  # type: ignore[method-assign]
     return app
 

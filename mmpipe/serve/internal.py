@@ -18,6 +18,7 @@ from mmpipe.serve import errors, metrics
 from mmpipe.serve.head import HeadAsGet
 from mmpipe.serve.limits import BodyLimit
 from mmpipe.serve.requests import read_json
+from mmpipe.serve.tracing import FASTAPI_TELEMETRY, Traced
 from mmpipe.serve.uploads import RejectParams, RunParams, Uploads
 from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
 
@@ -44,7 +45,14 @@ def create_internal_app(
         yield
         await work.close()
 
-    app = FastAPI(title="mmpipe", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="mmpipe",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry=FASTAPI_TELEMETRY,
+    )
     app.include_router(_guarded(settings, work, uploads))
 
     @app.get("/healthz")
@@ -60,6 +68,7 @@ def create_internal_app(
     app.add_middleware(BodyLimit, max_bytes=settings.serve.max_body_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(metrics.Measured, metrics=meter, prefix=PREFIX)
+    app.add_middleware(Traced, prefix=PREFIX)
     return app
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.routing import Mount
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -98,6 +99,13 @@ class Metrics:
         return text
 
 
+def route_of(scope: Scope, prefix: str) -> str:
+    """The pattern of the route that answered, under ``prefix``; ``unmatched`` where none did."""
+    route = scope.get("route")
+    # One process with both applications has them mounted, and the mount is found for every path.
+    return "unmatched" if route is None or isinstance(route, Mount) else prefix + str(route.path)
+
+
 class Measured:
     """ASGI middleware that counts every request under ``prefix`` and its route's pattern."""
 
@@ -122,8 +130,7 @@ class Measured:
         try:
             await self._app(scope, receive, watched)
         finally:
-            path = getattr(scope.get("route"), "path", None)
-            route = "unmatched" if path is None else self._prefix + path
+            route = route_of(scope, self._prefix)
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             self._metrics.observe(method, route, status, time.perf_counter() - begun)
 

@@ -61,6 +61,18 @@ def test_metrics_count_requests_by_route_and_show_the_live_version(client: TestC
     assert "mmpipe_http_request_seconds_bucket" in text
 
 
+def test_metrics_of_the_indexer_are_its_own(client: TestClient) -> None:
+    assert client.get("/internal/v1/runs").status_code == 401
+    assert client.get("/internal/v1/nothing").status_code == 404
+    assert client.get("/nothing").status_code == 404
+    counted = 'mmpipe_http_requests_total{method="GET",replica="test",route="%s",status="%d"}'
+    internal, public = client.get("/internal/v1/metrics").text, client.get("/metrics").text
+    assert counted % ("/internal/v1/runs", 401) in internal
+    assert counted % ("unmatched", 404) in internal
+    assert counted % ("unmatched", 404) in public
+    assert "/internal" not in public
+
+
 def test_the_docs_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs")
     assert page.status_code == 200

@@ -15,6 +15,7 @@ from mmpipe.serve.metrics import Metrics
 from mmpipe.serve.query_encoder import LocalQueryEncoder, Media, Models, QueryEncoder, RemoteQueryEncoder
 from mmpipe.serve.service import QueryService
 from mmpipe.settings import Settings
+from mmpipe.telemetry import carrier
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -74,7 +75,7 @@ def remote_encoder(handle: DeploymentHandle, settings: Settings) -> RemoteQueryE
 
     async def call(profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
         encoded: EncodedQuery = await _answered(
-            handle.encode.remote(profile_json, request, media), "query encoders"
+            handle.encode.remote(profile_json, request, media, carrier()), "query encoders"
         )
         return encoded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from mmpipe.encoders.base import Profile
 from mmpipe.schemas.search import SearchRequest
@@ -10,6 +11,7 @@ from mmpipe.search import EncodedQuery
 from mmpipe.serve.deployments.logs import log_as_replica
 from mmpipe.serve.query_encoder import Media, Models
 from mmpipe.settings import Settings
+from mmpipe.telemetry import continued, span
 
 
 class Encoders:
@@ -27,9 +29,13 @@ class Encoders:
         if text is not None:
             await asyncio.to_thread(text.embed_query, "warm up")
 
-    async def encode(self, profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
-        """See :class:`mmpipe.serve.query_encoder.QueryEncoder`."""
-        return await asyncio.to_thread(self._encode, profile_json, request, media)
+    async def encode(
+        self, profile_json: str, request: SearchRequest, media: Media, trace: Mapping[str, str]
+    ) -> EncodedQuery:
+        """See :class:`mmpipe.serve.query_encoder.QueryEncoder`; ``trace`` is the caller's
+        :func:`~mmpipe.telemetry.carrier`."""
+        with continued(trace), span("query.encode.model", media=len(media)):
+            return await asyncio.to_thread(self._encode, profile_json, request, media)
 
     def _encode(self, profile_json: str, request: SearchRequest, media: Media) -> EncodedQuery:
         return self._models.get(Profile.from_json(profile_json)).encode(request, media)
