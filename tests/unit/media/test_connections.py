@@ -165,6 +165,31 @@ def test_neither_proxies_nor_cookies(keeping: Server, kept: Web, monkeypatch: py
     ] * 2
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nxxxxxx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nzz",
+        b"HTTP/1.1 302 Found\r\nContent-Length: 99\r\nLocation: /a\r\n\r\nbroken off",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 500_000 + b"\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_no_http_is_an_error_of_ours(keeping: Server, kept: Web, raw: bytes) -> None:
+    def script(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(raw)
+
+    keeping.scripts["/raw"] = keeping.scripts["/a"] = script
+    with pytest.raises((StorageUnavailable, InvalidMedia), match="image_link"):
+        kept.get("/raw")
+
+
 @pytest.mark.parametrize("step", ["handshake", "second request"])
 def test_the_timeout_covers_every_step(keeping: Server, certificate: Path, step: str) -> None:
     kept = Web(keeping, certificate, timeout=0.4)
