@@ -274,7 +274,9 @@ class Collection:
 
     def reset(self, *, rolled_back: bool = False) -> Reset:
         """Take the live table back to what is live; see :func:`mmpipe.lake.reset.reset`."""
-        return reset(self, self._make_live, rolled_back=rolled_back)
+        done = reset(self, self._make_live, rolled_back=rolled_back)
+        self._tidy_now()
+        return done
 
     def tidy(self, *, thorough: bool = False) -> None:
         """Make the tags of the tables that ``live.json`` names exactly those of its entries; ``thorough``, of

@@ -408,6 +408,7 @@ def test_a_reset_takes_back_what_was_refused(collection: Collection, table: Prod
     )
     assert {run.run_id for run in found.uploads} == {"bad", "nothing"}
     assert collection.live() == found.live
+    assert tagged(table)["live"] == found.live.version
     assert table.fetch(["a", "b", "bad"], ["id", "deleted"]).sort_by("id").to_pylist() == [
         {"id": "a", "deleted": False},
         {"id": "b", "deleted": False},
