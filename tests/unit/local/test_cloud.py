@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mmpipe.dispatch.redelivery import QUICK_RECEIVES, SLOW_RECEIVES
 from mmpipe.events import parse_message
 from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud
 
@@ -57,7 +58,7 @@ def test_dead_letters_are_configured(cloud: LocalCloud) -> None:
         "Attributes"
     ]
     policy = json.loads(attributes["RedrivePolicy"])
-    assert policy["maxReceiveCount"] == 5
+    assert policy["maxReceiveCount"] == QUICK_RECEIVES + SLOW_RECEIVES
     assert policy["deadLetterTargetArn"].endswith(cloud.dead_letters_url.rpartition("/")[2])
 
 
