@@ -93,3 +93,16 @@ def test_metrics_are_one_line_an_invocation() -> None:
 def test_outside_lambda_there_are_logs_and_no_metrics() -> None:
     lines = run("elsewhere", POWERTOOLS_METRICS_NAMESPACE="mmpipe")
     assert [line["message"] for line in lines] == ["indexer unavailable", "work retry", "message refused"] * 2
+
+
+def test_a_queue_that_cannot_be_told_is_a_line_and_the_answer_stays_what_it_is() -> None:
+    lines = run(
+        "elsewhere",
+        MMPIPE_DISPATCH__QUEUE_URL="http://127.0.0.1:9/111122223333/uploads",
+        AWS_ACCESS_KEY_ID="x",
+        AWS_SECRET_ACCESS_KEY="x",
+    )
+    assert [line["message"] for line in lines[3::4]] == [
+        "messages stay hidden for the queue's own timeout"
+    ] * 2
+    assert "127.0.0.1:9" in lines[3]["reason"]
