@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry.context import attach, detach, get_current
-from opentelemetry.trace import Span, StatusCode, get_tracer
+from opentelemetry.trace import Span, StatusCode, get_current_span, get_tracer, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -78,9 +78,11 @@ def span(name: str, **attributes: Attribute) -> Iterator[Span]:
     the id of a person. Fields whose names say they are secret, and what follows the path of an address, are
     replaced nevertheless.
     """
-    with _TRACER.start_as_current_span(
-        name, record_exception=False, set_status_on_exception=False
-    ) as current:
+    current = _TRACER.start_span(name)
+    if current is get_current_span():  # off: there is nothing to enter, and hot paths come by here
+        yield current
+        return
+    with use_span(current, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         if current.is_recording():
             for key, value in attributes.items():
                 annotate(current, key, value)
