@@ -1,7 +1,7 @@
 """Traces of requests: one span per request, continued from the caller's, and spans of its steps inside it.
 
-Where traces are off, nothing is asked of them: even a span that is nothing would cost 5 µs, and a search has
-four.
+Where traces are off, nothing is asked of them: what spans that are nothing cost is little, but every search
+would pay it, and more where a caller sends its trace.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
-# Calls of the pipeline at once: they read and encode side by side and take turns at the commit. With more,
-# the batches of a burst would only become smaller.
+# Calls of the pipeline at once: they wait for stores side by side, and take turns at the models and the
+# commit. With more, the batches of a burst would only become smaller.
 CALLS_AT_ONCE = 4
 
 
