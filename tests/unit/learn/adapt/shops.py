@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from examples.catalogue.products import generate_products
 from examples.catalogue.media import encode_jpeg, make_sound, make_video
+from examples.catalogue.products import generate_products
 from examples.catalogue.render import render_image
 from examples.catalogue.writer import feed_row
 
