@@ -7,8 +7,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
-from examples.catalogue.products import generate_products
 from examples.catalogue.media import encode_jpeg
+from examples.catalogue.products import generate_products
 from examples.catalogue.queries import DemoQuery
 from examples.catalogue.render import render_image
 from examples.catalogue.writer import SampleManifest
