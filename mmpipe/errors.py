@@ -13,7 +13,8 @@
         ├── InvalidEvent            an event payload that is not an S3 notification
         ├── InvalidFeed             a feed file that cannot be read at all
         ├── InvalidRow              one feed row; names the field and the remedy
-        │   └── StockWithoutProduct     the stock of a product that is not there (yet)
+        │   ├── StockWithoutProduct     the stock of a product that is not there (yet)
+        │   └── InvalidVector           a model made a vector of it that nobody can search
         ├── InvalidMedia            one image, clip or recording; names the field and the remedy
         │   ├── MediaNotFound           nothing at that address (yet)
         │   ├── MediaNotAllowed         the address is outside what the shop allows
@@ -27,6 +28,7 @@
         ├── ProfileMismatch         a query model that did not encode the table it is asked to search
         ├── ModelUnavailable        weights missing, tampered with, or not loadable here
         └── PublishRejected         a version failed its checks; the old one stays live
+            └── TooManyDeleted          an upload that would delete too large a part of a catalogue
 
 The first split decides what a queue does with a message: a ``RetryableError`` returns it, a
 ``PermanentError`` is recorded (a reject, a failed run) and acknowledged.
@@ -96,6 +98,10 @@ class StockWithoutProduct(InvalidRow):
     """The stock of a product that is not there (yet), or is another item group's; replayed once it is."""
 
 
+class InvalidVector(InvalidRow):
+    """A model made a vector that is not finite, or not of unit length; the field is what was encoded."""
+
+
 class InvalidMedia(_FieldError):
     """One image, clip or recording cannot be used."""
 
@@ -146,3 +152,7 @@ class ModelUnavailable(PermanentError):
 
 class PublishRejected(PermanentError):
     """A new version failed its checks; the version that was live stays live."""
+
+
+class TooManyDeleted(PublishRejected):
+    """An upload would delete a larger part of a catalogue than may go at once; nothing of it was written."""

@@ -20,7 +20,7 @@ from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.writing.commit import Progress
+    from mmpipe.indexing.lanes.staging import Progress
     from mmpipe.schemas.run import RunRecord
 
 logger = logging.getLogger(__name__)

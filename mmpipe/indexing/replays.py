@@ -8,17 +8,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from mmpipe import catalogue
 from mmpipe.errors import InvalidRequest, InvalidRow, LiveMoved, NotFound
-from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows, lookup_in
+from mmpipe.indexing.pipeline.held import lookup_in, with_documents
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
 from mmpipe.indexing.sources.rows import Source, SourceRow, root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, live_profile, models_for
-from mmpipe.indexing.writing.commit import finished, publish, write
+from mmpipe.indexing.writing.commit import commit_fresh, finished, record_rejects
+from mmpipe.indexing.writing.freshness import settle, write_refreshed
+from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake import open_lake
 from mmpipe.schemas.run import RunRecord
 
@@ -84,9 +84,13 @@ def _replay(
     try:
         if reject.scope == "media" and raw is None:
             result = _media_again(source, reject, table, pipeline)
+            visible, committed = bool(result.writes), None
         else:
             row = _row(source, reject, raw, settings.feeds, collection)
-            result = pipeline.process([row], lookup_in(table, table.dim))
+            result, committed = commit_fresh(
+                lambda: pipeline.process([row], lookup_in(table, table.dim)), table, settings.lake.max_shrink
+            )
+            visible = committed.applied.visible
         # A fault that is still there stays the reject it was.
         result.rejects = [
             r.model_copy(update={"reject_id": reject_id, "row": reject.row, "raw": reject.raw})
@@ -94,16 +98,16 @@ def _replay(
             else r
             for r in result.rejects
         ]
-        version = write(result, home, table, lambda: pipeline)
+        settled = settle(result.media, home, table, lambda: pipeline)
+        record_rejects(result, committed, home)
+        home.rejects.put(settled.rejects)
+        result.add(settled)
     finally:
         pipeline.close()
     if reject_id not in {r.reject_id for r in result.rejects}:
         home.rejects.delete([reject_id])
-    note = (
-        publish(home, table, f"replay of reject {reject_id}", follow=follow)
-        if version is not None or result.writes
-        else ""
-    )
+    visible = visible or bool(settled.writes)
+    note = publish(home, table, f"replay of reject {reject_id}", follow=follow) if visible else ""
     record = RunRecord(
         run_id=run_id,
         kind="product_uploaded",
@@ -116,6 +120,7 @@ def _replay(
         version=table.version,
         total=1,
     )
+    record = record.model_copy(update={"refused": note})
     record = finished(result.counts.get(run_id, RunCounts()).into(record), error=note)
     home.runs.put(record)
     return record
@@ -173,13 +178,10 @@ def _is_incomplete(text: str) -> bool:
 def _media_again(source: Source, reject: Reject, table: ProductTable, pipeline: Pipeline) -> ChunkResult:
     if reject.product_id is None:
         raise InvalidRequest("reject", "it names no product: upload the feed again")
-    known = KnownRows(table.fetch([reject.product_id], columns=list(KNOWN_COLUMNS)), table.dim)
-    row = known.find(reject.product_id)
-    if row is None or known.deleted(row):
+    held = with_documents(table, [reject.product_id])
+    row = held.find(reject.product_id)
+    if row is None or held.deleted(row):
         raise InvalidRequest("reject", f"product {reject.product_id!r} is not in the catalogue any more")
-    result = pipeline.reread(source, known)
-    if result.tables:
-        written = table.refresh(pa.concat_tables(result.tables))
-        result.lost(result.writes[: written.skipped])
-        result.tables.clear()
+    result = pipeline.reread(source, held)
+    write_refreshed(result, table)
     return result

@@ -103,6 +103,7 @@ class Changes:
     ``rows``, ``staged``: products and deletions (columns of ``products_schema``). ``edits``: columns of
     ``EDIT_COLUMNS``. ``seen``: :data:`SEEN_SCHEMA`. ``refreshed``: whole rows of which only the media were
     read again; each keeps the order that the table holds. ``stocks``: the availability of known products.
+    ``sound`` says that every vector is known to be finite and of unit length, so that nobody need look again.
     """
 
     rows: list[pa.Table] = field(default_factory=list)
@@ -111,6 +112,7 @@ class Changes:
     seen: list[pa.Table] = field(default_factory=list)
     refreshed: list[pa.Table] = field(default_factory=list)
     stocks: list[tuple[str, Stock]] = field(default_factory=list)
+    sound: bool = False
 
     def __bool__(self) -> bool:
         parts = (*self.rows, *self.edits, *self.seen, *self.refreshed)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from mmpipe.errors import NotFound, PublishRejected
 from mmpipe.lake.maintenance import VECTOR_METRIC
-from mmpipe.lake.schema import FUSED, VECTOR_COLUMNS, vector_block
+from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, VECTOR_COLUMNS, vector_block
 from mmpipe.lake.storage import lance_errors, sql_text
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mmpipe.lake.live import LiveVersion
     from mmpipe.lake.products import ProductTable
 
-_NORM_TOLERANCE = 1e-2
+# A small shop may take this many products away at once, whatever share that is.
+FEW = 3
 _DISTANCE_TOLERANCE = 1e-3
 _BATCH_ROWS = 4_096
 _FRAGMENT_BITS = 32
@@ -39,9 +40,10 @@ def check_version(
     """Check one version of a table against what is live. Raises ``PublishRejected`` saying which check
     failed.
 
-    * products: no more than ``max_shrink`` of the live ones may be gone, deletions not counted (None: any
-      may);
-    * vectors of all fragments that the live version does not have: finite, of unit length;
+    * products: no more than ``max_shrink`` of the live ones may vanish, and :data:`FEW` in any case,
+      whatever made them (None: any number may);
+    * vectors of all fragments that the live version does not have, and that were not written here from
+      vectors known to be sound: finite, of unit length;
     * canary: one product found by its own vector and by a word of its own text, through the indexes where
       those changed.
     """
@@ -49,9 +51,9 @@ def check_version(
         base = _base(table, live)
         counts = count(table, dataset)
         if max_shrink is not None and live is not None:
-            _check_shrink(counts, live, same_table=live.table == table.name, max_shrink=max_shrink)
+            _check_shrink(counts, live, table.name, max_shrink)
         old = set() if base is None else {f.fragment_id for f in base.get_fragments()}
-        new = [f for f in dataset.get_fragments() if f.fragment_id not in old]
+        new = [f for f in dataset.get_fragments() if f.fragment_id not in old | table.sound]
         canary = _check_vectors(dataset, new, table.dim)
         changed = base is None or _segments(base) != _segments(dataset)
         if changed and counts.rows:
@@ -88,13 +90,18 @@ def _base(table: ProductTable, live: LiveVersion | None) -> lance.LanceDataset |
         return None
 
 
-def _check_shrink(counts: Counts, live: LiveVersion, *, same_table: bool, max_shrink: float) -> None:
-    deleted = counts.tombstones - (live.tombstones if same_table else 0)
-    lost = live.rows - counts.rows - max(0, deleted)
-    if lost > max_shrink * live.rows:
+def may_vanish(live: int, max_shrink: float) -> float:
+    """How many of ``live`` products may go at once."""
+    return max(FEW, max_shrink * live)
+
+
+def _check_shrink(counts: Counts, live: LiveVersion, table: str, max_shrink: float) -> None:
+    lost = live.rows - counts.rows
+    if lost > may_vanish(live.rows, max_shrink):
         raise PublishRejected(
-            f"the new version has {counts.rows:,} products where {live.rows:,} are live; {lost:,} of them "
-            f"were not deleted by an upload; the old version stays live (publish with allow_shrink if meant)"
+            f"{lost:,} of the {live.rows:,} products that are live would vanish, more than the share of"
+            f" {max_shrink:g} that may go at once (MMPIPE_LAKE__MAX_SHRINK); the old version stays live. If"
+            f" it is meant: mmpipe live promote {table}; if not: mmpipe live reset"
         )
 
 
@@ -108,7 +115,7 @@ def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) 
         for name in VECTOR_COLUMNS:
             block = vector_block(batch.column(name), dim)
             lengths = np.linalg.norm(block.values[block.present], axis=1)
-            bad = ~(np.abs(lengths - 1) <= _NORM_TOLERANCE)  # so written that NaN is bad
+            bad = ~(np.abs(lengths - 1) <= UNIT_TOLERANCE)  # so written that NaN is bad
             if bad.any():
                 row = int(np.flatnonzero(block.present)[int(np.argmax(bad))])
                 product_id = batch.column("id")[row].as_py()

@@ -19,7 +19,7 @@ from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch
 from mmpipe.lake.changes import CLAIM_COLUMNS, Applied, Changes, Staged, WriteResult
 from mmpipe.lake.checks import count
 from mmpipe.lake.create import create_table
-from mmpipe.lake.fragments import needs_mark, open_mark, stage
+from mmpipe.lake.fragments import needs_mark, open_mark, read_staged, stage
 from mmpipe.lake.maintenance import (
     MaintenanceReport,
     clean_up_interval,
@@ -76,6 +76,8 @@ class ProductTable:
         self._next_clean_up = 0.0
         # Tombstones by (fragment, its deletions): what publish checks need not count again.
         self.tombstone_counts: dict[tuple[int, int], int] = {}
+        # Fragments written here whose vectors are known to be sound.
+        self.sound: set[int] = set()
 
     @classmethod
     def create(
@@ -178,6 +180,11 @@ class ProductTable:
                 start += fragment.physical_rows
         return found
 
+    def staged_rows(self, staged: Staged) -> pa.Table:
+        """The rows of a staged file."""
+        with lance_errors(f"reading table {self.name}"):
+            return self._conform(read_staged(self.latest(), staged.fragment, self._options))
+
     def apply(self, changes: Changes, *, accept: Callable[[int, int], None] | None = None) -> Applied:
         """Make all of these changes in one version, or none of them.
 
@@ -201,13 +208,20 @@ class ProductTable:
                     return applied
         raise CommitConflict(f"{self.name}: other writers kept committing first")
 
-    def fetch(self, ids: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of these ids, tombstones included, in no particular order; unknown ids are left out."""
+    def fetch(
+        self,
+        ids: Sequence[str],
+        columns: Sequence[str] | None = None,
+        *,
+        version: lance.LanceDataset | None = None,
+    ) -> pa.Table:
+        """The rows of these ids, tombstones included, in no particular order; unknown ids are left out.
+        ``version`` is one that :meth:`latest` gave, for several looks at the same."""
         names = list(columns) if columns is not None else self.schema.names
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return pa.schema([self.schema.field(n) for n in names]).empty_table()
-        dataset = self.latest()
+        dataset = self.latest() if version is None else version
         with lance_errors(f"reading table {self.name}"):
             return self._by_id(dataset, wanted, names)
 
@@ -285,6 +299,9 @@ class ProductTable:
         with lance_errors(f"writing table {self.name}"):
             written = Writer(base, changes, resolved, self._options).run(self.tombstone_counts)
         self._dataset = written
+        if changes.sound:
+            held = {fragment.fragment_id for fragment in base.get_fragments()}
+            self.sound |= {f.fragment_id for f in written.get_fragments()} - held
         return Applied(
             version=int(written.version),
             committed=True,
@@ -336,6 +353,7 @@ class ProductTable:
             seen=[rows for rows in changes.seen if rows.num_rows],
             refreshed=[latest_per_id(self._conform(rows)) for rows in changes.refreshed if rows.num_rows],
             stocks=list(changes.stocks),
+            sound=changes.sound,
         )
 
     def _add_columns(self) -> None:

@@ -29,6 +29,9 @@ _COLUMNS = {
 _LOOKUPS = ("reject_id", "product_id", "run_id", "source_uri")
 
 
+_MAX_LOOKUPS = 1_000
+
+
 class RejectTable:
     """The rejects of one collection, one per ``reject_id``: the same fault twice is one row."""
 
@@ -74,19 +77,37 @@ class RejectTable:
         found = self._table.by_key(heads.column("reject_id").to_pylist())
         return sorted(found, key=lambda r: (-r.created_at.timestamp(), r.reject_id))
 
-    def resolve(self, indexed: Mapping[str, str], *, error: str | None = None) -> int:
-        """Forget rejects of products that were since indexed well; with ``error`` those of that class alone.
+    def resolve(
+        self,
+        indexed: Mapping[str, str],
+        *,
+        error: str | None = None,
+        scope: Literal["row", "media"] | None = None,
+    ) -> int:
+        """Forget rejects of products that were since indexed well; with ``error`` or ``scope`` those of that
+        class or scope alone.
 
         ``indexed`` gives each product's new ``source_order``; rejects of strictly older sources go, those
         of the same source (a medium of the row just indexed) stay. Returns how many went. Nothing is
         written when none match.
         """
-        stale: list[str] = []
+        if not indexed:
+            return 0
         wanted = [] if error is None else [f"error = {sql_text(error)}"]
-        for ids in in_list("product_id", list(indexed)):
-            where = all_of([ids, *wanted])
+        wanted += [] if scope is None else [f"scope = {sql_text(scope)}"]
+        # Looking all rejects through is quicker than looking thousands of products up.
+        every = len(indexed) > _MAX_LOOKUPS
+        wheres = (
+            [all_of(wanted)]
+            if every
+            else [all_of([i, *wanted]) for i in in_list("product_id", list(indexed))]
+        )
+        stale: list[str] = []
+        for where in wheres:
             rows = self._table.columns(["reject_id", "product_id", "source_order"], where).to_pylist()
-            stale += [r["reject_id"] for r in rows if r["source_order"] < indexed[r["product_id"]]]
+            stale += [
+                r["reject_id"] for r in rows if r["source_order"] < indexed.get(r["product_id"] or "", "")
+            ]
         return self._table.delete(stale) if stale else 0
 
     def replaced(self, source_uri: str, *, row_order: str | None, file_order: str) -> int:

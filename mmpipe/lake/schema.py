@@ -39,6 +39,8 @@ PROFILE_KEY = b"mmpipe.profile"
 # Lance then refuses two concurrent merges that insert the same new id: without it both would land.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 FUSED = "vector"
+# How far from 1 the length of a vector may be.
+UNIT_TOLERANCE = 1e-2
 
 IDENTITY_COLUMNS: tuple[str, ...] = ("id", "source_order", "deleted", "run_id", "updated_at")
 PRESENTATION_COLUMNS: tuple[str, ...] = (

@@ -1,29 +1,35 @@
-"""One large feed from start to end: read and encoded by workers, written by one committer.
+"""One large feed from start to end: read and encoded by workers, staged as it comes, written in one commit.
 
 Who the workers are (Ray Data, a process pool, this process) is the caller's choice; everything else is the
-same.
+same. Until the commit nobody sees anything of the run, and no other upload's publication has a part of it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TYPE_CHECKING
 
-from mmpipe.encoders.base import Profile
-from mmpipe.errors import LiveMoved, MmpipeError, ObjectNotFound, PermanentError, ProfileMismatch
-from mmpipe.indexing.lanes.chunks import Job, unpack_result
+from mmpipe.errors import (
+    CommitConflict,
+    InvalidFeed,
+    LiveMoved,
+    MmpipeError,
+    ObjectNotFound,
+    PermanentError,
+)
+from mmpipe.indexing.lanes.chunks import FeedJob
+from mmpipe.indexing.lanes.staging import Progress, Staging, Workers
 from mmpipe.indexing.pipeline.pipeline import Pipeline
-from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_source
+from mmpipe.indexing.pipeline.result import reject_of_source
 from mmpipe.indexing.sources.rows import removal_source
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, live_profile, models_for
-from mmpipe.indexing.writing.commit import Committer, Progress, begun, finished, forget_replaced, publish
-from mmpipe.indexing.writing.replace import delete_missing
+from mmpipe.indexing.writing.commit import begun, commit, finished, forget_replaced, record_rejects
+from mmpipe.indexing.writing.freshness import settle
+from mmpipe.indexing.writing.publish import publish
+from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.lake import open_lake
 
 if TYPE_CHECKING:
@@ -34,7 +40,8 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 logger = logging.getLogger(__name__)
-Workers = Callable[[Job], Generator[bytes, None, None]]
+# Products that others keep changing between a look at the table and the commit.
+_ROUNDS = 5
 
 
 def execute(
@@ -50,11 +57,10 @@ def execute(
 
     It is written into the live table, by the models of that table; where nothing is live yet, or without
     ``follow``, into the table of the order's profile, whose models may be at hand as ``loaded``.
-    Every ``commit_rows`` the rows are committed and the ledger says how far the run is. A run that was killed
-    is repeated with the same order: rows that were committed are found by their order and content hashes and
-    are not encoded again. A run that the ledger holds as done is returned as it is. A ``PermanentError`` of
-    the feed ends as a ``failed`` record and a reject; a ``RetryableError`` is raised, with the record still
-    ``running``.
+    Everything is written in one commit at the end, or nothing is. A run that was killed before is repeated
+    with the same order: rows that its journal has are not read or encoded again. A run that the ledger holds
+    as done is returned as it is. A ``PermanentError`` of the feed ends as a ``failed`` record and a reject; a
+    ``RetryableError`` is raised, with the record still ``running``.
     """
     collection = open_lake(settings).collection(order.collection, create=True)
     before = collection.runs.get(order.run_id)
@@ -68,14 +74,9 @@ def execute(
     collection.runs.put(record)
     for attempt in range(FOLLOW_ATTEMPTS):
         profile = live_profile(collection) if follow else None
-        job = Job(order, settings, profile=profile)
-        run = _Run(job, collection, loaded, follow=follow)
+        run = _Run(FeedJob(order, settings, profile=profile), collection, loaded, follow=follow)
         try:
-            with closing(workers(job)) as packed:
-                record = run.consume(packed, record, progress)
-            record, note = run.replace(record)
-            record = finished(record, error=run.publish() or note)
-            forget_replaced(collection, order, run.least_order)
+            record = run.execute(workers, record, progress)
             break
         except LiveMoved:
             # What the switch has carried over by now is found there and costs nothing.
@@ -91,6 +92,7 @@ def execute(
             break
         finally:
             run.close()
+    run.forget()
     collection.runs.put(record, *(_interrupted(old, record) for old in _left_behind(collection, record)))
     return record
 
@@ -109,10 +111,10 @@ def _interrupted(run: RunRecord, by: RunRecord) -> RunRecord:
 
 
 class _Run:
-    """The committing side of one run. Models are loaded here only where a medium changed under way."""
+    """One attempt. Models are loaded here only where a medium changed under way."""
 
     def __init__(
-        self, job: Job, collection: Collection, loaded: LoadedEncoders | None, *, follow: bool
+        self, job: FeedJob, collection: Collection, loaded: LoadedEncoders | None, *, follow: bool
     ) -> None:
         self._job = job
         self._order = job.order
@@ -121,46 +123,60 @@ class _Run:
         self._loaded = loaded
         self._follow = follow
         self._pipeline: Pipeline | None = None
-        self._table: ProductTable | None = None
-        self._committer: Committer | None = None
+        self._staging: Staging | None = None
 
     @property
     def record(self) -> RunRecord | None:
-        """How far the run is; None before its first chunk."""
-        return None if self._committer is None else self._committer.record
+        """How far the run is; None before its first result."""
+        return None if self._staging is None else self._staging.record
 
-    @property
-    def least_order(self) -> str | None:
-        """The least order of a row of the run; None before its first commit."""
-        return None if self._committer is None else self._committer.least_order
+    def execute(self, workers: Workers, record: RunRecord, progress: Progress | None) -> RunRecord:
+        """Read, encode, commit, publish; returns the finished record."""
+        staging = self._staging = Staging(self._job, self._collection, record, progress)
+        broken = staging.consume(workers)
+        if broken:
+            raise InvalidFeed(broken)
+        table = staging.table
+        if table is None:
+            staging.count()
+            return finished(staging.record, error="no product was written")
+        return self._write(staging, table, workers)
 
-    def consume(self, packed: Iterator[bytes], record: RunRecord, progress: Progress | None) -> RunRecord:
-        """Commit everything the workers hand back."""
-        results = (unpack_result(data) for data in packed)
-        first = next(results, None)
-        if first is None:
-            return record.model_copy(update={"total": 0})
-        profile = Profile.from_json(first[1])
-        self._table = self._collection.products(profile, create=True)
-        commit_rows = self._settings.indexing.commit_rows
-        self._committer = Committer(
-            record, self._collection, self._table, self._pipeline_now, commit_rows, progress
-        )
-        return self._committer.consume(_of_one_profile(chain([first], results), first[1]))
+    def _write(self, staging: Staging, table: ProductTable, workers: Workers) -> RunRecord:
+        result, order, note = staging.result, self._order, ""
+        max_shrink = self._settings.lake.max_shrink
+        if order.collection in self._settings.feeds.replace:
+            report = staging.record.feed
+            note = add_missing(result, table, order.run_id, report, max_shrink)
+        for _ in range(_ROUNDS):
+            committed = commit(result, table, max_shrink)
+            if not committed.stale:
+                break
+            # Only what others changed meanwhile is read, compared and encoded again.
+            staging.again(workers, committed.stale)
+        else:
+            raise CommitConflict(f"{table.name}: others keep changing what this feed is about")
+        least = result.least_order(order.run_id)
+        staging.count(committed.applied.version if committed.applied.committed else None)
+        visible = committed.applied.visible
+        reads, result.media = result.media, []
+        refreshed = settle(reads, self._collection, table, self._pipeline_now)
+        staging.add_encoded(refreshed)
+        record_rejects(result, committed, self._collection)
+        self._collection.rejects.put(refreshed.rejects)
+        forget_replaced(self._collection, order, least)
+        refused = self._publish(table, visible=visible or result.repeated or bool(refreshed.writes))
+        record = staging.record.model_copy(update={"refused": refused})
+        return finished(record, error=refused or note)
 
-    def replace(self, record: RunRecord) -> tuple[RunRecord, str]:
-        """Where the collection's feeds are whole catalogues, delete what this one lacks; says why not."""
-        if self._table is None or self._order.collection not in self._settings.feeds.replace:
-            return record, ""
-        deleted, note = delete_missing(
-            self._collection, self._table, record.run_id, record.feed, self.least_order, self._settings
-        )
-        return record.model_copy(update={"deleted": record.deleted + deleted}), note
-
-    def publish(self) -> str:
-        """Bring the indexes up to date and make the result live; returns why it is not, or nothing."""
-        table = self._table
-        if table is None or table.latest().count_rows() == 0:
+    def _publish(self, table: ProductTable, *, visible: bool) -> str:
+        """Make the result live, with its indexes; returns why it is not, or nothing. Where readers would see
+        no difference they get no new version."""
+        shrink = self._settings.lake.max_shrink
+        live = self._collection.live()
+        if live is not None and live.table == table.name and not visible and shrink < 1:
+            return ""
+        if table.latest().count_rows() == 0:
             return "no product was written"
         try:
             table.maintain()
@@ -168,7 +184,12 @@ class _Run:
             # Searches are right without indexes, only slower; the next commit's maintenance catches up.
             logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
         reason = f"{self._order.kind} {self._order.object.uri}"
-        return publish(self._collection, table, reason, follow=self._follow)
+        return publish(self._collection, table, reason, follow=self._follow, max_shrink=shrink)
+
+    def forget(self) -> None:
+        """Nothing of the run is needed any more."""
+        if self._staging is not None:
+            self._staging.forget()
 
     def close(self) -> None:
         """End the threads, if any were needed."""
@@ -181,10 +202,3 @@ class _Run:
             models = models_for(self._settings, name, profile, self._loaded, threads=1)
             self._pipeline = Pipeline(self._settings, models, stores(self._settings))
         return self._pipeline
-
-
-def _of_one_profile(results: Iterable[tuple[ChunkResult, str]], expected: str) -> Iterator[ChunkResult]:
-    for result, profile in results:
-        if profile != expected:
-            raise ProfileMismatch("workers hold different models; run one release of mmpipe on all of them")
-        yield result

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing.lanes import feed as lanes
-from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.chunks import FeedJob, is_result, read_packed
 from mmpipe.indexing.lanes.processes import pool_chunks
 from mmpipe.indexing.lanes.worker import ChunkIndexer
 from mmpipe.indexing.sources.stores import stores
@@ -20,7 +20,7 @@ from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.indexing.writing.commit import Progress
+    from mmpipe.indexing.lanes.staging import Progress
     from mmpipe.schemas.run import RunRecord
     from mmpipe.settings import Settings
 
@@ -86,10 +86,10 @@ def execute_file(
     )
 
 
-def _here(job: Job, loaded: LoadedEncoders) -> Generator[bytes, None, None]:
+def _here(job: FeedJob, loaded: LoadedEncoders) -> Generator[bytes, None, None]:
     indexer = ChunkIndexer(job, loaded)
     try:
         for chunk in read_packed(job.pack()):
-            yield indexer(chunk)
+            yield chunk if is_result(chunk) else indexer(chunk)
     finally:
         indexer.close()

@@ -10,14 +10,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.chunks import FeedJob, is_result, read_packed
 from mmpipe.indexing.lanes.worker import ChunkIndexer
 
 _CHUNKS_PER_WORKER = 3
+_CHUNKS_HERE = 4
 _worker: ChunkIndexer | None = None
 
 
-def pool_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
+def pool_chunks(job: FeedJob, workers: int) -> Generator[bytes, None, None]:
     """Packed results of every chunk of the job's feed, in any order; ``workers`` 0 means one per CPU.
 
     At most three chunks a worker are in flight, so memory does not depend on the feed. Raises what the reader
@@ -25,31 +26,56 @@ def pool_chunks(job: Job, workers: int) -> Generator[bytes, None, None]:
     repeated.
     """
     count = workers or len(os.sched_getaffinity(0))
-    chunks = read_packed(job.pack())
-    # Spawned, not forked: a fork of a process that runs torch or Lance threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(job,)) as pool:
-        running: set[Future[bytes]] = set()
-        try:
-            for chunk in chunks:
-                running.add(pool.submit(_index, chunk))
-                if len(running) >= _CHUNKS_PER_WORKER * count:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
-            while running:
+    # Processes load their models for as long as a few chunks take here, and an unchanged feed has none.
+    few: list[bytes] = []
+    running: set[Future[bytes]] = set()
+    pool: ProcessPoolExecutor | None = None
+    try:
+        for chunk in read_packed(job.pack()):
+            if is_result(chunk):
+                yield chunk
+                continue
+            few.append(chunk)
+            if pool is None and len(few) <= _CHUNKS_HERE:
+                continue
+            pool = pool or _pool(job, count)
+            running.update(pool.submit(_index, each) for each in few)
+            few = []
+            while len(running) >= _CHUNKS_PER_WORKER * count:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-        except BrokenProcessPool as error:
-            raise StorageUnavailable(
-                "an indexing worker died; index again, with fewer workers if memory ran out"
-            ) from error
-        finally:
+        if few:
+            yield from _here(job, few)
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool as error:
+        raise StorageUnavailable(
+            "an indexing worker died; index again, with fewer workers if memory ran out"
+        ) from error
+    finally:
+        if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(job: Job) -> None:
+def _here(job: FeedJob, few: list[bytes]) -> Generator[bytes, None, None]:
+    indexer = ChunkIndexer(job)
+    try:
+        for chunk in few:
+            yield indexer(chunk)
+    finally:
+        indexer.close()
+
+
+def _pool(job: FeedJob, count: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: a fork of a process that runs torch or Lance threads may hang.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(job,))
+
+
+def _start(job: FeedJob) -> None:
     global _worker
     # Ctrl-C reaches the whole process group; who waits for the chunks ends the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

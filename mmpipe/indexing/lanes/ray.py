@@ -19,7 +19,7 @@ from mmpipe.errors import MmpipeError
 from mmpipe.indexing.lanes.chunks import read_packed
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.lanes.chunks import Job
+    from mmpipe.indexing.lanes.chunks import FeedJob
     from mmpipe.settings import IndexingSettings
 
 # Chunks on their way between the stages, for each worker: keeps every worker busy and bounds memory.
@@ -59,7 +59,7 @@ def pools(resources: Mapping[str, float], free_cpus: float, indexing: IndexingSe
     return Pools(preparers, encoders, *_shares(cpus, free_cpus, preparers or encoders))
 
 
-def ray_chunks(job: Job, indexing: IndexingSettings) -> Generator[bytes, None, None]:
+def ray_chunks(job: FeedJob, indexing: IndexingSettings) -> Generator[bytes, None, None]:
     """Packed results of every chunk of the job's feed, in any order, by as many actors as :func:`pools` says.
 
     Ray must be initialised. Raises the reader's or a worker's own :class:`MmpipeError`.
@@ -72,8 +72,7 @@ def ray_chunks(job: Job, indexing: IndexingSettings) -> Generator[bytes, None, N
     with _data_context(_BYTES_PER_WORKER * (1 + sizes.encoders + sizes.preparers)):
         chunks = ray.data.from_items([{"bytes": job.pack()}]).map_batches(
             # Asking for memory too keeps the reader a stage of its own: with equal demands Ray would run it
-            # inside
-            # one of the actors, and the others would wait.
+            # inside one of the actors, and the others would wait.
             _read,
             num_cpus=sizes.reader_cpus,
             memory=_READER_BYTES,
@@ -125,7 +124,7 @@ def _read(batch: pa.Table) -> Iterator[pa.Table]:
 
 
 class _Index:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: FeedJob) -> None:
         from mmpipe.indexing.lanes.worker import ChunkIndexer
 
         self._worker = ChunkIndexer(job)
@@ -136,7 +135,7 @@ class _Index:
 
 
 class _Prepare:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: FeedJob) -> None:
         from mmpipe.indexing.lanes.worker import ChunkPreparer
 
         self._worker = ChunkPreparer(job)
@@ -148,7 +147,7 @@ class _Prepare:
 
 
 class _Encode:
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: FeedJob) -> None:
         from mmpipe.indexing.lanes.worker import ChunkEncoder
 
         self._worker = ChunkEncoder(job)

@@ -13,13 +13,12 @@ from mmpipe.indexing.sources import readers
 from mmpipe.indexing.sources.rows import Source, SourceRow, put_source, removal_source
 from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.indexing.writing.commit import begun
-from mmpipe.indexing.writing.replace import delete_missing
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.indexing.sources.readers import StoreFor
-    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.lake import ProductTable
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.run import RunRecord
@@ -58,8 +57,8 @@ class Task:
         task.error = error
         return task
 
-    def record(self, table: ProductTable, result: ChunkResult) -> RunRecord:
-        """The ledger's record of the finished order."""
+    def record(self, table: ProductTable, result: ChunkResult, refused: str) -> RunRecord:
+        """The ledger's record of the finished order; ``refused`` says why what it wrote is not live."""
         counts = RunCounts()
         counts.add(result.counts.get(self.order.run_id, RunCounts()))
         counts.read += len(self.interactions) + len(self.bad_lines)
@@ -74,19 +73,10 @@ class Task:
                 "table": table.name,
                 "version": table.version,
                 "error": (self.note or self.kept) if self.error is None else str(self.error),
+                "refused": refused if self.error is None else "",
                 "feed": self.report,
             }
         )
-
-    def replaced(
-        self, result: ChunkResult, collection: Collection, table: ProductTable, settings: Settings
-    ) -> None:
-        """Delete what this feed, which is the whole catalogue, lacks; its rows are committed."""
-        run_id = self.order.run_id
-        deleted, self.kept = delete_missing(
-            collection, table, run_id, self.report, result.least_order(run_id), settings
-        )
-        result.of_run(run_id).deleted += deleted
 
     def outcome(self, note: str) -> WorkOutcome:
         """What the queue is told; ``note`` says why a commit is not live."""

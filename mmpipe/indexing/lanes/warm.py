@@ -6,7 +6,8 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import (
@@ -21,10 +22,12 @@ from mmpipe.indexing.lanes.tasks import Task, outcome, outcome_of, read_task
 from mmpipe.indexing.pipeline.held import lookup_in
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_row, reject_of_source
 from mmpipe.indexing.sources.rows import SourceRow
-from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_profile
+from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_table
 from mmpipe.indexing.tables.upkeep import keep_up
-from mmpipe.indexing.writing.commit import forget_replaced, publish, write
-from mmpipe.indexing.writing.freshness import refresh_using
+from mmpipe.indexing.writing.commit import Committed, commit_fresh, forget_replaced, record_rejects
+from mmpipe.indexing.writing.freshness import refresh_using, settle
+from mmpipe.indexing.writing.publish import publish
+from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
@@ -32,28 +35,47 @@ if TYPE_CHECKING:
     from mmpipe.indexing.pipeline.pipeline import Pipeline
     from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake import Collection, Lake, ProductTable
+    from mmpipe.lake.live import LiveFile
     from mmpipe.settings import Settings
 
 logger = logging.getLogger(__name__)
 Outcomes = dict[str, WorkOutcome]
+# Objects that one group of orders reads at the same time.
+_READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where a collection's uploads go now. ``follows``: to the live table, whatever the settings say."""
+    """Where a collection's uploads go now. ``follows``: to the live table, whatever the settings say;
+    ``live`` is what was live when that was found out."""
 
     collection: Collection
     table: ProductTable
     pipeline: Pipeline
-    follows: bool
+    live: LiveFile | None
+
+    @property
+    def follows(self) -> bool:
+        """Whether anything is live."""
+        return self.live is not None
+
+
+@dataclass(slots=True)
+class _Done:
+    """What became of a group of orders: ``note`` says why a commit is not live."""
+
+    result: ChunkResult = field(default_factory=ChunkResult)
+    committed: Committed | None = None
+    note: str = ""
 
 
 class Indexer:
     """Executes work orders of any collection, by the models of the table that is live there; ``loaded`` are
     those for collections where nothing is live yet.
 
-    Safe to call from several threads; calls take turns. Maintenance (indexes, compaction) runs after the
-    outcomes are returned, on a thread of its own, and only one at a time.
+    Safe to call from several threads: they read at the same time, encode in turn, and take turns only for a
+    collection's commit and publication. Maintenance (indexes, compaction) runs after the outcomes are
+    returned, on a thread of its own, and only one at a time.
     """
 
     def __init__(
@@ -69,32 +91,34 @@ class Indexer:
         self._lake = lake
         self._store_for = store_for
         self._pipelines = Pipelines(settings, loaded, store_for)
+        self._commits: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="mmpipe-read")
         self._after = ThreadPoolExecutor(1, thread_name_prefix="mmpipe-maintain") if maintain else None
         self._maintaining: dict[str, Future[None]] = {}
 
     def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """One outcome per order, in the same order; never raises for what an order holds.
 
-        Orders of one collection share one commit. Where that fails, each is tried alone, so one bad order
-        never sinks the others. A run that the ledger holds as done is a ``duplicate``.
+        Orders of one collection share one commit. Where that fails for now, all of them are to be tried
+        again; where it fails for good, or nobody knows why, they are halved until the one at fault is found,
+        so one bad order never sinks the others. A run that the ledger holds as done is a ``duplicate``.
         """
-        with self._lock:
-            outcomes: Outcomes = {}
-            groups: dict[str, dict[str, WorkOrder]] = {}
-            for order in orders:
-                groups.setdefault(order.collection, {})[order.run_id] = order
-            for name, group in groups.items():
-                outcomes.update(self._execute_group(name, list(group.values())))
-            answers: list[WorkOutcome] = []
-            seen: set[str] = set()
-            for order in orders:
-                if order.run_id in seen:
-                    answers.append(outcome(order, "duplicate", "twice in one call"))
-                else:
-                    answers.append(outcomes[order.run_id])
-                seen.add(order.run_id)
-            return answers
+        outcomes: Outcomes = {}
+        groups: dict[str, dict[str, WorkOrder]] = {}
+        for order in orders:
+            groups.setdefault(order.collection, {})[order.run_id] = order
+        for name, group in groups.items():
+            outcomes.update(self._execute_group(name, list(group.values())))
+        answers: list[WorkOutcome] = []
+        seen: set[str] = set()
+        for order in orders:
+            if order.run_id in seen:
+                answers.append(outcome(order, "duplicate", "twice in one call"))
+            else:
+                answers.append(outcomes[order.run_id])
+            seen.add(order.run_id)
+        return answers
 
     def drain(self) -> None:
         """Wait for maintenance that is under way."""
@@ -105,14 +129,18 @@ class Indexer:
         """Finish maintenance and end the threads."""
         if self._after is not None:
             self._after.shutdown(wait=True, cancel_futures=True)
+        self._reading.shutdown(cancel_futures=True)
         self._pipelines.close()
 
     def _execute_group(self, name: str, orders: list[WorkOrder]) -> Outcomes:
         outcomes: Outcomes = {}
         due: list[WorkOrder] = []
         try:
-            target = self._open(name)
-            known = target.collection.runs.get_many([order.run_id for order in orders])
+            # Beside one another: each takes a request or more.
+            opening = self._reading.submit(self._open, name)
+            collection = self._lake.collection(name, create=True)
+            known = collection.runs.get_many([order.run_id for order in orders])
+            target = opening.result()
         except (ModelUnavailable, ProfileMismatch) as error:
             # Not a fault of the uploads: back to their queue, until the live table's models are here.
             return {order.run_id: outcome(order, "retry", str(error)) for order in orders}
@@ -145,60 +173,95 @@ class Indexer:
 
     def _execute_due(self, target: _Target, orders: list[WorkOrder]) -> Outcomes:
         try:
-            runs = target.collection.runs
-            return self._commit(target, [read_task(o, self._settings, self._store_for, runs) for o in orders])
+            tasks = self._read(target, orders)
+            return self._finish(target, tasks, self._commit(target, tasks))
         except LiveMoved:
             raise
+        except RetryableError as error:
+            return {order.run_id: outcome_of(order, error) for order in orders}
         except Exception as error:  # noqa: BLE001  one order's fault must not become the others'
             if len(orders) > 1:
                 logger.warning(
-                    "orders are executed one by one", extra={"orders": len(orders), "reason": str(error)}
+                    "orders are halved to find one's fault",
+                    extra={"orders": len(orders), "reason": str(error)},
                 )
-                alone: Outcomes = {}
-                for order in orders:
-                    alone.update(self._execute_due(target, [order]))
-                return alone
+                middle = len(orders) // 2
+                first = self._execute_due(target, orders[:middle])
+                return first | self._execute_due(target, orders[middle:])
             if isinstance(error, PermanentError):
-                task = Task.failed(orders[0], error)
-                return self._finish(target, [task], ChunkResult(), "")
+                return self._finish(target, [Task.failed(orders[0], error)], _Done())
             return {orders[0].run_id: outcome_of(orders[0], error)}
 
-    def _commit(self, target: _Target, tasks: list[Task]) -> Outcomes:
+    def _read(self, target: _Target, orders: Sequence[WorkOrder]) -> list[Task]:
+        read = partial(
+            read_task, settings=self._settings, store_for=self._store_for, runs=target.collection.runs
+        )
+        if len(orders) == 1:
+            return [read(orders[0])]
+        return list(self._reading.map(read, orders))
+
+    def _commit(self, target: _Target, tasks: list[Task]) -> _Done:
         collection, table, pipeline = target.collection, target.table, target.pipeline
         usable = [task for task in tasks if task.error is None]
         # Announce before looking for products: see freshness.
         announced = [task.media for task in usable if task.media is not None]
         if announced:
             collection.media.record(announced)
-        result = ChunkResult()
-        lookup = lookup_in(table, table.dim)
-        for chunk in _chunks([row for task in usable for row in task.rows], pipeline.chunk_rows):
-            result.add(pipeline.process(chunk, lookup))
-        written = write(result, collection, table, lambda: pipeline)
-        for task in usable:
-            if task.report is not None and task.order.collection in self._settings.feeds.replace:
-                task.replaced(result, collection, table, self._settings)
-        # Unchanged rows count: an attempt before this one may have ended between its commit and its
-        # publication.
-        touched = written is not None or any(
-            counts.unchanged or counts.deleted for counts in result.counts.values()
-        )
+        done = _Done()
+        if any(task.rows for task in usable):
+            # What was made ready outside counts where nobody changed these products meanwhile.
+            ready: list[ChunkResult] = [self._process(target, usable)]
+            with self._committing(collection):
+                make = lambda: ready.pop() if ready else self._process(target, usable)  # noqa: E731
+                done.result, done.committed = commit_fresh(make, table, self._settings.lake.max_shrink)
+                done.note = self._publish(target, usable, visible=_is_visible(done))
+        reads, done.result.media = done.result.media, []
+        again = settle(reads, collection, table, lambda: pipeline)
         sources = {task.media.uri: task.source for task in usable if task.media is not None}
         if sources:
-            refreshed = refresh_using(sources, collection, table, pipeline)
-            collection.rejects.put(refreshed.rejects)
-            touched = touched or bool(refreshed.media)
-            refreshed.media.clear()
-            result.add(refreshed)
+            again.add(refresh_using(sources, collection, table, pipeline))
+            again.media.clear()
+        if again.writes:
+            with self._committing(collection):
+                done.note = self._publish(target, usable, visible=True) or done.note
+        done.result.add(again)
         for task in usable:
             if task.interactions:
                 collection.interactions.append(task.interactions, run_id=task.order.run_id)
-        note = publish(collection, table, _reason(usable), follow=True) if touched else ""
-        return self._finish(target, tasks, result, note)
+        return done
 
-    def _finish(self, target: _Target, tasks: list[Task], result: ChunkResult, note: str) -> Outcomes:
-        """Rejects of whole files, then the ledger: what it holds as done has been written and published."""
-        collection, table = target.collection, target.table
+    def _process(self, target: _Target, tasks: Sequence[Task]) -> ChunkResult:
+        table, pipeline = target.table, target.pipeline
+        result = ChunkResult()
+        lookup = lookup_in(table, table.dim)
+        for chunk in _chunks([row for task in tasks for row in task.rows], pipeline.chunk_rows):
+            result.add(pipeline.process(chunk, lookup))
+        for task in tasks:
+            order = task.order
+            if task.report is not None and order.collection in self._settings.feeds.replace:
+                shrink = self._settings.lake.max_shrink
+                task.kept = add_missing(result, table, order.run_id, task.report, shrink)
+        return result
+
+    def _publish(self, target: _Target, tasks: Sequence[Task], *, visible: bool) -> str:
+        live = target.live
+        same = live is not None and live.live.table == target.table.name
+        if same and not visible:
+            return ""
+        return publish(
+            target.collection,
+            target.table,
+            _reason(tasks),
+            follow=True,
+            seen=live,
+            max_shrink=self._settings.lake.max_shrink,
+            tidy=False,
+        )
+
+    def _finish(self, target: _Target, tasks: list[Task], done: _Done) -> Outcomes:
+        """Rejects, then the ledger: what it holds as done has been written and published."""
+        collection, table, result = target.collection, target.table, done.result
+        record_rejects(result, done.committed, collection)
         failed = [task for task in tasks if isinstance(task.error, PermanentError)]
         collection.rejects.put([reject_of_source(task.source, task.error) for task in failed if task.error])
         bad_lines = [reject_of_row(row, row.reject) for t in tasks for row in t.bad_lines if row.reject]
@@ -208,16 +271,20 @@ class Indexer:
             if is_feed and task.error is None and not task.note:
                 forget_replaced(collection, task.order, result.least_order(task.order.run_id))
         kept = [task for task in tasks if not isinstance(task.error, RetryableError)]
-        collection.runs.put(*(task.record(table, result) for task in kept))
+        collection.runs.put(*(task.record(table, result, done.note) for task in kept))
         self._maintain_later(collection, table)
-        return {task.order.run_id: task.outcome(note) for task in tasks}
+        return {task.order.run_id: task.outcome(done.note) for task in tasks}
 
     def _open(self, name: str) -> _Target:
         collection = self._lake.collection(name, create=True)
-        profile = live_profile(collection)
+        live, profile = live_table(collection)
         pipeline = self._pipelines.of(profile)
         table = collection.products(pipeline.loaded.profile, create=True)
-        return _Target(collection, table, pipeline, follows=profile is not None)
+        return _Target(collection, table, pipeline, live)
+
+    def _committing(self, collection: Collection) -> threading.Lock:
+        with self._lock:
+            return self._commits.setdefault(collection.name, threading.Lock())
 
     def _wrong_profile(self, order: WorkOrder) -> str:
         own = self._pipelines.own.loaded.profile.name
@@ -229,14 +296,16 @@ class Indexer:
     def _maintain_later(self, collection: Collection, table: ProductTable) -> None:
         if self._after is None:
             return
-        running = self._maintaining.get(table.uri)
-        if running is None or running.done():
-            self._maintaining[table.uri] = self._after.submit(_maintain, collection, table)
+        with self._lock:
+            running = self._maintaining.get(table.uri)
+            if running is None or running.done():
+                self._maintaining[table.uri] = self._after.submit(_maintain, collection, table)
 
 
 def _maintain(collection: Collection, table: ProductTable) -> None:
     try:
         keep_up(collection, table)
+        collection.tidy()
     except (MmpipeError, OSError) as error:
         # The next commit tries again; searches stay right meanwhile, only slower.
         logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
@@ -245,6 +314,11 @@ def _maintain(collection: Collection, table: ProductTable) -> None:
 def _chunks(rows: list[SourceRow], size: int) -> Iterator[list[SourceRow]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def _is_visible(done: _Done) -> bool:
+    # Rows that an earlier attempt has written may be without their publication.
+    return done.result.repeated or (done.committed is not None and done.committed.applied.visible)
 
 
 def _reason(tasks: Sequence[Task]) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing.lanes import chunks
-from mmpipe.indexing.lanes.chunks import Job
-from mmpipe.indexing.pipeline.held import KnownRows, Lookup, lookup_in, nothing_known
-from mmpipe.indexing.pipeline.pipeline import Pipeline, Ready
+from mmpipe.indexing.pipeline.encoding import Encoding
+from mmpipe.indexing.pipeline.held import Lookup, lookup_in, nothing_held
+from mmpipe.indexing.pipeline.pipeline import Pipeline
+from mmpipe.indexing.pipeline.preparation import Preparation
+from mmpipe.indexing.pipeline.ready import Ready
 from mmpipe.indexing.pipeline.result import ChunkResult
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.indexing.tables.following import models_for
@@ -18,13 +20,17 @@ from mmpipe.lake import open_lake
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.indexing.lanes.chunks import FeedJob
+    from mmpipe.indexing.sources.rows import SourceRow
+
+_PREPARED = b"P"
 
 
 class ChunkIndexer:
-    """A packed chunk in, a packed result out: the whole pipeline in one process."""
+    """A packed chunk in, a packed result out: the whole pipeline in one process. Results pass."""
 
-    def __init__(self, job: Job, loaded: LoadedEncoders | None = None) -> None:
-        self._pipeline = _pipeline(job, loaded)
+    def __init__(self, job: FeedJob, loaded: LoadedEncoders | None = None) -> None:
+        self._pipeline = Pipeline(job.settings, _models(job, loaded), stores(job.settings))
         self._lookup = _lookup(job, self._pipeline.loaded.profile)
 
     def close(self) -> None:
@@ -32,52 +38,63 @@ class ChunkIndexer:
         self._pipeline.close()
 
     def __call__(self, chunk: bytes) -> bytes:
-        told = ChunkResult()
-        result = self._pipeline.process(chunks.unpack_rows(chunk, told), self._lookup)
-        result.add(told)
+        if chunks.is_result(chunk):
+            return chunk
+        rows = chunks.unpack_rows(chunk)
+        result = self._pipeline.process(rows, self._lookup)
+        result.rows = _numbers(rows)
         return chunks.pack_result(result, self._pipeline.loaded.profile)
 
 
 class ChunkPreparer:
     """The part before the encoders: compare, fetch, decode. Yields packed parts of one chunk, each within the
-    memory budget.
+    memory budget. Where the profile is known it loads no model.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._pipeline = _pipeline(job)
-        self._lookup = _lookup(job, self._pipeline.loaded.profile)
+    def __init__(self, job: FeedJob) -> None:
+        profile = job.profile or _models(job).profile
+        self._preparation = Preparation(job.settings, profile, stores(job.settings))
+        self._lookup = _lookup(job, profile)
 
     def __call__(self, chunk: bytes) -> Iterator[bytes]:
+        if chunks.is_result(chunk):
+            yield chunk
+            return
         result = ChunkResult()
-        live, known = self._pipeline.compare(chunks.unpack_rows(chunk, result), self._lookup, result)
-        slim = known.without_vectors()
-        for batch in self._pipeline.prepare(live, known):
-            yield pickle.dumps((batch, slim, ChunkResult()), protocol=5)
-        yield pickle.dumps(([], KnownRows(None, self._pipeline.loaded.profile.dim), result), protocol=5)
+        rows = chunks.unpack_rows(chunk)
+        due, held = self._preparation.compare(rows, self._lookup, result)
+        for batch in self._preparation.prepare(due, held):
+            yield _PREPARED + pickle.dumps((batch, ChunkResult()), protocol=5)
+        result.rows = _numbers(rows)
+        yield _PREPARED + pickle.dumps(([], result), protocol=5)
 
 
 class ChunkEncoder:
     """The encoders' part of a chunk that :class:`ChunkPreparer` made ready."""
 
-    def __init__(self, job: Job) -> None:
-        self._pipeline = _pipeline(job)
+    def __init__(self, job: FeedJob) -> None:
+        self._encoding = Encoding(job.settings, _models(job))
 
     def __call__(self, part: bytes) -> bytes:
-        prepared: tuple[list[Ready], KnownRows, ChunkResult] = pickle.loads(part)  # noqa: S301  made above
-        batch, known, result = prepared
-        self._pipeline.finish(batch, known, result)
-        return chunks.pack_result(result, self._pipeline.loaded.profile)
+        if chunks.is_result(part):
+            return part
+        prepared: tuple[list[Ready], ChunkResult] = pickle.loads(memoryview(part)[1:])  # noqa: S301  made above
+        batch, result = prepared
+        self._encoding.finish(batch, result)
+        return chunks.pack_result(result, self._encoding.loaded.profile)
 
 
-def _pipeline(job: Job, loaded: LoadedEncoders | None = None) -> Pipeline:
-    models = models_for(job.settings, job.order.profile, job.profile, loaded, threads=job.threads)
-    return Pipeline(job.settings, models, stores(job.settings))
+def _numbers(rows: list[SourceRow]) -> list[int]:
+    return sorted({row.row for row in rows})
 
 
-def _lookup(job: Job, profile: Profile) -> Lookup:
+def _models(job: FeedJob, loaded: LoadedEncoders | None = None) -> LoadedEncoders:
+    return models_for(job.settings, job.order.profile, job.profile, loaded, threads=job.threads)
+
+
+def _lookup(job: FeedJob, profile: Profile) -> Lookup:
     collection = open_lake(job.settings).collection(job.order.collection, create=True)
     table = collection.products(profile, create=True)
-    # What this very run has committed by now need not be compared: its rows come once.
     if table.latest().count_rows() == 0:
-        return nothing_known(profile.dim)
+        return nothing_held(profile.dim)
     return lookup_in(table, profile.dim)

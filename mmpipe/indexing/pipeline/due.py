@@ -14,7 +14,8 @@ from mmpipe.lake.schema import Tombstone, build_tombstones
 from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.pipeline.held import KnownRows
+    from mmpipe.indexing.pipeline.held import HeldRows
+    from mmpipe.indexing.pipeline.seen import Seen
     from mmpipe.indexing.sources.rows import Source
 
 
@@ -23,7 +24,9 @@ class Work:
     """One product that has to be written, and the row of it that the table holds, if any.
 
     ``only``: the addresses to be read again, where the row itself is not new. ``keep_uris``: the row keeps
-    the list of addresses it has. ``stock``: what the row keeps of its stock, as the table's column.
+    the list of addresses it has. ``whole``: the row is written whole, whatever of it changed. ``stock``: what
+    the row keeps of its stock, as the table's column. ``content``: the digest of the upload. ``seen``: what
+    was found out by asking about its media.
     """
 
     row: SourceRow
@@ -31,7 +34,10 @@ class Work:
     known_row: int | None
     only: frozenset[str] | None = None
     keep_uris: bool = False
+    whole: bool = False
     stock: str | None = None
+    content: str | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,9 @@ def contenders(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, list
     for row in rows:
         counts = result.of_run(row.source.run_id)
         counts.read += 1
+        named = result.named.setdefault(row.source.run_id, set())
         if row.reject is not None:
+            named.add(row.product_id or row.delete_id)
             counts.rejected += 1
             result.rejects.append(reject_of_row(row, row.reject))
             continue
@@ -64,6 +72,7 @@ def contenders(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, list
         product_id = row.product.id if row.product is not None else row.delete_id
         if product_id is None:
             raise ValueError(f"row {row.row} of {row.source.uri} is neither product, deletion nor reject")
+        named.add(product_id)
         mine = newest.setdefault(product_id, {})
         kind = row.product is None, row.group_id
         other = mine.get(kind)
@@ -76,7 +85,7 @@ def contenders(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, list
 
 
 def due(
-    rows: Mapping[str, Sequence[SourceRow]], known: KnownRows, result: ChunkResult
+    rows: Mapping[str, Sequence[SourceRow]], known: HeldRows, result: ChunkResult
 ) -> tuple[list[Work], list[Deletion]]:
     """Products and deletions that stand against what the table holds; ``result`` counts the others."""
     live: list[Work] = []
@@ -95,12 +104,14 @@ def due(
             counts = result.of_run(loser.source.run_id)
             if before is not None and before.order == loser.order:
                 counts.unchanged += 1  # this very row, written before the run was interrupted
+                result.repeated = True
             else:
                 counts.skipped += 1
         if last is None or now is None:
             continue
         if last.product is not None:
-            live.append(Work(last, last.product, known_row))
+            at_hand = known_row if known_row is not None and not known.deleted(known_row) else None
+            live.append(Work(last, last.product, at_hand, seen=last.seen))
         else:
             effective = before is not None and not before.deleted
             deletions.append(Deletion(last, product_id, now, effective))
@@ -113,7 +124,7 @@ def _standing(row: SourceRow) -> Standing:
     return Standing(row.order, deleted=True, group=row.group_id)
 
 
-def live_rows(known: KnownRows) -> Iterator[tuple[str, Product, int]]:
+def live_rows(known: HeldRows) -> Iterator[tuple[str, Product, int]]:
     """The known products that are not deleted: document, product, row."""
     for product_id in known.ids():
         known_row = known.find(product_id)
@@ -124,7 +135,7 @@ def live_rows(known: KnownRows) -> Iterator[tuple[str, Product, int]]:
             yield document, Product.model_validate_json(document), known_row
 
 
-def using(sources: Mapping[str, Source], known: KnownRows) -> Iterator[Work]:
+def using(sources: Mapping[str, Source], known: HeldRows) -> Iterator[Work]:
     """The known products that name any of these media addresses, with the addresses to read again."""
     for document, product, known_row in live_rows(known):
         only = frozenset(sources).intersection(known.media_uris(known_row))
@@ -132,7 +143,8 @@ def using(sources: Mapping[str, Source], known: KnownRows) -> Iterator[Work]:
             source = sources[min(only)]
             order = known.order(known_row)
             row = SourceRow(source, 0, order, document, product=product, product_id=product.id)
-            yield Work(row, product, known_row, only, keep_uris=True, stock=known.stock(known_row))
+            stock, content = known.stock(known_row), known.content(known_row)
+            yield Work(row, product, known_row, only, keep_uris=True, stock=stock, content=content)
 
 
 def write_tombstones(deletions: Sequence[Deletion], dim: int, result: ChunkResult) -> None:
@@ -150,4 +162,4 @@ def write_tombstones(deletions: Sequence[Deletion], dim: int, result: ChunkResul
             result.of_run(run_id).unchanged += 1
         kind: WriteKind = "deleted" if each.effective else "unchanged"
         result.writes.append(Write(each.product_id, order, run_id, kind))
-    result.tables.append(build_tombstones(tombstones, dim))
+    result.changes.rows.append(build_tombstones(tombstones, dim))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmpipe.encoders.base import MODALITIES, AudioClip, EmbedsFrames, Modality, VideoFrames
+from mmpipe.errors import InvalidVector
 from mmpipe.fusion import load as load_fusion
 from mmpipe.lake.frames import ClipFrames
-from mmpipe.lake.schema import FUSED, VectorBlock, vector_column
+from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, VectorBlock, vector_column
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Encoder, EncoderInput, Vectors
@@ -50,11 +51,13 @@ def size_of(value: EncoderInput) -> int:
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """What a batch became: vector ``columns`` keyed as in the table (``text_vector`` … ``vector``), and per
-    product the ``counts`` of inputs encoded and the frames of its clip."""
+    product the ``counts`` of inputs encoded and the frames of its clip. ``faults`` tells, by place, of
+    vectors that no reader could use."""
 
     columns: Mapping[str, VectorBlock]
     counts: Sequence[Counter[str]]
     clips: Sequence[ClipFrames | None]
+    faults: Mapping[int, InvalidVector]
 
 
 def encode(batch: Sequence[ToEncode], loaded: LoadedEncoders) -> Encoded:
@@ -84,7 +87,24 @@ def encode(batch: Sequence[ToEncode], loaded: LoadedEncoders) -> Encoded:
     if vectors:
         fused, has_any = load_fusion(loaded.profile.fusion, loaded.folder).fuse(vectors, present)
         columns[FUSED] = VectorBlock(fused, has_any)
-    return Encoded(columns, counts, clips)
+    return Encoded(columns, counts, clips, _faults(columns))
+
+
+def _faults(columns: Mapping[str, VectorBlock]) -> dict[int, InvalidVector]:
+    found: dict[int, InvalidVector] = {}
+    for name, block in columns.items():
+        lengths = np.linalg.norm(block.values, axis=1)
+        bad = block.present & ~(np.abs(lengths - 1) <= UNIT_TOLERANCE)  # so written that NaN is bad
+        for place in np.flatnonzero(bad).tolist():
+            what = "is not finite" if not np.isfinite(lengths[place]) else f"has length {lengths[place]:.3g}"
+            field = name.removesuffix("_vector") if name != FUSED else "fusion"
+            found.setdefault(
+                place,
+                InvalidVector(
+                    field, f"its vector {what}: the model is at fault, replay the row with another"
+                ),
+            )
+    return found
 
 
 def _encode_modality(
@@ -122,10 +142,3 @@ def _encode_modality(
     filled = np.unique(where)
     norms = np.linalg.norm(values[filled], axis=1, keepdims=True)
     values[filled] /= np.maximum(norms, _TINY)
-
-
-def copied_vectors(
-    kept: Mapping[Modality, int], blocks: Mapping[Modality, VectorBlock]
-) -> dict[Modality, Vectors]:
-    """The vectors of kept modalities, from the known row each stands in."""
-    return {m: blocks[m].values[row] for m, row in kept.items() if blocks[m].present[row]}

@@ -1,4 +1,4 @@
-"""Content hashes: whether a modality of a product must be encoded again.
+"""Content hashes: whether a product is what it was, and which of its modalities must be encoded again.
 
 ``text`` is the SHA-256 of exactly what the text encoder reads, so a change of price, stock or link leaves it
 alone. A media hash is taken over the files' bytes, so re-uploading the same photo leaves it alone too.
@@ -7,7 +7,16 @@ alone. A media hash is taken over the files' bytes, so re-uploading the same pho
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmpipe.schemas.product import Product
+    from mmpipe.settings import Settings
+
+# Of a product whose rows a later release reads otherwise, the digests must differ.
+_READING = 1
 
 
 def text_hash(text: str) -> str:
@@ -24,3 +33,24 @@ def media_hash(digests: Sequence[str]) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def reading_digest(settings: Settings) -> bytes:
+    """Of the settings under which an uploaded product is read: under others the same upload may give another
+    row, so nothing that was read under these is known to be unchanged."""
+    media = settings.media.model_dump(mode="json", exclude={"timeout_seconds", "trust_seconds"})
+    speech = settings.speech.model_dump(mode="json", include={"recognizer", "transcribe_products"})
+    read_under = [_READING, media, sorted(settings.indexing.modalities), speech]
+    return hashlib.sha256(json.dumps(read_under, sort_keys=True).encode()).digest()
+
+
+def content_digest(product: Product, inline_media: Mapping[str, bytes], root: str, reading: bytes) -> str:
+    """The 32 hex digits of a product as it was uploaded: its fields, the media inside its row, and what its
+    relative links start from; ``reading`` as of :func:`reading_digest`."""
+    digest = hashlib.sha256(reading)
+    digest.update(product.model_dump_json(exclude_defaults=True).encode())
+    digest.update(f"\0{root}".encode())
+    for name, data in sorted(inline_media.items()):
+        digest.update(f"\0{name}\0".encode())
+        digest.update(hashlib.sha256(data).digest())
+    return digest.hexdigest()[:32]

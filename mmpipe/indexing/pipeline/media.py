@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpipe import media
 from mmpipe.encoders.base import MODALITIES, AudioClip, Modality
-from mmpipe.errors import InvalidMedia, RetryableError
+from mmpipe.errors import InvalidMedia, MediaNotFound, RetryableError
 from mmpipe.indexing.pipeline.hashes import media_hash
+from mmpipe.indexing.pipeline.seen import ABSENT, NOT_LOOKED, UNKNOWN, UNUSABLE, is_settled, stamp_in
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import EncoderInput
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # A product's photos beyond these add little to its mean vector and much to its cost.
 MAX_IMAGES = 4
+_File = tuple[str, bytes, str, str]
 _FIELD_MODALITY: dict[str, Modality] = {"image_link": "image", "audio_link": "audio", "video_link": "video"}
 
 
@@ -29,7 +31,9 @@ class Gathered:
 
     ``hashes``: of every modality that could be read. ``inputs``: decoded, of those that must be encoded.
     ``kept``: those whose vector in the table still holds. ``reads``: what was read, by address, None where
-    nothing was there. ``uris``: all that its links may mean, also where nothing is stored yet.
+    nothing was there. ``uris``: all that its links may mean, also where nothing is stored yet. ``words``: by
+    address, what was found there (:mod:`mmpipe.indexing.pipeline.seen`); ``fetched_hosts``: whether a host
+    gave a medium now.
     ``pictures_found`` could be used; ``pictures_missing`` are refused, not there or broken.
     """
 
@@ -38,6 +42,8 @@ class Gathered:
     kept: set[Modality] = field(default_factory=set)
     reads: list[tuple[media.MediaRef, str | None]] = field(default_factory=list)
     uris: list[str] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
+    fetched_hosts: bool = False
     errors: list[MmpipeError] = field(default_factory=list)
     clips: list[AudioClip] = field(default_factory=list)
     transcript: str | None = None
@@ -95,10 +101,15 @@ def gather(
     fetcher: media.Fetcher,
     settings: MediaSettings,
     *,
+    words: Mapping[str, str] | None = None,
+    same: frozenset[Modality] = frozenset(),
     only: frozenset[str] | None = None,
     listen_again: bool = False,
 ) -> Gathered:
     """Read what the plan names.
+
+    ``words`` are those of the table's row, ``same`` the modalities whose media were asked about and are as
+    they were: what of them could be used is kept unread.
 
     ``known`` holds the hashes of the table's row; a modality with the same hash is kept, not decoded, but
     for its recording with ``listen_again``: that is decoded for the recogniser alone. With
@@ -115,13 +126,22 @@ def gather(
                 _keep(result, modality, known)
     for modality, (name, data) in plan.inline.items():
         digest = hashlib.sha256(data).hexdigest()
-        usable = _settle(result, modality, [(name, data, digest)], known, settings, listen_again)
+        usable = _settle(result, modality, [(name, data, digest, "")], known, settings, listen_again)
         _count_pictures(result, modality, usable, 1)
     for modality, refs in plan.refs.items():
         addresses = [uri for ref in refs for uri in ref.addresses]
         result.uris += [uri for uri in addresses if not uri.startswith("data:")]
+        before = {uri: (words or {}).get(uri, UNKNOWN) for uri in addresses}
         if only is not None and only.isdisjoint(addresses):
             _keep(result, modality, known)
+            result.words.update(before)
+            continue
+        listening = modality == "audio" and listen_again
+        if modality in same and modality in known and not listening and is_settled(refs, before):
+            _keep(result, modality, known)
+            result.words.update(before)
+            result.reads += [read for ref in refs for read in _as_seen(ref, before)]
+            _count_pictures(result, modality, len(refs), len(refs))
             continue
         files, failed_for_now = _read(result, refs, fetcher)
         usable = len(files)
@@ -129,6 +149,8 @@ def gather(
             _keep(result, modality, known)  # better yesterday's photo than none while a host is down
         elif files:
             usable = _settle(result, modality, files, known, settings, listen_again)
+            if modality in result.kept:
+                _still_unusable(result, before)
         _count_pictures(result, modality, usable, len(refs))
     return result
 
@@ -139,29 +161,52 @@ def _count_pictures(result: Gathered, modality: Modality, usable: int, named: in
         result.pictures_missing += named - usable
 
 
+def _as_seen(ref: media.MediaRef, words: Mapping[str, str]) -> Iterator[tuple[media.MediaRef, str | None]]:
+    """The reads of a link whose media are as they were."""
+    for uri in ref.addresses:
+        stamp = stamp_in(words[uri])
+        if stamp is not None or words[uri] == ABSENT:
+            yield ref.at(uri), None if stamp is None else stamp.etag
+
+
 def _read(
     result: Gathered, refs: tuple[media.MediaRef, ...], fetcher: media.Fetcher
-) -> tuple[list[tuple[str, bytes, str]], bool]:
-    files: list[tuple[str, bytes, str]] = []
+) -> tuple[list[_File], bool]:
+    files: list[_File] = []
     failed_for_now = False
     for ref in refs:
         empty = () if ref.uri.startswith("data:") else ref.addresses
+        result.words.update(dict.fromkeys(empty, NOT_LOOKED))
         try:
             fetched = fetcher.fetch(ref)
         except InvalidMedia as error:
             result.errors.append(error)
+            word = ABSENT if isinstance(error, MediaNotFound) else UNKNOWN
+            result.words.update(dict.fromkeys(empty, word))
         except RetryableError as error:
             if not ref.uri.startswith("https://"):
                 raise
             failed_for_now = True
             result.errors.append(error)
+            result.words.update(dict.fromkeys(empty, UNKNOWN))
         else:
-            files.append((ref.field, fetched.data, fetched.sha256))
+            files.append((ref.field, fetched.data, fetched.sha256, fetched.ref.uri))
             if empty:
                 empty = empty[: empty.index(fetched.ref.uri)]
                 result.reads.append((fetched.ref, fetched.etag))
+                result.words.update(dict.fromkeys(empty, ABSENT))
+                found = UNKNOWN if fetched.stamp is None else fetched.stamp.encode()
+                result.words[fetched.ref.uri] = found
+                result.fetched_hosts |= ref.uri.startswith("https://")
         result.reads += [(ref.at(uri), None) for uri in empty]
     return files, failed_for_now
+
+
+def _still_unusable(result: Gathered, before: Mapping[str, str]) -> None:
+    """Files that nobody decoded again, for they are what they were, are as usable as they were."""
+    for uri, word in before.items():
+        if word.startswith(UNUSABLE) and word == UNUSABLE + result.words.get(uri, ""):
+            result.words[uri] = word
 
 
 def _keep(result: Gathered, modality: Modality, known: Mapping[Modality, str]) -> None:
@@ -173,24 +218,26 @@ def _keep(result: Gathered, modality: Modality, known: Mapping[Modality, str]) -
 def _settle(
     result: Gathered,
     modality: Modality,
-    files: list[tuple[str, bytes, str]],
+    files: list[_File],
     known: Mapping[Modality, str],
     settings: MediaSettings,
     listen_again: bool,
 ) -> int:
     """Keep or decode the files of one modality; returns how many of them can be used."""
-    digest = media_hash([sha for _, _, sha in files])
+    digest = media_hash([sha for _, _, sha, _ in files])
     keep = known.get(modality) == digest
     if keep:
         _keep(result, modality, known)
         if modality != "audio" or not listen_again:
             return len(files)
     inputs: list[EncoderInput] = []
-    for name, data, _ in files:
+    for name, data, _, uri in files:
         try:
             inputs.append(media.decode(modality, data, settings, name))
         except InvalidMedia as error:
             result.errors.append(error)
+            if uri in result.words:
+                result.words[uri] = f"{UNUSABLE}{result.words[uri]}".replace(UNUSABLE + UNKNOWN, UNKNOWN)
     result.clips += [clip for clip in inputs if isinstance(clip, AudioClip)]
     if inputs and not keep:
         result.hashes[modality] = digest

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmpipe.errors import MmpipeError, RetryableError
+from mmpipe.lake.changes import Changes
 from mmpipe.schemas.run import Reject, RunRecord
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from mmpipe.indexing.sources.rows import Source, SourceRow
     from mmpipe.schemas.feed import FeedReport
 
@@ -45,28 +44,37 @@ class RunCounts:
         self.encoded.update(other.encoded)
         self.pictures.update(other.pictures)
 
+    def said(self) -> dict[str, Any]:
+        """The counts by name."""
+        return {
+            "read": self.read,
+            "indexed": self.indexed,
+            "unchanged": self.unchanged,
+            "skipped": self.skipped,
+            "deleted": self.deleted,
+            "rejected": self.rejected,
+            "encoded": dict(self.encoded),
+            "pictures": dict(self.pictures),
+        }
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> RunCounts:
+        """The inverse of :meth:`said`."""
+        tallies = {name: Counter(said[name]) for name in ("encoded", "pictures")}
+        return cls(**{**said, **tallies})
+
     def into(self, record: RunRecord) -> RunRecord:
         """The record with these counts."""
-        return record.model_copy(
-            update={
-                "read": self.read,
-                "indexed": self.indexed,
-                "unchanged": self.unchanged,
-                "skipped": self.skipped,
-                "deleted": self.deleted,
-                "rejected": self.rejected,
-                "encoded": dict(self.encoded),
-                "pictures": dict(self.pictures),
-            }
-        )
+        return record.model_copy(update=self.said())
 
 
-WriteKind = Literal["indexed", "unchanged", "deleted"]
+WriteKind = Literal["indexed", "seen", "unchanged", "deleted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """What one written row is to its run, so that counts can be mended when it loses to a newer source."""
+    """What one product or deletion is to its run, so that counts can be mended when it loses to a newer
+    source. ``seen``: it is as it was; ``unchanged``: a deletion of nothing."""
 
     id: str
     order: str
@@ -87,18 +95,24 @@ class MediaRead:
 
 @dataclass(slots=True)
 class ChunkResult:
-    """One processed chunk. ``tables`` have the schema of ``products`` and hold each row of ``writes``.
-    ``stocks`` are to be given to what the table holds when they are written. ``broken`` says why the feed
-    broke off behind this chunk, if it did; ``reports`` what was found in whole feeds, by run.
+    """One processed chunk: the ``changes`` to be made, of which ``writes`` has an entry per product and
+    deletion. ``stocks`` are to be given to what the table holds when they are written. ``broken`` says why
+    the feed broke off behind this chunk, if it did; ``reports`` what was found in whole feeds, by run;
+    ``named`` the products that the rows of each run speak of, with None where a rejected row does not say
+    which; ``rows`` the numbers of a feed's rows that are done with; ``repeated``, that an earlier attempt at
+    the same rows has written some of them.
     """
 
-    tables: list[pa.Table] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
     writes: list[Write] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     media: list[MediaRead] = field(default_factory=list)
     counts: dict[str, RunCounts] = field(default_factory=dict)
     stocks: list[SourceRow] = field(default_factory=list)
     reports: dict[str, FeedReport] = field(default_factory=dict)
+    named: dict[str, set[str | None]] = field(default_factory=dict)
+    rows: list[int] = field(default_factory=list)
+    repeated: bool = False
     broken: str = ""
 
     def of_run(self, run_id: str) -> RunCounts:
@@ -107,7 +121,7 @@ class ChunkResult:
 
     def add(self, other: ChunkResult) -> None:
         """Append another chunk."""
-        self.tables += other.tables
+        self.changes.add(other.changes)
         self.writes += other.writes
         self.rejects += other.rejects
         self.media += other.media
@@ -115,6 +129,10 @@ class ChunkResult:
             self.of_run(run_id).add(counts)
         self.stocks += other.stocks
         self.reports.update(other.reports)
+        for run_id, ids in other.named.items():
+            self.named.setdefault(run_id, set()).update(ids)
+        self.rows += other.rows
+        self.repeated |= other.repeated
         self.broken = self.broken or other.broken
 
     def least_order(self, run_id: str) -> str | None:
@@ -128,7 +146,8 @@ class ChunkResult:
         """Count these writes as skipped: a newer source was in the table already."""
         for write in writes:
             counts = self.of_run(write.run_id)
-            setattr(counts, write.kind, getattr(counts, write.kind) - 1)
+            kind = "unchanged" if write.kind == "seen" else write.kind
+            setattr(counts, kind, getattr(counts, kind) - 1)
             counts.skipped += 1
 
 

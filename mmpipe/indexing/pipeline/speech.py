@@ -9,6 +9,7 @@ time are not transcribed again.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import ModelUnavailable
@@ -18,8 +19,9 @@ from mmpipe.speech.content import content_tokens
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mmpipe.encoders.base import AudioClip
     from mmpipe.indexing.pipeline.due import Work
-    from mmpipe.indexing.pipeline.held import KnownRows
+    from mmpipe.indexing.pipeline.held import HeldRows
     from mmpipe.indexing.pipeline.media import Gathered
     from mmpipe.settings import Settings
     from mmpipe.speech.base import SpeechRecognizer
@@ -31,7 +33,8 @@ MIN_WORDS = 2
 
 
 class ClipListener:
-    """Transcribes decoded recordings. The recogniser is loaded when the first recording is met."""
+    """Holds the recogniser, which is loaded when the first recording is met. Safe to share between threads:
+    one listens at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._models = settings.models
@@ -39,45 +42,56 @@ class ClipListener:
         self._name = settings.speech.recognizer if settings.speech.transcribe_products else "none"
         self._recognizer: SpeechRecognizer | None = None
         self._loaded = False
-        self._works: Sequence[Work] = ()
+        self._lock = threading.Lock()
+
+    def of(self, works: Sequence[Work]) -> ChunkListener:
+        """For the recordings of these products; a recogniser of their words is made for the first one."""
+        return ChunkListener(self, works)
+
+    def would_listen_again(self, held: HeldRows, row: int | None) -> bool:
+        """Whether a held row's unchanged recording was not heard by the recogniser at hand."""
+        recognizer = self.recognizer()
+        return recognizer is not None and row is not None and held.transcript(row)[1] != _key(recognizer)
+
+    def recognizer(self) -> SpeechRecognizer | None:
+        """Who listens, unadapted; None where nobody does."""
+        with self._lock:
+            if not self._loaded:
+                self._loaded = True
+                try:
+                    self._recognizer = registry.load(self._name, self._models)
+                except ModelUnavailable as error:
+                    _log.warning("products' recordings are not transcribed", extra={"reason": str(error)})
+            return self._recognizer
+
+    def heard(self, listening: SpeechRecognizer, clips: Sequence[AudioClip]) -> str | None:
+        """What an adapted recogniser is sure of."""
+        with self._lock:
+            heard = [listening.transcribe(clip) for clip in clips]
+        sure = [t.text for t in heard if t.confidence >= self._min_confidence]
+        said = [text for text in sure if len(content_tokens(text)) >= MIN_WORDS]
+        return " ".join(said)[:MAX_TRANSCRIPT_CHARACTERS] or None
+
+
+class ChunkListener:
+    """Transcribes decoded recordings of one chunk's products. For one thread."""
+
+    def __init__(self, listener: ClipListener, works: Sequence[Work]) -> None:
+        self._listener = listener
+        self._works = works
         self._adapted: SpeechRecognizer | None = None
 
-    def expect(self, works: Sequence[Work]) -> None:
-        """The products whose recordings come next; a recogniser of their words is made for the first clip."""
-        self._works = works
-        self._adapted = None
-
-    def would_listen_again(self, known: KnownRows, row: int | None) -> bool:
-        """Whether a known row's unchanged recording was not heard by the recogniser at hand."""
-        recognizer = self._load()
-        return recognizer is not None and row is not None and known.transcript(row)[1] != _key(recognizer)
-
-    def settle(self, gathered: Gathered, known: KnownRows, row: int | None) -> None:
+    def settle(self, gathered: Gathered, held: HeldRows, row: int | None) -> None:
         """Set ``gathered.transcript`` and ``transcript_by``, and let go of its clips."""
         clips, gathered.clips = gathered.clips, []
-        if clips:
-            recognizer = self._load()
-            if recognizer is not None:
-                if self._adapted is None:
-                    texts = [work.product.text_for_lexical() for work in self._works]
-                    self._adapted = recognizer.adapted(texts)
-                heard = [self._adapted.transcribe(clip) for clip in clips]
-                sure = [t.text for t in heard if t.confidence >= self._min_confidence]
-                said = [text for text in sure if len(content_tokens(text)) >= MIN_WORDS]
-                gathered.transcript = " ".join(said)[:MAX_TRANSCRIPT_CHARACTERS] or None
-                gathered.transcript_by = _key(recognizer)
-                return
-        if "audio" in gathered.kept and row is not None:
-            gathered.transcript, gathered.transcript_by = known.transcript(row)
-
-    def _load(self) -> SpeechRecognizer | None:
-        if not self._loaded:
-            self._loaded = True
-            try:
-                self._recognizer = registry.load(self._name, self._models)
-            except ModelUnavailable as error:
-                _log.warning("products' recordings are not transcribed", extra={"reason": str(error)})
-        return self._recognizer
+        recognizer = self._listener.recognizer() if clips else None
+        if recognizer is not None:
+            if self._adapted is None:
+                self._adapted = recognizer.adapted([work.product.text_for_lexical() for work in self._works])
+            gathered.transcript = self._listener.heard(self._adapted, clips)
+            gathered.transcript_by = _key(recognizer)
+        elif "audio" in gathered.kept and row is not None:
+            gathered.transcript, gathered.transcript_by = held.transcript(row)
 
 
 def _key(recognizer: SpeechRecognizer) -> str:

@@ -13,6 +13,7 @@ from mmpipe.schemas.work import REMOVALS
 if TYPE_CHECKING:
     from mmpipe.catalogue import FeedRow
     from mmpipe.errors import InvalidRow
+    from mmpipe.indexing.pipeline.seen import Seen
     from mmpipe.schemas.product import Availability, Product
     from mmpipe.schemas.work import ObjectRef, WorkOrder
 
@@ -43,6 +44,7 @@ class SourceRow:
     ``stock`` is the availability of the known product ``product_id``, of which nothing else changes.
     ``group_id`` binds a deletion or a stock to a product of that item group: another group's product of the
     same id is not meant. ``inline_media`` maps a field (``image_link`` …) to bytes that came inside the feed.
+    ``seen`` is what asking about the product's media gave, where whoever read the upload has done so.
     """
 
     source: Source
@@ -56,6 +58,7 @@ class SourceRow:
     product_id: str | None = None
     group_id: str | None = None
     inline_media: Mapping[str, bytes] = field(default_factory=dict)
+    seen: Seen | None = None
 
     @classmethod
     def of(cls, source: Source, row: FeedRow) -> SourceRow:

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from mmpipe.encoders.base import MODALITIES, Modality
 from mmpipe.errors import InvalidMedia, InvalidRow
 from mmpipe.indexing.pipeline.due import Work
-from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline.held import WHOLE_COLUMNS, HeldRows
 from mmpipe.indexing.pipeline.media import MediaPlan, plan_media
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject_of_row
@@ -35,6 +35,7 @@ from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.indexing.pipeline.ready import Ready
     from mmpipe.lake import Collection, ProductTable, WriteResult
     from mmpipe.settings import Settings
 
@@ -157,8 +158,8 @@ class RowCarrier:
 
     def _write(self, part: tuple[ChunkResult, Carried], write: Callable[[pa.Table], WriteResult]) -> Carried:
         result, carried = part
-        if result.tables:
-            write(pa.concat_tables(result.tables))
+        if result.changes.rows:
+            write(pa.concat_tables(result.changes.rows))
         self._collection.rejects.put(result.rejects)
         return carried
 
@@ -169,26 +170,24 @@ class RowCarrier:
         carried = Carried(deleted=dead.num_rows)
         if dead.num_rows:
             columns = dead.select(["id", "source_order", "run_id", "updated_at", "item_group_id", "stock"])
-            result.tables.append(
+            result.changes.rows.append(
                 build_tombstones([Tombstone(**row) for row in columns.to_pylist()], self._target.dim)
             )
         if not rows.num_rows:
             return carried
         rejects = len(result.rejects)
         part = ChunkResult()
-        known = KnownRows(self._copied_alone(rows), self._target.dim)
-        held = KnownRows(rows, self._source.dim)
+        known = HeldRows(self._copied_alone(rows), self._target.dim)
+        held = HeldRows(rows, self._source.dim)
         found = [self._work(row, i, held, part) for i, row in enumerate(self._heads(rows))]
         works = [work for work in found if work is not None]
         carried.written = len(works)
-        for batch in self._pipeline.prepare(works, known):
+        for batch in self._pipeline.preparation.prepare(works, known):
             for ready in batch:
-                number = ready.work.known_row
-                if number is not None:
-                    ready.gathered.transcript, ready.gathered.transcript_by = held.transcript(number)
+                _carry_over(ready, held)
                 carried.copied.update(ready.to_encode.copied.keys())
-            self._pipeline.finish(batch, known, part)
-        result.tables += [_with_times(table, rows) for table in part.tables]
+            self._pipeline.encoding.finish(batch, part)
+        result.changes.rows += [_with_times(table, rows) for table in part.changes.rows]
         result.rejects += part.rejects
         for counts in part.counts.values():
             carried.encoded.update(counts.encoded)
@@ -196,7 +195,7 @@ class RowCarrier:
         return carried
 
     def _fetch(self, ids: list[str]) -> pa.Table:
-        rows = self._source.fetch(ids, columns=[*KNOWN_COLUMNS, "run_id", "updated_at"])
+        rows = self._source.fetch(ids, columns=[*WHOLE_COLUMNS, "run_id", "updated_at"])
         self._remember_uploads(rows)
         return rows
 
@@ -213,7 +212,7 @@ class RowCarrier:
         head: list[dict[str, str]] = rows.select(["id", "source_order", "run_id", "document"]).to_pylist()
         return head
 
-    def _work(self, row: dict[str, str], number: int, held: KnownRows, result: ChunkResult) -> Work | None:
+    def _work(self, row: dict[str, str], number: int, held: HeldRows, result: ChunkResult) -> Work | None:
         uri = self._uris.get(row["run_id"], "")
         root = root_of(uri, self._collection.name) if uri else None
         source = Source(row["run_id"], uri, root or f"{self._collection.uri}/", datetime.now(UTC), "")
@@ -240,7 +239,8 @@ class RowCarrier:
             )
             result.rejects.append(reject_of_media(source_row, lost))
         again = frozenset(r.uri for m in wanted for r in plan.refs[m])
-        return Work(source_row, product, number, again, stock=held.stock(number))
+        stock, content = held.stock(number), held.content(number)
+        return Work(source_row, product, number, again, whole=True, stock=stock, content=content)
 
     def _lost(self, plan: MediaPlan, hashes: dict[Modality, str]) -> list[Modality]:
         refused = {error.field.partition("[")[0].replace("additional_", "") for error in plan.errors}
@@ -259,6 +259,14 @@ class RowCarrier:
         if runs:
             found = self._collection.runs.get_many(sorted(runs))
             self._uris.update({run: found[run].source_uri if run in found else "" for run in runs})
+
+
+def _carry_over(ready: Ready, held: HeldRows) -> None:
+    """What was said in a recording goes over as it is."""
+    number = ready.work.known_row
+    if number is not None:
+        transcript, transcript_by = held.transcript(number)
+        ready.row = replace(ready.row, transcript=transcript, transcript_by=transcript_by)
 
 
 def _state(table: ProductTable) -> pa.Table:

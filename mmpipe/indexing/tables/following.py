@@ -13,6 +13,7 @@ readers: whichever comes second sees the other.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake import Collection
+    from mmpipe.lake.live import LiveFile
     from mmpipe.settings import Settings
 
 # A switch takes minutes to prepare; a worker that meets it this often in a row had better be asked again.
@@ -37,14 +39,19 @@ def live_profile(collection: Collection) -> Profile | None:
 
     Raises ``StorageUnavailable``, also where that table is gone.
     """
-    live = collection.live()
-    if live is None:
-        return None
+    return live_table(collection)[1]
+
+
+def live_table(collection: Collection) -> tuple[LiveFile | None, Profile | None]:
+    """What is live, and the profile of its table; see :func:`live_profile`."""
+    content = collection.live_file()
+    if content is None:
+        return None, None
     try:
-        return collection.table(live.table).profile
+        return content, collection.table(content.live.table).profile
     except NotFound as error:
         # Not the upload's fault: it waits until somebody has made another table live.
-        raise StorageUnavailable(f"{live.table} is live, but gone: promote another table") from error
+        raise StorageUnavailable(f"{content.live.table} is live, but gone: promote another table") from error
 
 
 def models_for(
@@ -66,13 +73,14 @@ def models_for(
 
 class Pipelines:
     """Pipelines by profile, loaded when a collection that follows one is first written to. The settings' own,
-    ``loaded``, stays; of the others those used last do. For one thread at a time."""
+    ``loaded``, stays; of the others those used last do. Safe to share between threads."""
 
     def __init__(self, settings: Settings, loaded: LoadedEncoders, store_for: StoreFor) -> None:
         self._settings = settings
         self._store_for = store_for
         self._own = Pipeline(settings, loaded, store_for)
         self._others: OrderedDict[str, Pipeline] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def own(self) -> Pipeline:
@@ -84,14 +92,16 @@ class Pipelines:
         ``ModelUnavailable``, ``ProfileMismatch``."""
         if profile is None or profile.fingerprint == self._own.loaded.profile.fingerprint:
             return self._own
-        found = self._others.get(profile.fingerprint)
-        if found is None:
-            loaded = load_exactly(profile, self._settings, threads=self._settings.serve.encoder_threads)
-            found = self._others[profile.fingerprint] = Pipeline(self._settings, loaded, self._store_for)
-        self._others.move_to_end(profile.fingerprint)
-        while len(self._others) > _MAX_PIPELINES:
-            self._others.popitem(last=False)[1].close()
-        return found
+        with self._lock:
+            found = self._others.get(profile.fingerprint)
+            if found is None:
+                loaded = load_exactly(profile, self._settings, threads=self._settings.serve.encoder_threads)
+                found = self._others[profile.fingerprint] = Pipeline(self._settings, loaded, self._store_for)
+            self._others.move_to_end(profile.fingerprint)
+            while len(self._others) > _MAX_PIPELINES:
+                # Whoever still uses it reads on the threads that it has, and gets no new ones.
+                self._others.popitem(last=False)[1].close()
+            return found
 
     def close(self) -> None:
         """End the pipelines' threads."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from mmpipe.errors import CommitConflict, InvalidRequest, MmpipeError, NotReady, PublishRejected
 from mmpipe.indexing.tables.copy import Carried, Progress, RowCarrier
 from mmpipe.indexing.tables.following import models_for
-from mmpipe.indexing.writing.commit import publish
+from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake.model_loading import load_profile
 
 if TYPE_CHECKING:

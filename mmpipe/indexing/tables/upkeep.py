@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpipe.indexing.writing.commit import publish
+from mmpipe.indexing.writing.publish import publish
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, ProductTable

@@ -7,14 +7,13 @@ so whichever comes second sees the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from mmpipe.errors import CommitConflict
-from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline.held import with_documents
 from mmpipe.indexing.pipeline.result import ChunkResult, MediaRead
+from mmpipe.lake.changes import Changes
 
 if TYPE_CHECKING:
     from mmpipe.indexing.pipeline.pipeline import Pipeline
@@ -34,18 +33,24 @@ def refresh_using(
     """
     ids = table.using_media(sorted(sources))
     result = _refresh(ids, sources, collection, table, pipeline)
-    result.add(settle(result.media, collection, table, pipeline))
+    result.add(settle(result.media, collection, table, lambda: pipeline))
     return result
 
 
 def settle(
-    reads: Sequence[MediaRead], collection: Collection, table: ProductTable, pipeline: Pipeline
+    reads: Sequence[MediaRead],
+    collection: Collection,
+    table: ProductTable,
+    pipeline_for: Callable[[], Pipeline],
 ) -> ChunkResult:
     """Look the media of committed rows up in the record of media events; read again those that differ.
 
-    Returns what the refreshes did. Raises ``CommitConflict`` where a medium keeps changing.
+    ``pipeline_for`` is asked only where one does. Returns what the refreshes did: its ``writes`` are of rows
+    that changed. Raises ``CommitConflict`` where a medium keeps changing.
     """
     total = ChunkResult()
+    if not reads:
+        return total
     for _ in range(_ROUNDS):
         recorded = collection.media.lookup(sorted({read.uri for read in reads}))
         stale = [r for r in reads if r.uri in recorded and recorded[r.uri].etag != r.etag]
@@ -54,7 +59,7 @@ def settle(
         before = {(read.product_id, read.uri): read.etag for read in stale}
         ids = sorted({read.product_id for read in stale})
         sources = {read.uri: read.source for read in stale}
-        again = _refresh(ids, sources, collection, table, pipeline)
+        again = _refresh(ids, sources, collection, table, pipeline_for())
         total.add(again)
         # The same content as before: the record is the older of the two, and its own event has yet to come.
         # Whatever else was read again has to be looked up again.
@@ -76,16 +81,22 @@ def _refresh(
     total = ChunkResult()
     step = pipeline.chunk_rows
     for start in range(0, len(ids), step):
-        known = KnownRows(table.fetch(ids[start : start + step], columns=list(KNOWN_COLUMNS)), table.dim)
-        result = pipeline.refresh(sources, known)
-        if result.tables:
-            written = table.refresh(pa.concat_tables(result.tables))
-            # A row that a newer source replaced meanwhile was looked up by that source's own run.
-            result.lost(result.writes[: written.skipped])
-            result.tables.clear()
+        result = pipeline.refresh(sources, with_documents(table, ids[start : start + step]))
+        write_refreshed(result, table)
         _forget_mended(result, collection)
         total.add(result)
     return total
+
+
+def write_refreshed(result: ChunkResult, table: ProductTable) -> None:
+    """Write rows whose media were read again. A row that a newer source replaced meanwhile is not written:
+    its media were looked up by that source's own run."""
+    result.changes.sound = True
+    applied = table.apply(result.changes)
+    result.changes = Changes()
+    lost = [write for write in result.writes if (write.id, write.order) in applied.lost]
+    result.lost(lost)
+    result.writes = [write for write in result.writes if write not in lost]
 
 
 def _forget_mended(result: ChunkResult, collection: Collection) -> None:

@@ -1,4 +1,4 @@
-"""The stock of known products, written when everything else of a result is.
+"""The stock of known products, written with everything else of a result.
 
 It is compared with the table only then: a product that the same upload or another worker has just written is
 there, and what others change meanwhile is not overwritten.
@@ -13,24 +13,29 @@ from mmpipe.indexing.pipeline.result import reject_of_row
 from mmpipe.lake.stock import Stock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mmpipe.indexing.pipeline.result import ChunkResult
     from mmpipe.indexing.sources.rows import SourceRow
-    from mmpipe.lake import ProductTable
     from mmpipe.lake.stock import Restocked
     from mmpipe.schemas.product import Availability
 
 _REMEDY = "upload the product export, then replay this row"
 
 
-def restock(result: ChunkResult, table: ProductTable) -> tuple[bool, dict[str, str]]:
-    """Give the table the newest stock of every product, and count each row of ``result.stocks``.
+def stocks_of(rows: Sequence[SourceRow]) -> list[tuple[str, Stock]]:
+    """What each row tells, by product id."""
+    return [(_id(row), Stock(row.order, _word(row), row.group_id)) for row in rows]
+
+
+def count_stocks(result: ChunkResult, restocked: Sequence[Restocked]) -> dict[str, str]:
+    """Count each row of ``result.stocks`` by what it was to the table; by id the order of each stock that met
+    its product.
 
     A stock without its product becomes a reject, unless another row of the same record met one: a record
-    whose product may have either of two names gives a row for each. Returns whether anything was written, and
-    by id the order of each stock that met its product.
+    whose product may have either of two names gives a row for each.
     """
-    told = [(_id(row), Stock(row.order, _word(row), row.group_id)) for row in result.stocks]
-    found = list(zip(result.stocks, table.restock(told), strict=True))
+    found = list(zip(result.stocks, restocked, strict=True))
     met = {(row.source.run_id, row.row) for row, what in found if what not in ("absent", "other")}
     settled: dict[str, str] = {}
     for row, what in found:
@@ -42,6 +47,7 @@ def restock(result: ChunkResult, table: ProductTable) -> tuple[bool, dict[str, s
                 counts.indexed += 1
             case "same" | "held":
                 counts.unchanged += 1
+                result.repeated |= what == "held"
             case "older":
                 counts.skipped += 1
             case _ if (row.source.run_id, row.row) in met:
@@ -49,7 +55,7 @@ def restock(result: ChunkResult, table: ProductTable) -> tuple[bool, dict[str, s
             case _:
                 counts.rejected += 1
                 result.rejects.append(reject_of_row(row, _problem(row, what)))
-    return any(what in ("changed", "same") for _, what in found), settled
+    return settled
 
 
 def _id(row: SourceRow) -> str:

@@ -135,8 +135,9 @@ class Bucket:
         data, stat = self.read(uri, max_bytes=1 << 40, version_id=version_id)
         return io.BytesIO(data), stat
 
-    def list(self, prefix_uri: str) -> Iterator[ObjectStat]:
-        return iter([v[-1].stat for uri, v in sorted(self._versions.items()) if uri.startswith(prefix_uri)])
+    def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
+        found = [(uri, v) for uri, v in sorted(self._versions.items()) if uri.startswith(prefix_uri)]
+        return iter([v[-1].stat for uri, v in found if start_after is None or uri > start_after])
 
     def write(
         self, uri: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False

@@ -137,11 +137,11 @@ def test_photo_replaced_while_its_product_is_written_is_seen(shop: Shop) -> None
     """The media event was handled after the row's photo was read and before the row was committed."""
     shop.bucket.put("media/a.png", png(RED))
     event = shop.bucket.put_product("a", title="Red dress", image_link="media/a.png")
-    original = type(shop.table).upsert
+    original = type(shop.table).apply
     table_type = type(shop.table)
 
-    def upsert(self: object, rows: object) -> object:
-        table_type.upsert = original  # type: ignore[method-assign,assignment]
+    def apply(self: object, *changes: object, **options: object) -> object:
+        table_type.apply = original  # type: ignore[method-assign,assignment]
         shop.bucket.tick()
         media = shop.bucket.put("media/a.png", png(BLUE))
         stat = shop.bucket.stat(media.object.uri)
@@ -153,12 +153,12 @@ def test_photo_replaced_while_its_product_is_written_is_seen(shop: Shop) -> None
         assert task.media is not None
         assert task.media.etag == stat.etag
         shop.collection.media.record([task.media])  # its own look for products finds none yet
-        return original(self, rows)  # type: ignore[arg-type]
+        return original(self, *changes, **options)  # type: ignore[arg-type]
 
-    table_type.upsert = upsert  # type: ignore[method-assign,assignment]
+    table_type.apply = apply  # type: ignore[method-assign,assignment]
     try:
         shop.ok(event)
     finally:
-        table_type.upsert = original  # type: ignore[method-assign]
+        table_type.apply = original  # type: ignore[method-assign]
     expected = shop.loaded.encoders["image"].embed_documents([np.full((8, 8, 3), BLUE, np.uint8)])[0]
     assert np.allclose(shop.row("a")["image_vector"], expected, atol=1e-6)

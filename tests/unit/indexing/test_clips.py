@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmpipe.encoders import registry
-from mmpipe.indexing.pipeline.held import KNOWN_COLUMNS, KnownRows
+from mmpipe.indexing.pipeline.held import WHOLE_COLUMNS, HeldRows
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult
 from mmpipe.indexing.sources.readers import product_rows
@@ -98,20 +98,18 @@ def test_a_product_without_its_clip_has_no_frames(filmed: Shop) -> None:
 
 
 def test_frames_travel_with_a_prepared_batch_to_another_process(filmed: Shop) -> None:
-    known = KnownRows(filmed.table.fetch(["a"], columns=list(KNOWN_COLUMNS)), filmed.table.dim)
-    slim = known.without_vectors()
+    known = HeldRows(filmed.table.fetch(["a"], columns=list(WHOLE_COLUMNS)), filmed.table.dim)
     assert known.clip(0) is not None
     pipeline = Pipeline(filmed.settings, registry.load("fake"), lambda _uri: filmed.bucket)
     filmed.bucket.tick()
-    event = filmed.bucket.put_product("a", title="Dress", price="7 USD", video_link="media/a.mp4")
+    event = filmed.bucket.put_product("a", title="Blue dress", price="7 USD", video_link="media/a.mp4")
     rows = product_rows(order_of(event), filmed.settings, lambda _uri: filmed.bucket)
     result = ChunkResult()
-    live, found = pipeline.compare(rows, lambda _ids: known, result)
-    for batch in pipeline.prepare(live, found):
-        sent, without = pickle.loads(pickle.dumps((batch, slim)))
-        pipeline.finish(sent, without, result)
+    live, found = pipeline.preparation.compare(rows, lambda _ids: known, result)
+    for batch in pipeline.preparation.prepare(live, found):
+        pipeline.encoding.finish(pickle.loads(pickle.dumps(batch)), result)
     pipeline.close()
-    written = result.tables[0].to_pylist()[0]
+    written = result.changes.rows[0].to_pylist()[0]
     assert written["video_frames"] == filmed.row("a")["video_frames"]
 
 

@@ -12,7 +12,7 @@ from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import LiveMoved, StorageUnavailable
 from mmpipe.indexing.tables.following import Pipelines, live_profile, models_for
-from mmpipe.indexing.writing.commit import publish
+from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake import Collection, ProductTable
 from mmpipe.lake.live import LiveFile
 from mmpipe.settings import Settings
@@ -102,6 +102,9 @@ def test_a_publication_decided_on_before_a_switch_does_not_undo_it(
             self.promote(table.name)
         return whole(self, mine, **options)
 
+    newer = shop.table.latest().to_table()
+    place = newer.schema.get_field_index("source_order")
+    shop.table.upsert(newer.set_column(place, newer.schema.field(place), [["9" * 90]]))
     monkeypatch.setattr(Collection, "publish", moved_first)
     assert "live switch" in publish(shop.collection, shop.table, "upload")
 

@@ -8,7 +8,7 @@ import pytest
 
 from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing.lanes import feed as lanes
-from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.chunks import FeedJob, read_packed
 from mmpipe.indexing.lanes.worker import ChunkIndexer
 from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import CatalogueEvent
@@ -17,7 +17,7 @@ from tests.unit.indexing.conftest import Shop
 
 
 def run(shop: Shop, event: CatalogueEvent) -> RunRecord:
-    def here(job: Job) -> Generator[bytes, None, None]:
+    def here(job: FeedJob) -> Generator[bytes, None, None]:
         indexer = ChunkIndexer(job, shop.loaded)
         yield from map(indexer, read_packed(job.pack()))
         indexer.close()

@@ -55,9 +55,9 @@ def _live(settings: Settings) -> set[str]:
 
 def test_products_that_are_not_in_the_feed_any_more_are_deleted(settings: Settings, tmp_path: Path) -> None:
     _index(settings, tmp_path, 1, *(_product(p) for p in "abcde"))
-    record = _index(settings, tmp_path, 2, *(_product(p) for p in "acf"))
-    assert _live(settings) == {"a", "c", "f"}
-    assert (record.deleted, record.error) == (3, "")
+    record = _index(settings, tmp_path, 2, *(_product(p) for p in "acdf"))
+    assert _live(settings) == {"a", "c", "d", "f"}
+    assert (record.indexed, record.unchanged, record.deleted, record.error) == (1, 3, 2, "")
 
 
 def test_without_the_setting_they_stay(settings: Settings, tmp_path: Path) -> None:

@@ -314,16 +314,16 @@ def test_the_names_of_one_record_stay_in_one_chunk(batch: Shop) -> None:
     assert (record.indexed, record.unchanged, record.rejected) == (2, 15, 0)
 
 
-def between(monkeypatch: pytest.MonkeyPatch, shop: Shop, name: str, meanwhile: Callable[[], object]) -> None:
-    """Call ``meanwhile`` once, right before the next write of that kind."""
-    real = getattr(ProductTable, name)
+def between(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Call ``meanwhile`` once, right before the next commit."""
+    real = ProductTable.apply
 
-    def write(table: ProductTable, *rows: object) -> object:
-        monkeypatch.setattr(ProductTable, name, real)
+    def apply(table: ProductTable, *changes: Any, **options: Any) -> Any:
+        monkeypatch.setattr(ProductTable, "apply", real)
         meanwhile()
-        return real(table, *rows)
+        return real(table, *changes, **options)
 
-    monkeypatch.setattr(ProductTable, name, write)
+    monkeypatch.setattr(ProductTable, "apply", apply)
 
 
 def newest(shop: Shop, word: str, group: str = "dress") -> Stock:
@@ -336,7 +336,7 @@ def test_stock_that_is_told_while_its_product_is_written_is_kept(
 ) -> None:
     shop.ok(export(shop, product("A", "dress")))
     told = newest(shop, "out")
-    between(monkeypatch, shop, "upsert", lambda: shop.table.restock([("A", told)]))
+    between(monkeypatch, lambda: shop.table.restock([("A", told)]))
     shop.ok(export(shop, product("A", "dress", "Scarlet dress")))
     row = shop.row("A")
     assert (row["title"], row["availability"], row["stock"]) == (
@@ -351,7 +351,7 @@ def test_stock_that_is_told_while_a_medium_is_read_again_is_kept(
     shop.ok(export(shop, product("A", "dress", photo=shop.bucket.uri("media/a.png"))))
     before = shop.row("A")
     told = newest(shop, "out")
-    between(monkeypatch, shop, "refresh", lambda: shop.table.restock([("A", told)]))
+    between(monkeypatch, lambda: shop.table.restock([("A", told)]))
     shop.ok(shop.bucket.put("media/a.png", png((10, 10, 200))))
     row = shop.row("A")
     assert row["image_hash"] != before["image_hash"]
@@ -365,25 +365,30 @@ def test_a_medium_that_is_replaced_while_stock_is_told_is_kept(
     shop.ok(export(shop, product("A", "dress", photo=shop.bucket.uri("media/a.png"))))
     before = shop.row("A")
     photo = shop.bucket.put("media/a.png", png((10, 10, 200)))
-    real = ProductTable._merge_once
+    real = ProductTable._apply_once
 
     def meanwhile(table: ProductTable, *args: object, **kwargs: object) -> object:
-        monkeypatch.setattr(ProductTable, "_merge_once", real)
-        shop.indexer._lock.release()
+        monkeypatch.setattr(ProductTable, "_apply_once", real)
+        lock = shop.indexer._committing(shop.collection)
+        lock.release()
         shop.ok(photo)
-        shop.indexer._lock.acquire()
+        lock.acquire()
         return real(table, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ProductTable, "_merge_once", meanwhile)
+    monkeypatch.setattr(ProductTable, "_apply_once", meanwhile)
     shop.ok(inventory(shop, stock("A", "dress", 0)))
     row = shop.row("A")
     assert row["image_hash"] != before["image_hash"]
     assert row["availability"] == "out_of_stock"
 
 
+def _never_rests(*_: object, **__: object) -> None:
+    raise CommitConflict("somebody else was first")
+
+
 def test_a_table_that_never_rests_is_tried_again_later(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.ok(export(shop, product("A", "dress")))
-    monkeypatch.setattr(ProductTable, "_merge_once", lambda *_args, **_kwargs: (0, 0))
+    monkeypatch.setattr(ProductTable, "_apply_once", _never_rests)
     with pytest.raises(CommitConflict):
         shop.table.restock([("A", newest(shop, "out"))])
     event = inventory(shop, stock("A", "dress", 0))

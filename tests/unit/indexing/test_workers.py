@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from mmpipe.indexing import execute_file
-from mmpipe.indexing.lanes.chunks import Job, read_packed, unpack_result, unpack_rows
+from mmpipe.indexing.lanes.chunks import FeedJob, is_result, read_packed, unpack_result, unpack_rows
 from mmpipe.indexing.lanes.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
 from mmpipe.indexing.pipeline.hashes import media_hash, text_hash
 from mmpipe.indexing.pipeline.result import ChunkResult
@@ -23,7 +23,7 @@ from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 from tests.unit.indexing.bucket import Bucket, order_of, png
 
 
-def _job(tmp_path: Path, rows: int = 40) -> Job:
+def _job(tmp_path: Path, rows: int = 40) -> FeedJob:
     lines: list[dict[str, object]] = []
     for number in range(rows):
         (tmp_path / f"{number}.png").write_bytes(png((number * 5 % 256, 90, 10)))
@@ -38,12 +38,12 @@ def _job(tmp_path: Path, rows: int = 40) -> Job:
         lake=LakeSettings(uri=str(tmp_path / "lake")),
         indexing=IndexingSettings(profile="fake", chunk_rows=16),
     )
-    return Job(order, settings)
+    return FeedJob(order, settings)
 
 
 def _rows(packed: list[bytes]) -> tuple[list[dict[str, object]], set[str], int]:
     results = [unpack_result(data)[0] for data in packed]
-    tables = [table for result in results for table in result.tables]
+    tables = [table for result in results for table in result.changes.rows]
     rows = (
         pa.concat_tables(tables)
         .drop_columns(["updated_at"])
@@ -57,7 +57,8 @@ def _rows(packed: list[bytes]) -> tuple[list[dict[str, object]], set[str], int]:
 def test_two_stages_do_what_one_worker_does(tmp_path: Path) -> None:
     job = _job(tmp_path)
     chunks = list(read_packed(job.pack()))
-    assert [len(unpack_rows(chunk, ChunkResult())) for chunk in chunks] == [16, 16, 11]
+    assert [len(unpack_rows(chunk)) for chunk in chunks[:-1]] == [16, 16, 11]
+    assert is_result(chunks[-1]), "what was found in the whole file"
     indexer, preparer, encoder = ChunkIndexer(job), ChunkPreparer(job), ChunkEncoder(job)
     whole = _rows([indexer(chunk) for chunk in chunks])
     staged = _rows([encoder(part) for chunk in chunks for part in preparer(chunk)])
@@ -73,7 +74,7 @@ def test_stages_copy_what_the_table_holds(tmp_path: Path) -> None:
     feed = tmp_path / "later.jsonl"
     feed.write_text((tmp_path / "feed.jsonl").read_text())
     ref = ObjectRef(uri=to_uri(feed), event_time=datetime.now(UTC) + timedelta(days=1))
-    later = Job(job.order.model_copy(update={"object": ref}), job.settings)
+    later = FeedJob(job.order.model_copy(update={"object": ref}), job.settings)
     chunks = list(read_packed(later.pack()))
     preparer, encoder = ChunkPreparer(later), ChunkEncoder(later)
     results = [unpack_result(encoder(part))[0] for chunk in chunks for part in preparer(chunk)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 import pytest
 
 from mmpipe.indexing.lanes import feed as lanes
-from mmpipe.indexing.lanes.chunks import Job, read_packed
+from mmpipe.indexing.lanes.chunks import FeedJob, read_packed
 from mmpipe.indexing.lanes.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
 from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import CatalogueEvent
@@ -15,7 +15,7 @@ from tests.unit.indexing.bucket import order_of
 from tests.unit.indexing.conftest import Shop
 from tests.unit.indexing.shopify import products_csv, stock_csv
 
-Stages = Callable[[Job, Shop], Generator[bytes, None, None]]
+Stages = Callable[[FeedJob, Shop], Generator[bytes, None, None]]
 
 
 def export(shop: Shop, *rows: dict[str, object], name: str = "products") -> CatalogueEvent:
@@ -41,13 +41,13 @@ def counts(run: RunRecord) -> tuple[int, int, int, int, int]:
     return run.read, run.indexed, run.unchanged, run.skipped, run.rejected
 
 
-def one_stage(job: Job, shop: Shop) -> Generator[bytes, None, None]:
+def one_stage(job: FeedJob, shop: Shop) -> Generator[bytes, None, None]:
     indexer = ChunkIndexer(job, shop.loaded)
     yield from map(indexer, read_packed(job.pack()))
     indexer.close()
 
 
-def two_stages(job: Job, _shop: Shop) -> Generator[bytes, None, None]:
+def two_stages(job: FeedJob, _shop: Shop) -> Generator[bytes, None, None]:
     preparer, encoder = ChunkPreparer(job), ChunkEncoder(job)
     for chunk in read_packed(job.pack()):
         yield from map(encoder, preparer(chunk))

@@ -1,0 +1,74 @@
+"""What whoever reads a feed can settle without models: rows that are as the table has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import NotFound
+from mmpipe.indexing.pipeline.due import Work
+from mmpipe.indexing.pipeline.held import Lookup, lookup_in
+from mmpipe.indexing.pipeline.seen import Seen
+from mmpipe.indexing.pipeline.sift import Sieve
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.lake import open_lake
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmpipe.encoders.base import Profile
+    from mmpipe.indexing.pipeline.result import ChunkResult
+    from mmpipe.indexing.sources.rows import SourceRow
+    from mmpipe.settings import Settings
+
+_ASKED = Seen(frozenset(), None)
+
+
+class Sifter:
+    """Sifts rows of feeds against one table."""
+
+    def __init__(self, sieve: Sieve, lookup: Lookup) -> None:
+        self._sieve = sieve
+        self._lookup = lookup
+
+    def sift(self, rows: Sequence[SourceRow], result: ChunkResult) -> list[SourceRow]:
+        """The rows that are left, in their order; the others are in ``result``.
+
+        A product that several of the rows speak of is left to whoever compares them with one another.
+        """
+        ids = Counter(row.product_id or row.delete_id for row in rows)
+        alone = [row for row in rows if row.product is not None and ids[row.product.id] == 1]
+        held = self._lookup([row.product.id for row in alone if row.product is not None])
+        works: list[Work] = []
+        for row in alone:
+            known = None if row.product is None else held.find(row.product.id)
+            if row.product is None or known is None or held.deleted(known):
+                continue
+            if row.order > held.order(known):
+                works.append(Work(row, row.product, known))
+        left = {work.row.row: work for work in self._sieve.sift(works, held, result)}
+        settled = {work.row.row for work in works} - left.keys()
+        for row in alone:
+            if row.row in settled and row.product is not None:
+                result.of_run(row.source.run_id).read += 1
+                result.named.setdefault(row.source.run_id, set()).add(row.product.id)
+        return [
+            row if row.row not in left else replace(row, seen=left[row.row].seen or _ASKED)
+            for row in rows
+            if row.row not in settled or row.product is None
+        ]
+
+
+def sifter_for(settings: Settings, collection: str, profile: Profile | None) -> Sifter | None:
+    """For the table of a profile; None where there is no such table, or no row in it."""
+    if profile is None:
+        return None
+    try:
+        table = open_lake(settings).collection(collection, create=True).products(profile)
+    except NotFound:
+        return None
+    if table.latest().count_rows() == 0:
+        return None
+    sieve = Sieve(settings, profile, stores(settings))
+    return Sifter(sieve, lookup_in(table, profile.dim))

@@ -1,0 +1,163 @@
+"""What a feed's workers hand back, kept until its one commit: whole rows in files of the table that no
+version names, everything else in memory, and both in the run's journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmpipe.encoders.base import Profile
+from mmpipe.errors import ProfileMismatch
+from mmpipe.indexing.lanes.chunks import FeedJob, unpack_result
+from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
+from mmpipe.indexing.writing.journal import Journal
+from mmpipe.lake.changes import Staged
+from mmpipe.lake.precedence import latest_per_id
+
+if TYPE_CHECKING:
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.schemas.run import RunRecord
+
+Progress = Callable[[int, int, int, int | None], None]
+Workers = Callable[[FeedJob], Generator[bytes, None, None]]
+
+
+class Staging:
+    """The results of one run. ``record`` is the run as far as it is, ``result`` everything that is to be
+    written, ``table`` where to; None before the first result of a worker."""
+
+    def __init__(
+        self, job: FeedJob, collection: Collection, record: RunRecord, progress: Progress | None
+    ) -> None:
+        self.record = record
+        self.result = ChunkResult()
+        self.table: ProductTable | None = None
+        self._job = job
+        self._collection = collection
+        self._progress = progress
+        self._profile: str | None = None
+        self._pending = ChunkResult()
+        self._pending_rows = 0
+        self._journal: Journal | None = None
+        if job.profile is not None:
+            self._open(job.profile)
+
+    def consume(self, workers: Workers) -> str:
+        """Take everything that the workers hand back, after what an earlier attempt did; returns why the feed
+        broke off, or nothing."""
+        job = self._job
+        if self._journal is not None:
+            for noted in self._journal.read():
+                self.result.add(noted)
+            job = replace(job, done=frozenset(self.result.rows))
+        with closing(workers(job)) as packed:
+            for data in packed:
+                result, profile = unpack_result(data)
+                self._check_profile(profile)
+                self._pending.add(result)
+                self._pending_rows += sum(rows.num_rows for rows in result.changes.rows)
+                self._report(None)
+                if self._pending_rows >= self._job.settings.indexing.commit_rows:
+                    self._flush()
+        self._flush()
+        self.record = self.record.model_copy(update={"feed": self.result.reports.get(self.record.run_id)})
+        if not self.result.broken:
+            self._report(sum(counts.read for counts in self.result.counts.values()))
+        return self.result.broken
+
+    def again(self, workers: Workers, stale: frozenset[str]) -> None:
+        """Make the changes of these products anew, from the feed and the table as they are now."""
+        self._drop(stale)
+        again = ChunkResult()
+        with closing(workers(replace(self._job, done=frozenset(), only=stale))) as packed:
+            for data in packed:
+                again.add(unpack_result(data)[0])
+        again.reports, again.broken = {}, ""
+        self.result.add(again)
+
+    def count(self, version: int | None = None) -> None:
+        """Bring the record up to date with what was written."""
+        counts = self.result.of_run(self.record.run_id)
+        said = counts.said() | {"total": counts.read}
+        if version is not None:
+            said["version"] = version
+        if self.table is not None:
+            said |= {"table": self.table.name, "profile": self.table.profile.name}
+        self.record = self.record.model_copy(update=said)
+
+    def add_encoded(self, other: ChunkResult) -> None:
+        """Count what another result has encoded for this run."""
+        for counts in other.counts.values():
+            self.result.of_run(self.record.run_id).encoded.update(counts.encoded)
+        self.count()
+
+    def forget(self) -> None:
+        """Remove the journal."""
+        if self._journal is not None:
+            self._journal.forget()
+
+    def _open(self, profile: Profile) -> None:
+        self._profile = profile.to_json()
+        self.table = self._collection.products(profile, create=True)
+        self._journal = Journal(self._collection, self.table, self._job.order)
+
+    def _check_profile(self, profile: str | None) -> None:
+        if profile is None or profile == self._profile:
+            return
+        if self._profile is not None:
+            raise ProfileMismatch("workers hold different models; run one release of mmpipe on all of them")
+        self._open(Profile.from_json(profile))
+
+    def _flush(self) -> None:
+        pending, self._pending, self._pending_rows = self._pending, ChunkResult(), 0
+        rows, pending.changes.rows = pending.changes.rows, []
+        if rows and self.table is not None and self._journal is not None:
+            pending.changes.staged = self.table.stage(latest_per_id(pa.concat_tables(rows)))
+            self._journal.append(pending)
+        self.result.add(pending)
+        self.count()
+        self._collection.runs.put(self.record)
+
+    def _drop(self, stale: frozenset[str]) -> None:
+        ids = pa.array(sorted(stale), pa.string())
+        changes, result = self.result.changes, self.result
+        changes.edits = [_without(rows, ids) for rows in changes.edits]
+        changes.seen = [_without(rows, ids) for rows in changes.seen]
+        changes.rows = [_without(rows, ids) for rows in changes.rows]
+        changes.staged = [
+            staged
+            for staged in changes.staged
+            if not pc.any(pc.is_in(staged.claims.column("id"), value_set=ids)).as_py()
+        ] + self._restaged(ids)
+        dropped = [write for write in result.writes if write.id in stale]
+        result.lost(dropped)
+        counts = result.of_run(self.record.run_id)
+        counts.skipped -= len(dropped)
+        counts.read -= len(dropped)
+        result.writes = [write for write in result.writes if write.id not in stale]
+
+    def _restaged(self, ids: pa.Array) -> list[Staged]:
+        """Staged files that hold a product which is made anew, without it."""
+        found: list[Staged] = []
+        for staged in self.result.changes.staged:
+            if self.table is not None and pc.any(pc.is_in(staged.claims.column("id"), value_set=ids)).as_py():
+                found += self.table.stage(_without(self.table.staged_rows(staged), ids))
+        return found
+
+    def _report(self, total: int | None) -> None:
+        if self._progress is None:
+            return
+        seen = RunCounts()
+        for counts in (*self.result.counts.values(), *self._pending.counts.values()):
+            seen.add(counts)
+        self._progress(seen.read, seen.indexed + seen.unchanged, seen.rejected, total)
+
+
+def _without(rows: pa.Table, ids: pa.Array) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows.column("id"), value_set=ids)))

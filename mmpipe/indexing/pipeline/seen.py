@@ -1,0 +1,124 @@
+"""What was found at each address of a product's media, and asking whether that still holds.
+
+The column ``media_seen`` has one word for each of ``media_uris``: a stamp; ``!`` and a stamp, of a medium
+that cannot be used; ``-`` where nothing was stored; ``.`` where nobody looked, for the link's medium was
+found before; ``?`` where it cannot be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import RetryableError
+from mmpipe.media import MediaStamp
+from mmpipe.media.ask import Asker, Question
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Modality
+    from mmpipe.indexing.pipeline.media import MediaPlan
+    from mmpipe.media import MediaRef
+
+ABSENT = "-"
+NOT_LOOKED = "."
+UNKNOWN = "?"
+UNUSABLE = "!"
+
+
+def words_of(uris: Sequence[str], seen: str | None) -> dict[str, str]:
+    """By address what was found there; nothing where the row does not say."""
+    words = (seen or "").split(" ") if seen else []
+    return dict(zip(uris, words, strict=True)) if len(words) == len(uris) else {}
+
+
+def seen_of(uris: Sequence[str], words: Mapping[str, str]) -> str | None:
+    """The column's text for these addresses."""
+    return " ".join(words.get(uri, UNKNOWN) for uri in uris) or None
+
+
+def stamp_in(word: str) -> MediaStamp | None:
+    """The stamp of a word that has one."""
+    if word in (ABSENT, NOT_LOOKED, UNKNOWN):
+        return None
+    return MediaStamp.decode(word.removeprefix(UNUSABLE))
+
+
+def is_settled(refs: Sequence[MediaRef], words: Mapping[str, str]) -> bool:
+    """Whether every link led to a medium that could be used."""
+    return all(
+        any(word not in (ABSENT, NOT_LOOKED, UNKNOWN) and not word.startswith(UNUSABLE) for word in mine)
+        for mine in ([words.get(uri, UNKNOWN) for uri in ref.addresses] for ref in refs)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A product whose media are asked about: what its links are, what was found there, and when hosts were
+    asked last."""
+
+    plan: MediaPlan
+    words: Mapping[str, str]
+    asked: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Modalities whose media are as they were, and when hosts said so."""
+
+    same: frozenset[Modality]
+    asked: datetime | None
+
+
+def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Seen]:
+    """Ask about all of these media in one go.
+
+    Hosts that were asked less than ``trust_seconds`` ago are not asked again. A host that fails now leaves
+    its media out of ``same``: reading them tells what is the matter. Raises ``RetryableError`` where an
+    object store fails.
+    """
+    now = datetime.now(UTC)
+    questions: list[Question] = []
+    owners: list[tuple[int, Modality]] = []
+    unknown: set[tuple[int, Modality]] = set()
+    hosts: set[int] = set()
+    for number, look in enumerate(looks):
+        trusted = look.asked is not None and now - look.asked < timedelta(seconds=trust_seconds)
+        for modality, refs in look.plan.refs.items():
+            for ref in refs:
+                question = _question(ref, look.words)
+                if question is None:
+                    unknown.add((number, modality))
+                    continue
+                remote = ref.uri.startswith("https://")
+                if remote and trusted:
+                    continue
+                if remote:
+                    hosts.add(number)
+                questions.append(question)
+                owners.append((number, modality))
+    changed = unknown
+    for owner, answer in zip(owners, asker.unchanged(questions) if questions else [], strict=True):
+        if isinstance(answer, RetryableError) or not answer:
+            changed.add(owner)
+    return [
+        Seen(
+            frozenset(m for m in look.plan.refs if (number, m) not in changed),
+            now if number in hosts else look.asked,
+        )
+        for number, look in enumerate(looks)
+    ]
+
+
+def _question(ref: MediaRef, words: Mapping[str, str]) -> Question | None:
+    if ref.uri.startswith("data:"):
+        return Question(ref, {})
+    seen: dict[str, MediaStamp | None] = {}
+    for uri in ref.addresses:
+        word = words.get(uri, UNKNOWN)
+        if word == UNKNOWN:
+            return None
+        if word != NOT_LOOKED:
+            seen[uri] = stamp_in(word)
+    return Question(ref, seen)
