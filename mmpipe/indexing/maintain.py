@@ -9,16 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmpipe.errors import MmpipeError
-from mmpipe.indexing.tables.upkeep import keep_up
+from mmpipe.indexing.tables.upkeep import keep_records, keep_up
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings, load_settings
-from mmpipe.telemetry import configure_logging
+from mmpipe.telemetry import configure_logging, continued, span
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-    """Maintain every products table of these collections, of all of them where none is named.
+    """Maintain every products table of these collections, of all of them where none is named, and what is
+    recorded beside them.
 
     Yields ``{"collection", "table", "published", "note", …report}`` per table; ``{…, "error"}`` where that
     table, or its collection, could not be maintained now.
@@ -42,6 +44,10 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
             continue
         for table in tables:
             yield _maintain(collection, table)
+        try:
+            keep_records(collection, thorough=True)
+        except (MmpipeError, OSError) as error:
+            yield _failure(name, None, error)
 
 
 def _maintain(collection: Collection, table: str) -> dict[str, Any]:
@@ -73,10 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
     settings = load_settings()
     configure_logging()
     failed = 0
-    for line in run(settings, options.collection):
-        failed += "error" in line
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+    with continued(os.environ), span("lake.maintain"):
+        for line in run(settings, options.collection):
+            failed += "error" in line
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
     return 1 if failed else 0
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -203,7 +204,9 @@ def test_one_command_undoes_a_switch_whatever_was_uploaded_since(
 def test_the_former_table_is_known_after_many_publications(
     shop: Shop, settings: Settings, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmpipe.lake.live.HISTORY_LENGTH", 2)
+    monkeypatch.setattr("mmpipe.lake.live.KEEP_LAST", 2)
+    for span in ("KEEP_HOURLY", "KEEP_DAILY"):
+        monkeypatch.setattr(f"mmpipe.lake.live.{span}", timedelta(0))
     before = shop.live().name
     switch(settings, shop.collection, reindex(settings, shop.collection, other).table)
     for n in range(3):

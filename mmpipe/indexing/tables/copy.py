@@ -29,6 +29,7 @@ from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject_of_row
 from mmpipe.indexing.sources.rows import Source, SourceRow, root_of
 from mmpipe.indexing.sources.stores import stores
+from mmpipe.lake.changes import Changes, Seen, basis_of, seen_table
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
 from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.product import Product
@@ -40,20 +41,23 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 Progress = Callable[[int, int], None]
-_STATE = ["id", "source_order", "deleted", "updated_at"]
+_STATE = ["id", "source_order", "deleted", "updated_at", "content"]
 _FIELDS: dict[Modality, str] = {"image": "image_link", "audio": "audio_link", "video": "video_link"}
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """Ids to carry: ``newer`` ones that the target lacks or holds of an older source, ``refreshed`` ones of
-    which only the media were read again or the stock was told."""
+    which only the media were read again or the stock was told, ``seen`` ones that a newer source told the
+    same of, and ``gone`` ones that the source has no row of any more, not even their deletion."""
 
     newer: Sequence[str] = ()
     refreshed: Sequence[str] = ()
+    seen: Sequence[str] = ()
+    gone: Sequence[str] = ()
 
     def __len__(self) -> int:
-        return len(self.newer) + len(self.refreshed)
+        return len(self.newer) + len(self.refreshed) + len(self.seen) + len(self.gone)
 
 
 @dataclass(slots=True)
@@ -120,8 +124,11 @@ class RowCarrier:
         then, self._seen = self._seen, now
         if then is not None:
             return _changes(now, then, pc.not_equal)
-        due = _changes(now, _state(self._target), pc.greater if live_target else pc.not_equal)
-        return Due(due.newer, self._with_other_media(due.refreshed))
+        there = _state(self._target)
+        due = _changes(now, there, pc.greater if live_target else pc.not_equal)
+        # Others write to a live target, so what is not here may be new there.
+        gone = () if live_target else _alive_alone(there, now)
+        return replace(due, refreshed=self._with_other_media(due.refreshed), gone=gone)
 
     def carry(self, due: Due, progress: Progress | None = None) -> Carried:
         """Write what is due, ``commit_rows`` at a time.
@@ -136,7 +143,33 @@ class RowCarrier:
                 total.add(self._write(pending, write))
                 if progress is not None:
                     progress(done, len(due))
+        self._move_orders(due.seen)
+        total.deleted += self._delete(due.gone)
         return total
+
+    def _move_orders(self, ids: Sequence[str]) -> None:
+        rows = self._source.fetch(ids, ["id", "source_order", "item_group_id", "content", "media_asked"])
+        seen = [
+            Seen(
+                row["id"],
+                row["source_order"],
+                row["item_group_id"],
+                basis_of(row["content"], row["source_order"]),
+                media_asked=row["media_asked"],
+            )
+            for row in rows.to_pylist()
+        ]
+        if seen:
+            self._target.apply(Changes(seen=[seen_table(seen)]))
+
+    def _delete(self, ids: Sequence[str]) -> int:
+        rows = self._target.fetch(ids, ["id", "source_order", "run_id"]).to_pylist()
+        now = datetime.now(UTC)
+        # Right after the row itself: whatever anybody uploads is newer.
+        tombstones = [Tombstone(r["id"], f"{r['source_order']}0", r["run_id"], now) for r in rows]
+        if tombstones:
+            self._target.upsert(build_tombstones(tombstones, self._target.dim))
+        return len(tombstones)
 
     def _with_other_media(self, ids: Sequence[str]) -> list[str]:
         """Those whose media or stock differ: the target may have been filled from the same feed."""
@@ -278,7 +311,8 @@ def _state(table: ProductTable) -> pa.Table:
 def _changes(
     now: pa.Table, then: pa.Table, later: Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]
 ) -> Due:
-    """Rows of ``now`` whose source is newer than in ``then``, or of the same source and written ``later``."""
+    """Rows of ``now`` whose source is newer than in ``then``, or of the same source and written ``later``.
+    What a newer source left as it was has the time of writing that it had."""
     both = now.join(then, "id", join_type="left outer", right_suffix="_then")
     order, order_then = both.column("source_order"), both.column("source_order_then")
     deleted, deleted_then = both.column("deleted"), pc.fill_null(both.column("deleted_then"), False)
@@ -290,7 +324,22 @@ def _changes(
     # A deletion that was meant for another product gives way to an older one, too.
     revived = pc.and_(pc.invert(deleted), deleted_then)
     newer = pc.or_(newer, pc.or_(revived, pc.and_(again, deleted)))
-    return Due(_ids(both, newer), _ids(both, pc.and_not(again, deleted)))
+    same = pc.and_(
+        pc.fill_null(pc.equal(both.column("content"), both.column("content_then")), False),
+        pc.fill_null(pc.equal(both.column("updated_at"), both.column("updated_at_then")), False),
+    )
+    seen = pc.and_(newer, pc.and_not(same, pc.or_(deleted, deleted_then)))
+    return Due(
+        _ids(both, pc.and_not(newer, seen)),
+        _ids(both, pc.and_not(again, deleted)),
+        _ids(both, seen),
+    )
+
+
+def _alive_alone(rows: pa.Table, others: pa.Table) -> list[str]:
+    """Ids of products that only ``rows`` has any row of."""
+    unknown = pc.invert(pc.is_in(rows.column("id"), value_set=others.column("id").combine_chunks()))
+    return _ids(rows, pc.and_not(unknown, rows.column("deleted")))
 
 
 def _without_id(row: dict[str, str | None]) -> dict[str, str | None]:

@@ -1,10 +1,11 @@
-"""Maintenance of one table, and letting its readers have the result."""
+"""Maintenance of tables, and letting readers have the result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmpipe.indexing.writing import journal
 from mmpipe.indexing.writing.publish import publish
 
 if TYPE_CHECKING:
@@ -38,3 +39,12 @@ def keep_up(collection: Collection, table: ProductTable, *, thorough: bool = Fal
         return Upkeep(report, published=False, note=f"{table.name} is not what readers follow")
     note = publish(collection, table, f"maintenance: {report.summary()}")
     return Upkeep(report, published=not note, note=note)
+
+
+def keep_records(collection: Collection, *, thorough: bool = False) -> None:
+    """Tidy the tags of what was live, maintain the ledger, the media log and the rejects, and forget what
+    broken-off runs left. Raises ``StorageUnavailable``."""
+    collection.tidy(thorough=thorough)
+    collection.maintain_records(thorough=thorough)
+    if thorough:
+        journal.sweep(collection)
