@@ -1,7 +1,9 @@
 """A copy of one table version on local disk, so that a query makes no object-store request.
 
 Lance files never change once written, so following a table means fetching the few files that a new
-version adds: its manifest, new data and deletion files, new index files.
+version adds: its manifest, new data and deletion files, new index files. Data files that hold nothing but
+``UNREAD_COLUMNS`` stay where they are: Lance opens a file when a column of it is read, and no reader of a
+copy reads these.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING
 import lance
 
 from mmpipe.errors import NotFound, NotReady, ObjectNotFound, StorageUnavailable
+from mmpipe.lake.columns import ColumnFiles
+from mmpipe.lake.schema import UNREAD_COLUMNS
 from mmpipe.lake.storage import lance_errors
 from mmpipe.objects import open_store, scheme_of, to_path, to_uri
 
@@ -50,8 +54,8 @@ class Mirror:
         self._current: tuple[int, frozenset[str]] | None = None
 
     def sync(self, version: int) -> Path:
-        """Make ``version`` whole on local disk and return the folder: open it with ``lance.dataset(path,
-        version=version)``.
+        """Bring ``version`` to local disk, all but what no reader asks for (``UNREAD_COLUMNS``), and return
+        the folder: open it with ``lance.dataset(path, version=version)``.
 
         The version synced before stays readable; files that neither uses are removed. A table in a folder
         is not copied, its own path is returned. Raises ``NotFound`` when the version was cleaned up,
@@ -110,8 +114,10 @@ class Mirror:
         with lance_errors(f"reading the mirror of {self._uri}"):
             dataset = lance.dataset(str(root), version=version)
             files = {manifest}
+            columns = ColumnFiles(dataset)
             for fragment in dataset.get_fragments():
-                files.update(f"data/{file.path}" for file in fragment.data_files())
+                held = columns.by_file(fragment)
+                files.update(f"data/{path}" for path, names in held.items() if names - UNREAD_COLUMNS)
                 deletions = fragment.deletion_file()
                 if deletions is not None:
                     files.add(deletions)

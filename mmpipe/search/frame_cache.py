@@ -18,8 +18,8 @@ Frames: TypeAlias = "tuple[NDArray[np.float32], Vectors]"
 
 
 class FrameCache:
-    """The frames of clips that were shown lately, ``max_bytes`` of them. Data files never change, so the
-    versions of a table share one. Thread-safe."""
+    """The frames of clips that were shown lately, ``max_bytes`` of them, by the files that hold them and the
+    place in these. Data files never change, so the versions of a table share one. Thread-safe."""
 
     def __init__(self, max_bytes: int = 32 << 20) -> None:
         self._max_bytes = max_bytes

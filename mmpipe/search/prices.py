@@ -71,7 +71,9 @@ class PriceList:
     def __init__(
         self, listed: Amounts, sales: Sales, alive: Mask, codes: Codes, currencies: Dictionary
     ) -> None:
-        self._sales = sales.only(alive[sales.rows])
+        # Rows that an earlier release wrote may have a sale price at or above the price: these are none.
+        reduced = ~(sales.price >= listed[sales.rows])
+        self._sales = sales.only(alive[sales.rows] & reduced)
         self.listed = listed
         priced: Mask = ~np.isnan(listed)
         priced[self._sales.rows] = True
@@ -100,16 +102,16 @@ class PriceList:
         return Prices(paid, priced, float(since), float(until))
 
 
-def read_sales(listed: Amounts, sale: pa.Array, start: pa.Array | None, end: pa.Array | None) -> Sales:
+def read_sales(sale: pa.Array, start: pa.Array | None, end: pa.Array | None) -> Sales:
     """The sales of one block: columns ``sale_price``, ``sale_start`` and ``sale_end`` (None where the table
-    has none) beside its list prices.
+    has none). Those that do not lower the price are among them: :class:`PriceList` tells.
 
-    Rows that an earlier release wrote may have a sale price of 0, or one above the price: these are none.
+    Rows that an earlier release wrote may have a sale price of 0: these are none.
     """
     if sale.null_count == len(sale):
         return NO_SALES
     price = sale.to_numpy(zero_copy_only=False).astype(np.float64)
-    rows = np.flatnonzero((price > 0) & ~(price >= listed))
+    rows = np.flatnonzero(price > 0)
     sales = Sales(rows, price[rows], _seconds(start, rows, -np.inf), _seconds(end, rows, np.inf))
     return sales.only(sales.start < sales.end)
 

@@ -1,10 +1,11 @@
 """One live version of one table in memory.
 
 A snapshot is put together from blocks, one per Lance fragment. The next version shares every block that did
-not change, so following a small write costs reading the new fragment and the deletion files, and joining a
-few small columns. Rows are numbered 0 … n-1 in fragment order, dead rows included; ``alive`` tells which
-count. Nothing here touches the object store after :func:`load` has returned. What a version does not settle
-is when sales begin and end: :meth:`Snapshot.at` gives it with the prices of a moment.
+not change, and of one whose columns changed in place all the others. So following a small write costs reading
+the new fragment and the deletion files, following new prices the prices, and joining a few small columns.
+Rows are numbered 0 … n-1 in fragment order, dead rows included; ``alive`` tells which count. Nothing here
+touches the object store after :func:`load` has returned. What a version does not settle is when sales begin
+and end: :meth:`Snapshot.at` gives it with the prices of a moment.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mmpipe.encoders.base import MODALITIES, Modality, Profile, Vectors
 from mmpipe.errors import UnknownProduct
 from mmpipe.fusion import Fusion
 from mmpipe.fusion import load as load_fusion
+from mmpipe.lake.columns import ColumnFiles, Files
 from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, clip_frames
 from mmpipe.lake.schema import FUSED, profile_of, vector_column
 from mmpipe.schemas.product import Product, PublicProduct
@@ -34,8 +36,7 @@ from mmpipe.search.block import (
     TEXT_FIELDS,
     VECTOR_FIELDS,
     Block,
-    BlockKey,
-    key_of,
+    files_of,
     live_rows,
     read_block,
 )
@@ -48,16 +49,17 @@ from mmpipe.search.vectors import VectorColumn
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-LiveKey = tuple[BlockKey, str | None]
+# The files of the rows, and of those deleted: they name for good which are left.
+LiveKey = tuple[Files, str | None]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a later version of the same table may take over."""
+    """What a later version of the same table may take over; ``blocks`` by fragment id."""
 
     dictionaries: Dictionaries
-    blocks: Mapping[BlockKey, Block]
+    blocks: Mapping[int, Block]
     alive: Mapping[LiveKey, Mask]
     clips: FrameCache = field(default_factory=FrameCache)
 
@@ -80,8 +82,6 @@ class Snapshot:
         profile: Profile,
         parts: Parts,
         exact_rows: int,
-        fragment_ids: Sequence[int],
-        blocks: Sequence[Block],
         alive: Sequence[Mask],
         fusion: Fusion | None = None,
     ) -> None:
@@ -94,13 +94,14 @@ class Snapshot:
         self.fusion = fusion or load_fusion(profile.fusion)
         self.parts = parts
         self.dictionaries = parts.dictionaries
+        blocks = list(parts.blocks.values())
         sizes = [block.rows for block in blocks]
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         starts = self._starts[:-1].tolist()
-        self._fragment_ids = np.asarray(fragment_ids, dtype=np.int64)
+        self._fragment_ids = np.fromiter(parts.blocks, np.int64)
         self._fragment_order = np.argsort(self._fragment_ids)
         self._blocks = blocks
-        self._block_keys = list(parts.blocks)
+        self._frame_files = [tuple(b.files[name] for name in FRAME_COLUMNS) for b in blocks]
         self._undeleted = alive
         self.rows = int(self._starts[-1])
         self.alive: Mask = _join(
@@ -240,7 +241,7 @@ class Snapshot:
         """
         owner = np.searchsorted(self._starts, rows, side="right") - 1
         local = (rows - self._starts[owner]).tolist()
-        keys = [(self._block_keys[b], place) for b, place in zip(owner.tolist(), local, strict=True)]
+        keys = [(self._frame_files[b], place) for b, place in zip(owner.tolist(), local, strict=True)]
         found = self.parts.clips.get(keys)
         missing = [i for i, clip in enumerate(found) if clip is None]
         if not missing:
@@ -312,14 +313,14 @@ def load(
     if check is not None:
         check(profile)
     dictionaries = previous.dictionaries if previous else Dictionaries(CODED_FIELDS)
-    blocks: dict[BlockKey, Block] = {}
+    blocks: dict[int, Block] = {}
     alive: dict[LiveKey, Mask] = {}
-    fragments = dataset.get_fragments()
-    for fragment in fragments:
-        key = key_of(fragment)
-        live_key = (key, fragment.deletion_file())
-        known = previous.blocks.get(key) if previous else None
-        blocks[key] = known or read_block(fragment, dictionaries, profile.dim)
+    held = ColumnFiles(dataset)
+    for fragment in dataset.get_fragments():
+        number, files = fragment.fragment_id, files_of(held.by_column(fragment))
+        former = previous.blocks.get(number) if previous else None
+        blocks[number] = read_block(fragment, files, dictionaries, profile.dim, former)
+        live_key = (files["id"], fragment.deletion_file())
         mask = previous.alive.get(live_key) if previous else None
         alive[live_key] = live_rows(fragment) if mask is None else mask
     snapshot = Snapshot(
@@ -330,8 +331,6 @@ def load(
         profile=profile,
         parts=Parts(dictionaries, blocks, alive, previous.clips if previous else FrameCache()),
         exact_rows=exact_rows,
-        fragment_ids=[f.fragment_id for f in fragments],
-        blocks=list(blocks.values()),
         alive=list(alive.values()),
         fusion=None if fusion_for is None else fusion_for(profile),
     )

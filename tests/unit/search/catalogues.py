@@ -12,7 +12,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from mmpipe.encoders import fake
+from mmpipe.encoders import fake, registry
 from mmpipe.encoders.base import Modality, Vectors, VideoFrames
 from mmpipe.fusion import WeightedMean
 from mmpipe.lake.frames import ClipFrames
@@ -25,9 +25,13 @@ from mmpipe.lake.schema import (
     products_schema,
 )
 from mmpipe.schemas.product import Money, Product, SalePeriod
+from mmpipe.schemas.search import Filters, SearchRequest
+from mmpipe.search import Searcher, encode
 from mmpipe.search.snapshot import Parts, Snapshot, load
+from mmpipe.settings import ServeSettings
 
 PROFILE = fake.profile()
+FACETS = ["brand", "category", "color", "price", "attributes.season"]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -131,3 +135,17 @@ def text_vector(text: str) -> Vectors:
 def fused_of(products: Sequence[Product]) -> Vectors:
     """Of products without media, the fused vector is the text's."""
     return fake.encoders()["text"].embed_documents([p.text_for_encoder() for p in products])
+
+
+def answers(found: Snapshot) -> list[dict[str, Any]]:
+    """Everything that some requests' pages say, but how long it took."""
+    loaded = registry.load("fake")
+    searcher = Searcher(loaded.profile, ServeSettings(candidates=30))
+    requests = [
+        SearchRequest(facets=FACETS, limit=100),
+        SearchRequest(text="red shirts", facets=FACETS, limit=100),
+        SearchRequest(text="blue shoe", filters=Filters(brand=["ACME"], category=["a"]), facets=FACETS),
+        SearchRequest(filters=Filters(attributes={"season": ["Winter"]}), facets=FACETS),
+    ]
+    pages = [searcher.search_payload(found, request, encode(request, loaded, {})) for request in requests]
+    return [{name: value for name, value in page.items() if name != "took_ms"} for page in pages]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mmpipe.lake.changes import with_column
 from mmpipe.recommend import similar
 from mmpipe.schemas.product import Product
 from mmpipe.schemas.search import Filters, PriceRange, SearchRequest
@@ -141,12 +142,20 @@ def test_a_table_of_an_earlier_release_has_sales_without_dates(tmp_path: Path) -
     assert paid(found, -1) == paid(found, 5) == [5, 10]
 
 
-def test_sales_that_an_earlier_release_stored_are_checked() -> None:
-    listed = np.array([10.0, 10.0, 10.0, np.nan, 10.0])
-    sales = read_sales(listed, pa.array([0.0, 10.0, 4.0, 4.0, None]), None, None)
-    assert sales.rows.tolist() == [2, 3]
-    assert (sales.start.tolist(), sales.end.tolist()) == ([-np.inf] * 2, [np.inf] * 2)
-    assert read_sales(listed, pa.nulls(5, pa.float64()), None, None) is NO_SALES
+def test_sales_that_an_earlier_release_stored_are_checked(tmp_path: Path) -> None:
+    products = [product(i, price=p) for i, p in zip("abcde", ["10", "10", "10", None, "10"], strict=True)]
+    rows = with_column(catalogues.rows_of(products), "sale_price", [0.0, 10.0, 4.0, 4.0, 12.0])
+    rows = with_column(rows, "currency", ["USD"] * 5)
+    found = catalogues.snapshot(catalogues.create(tmp_path / "t", rows))
+    assert paid(found, 0) == [10, 10, 4, 4, 10]
+    assert [bool(found.priced[row]) for row in found.id_order] == [True] * 5
+
+
+def test_a_block_without_sales_holds_none() -> None:
+    assert read_sales(pa.nulls(5, pa.float64()), None, None) is NO_SALES
+    sales = read_sales(pa.array([None, 4.0]), None, None)
+    assert (sales.rows.tolist(), sales.price.tolist()) == ([1], [4.0])
+    assert (sales.start.tolist(), sales.end.tolist()) == ([-np.inf], [np.inf])
 
 
 def test_a_period_that_ends_before_it_begins_is_none(tmp_path: Path) -> None:

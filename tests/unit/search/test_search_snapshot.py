@@ -11,12 +11,10 @@ import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.errors import ProfileMismatch, UnknownProduct
-from mmpipe.schemas.search import Filters, SearchRequest
-from mmpipe.search import Searcher, Snapshot, block, encode, snapshot
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.search import Searcher, Snapshot, encode, snapshot
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
-
-FACETS = ["brand", "category", "color", "price", "attributes.season"]
 
 
 def some(start: int, end: int, **more: Any) -> Any:
@@ -29,19 +27,6 @@ def some(start: int, end: int, **more: Any) -> Any:
         for n in range(start, end)
     ]  # fmt: skip
     return catalogues.rows_of(products, {f"p{n:03d}": n for n in range(0, end, 4)})
-
-
-def answers(found: Snapshot) -> list[dict[str, Any]]:
-    loaded = registry.load("fake")
-    searcher = Searcher(loaded.profile, ServeSettings(candidates=30))
-    requests = [
-        SearchRequest(facets=FACETS, limit=100),
-        SearchRequest(text="red shirts", facets=FACETS, limit=100),
-        SearchRequest(text="blue shoe", filters=Filters(brand=["ACME"], category=["a"]), facets=FACETS),
-        SearchRequest(filters=Filters(attributes={"season": ["Winter"]}), facets=FACETS),
-    ]
-    pages = [searcher.search_payload(found, request, encode(request, loaded, {})) for request in requests]
-    return [{name: value for name, value in page.items() if name != "took_ms"} for page in pages]
 
 
 def test_following_step_by_step_gives_what_loading_at_once_gives(tmp_path: Path) -> None:
@@ -59,7 +44,7 @@ def test_following_step_by_step_gives_what_loading_at_once_gives(tmp_path: Path)
     for step in steps:
         dataset = step()
         following = catalogues.snapshot(dataset, previous=current.parts if current else None)
-        assert answers(following) == answers(catalogues.snapshot(dataset))
+        assert catalogues.answers(following) == catalogues.answers(catalogues.snapshot(dataset))
         current = following
     assert current is not None
     assert len(current) == 59
@@ -71,29 +56,29 @@ def _compacted(folder: Path) -> Any:
     return lance.dataset(str(folder))
 
 
-def test_a_small_write_reads_only_its_own_fragment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_write_reads_only_its_own_fragment(tmp_path: Path) -> None:
     folder = tmp_path / "t"
     first = catalogues.snapshot(catalogues.create(folder, some(0, 30), some(30, 40)))
-    read: list[int] = []
-    original = block.read_block
-    monkeypatch.setattr(
-        snapshot, "read_block", lambda f, *rest: read.append(f.fragment_id) or original(f, *rest)
-    )
+    before = set((folder / "data").iterdir())
     dataset = catalogues.upsert(folder, some(5, 6))
+    for file in before:  # what is not read need not be there
+        file.unlink()
     second = catalogues.snapshot(dataset, previous=first.parts)
-    assert len(read) == 1
-    assert sum(block in first.parts.blocks.values() for block in second.parts.blocks.values()) == 2
+    shared = [number for number, held in first.parts.blocks.items() if second.parts.blocks[number] is held]
+    assert len(shared) == len(second.parts.blocks) - 1 == 2
     assert len(second) == len(first) == 40
+    with pytest.raises(ValueError, match="Not found"):
+        catalogues.snapshot(dataset)
 
 
 def test_the_old_version_is_untouched_by_the_new_one(tmp_path: Path) -> None:
     folder = tmp_path / "t"
     first = catalogues.snapshot(catalogues.create(folder, some(0, 20)))
-    before = answers(first)
+    before = catalogues.answers(first)
     dataset = catalogues.upsert(folder, some(0, 20, color="Purple"))
     catalogues.snapshot(catalogues.upsert(folder, some(20, 90)), previous=first.parts)
     assert dataset is not None
-    assert answers(first) == before
+    assert catalogues.answers(first) == before
 
 
 def test_rows_are_found_by_id_and_by_address(tmp_path: Path) -> None:
@@ -115,7 +100,7 @@ def test_an_empty_table_answers_with_nothing(tmp_path: Path) -> None:
     found = catalogues.snapshot(catalogues.create(tmp_path / "t"))
     assert len(found) == 0
     assert found.currency is None
-    assert [page["total"] for page in answers(found)] == [0, 0, 0, 0]
+    assert [page["total"] for page in catalogues.answers(found)] == [0, 0, 0, 0]
     with pytest.raises(UnknownProduct):
         found.row("p1")
 

@@ -1,0 +1,46 @@
+"""Which files of a fragment hold which columns.
+
+A fragment's files each hold some columns of all its rows, and columns that change in place get a file of
+their own: the former one then names their fields no longer. So the files that hold a column name its values
+for good, whatever happens to the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import lance
+    from lance.fragment import LanceFragment
+
+Files = tuple[str, ...]
+
+
+class ColumnFiles:
+    """The columns of one version by the files of a fragment, told by the manifest alone."""
+
+    def __init__(self, dataset: lance.LanceDataset) -> None:
+        self._name_of: dict[int, str] = {}
+        for field in dataset.lance_schema.fields():
+            self._name_of.update(dict.fromkeys(_ids(field), field.name()))
+
+    def by_column(self, fragment: LanceFragment) -> dict[str, Files]:
+        """Per column the names of the files that hold it, sorted; a column that none holds is null in every
+        row, and left out."""
+        found: dict[str, set[str]] = {}
+        for path, columns in self.by_file(fragment).items():
+            for name in columns:
+                found.setdefault(name, set()).add(path)
+        return {name: tuple(sorted(paths)) for name, paths in found.items()}
+
+    def by_file(self, fragment: LanceFragment) -> dict[str, frozenset[str]]:
+        """Per file below ``data`` the columns that are read from it."""
+        # A field that a later file took over stays in the list as a negative number.
+        return {
+            file.path: frozenset(self._name_of[i] for i in file.fields if i in self._name_of)
+            for file in fragment.data_files()
+        }
+
+
+def _ids(field: Any) -> list[int]:
+    return [field.id(), *(number for child in field.children() for number in _ids(child))]
