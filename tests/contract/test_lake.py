@@ -28,11 +28,12 @@ from mmpipe.errors import (
     UnknownCollection,
 )
 from mmpipe.lake import Collection, ProductTable, open_lake
+from mmpipe.lake.changes import Changes, Seen, edits_of, seen_table
 from mmpipe.lake.live import LivePointer
 from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.lake.mirror import Mirror
-from mmpipe.lake.schema import VectorBlock, vector_array
+from mmpipe.lake.schema import UNREAD_COLUMNS, VectorBlock, vector_array
 from mmpipe.lake.tags import LiveTags
 from mmpipe.schemas.run import Reject, RunRecord, RunStatus
 from mmpipe.schemas.search import Interaction
@@ -660,6 +661,89 @@ def test_a_mirror_follows_every_kind_of_change(
     local = [line for line in requests[before:after] if "/data/" in line]
     assert mirror.sync(newest) == folder
     assert local == []
+
+
+def edited(names: list[str], n: int, title: str) -> Changes:
+    return Changes(edits=[edits_of(products(names, n, title=title))])
+
+
+def test_a_mirror_fetches_of_a_change_in_place_the_new_columns(
+    request: pytest.FixtureRequest, requests: list[str], tmp_path: Path
+) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    mirror = Mirror(table.uri, tmp_path / "mirror", made.storage)
+    table.upsert(products(ids(200), 1))
+    first = table.version
+    folder = mirror.sync(first)
+    whole = {path.name for path in (folder / "data").iterdir()}
+
+    def fetched(version: int) -> list[str]:
+        before = len(requests)
+        mirror.sync(version)
+        gets = [line for line in requests[before:] if "GET" in line]
+        return [line.split("/data/")[1].split(" ")[0].split("?")[0] for line in gets if "/data/" in line]
+
+    table.apply(edited(ids(120), 2, "green shoe"))
+    second = table.version
+    green = fetched(second)
+    assert len(green) == 1
+    assert not whole & set(green)
+    same_as(table, first, folder)
+    same_as(table, second, folder)
+
+    table.apply(edited(ids(100), 3, "blue shoe"))
+    third = table.version
+    assert len(blue := fetched(third)) == 1
+    held = {path.name for path in (folder / "data").iterdir()}
+    assert held == {*whole, *green, *blue}, "the version before is still read"
+    same_as(table, third, folder)
+    same_as(table, second, folder)
+
+    # All that the green file held was written anew since: no version of the mirror's names it any more.
+    table.apply(Changes(seen=[seen_table([Seen("p0", order(4), None, order(3))])]))
+    assert fetched(table.version) == []
+    assert {path.name for path in (folder / "data").iterdir()} == {*whole, *blue}
+    mirror.sync(second)  # a rollback
+    same_as(table, second, folder)
+
+
+def test_a_mirror_leaves_files_that_nobody_reads_where_they_are(
+    request: pytest.FixtureRequest, requests: list[str], tmp_path: Path
+) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    table.upsert(products(ids(400), 1))
+    table.maintain()
+    mirror = Mirror(table.uri, tmp_path / "mirror", made.storage)
+    mirror.sync(table.latest().version)
+    table.apply(Changes(seen=[seen_table([Seen(i, order(2), None, order(1)) for i in ids(400)])]))
+    table.upsert(deletions(["p8"], 3))
+    table.apply(edited(["p9"], 3, "green shoe"))
+    version = table.version
+    named = [file for fragment in table.latest().get_fragments() for file in fragment.data_files()]
+    before = len(requests)
+    folder = mirror.sync(version)
+    assert sum("GET" in line and "/data/" in line for line in requests[before:]) == 2, "two small writes"
+    assert len(list((folder / "data").iterdir())) == len(named) - 1
+
+    original, copy = table.at(version), lance.dataset(str(folder), version=version)
+    read = [name for name in original.schema.names if name not in UNREAD_COLUMNS]
+    assert copy.to_table(columns=read).equals(original.to_table(columns=read))
+    for fragment in copy.get_fragments():
+        assert fragment.to_table(columns=[], with_row_address=True).num_rows == fragment.count_rows()
+        every = fragment.to_table(columns=read, with_row_id=True, include_deleted_rows=True)
+        assert every.num_rows == fragment.physical_rows
+        assert fragment.take([0], columns=["document"]).num_rows == 1
+    assert copy.take([0, 399], columns=["video_seconds", "video_frames"]).num_rows == 2
+    assert copy.count_rows() == 400
+    for filtered in ("deleted = false", "id = 'p9'", "brand IS NULL AND deleted = true"):
+        assert copy.count_rows(filter=filtered) == original.count_rows(filter=filtered)
+    text = {"columns": ["search_text"], "query": "green"}
+    assert copy.scanner(columns=["id"], full_text_query=text).to_table().column("id").to_pylist() == ["p9"]
+    nearest = {"column": "vector", "q": vector_of("p9"), "k": 3, "nprobes": 20, "refine_factor": 10}
+    found = copy.scanner(columns=["id"], nearest=nearest, with_row_address=True).to_table()
+    assert found.column("id").to_pylist()[0] == "p9"
 
 
 def test_reading_a_mirror_asks_the_store_nothing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import boto3
@@ -11,11 +11,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mmpipe.encoders import registry
+from mmpipe.indexing import Indexer
 from mmpipe.lake import Lake, open_lake
 from mmpipe.recommend import similar
 from mmpipe.schemas.search import Filters, SearchRequest
-from mmpipe.search import Searcher, SnapshotStore, encode
-from mmpipe.settings import LakeSettings, ServeSettings, Settings, StorageSettings
+from mmpipe.schemas.work import CatalogueEvent
+from mmpipe.search import Searcher, Snapshot, SnapshotStore, encode
+from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
+from tests.unit.indexing.bucket import Bucket, order_of
 from tests.unit.search import catalogues
 
 
@@ -62,6 +65,7 @@ def settings(endpoint: str, tmp_path: Path) -> Settings:
     return Settings(
         storage=StorageSettings(endpoint_url=endpoint),
         lake=LakeSettings(uri="s3://lake/tables"),
+        indexing=IndexingSettings(profile="fake"),
         serve=ServeSettings(mirror_dir=str(tmp_path / "mirror"), live_poll_seconds=60),
     )
 
@@ -133,3 +137,86 @@ def test_which_second_matched_is_read_from_the_mirror(settings: Settings, reques
         assert {hit.id: hit.video_second for hit in page.hits} == {"a": 1.0, "b": 0.0, "c": None}
         assert {hit.video_second for hit in similar(store.get(), "c").hits} <= {0.0, 1.0}
         assert requests.lines == []
+
+
+class Feeds:
+    """A bucket whose feeds are indexed into a lake of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.bucket = Bucket()
+        self.lake = open_lake(settings)
+        self.collection = self.lake.collection("demo", create=True)
+        loaded = registry.load("fake")
+        self.indexer = Indexer(settings, self.lake, loaded, lambda _uri: self.bucket, maintain=False)
+
+    def upload(self, name: str, *, dearer: Collection[int] = (), count: int = 40) -> None:
+        rows: list[dict[str, object]] = [
+            {"id": f"p{n}", "title": f"number{n} lamp", "price": f"{10 + n + (n in dearer)}.00 USD"}
+            for n in range(count)
+        ]
+        self.run(self.bucket.put_feed(name, rows))
+
+    def run(self, event: CatalogueEvent) -> None:
+        outcomes = self.indexer.execute([order_of(event)])
+        assert [outcome.status for outcome in outcomes] == ["done"]
+
+    def generation(self) -> int:
+        live = self.collection.live()
+        assert live is not None
+        return live.generation
+
+
+@pytest.fixture
+def feeds(settings: Settings) -> Iterator[Feeds]:
+    made = Feeds(settings)
+    yield made
+    made.indexer.close()
+
+
+def test_the_same_feed_again_is_no_news_to_a_replica(
+    settings: Settings, feeds: Feeds, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeds.upload("monday")
+    with SnapshotStore(settings, open_lake(settings)) as store:
+        first, generation = store.get("demo"), feeds.generation()
+        version = feeds.collection.products(catalogues.PROFILE).version
+        feeds.upload("tuesday")
+        assert feeds.collection.products(catalogues.PROFILE).version > version, "the orders moved on"
+        assert feeds.generation() == generation
+        requests.lines.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr("mmpipe.search.store.load", lambda *_, **__: pytest.fail("loaded"))
+            assert store.refresh("demo") is first
+        assert [line for line in requests.lines if "live.json" not in line] == []
+
+        # The next version names the file of those orders too, and no replica fetches it.
+        feeds.run(feeds.bucket.put_product("alone", title="a lamp of its own"))
+        requests.lines.clear()
+        assert len(store.refresh("demo")) == 41
+        assert sum("/data/" in line for line in requests.lines) == 1
+
+
+def test_new_prices_reach_a_replica_without_a_vector(
+    settings: Settings, feeds: Feeds, requests: Requests
+) -> None:
+    feeds.upload("monday")
+    with SnapshotStore(settings, open_lake(settings)) as store:
+        first = store.get("demo")
+        feeds.upload("tuesday", dearer=range(20))
+        requests.lines.clear()
+        second = store.refresh("demo")
+        assert sum("/data/" in line for line in requests.lines) == 1
+        (before,), (after,) = (held.parts.blocks.values() for held in (first, second))
+        assert after.postings is before.postings
+        assert all(after.vectors[name] is vectors for name, vectors in before.vectors.items())
+        prices = [second.price[second.row(f"p{n}")] for n in (0, 19, 20, 39)]
+        assert prices == [11.0, 30.0, 30.0, 49.0]
+        assert str(second.product("p0").price) == str(catalogues.usd("11.00"))
+        assert catalogues.answers(second) == catalogues.answers(fresh(settings))
+
+
+def fresh(settings: Settings) -> Snapshot:
+    """What a replica that starts now answers from."""
+    serve = settings.serve.model_copy(update={"mirror_dir": None})
+    with SnapshotStore(settings.model_copy(update={"serve": serve}), open_lake(settings)) as store:
+        return store.get("demo")
