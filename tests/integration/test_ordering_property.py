@@ -1,5 +1,9 @@
 """Duplicated, shuffled and late events give the table that the state of the bucket dictates, with what became
-current last deciding between files; stock that was told apart from its product decides on the stock alone."""
+current last deciding between files; stock that was told apart from its product decides on the stock alone.
+
+Uploads of what stands already come among them: they cost nothing and decide like any other. Feeds go through
+either lane.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import ObjectNotFound
 from mmpipe.fusion import WeightedMean
 from mmpipe.indexing import Indexer
+from mmpipe.indexing.lanes import chunks, worker
+from mmpipe.indexing.lanes import feed as lanes
 from mmpipe.indexing.pipeline.hashes import text_hash
 from mmpipe.indexing.replays import replay
 from mmpipe.lake import ProductTable, open_lake
@@ -29,6 +35,7 @@ from mmpipe.schemas.work import CatalogueEvent
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 from tests.unit.indexing.bucket import Bucket, order_of, png
 from tests.unit.indexing.shopify import product, products_csv, stock, stock_csv
+from tests.unit.indexing.uploads import one_stage, two_stages
 
 IDS = ("a", "b", "c")
 IN_FEEDS = ("a", "b")
@@ -36,6 +43,8 @@ IN_FEEDS = ("a", "b")
 EXPORTED = ("s", "d")
 PHOTOS = ("x", "y")
 BROKEN = b'{"title":'
+# Of the feeds, the share that the batch lane gets.
+LARGE = 0.2
 COLOURS = ((220, 30, 30), (30, 30, 220), (30, 200, 30))
 
 titles = st.sampled_from(["Red dress", "Blue hat", "Green sock"])
@@ -52,7 +61,13 @@ stocks = st.lists(st.tuples(st.sampled_from(IN_FEEDS), words), min_size=1, max_s
 inventories = st.dictionaries(
     st.sampled_from(EXPORTED), st.tuples(st.booleans(), st.sampled_from(["", "", "copy-"])), min_size=1
 )
+again = st.one_of(
+    st.tuples(st.just("again"), st.sampled_from(IN_FEEDS), st.none()),
+    st.tuples(st.just("everything"), st.sampled_from(["one", "four"]), st.none()),
+    st.tuples(st.just("photo again"), st.sampled_from(PHOTOS), st.none()),
+)
 operations = st.one_of(
+    again,
     st.tuples(st.just("put"), st.sampled_from(IDS), products),
     st.tuples(st.just("remove"), st.sampled_from(IDS), st.none()),
     st.tuples(st.just("roll back"), st.sampled_from(IDS), st.none()),
@@ -66,6 +81,9 @@ operations = st.one_of(
     st.tuples(st.just("former photo"), st.sampled_from(PHOTOS), st.none()),
 )
 of_exports = st.one_of(
+    again,
+    st.tuples(st.just("export again"), st.just("export"), st.none()),
+    st.tuples(st.just("photo"), st.sampled_from(PHOTOS), st.sampled_from(COLOURS)),
     st.tuples(st.just("export"), st.just("export"), exports),
     st.tuples(st.just("export"), st.just("export"), exports),
     st.tuples(st.just("stock"), st.just("stock"), stocks),
@@ -114,6 +132,7 @@ class World:
         self.bucket = Bucket(versioned=versioned)
         self.oracle = Oracle()
         self.feeds = 0
+        self.exported: dict[str, dict[str, object] | None] = {}
 
     def apply(self, operation: tuple[str, str, object]) -> list[CatalogueEvent]:
         kind, name, value = operation
@@ -123,14 +142,23 @@ class World:
         if kind in ("export", "stock", "inventory"):
             self.feeds += 1
             return [getattr(self, f"_{kind}")(f"{self.prefix}{name}{self.feeds}", value)]
-        if kind in ("photo", "no photo", "former photo"):
+        if kind == "export again":
+            return self.apply(("export", name, self.exported)) if self.exported else []
+        if kind == "everything":
+            return self._everything(name)
+        if kind in ("photo", "no photo", "former photo", "photo again"):
             return [self._photo(kind, name, value)]
         return self._product(kind, f"{self.prefix}{name}", value)
 
     def _product(self, kind: str, product_id: str, value: object) -> list[CatalogueEvent]:
         key = f"products/{product_id}.json"
         before = self._current(key)
-        if kind == "put":
+        if kind == "again":
+            standing = self.oracle.writes.get(product_id, (None, None))[1]
+            if standing is None:
+                return []
+            events = [self.bucket.put(key, json.dumps(standing, ensure_ascii=False).encode())]
+        elif kind == "put":
             assert isinstance(value, dict)
             data = json.dumps(self._document(product_id, value), ensure_ascii=False).encode()
             events = [self.bucket.put(key, data)]
@@ -155,6 +183,8 @@ class World:
         if kind == "photo":
             assert isinstance(value, tuple)
             event = self.bucket.put(key, png(value))
+        elif kind == "photo again" and (stored := self._current(key)) is not None:
+            event = self.bucket.put(key, stored)
         elif kind == "former photo" and self.bucket.versioned and self.bucket.versions(key):
             event = self.bucket.roll_back(key)
         else:
@@ -196,7 +226,20 @@ class World:
         self._rows_of(event, documents)
         return [event]
 
+    def _everything(self, name: str) -> list[CatalogueEvent]:
+        """A feed of what stands, as it is."""
+        documents = [fields for _, fields in self.oracle.writes.values() if fields is not None]
+        if not documents:
+            return []
+        if not self.bucket.versioned:
+            self.feeds += 1
+            name = f"{name}{self.feeds}"
+        event = self.bucket.put_feed(self.prefix + name, documents)
+        self._rows_of(event, documents)
+        return [event]
+
     def _export(self, name: str, rows: dict[str, dict[str, object] | None]) -> CatalogueEvent:
+        self.exported = rows
         lines = []
         for short_id, value in rows.items():
             product_id = f"{self.prefix}{short_id}"
@@ -282,6 +325,7 @@ def _expect(world: World, table: ProductTable, loaded: LoadedEncoders) -> None:
         row = rows[product_id]
         assert order is None or row["source_order"] == order
         assert row["deleted"] == (fields is None)
+        assert row["stock"] is None or row["stock"] > row["source_order"]
         if fields is None:
             assert row["vector"] is None
             continue
@@ -324,6 +368,22 @@ class Rig:
         self.collection = lake.collection("demo", create=True)
         self.table = self.collection.products(self.loaded.profile, create=True)
 
+    def deliver(self, events: list[CatalogueEvent]) -> None:
+        """In one call of the warm lane."""
+        outcomes = self.indexer.execute([order_of(event) for event in events])
+        assert {o.status for o in outcomes} <= {"done", "duplicate"}, outcomes
+
+    def deliver_to_batch_lane(self, event: CatalogueEvent, chance: random.Random) -> None:
+        """By one worker, or by two that hand the work on."""
+        stages = chance.choice([one_stage, two_stages])
+        record = lanes.execute(
+            order_of(event),
+            self.config,
+            lambda job: stages(job, self),  # type: ignore[arg-type]
+            loaded=self.loaded,
+        )
+        assert record.status == "done", record
+
     def replay_stock(self) -> None:
         """What was told of products that were not there yet; what still cannot be used is forgotten."""
         for reject in self.collection.rejects.list(error="StockWithoutProduct"):
@@ -343,7 +403,10 @@ class Rig:
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     made = Rig(tmp_path_factory.mktemp("ordering"))
-    yield made
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (lanes, chunks, worker):
+            patch.setattr(module, "stores", lambda _settings: lambda _uri: made.bucket)
+        yield made
     made.indexer.close()
 
 
@@ -381,8 +444,12 @@ def _deliver(rig: Rig, stream: Steps, seed: int, versioned: bool) -> None:
         while events:
             size = chance.randint(1, 4)
             batch, events = events[:size], events[size:]
-            outcomes = rig.indexer.execute([order_of(event) for event in batch])
-            assert {o.status for o in outcomes} <= {"done", "duplicate"}, outcomes
+            large = [e for e in batch if e.kind == "feed_uploaded" and chance.random() < LARGE]
+            rest = [e for e in batch if e not in large]
+            if rest:
+                rig.deliver(rest)
+            for event in large:
+                rig.deliver_to_batch_lane(event, chance)
             delivered.extend(batch)
 
     for operation, seconds in stream:

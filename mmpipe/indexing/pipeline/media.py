@@ -126,7 +126,7 @@ def gather(
                 _keep(result, modality, known)
     for modality, (name, data) in plan.inline.items():
         digest = hashlib.sha256(data).hexdigest()
-        usable = _settle(result, modality, [(name, data, digest, "")], known, settings, listen_again)
+        usable = _settle(result, modality, [(name, data, digest, "")], known, settings, listen_again, {})
         _count_pictures(result, modality, usable, 1)
     for modality, refs in plan.refs.items():
         addresses = [uri for ref in refs for uri in ref.addresses]
@@ -148,9 +148,7 @@ def gather(
         if failed_for_now and modality in known:
             _keep(result, modality, known)  # better yesterday's photo than none while a host is down
         elif files:
-            usable = _settle(result, modality, files, known, settings, listen_again)
-            if modality in result.kept:
-                _still_unusable(result, before)
+            usable = _settle(result, modality, files, known, settings, listen_again, before)
         _count_pictures(result, modality, usable, len(refs))
     return result
 
@@ -202,13 +200,6 @@ def _read(
     return files, failed_for_now
 
 
-def _still_unusable(result: Gathered, before: Mapping[str, str]) -> None:
-    """Files that nobody decoded again, for they are what they were, are as usable as they were."""
-    for uri, word in before.items():
-        if word.startswith(UNUSABLE) and word == UNUSABLE + result.words.get(uri, ""):
-            result.words[uri] = word
-
-
 def _keep(result: Gathered, modality: Modality, known: Mapping[Modality, str]) -> None:
     if modality in known:
         result.hashes[modality] = known[modality]
@@ -222,24 +213,59 @@ def _settle(
     known: Mapping[Modality, str],
     settings: MediaSettings,
     listen_again: bool,
+    before: Mapping[str, str],
 ) -> int:
     """Keep or decode the files of one modality; returns how many of them can be used."""
     digest = media_hash([sha for _, _, sha, _ in files])
-    keep = known.get(modality) == digest
-    if keep:
+    same = known.get(modality) == digest
+    if same and (modality != "audio" or not listen_again):
+        told = len(result.errors)
+        broken = _still_broken(result, modality, files, settings, before)
+        if broken is not None:
+            _keep(result, modality, known)
+            return len(files) - broken
+        # Other limits hold now: what could not be used is a part of the vector.
+        del result.errors[told:]
+        same = False
+    inputs = _decoded(result, modality, files, settings)
+    result.clips += [clip for clip in inputs if isinstance(clip, AudioClip)]
+    if same:
         _keep(result, modality, known)
-        if modality != "audio" or not listen_again:
-            return len(files)
+    elif inputs:
+        result.hashes[modality] = digest
+        result.inputs[modality] = inputs
+    return len(inputs)
+
+
+def _still_broken(
+    result: Gathered,
+    modality: Modality,
+    files: list[_File],
+    settings: MediaSettings,
+    before: Mapping[str, str],
+) -> int | None:
+    """How many of the files, which are what they were, cannot be used, each with its fault told again; None
+    where one can be used that could not. Those that could be used then are not decoded."""
+    if len(files) == 1:
+        return 0  # or there would be no vector
+    words = [before.get(uri, UNKNOWN) for _, _, _, uri in files]
+    unusable = [file for file, word in zip(files, words, strict=True) if word.startswith(UNUSABLE)]
+    unknown = [file for file, word in zip(files, words, strict=True) if word in (UNKNOWN, ABSENT, NOT_LOOKED)]
+    if _decoded(result, modality, unusable, settings):
+        return None
+    return len(unusable) + len(unknown) - len(_decoded(result, modality, unknown, settings))
+
+
+def _decoded(
+    result: Gathered, modality: Modality, files: list[_File], settings: MediaSettings
+) -> list[EncoderInput]:
     inputs: list[EncoderInput] = []
     for name, data, _, uri in files:
         try:
             inputs.append(media.decode(modality, data, settings, name))
         except InvalidMedia as error:
             result.errors.append(error)
-            if uri in result.words:
-                result.words[uri] = f"{UNUSABLE}{result.words[uri]}".replace(UNUSABLE + UNKNOWN, UNKNOWN)
-    result.clips += [clip for clip in inputs if isinstance(clip, AudioClip)]
-    if inputs and not keep:
-        result.hashes[modality] = digest
-        result.inputs[modality] = inputs
-    return len(inputs)
+            word = result.words.get(uri, UNKNOWN)
+            if word != UNKNOWN and not word.startswith(UNUSABLE):
+                result.words[uri] = UNUSABLE + word
+    return inputs
