@@ -1,4 +1,15 @@
-"""Media: which links may be followed, their bytes, and what those show; all hostile until checked."""
+"""Media: which links may be followed, their bytes, and what those show; all hostile until checked.
+
+:func:`resolve` turns a product's links into one :class:`MediaRef` each, or says why one is not followed; a
+row follows every address that a link may mean, so that whichever spelling is uploaded later is noticed.
+:class:`Asker` tells without fetching whether a medium is what it was, by the :class:`MediaStamp` that was
+kept of it. :class:`Fetcher` gives the bytes, :func:`decode` what an encoder takes of them (RGB in sRGB, mono
+samples, a few frames), both within the settings' limits: ``InvalidMedia``, ``MediaTooLarge``,
+``MediaNotAllowed``. A host that fails for now is a ``RetryableError``, as is an object store.
+
+:class:`HttpsClient` asks allowed hosts alone, never a private network address: checked after the name was
+resolved, and again for each redirect.
+"""
 
 from __future__ import annotations
 

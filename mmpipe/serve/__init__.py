@@ -1,8 +1,26 @@
-"""Queries and the indexer: two FastAPI applications on Ray Serve.
+"""Queries and the indexer: two FastAPI applications on Ray Serve, on one port; the lake is all they share.
 
-``build_app`` and ``build_indexer`` make the Serve applications (``app_builder`` and ``indexer_builder`` from
-a Serve config file), ``serve`` and ``running`` run both on one machine; ``api.create_app`` and
-``internal.create_internal_app`` are the HTTP applications alone, without Ray.
+``build_app`` makes the queries, at ``/``: the ingress ``Api``, with GPUs a deployment ``Encoders``, and
+``KeyKeeper`` where API keys are in a secret. ``build_indexer`` makes the indexer, at ``/internal/v1``: the
+ingress ``Indexer``. So an upload neither wakes, scales nor waits for a query replica, and queries do not
+notice an indexer that hangs. ``app_builder`` and ``indexer_builder`` are the same for a Serve config file
+(``infra/serve.yaml``); ``serve`` and ``running`` run both on one machine; ``api.create_app`` and
+``internal.create_internal_app`` are the HTTP applications alone, ``standalone`` is both in one process
+without Ray.
+
+* ``service`` is what a replica can do, ``query_encoder`` who encodes for it, ``voice`` who listens;
+  ``requests``, ``limits``, ``errors`` and ``openapi`` are HTTP; ``scaling`` alone decides how many replicas
+  run.
+* ``keys`` guards the public routes where keys are set, the dispatch token the internal ones: without one they
+  are closed. Health, metrics and the docs are open.
+* ``warm_work`` runs the pipeline, up to four batches at a time; what arrives while all are busy shares the
+  next (``group_commit``). ``uploads`` tells of runs and rejects, private columns included.
+* ``watch``: ``/readyz`` is for whoever sends traffic, 503 while a live collection cannot be searched here as
+  it was at most five minutes ago. ``/healthz``, and each deployment's check by Serve, is for whoever
+  restarts: 503 where a restart mends what does not mend itself, never because the store is away, for the
+  version at hand goes on answering.
+* ``tracing``: a span per request and per step, off without an OpenTelemetry SDK. No trace holds what a
+  shopper asks: FastAPI's own traces, which hold the query string, are off.
 """
 
 from mmpipe.serve.app import app_builder, build_app, build_indexer, indexer_builder

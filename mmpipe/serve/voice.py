@@ -1,5 +1,9 @@
 """Spoken queries: a recogniser per collection, adapted to the live catalogue's words, off the query path.
 
+``audio_as`` decides what a recording is: ``speech``, ``sound``, or with ``auto`` speech where what was heard
+is sure enough (``speech.min_confidence``) and one of its words is one that the live catalogue knows. Words
+heard become text of the query, and the recording is no medium of it then.
+
 Until a version's recogniser is ready the former version's answers; a model of general English would take
 longer than a shopper waits. Where there is none yet, recordings are sounds for those seconds. What was heard
 travels in the page cursor, so later pages of a spoken query listen to nothing and cannot come to differ.

@@ -1,1 +1,4 @@
-"""One module per feed format: bytes to :class:`~mmpipe.catalogue.rows.SourceRow`, in constant memory."""
+"""One module per container: bytes to records under the file's own names, in constant memory.
+
+See :class:`~mmpipe.catalogue.rows.Record`.
+"""
