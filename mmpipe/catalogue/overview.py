@@ -62,7 +62,7 @@ No export of yours is there? Write [Google's names](feeds/google.md) in any cont
 
 **A feed adds and changes.** Products that a later file does not mention stay as they are. To remove one, let the file say so (below), give its row `_op` with `delete` (with Google's names), or remove its `products/<id>.json`. A row with `_op` `stock` changes the availability of a known product and nothing else, as a shop's inventory file does. A row of an older file never overwrites what a newer one said.
 
-**A feed that is the whole catalogue** is named so: `mmpipe index FEED --replace`, or `MMPIPE_FEEDS__REPLACE='["shop"]'` for every feed of the collection `shop`. Products that it lacks are deleted, ordered like any other write. Nothing is deleted where the file breaks off, where a rejected row names no product, where it tells stock alone, and where more than `MMPIPE_LAKE__MAX_SHRINK` of the products would go; `--accept` says that it is meant.
+**A feed that is the whole catalogue** is named so: `mmpipe index FEED --replace`, or `MMPIPE_FEEDS__REPLACE='["shop"]'` for every feed of the collection `shop`. Products that it lacks are deleted, ordered like any other write. Nothing is deleted where the file breaks off, where a rejected row names no product, where it tells stock alone, and where more than `MMPIPE_LAKE__MAX_SHRINK` of the products would go (three may in any case). A feed whose own rows would delete that many is refused whole. `mmpipe index FEED --accept`, with `--replace` or without, says that it is meant.
 
 ## Prices and sales
 

@@ -43,7 +43,7 @@ def index(
     ] = False,
     accept: Annotated[
         bool,
-        typer.Option("--accept", help="with --replace, however many would be deleted"),
+        typer.Option("--accept", help="let it delete more than MMPIPE_LAKE__MAX_SHRINK allows at once"),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -61,10 +61,10 @@ def index(
     if only_read:
         dry_run(feed, name, settings, as_json=as_json)
         return
-    if accept and not replace:
-        raise InvalidRequest("accept", "goes with --replace alone: without it nothing is deleted")
     if replace:
-        settings = _replacing(settings, name, accept=accept)
+        settings = _replacing(settings, name)
+    if accept:
+        settings = _accepting(settings)
     # Unless somebody asks for a profile, the file goes where readers look.
     record = _run(feed, name, settings, follow=profile is None)
     home = open_collection(settings, name)
@@ -77,10 +77,13 @@ def index(
         raise MmpipeError(f"{feed}: {record.error}")
 
 
-def _replacing(settings: Settings, name: str, *, accept: bool) -> Settings:
+def _replacing(settings: Settings, name: str) -> Settings:
     feeds = settings.feeds.model_copy(update={"replace": (*settings.feeds.replace, name)})
-    lake = settings.lake.model_copy(update={"max_shrink": 1.0}) if accept else settings.lake
-    return settings.model_copy(update={"feeds": feeds, "lake": lake})
+    return settings.model_copy(update={"feeds": feeds})
+
+
+def _accepting(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lake": settings.lake.model_copy(update={"max_shrink": 1.0})})
 
 
 def _run(feed: str, name: str, settings: Settings, *, follow: bool) -> RunRecord:

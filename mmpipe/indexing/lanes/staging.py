@@ -5,24 +5,31 @@ version names, everything else in memory, and both in the run's journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
-from mmpipe.errors import ProfileMismatch
+from mmpipe.errors import NotFound, ObjectNotFound, ProfileMismatch
 from mmpipe.indexing.lanes.chunks import FeedJob, unpack_result
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
+from mmpipe.indexing.sources.rows import put_source
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.indexing.writing.journal import Journal
 from mmpipe.lake.changes import Staged
 from mmpipe.lake.precedence import latest_per_id
+from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
+    from mmpipe.indexing.sources.readers import StoreFor
+    from mmpipe.indexing.sources.rows import Source
     from mmpipe.lake import Collection, ProductTable
+    from mmpipe.objects import ObjectStat
     from mmpipe.schemas.run import RunRecord
+    from mmpipe.schemas.work import WorkOrder
 
 Progress = Callable[[int, int, int, int | None], None]
 Workers = Callable[[FeedJob], Generator[bytes, None, None]]
@@ -44,28 +51,24 @@ class Staging:
         self._profile: str | None = None
         self._pending = ChunkResult()
         self._pending_rows = 0
-        self._journal: Journal | None = None
+        self._journal = Journal(collection, job.order)
+        self._adopted = False
         if job.profile is not None:
             self._open(job.profile)
 
     def consume(self, workers: Workers) -> str:
         """Take everything that the workers hand back, after what an earlier attempt did; returns why the feed
         broke off, or nothing."""
-        job = self._job
-        if self._journal is not None:
-            for noted in self._journal.read():
-                self.result.add(noted)
-            job = replace(job, done=frozenset(self.result.rows))
-        with closing(workers(job)) as packed:
-            for data in packed:
-                result, profile = unpack_result(data)
-                self._check_profile(profile)
-                self._pending.add(result)
-                self._pending_rows += sum(rows.num_rows for rows in result.changes.rows)
-                self._report(None)
-                if self._pending_rows >= self._job.settings.indexing.commit_rows:
-                    self._flush()
-        self._flush()
+        self._resume()
+        try:
+            self._take(workers)
+        except ProfileMismatch:
+            if not self._adopted:
+                raise
+            # The earlier attempt had other models of that name: nothing of it is of use.
+            self.result, self._pending, self._pending_rows = ChunkResult(), ChunkResult(), 0
+            self.table, self._profile, self._adopted = None, None, False
+            self._take(workers)
         self.record = self.record.model_copy(update={"feed": self.result.reports.get(self.record.run_id)})
         if not self.result.broken:
             self._report(sum(counts.read for counts in self.result.counts.values()))
@@ -73,22 +76,21 @@ class Staging:
 
     def again(self, workers: Workers, stale: frozenset[str]) -> None:
         """Make the changes of these products anew, from the feed and the table as they are now."""
-        self._drop(stale)
         again = ChunkResult()
         with closing(workers(replace(self._job, done=frozenset(), only=stale))) as packed:
             for data in packed:
                 again.add(unpack_result(data)[0])
-        again.reports, again.broken = {}, ""
+        # The rows are the same as before: they count once, and what told stock is still to be told.
+        told = len({row.row for row in again.stocks})
+        again.reports, again.broken, again.stocks = {}, "", []
+        self._drop(stale, again.of_run(self.record.run_id), told)
         self.result.add(again)
 
     def count(self, version: int | None = None) -> None:
-        """Bring the record up to date with what was written."""
-        counts = self.result.of_run(self.record.run_id)
-        said = counts.said() | {"total": counts.read}
+        """Bring the record up to date with what was written of the whole feed."""
+        said = self._counted() | {"total": self.result.of_run(self.record.run_id).read}
         if version is not None:
             said["version"] = version
-        if self.table is not None:
-            said |= {"table": self.table.name, "profile": self.table.profile.name}
         self.record = self.record.model_copy(update=said)
 
     def add_encoded(self, other: ChunkResult) -> None:
@@ -99,13 +101,51 @@ class Staging:
 
     def forget(self) -> None:
         """Remove the journal."""
-        if self._journal is not None:
-            self._journal.forget()
+        self._journal.forget()
 
     def _open(self, profile: Profile) -> None:
         self._profile = profile.to_json()
         self.table = self._collection.products(profile, create=True)
-        self._journal = Journal(self._collection, self.table, self._job.order)
+
+    def _resume(self) -> None:
+        """Take over what an earlier attempt has noted."""
+        for name, noted in self._journal.read(self._source_now):
+            if self.table is None:
+                self._adopt(name)
+            if self.table is not None and self.table.name == name:
+                self.result.add(noted)
+
+    def _adopt(self, name: str) -> None:
+        """Where no profile is known before the first worker has loaded its models: that of the earlier
+        attempt, until a worker says otherwise."""
+        try:
+            table = self._collection.table(name)
+        except NotFound:
+            return
+        if table.profile.name == self._job.order.profile:
+            self._profile, self.table, self._adopted = table.profile.to_json(), table, True
+
+    def _source_now(self) -> Source:
+        order = self._job.order
+        return put_source(order, _stat(order, stores(self._job.settings)).last_modified)
+
+    def _take(self, workers: Workers) -> None:
+        with closing(workers(replace(self._job, done=frozenset(self.result.rows)))) as packed:
+            for data in packed:
+                result, profile = unpack_result(data)
+                self._check_profile(profile)
+                self._pending.add(result)
+                self._pending_rows += sum(rows.num_rows for rows in result.changes.rows)
+                self._report(None)
+                if self._pending_rows >= self._job.settings.indexing.commit_rows:
+                    self._flush()
+        self._flush()
+
+    def _counted(self) -> dict[str, Any]:
+        said = self.result.of_run(self.record.run_id).said()
+        if self.table is not None:
+            said |= {"table": self.table.name, "profile": self.table.profile.name}
+        return said
 
     def _check_profile(self, profile: str | None) -> None:
         if profile is None or profile == self._profile:
@@ -117,14 +157,14 @@ class Staging:
     def _flush(self) -> None:
         pending, self._pending, self._pending_rows = self._pending, ChunkResult(), 0
         rows, pending.changes.rows = pending.changes.rows, []
-        if rows and self.table is not None and self._journal is not None:
+        if rows and self.table is not None:
             pending.changes.staged = self.table.stage(latest_per_id(pa.concat_tables(rows)))
-            self._journal.append(pending)
+            self._journal.append(pending, self.table.name)
         self.result.add(pending)
-        self.count()
+        self.record = self.record.model_copy(update=self._counted())
         self._collection.runs.put(self.record)
 
-    def _drop(self, stale: frozenset[str]) -> None:
+    def _drop(self, stale: frozenset[str], again: RunCounts, told: int) -> None:
         ids = pa.array(sorted(stale), pa.string())
         changes, result = self.result.changes, self.result
         changes.edits = [_without(rows, ids) for rows in changes.edits]
@@ -138,8 +178,11 @@ class Staging:
         dropped = [write for write in result.writes if write.id in stale]
         result.lost(dropped)
         counts = result.of_run(self.record.run_id)
-        counts.skipped -= len(dropped)
-        counts.read -= len(dropped)
+        # Rows of these products that were no write lost to another row of the feed, or were refused.
+        counts.skipped -= again.read - told - again.rejected
+        counts.read -= again.read
+        counts.rejected -= again.rejected
+        again.pictures.clear()
         result.writes = [write for write in result.writes if write.id not in stale]
 
     def _restaged(self, ids: pa.Array) -> list[Staged]:
@@ -161,3 +204,13 @@ class Staging:
 
 def _without(rows: pa.Table, ids: pa.Array) -> pa.Table:
     return rows.filter(pc.invert(pc.is_in(rows.column("id"), value_set=ids)))
+
+
+def _stat(order: WorkOrder, store_for: StoreFor) -> ObjectStat:
+    """Of the version that would be read now."""
+    uri, version = order.object.uri, order.object.version_id
+    store = store_for(uri)
+    if version and order.kind not in REMOVALS:
+        with suppress(ObjectNotFound):
+            return store.stat(uri, version_id=version)
+    return store.stat(uri)

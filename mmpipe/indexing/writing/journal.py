@@ -2,8 +2,9 @@
 the journal says what that is.
 
 A run that is killed is repeated and finds the journal of the same file: rows that it has are not read again,
-let alone encoded. A journal is only of use under the settings and for the table that it was written for, and
-for :data:`KEEP`: files in no version are removed by a clean-up after seven days.
+let alone encoded. A journal is only of use under the settings and for the table that it was written for,
+while the file is the one that was read, and for :data:`KEEP`: files in no version are removed by a clean-up
+after seven days.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from mmpipe.objects import open_store
 from mmpipe.schemas.run import Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.lake import Collection
     from mmpipe.schemas.work import WorkOrder
 
 logger = logging.getLogger(__name__)
@@ -41,43 +42,63 @@ _MAX_BYTES: Final = 256_000_000
 
 
 class Journal:
-    """The journal of one run into one table."""
+    """The journal of one file's run."""
 
-    def __init__(self, collection: Collection, table: ProductTable, order: WorkOrder) -> None:
+    def __init__(self, collection: Collection, order: WorkOrder) -> None:
         # By what is read, not by the run: indexing a file again by hand is another run of the same rows.
         what = order.object
         name = f"{what.uri}\x1f{what.version_id}\x1f{what.etag}\x1f{what.size}\x1f{order.kind}"
         self._folder = f"{collection.uri}/{_FOLDER}/{hashlib.sha256(name.encode()).hexdigest()[:32]}/"
+        self._collection = collection
         self._store = open_store(self._folder, collection.settings.storage)
         self._run_id = order.run_id
-        reading = reading_digest(collection.settings).hex()
-        self._for = {"format": _FORMAT, "reading": reading, "table": table.name}
+        self._for = {"format": _FORMAT, "reading": reading_digest(collection.settings).hex()}
         self._next = 0
 
-    def append(self, result: ChunkResult) -> None:
-        """Note a result whose whole rows are staged."""
-        self._store.write(f"{self._folder}{self._next:06d}.arrow", _packed(result, self._for))
+    def append(self, result: ChunkResult, table: str) -> None:
+        """Note a result whose whole rows are staged in a table. Deletions alone are not worth an entry."""
+        second = next((_second(write.order) for write in result.writes if write.kind == "indexed"), None)
+        if second is None:
+            return
+        head = self._for | {"table": table, "second": second}
+        self._store.write(f"{self._folder}{self._next:06d}.arrow", _packed(result, head))
         self._next += 1
 
-    def read(self) -> Iterator[ChunkResult]:
-        """What an earlier attempt has noted, as if this run had done it."""
+    def read(self, source: Callable[[], Source]) -> Iterator[tuple[str, ChunkResult]]:
+        """What an earlier attempt has noted, as if this run had done it, each with the name of its table.
+
+        ``source``, asked only where there is something, is the file as it is now: what was noted of the same
+        bytes uploaded at another time has another place in the order of sources.
+        """
         oldest = datetime.now(UTC) - KEEP
+        head: dict[str, str] = {}
+        files: dict[str, set[str]] = {}
         for found in sorted(self._store.list(self._folder), key=lambda stat: stat.uri):
             number = found.uri.rsplit("/", 1)[-1].partition(".")[0]
             self._next = max(self._next, int(number) + 1) if number.isdigit() else self._next
             if found.last_modified < oldest:
                 continue
+            head = head or self._for | {"second": _second(source().order(0))}
             data, _ = self._store.read(found.uri, max_bytes=_MAX_BYTES)
-            result = _unpacked(data, self._for, self._run_id)
-            if result is None:
-                logger.info("a journal made for something else is left alone", extra={"uri": found.uri})
-            else:
-                yield result
+            noted = _unpacked(data, head, self._run_id)
+            if noted is not None:
+                table, result = noted
+                if table not in files:
+                    files[table] = self._files_of(table)
+                if _files(result) <= files[table]:
+                    yield noted
+                    continue
+            logger.info("a journal made for something else is left alone", extra={"uri": found.uri})
 
     def forget(self) -> None:
         """The run is over."""
         for found in list(self._store.list(self._folder)):
             self._store.delete(found.uri)
+
+    def _files_of(self, table: str) -> set[str]:
+        folder = f"{self._collection.table_uri(table)}/data/"
+        store = open_store(folder, self._collection.settings.storage)
+        return {found.uri.rsplit("/", 1)[-1] for found in store.list(folder)}
 
 
 def sweep(collection: Collection) -> int:
@@ -122,7 +143,7 @@ def _packed(result: ChunkResult, head: dict[str, str]) -> bytes:
     return sink.getvalue()
 
 
-def _unpacked(data: bytes, head: dict[str, str], run_id: str) -> ChunkResult | None:
+def _unpacked(data: bytes, head: dict[str, str], run_id: str) -> tuple[str, ChunkResult] | None:
     row = pa.ipc.open_stream(data).read_all().to_pylist()[0]
     said = json.loads(row["said"])
     if {name: said.get(name) for name in head} != head:
@@ -133,7 +154,7 @@ def _unpacked(data: bytes, head: dict[str, str], run_id: str) -> ChunkResult | N
     fragments = [FragmentMetadata.from_json(json.dumps(each)) for each in said["fragments"]]
     staged = [Staged(f, claims) for f, claims in zip(fragments, tables["claims"], strict=True)]
     source = None if said["source"] is None else replace(_source(said["source"]), run_id=run_id)
-    return ChunkResult(
+    result = ChunkResult(
         changes=Changes(staged=staged, edits=tables["edits"], seen=tables["seen"]),
         writes=[Write(product_id, order, run_id, kind) for product_id, order, kind in said["writes"]],
         rejects=[Reject.model_validate(each | {"run_id": run_id}) for each in said["rejects"]],
@@ -148,6 +169,15 @@ def _unpacked(data: bytes, head: dict[str, str], run_id: str) -> ChunkResult | N
         named={run_id: set(said["named"])},
         rows=said["rows"],
     )
+    return said["table"], result
+
+
+def _second(order: str) -> str:
+    return order.partition(".")[0]
+
+
+def _files(result: ChunkResult) -> set[str]:
+    return {file.path for staged in result.changes.staged for file in staged.fragment.data_files()}
 
 
 def _sum(said: list[dict[str, Any]]) -> RunCounts:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing.pipeline.result import Write
+from mmpipe.lake.checks import may_vanish
 from mmpipe.lake.schema import Tombstone, build_tombstones
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def add_missing(
     is older than the feed and not in it. What a rejected row names stays, and what a newer source wrote.
 
     Returns why nothing is deleted, where something spoke against it: an empty feed, one that tells stock
-    alone, or one that lacks more than ``max_shrink`` of the products.
+    alone, or one that lacks more of the products than may go at once (:func:`may_vanish`).
     """
     least = result.least_order(run_id)
     if least is None or report is None or not report.products:
@@ -35,11 +36,11 @@ def add_missing(
     order = _before_rows(least)
     missing = [product_id for product_id in table.older_than(order) if product_id not in named]
     live = table.count_live()
-    if len(missing) > max_shrink * live:
+    if len(missing) > may_vanish(live, max_shrink):
         return (
-            f"nothing was deleted: {len(missing)} of {live} products are not in the feed, more than the share"
-            f" of {max_shrink:g} that may go at once (MMPIPE_LAKE__MAX_SHRINK); if the feed is whole:"
-            " mmpipe index --replace --accept"
+            f"nothing was deleted: {len(missing):,} of {live:,} products are not in the feed, more than the"
+            f" share of {max_shrink:g} that may go at once (MMPIPE_LAKE__MAX_SHRINK); if the feed is whole:"
+            " mmpipe index FEED --replace --accept"
         )
     if missing:
         now = datetime.now(UTC)

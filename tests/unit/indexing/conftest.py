@@ -10,7 +10,7 @@ import pytest
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.indexing import Indexer
-from mmpipe.indexing.lanes import chunks, worker
+from mmpipe.indexing.lanes import chunks, staging, worker
 from mmpipe.indexing.lanes import feed as lanes
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.schemas.work import CatalogueEvent, WorkOutcome
@@ -75,6 +75,6 @@ def shop(settings: Settings) -> Iterator[Shop]:
 @pytest.fixture
 def batch(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """The shop, whose bucket the batch lane reads as well."""
-    for module in (lanes, chunks, worker):
+    for module in (lanes, chunks, staging, worker):
         monkeypatch.setattr(module, "stores", lambda _settings: lambda _uri: shop.bucket)
     return shop
