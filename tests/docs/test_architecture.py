@@ -13,6 +13,7 @@ import pytest
 from tests.docs.doc_commands import ROOT, faults, read
 
 PAGE = read("docs/architecture.md").text
+DECISIONS = sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md"))
 DIAGRAMS = re.findall(r"^```mermaid\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 _MESSAGE = re.compile(r"(\w+)-{1,2}>>(\w+): \S.*")
 _NOTE = re.compile(r"Note over (\w+)(?:,(\w+))?: \S.*")
@@ -40,7 +41,7 @@ def section(heading: str) -> str:
     return read("docs/architecture.md", heading).text
 
 
-@pytest.mark.parametrize("name", ["docs/architecture.md", "README.md"])
+@pytest.mark.parametrize("name", ["docs/architecture.md", "README.md", *DECISIONS])
 def test_what_the_page_names_is_there(name: str) -> None:
     assert faults(read(name), on_infrastructure=False) == []
 
