@@ -66,8 +66,10 @@ class Block:
 
 
 def files_of(held: Mapping[str, Files]) -> dict[str, Files]:
-    """The files of each of :data:`READ_COLUMNS`, none where the fragment has no such column."""
-    return {name: held.get(name, ()) for name in READ_COLUMNS}
+    """What names the values of each of :data:`READ_COLUMNS` for good: the files that hold it, and for a
+    column that none holds, null in every row, those of the rows' ids."""
+    rows = held["id"]
+    return {name: held.get(name, rows) for name in READ_COLUMNS}
 
 
 def read_block(
@@ -83,8 +85,6 @@ def read_block(
     Of ``former``, a block of the fragment in another version, everything is taken over whose columns are in
     the same files, and none of it read. Where all are, the block is ``former`` itself.
     """
-    if former is not None and former.files["id"] != files["id"]:
-        former = None  # other rows
     if former is not None and former.files == files:
         return former
     return _Reader(fragment, files, dictionaries, dim, former).block()

@@ -61,10 +61,10 @@ def requests() -> Iterator[Requests]:
 
 
 @pytest.fixture
-def settings(endpoint: str, tmp_path: Path) -> Settings:
+def settings(endpoint: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     return Settings(
         storage=StorageSettings(endpoint_url=endpoint),
-        lake=LakeSettings(uri="s3://lake/tables"),
+        lake=LakeSettings(uri=f"s3://lake/{request.node.name}"),
         indexing=IndexingSettings(profile="fake"),
         serve=ServeSettings(mirror_dir=str(tmp_path / "mirror"), live_poll_seconds=60),
     )
@@ -122,7 +122,6 @@ def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(
 
 
 def test_which_second_matched_is_read_from_the_mirror(settings: Settings, requests: Requests) -> None:
-    settings = settings.model_copy(update={"lake": LakeSettings(uri="s3://lake/films")})
     collection = open_lake(settings).collection("shop", create=True)
     table = collection.products(catalogues.PROFILE, create=True)
     table.upsert(catalogues.clips_of({"a": [5, 250], "b": [250, 5], "c": None}))

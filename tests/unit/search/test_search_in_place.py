@@ -236,13 +236,22 @@ def test_frames_stay_at_hand_over_edits_in_place(tmp_path: Path) -> None:
 
 
 def test_a_fragment_id_that_is_used_again_is_another_fragment(tmp_path: Path) -> None:
-    shop, other = Shop(tmp_path / "one"), Shop(tmp_path / "other")
-    shop.upsert(range(30))
-    other.upsert(range(100, 120))
-    first = shop.load()
-    second = other.load(first)
+    def lacking(folder: Path, count: int) -> Any:
+        """A table of an earlier release, before there were sales and transcripts."""
+        rows = catalogues.rows_of([catalogues.product(f"p{n}") for n in range(count)])
+        schema = catalogues.products_schema(catalogues.PROFILE.dim, catalogues.PROFILE)
+        new = ["sale_start", "sale_end", "transcript", "video_seconds", "video_frames"]
+        dataset = lance.write_dataset(rows.cast(schema).drop_columns(new), str(folder))
+        dataset.add_columns(catalogues.pa.schema([schema.field(name) for name in new]))
+        return lance.dataset(str(folder))
+
+    first = catalogues.snapshot(lacking(tmp_path / "one", 30))
+    dataset = lacking(tmp_path / "other", 20)
+    second = catalogues.snapshot(dataset, previous=first.parts)
     assert list(first.parts.blocks) == list(second.parts.blocks)
-    same(second, other.load())
+    same(second, catalogues.snapshot(dataset))
+    assert all(len(text) == 20 for text in second.parts.blocks[0].texts.values())
+    assert catalogues.snapshot(dataset, previous=second.parts).parts.blocks[0] is second.parts.blocks[0]
 
 
 def test_candidates_of_the_vector_index_are_right_after_edits_in_place(shop: Shop) -> None:
