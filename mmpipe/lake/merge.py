@@ -1,4 +1,4 @@
-"""The one way rows are merged into a Lance table."""
+"""The one way records are merged into a small table; products have a commit of their own (``fragments``)."""
 
 from __future__ import annotations
 
