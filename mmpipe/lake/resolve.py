@@ -159,8 +159,10 @@ def resolve(changes: Changes, lookup: Lookup) -> Resolved:
         heads = lookup(list(claims))
         for product_id, mine in claims.items():
             _settle(product_id, mine, heads, resolved)
-    for part, rows in enumerate(changes.refreshed):
-        _refresh(part, rows, lookup(rows.column("id").to_pylist()), fates, resolved)
+    refreshed: set[str] = set()
+    # Of several of one id the last counts: it was read last.
+    for part, rows in reversed(list(enumerate(changes.refreshed))):
+        _refresh(part, rows, lookup(rows.column("id").to_pylist()), fates, resolved, refreshed)
     _restock(changes, lookup, fates, resolved)
     return resolved
 
@@ -270,10 +272,12 @@ def _is_stale(claim: _Claim, heads: Heads, head: int | None) -> bool:
         return True
     if claim.kind == "edit":
         return heads.encoded(head) != claim.basis
-    stock = heads.stock(head)
-    # What the upload says of the stock is newer than what was told apart from it.
-    superseded = stock is not None and stock < claim.standing.order
-    return heads.basis(head) != claim.basis or superseded
+    return heads.basis(head) != claim.basis or _is_superseded(heads.stock(head), claim.standing)
+
+
+def _is_superseded(stock: str | None, standing: Standing) -> bool:
+    """Whether what an upload says of the stock is newer than what was told apart from it."""
+    return stock is not None and stock < standing.order
 
 
 def _newer_stock(held: str | None, claim: _Claim) -> Stock | None:
@@ -282,10 +286,14 @@ def _newer_stock(held: str | None, claim: _Claim) -> Stock | None:
     return Stock.decode(held)
 
 
-def _refresh(part: int, rows: pa.Table, heads: Heads, fates: _Fates, resolved: Resolved) -> None:
+def _refresh(
+    part: int, rows: pa.Table, heads: Heads, fates: _Fates, resolved: Resolved, done: set[str]
+) -> None:
     names = ("id", "source_order", "content", "stock")
     ids, orders, contents, stocks = (rows.column(n).to_pylist() for n in names)
     for place, product_id in enumerate(ids):
+        if product_id in done:
+            continue
         head, fate = heads.find(product_id), fates.get(product_id)
         standing = None if head is None else heads.standing(head)
         if (
@@ -293,11 +301,13 @@ def _refresh(part: int, rows: pa.Table, heads: Heads, fates: _Fates, resolved: R
             or standing is None
             or standing.deleted
             or heads.basis(head) != basis_of(contents[place], orders[place])
+            or _is_superseded(stocks[place], standing)
             or (fate is not None and fate.kind != "seen")
         ):
             # Whoever wrote another row since looks at the media of that one.
             resolved.lost.add((product_id, orders[place]))
             continue
+        done.add(product_id)
         held, told = heads.stock(head), stocks[place]
         if fate is not None:  # seen again in the same commit: the newer of the two orders
             standing = fate.standing
