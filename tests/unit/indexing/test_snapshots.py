@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmpipe.indexing import Indexer, execute_file
-from mmpipe.lake import open_lake
+from mmpipe.lake import ProductTable, open_lake
 from mmpipe.schemas.run import RunRecord
 from mmpipe.settings import FeedSettings, IndexingSettings, LakeSettings, Settings
+from tests.unit.indexing.broken_off import live_rows
 from tests.unit.indexing.conftest import Shop
+from tests.unit.indexing.spoilt import spoil
+from tests.unit.indexing.uploads import run_batch
 
 INVENTORY = (
     "Handle,Title,Option1 Name,Option1 Value,SKU,Location,Available (not editable),On hand (current)\n"
@@ -43,6 +48,11 @@ def _at(settings: Settings, feed: Path, number: int) -> RunRecord:
 
 def _product(product_id: str, **fields: object) -> dict[str, object]:
     return {"id": product_id, "title": f"Product {product_id}", **fields}
+
+
+def _table(settings: Settings) -> ProductTable:
+    collection = open_lake(settings).collection("demo")
+    return collection.table(collection.product_tables()[0])
 
 
 def _live(settings: Settings) -> set[str]:
@@ -98,6 +108,45 @@ def test_a_feed_that_breaks_off_replaces_nothing(settings: Settings, tmp_path: P
     assert _live(settings) == set("abc")
 
 
+@pytest.mark.parametrize("broken", [None, 0.5, 0.9], ids=["JSON", "half a gzip", "most of a gzip"])
+def test_a_truncated_file_is_no_whole_catalogue(
+    settings: Settings, tmp_path: Path, broken: float | None
+) -> None:
+    _index(settings, tmp_path, 1, *(_product(p) for p in "abc"))
+    version = _table(settings).latest().version
+    rows = [_product("a", description=os.urandom(20_000).hex()), _product("b")]
+    if broken is None:
+        feed = tmp_path / "broken.json"
+        feed.write_bytes(json.dumps(rows).encode()[:-20])
+    else:
+        feed = tmp_path / "broken.jsonl.gz"
+        whole = gzip.compress("\n".join(map(json.dumps, rows)).encode())
+        feed.write_bytes(whole[: int(len(whole) * broken)])
+    record = _at(settings, feed, 2)
+    assert (record.status, record.deleted) == ("failed", 0)
+    assert _live(settings) == set("abc")
+    assert _table(settings).latest().version == version
+
+
+def test_of_a_small_shop_three_may_go_at_once(settings: Settings, tmp_path: Path) -> None:
+    _index(settings, tmp_path, 1, *(_product(p) for p in "abcd"))
+    record = _index(settings, tmp_path, 2, _product("a"))
+    assert (record.deleted, record.error) == (3, "")
+    assert _live(settings) == {"a"}
+
+
+def test_a_refused_snapshot_still_brings_its_rows(settings: Settings, tmp_path: Path) -> None:
+    _index(settings, tmp_path, 1, *(_product(p) for p in "abcdefgh"))
+    record = _index(settings, tmp_path, 2, {"id": "a", "title": "New a"}, _product("new"))
+    assert _live(settings) == set("abcdefgh") | {"new"}
+    assert (record.status, record.indexed, record.deleted, record.refused) == ("done", 2, 0, "")
+    assert "7 of 8" in record.error
+    assert "mmpipe index FEED --replace --accept" in record.error
+    assert _table(settings).fetch(["a"]).column("title").to_pylist() == ["New a"]
+    again = _index(settings, tmp_path, 3, *(_product(p) for p in "abcdefg"))
+    assert (again.deleted, again.error) == (2, "")
+
+
 def test_a_newer_product_stays(settings: Settings, tmp_path: Path) -> None:
     _index(settings, tmp_path, 1, *(_product(p) for p in "abc"))
     partial = settings.model_copy(update={"feeds": FeedSettings()})
@@ -130,3 +179,34 @@ def test_the_warm_lane_does_the_same(shop: Shop) -> None:
     shop.bucket.tick()
     shop.ok(shop.bucket.put("feeds/all.jsonl", second))
     assert [shop.row(p)["deleted"] for p in "abc"] == [False, False, True]
+
+
+@pytest.mark.parametrize("lane", ["warm", "batch"])
+def test_the_product_of_a_row_that_the_models_cannot_take_stays(
+    batch: Shop, lane: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.ok(batch.bucket.put_feed("all", [_product(p) for p in "abcd"]))
+    batch.bucket.tick()
+    spoil(batch, np.nan, monkeypatch)
+    event = batch.bucket.put_feed("all", [_product("a"), _product("b", title="poison"), _product("c")])
+    if lane == "warm":
+        batch.ok(event)
+    else:
+        run_batch(batch, event)
+    assert sorted(live_rows(batch)) == ["a", "b", "c"]
+    assert [r.error for r in batch.collection.rejects.list()] == ["InvalidVector"]
+
+
+@pytest.mark.parametrize("lane", ["warm", "batch"])
+def test_a_product_uploaded_while_the_catalogue_is_read_stays(batch: Shop, lane: str) -> None:
+    batch.ok(batch.bucket.put_feed("all", [_product(p) for p in "abc"]))
+    batch.bucket.tick()
+    event = batch.bucket.put_feed("all", [_product("a"), _product("b")])
+    batch.bucket.tick()
+    new = batch.bucket.put_product("new", title="New")
+    if lane == "warm":
+        batch.ok(new, event)
+    else:
+        batch.ok(new)
+        run_batch(batch, event)
+    assert sorted(live_rows(batch)) == ["a", "b", "new"]
