@@ -85,7 +85,7 @@ def _base(table: ProductTable, live: LiveVersion | None) -> lance.LanceDataset |
     if live is None or live.table != table.name:
         return None
     try:
-        return table.at(live.version)
+        return table.recent(live.version) or table.at(live.version)
     except NotFound:
         return None
 

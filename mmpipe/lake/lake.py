@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import (
@@ -33,6 +34,8 @@ from mmpipe.objects import open_store, to_uri
 from mmpipe.schemas.names import COLLECTION_PATTERN
 
 if TYPE_CHECKING:
+    import lance
+
     from mmpipe.encoders.base import Profile
     from mmpipe.settings import Settings
 
@@ -110,6 +113,8 @@ class Collection:
         self._store = open_store(self.uri, lake.settings.storage)
         self._pointer = LivePointer(self._store, f"{self.uri}/live.json")
         self._tidied: str | None = None
+        # As it was written here last: of several threads' publications each follows the one before.
+        self._wrote: LiveFile | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         return _collection_of, (self.settings, self.name)
@@ -200,11 +205,13 @@ class Collection:
         table: ProductTable,
         *,
         reason: str,
+        version: int | None = None,
         allow_shrink: bool = False,
         following: LiveFile | LiveVersion | None = None,
         tidy: bool = True,
     ) -> LiveVersion:
-        """Make the newest version of ``table`` live, if it passes its checks (see :mod:`mmpipe.lake.checks`).
+        """Make ``version`` of ``table`` live (the newest, where none is named), if it passes its checks (see
+        :mod:`mmpipe.lake.checks`).
 
         Returns what is live then: a newer version of the same table that another writer published
         meanwhile counts. Raises ``PublishRejected``, with the old version still live; ``CommitConflict``
@@ -213,13 +220,14 @@ class Collection:
         ``following`` is what the caller saw live when it decided to publish. Where readers follow another
         table since, or were rolled back, nothing is published and ``LiveMoved`` is raised: an upload that
         was decided on before a switch must not undo it. A :class:`LiveFile` (of :meth:`live_file`) also
-        stands for the file itself, which is then read again only where it changed since: beside the checks
-        such a publication is two writes, without ``tidy``. Who asks for none calls :meth:`tidy` later.
+        stands for the file itself, which is then read again only where another process changed it since:
+        beside the checks such a publication is two writes at once, without ``tidy``. Who asks for none calls
+        :meth:`tidy` later.
         """
-        dataset = table.latest()
+        dataset = _version_of(table, version)
         shrink = None if allow_shrink else self.settings.lake.max_shrink
         seen = following.live if isinstance(following, LiveFile) else following
-        former = following if isinstance(following, LiveFile) else self._pointer.read()
+        former = self._newer(following) if isinstance(following, LiveFile) else self._pointer.read()
         checked: tuple[int, Counts] | None = None
         for _ in range(_PUBLISH_ATTEMPTS):
             live = None if former is None else former.live
@@ -235,7 +243,7 @@ class Collection:
             if checked is None or checked[0] != base:
                 checked = (base, check_version(table, dataset, live, max_shrink=shrink))
             try:
-                published = self._make_live(table, dataset.version, checked[1], reason, former)
+                published = self._make_live(table, dataset.version, checked[1], reason, former, new=True)
             except CommitConflict as error:
                 log.info("publishing %s version %d again: %s", table.name, dataset.version, error)
                 former = self._pointer.read()
@@ -325,6 +333,8 @@ class Collection:
         reason: str,
         former: LiveFile | None,
         restores: int | None = None,
+        *,
+        new: bool = False,
     ) -> LiveVersion:
         entry = LiveVersion(
             generation=1 if former is None else former.live.generation + 1,
@@ -338,9 +348,22 @@ class Collection:
             restores=restores,
         )
         content = LiveFile(live=entry) if former is None else former.followed_by(entry)
-        # The tag comes first: from the moment live.json names a version, no clean-up may remove it.
-        self._tags(table.name).keep(version)
-        return self._pointer.replace(content, former)
+        keep = partial(self._tags(table.name).keep, version)
+        if not new:
+            # The tag comes first: from the moment live.json names a version, no clean-up may remove it.
+            keep()
+            return self._pointer.replace(content, former)
+        # No clean-up removes what was committed a moment ago, so neither write waits for the other.
+        with ThreadPoolExecutor(1, thread_name_prefix="mmpipe-tag") as beside:
+            kept = beside.submit(keep)
+            published = self._pointer.replace(content, former)
+            self._wrote = content.model_copy(update={"live": published})
+        kept.result()
+        return published
+
+    def _newer(self, seen: LiveFile) -> LiveFile:
+        wrote = self._wrote
+        return seen if wrote is None or wrote.live.generation <= seen.live.generation else wrote
 
     def _tags(self, table: str) -> LiveTags:
         return LiveTags(self._store, self.table_uri(table))
@@ -369,6 +392,12 @@ class Collection:
         except NotFound:
             return False
         return True
+
+
+def _version_of(table: ProductTable, version: int | None) -> lance.LanceDataset:
+    if version is None:
+        return table.latest()
+    return table.recent(version) or table.at(version)
 
 
 def _check_following(live: LiveVersion | None, seen: LiveVersion | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -101,7 +102,13 @@ def clean_up_interval(settings: LakeSettings) -> float:
 
 
 def maintain(
-    dataset: lance.LanceDataset, settings: LakeSettings, name: str, *, clean_up: bool, thorough: bool = False
+    dataset: lance.LanceDataset,
+    settings: LakeSettings,
+    name: str,
+    *,
+    clean_up: bool,
+    thorough: bool = False,
+    writing: AbstractContextManager[object] | None = None,
 ) -> MaintenanceReport:
     """Do what is due, and nothing (no request beyond the manifest) when nothing is.
 
@@ -113,13 +120,15 @@ def maintain(
       more than ``keep_tombstones_days`` ago, for an upload that is older than one of them is in no queue any
       more; and remove versions older than ``keep_versions_days`` that carry no tag.
 
-    A writer that commits in between may win; the step it won against is left for the next call.
+    A writer that commits in between may win; the step it won against is left for the next call. Files are
+    compacted while ``writing`` is held, which this process's own writers wait for: each of their commits
+    marks the table's first fragment, so under steady uploads a compaction of it would never win.
     """
     started = time.monotonic()
     compacted = updated = built = False
     try:
         with lance_errors(f"maintaining table {name}"):
-            compacted = _compact(dataset)
+            compacted = _compact(dataset, nullcontext() if writing is None else writing)
             create_text_and_scalar_indexes(dataset)
             if compacted or unindexed_rows(dataset) > settings.max_unindexed_rows:
                 _update_indexes(dataset)
@@ -156,12 +165,17 @@ def unindexed_rows(dataset: lance.LanceDataset) -> int:
     return sum(f.metadata.num_rows for f in dataset.get_fragments() if f.fragment_id not in covered)
 
 
-def _compact(dataset: lance.LanceDataset) -> bool:
-    small = sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < FRAGMENT_ROWS)
-    if small <= MAX_SMALL_FRAGMENTS:
+def _compact(dataset: lance.LanceDataset, writing: AbstractContextManager[object]) -> bool:
+    if _small(dataset) <= MAX_SMALL_FRAGMENTS:
         return False
-    metrics = dataset.optimize.compact_files(target_rows_per_fragment=FRAGMENT_ROWS)
+    with writing:
+        dataset.checkout_latest()
+        metrics = dataset.optimize.compact_files(target_rows_per_fragment=FRAGMENT_ROWS)
     return bool(metrics.fragments_removed)
+
+
+def _small(dataset: lance.LanceDataset) -> int:
+    return sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < FRAGMENT_ROWS)
 
 
 def _update_indexes(dataset: lance.LanceDataset) -> None:

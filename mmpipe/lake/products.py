@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from mmpipe.lake.maintenance import (
     maintain,
 )
 from mmpipe.lake.precedence import NO_ORDER, latest_per_id
+from mmpipe.lake.recent import MAX_LOOKUPS, Recent
 from mmpipe.lake.resolve import ADDRESS, HEAD_COLUMNS, Heads, ids_of, resolve
 from mmpipe.lake.schema import Tombstone, build_tombstones, media_key, products_schema, profile_of
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
@@ -41,12 +43,12 @@ _ADD_ATTEMPTS = 10
 # Attempts of a commit that meets others; each one is lost to somebody's commit.
 _ROUNDS = 20
 _BACKOFF_SECONDS = 0.02
-# Above this a scan of the id column beats one index look-up per id.
-_MAX_LOOKUPS = 1_000
 _MAX_KEYS = 200
 # Lance's own defaults let one table's caches grow to gigabytes.
 _INDEX_CACHE_BYTES = 256 << 20
 _METADATA_CACHE_BYTES = 128 << 20
+# Versions that stay open: what is live is one of the last that were committed.
+_RECENT_VERSIONS = 8
 
 
 class ProductTable:
@@ -66,7 +68,11 @@ class ProductTable:
         self._dataset = dataset
         self._options = options
         self._settings = settings
-        self._lock = threading.RLock()
+        # For the handle alone, never held during a request; whoever commits holds the other.
+        self._lock = threading.Lock()
+        self._writing = threading.RLock()
+        self._versions: OrderedDict[int, lance.LanceDataset] = OrderedDict()
+        self._recent = Recent()
         self.name = name
         self.uri: str = dataset.uri
         self.profile = profile_of(dataset.schema)
@@ -125,21 +131,28 @@ class ProductTable:
             return int(self._dataset.version)
 
     def latest(self) -> lance.LanceDataset:
-        """The newest version, as a Lance dataset of its own that later writes do not move."""
-        with self._lock, lance_errors(f"opening table {self.name}"):
-            self._dataset.checkout_latest()
-            return self._dataset.checkout_version(int(self._dataset.version))
+        """The newest version, as a Lance dataset of its own that later writes do not move. One request."""
+        dataset = self._newest()
+        with lance_errors(f"opening table {self.name}"):
+            dataset.checkout_latest()
+        self._have_seen(dataset)
+        return dataset
 
     def at(self, version: int) -> lance.LanceDataset:
         """One version as a Lance dataset. Raises ``NotFound`` when it does not exist or was cleaned up."""
+        try:
+            with lance_errors(f"reading version {version} of table {self.name}"):
+                return self._newest().checkout_version(version)
+        except (OSError, ValueError) as error:
+            if is_missing(error):
+                raise NotFound(f"table {self.name} has no version {version} (any more)") from error
+            raise
+
+    def recent(self, version: int) -> lance.LanceDataset | None:
+        """One version that this handle has lately committed to or seen as the newest, without a request; it
+        may have been cleaned up since. Not to be moved."""
         with self._lock:
-            try:
-                with lance_errors(f"reading version {version} of table {self.name}"):
-                    return self._dataset.checkout_version(version)
-            except (OSError, ValueError) as error:
-                if is_missing(error):
-                    raise NotFound(f"table {self.name} has no version {version} (any more)") from error
-                raise
+            return self._versions.get(version)
 
     def upsert(self, rows: pa.Table) -> WriteResult:
         """Insert new products, replace those whose stored source is older, skip the rest.
@@ -168,7 +181,7 @@ class ProductTable:
         """Write whole rows, one per id, into the table's folder, in no version: :meth:`apply` brings them
         into one, for a few bytes a row. What never gets there is removed by a clean-up after seven days."""
         rows = self._conform(rows)
-        with self._lock:
+        with self._writing:
             if self._lacks_columns:
                 self._add_columns()
             base = self.latest()
@@ -189,19 +202,23 @@ class ProductTable:
         """Make all of these changes in one version, or none of them.
 
         Every change is held against the version that the new one is made of: another writer's commit in
-        between is a conflict, and all is decided again. ``accept`` is called before the commit with the
-        number of products that would be deleted and of those there are, and prevents it by raising. Raises
-        ``CommitConflict`` when other writers kept winning.
+        between is a conflict, and all is decided again. Where all ids were looked up lately (by
+        :meth:`fetch`), the newest version that this handle has seen is tried first, without looking for a
+        newer one. ``accept`` is called before the commit with the number of products that would be deleted
+        and of those there are, and prevents it by raising. Raises ``CommitConflict`` when other writers kept
+        winning.
         """
         changes = self._conformed(changes)
         if not changes:
             return Applied(self.version)
-        with self._lock:
+        looked = not changes.refreshed and self._recent.covers(_all_ids(changes))
+        with self._writing:
             for attempt in range(_ROUNDS):
                 if attempt:
                     time.sleep(random.uniform(0, min(1.0, _BACKOFF_SECONDS * 2**attempt)))  # noqa: S311  no secret
                 try:
-                    applied = self._apply_once(changes, accept)
+                    base = self._newest() if looked and not attempt else self.latest()
+                    applied = self._apply_once(base, changes, accept)
                 except CommitConflict:
                     continue
                 if applied is not None:
@@ -222,8 +239,14 @@ class ProductTable:
         if not wanted:
             return pa.schema([self.schema.field(n) for n in names]).empty_table()
         dataset = self.latest() if version is None else version
+        # What a commit of these products decides on is read along, but for one column it is mostly asked for.
+        heads = set(HEAD_COLUMNS) - set(names)
+        look = len(wanted) <= MAX_LOOKUPS and len(heads) <= 1
         with lance_errors(f"reading table {self.name}"):
-            return self._by_id(dataset, wanted, names)
+            rows = self._by_id(dataset, wanted, [*names, *sorted(heads)] if look else names)
+        if look:
+            self._recent.looked(dataset, wanted, rows)
+        return rows.select(names)
 
     def using_media(self, uris: Sequence[str]) -> list[str]:
         """Ids of the live products that name any of these resolved media addresses, sorted."""
@@ -269,16 +292,41 @@ class ProductTable:
         # On a handle of its own: building an index takes seconds, and writes go on meanwhile.
         with self._lock:
             clean_up = thorough or time.monotonic() >= self._next_clean_up
-        report = maintain(self.latest(), self._settings, self.name, clean_up=clean_up, thorough=thorough)
+        dataset = self.latest()
+        report = maintain(
+            dataset,
+            self._settings,
+            self.name,
+            clean_up=clean_up,
+            thorough=thorough,
+            writing=self._writing,
+        )
+        self._have_seen(dataset)
         if clean_up and (report.changed or thorough):
             # A clean-up reads every manifest there is, so it is not part of every round.
             with self._lock:
                 self._next_clean_up = time.monotonic() + clean_up_interval(self._settings)
         return report
 
-    def _apply_once(self, changes: Changes, accept: Callable[[int, int], None] | None) -> Applied | None:
+    def _newest(self) -> lance.LanceDataset:
+        """The newest version this handle has seen, as a dataset of its own."""
+        with self._lock:
+            return self._dataset.checkout_version(int(self._dataset.version))
+
+    def _have_seen(self, dataset: lance.LanceDataset) -> None:
+        version = int(dataset.version)
+        kept = dataset.checkout_version(version)
+        with self._lock:
+            if version > int(self._dataset.version):
+                self._dataset = kept
+            self._versions[version] = kept
+            while len(self._versions) > _RECENT_VERSIONS:
+                self._versions.popitem(last=False)
+
+    def _apply_once(
+        self, base: lance.LanceDataset, changes: Changes, accept: Callable[[int, int], None] | None
+    ) -> Applied | None:
         """One attempt; None where the table had to be made ready for it first."""
-        base = self.latest()
         version = int(base.version)
         resolved = resolve(changes, partial(self._heads, base))
         if resolved.stale:
@@ -297,8 +345,11 @@ class ProductTable:
             return None
         seen = len(resolved.seen)
         with lance_errors(f"writing table {self.name}"):
-            written = Writer(base, changes, resolved, self._options).run(self.tombstone_counts)
-        self._dataset = written
+            writer = Writer(base, changes, resolved, self._options)
+            written = writer.run(self.tombstone_counts)
+        self._have_seen(written)
+        for fragment, rows in writer.written:
+            self._recent.wrote(fragment, rows)
         if changes.sound:
             held = {fragment.fragment_id for fragment in base.get_fragments()}
             self.sound |= {f.fragment_id for f in written.get_fragments()} - held
@@ -317,33 +368,58 @@ class ProductTable:
     def _heads(self, base: lance.LanceDataset, ids: Sequence[str]) -> Heads:
         if not ids or needs_mark(base):
             return Heads(pa.table({n: pa.array([], pa.string()) for n in (*HEAD_COLUMNS, ADDRESS)}))
+        read = partial(self._by_id, base, names=HEAD_COLUMNS)
         with lance_errors(f"reading table {self.name}"):
-            return Heads(self._by_id(base, ids, HEAD_COLUMNS, addresses=True))
+            return Heads(self._recent.heads(base, ids, lambda wanted, among: read(wanted, fragments=among)))
 
     def _by_id(
         self,
         dataset: lance.LanceDataset,
         ids: Sequence[str],
         names: Sequence[str],
-        *,
-        addresses: bool = False,
+        fragments: Sequence[lance.LanceFragment] | None = None,
     ) -> pa.Table:
+        """Rows with their addresses; of at most ``MAX_LOOKUPS`` ids also of some ``fragments`` alone."""
         stored = set(dataset.schema.names)
         columns = [name for name in names if name in stored]
-        if len(ids) > _MAX_LOOKUPS:
-            found = dataset.to_table(columns=["id"], with_row_address=addresses)
+        if len(ids) > MAX_LOOKUPS:
+            found = dataset.to_table(columns=["id"], with_row_address=True)
             hits = pc.indices_nonzero(pc.is_in(found.column("id"), value_set=pa.array(ids, pa.string())))
             rows = dataset.take(hits.to_numpy(zero_copy_only=False).tolist(), columns=columns)
-            if addresses:
-                rows = rows.append_column(ADDRESS, found.column(ADDRESS).take(hits))
+            rows = rows.append_column(ADDRESS, found.column(ADDRESS).take(hits))
         else:
-            where = f"id IN ({', '.join(sql_text(i) for i in ids)})"
-            rows = dataset.to_table(columns=columns, filter=where, with_row_address=addresses)
+            rows = self._look_up(dataset, ids, columns, fragments)
         for name in names:
             if name not in stored:  # a table of an earlier release, before this column
                 field = self.schema.field(name)
                 rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
-        return rows.select([*names, ADDRESS] if addresses else list(names))
+        return rows.select([*names, ADDRESS])
+
+    def _look_up(
+        self,
+        dataset: lance.LanceDataset,
+        ids: Sequence[str],
+        columns: Sequence[str],
+        fragments: Sequence[lance.LanceFragment] | None,
+    ) -> pa.Table:
+        among = dataset.get_fragments() if fragments is None else fragments
+        known, others = self._recent.split(among, columns)
+        wanted = pa.array(ids, pa.string())
+        parts = [
+            rows.filter(pc.is_in(rows.column("id"), value_set=wanted)).select([*columns, ADDRESS])
+            for rows in known
+        ]
+        if others or not parts:
+            where = f"id IN ({', '.join(sql_text(i) for i in ids)})"
+            scanner = dataset.scanner(
+                columns=list(columns),
+                filter=where,
+                with_row_address=True,
+                fragments=others if known or fragments is not None else None,
+            )
+            parts.append(scanner.to_table())
+        schema = parts[-1].schema
+        return pa.concat_tables([part.cast(schema) for part in parts])
 
     def _conformed(self, changes: Changes) -> Changes:
         return Changes(
@@ -362,10 +438,11 @@ class ProductTable:
         for attempt in range(_ADD_ATTEMPTS):
             try:
                 with lance_errors(f"adding columns to table {self.name}"):
-                    self._dataset.checkout_latest()
-                    lacking = [f for f in self.schema if f.name not in self._dataset.schema.names]
+                    dataset = self.latest()
+                    lacking = [f for f in self.schema if f.name not in dataset.schema.names]
                     if lacking:
-                        self._dataset.add_columns(pa.schema(lacking))
+                        dataset.add_columns(pa.schema(lacking))
+                        self._have_seen(dataset)
                 break
             except CommitConflict:
                 if attempt == _ADD_ATTEMPTS - 1:
@@ -379,6 +456,11 @@ class ProductTable:
                 f"rows: the columns differ from the table's in {differing}; use schema.build_table"
             )
         return rows.select(self.schema.names).cast(self.schema)
+
+
+def _all_ids(changes: Changes) -> Iterator[str]:
+    yield from ids_of(changes)
+    yield from (product_id for product_id, _ in changes.stocks)
 
 
 def _written(rows: pa.Table, applied: Applied) -> WriteResult:

@@ -166,14 +166,18 @@ class RecordTable(Generic[Record]):
         return self._dataset
 
     def _latest(self) -> lance.LanceDataset | None:
-        with self._lock:
-            dataset = self._open(create=False)
-            if dataset is None:
-                return None
-            with lance_errors(f"reading {self._what}"):
-                dataset.checkout_latest()
-                # A handle of its own: a write of another thread would move the shared one under a reader.
-                return dataset.checkout_version(int(dataset.version))
+        shared = self._dataset
+        if shared is None:
+            with self._lock:
+                shared = self._open(create=False)
+        if shared is None:
+            return None
+        with lance_errors(f"reading {self._what}"):
+            # A handle of its own: a write of another thread would move the shared one under a reader, who
+            # does not wait for it.
+            dataset = shared.checkout_version(int(shared.version))
+            dataset.checkout_latest()
+            return dataset
 
     def maintain(self, expired: str | None = None, *, thorough: bool = False) -> None:
         """Put small files together, bring the indexes up to date, remove old versions, each where it is due;

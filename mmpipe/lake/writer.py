@@ -28,7 +28,7 @@ from mmpipe.lake.stock import Stock, with_stock
 
 if TYPE_CHECKING:
     import lance
-    from lance.fragment import FragmentMetadata
+    from lance.fragment import FragmentMetadata, LanceFragment
 
 _FRAGMENT_BITS = 32
 _FETCH_ROWS = 8_192
@@ -55,7 +55,10 @@ class Writer:
         self._commit = Commit(base)
         self._tables: list[pa.Table] = []
         self._dead_gone: Counter[int] = Counter()
-        self._new: list[tuple[FragmentMetadata, int]] = []
+        # With the tombstones among their rows, and the rows where they are at hand.
+        self._new: list[tuple[FragmentMetadata, int, pa.Table | None]] = []
+        # Once it ran: new fragments of the version, with their rows.
+        self.written: list[tuple[LanceFragment, pa.Table]] = []
 
     def run(self, tombstones: dict[tuple[int, int], int]) -> lance.LanceDataset:
         """Write and commit. ``tombstones``, counted by (fragment, its deletions), gains the new version's
@@ -66,12 +69,12 @@ class Writer:
         self._place(edits, patches)
         rows = self._with_stocks(pa.concat_tables(self._tables)) if self._tables else None
         if rows is not None and rows.num_rows:
-            dead = rows.column("deleted").to_pylist()
+            start = 0
             for fragment in stage(self._base, rows, self._options):
-                count = fragment.physical_rows
-                self._new.append((fragment, sum(dead[:count])))
-                dead = dead[count:]
-        self._commit.add([fragment for fragment, _ in self._new])
+                mine = rows.slice(start, fragment.physical_rows)
+                start += fragment.physical_rows
+                self._new.append((fragment, sum(mine.column("deleted").to_pylist()), mine))
+        self._commit.add([fragment for fragment, _, _ in self._new])
         written = self._commit.run(int(self._base.version))
         self._count(written, tombstones)
         return written
@@ -89,7 +92,7 @@ class Writer:
             )
             if as_it_is:
                 dead = pc.sum(staged.claims.column("deleted")).as_py() or 0
-                self._new.append((staged.fragment, int(dead)))
+                self._new.append((staged.fragment, int(dead), None))
             else:
                 rows = read_staged(self._base, staged.fragment, self._options)
                 self._tables.append(_own(self._conform(taken(rows, winners)), winners))
@@ -208,15 +211,23 @@ class Writer:
 
     def _count(self, written: lance.LanceDataset, tombstones: dict[tuple[int, int], int]) -> None:
         before = {f.fragment_id: f.metadata.num_deletions for f in self._base.get_fragments()}
-        new = iter(self._new)
+        # By their files: a compaction may have been committed in between, with new fragments of its own.
+        new = {_file_of(fragment): (dead, rows) for fragment, dead, rows in self._new}
         for fragment in written.get_fragments():
             number, deletions = fragment.fragment_id, fragment.metadata.num_deletions
             if number in before:
                 counted = tombstones.get((number, before[number]))
                 if counted is not None:
                     tombstones[number, deletions] = counted - self._dead_gone[number]
-            elif (one := next(new, None)) is not None:
-                tombstones[number, deletions] = one[1]
+            elif (one := new.get(_file_of(fragment.metadata))) is not None:
+                tombstones[number, deletions], rows = one
+                if rows is not None:
+                    self.written.append((fragment, rows))
+
+
+def _file_of(fragment: FragmentMetadata) -> str:
+    path: str = fragment.files[0].path
+    return path
 
 
 def _by_part(winners: Iterable[Winner]) -> dict[int, list[Winner]]:

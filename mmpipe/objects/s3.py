@@ -37,8 +37,9 @@ class S3Store:
 
     botocore's timeouts, throttles, refused credentials and 5xx become ``StorageUnavailable``, 404
     ``ObjectNotFound`` and 412 ``CommitConflict``. The client is made on first use and shared by all stores
-    with the same settings; credentials come from the usual AWS chain. A conditional write whose first answer
-    was lost may report ``CommitConflict`` although it won: read again to know.
+    with the same settings; credentials come from the usual AWS chain. A write is one request: its
+    ``last_modified`` is when the store answered, the object's own to within a second. A conditional write
+    whose first answer was lost may report ``CommitConflict`` although it won: read again to know.
     """
 
     def __init__(self, settings: StorageSettings) -> None:
@@ -82,13 +83,15 @@ class S3Store:
             condition["IfNoneMatch"] = "*"
         with _translating(uri, conditional=bool(condition)):
             written = self._client.put_object(**_target(uri, None), Body=data, **condition)
-        version = _version_of(written)
-        try:
-            last_modified = self.stat(uri, version_id=version).last_modified
-        except ObjectNotFound:  # deleted in between; the answer's own time is the same to within a second
-            last_modified = parsedate_to_datetime(written["ResponseMetadata"]["HTTPHeaders"]["date"])
-        # Without versions another writer may have come in between: size and etag are those of this write.
-        return ObjectStat(uri, len(data), written["ETag"].strip('"'), last_modified, version)
+        # The store's clock as it answered: LastModified to within a second, without asking again.
+        told = written["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return ObjectStat(
+            uri,
+            len(data),
+            written["ETag"].strip('"'),
+            parsedate_to_datetime(told).astimezone(UTC),
+            _version_of(written),
+        )
 
     def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
         bucket, prefix = split_s3(prefix_uri)

@@ -33,7 +33,9 @@ from mmpipe.lake.live import LivePointer
 from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.lake.mirror import Mirror
+from mmpipe.lake.resolve import HEAD_COLUMNS
 from mmpipe.lake.schema import UNREAD_COLUMNS, VectorBlock, vector_array
+from mmpipe.lake.stock import Stock
 from mmpipe.lake.tags import LiveTags
 from mmpipe.schemas.run import Reject, RunRecord, RunStatus
 from mmpipe.schemas.search import Interaction
@@ -335,20 +337,87 @@ def test_a_publication_is_two_writes(request: pytest.FixtureRequest, requests: l
         table.upsert(products([f"p{n}"], 1))
         collection.publish(table, reason="before")
     seen = collection.live_file()
-    table.upsert(products(["more"], 1))
+    table.apply(Changes(rows=[products(["more"], 1)], sound=True))
     before = len(requests)
-    live = collection.publish(table, reason="upload", following=seen, tidy=False)
+    live = collection.publish(table, reason="upload", version=table.version, following=seen, tidy=False)
     asked = [line.split('"')[1].removeprefix("\x1b[33m") for line in requests[before:]]
     written = [line.split("/shop/")[1].split(" ")[0] for line in asked if line.startswith("PUT")]
-    assert written == [f"{table.name}.lance/_refs/tags/live-{live.version}.json", "live.json"]
-    assert not [line for line in asked if line.startswith("GET") and "live.json" in line]
-    assert not [line for line in asked if line.startswith(("POST", "DELETE"))]
+    assert sorted(written) == ["live.json", f"{table.name}.lance/_refs/tags/live-{live.version}.json"]
+    assert len(asked) == 2
     assert tagged(table)["live"] < live.version, "not yet: nobody waits for it"
     collection.tidy()
     assert tagged(table)["live"] == live.version
     before = len(requests)
     collection.tidy()
     assert len(requests) == before + 1
+
+
+def test_publications_of_one_process_follow_each_other_unread(
+    request: pytest.FixtureRequest, requests: list[str]
+) -> None:
+    collection = open_lake(on_s3(request)).collection("shop", create=True)
+    table = collection.products(PROFILE, create=True)
+    table.upsert(products(["a"], 1))
+    collection.publish(table, reason="first")
+    seen = collection.live_file()
+    table.upsert(products(["b"], 1))
+    collection.publish(table, reason="another thread's", following=seen, tidy=False)
+    table.apply(Changes(rows=[products(["c"], 1)], sound=True))
+    before = len(requests)
+    live = collection.publish(table, reason="mine", version=table.version, following=seen, tidy=False)
+    assert len(requests) == before + 2
+    assert (live.generation, live.rows) == (3, 3)
+    assert [entry.reason for entry in collection.history()] == ["mine", "another thread's", "first"]
+
+
+def test_a_commit_of_what_was_just_looked_up_reads_no_row_again(
+    request: pytest.FixtureRequest, requests: list[str]
+) -> None:
+    table = open_lake(on_s3(request)).collection("shop", create=True).products(PROFILE, create=True)
+    table.upsert(products(["a", "b"], 1))
+    table.fetch(["b", "c"], HEAD_COLUMNS, version=table.latest())
+    before = len(requests)
+    table.upsert(products(["b", "c"], 2))
+    asked = requests[before:]
+    assert not [line for line in asked if "GET" in line and "/data/" in line]
+    assert sum("GET" in line and "list-type=2" in line for line in asked) == 1, "that of the commit itself"
+    assert table.fetch(["a", "b", "c"], ["id", "source_order"]).sort_by("id").to_pydict() == {
+        "id": ["a", "b", "c"],
+        "source_order": [order(1), order(2), order(2)],
+    }
+
+
+def test_what_was_looked_up_is_not_believed_once_others_have_written(
+    collection: Collection, table: ProductTable
+) -> None:
+    table.upsert(products(ids(3), 1))
+    other = open_lake(collection.settings).collection("shop").products(PROFILE)
+    table.fetch([*ids(3), "new"], HEAD_COLUMNS)
+    other.upsert(products(["p0", "new"], 5))
+    other.upsert(deletions(["p1"], 5))
+    written = table.upsert(products(["p0", "p1", "p2", "new"], 3))
+    assert (written.inserted, written.updated, written.skipped) == (0, 1, 3)
+    rows = {r["id"]: r for r in table.fetch([*ids(3), "new"], ["id", "source_order", "deleted"]).to_pylist()}
+    orders = {product_id: (row["source_order"], row["deleted"]) for product_id, row in rows.items()}
+    assert orders == {
+        "p0": (order(5), False),
+        "p1": (order(5), True),
+        "p2": (order(3), False),
+        "new": (order(5), False),
+    }
+
+
+def test_rows_written_here_are_told_as_they_are_stored(collection: Collection, table: ProductTable) -> None:
+    table.upsert(products(ids(4), 1))
+    table.upsert(deletions(["p1"], 2))
+    table.upsert(products(["p2", "p7"], 3))
+    table.restock([("p3", Stock(order(4), "out_of_stock", None))])
+    other = open_lake(collection.settings).collection("shop").products(PROFILE)
+    names = [name for name in table.schema.names if "vector" not in name]
+    asked = [*ids(8), "nobody"]
+    mine, stored = (t.fetch(asked, names).sort_by("id") for t in (table, other))
+    assert mine.num_rows == 5
+    assert mine.equals(stored)
 
 
 def test_what_the_caller_read_is_read_again_where_it_changed(

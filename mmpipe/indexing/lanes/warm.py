@@ -31,6 +31,8 @@ from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
+    import lance
+
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.indexing.pipeline.pipeline import Pipeline
     from mmpipe.indexing.sources.readers import StoreFor
@@ -40,19 +42,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Outcomes = dict[str, WorkOutcome]
-# Objects that one group of orders reads at the same time.
+Reads = dict[str, "Future[Task]"]
+# Objects that are read at the same time, and groups that look at the same time where they are to go.
 _READERS = 8
+_LOOKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
     """Where a collection's uploads go now. ``follows``: to the live table, whatever the settings say;
-    ``live`` is what was live when that was found out."""
+    ``live`` is what was live when that was found out, ``version`` the table's newest then."""
 
     collection: Collection
     table: ProductTable
     pipeline: Pipeline
     live: LiveFile | None
+    version: lance.LanceDataset
 
     @property
     def follows(self) -> bool:
@@ -94,6 +99,7 @@ class Indexer:
         self._commits: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="mmpipe-read")
+        self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="mmpipe-look")
         self._after = ThreadPoolExecutor(1, thread_name_prefix="mmpipe-maintain") if maintain else None
         self._maintaining: dict[str, Future[None]] = {}
 
@@ -130,6 +136,7 @@ class Indexer:
         if self._after is not None:
             self._after.shutdown(wait=True, cancel_futures=True)
         self._reading.shutdown(cancel_futures=True)
+        self._looking.shutdown(cancel_futures=True)
         self._pipelines.close()
 
     def _execute_group(self, name: str, orders: list[WorkOrder]) -> Outcomes:
@@ -137,9 +144,11 @@ class Indexer:
         due: list[WorkOrder] = []
         try:
             # Beside one another: each takes a request or more.
-            opening = self._reading.submit(self._open, name)
+            opening = self._looking.submit(self._open, name)
             collection = self._lake.collection(name, create=True)
-            known = collection.runs.get_many([order.run_id for order in orders])
+            ledger = self._looking.submit(collection.runs.get_many, [order.run_id for order in orders])
+            reads = self._read(collection, orders)
+            known = ledger.result()
             target = opening.result()
         except (ModelUnavailable, ProfileMismatch) as error:
             # Not a fault of the uploads: back to their queue, until the live table's models are here.
@@ -156,13 +165,15 @@ class Indexer:
             else:
                 due.append(order)
         if due:
-            outcomes.update(self._execute_following(name, target, due))
+            outcomes.update(self._execute_following(name, target, due, reads))
         return outcomes
 
-    def _execute_following(self, name: str, target: _Target, orders: list[WorkOrder]) -> Outcomes:
+    def _execute_following(
+        self, name: str, target: _Target, orders: list[WorkOrder], reads: Reads
+    ) -> Outcomes:
         for _ in range(FOLLOW_ATTEMPTS):
             try:
-                return self._execute_due(target, orders)
+                return self._execute_due(target, orders, reads)
             except LiveMoved as error:
                 logger.info("readers were moved to another table", extra={"reason": str(error)})
             try:
@@ -171,9 +182,13 @@ class Indexer:
                 return {order.run_id: outcome(order, "retry", str(error)) for order in orders}
         return {order.run_id: outcome(order, "retry", "what is live keeps changing") for order in orders}
 
-    def _execute_due(self, target: _Target, orders: list[WorkOrder]) -> Outcomes:
+    def _execute_due(self, target: _Target, orders: list[WorkOrder], reads: Reads) -> Outcomes:
         try:
-            tasks = self._read(target, orders)
+            # What was read before the ledger had answered counts once: what follows a failure reads again.
+            begun = {order.run_id: reads.pop(order.run_id, None) for order in orders}
+            missing = [order for order in orders if begun[order.run_id] is None]
+            again = self._read(target.collection, missing)
+            tasks = [(begun[order.run_id] or again[order.run_id]).result() for order in orders]
             return self._finish(target, tasks, self._commit(target, tasks))
         except LiveMoved:
             raise
@@ -186,19 +201,16 @@ class Indexer:
                     extra={"orders": len(orders), "reason": str(error)},
                 )
                 middle = len(orders) // 2
-                first = self._execute_due(target, orders[:middle])
-                return first | self._execute_due(target, orders[middle:])
+                first = self._execute_due(target, orders[:middle], {})
+                return first | self._execute_due(target, orders[middle:], {})
             if isinstance(error, PermanentError):
                 return self._finish(target, [Task.failed(orders[0], error)], _Done())
             return {orders[0].run_id: outcome_of(orders[0], error)}
 
-    def _read(self, target: _Target, orders: Sequence[WorkOrder]) -> list[Task]:
-        read = partial(
-            read_task, settings=self._settings, store_for=self._store_for, runs=target.collection.runs
-        )
-        if len(orders) == 1:
-            return [read(orders[0])]
-        return list(self._reading.map(read, orders))
+    def _read(self, collection: Collection, orders: Sequence[WorkOrder]) -> Reads:
+        """Begin to read what the orders need."""
+        read = partial(read_task, settings=self._settings, store_for=self._store_for, runs=collection.runs)
+        return {order.run_id: self._reading.submit(read, order) for order in orders}
 
     def _commit(self, target: _Target, tasks: list[Task]) -> _Done:
         collection, table, pipeline = target.collection, target.table, target.pipeline
@@ -210,11 +222,12 @@ class Indexer:
         done = _Done()
         if any(task.rows for task in usable):
             # What was made ready outside counts where nobody changed these products meanwhile.
-            ready: list[ChunkResult] = [self._process(target, usable)]
+            ready: list[ChunkResult] = [self._process(target, usable, target.version)]
             with self._committing(collection):
                 make = lambda: ready.pop() if ready else self._process(target, usable)  # noqa: E731
                 done.result, done.committed = commit_fresh(make, table, self._settings.lake.max_shrink)
-                done.note = self._publish(target, usable, visible=_is_visible(done))
+                version = done.committed.applied.version
+                done.note = self._publish(target, usable, version, visible=_is_visible(done))
         reads, done.result.media = done.result.media, []
         again = settle(reads, collection, table, lambda: pipeline)
         sources = {task.media.uri: task.source for task in usable if task.media is not None}
@@ -223,17 +236,19 @@ class Indexer:
             again.media.clear()
         if again.writes:
             with self._committing(collection):
-                done.note = self._publish(target, usable, visible=True) or done.note
+                done.note = self._publish(target, usable, None, visible=True) or done.note
         done.result.add(again)
         for task in usable:
             if task.interactions:
                 collection.interactions.append(task.interactions, run_id=task.order.run_id)
         return done
 
-    def _process(self, target: _Target, tasks: Sequence[Task]) -> ChunkResult:
+    def _process(
+        self, target: _Target, tasks: Sequence[Task], version: lance.LanceDataset | None = None
+    ) -> ChunkResult:
         table, pipeline = target.table, target.pipeline
         result = ChunkResult()
-        lookup = lookup_in(table, table.dim)
+        lookup = lookup_in(table, table.dim, version)
         for chunk in _chunks([row for task in tasks for row in task.rows], pipeline.chunk_rows):
             result.add(pipeline.process(chunk, lookup))
         for task in tasks:
@@ -243,7 +258,7 @@ class Indexer:
                 task.kept = add_missing(result, table, order.run_id, task.report, shrink)
         return result
 
-    def _publish(self, target: _Target, tasks: Sequence[Task], *, visible: bool) -> str:
+    def _publish(self, target: _Target, tasks: Sequence[Task], version: int | None, *, visible: bool) -> str:
         live = target.live
         same = live is not None and live.live.table == target.table.name
         if same and not visible:
@@ -252,6 +267,7 @@ class Indexer:
             target.collection,
             target.table,
             _reason(tasks),
+            version=version,
             follow=True,
             seen=live,
             max_shrink=self._settings.lake.max_shrink,
@@ -280,7 +296,7 @@ class Indexer:
         live, profile = live_table(collection)
         pipeline = self._pipelines.of(profile)
         table = collection.products(pipeline.loaded.profile, create=True)
-        return _Target(collection, table, pipeline, live)
+        return _Target(collection, table, pipeline, live, table.latest())
 
     def _committing(self, collection: Collection) -> threading.Lock:
         with self._lock:

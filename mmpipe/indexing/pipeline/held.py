@@ -15,6 +15,7 @@ from mmpipe.lake.schema import VectorBlock, hash_column, vector_block, vector_co
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import lance
     import pyarrow as pa
 
     from mmpipe.encoders.base import Vectors
@@ -179,11 +180,11 @@ class HeldRows:
 Lookup = Callable[[Sequence[str]], HeldRows]
 
 
-def lookup_in(table: ProductTable, dim: int) -> Lookup:
-    """Ask the table's newest version, one call per chunk."""
+def lookup_in(table: ProductTable, dim: int, version: lance.LanceDataset | None = None) -> Lookup:
+    """Ask ``version`` of the table, or the newest at each call; one call per chunk."""
 
     def find(ids: Sequence[str]) -> HeldRows:
-        return _look(table, ids, HELD_COLUMNS) if ids else HeldRows(None, dim)
+        return _look(table, ids, HELD_COLUMNS, version) if ids else HeldRows(None, dim)
 
     return find
 
@@ -193,9 +194,14 @@ def with_documents(table: ProductTable, ids: Sequence[str]) -> HeldRows:
     return _look(table, ids, DOCUMENT_COLUMNS)
 
 
-def _look(table: ProductTable, ids: Sequence[str], columns: Sequence[str]) -> HeldRows:
+def _look(
+    table: ProductTable,
+    ids: Sequence[str],
+    columns: Sequence[str],
+    version: lance.LanceDataset | None = None,
+) -> HeldRows:
     # Vectors that are read later are of the rows that were looked at, whoever writes meanwhile.
-    version = table.latest()
+    version = table.latest() if version is None else version
     fetch = partial(table.fetch, columns=("id", *_VECTOR_COLUMNS), version=version)
     return HeldRows(table.fetch(ids, columns=columns, version=version), table.dim, fetch)
 

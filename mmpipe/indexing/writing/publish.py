@@ -20,12 +20,13 @@ def publish(
     table: ProductTable,
     reason: str,
     *,
+    version: int | None = None,
     follow: bool = False,
     seen: LiveFile | None = None,
     max_shrink: float | None = None,
     tidy: bool = True,
 ) -> str:
-    """Make the newest version live; returns why it could not be, or nothing.
+    """Make a version live, the newest where none is named; returns why it could not be, or nothing.
 
     A table of another profile than the live one's is left for an explicit ``mmpipe live switch``: readers
     must never be moved to another model by an upload. With ``follow`` it raises ``LiveMoved`` then: the work
@@ -53,7 +54,12 @@ def publish(
             )
         try:
             collection.publish(
-                table, reason=reason, following=content, allow_shrink=max_shrink == 1, tidy=tidy
+                table,
+                reason=reason,
+                version=version,
+                following=content,
+                allow_shrink=max_shrink == 1,
+                tidy=tidy,
             )
         except LiveMoved:
             continue
