@@ -3,12 +3,18 @@ memory.
 
 python benchmarks/batch_lane.py --catalogue ../shared/data/kagl/catalogue.parquet [--limit 4000] [--growth 4]
 
-Prints one JSON line. ``lane`` runs from the call to the last commit: worker start, reading, decoding,
-encoding, fusion, commits; building the indexes and publishing is given apart. ``bare`` is as many processes
+Prints one JSON line. ``lane`` runs from the call to the commit: worker start, reading, decoding, encoding,
+fusion, writing, the commit; building the indexes and publishing is given apart. ``bare`` is as many processes
 with one thread each, which encode the same products' texts and decoded photos in batches of the same size; it
-is measured before and after the lane and averaged. ``ratio`` is lane / bare. With ``--growth N`` the lane
-runs again on an N times larger catalogue, and ``memory`` compares the peaks: private memory of driver and
-workers, and shared memory (Ray's object store).
+is measured before and after the lane and averaged. They are given what the lane's workers have: one BLAS
+thread, and the collector of cycles called as seldom. ``ratio`` is products per second, lane / bare.
+
+``cpu_ratio`` is the same by CPU seconds per product: of the bare processes while they encode, of the lane in
+all processes below this one. It hardly depends on what else the machine does, and leaves out waiting.
+``--parallel processes`` takes the worker processes of ``mmpipe index`` instead of Ray.
+
+With ``--growth N`` the lane runs again on an N times larger catalogue, and ``memory`` compares the peaks:
+private memory of driver and workers, and shared memory (Ray's object store).
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ import tempfile
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -48,19 +55,28 @@ def write_catalogue(source: Path, target: Path, limit: int, copies: int) -> int:
             writer.write_table(
                 table.set_column(position, "id", pa.array(named)), row_group_size=_ROWS_PER_GROUP
             )
-    return table.num_rows * copies
+    return int(table.num_rows) * copies
 
 
-class PeakMemory:
-    """Samples this process and all below it, from /proc; megabytes."""
+class Meter:
+    """Samples this process and all below it, from /proc: peaks in megabytes, and the CPU seconds since."""
 
     def __init__(self) -> None:
         self.private = 0.0
         self.shared = 0.0
+        self._before = {pid: _cpu(pid) for pid in _family(os.getpid())}
+        self._spent: dict[int, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> PeakMemory:
+    @property
+    def cpu(self) -> float:
+        """CPU seconds so far; of a process that has ended, until it was last seen."""
+        for pid in _family(os.getpid()):
+            self._spent[pid] = _cpu(pid) - self._before.get(pid, 0.0)
+        return sum(self._spent.values())
+
+    def __enter__(self) -> Meter:
         self._thread.start()
         return self
 
@@ -72,6 +88,7 @@ class PeakMemory:
         while not self._stop.wait(0.5):
             private = shared = 0.0
             for pid in _family(os.getpid()):
+                self._spent[pid] = _cpu(pid) - self._before.get(pid, 0.0)
                 kilobytes = _rollup(pid)
                 private += kilobytes.get("Pss_Anon", 0.0)
                 shared += kilobytes.get("Pss_Shmem", 0.0)
@@ -96,6 +113,14 @@ def _family(root: int) -> list[int]:
     return found
 
 
+def _cpu(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _rollup(pid: int) -> dict[str, float]:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
@@ -104,9 +129,11 @@ def _rollup(pid: int) -> dict[str, float]:
     return {line.split(":")[0]: float(line.split()[1]) for line in lines}
 
 
-def run_lane(feed: Path, lake: Path, profile: str, workers: int) -> dict[str, Any]:
-    """One feed through Ray, into a lake of its own."""
+def run_lane(feed: Path, lake: Path, profile: str, workers: int, parallel: str) -> dict[str, Any]:
+    """One feed through Ray or worker processes, into a lake of its own."""
     from mmpipe.indexing import batch
+    from mmpipe.indexing.lanes import feed as lanes
+    from mmpipe.indexing.lanes.processes import pool_chunks
 
     settings = Settings(
         lake=LakeSettings(uri=str(lake)), indexing=IndexingSettings(profile=profile, workers=workers)
@@ -128,12 +155,15 @@ def run_lane(feed: Path, lake: Path, profile: str, workers: int) -> dict[str, An
         if read:
             marks.setdefault("first", now)
         if total is not None:
-            marks["committed"] = now
+            marks["committed"], marks["cpu"] = now, meter.cpu  # the last call is the one behind the commit
 
     started = time.perf_counter()
-    with PeakMemory() as peak:
-        record = batch.run(order, settings, progress=progress)
-    ended = time.perf_counter()
+    with Meter() as meter:
+        if parallel == "ray":
+            record = batch.run(order, settings, progress=progress)
+        else:
+            record = lanes.execute(order, settings, lambda job: pool_chunks(job, workers), progress=progress)
+        ended = time.perf_counter()
     if record.status != "done":
         raise SystemExit(f"the run ended as {record.status}: {record.error}")
     seconds = marks["committed"] - started
@@ -144,10 +174,11 @@ def run_lane(feed: Path, lake: Path, profile: str, workers: int) -> dict[str, An
         "encoded": record.encoded,
         "seconds": round(seconds, 2),
         "products_per_second": round(record.indexed / seconds, 1),
+        "cpu_seconds": round(marks["cpu"], 2),
         "seconds_to_first_chunk": round(first, 2),
         "index_and_publish_seconds": round(ended - marks["committed"], 2),
-        "peak_private_mb": round(peak.private, 1),
-        "peak_shared_mb": round(peak.shared, 1),
+        "peak_private_mb": round(meter.private, 1),
+        "peak_shared_mb": round(meter.shared, 1),
     }
 
 
@@ -156,8 +187,10 @@ def _bare_worker(
 ) -> None:
     from mmpipe import catalogue, media
     from mmpipe.encoders import registry
+    from mmpipe.indexing.lanes.collector import collect_seldom
     from mmpipe.settings import FeedSettings, MediaSettings
 
+    collect_seldom()
     loaded = registry.load(profile, threads=1)
     texts: list[str] = []
     photos: list[Any] = []
@@ -171,27 +204,46 @@ def _bare_worker(
     text.embed_documents(texts[:8])
     image.embed_documents(photos[:8])
     ready.wait()
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     for start in range(0, len(texts), chunk):
         text.embed_documents(texts[start : start + chunk])
         image.embed_documents(photos[start : start + chunk])
-    times.put((len(texts), time.perf_counter() - started))
+    times.put((len(texts), time.perf_counter() - started, time.process_time() - cpu))
 
 
-def run_bare(feed: Path, profile: str, workers: int, chunk: int) -> float:
-    """Products per second of the encoders alone, ``workers`` processes at the same time."""
+def run_bare(feed: Path, profile: str, workers: int, chunk: int) -> tuple[float, float]:
+    """Products per second of the encoders alone, ``workers`` processes at the same time, and the CPU seconds
+    of one product."""
     context = multiprocessing.get_context("spawn")
     ready, times = context.Barrier(workers), context.Queue()
     processes = [
         context.Process(target=_bare_worker, args=(str(feed), part, workers, profile, chunk, ready, times))
         for part in range(workers)
     ]
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started now; libraries read it at once
     for process in processes:
         process.start()
+    del os.environ["OMP_NUM_THREADS"]
     measured = [times.get(timeout=3_600) for _ in processes]
     for process in processes:
         process.join()
-    return sum(count for count, _ in measured) / max(seconds for _, seconds in measured)
+    products = sum(count for count, _, _ in measured)
+    cpu = sum(seconds for _, _, seconds in measured)
+    return products / max(seconds for _, seconds, _ in measured), cpu / products
+
+
+def _start_ray() -> float:
+    import ray
+
+    started = time.perf_counter()
+    ray.init(include_dashboard=False, log_to_driver=False, num_cpus=len(os.sched_getaffinity(0)))
+    return round(time.perf_counter() - started, 2)
+
+
+def _end_ray() -> None:
+    import ray
+
+    ray.shutdown()
 
 
 def main() -> None:
@@ -201,12 +253,11 @@ def main() -> None:
     parser.add_argument("--bare-limit", type=int, default=8_192, help="rows for the bare encoders")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--profile", default="starter")
+    parser.add_argument("--parallel", choices=("ray", "processes"), default="ray")
     parser.add_argument(
         "--growth", type=int, default=1, help="run again on a catalogue this many times larger"
     )
     options = parser.parse_args()
-
-    import ray
 
     chunk = IndexingSettings().chunk_rows
     with tempfile.TemporaryDirectory(prefix="mmpipe-bench-") as folder:
@@ -215,28 +266,32 @@ def main() -> None:
         bare_rows = min(options.bare_limit, options.limit or options.bare_limit)
         write_catalogue(options.catalogue, home / "bare.parquet", bare_rows, 1)
         bare = [run_bare(home / "bare.parquet", options.profile, options.workers, chunk)]
-        started = time.perf_counter()
-        ray.init(include_dashboard=False, log_to_driver=False, num_cpus=len(os.sched_getaffinity(0)))
-        ray_seconds = time.perf_counter() - started
+        ray_seconds = _start_ray() if options.parallel == "ray" else None
+        run = partial(run_lane, profile=options.profile, workers=options.workers, parallel=options.parallel)
         try:
-            lane = run_lane(home / "x1.parquet", home / "lake1", options.profile, options.workers)
+            lane = run(home / "x1.parquet", home / "lake1")
             grown: dict[str, Any] | None = None
             if options.growth > 1:
                 rows = write_catalogue(options.catalogue, home / "xn.parquet", options.limit, options.growth)
-                grown = run_lane(home / "xn.parquet", home / "lakeN", options.profile, options.workers)
+                grown = run(home / "xn.parquet", home / "lakeN")
                 grown["rows"] = rows
         finally:
-            ray.shutdown()
+            if ray_seconds is not None:
+                _end_ray()
         bare.append(run_bare(home / "bare.parquet", options.profile, options.workers, chunk))
-    mean = sum(bare) / len(bare)
+    speed, cpu = (sum(values) / len(bare) for values in zip(*bare, strict=True))
     report: dict[str, Any] = {
         "benchmark": "batch_lane",
         "profile": options.profile,
+        "parallel": options.parallel,
         "workers": options.workers,
-        "ray_init_seconds": round(ray_seconds, 2),
+        "ray_init_seconds": ray_seconds,
         "lane": lane,
-        "bare_products_per_second": [round(value, 1) for value in bare],
-        "ratio": round(lane["products_per_second"] / mean, 3),
+        "bare_products_per_second": [round(value, 1) for value, _ in bare],
+        "bare_cpu_ms_per_product": [round(value * 1e3, 3) for _, value in bare],
+        "lane_cpu_ms_per_product": round(lane["cpu_seconds"] / lane["products"] * 1e3, 3),
+        "ratio": round(lane["products_per_second"] / speed, 3),
+        "cpu_ratio": round(cpu * lane["products"] / lane["cpu_seconds"], 3),
     }
     if grown is not None:
         report["grown"] = grown

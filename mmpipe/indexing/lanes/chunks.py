@@ -128,6 +128,7 @@ def pack_rows(source: Source, rows: list[SourceRow]) -> bytes:
     packed = [
         (
             row.row,
+            row.order,
             row.raw,
             None if row.product is None else row.product.model_dump_json(exclude_defaults=True),
             row.delete_id,
@@ -151,7 +152,7 @@ def unpack_rows(data: bytes) -> list[SourceRow]:
         SourceRow(
             source=source,
             row=row,
-            order=source.order(row),
+            order=order,
             raw=raw,
             product=None if document is None else parse(document),
             delete_id=delete_id,
@@ -162,7 +163,7 @@ def unpack_rows(data: bytes) -> list[SourceRow]:
             inline_media=inline,
             seen=seen,
         )
-        for row, raw, document, delete_id, reject, product_id, inline, stock, group_id, seen in packed
+        for row, order, raw, document, delete_id, reject, product_id, inline, stock, group_id, seen in packed
     ]
 
 

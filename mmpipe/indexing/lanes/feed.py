@@ -19,6 +19,7 @@ from mmpipe.errors import (
     PermanentError,
 )
 from mmpipe.indexing.lanes.chunks import FeedJob
+from mmpipe.indexing.lanes.collector import collecting_seldom
 from mmpipe.indexing.lanes.staging import Progress, Staging, Workers
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import reject_of_source
@@ -61,7 +62,23 @@ def execute(
     with the same order: rows that its journal has are not read or encoded again. A run that the ledger holds
     as done is returned as it is. A ``PermanentError`` of the feed ends as a ``failed`` record and a reject; a
     ``RetryableError`` is raised, with the record still ``running``.
+
+    ``progress`` is called with (read, indexed, rejected, total): the total is None until everything is read,
+    and the last call comes after the commit.
     """
+    with collecting_seldom():
+        return _execute(order, settings, workers, loaded=loaded, follow=follow, progress=progress)
+
+
+def _execute(
+    order: WorkOrder,
+    settings: Settings,
+    workers: Workers,
+    *,
+    loaded: LoadedEncoders | None,
+    follow: bool,
+    progress: Progress | None,
+) -> RunRecord:
     collection = open_lake(settings).collection(order.collection, create=True)
     before = collection.runs.get(order.run_id)
     if before is not None and before.status == "done":
@@ -140,9 +157,11 @@ class _Run:
         if table is None:
             staging.count()
             return finished(staging.record, error="no product was written")
-        return self._write(staging, table, workers)
+        return self._write(staging, table, workers, progress)
 
-    def _write(self, staging: Staging, table: ProductTable, workers: Workers) -> RunRecord:
+    def _write(
+        self, staging: Staging, table: ProductTable, workers: Workers, progress: Progress | None
+    ) -> RunRecord:
         result, order, note = staging.result, self._order, ""
         max_shrink = self._settings.lake.max_shrink
         if order.collection in self._settings.feeds.replace:
@@ -158,6 +177,9 @@ class _Run:
             raise CommitConflict(f"{table.name}: others keep changing what this feed is about")
         least = result.least_order(order.run_id)
         staging.count(committed.applied.version if committed.applied.committed else None)
+        if progress is not None:
+            now = staging.record
+            progress(now.read, now.indexed + now.unchanged, now.rejected, now.read)
         visible = committed.applied.visible
         reads, result.media = result.media, []
         refreshed = settle(reads, self._collection, table, self._pipeline_now)

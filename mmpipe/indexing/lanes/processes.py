@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
 
 from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing.lanes.chunks import FeedJob, is_result, read_packed
+from mmpipe.indexing.lanes.collector import collect_seldom
 from mmpipe.indexing.lanes.worker import ChunkIndexer
 
 _CHUNKS_PER_WORKER = 3
 _CHUNKS_HERE = 4
+# What BLAS and OpenMP go by.
+_THREADS = "OMP_NUM_THREADS"
 _worker: ChunkIndexer | None = None
 
 
@@ -69,16 +72,35 @@ def _here(job: FeedJob, few: list[bytes]) -> Generator[bytes, None, None]:
         indexer.close()
 
 
+class _Process(SpawnProcess):
+    def start(self) -> None:
+        # Libraries read the number when they are loaded, which is before any of our code runs there. There
+        # is a process for each CPU: a library's second thread would wait for the first one's work, spinning.
+        before = os.environ.get(_THREADS)
+        os.environ[_THREADS] = "1"
+        try:
+            super().start()
+        finally:
+            if before is None:
+                del os.environ[_THREADS]
+            else:
+                os.environ[_THREADS] = before
+
+
+class _OneThreadEach(SpawnContext):
+    Process = _Process
+
+
 def _pool(job: FeedJob, count: int) -> ProcessPoolExecutor:
     # Spawned, not forked: a fork of a process that runs torch or Lance threads may hang.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_start, initargs=(job,))
+    return ProcessPoolExecutor(count, mp_context=_OneThreadEach(), initializer=_start, initargs=(job,))
 
 
 def _start(job: FeedJob) -> None:
     global _worker
     # Ctrl-C reaches the whole process group; who waits for the chunks ends the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     _worker = ChunkIndexer(job)
 
 

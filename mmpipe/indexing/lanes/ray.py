@@ -8,17 +8,22 @@ fetches, decodes and encodes; with GPUs, CPU actors prepare and GPU actors only 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mmpipe.errors import MmpipeError
-from mmpipe.indexing.lanes.chunks import read_packed
+from mmpipe.indexing.lanes.chunks import is_result, read_packed
+from mmpipe.indexing.lanes.collector import collect_seldom
+from mmpipe.indexing.lanes.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
 
 if TYPE_CHECKING:
+    from ray.data import Dataset
+
     from mmpipe.indexing.lanes.chunks import FeedJob
     from mmpipe.settings import IndexingSettings
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 _BYTES_PER_WORKER = 96_000_000
 _READER_CPUS = 0.1
 _READER_BYTES = 200_000_000
+Worker = Callable[[bytes], bytes | Iterator[bytes]]
 _ARROW: dict[str, Any] = {"batch_size": 1, "batch_format": "pyarrow"}
 
 
@@ -78,20 +84,20 @@ def ray_chunks(job: FeedJob, indexing: IndexingSettings) -> Generator[bytes, Non
             memory=_READER_BYTES,
             **_ARROW,
         )
+
+        def stage(
+            source: Dataset, worker: Callable[[FeedJob], Worker], actors: int, **resources: float
+        ) -> Dataset:
+            pool = ActorPoolStrategy(size=actors)
+            return source.map_batches(
+                _Stage, fn_constructor_args=(job, worker), compute=pool, **resources, **_ARROW
+            )
+
         if sizes.preparers:
-            pool = ActorPoolStrategy(size=sizes.preparers)
-            prepared = chunks.map_batches(
-                _Prepare, fn_constructor_args=(job,), compute=pool, num_cpus=sizes.actor_cpus, **_ARROW
-            )
-            pool = ActorPoolStrategy(size=sizes.encoders)
-            results = prepared.map_batches(
-                _Encode, fn_constructor_args=(job,), compute=pool, num_cpus=0, num_gpus=1, **_ARROW
-            )
+            prepared = stage(chunks, ChunkPreparer, sizes.preparers, num_cpus=sizes.actor_cpus)
+            results = stage(prepared, ChunkEncoder, sizes.encoders, num_cpus=0, num_gpus=1)
         else:
-            pool = ActorPoolStrategy(size=sizes.encoders)
-            results = chunks.map_batches(
-                _Index, fn_constructor_args=(job,), compute=pool, num_cpus=sizes.actor_cpus, **_ARROW
-            )
+            results = stage(chunks, ChunkIndexer, sizes.encoders, num_cpus=sizes.actor_cpus)
     try:
         for batch in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
             for value in batch.column("bytes"):
@@ -118,43 +124,36 @@ def _shares(cpus: float, free: float, actors: int) -> tuple[float, float]:
 
 
 def _read(batch: pa.Table) -> Iterator[pa.Table]:
+    collect_seldom()
     for value in batch.column("bytes"):
         for chunk in read_packed(value.as_py()):
             yield _one(chunk)
 
 
-class _Index:
-    def __init__(self, job: FeedJob) -> None:
-        from mmpipe.indexing.lanes.worker import ChunkIndexer
+class _Stage:
+    """An actor of one stage.
 
-        self._worker = ChunkIndexer(job)
+    Where readers follow a table already most rows of a feed are as they were, and have been settled by the
+    reader: models are loaded then when a chunk comes that needs them. Of a first feed every chunk does, so
+    they are loaded while it is being read.
+    """
 
-    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        for value in batch.column("bytes"):
-            yield _one(self._worker(value.as_py()))
-
-
-class _Prepare:
-    def __init__(self, job: FeedJob) -> None:
-        from mmpipe.indexing.lanes.worker import ChunkPreparer
-
-        self._worker = ChunkPreparer(job)
+    def __init__(self, job: FeedJob, worker: Callable[[FeedJob], Worker]) -> None:
+        collect_seldom()
+        self._make = partial(worker, job)
+        self._worker = self._make() if job.profile is None else None
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         for value in batch.column("bytes"):
-            for part in self._worker(value.as_py()):
+            data = value.as_py()
+            if is_result(data):
+                yield _one(data)
+                continue
+            if self._worker is None:
+                self._worker = self._make()
+            made = self._worker(data)
+            for part in (made,) if isinstance(made, bytes) else made:
                 yield _one(part)
-
-
-class _Encode:
-    def __init__(self, job: FeedJob) -> None:
-        from mmpipe.indexing.lanes.worker import ChunkEncoder
-
-        self._worker = ChunkEncoder(job)
-
-    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        for value in batch.column("bytes"):
-            yield _one(self._worker(value.as_py()))
 
 
 def _one(data: bytes) -> pa.Table:
