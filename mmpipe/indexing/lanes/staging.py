@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int, int, int | None], None]
 Workers = Callable[[FeedJob], Generator[bytes, None, None]]
+_NOTHING_WRITTEN = dict.fromkeys(("indexed", "unchanged", "skipped", "deleted"), 0)
 
 
 class Staging:
-    """The results of one run. ``record`` is the run as far as it is, ``result`` everything that is to be
-    written, ``table`` where to; None before the first result of a worker."""
+    """The results of one run. ``record`` is the run as far as it is (the ledger also has what is staged, for
+    progress), ``result`` everything that is to be written, ``table`` where to; None before the first result
+    of a worker."""
 
     def __init__(
         self, job: FeedJob, collection: Collection, record: RunRecord, progress: Progress | None
@@ -161,8 +163,10 @@ class Staging:
             pending.changes.staged = self.table.stage(latest_per_id(pa.concat_tables(rows)))
             self._journal.append(pending, self.table.name)
         self.result.add(pending)
-        self.record = self.record.model_copy(update=self._counted())
-        self._collection.runs.put(self.record)
+        progress = self.record.model_copy(update=self._counted())
+        self._collection.runs.put(progress)
+        # Should the run fail, nothing was written.
+        self.record = progress.model_copy(update=_NOTHING_WRITTEN)
 
     def _drop(self, stale: frozenset[str], again: RunCounts, told: int) -> None:
         ids = pa.array(sorted(stale), pa.string())
