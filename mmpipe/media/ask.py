@@ -72,6 +72,17 @@ class Asker:
         asked = self._ask_hosts(questions)
         return [self._answer(each, stored, asked) for each in questions]
 
+    def changed(self, seen: Sequence[tuple[str, MediaStamp | None]]) -> list[bool | RetryableError]:
+        """For each address and what was found there (None where nothing was), whether something else may be
+        there now; fails as :meth:`unchanged` does, whose limits on sizes are not looked at."""
+        stored = stat_many(
+            (uri for uri, _ in seen if not uri.startswith("https://")), self._store_for, threads=self._threads
+        )
+        asked = self._ask(
+            {(uri, then): "link" for uri, then in seen if then is not None and uri.startswith("https://")}
+        )
+        return [_is_other(uri, then, stored, asked) for uri, then in seen]
+
     def _answer(
         self, question: Question, stored: Mapping[str, Found], asked: Mapping[_HostQuestion, _HostAnswer]
     ) -> _HostAnswer:
@@ -105,6 +116,9 @@ class Asker:
             then = each.seen.get(each.ref.uri)
             if _scheme(each.ref) == "https" and then is not None and self._fits(each.ref, then):
                 fields.setdefault((each.ref.uri, then), each.ref.field)
+        return self._ask(fields)
+
+    def _ask(self, fields: Mapping[_HostQuestion, str]) -> dict[_HostQuestion, _HostAnswer]:
         if not fields:
             return {}
         failing = _FailingHosts()
@@ -116,6 +130,23 @@ class Asker:
 
         with ThreadPoolExecutor(min(_HOST_REQUESTS, len(fields))) as pool:
             return dict(zip(fields, pool.map(ask, fields), strict=True))
+
+
+def _is_other(
+    uri: str,
+    then: MediaStamp | None,
+    stored: Mapping[str, Found],
+    asked: Mapping[_HostQuestion, _HostAnswer],
+) -> _HostAnswer:
+    if uri.startswith("https://"):
+        answer = asked[uri, then] if then is not None else False
+        return answer if isinstance(answer, RetryableError) else not answer
+    now = stored[uri]
+    if isinstance(now, PermanentError):
+        return True
+    if then is None or now is None:
+        return then is not None or now is not None
+    return not same_object(then, stamp_of(now))
 
 
 class _FailingHosts:

@@ -16,7 +16,6 @@ from mmpipe.objects.base import ObjectStat, ObjectStore
 _PAGE: Final = 1_000
 _FEWEST: Final = 16
 _WORTH: Final = 12
-_FILES: Final = 64
 
 Found = ObjectStat | PermanentError | None
 
@@ -31,9 +30,11 @@ def stat_many(
     as its pages answer enough of them; a page begins at an address that is asked for, so that this takes no
     more requests than asking for each by itself. An address that no store can hold counts as empty.
     """
+    asked = set(uris)
+    files = {uri for uri in asked if uri.startswith("file:")}
     single: list[str] = []
     listed: list[Sequence[str]] = []
-    for wanted in _neighbours(uris):
+    for wanted in _neighbours(asked - files):
         (listed.append if len(wanted) >= _FEWEST else single.extend)(wanted)
 
     def list_some(wanted: Sequence[str]) -> dict[str, Found]:
@@ -42,11 +43,15 @@ def stat_many(
     def look(wanted: Sequence[str]) -> list[tuple[str, Found]]:
         return [(uri, _by_itself(uri, store_for)) for uri in wanted]
 
+    # A look at a file takes less than handing it to a thread.
+    found = dict(look(sorted(files)))
+    if not single and not listed:
+        return found
     with ThreadPoolExecutor(threads) as pool:
         try:
-            found = {uri: stat for some in pool.map(list_some, listed) for uri, stat in some.items()}
+            found |= {uri: stat for some in pool.map(list_some, listed) for uri, stat in some.items()}
             single += [uri for wanted in listed for uri in wanted if uri not in found]
-            for part in pool.map(look, _batches(single)):
+            for part in pool.map(look, ([uri] for uri in single)):
                 found.update(part)
         except RetryableError:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -56,16 +61,9 @@ def stat_many(
 
 def _neighbours(uris: Iterable[str]) -> Iterator[Sequence[str]]:
     """The addresses in their byte order, those of one S3 bucket together, at most a page's number."""
-    for _, group in groupby(sorted(set(uris), key=_order), key=_bucket):
+    for _, group in groupby(sorted(uris, key=_order), key=_bucket):
         while part := list(islice(group, _PAGE)):
             yield part
-
-
-def _batches(uris: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Each by itself, but files many at a time: a look at one takes less than handing it to a thread."""
-    files = [uri for uri in uris if uri.startswith("file:")]
-    yield from (files[start : start + _FILES] for start in range(0, len(files), _FILES))
-    yield from ([uri] for uri in uris if not uri.startswith("file:"))
 
 
 def _bucket(uri: str) -> str:

@@ -111,6 +111,50 @@ def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Seen]
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A product that is uploaded as it was: what was found at each of its addresses, and when hosts were
+    asked last."""
+
+    uris: Sequence[str]
+    words: Sequence[str]
+    asked: datetime | None
+
+
+def still(claims: Sequence[Claim], asker: Asker, trust_seconds: float) -> list[Seen | None]:
+    """For each product whose links are what they were, whether its media are, too: None where they may not
+    be.
+
+    The links need not be resolved for it: they lead where they led. Raises as :func:`ask` does.
+    """
+    now = datetime.now(UTC)
+    seen: list[tuple[str, MediaStamp | None]] = []
+    owners: list[int] = []
+    changed: set[int] = set()
+    hosts: set[int] = set()
+    for number, claim in enumerate(claims):
+        if not claim.words or UNKNOWN in claim.words:
+            changed.add(number)
+            continue
+        trusted = claim.asked is not None and now - claim.asked < timedelta(seconds=trust_seconds)
+        for uri, word in zip(claim.uris, claim.words, strict=True):
+            if word == NOT_LOOKED:
+                continue
+            if uri.startswith("https://"):
+                if trusted:
+                    continue
+                hosts.add(number)
+            seen.append((uri, stamp_in(word)))
+            owners.append(number)
+    for owner, answer in zip(owners, asker.changed(seen) if seen else [], strict=True):
+        if isinstance(answer, RetryableError) or answer:
+            changed.add(owner)
+    return [
+        None if number in changed else Seen(frozenset(), now if number in hosts else claim.asked)
+        for number, claim in enumerate(claims)
+    ]
+
+
 def _question(ref: MediaRef, words: Mapping[str, str]) -> Question | None:
     if ref.uri.startswith("data:"):
         return Question(ref, {})

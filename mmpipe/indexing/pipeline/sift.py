@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from mmpipe.indexing.pipeline.hashes import content_digest, reading_digest
 from mmpipe.indexing.pipeline.media import MediaPlan, plan_media
 from mmpipe.indexing.pipeline.result import Write
-from mmpipe.indexing.pipeline.seen import UNKNOWN, UNUSABLE, Look, ask, words_of
+from mmpipe.indexing.pipeline.seen import UNKNOWN, UNUSABLE, Claim, Look, ask, still, words_of
 from mmpipe.lake.changes import Seen, seen_table
 from mmpipe.media import Asker
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mmpipe.encoders.base import Modality, Profile
     from mmpipe.indexing.pipeline.due import Work
     from mmpipe.indexing.pipeline.held import HeldRows
@@ -52,54 +54,85 @@ class Sieve:
 
         Raises ``RetryableError`` where an object store does not answer.
         """
-        due: list[Work] = []
-        looks: list[Look] = []
-        asked: list[int] = []
-        for work in works:
-            row = work.row
-            digest = content_digest(work.product, row.inline_media, row.source.root, self._reading)
-            due.append(replace(work, content=digest))
-            known = work.known_row
-            if known is None or work.row.seen is not None:
-                continue  # nothing to compare with, or sifted by whoever read the upload
-            words = words_of(held.media_uris(known), held.media_seen(known))
-            if _has_media(work):
-                looks.append(Look(self.plan(work), words, held.media_asked(known)))
-                asked.append(len(due) - 1)
-        for place, seen in zip(asked, ask(looks, self._asker, self._media.trust_seconds), strict=True):
-            due[place] = replace(due[place], seen=seen)
-        plans = {place: look.plan for place, look in zip(asked, looks, strict=True)}
+        trust = self._media.trust_seconds
+        digested = [self._digested(work) for work in works]
+        claims = {place: _claim(work, held) for place, work in enumerate(digested) if _may_be(work, held)}
+        with_media = {place: claim for place, claim in claims.items() if claim.uris}
+        answers = dict(zip(with_media, still(list(with_media.values()), self._asker, trust), strict=True))
         left: list[Work] = []
         found: list[Seen] = []
-        for place, work in enumerate(due):
-            seen_again = self._as_it_was(work, plans.get(place), held)
-            if seen_again is None:
+        for place, work in enumerate(digested):
+            claim, answer = claims.get(place), answers.get(place)
+            if claim is None or (claim.uris and answer is None):
                 left.append(work)
                 continue
-            found.append(seen_again)
-            run_id = work.row.source.run_id
-            counts = result.of_run(run_id)
-            counts.unchanged += 1
-            counts.pictures.update(_pictures(work, plans.get(place), held))
-            result.writes.append(Write(seen_again.id, seen_again.order, run_id, "seen"))
+            found.append(_seen(work, held, None if answer is None else answer.asked))
+            self._note(work, claim, result)
         if found:
             result.changes.seen.append(seen_table(found))
-        return left
+        return self._asked(left, held, trust)
 
-    def _as_it_was(self, work: Work, plan: MediaPlan | None, held: HeldRows) -> Seen | None:
-        known = work.known_row
-        if known is None or work.row.seen is not None or held.content(known) != work.content:
-            return None
-        stock = held.stock(known)
-        if stock is not None and stock < work.row.order:
-            return None  # the upload's word on the stock is newer
-        asked = None
-        if plan is not None:
-            if work.seen is None or work.seen.same != frozenset(plan.refs):
-                return None
-            asked = work.seen.asked
-        product = work.product
-        return Seen(product.id, work.row.order, product.item_group_id, held.basis(known), media_asked=asked)
+    def _digested(self, work: Work) -> Work:
+        row = work.row
+        digest = content_digest(work.product, row.inline_media, row.source.root, self._reading)
+        return replace(work, content=digest)
+
+    def _asked(self, works: list[Work], held: HeldRows, trust: float) -> list[Work]:
+        """The products with what is known of their media, whatever else of them changed."""
+        looks: dict[int, Look] = {}
+        for place, work in enumerate(works):
+            known = work.known_row
+            if known is not None and work.row.seen is None and _has_media(work):
+                words = words_of(held.media_uris(known), held.media_seen(known))
+                looks[place] = Look(self.plan(work), words, held.media_asked(known))
+        for place, seen in zip(looks, ask(list(looks.values()), self._asker, trust), strict=True):
+            works[place] = replace(works[place], seen=seen)
+        return works
+
+    def _note(self, work: Work, claim: Claim, result: ChunkResult) -> None:
+        run_id = work.row.source.run_id
+        counts = result.of_run(run_id)
+        counts.unchanged += 1
+        counts.pictures.update(self._pictures(work, claim))
+        result.writes.append(Write(work.product.id, work.row.order, run_id, "seen"))
+
+    def _pictures(self, work: Work, claim: Claim) -> dict[str, int]:
+        product, inline = work.product, "image_link" in work.row.inline_media
+        if inline or not (product.image_link or product.additional_image_link):
+            return {"found": int(inline), "missing": 0, "none": int(not inline)}
+        if not (product.additional_image_link or product.audio_link or product.video_link):
+            found = any(_is_usable(word) for word in claim.words)
+            return {"found": int(found), "missing": int(not found), "none": 0}
+        plan, words = self.plan(work), dict(zip(claim.uris, claim.words, strict=True))
+        refs = plan.refs.get("image", ())
+        usable = sum(any(_is_usable(words.get(uri, UNKNOWN)) for uri in ref.addresses) for ref in refs)
+        refused = sum("image_link" in error.field for error in plan.errors)
+        return {"found": usable, "missing": len(refs) - usable + refused, "none": 0}
+
+
+def _may_be(work: Work, held: HeldRows) -> bool:
+    """Whether the product was uploaded as the table has it, as far as can be told without its media."""
+    known = work.known_row
+    # What whoever read the upload has sifted is left for a reason.
+    if known is None or work.row.seen is not None or held.content(known) != work.content:
+        return False
+    stock = held.stock(known)
+    return stock is None or stock >= work.row.order  # else the upload's own word on the stock is newer
+
+
+def _claim(work: Work, held: HeldRows) -> Claim:
+    if work.known_row is None:
+        raise ValueError(f"the table has no product {work.product.id!r}")
+    uris, seen = held.media_uris(work.known_row), held.media_seen(work.known_row)
+    words = seen.split(" ") if seen else []
+    return Claim(uris, words if len(words) == len(uris) else [], held.media_asked(work.known_row))
+
+
+def _seen(work: Work, held: HeldRows, asked: datetime | None) -> Seen:
+    if work.known_row is None:
+        raise ValueError(f"the table has no product {work.product.id!r}")
+    product, basis = work.product, held.basis(work.known_row)
+    return Seen(product.id, work.row.order, product.item_group_id, basis, media_asked=asked)
 
 
 def _has_media(work: Work) -> bool:
@@ -107,22 +140,6 @@ def _has_media(work: Work) -> bool:
     return bool(
         product.image_link or product.additional_image_link or product.audio_link or product.video_link
     )
-
-
-def _pictures(work: Work, plan: MediaPlan | None, held: HeldRows) -> dict[str, int]:
-    inline = "image_link" in work.row.inline_media
-    if plan is None or work.known_row is None:
-        return {"found": int(inline), "none": int(not inline)}
-    words = words_of(held.media_uris(work.known_row), held.media_seen(work.known_row))
-    refs = plan.refs.get("image", ())
-    found = sum(any(_is_usable(words.get(uri, UNKNOWN)) for uri in ref.addresses) for ref in refs)
-    refused = sum("image_link" in error.field for error in plan.errors)
-    named = bool(work.product.image_link or work.product.additional_image_link or inline)
-    return {
-        "found": found + int(inline),
-        "missing": len(refs) - found + refused,
-        "none": int(not named),
-    }
 
 
 def _is_usable(word: str) -> bool:
