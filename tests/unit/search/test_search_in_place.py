@@ -36,6 +36,7 @@ class Shop:
         )
         self.data = Path(self.table.uri.removeprefix("file://")) / "data"
         self.count = 0
+        self.versions: list[int] = []
 
     def rows(self, numbers: Sequence[int], **more: Any) -> Any:
         self.count += 1
@@ -80,12 +81,17 @@ class Shop:
             )
         )
 
+    def reset(self, version: int) -> None:
+        """Back to an earlier version: fragments that came since are gone, and their ids free again."""
+        self.table.at(version).restore()
+
     def compact(self) -> None:
         self.table.latest().optimize.compact_files()
 
     def load(self, former: Snapshot | None = None, *, exact_rows: int = 100_000) -> Snapshot:
+        self.versions.append(int(self.table.latest().version))
         return catalogues.snapshot(
-            lance.dataset(self.table.uri, version=self.table.latest().version),
+            lance.dataset(self.table.uri, version=self.versions[-1]),
             previous=None if former is None else former.parts,
             exact_rows=exact_rows,
         )
@@ -294,11 +300,11 @@ STEPS: dict[str, Callable[[Shop, list[int], random.Random], object]] = {
     "seen": lambda shop, some, _: shop.see(some),
     "delete": lambda shop, some, _: shop.delete(some),
     "compact": lambda shop, some, _: shop.compact(),
-    "reset": lambda shop, some, _: shop.table.latest().restore(),
+    "reset": lambda shop, _, rng: shop.reset(rng.choice(shop.versions)),
 }  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(sorted(STEPS)), st.sampled_from((0.05, 0.3, 0.8))), min_size=1, max_size=8
