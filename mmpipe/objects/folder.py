@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -33,7 +34,10 @@ class FolderStore:
 
     def __init__(self, root: str | PurePath = "/") -> None:
         self._root = to_path(to_uri(root)).rstrip("/") or "/"
-        self._real_root = os.path.realpath(self._root)
+
+    @cached_property
+    def _real_root(self) -> str:
+        return os.path.realpath(self._root)
 
     def __repr__(self) -> str:
         return f"FolderStore({self._root!r})"
@@ -145,7 +149,11 @@ class FolderStore:
         check_key(path[1:])
         if version_id is not None:
             raise ObjectNotFound(f"{uri}: a folder keeps no versions, ask without a version id")
-        if not _within(path, self._root) or not _within(os.path.realpath(path), self._real_root):
+        # The root itself leads wherever it leads: a file's own store need not follow it to look.
+        inside = path == self._root or (
+            _within(path, self._root) and _within(os.path.realpath(path), self._real_root)
+        )
+        if not inside:
             raise ObjectNotFound(f"{uri} leads out of {self._root}, which is all this store may reach")
         return path
 
