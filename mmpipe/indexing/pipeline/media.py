@@ -174,7 +174,8 @@ def _read(
     failed_for_now = False
     for ref in refs:
         empty = () if ref.uri.startswith("data:") else ref.addresses
-        result.words.update(dict.fromkeys(empty, NOT_LOOKED))
+        for uri in empty:
+            result.words.setdefault(uri, NOT_LOOKED)  # another link may have been read there
         try:
             fetched = fetcher.fetch(ref)
         except InvalidMedia as error:

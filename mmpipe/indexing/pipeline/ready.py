@@ -79,7 +79,7 @@ def ready_of(work: Work, gathered: Gathered, held: HeldRows, *, text: bool) -> R
         _asked(work, gathered, held),
     )
     basis = "" if known is None else held.basis(known)
-    return Ready(work, gathered, row, _kind(work, row, held), basis, to_encode)
+    return Ready(work, gathered, row, _kind(work, row, held, to_encode), basis, to_encode)
 
 
 def copy_vectors(batch: Sequence[Ready], held: HeldRows) -> None:
@@ -96,9 +96,10 @@ def copy_vectors(batch: Sequence[Ready], held: HeldRows) -> None:
             ready.to_encode.clip = held.clip(known)
 
 
-def _kind(work: Work, row: ProductRow, held: HeldRows) -> Kind:
+def _kind(work: Work, row: ProductRow, held: HeldRows, to_encode: ToEncode) -> Kind:
     known = work.known_row
-    if work.whole or known is None or held.hashes(known) != row.hashes:
+    # Of the same files others can be used where other limits hold now.
+    if work.whole or known is None or held.hashes(known) != row.hashes or to_encode.inputs:
         return "row"
     if work.only is not None:
         return "same"
