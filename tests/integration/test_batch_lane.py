@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,10 @@ import ray
 from mmpipe.encoders import registry
 from mmpipe.indexing import batch, execute_file
 from mmpipe.indexing.lanes import files
+from mmpipe.indexing.lanes.chunks import unpack_result
+from mmpipe.indexing.sources.rows import put_source
+from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.writing.journal import Journal
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.objects import to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
@@ -55,6 +60,13 @@ def _order(feed: Path) -> WorkOrder:
     )
 
 
+def _by_hand(feed: Path) -> WorkOrder:
+    """An order of `mmpipe index`, which names a file as it is on disk."""
+    order, stat = _order(feed), stores(Settings())(to_uri(feed)).stat(to_uri(feed))
+    ref = order.object.model_copy(update={"etag": stat.etag, "size": stat.size})
+    return order.model_copy(update={"object": ref})
+
+
 def _parquet(folder: Path, rows: int) -> Path:
     """``rows`` products with a picture inside the file; every hundredth has no title."""
     path = folder / "feed.parquet"
@@ -73,55 +85,133 @@ def _table(settings: Settings) -> tuple[Collection, ProductTable]:
     return collection, collection.products(registry.load("fake").profile)
 
 
-def test_killed_run_is_resumed_without_encoding_again(cluster: str, tmp_path: Path) -> None:
-    settings = _settings(tmp_path / "lake", chunk_rows=16, commit_rows=64)
-    rows = 1_200
-    order = _order(_parquet(tmp_path, rows))
-    environment = {
+def _noted(settings: Settings, order: WorkOrder, feed: Path) -> set[int]:
+    """The rows that the journal of a file has."""
+    modified = datetime.fromtimestamp(feed.stat().st_mtime, UTC)
+    entries = Journal(open_lake(settings).collection("demo"), order).read(lambda: put_source(order, modified))
+    return {row for _, result in entries for row in result.rows}
+
+
+def _kill_midway(command: list[str], settings: Settings, environment: dict[str, str], entries: int) -> None:
+    """Start a run, and kill it as nobody can prevent once its journal has so many entries."""
+    own = {
         **os.environ,
-        "RAY_ADDRESS": cluster,
+        **environment,
         "MMPIPE_LAKE__URI": settings.lake.uri,
         "MMPIPE_INDEXING__PROFILE": "fake",
         "MMPIPE_INDEXING__WORKERS": "2",
         "MMPIPE_INDEXING__CHUNK_ROWS": "16",
         "MMPIPE_INDEXING__COMMIT_ROWS": "64",
     }
-    command = [sys.executable, "-m", "mmpipe.indexing.batch", "--order", order.model_dump_json()]
-    driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    runs = open_lake(settings).collection("demo", create=True).runs
+    run = subprocess.Popen(
+        command, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            record = runs.get(order.run_id)
-            if record is not None and record.indexed >= 100:
-                break
-            assert driver.poll() is None, "the driver ended before it could be killed"
-            time.sleep(0.02)
+        staging = Path(settings.lake.uri, "demo", "staging")
+        while time.monotonic() < deadline and len(list(staging.rglob("*.arrow"))) < entries:
+            assert run.poll() is None, "the run ended before it could be killed"
+            time.sleep(0.01)
     finally:
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
+        # With its worker processes, as where a machine goes away.
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+
+def _counting(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> dict[str, int]:
+    """What the workers of this process's runs encode, by modality."""
+    encoded: dict[str, int] = {}
+    chunks = getattr(module, name)
+
+    def counted(*arguments: object) -> Generator[bytes, None, None]:
+        for packed in chunks(*arguments):
+            for counts in unpack_result(packed)[0].counts.values():
+                for modality, count in counts.encoded.items():
+                    encoded[modality] = encoded.get(modality, 0) + count
+            yield packed
+
+    monkeypatch.setattr(module, name, counted)
+    return encoded
+
+
+def test_killed_run_is_resumed_without_encoding_again(
+    cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(tmp_path / "lake", chunk_rows=16, commit_rows=64)
+    rows = 1_200
+    feed = _parquet(tmp_path, rows)
+    order = _order(feed)
+    command = [sys.executable, "-m", "mmpipe.indexing.batch", "--order", order.model_dump_json()]
+    _kill_midway(command, settings, {"RAY_ADDRESS": cluster}, entries=2)
     collection, table = _table(settings)
-    left = runs.get(order.run_id)
+    left = collection.runs.get(order.run_id)
     assert left is not None
     assert left.status == "running"
-    committed = table.count_live()
-    assert 100 <= committed < rows - 20
+    noted = _noted(settings, order, feed)
+    assert 128 <= len(noted) < rows - 20
+    assert table.latest().count_rows() == 0, "nothing of a run is there before its one commit"
     assert collection.live() is None
 
+    encoded = _counting(monkeypatch, batch, "ray_chunks")
     record = batch.run(order, settings)
     good = rows - rows // 100
+    rest = sum(row % 100 != 0 for row in range(1, rows + 1) if row not in noted)
+    assert encoded == {"text": rest, "image": rest}
     assert record.status == "done"
     assert (record.read, record.rejected) == (rows, rows // 100)
-    assert record.unchanged == committed
-    assert record.indexed == good - committed
-    assert record.encoded == {"text": good - committed, "image": good - committed}
-    assert table.count_live() == good
+    assert (record.indexed, record.unchanged) == (good, 0)
+    assert record.encoded == {"text": good, "image": good}
+    ids = table.latest().to_table(columns=["id"]).column("id").to_pylist()
+    assert len(ids) == len(set(ids)) == good
     live = collection.live()
     assert live is not None
     assert live.rows == good
+    assert not list(Path(settings.lake.uri, "demo", "staging").rglob("*.arrow"))
     assert batch.run(order, settings) == record  # done: nothing happens again
     found = table.fetch(["p5"]).to_pylist()[0]
     assert found["image_vector"] is not None
+
+
+def test_killed_process_pool_is_resumed_without_encoding_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _settings(tmp_path / "lake", chunk_rows=16, commit_rows=64)
+    rows = 1_200
+    lines = []
+    for n in range(rows):
+        (tmp_path / f"{n}.png").write_bytes(png((n % 256, n // 256, 9)))
+        words = "x" * 4_000  # a large file goes to the pool
+        lines.append({"id": f"p{n}", "title": f"Product {n}", "image_link": f"{n}.png", "mpn_note": words})
+    feed = tmp_path / "feed.jsonl"
+    feed.write_text("\n".join(map(json.dumps, lines)))
+    command = [str(Path(sys.executable).with_name("mmpipe")), "index", str(feed), "--collection", "demo"]
+    _kill_midway(command, settings, {}, entries=2)
+    collection, table = _table(settings)
+    (left,) = collection.runs.list()
+    assert left.status == "running"
+    noted = _noted(settings, _by_hand(feed), feed)
+    assert 128 <= len(noted) < rows - 20
+    assert table.latest().count_rows() == 0
+    for row in noted:
+        (tmp_path / f"{row - 1}.png").unlink()
+
+    encoded = _counting(monkeypatch, files, "pool_chunks")
+    record = execute_file(settings, feed, "demo")
+    rest = rows - len(noted)
+    assert record.run_id != left.run_id, "each call is a run of its own"
+    assert encoded == {"text": rest, "image": rest}
+    assert (record.status, record.lane, record.read, record.indexed) == ("done", "batch", rows, rows)
+    assert collection.rejects.count() == 0, "photos of rows that were noted are not looked for again"
+    found = table.latest().to_table(columns=["id", "image_vector"])
+    assert found.column("image_vector").null_count == 0
+    assert len(set(found.column("id").to_pylist())) == found.num_rows == rows
+    live = collection.live()
+    assert live is not None
+    assert live.rows == rows
+    assert not list(Path(settings.lake.uri, "demo", "staging").rglob("*.arrow"))
+    killed = collection.runs.get(left.run_id)
+    assert killed is not None
+    assert (killed.status, "interrupted" in killed.error) == ("failed", True)
 
 
 def test_feed_that_breaks_off_is_a_failed_run(
