@@ -157,7 +157,8 @@ class DispatchSettings(_Section):
     timeout_seconds: float = Field(default=60.0, gt=0, description="for one dispatch call")
     queue_url: str | None = Field(
         default=None,
-        description="the upload queue, for `mmpipe dlq`; unset: found as the dead-letter queue's source",
+        description="the upload queue, for handlers, which have its messages come back after seconds, and for"
+        " `mmpipe dlq`; unset: found as the dead-letter queue's source",
     )
     dlq_url: str | None = Field(
         default=None,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 from costs import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_prices, shape, to_json
 from costs import environments as env
 from costs.figures import FIGURES, SEARCH_MS
+from handlers import catalogue_uploaded, maintenance_due
 from mmpipe.serve import cloudwatch, scaling
 from mmpipe.settings import ServeSettings, Settings
 
@@ -128,7 +130,15 @@ def test_what_the_head_and_the_logs_tell_is_counted() -> None:
     assert len(by_the_head) >= 3
     metrics = (ROOT / "infra" / "modules" / "observability" / "metrics.tf").read_text(encoding="utf-8")
     by_the_logs = set(re.findall(r"^    name +(?:= )(local\.\w+)", metrics, re.MULTILINE))
-    assert len(by_the_head) + len(by_the_logs) == FIGURES["custom_metrics"].value
+    by_handlers: set[str] = set()
+    for module in (catalogue_uploaded, maintenance_due):
+        # The one sentence of each that lists them.
+        told = re.search(r"metrics\s+``.*?(?=[;.])", inspect.getsource(module), re.DOTALL)
+        assert told is not None
+        by_handlers.update(re.findall(r"``(\w+)``", told.group()))
+    assert {"Messages", "OrdersRetry", "JobsAccepted"} <= by_handlers
+    told_in_all = len(by_the_head) + len(by_the_logs) + len(by_handlers)
+    assert told_in_all == FIGURES["custom_metrics"].value
 
 
 def test_figures_are_those_of_the_page_they_name() -> None:
