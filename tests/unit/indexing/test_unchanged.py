@@ -156,7 +156,7 @@ def test_the_batch_lane_settles_it_where_the_feed_is_read(both: Shop, stages: St
 
 def test_a_price_is_an_edit_that_leaves_the_vectors_files_alone(stocked: Shop) -> None:
     version, written = live(stocked), files(stocked.table)
-    event = feed(stocked, catalogue(**{i: {"price": "8 USD"} for i in "abcd"}))
+    event = feed(stocked, [row | {"price": "8 USD"} for row in catalogue()])
     stocked.ok(event)
     assert counts(last_run(stocked, event)) == (4, 4, 0, 0, 0)
     assert last_run(stocked, event).pictures == {"found": 3, "missing": 0, "none": 1}
