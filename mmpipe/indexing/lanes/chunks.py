@@ -77,6 +77,7 @@ class ChunkReader:
             broken = ""
             block: list[SourceRow] = []
             held = 0
+            some = bool(self._job.done) or self._job.only is not None
             most = settings.indexing.chunk_rows if self._sifter is None else SIFTED_ROWS
             try:
                 for row in rows:
@@ -85,10 +86,12 @@ class ChunkReader:
                     if full and (row.stock is None or row.row != block[-1].row):
                         yield from self._packed(source, block)
                         block, held = [], 0
-                    if not self._is_due(row):
+                    if some and not self._is_due(row):
                         continue
                     block.append(SourceRow.of(source, row))
-                    held += len(row.raw) + sum(len(data) for data in row.inline_media.values())
+                    held += len(row.raw)
+                    for data in row.inline_media.values():
+                        held += len(data)
             except InvalidFeed as error:
                 broken = str(error)
             yield from self._packed(source, block)

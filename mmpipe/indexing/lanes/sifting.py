@@ -37,22 +37,23 @@ class Sifter:
 
         A product that several of the rows speak of is left to whoever compares them with one another.
         """
-        ids = Counter(row.product_id or row.delete_id for row in rows)
-        alone = [row for row in rows if row.product is not None and ids[row.product.id] == 1]
-        held = self._lookup([row.product.id for row in alone if row.product is not None])
+        ids = Counter([row.product_id or row.delete_id for row in rows])
+        alone = [(row, row.product) for row in rows if row.product is not None and ids[row.product.id] == 1]
+        held = self._lookup([product.id for _, product in alone])
         works: list[Work] = []
-        for row in alone:
-            known = None if row.product is None else held.find(row.product.id)
-            if row.product is None or known is None or held.deleted(known):
-                continue
-            if row.order > held.order(known):
-                works.append(Work(row, row.product, known))
+        for row, product in alone:
+            known = held.find(product.id)
+            if known is not None and not held.deleted(known) and row.order > held.order(known):
+                works.append(Work(row, product, known))
         left = {work.row.row: work for work in self._sieve.sift(works, held, result)}
-        settled = {work.row.row for work in works} - left.keys()
-        for row in alone:
-            if row.row in settled and row.product is not None:
-                result.of_run(row.source.run_id).read += 1
-                result.named.setdefault(row.source.run_id, set()).add(row.product.id)
+        settled: set[int] = set()
+        for work in works:
+            if work.row.row not in left:
+                settled.add(work.row.row)
+                result.of_run(work.row.source.run_id).read += 1
+                result.named.setdefault(work.row.source.run_id, set()).add(work.product.id)
+        if len(settled) == len(rows):
+            return []
         return [
             row if row.row not in left else replace(row, seen=left[row.row].seen or _ASKED)
             for row in rows
