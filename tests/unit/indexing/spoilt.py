@@ -31,5 +31,5 @@ def spoil(shop: Shop, value: float, patch: pytest.MonkeyPatch) -> None:
 
     # Worker processes would load encoders of their own: these are everybody's.
     for modality in ("text", "image"):
-        spoilt(shop.loaded.encoders[modality])  # type: ignore[index]
+        spoilt(shop.loaded.encoders[modality])
     patch.setattr("mmpipe.indexing.lanes.worker.models_for", lambda *_, **__: shop.loaded)
