@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.work import CatalogueEvent
 from mmpipe.settings import Settings
 from tests.unit.indexing.broken_off import break_off, live_rows, noted, run_feed
@@ -114,6 +115,25 @@ def test_a_feed_under_way_holds_against_what_came_late(batch: Shop) -> None:
     assert (record.read, record.rejected) == (10, 1)
     assert (record.indexed, record.unchanged, record.skipped) == (3, 5, 1)
     assert record.pictures["none"] == 9, "of each row that was a product"
+
+
+def test_a_feed_that_is_worked_on_twice_at_once_is_written_once(batch: Shop) -> None:
+    """As after a redelivery while the first attempt is still at it."""
+    batch.ok(batch.bucket.put_product("x", title="Other"))
+    batch.bucket.tick()
+    event = feed(batch, "New")
+    ends: list[RunRecord] = []
+    first = run_feed(batch, event, after=at(3, lambda: ends.append(run_feed(batch, event))))
+    (second,) = ends
+    assert (second.status, second.read, second.indexed) == ("done", 8, 8)
+    assert (first.status, first.read, first.rejected, first.refused) == ("done", 8, 0, "")
+    assert live_rows(batch) == {"x": "Other"} | {i: f"New {i}" for i in IDS}
+    assert batch.table.latest().count_rows() == 9
+    assert batch.collection.rejects.count() == 0
+    assert noted(batch) == []
+    batch.bucket.tick()
+    batch.ok(batch.bucket.put_product("p0", title="Newest"))
+    assert live_rows(batch)["p0"] == "Newest"
 
 
 def test_a_feed_that_breaks_off_leaves_nothing(batch: Shop) -> None:
