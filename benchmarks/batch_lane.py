@@ -59,13 +59,15 @@ def write_catalogue(source: Path, target: Path, limit: int, copies: int) -> int:
 
 
 class Meter:
-    """Samples this process and all below it, from /proc: peaks in megabytes, and the CPU seconds since."""
+    """Samples this process and all below it, from /proc: peaks in megabytes, and the CPU seconds since, its
+    own left out."""
 
     def __init__(self) -> None:
         self.private = 0.0
         self.shared = 0.0
         self._before = {pid: _cpu(pid) for pid in _family(os.getpid())}
         self._spent: dict[int, float] = {}
+        self._own = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -74,7 +76,7 @@ class Meter:
         """CPU seconds so far; of a process that has ended, until it was last seen."""
         for pid in _family(os.getpid()):
             self._spent[pid] = _cpu(pid) - self._before.get(pid, 0.0)
-        return sum(self._spent.values())
+        return sum(self._spent.values()) - self._own
 
     def __enter__(self) -> Meter:
         self._thread.start()
@@ -94,6 +96,7 @@ class Meter:
                 shared += kilobytes.get("Pss_Shmem", 0.0)
             self.private = max(self.private, private / 1024)
             self.shared = max(self.shared, shared / 1024)
+            self._own = time.thread_time()
 
 
 def _family(root: int) -> list[int]:
