@@ -172,7 +172,11 @@ def fill(build: Build, lake: Path, rows: int, collection: str = COLLECTION) -> N
 def start_up_bytes(build: Build, folder: Path) -> int:
     """What a process of the build reads until it could begin: its modules and the starter's weights."""
     script = (
-        "import lance, mmpipe.cli.index, mmpipe.indexing, mmpipe.lake, mmpipe.indexing.files\n"
+        "import lance, mmpipe.cli.index, mmpipe.indexing, mmpipe.lake\n"
+        "try:\n"
+        "    import mmpipe.indexing.lanes.files\n"
+        "except ImportError:\n"
+        "    import mmpipe.indexing.files\n"
         "from mmpipe.lake.model_loading import load_profile\n"
         "from mmpipe.settings import load_settings\n"
         "load_profile('starter', load_settings())\n"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from lance.optimize import Compaction, CompactionOptions
+
 from mmpipe.errors import CommitConflict
 from mmpipe.lake.record_table import sql_time
 from mmpipe.lake.schema import FUSED
@@ -120,9 +122,9 @@ def maintain(
       more than ``keep_tombstones_days`` ago, for an upload that is older than one of them is in no queue any
       more; and remove versions older than ``keep_versions_days`` that carry no tag.
 
-    A writer that commits in between may win; the step it won against is left for the next call. Files are
-    compacted while ``writing`` is held, which this process's own writers wait for: each of their commits
-    marks the table's first fragment, so under steady uploads a compaction of it would never win.
+    A writer that commits in between may win; the step it won against is left for the next call. The table's
+    first fragment, which each commit marks, is compacted while ``writing`` is held, which this process's own
+    writers wait for: under steady uploads it would never win.
     """
     started = time.monotonic()
     compacted = updated = built = False
@@ -168,10 +170,22 @@ def unindexed_rows(dataset: lance.LanceDataset) -> int:
 def _compact(dataset: lance.LanceDataset, writing: AbstractContextManager[object]) -> bool:
     if _small(dataset) <= MAX_SMALL_FRAGMENTS:
         return False
-    with writing:
-        dataset.checkout_latest()
-        metrics = dataset.optimize.compact_files(target_rows_per_fragment=FRAGMENT_ROWS)
-    return bool(metrics.fragments_removed)
+    options = CompactionOptions(target_rows_per_fragment=FRAGMENT_ROWS)
+    first = min(fragment.fragment_id for fragment in dataset.get_fragments())
+    compacted = marked = False
+    for task in Compaction.plan(dataset, options).tasks:
+        if any(fragment.id == first for fragment in task.fragments):
+            # Whose files lie beside the first one's: it is written again only for many.
+            marked = len(task.fragments) > MAX_SMALL_FRAGMENTS
+            continue
+        metrics = Compaction.commit(dataset, [task.execute(dataset)])
+        compacted |= bool(metrics.fragments_removed)
+    if marked:
+        with writing:
+            dataset.checkout_latest()
+            metrics = dataset.optimize.compact_files(target_rows_per_fragment=FRAGMENT_ROWS)
+        compacted |= bool(metrics.fragments_removed)
+    return compacted
 
 
 def _small(dataset: lance.LanceDataset) -> int:

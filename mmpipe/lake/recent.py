@@ -35,8 +35,8 @@ _MAX_LOOKS: Final = 32
 # A vector is most of a row's bytes, and is read only where it is copied.
 _LEFT_OUT: Final = frozenset((*VECTOR_COLUMNS, *FRAME_COLUMNS))
 _FRAGMENT_BITS: Final = 32
-# A fragment as a version has it: its number, its files, what is deleted of it.
-_State = tuple[int, tuple[str, ...], str]
+# A fragment as a version has it: its number, its files, and the file that says what is deleted of it.
+_State = tuple[int, tuple[str, ...], tuple[int, int] | None]
 Read = Callable[[Sequence[str], "Sequence[LanceFragment] | None"], pa.Table]
 
 
@@ -138,4 +138,7 @@ class Recent:
 
 def _state(fragment: LanceFragment) -> _State:
     found = fragment.metadata
-    return fragment.fragment_id, tuple(file.path for file in found.files), repr(found.deletion_file)
+    gone = found.deletion_file
+    # A table that was taken back can have as many deleted rows as before, and others.
+    deleted = None if gone is None else (int(gone.read_version), int(gone.id))
+    return fragment.fragment_id, tuple(file.path for file in found.files), deleted

@@ -67,6 +67,8 @@ class RecordTable(Generic[Record]):
         self._lookups = tuple(lookups)
         self._next_clean_up = self._next_expiry = 0.0
         self._dataset: lance.LanceDataset | None = None
+        # What a reader saw last; it is never moved.
+        self._known: lance.LanceDataset | None = None
         self._what = f"table {uri.rsplit('/', 1)[-1].removesuffix('.lance')}"
         # The key is declared so that two writers that insert the same new key exclude each other.
         primary = {b"lance-schema:unenforced-primary-key": b"true"}
@@ -166,18 +168,19 @@ class RecordTable(Generic[Record]):
         return self._dataset
 
     def _latest(self) -> lance.LanceDataset | None:
-        shared = self._dataset
-        if shared is None:
+        # Handles of their own: a write moves the shared one, and no reader waits until it has.
+        known = self._known
+        if known is None:
             with self._lock:
-                shared = self._open(create=False)
-        if shared is None:
-            return None
+                opened = self._open(create=False)
+                if opened is None:
+                    return None
+                known = opened.checkout_version(int(opened.version))
         with lance_errors(f"reading {self._what}"):
-            # A handle of its own: a write of another thread would move the shared one under a reader, who
-            # does not wait for it.
-            dataset = shared.checkout_version(int(shared.version))
+            dataset = known.checkout_version(int(known.version))
             dataset.checkout_latest()
-            return dataset
+        self._known = dataset.checkout_version(int(dataset.version))
+        return dataset
 
     def maintain(self, expired: str | None = None, *, thorough: bool = False) -> None:
         """Put small files together, bring the indexes up to date, remove old versions, each where it is due;

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
-# Calls of the pipeline at once: they wait for stores side by side, and take turns at the models and the
-# commit. With more, the batches of a burst would only become smaller.
+# Calls of the pipeline at once: they wait for stores side by side, take turns at the models, and share
+# commits. With more, a burst would come in smaller batches, each of which asks the stores as often as a
+# large one.
 CALLS_AT_ONCE = 4
 
 

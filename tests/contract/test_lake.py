@@ -407,6 +407,28 @@ def test_what_was_looked_up_is_not_believed_once_others_have_written(
     }
 
 
+def test_what_was_looked_up_is_not_believed_once_a_table_was_taken_back(
+    collection: Collection, table: ProductTable
+) -> None:
+    table.upsert(products(ids(4), 1))
+    other = open_lake(collection.settings).collection("shop").products(PROFILE)
+    before = other.latest()
+    other.upsert(products(["p0"], 2))
+    table.fetch(ids(4), HEAD_COLUMNS)
+    before.restore()
+    # One row of the first file is gone, as it was when it was looked at: another one.
+    other.upsert(products(["p1"], 2))
+    written = table.upsert(products(["p0", "p1"], 3))
+    assert (written.inserted, written.updated) == (0, 2)
+    stored = table.latest().to_table(columns=["id", "source_order"]).sort_by("id").to_pylist()
+    assert [(row["id"], row["source_order"]) for row in stored] == [
+        ("p0", order(3)),
+        ("p1", order(3)),
+        ("p2", order(1)),
+        ("p3", order(1)),
+    ]
+
+
 def test_rows_written_here_are_told_as_they_are_stored(collection: Collection, table: ProductTable) -> None:
     table.upsert(products(ids(4), 1))
     table.upsert(deletions(["p1"], 2))

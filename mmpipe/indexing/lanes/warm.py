@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import (
@@ -24,10 +25,11 @@ from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_row, reject_o
 from mmpipe.indexing.sources.rows import SourceRow
 from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_table
 from mmpipe.indexing.tables.upkeep import keep_up
-from mmpipe.indexing.writing.commit import Committed, commit_fresh, forget_replaced, record_rejects
+from mmpipe.indexing.writing.commit import Committed, forget_replaced, record_rejects
 from mmpipe.indexing.writing.freshness import refresh_using, settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
+from mmpipe.indexing.writing.together import Share, Together, Turns
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.lake import Collection, Lake, ProductTable
     from mmpipe.lake.live import LiveFile
+    from mmpipe.schemas.run import RunRecord
     from mmpipe.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -65,6 +68,14 @@ class _Target:
         return self.live is not None
 
 
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """A group of orders that were read, and where they go."""
+
+    target: _Target
+    tasks: Sequence[Task]
+
+
 @dataclass(slots=True)
 class _Done:
     """What became of a group of orders: ``note`` says why a commit is not live."""
@@ -78,9 +89,9 @@ class Indexer:
     """Executes work orders of any collection, by the models of the table that is live there; ``loaded`` are
     those for collections where nothing is live yet.
 
-    Safe to call from several threads: they read at the same time, encode in turn, and take turns only for a
-    collection's commit and publication. Maintenance (indexes, compaction) runs after the outcomes are
-    returned, on a thread of its own, and only one at a time.
+    Safe to call from several threads: they read at the same time, encode in turn, and what several of them
+    have ready for one collection shares a commit and a publication. Maintenance (indexes, compaction) runs
+    after the outcomes are returned, on a thread of its own, and only one at a time.
     """
 
     def __init__(
@@ -96,7 +107,9 @@ class Indexer:
         self._lake = lake
         self._store_for = store_for
         self._pipelines = Pipelines(settings, loaded, store_for)
-        self._commits: dict[str, threading.Lock] = {}
+        self._commits: dict[str, Together[_Upload]] = {}
+        self._ledgers: dict[str, Turns[list[RunRecord]]] = {}
+        self._running: dict[str, Future[WorkOutcome]] = {}
         self._lock = threading.Lock()
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="mmpipe-read")
         self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="mmpipe-look")
@@ -108,14 +121,21 @@ class Indexer:
 
         Orders of one collection share one commit. Where that fails for now, all of them are to be tried
         again; where it fails for good, or nobody knows why, they are halved until the one at fault is found,
-        so one bad order never sinks the others. A run that the ledger holds as done is a ``duplicate``.
+        so one bad order never sinks the others. A run that the ledger holds as done is a ``duplicate``, and
+        so is one that another call of this indexer does meanwhile; another process may do it twice.
         """
+        mine, elsewhere = self._begin(orders)
         outcomes: Outcomes = {}
         groups: dict[str, dict[str, WorkOrder]] = {}
-        for order in orders:
+        for order in mine.values():
             groups.setdefault(order.collection, {})[order.run_id] = order
-        for name, group in groups.items():
-            outcomes.update(self._execute_group(name, list(group.values())))
+        try:
+            for name, group in groups.items():
+                outcomes.update(self._execute_group(name, list(group.values())))
+        finally:
+            self._end(mine, outcomes)
+        # Only now, so that no two calls wait for each other.
+        outcomes |= {run_id: _again(running.result()) for run_id, running in elsewhere.items()}
         answers: list[WorkOutcome] = []
         seen: set[str] = set()
         for order in orders:
@@ -138,6 +158,29 @@ class Indexer:
         self._reading.shutdown(cancel_futures=True)
         self._looking.shutdown(cancel_futures=True)
         self._pipelines.close()
+
+    def _begin(
+        self, orders: Sequence[WorkOrder]
+    ) -> tuple[dict[str, WorkOrder], dict[str, Future[WorkOutcome]]]:
+        """The orders that this call executes, and what other calls are at, each by run."""
+        mine: dict[str, WorkOrder] = {}
+        elsewhere: dict[str, Future[WorkOutcome]] = {}
+        with self._lock:
+            for order in orders:
+                running = None if order.run_id in mine else self._running.get(order.run_id)
+                if running is not None:
+                    elsewhere[order.run_id] = running
+                else:
+                    mine[order.run_id] = order
+                    self._running.setdefault(order.run_id, Future())
+        return mine, elsewhere
+
+    def _end(self, mine: dict[str, WorkOrder], outcomes: Outcomes) -> None:
+        with self._lock:
+            ended = {run_id: self._running.pop(run_id) for run_id in mine}
+        for run_id, running in ended.items():
+            lost = outcome(mine[run_id], "retry", "the call that had begun it failed")
+            running.set_result(outcomes.get(run_id, lost))
 
     def _execute_group(self, name: str, orders: list[WorkOrder]) -> Outcomes:
         outcomes: Outcomes = {}
@@ -222,22 +265,21 @@ class Indexer:
         done = _Done()
         if any(task.rows for task in usable):
             # What was made ready outside counts where nobody changed these products meanwhile.
-            ready: list[ChunkResult] = [self._process(target, usable, target.version)]
-            with self._committing(collection):
-                make = lambda: ready.pop() if ready else self._process(target, usable)  # noqa: E731
-                done.result, done.committed = commit_fresh(make, table, self._settings.lake.max_shrink)
-                version = done.committed.applied.version
-                done.note = self._publish(target, usable, version, visible=_is_visible(done))
+            ready = self._process(target, usable, target.version)
+            again = partial(self._process, target, usable)
+            share = Share(_Upload(target, usable), table, ready, again)
+            written = self._committing(collection).write(share)
+            done = _Done(written.result, written.committed, written.note)
         reads, done.result.media = done.result.media, []
-        again = settle(reads, collection, table, lambda: pipeline)
+        changed = settle(reads, collection, table, lambda: pipeline)
         sources = {task.media.uri: task.source for task in usable if task.media is not None}
         if sources:
-            again.add(refresh_using(sources, collection, table, pipeline))
-            again.media.clear()
-        if again.writes:
-            with self._committing(collection):
-                done.note = self._publish(target, usable, None, visible=True) or done.note
-        done.result.add(again)
+            changed.add(refresh_using(sources, collection, table, pipeline))
+            changed.media.clear()
+        if changed.writes:
+            with self._committing(collection).turn:
+                done.note = self._publish([_Upload(target, usable)], None, True) or done.note
+        done.result.add(changed)
         for task in usable:
             if task.interactions:
                 collection.interactions.append(task.interactions, run_id=task.order.run_id)
@@ -258,7 +300,8 @@ class Indexer:
                 task.kept = add_missing(result, table, order.run_id, task.report, shrink)
         return result
 
-    def _publish(self, target: _Target, tasks: Sequence[Task], version: int | None, *, visible: bool) -> str:
+    def _publish(self, uploads: Sequence[_Upload], version: int | None, visible: bool) -> str:
+        target = uploads[0].target
         live = target.live
         same = live is not None and live.live.table == target.table.name
         if same and not visible:
@@ -266,7 +309,7 @@ class Indexer:
         return publish(
             target.collection,
             target.table,
-            _reason(tasks),
+            _reason([task for upload in uploads for task in upload.tasks]),
             version=version,
             follow=True,
             seen=live,
@@ -287,7 +330,7 @@ class Indexer:
             if is_feed and task.error is None and not task.note:
                 forget_replaced(collection, task.order, result.least_order(task.order.run_id))
         kept = [task for task in tasks if not isinstance(task.error, RetryableError)]
-        collection.runs.put(*(task.record(table, result, done.note) for task in kept))
+        self._ledger(collection).take([task.record(table, result, done.note) for task in kept])
         self._maintain_later(collection, table)
         return {task.order.run_id: task.outcome(done.note) for task in tasks}
 
@@ -298,9 +341,17 @@ class Indexer:
         table = collection.products(pipeline.loaded.profile, create=True)
         return _Target(collection, table, pipeline, live, table.latest())
 
-    def _committing(self, collection: Collection) -> threading.Lock:
+    def _committing(self, collection: Collection) -> Together[_Upload]:
         with self._lock:
-            return self._commits.setdefault(collection.name, threading.Lock())
+            together = Together(self._publish, self._settings.lake.max_shrink)
+            return self._commits.setdefault(collection.name, together)
+
+    def _ledger(self, collection: Collection) -> Turns[list[RunRecord]]:
+        def put(records: Sequence[list[RunRecord]]) -> None:
+            collection.runs.put(*chain.from_iterable(records))
+
+        with self._lock:
+            return self._ledgers.setdefault(collection.name, Turns(put))
 
     def _wrong_profile(self, order: WorkOrder) -> str:
         own = self._pipelines.own.loaded.profile.name
@@ -332,9 +383,11 @@ def _chunks(rows: list[SourceRow], size: int) -> Iterator[list[SourceRow]]:
         yield rows[start : start + size]
 
 
-def _is_visible(done: _Done) -> bool:
-    # Rows that an earlier attempt has written may be without their publication.
-    return done.result.repeated or (done.committed is not None and done.committed.applied.visible)
+def _again(found: WorkOutcome) -> WorkOutcome:
+    """What a second order of a run is told, where the first became ``found``."""
+    if found.status != "done":
+        return found
+    return found.model_copy(update={"status": "duplicate", "reason": "another call has just done it"})
 
 
 def _reason(tasks: Sequence[Task]) -> str:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from mmpipe.errors import CommitConflict, StockWithoutProduct, TooManyDeleted
 from mmpipe.indexing.sources.rows import removal_source
 from mmpipe.indexing.writing.restock import count_stocks, stocks_of
+from mmpipe.lake.changes import Changes
 from mmpipe.lake.checks import may_vanish
 from mmpipe.schemas.run import RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mmpipe.indexing.pipeline.result import ChunkResult
     from mmpipe.lake import Collection, ProductTable
@@ -46,14 +47,17 @@ def commit(result: ChunkResult, table: ProductTable, max_shrink: float) -> Commi
     Afterwards its counts say what really happened: what lost to a newer source is ``skipped``. Raises
     ``TooManyDeleted``, and ``CommitConflict`` where other writers kept winning; nothing is written then.
     """
-    result.changes.stocks = stocks_of(result.stocks)
-    result.changes.sound = True  # the pipeline refuses every other one
-    applied = table.apply(result.changes, accept=partial(_check_deletions, max_shrink))
-    if applied.stale:
-        return Committed(applied)
-    if applied.lost:
-        result.lost([w for w in result.writes if (w.id, w.order) in applied.lost])
-    return Committed(applied, count_stocks(result, applied.restocked))
+    applied = _commit([result], table, max_shrink)
+    return Committed(applied) if applied.stale else _counted([result], applied)[0]
+
+
+def commit_together(
+    results: Sequence[ChunkResult], table: ProductTable, max_shrink: float
+) -> list[Committed] | None:
+    """Write everything of several results in one version of the table, or nothing; None where others have
+    changed products of one of them. Otherwise as :func:`commit`."""
+    applied = _commit(results, table, max_shrink)
+    return None if applied.stale else _counted(results, applied)
 
 
 def commit_fresh(
@@ -112,6 +116,25 @@ def finished(record: RunRecord, *, error: str = "", failed: bool = False) -> Run
     """The record with its end."""
     status = "failed" if failed else "done"
     return record.model_copy(update={"status": status, "finished_at": datetime.now(UTC), "error": error})
+
+
+def _commit(results: Sequence[ChunkResult], table: ProductTable, max_shrink: float) -> Applied:
+    changes = Changes(sound=True)  # the pipeline refuses every other vector
+    for result in results:
+        result.changes.stocks = stocks_of(result.stocks)
+        changes.add(result.changes)
+    return table.apply(changes, accept=partial(_check_deletions, max_shrink))
+
+
+def _counted(results: Sequence[ChunkResult], applied: Applied) -> list[Committed]:
+    found, start = [], 0
+    for result in results:
+        if applied.lost:
+            result.lost([w for w in result.writes if (w.id, w.order) in applied.lost])
+        end = start + len(result.stocks)
+        found.append(Committed(applied, count_stocks(result, applied.restocked[start:end])))
+        start = end
+    return found
 
 
 def _check_deletions(max_shrink: float, deleted: int, live: int) -> None:
