@@ -116,6 +116,8 @@ class Staging:
                 self._adopt(name)
             if self.table is not None and self.table.name == name:
                 self.result.add(noted)
+                # It may have come as far as its commit, and no further.
+                self.result.repeated = True
 
     def _adopt(self, name: str) -> None:
         """Where no profile is known before the first worker has loaded its models: that of the earlier

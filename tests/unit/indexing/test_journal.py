@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing.writing import journal
 from mmpipe.schemas.work import run_id_of
 from mmpipe.settings import Settings
@@ -65,6 +66,35 @@ def test_it_may_be_broken_off_again_and_again(batch: Shop) -> None:
     encoded += batch.encoded()["text"]
     assert (encoded, record.read, record.indexed) == (10, 10, 10)
     assert live_rows(batch) == TEN
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+def test_a_feed_that_died_between_commit_and_publication_is_published(
+    batch: Shop, deleting: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.ok(batch.bucket.put_product("old", title="Old"))
+    live = batch.collection.live()
+    batch.bucket.tick()
+    rows: list[dict[str, object]] = [{"id": i, "title": t} for i, t in TEN.items()]
+    event_rows = [*rows, {"id": "old", "_op": "delete"}] if deleting else rows
+    event = batch.bucket.put_feed("all", event_rows)
+    with monkeypatch.context() as patch:
+
+        def down(*_: object, **__: object) -> object:
+            raise StorageUnavailable("the lake did not answer")
+
+        patch.setattr(type(batch.collection), "publish", down)
+        with pytest.raises(StorageUnavailable):
+            run_feed(batch, event)
+    assert batch.collection.live() == live
+    batch.encoded()
+    record = run_feed(batch, event)
+    assert batch.encoded() == {}
+    assert (record.status, record.refused) == ("done", "")
+    assert (record.read, record.indexed, record.deleted) == (len(event_rows), 0, 0)
+    assert live_rows(batch) == (TEN if deleting else TEN | {"old": "Old"})
+    assert batch.table.latest().count_rows() == 11
+    assert noted(batch) == []
 
 
 def test_another_run_of_the_same_file_goes_on_as_well(batch: Shop) -> None:
