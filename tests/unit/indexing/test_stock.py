@@ -369,7 +369,7 @@ def test_a_medium_that_is_replaced_while_stock_is_told_is_kept(
 
     def meanwhile(table: ProductTable, *args: object, **kwargs: object) -> object:
         monkeypatch.setattr(ProductTable, "_apply_once", real)
-        lock = shop.indexer._committing(shop.collection)
+        lock = shop.indexer._committing(shop.collection).turn
         lock.release()
         shop.ok(photo)
         lock.acquire()
