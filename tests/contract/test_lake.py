@@ -442,6 +442,29 @@ def test_rows_written_here_are_told_as_they_are_stored(collection: Collection, t
     assert mine.equals(stored)
 
 
+def test_small_files_are_put_together_under_steady_writes(table: ProductTable) -> None:
+    for n in range(MAX_SMALL_FRAGMENTS + 1):
+        table.upsert(products([f"p{n}"], 1))
+    ended = threading.Event()
+    written: list[str] = []
+
+    def write() -> None:
+        while not ended.is_set():
+            written.append(f"q{len(written)}")
+            table.upsert(products([written[-1]], 1))
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not written:
+            threading.Event().wait(0.01)
+        report = table.maintain()
+        ended.set()
+        writing.result()
+    assert report.compacted
+    assert table.count_live() == MAX_SMALL_FRAGMENTS + 1 + len(written)
+    assert sorted(table.fetch(written).column("id").to_pylist()) == sorted(written)
+
+
 def test_what_the_caller_read_is_read_again_where_it_changed(
     collection: Collection, table: ProductTable
 ) -> None:
