@@ -83,7 +83,11 @@ class IndexingSettings(_Section):
     )
     warm_max_bytes: int = Field(default=400_000, gt=0, description="larger feeds take the batch lane")
     chunk_rows: int = Field(default=256, gt=0, description="rows encoded together")
-    commit_rows: int = Field(default=8_192, gt=0, description="rows per commit of the batch lane")
+    commit_rows: int = Field(
+        default=8_192,
+        gt=0,
+        description="rows that the batch lane stages in one file, and notes in its journal",
+    )
     workers: int = Field(
         default=0, ge=0, description="encoder actors of the batch lane; 0 means one per CPU or GPU"
     )
@@ -128,7 +132,8 @@ class LakeSettings(_Section):
         default=90.0, ge=_QUEUE_DAYS, description="runs in the ledger, by which repeated events are known"
     )
     max_shrink: float = Field(
-        default=0.5, ge=0, le=1, description="a publish that loses a larger share of products is refused"
+        default=0.5, ge=0, le=1, description="a larger share of products may not go at once: the upload is refused before it is written,"
+        " or the version is not published; three products may always go"
     )
 
 

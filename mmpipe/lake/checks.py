@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from mmpipe.errors import NotFound, PublishRejected
 from mmpipe.lake.maintenance import VECTOR_METRIC
+from mmpipe.lake.recent import state_of
 from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, VECTOR_COLUMNS, vector_block
 from mmpipe.lake.storage import lance_errors, sql_text
 
@@ -66,7 +67,7 @@ def check_version(
 def count(table: ProductTable, dataset: lance.LanceDataset) -> Counts:
     """Count products and tombstones, reading only fragments that changed since this handle last counted."""
     fragments = dataset.get_fragments()
-    keys = {f.fragment_id: (f.fragment_id, f.metadata.num_deletions) for f in fragments}
+    keys = {f.fragment_id: state_of(f) for f in fragments}
     known = dict(table.tombstone_counts)
     missing = [f for f in fragments if keys[f.fragment_id] not in known]
     if missing:

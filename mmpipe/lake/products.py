@@ -28,7 +28,7 @@ from mmpipe.lake.maintenance import (
     maintain,
 )
 from mmpipe.lake.precedence import NO_ORDER, latest_per_id
-from mmpipe.lake.recent import MAX_LOOKUPS, Recent
+from mmpipe.lake.recent import MAX_LOOKUPS, FragmentState, Recent
 from mmpipe.lake.resolve import ADDRESS, HEAD_COLUMNS, Heads, ids_of, resolve
 from mmpipe.lake.schema import Tombstone, build_tombstones, media_key, products_schema, profile_of
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
@@ -80,8 +80,8 @@ class ProductTable:
         self.schema = products_schema(self.dim)
         self._lacks_columns = not set(self.schema.names) <= set(dataset.schema.names)
         self._next_clean_up = 0.0
-        # Tombstones by (fragment, its deletions): what publish checks need not count again.
-        self.tombstone_counts: dict[tuple[int, int], int] = {}
+        # Tombstones by the state of a fragment: what publish checks need not count again.
+        self.tombstone_counts: dict[FragmentState, int] = {}
         # Fragments written here whose vectors are known to be sound.
         self.sound: set[int] = set()
 

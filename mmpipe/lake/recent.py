@@ -36,7 +36,7 @@ _MAX_LOOKS: Final = 32
 _LEFT_OUT: Final = frozenset((*VECTOR_COLUMNS, *FRAME_COLUMNS))
 _FRAGMENT_BITS: Final = 32
 # A fragment as a version has it: its number, its files, and the file that says what is deleted of it.
-_State = tuple[int, tuple[str, ...], tuple[int, int] | None]
+FragmentState = tuple[int, tuple[str, ...], tuple[int, int] | None]
 Read = Callable[[Sequence[str], "Sequence[LanceFragment] | None"], pa.Table]
 
 
@@ -45,7 +45,7 @@ class _Look:
     """``rows`` are the heads of ``ids`` in a version that consisted of ``states``."""
 
     ids: frozenset[str]
-    states: frozenset[_State]
+    states: frozenset[FragmentState]
     rows: pa.Table
 
 
@@ -55,7 +55,7 @@ class Recent:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._looks: deque[_Look] = deque(maxlen=_MAX_LOOKS)
-        self._written: OrderedDict[_State, pa.Table] = OrderedDict()
+        self._written: OrderedDict[FragmentState, pa.Table] = OrderedDict()
         self._bytes = 0
 
     def wrote(self, fragment: LanceFragment, rows: pa.Table) -> None:
@@ -68,7 +68,7 @@ class Recent:
         # Slices would keep the whole that they are of.
         kept = pa.table(kept.append_column(ADDRESS, addresses).take(pa.array(range(rows.num_rows))))
         with self._lock:
-            self._written[_state(fragment)] = kept
+            self._written[state_of(fragment)] = kept
             self._bytes += kept.nbytes
             while len(self._written) > _MAX_FRAGMENTS or self._bytes > _MAX_BYTES:
                 self._bytes -= self._written.popitem(last=False)[1].nbytes
@@ -81,7 +81,7 @@ class Recent:
         others: list[LanceFragment] = []
         with self._lock:
             for fragment in fragments:
-                rows = self._written.get(_state(fragment))
+                rows = self._written.get(state_of(fragment))
                 if rows is not None and set(columns) <= set(rows.column_names):
                     known.append(rows)
                 else:
@@ -90,7 +90,7 @@ class Recent:
 
     def looked(self, dataset: lance.LanceDataset, ids: Sequence[str], rows: pa.Table) -> None:
         """Remember what a version holds of all ``ids``: ``HEAD_COLUMNS`` and addresses."""
-        states = frozenset(_state(fragment) for fragment in dataset.get_fragments())
+        states = frozenset(state_of(fragment) for fragment in dataset.get_fragments())
         look = _Look(frozenset(ids), states, rows.select([*HEAD_COLUMNS, ADDRESS]))
         with self._lock:
             self._looks.append(look)
@@ -122,10 +122,10 @@ class Recent:
             return read(ids, None)
         fragments = dataset.get_fragments()
         same = frozenset.intersection(*(look.states for look, _ in used))
-        changed = [fragment for fragment in fragments if _state(fragment) not in same]
+        changed = [fragment for fragment in fragments if state_of(fragment) not in same]
         if changed and len(ids) > MAX_LOOKUPS:
             return read(ids, None)
-        numbers = pa.array([f.fragment_id for f in fragments if _state(f) in same], pa.uint64())
+        numbers = pa.array([f.fragment_id for f in fragments if state_of(f) in same], pa.uint64())
         parts = []
         for look, mine in used:
             places = pc.shift_right(look.rows.column(ADDRESS), pa.scalar(_FRAGMENT_BITS, pa.uint64()))
@@ -136,7 +136,8 @@ class Recent:
         return pa.concat_tables(parts)
 
 
-def _state(fragment: LanceFragment) -> _State:
+def state_of(fragment: LanceFragment) -> FragmentState:
+    """What names the rows that a fragment has in a version, for good."""
     found = fragment.metadata
     gone = found.deletion_file
     # A table that was taken back can have as many deleted rows as before, and others.

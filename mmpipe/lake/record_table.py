@@ -13,7 +13,7 @@ import lance
 import pyarrow as pa
 from pydantic import BaseModel
 
-from mmpipe.errors import CommitConflict
+from mmpipe.errors import CommitConflict, StorageUnavailable
 from mmpipe.lake.create import create_table
 from mmpipe.lake.merge import merge
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
@@ -209,8 +209,9 @@ class RecordTable(Generic[Record]):
 
     def _compact_many(self, dataset: lance.LanceDataset) -> None:
         if _below(dataset, _TIERS[-1][0]) > _MAX_SMALL_FRAGMENTS:
-            # Another writer may be at it; the next write tries again.
-            with suppress(CommitConflict):
+            # The records are written. Another writer may be at it, or the store be busy: the next write tries
+            # again.
+            with suppress(CommitConflict, StorageUnavailable):
                 self._compact(dataset)
 
     def _compact(self, dataset: lance.LanceDataset) -> None:

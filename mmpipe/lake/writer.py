@@ -22,6 +22,7 @@ from mmpipe.lake.fragments import (
     read_staged,
     stage,
 )
+from mmpipe.lake.recent import FragmentState, state_of
 from mmpipe.lake.resolve import Resolved, Winner, taken
 from mmpipe.lake.schema import EDIT_COLUMNS, SEEN_COLUMNS
 from mmpipe.lake.stock import Stock, with_stock
@@ -60,8 +61,8 @@ class Writer:
         # Once it ran: new fragments of the version, with their rows.
         self.written: list[tuple[LanceFragment, pa.Table]] = []
 
-    def run(self, tombstones: dict[tuple[int, int], int]) -> lance.LanceDataset:
-        """Write and commit. ``tombstones``, counted by (fragment, its deletions), gains the new version's
+    def run(self, tombstones: dict[FragmentState, int]) -> lance.LanceDataset:
+        """Write and commit. ``tombstones``, counted by the state of each fragment, gains the new version's
         where it has those of ``base``. Raises ``CommitConflict``."""
         self._whole_rows()
         edits = self._edits()
@@ -177,6 +178,8 @@ class Writer:
         for mine in moved:
             addresses = mine.column(ADDRESS).to_pylist()
             self._commit.remove(addresses)
+            dead = pc.sum(mine.column("deleted")).as_py() or 0  # deletions that were told a stock
+            self._dead_gone[addresses[0] >> _FRAGMENT_BITS] += dead
             held = self._conform(self._at(addresses, self._base.schema.names).drop_columns([ADDRESS]))
             edited = mine.drop_columns([ADDRESS])
             edited = edited.take(pc.index_in(held.column("id"), value_set=_ids(edited)))
@@ -209,18 +212,18 @@ class Writer:
         schema = pa.schema([self._base.schema.field(name) for name in EDIT_COLUMNS])
         return rows.select(EDIT_COLUMNS).cast(schema)
 
-    def _count(self, written: lance.LanceDataset, tombstones: dict[tuple[int, int], int]) -> None:
-        before = {f.fragment_id: f.metadata.num_deletions for f in self._base.get_fragments()}
+    def _count(self, written: lance.LanceDataset, tombstones: dict[FragmentState, int]) -> None:
+        before = {f.fragment_id: state_of(f) for f in self._base.get_fragments()}
         # By their files: a compaction may have been committed in between, with new fragments of its own.
         new = {_file_of(fragment): (dead, rows) for fragment, dead, rows in self._new}
         for fragment in written.get_fragments():
-            number, deletions = fragment.fragment_id, fragment.metadata.num_deletions
+            number = fragment.fragment_id
             if number in before:
-                counted = tombstones.get((number, before[number]))
+                counted = tombstones.get(before[number])
                 if counted is not None:
-                    tombstones[number, deletions] = counted - self._dead_gone[number]
+                    tombstones[state_of(fragment)] = counted - self._dead_gone[number]
             elif (one := new.get(_file_of(fragment.metadata))) is not None:
-                tombstones[number, deletions], rows = one
+                tombstones[state_of(fragment)], rows = one
                 if rows is not None:
                     self.written.append((fragment, rows))
 

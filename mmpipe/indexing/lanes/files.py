@@ -56,7 +56,13 @@ def execute_file(
         )
     uri = to_uri(feed)
     stat = stores(settings)(uri).stat(uri)
-    ref = ObjectRef(uri=uri, etag=stat.etag, size=stat.size, event_time=datetime.now(UTC))
+    ref = ObjectRef(
+        uri=uri,
+        etag=stat.etag,
+        version_id=stat.version_id,
+        size=stat.size,
+        event_time=datetime.now(UTC),
+    )
     event = CatalogueEvent(kind="feed_uploaded", collection=collection, object=ref)
     profile = settings.indexing.profile
     large = stat.size >= POOL_MIN_BYTES

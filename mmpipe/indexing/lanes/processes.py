@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -96,8 +98,16 @@ def _pool(job: FeedJob, count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, mp_context=_OneThreadEach(), initializer=_start, initargs=(job,))
 
 
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # killed outright it could not end its workers, which hold models
+
+
 def _start(job: FeedJob) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, name="mmpipe-parent", daemon=True).start()
     # Ctrl-C reaches the whole process group; who waits for the chunks ends the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()

@@ -51,6 +51,7 @@ class Sifter:
             if work.row.row not in left:
                 settled.add(work.row.row)
                 result.of_run(work.row.source.run_id).read += 1
+                result.rows.append(work.row.row)
                 result.named.setdefault(work.row.source.run_id, set()).add(work.product.id)
         if len(settled) == len(rows):
             return []

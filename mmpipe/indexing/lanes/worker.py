@@ -63,9 +63,13 @@ class ChunkPreparer:
         result = ChunkResult()
         rows = chunks.unpack_rows(chunk)
         due, held = self._preparation.compare(rows, self._lookup, result)
+        left = set(_numbers(rows))
         for batch in self._preparation.prepare(due, held):
-            yield _PREPARED + pickle.dumps((batch, ChunkResult()), protocol=5)
-        result.rows = _numbers(rows)
+            # Parts come back in any order, and each must tell of its own rows alone that they are done with.
+            part = _part(batch, result)
+            left.difference_update(part.rows)
+            yield _PREPARED + pickle.dumps((batch, part), protocol=5)
+        result.rows = sorted(left)
         yield _PREPARED + pickle.dumps(([], result), protocol=5)
 
 
@@ -82,6 +86,17 @@ class ChunkEncoder:
         batch, result = prepared
         self._encoding.finish(batch, result)
         return chunks.pack_result(result, self._encoding.loaded.profile)
+
+
+def _part(batch: list[Ready], whole: ChunkResult) -> ChunkResult:
+    """What is said of a batch's rows, taken out of what is said of the whole chunk."""
+    part = ChunkResult(rows=[ready.work.row.row for ready in batch])
+    for ready in batch:
+        run_id = ready.work.row.source.run_id
+        part.of_run(run_id).read += 1
+        whole.of_run(run_id).read -= 1
+        part.named.setdefault(run_id, set()).add(ready.work.product.id)
+    return part
 
 
 def _numbers(rows: list[SourceRow]) -> list[int]:

@@ -80,7 +80,8 @@ def _note_write(ready: Ready, result: ChunkResult) -> None:
         counts.pictures.update(_pictures(ready))
     if ready.kind == "seen":
         counts.unchanged += 1
-        result.writes.append(Write(row.product.id, row.source_order, row.run_id, "seen"))
+        # Its media have just been read, so what was wrong with them before is told again or mended.
+        result.writes.append(Write(row.product.id, row.source_order, row.run_id, "unchanged"))
     else:
         counts.indexed += 1
         result.writes.append(Write(row.product.id, row.source_order, row.run_id, "indexed"))

@@ -74,7 +74,8 @@ WriteKind = Literal["indexed", "seen", "unchanged", "deleted"]
 @dataclass(frozen=True, slots=True)
 class Write:
     """What one product or deletion is to its run, so that counts can be mended when it loses to a newer
-    source. ``seen``: it is as it was; ``unchanged``: a deletion of nothing."""
+    source. ``seen``: it is as it was, told without reading it; ``unchanged``: as it was when it was read, or
+    a deletion of nothing."""
 
     id: str
     order: str

@@ -7,7 +7,7 @@ anything being restarted. An order's run id stays that of the settings' profile:
 run on both sides of a switch.
 
 A switch can come between a worker's look and its commit, so the worker looks again after its commit
-(:func:`mmpipe.indexing.writing.commit.publish`), and the switch looks for such rows after it has moved the
+(:func:`mmpipe.indexing.writing.publish.publish`), and the switch looks for such rows after it has moved the
 readers: whichever comes second sees the other.
 """
 

@@ -188,6 +188,7 @@ def test_a_host_that_is_down_keeps_the_vector_and_is_asked_again(
     host.photo = RED
     assert upload(shop, host, "8 USD") == (0, 1)
     assert (host.bodies, shop.encoded()) == (2, {})
+    assert faults(shop) == []
     bodies = host.bodies
     later(monkeypatch, 7_400)
     assert upload(shop, host, "8 USD") == (0, 1)

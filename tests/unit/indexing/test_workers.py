@@ -14,7 +14,6 @@ from mmpipe.indexing import execute_file
 from mmpipe.indexing.lanes.chunks import FeedJob, is_result, read_packed, unpack_result, unpack_rows
 from mmpipe.indexing.lanes.worker import ChunkEncoder, ChunkIndexer, ChunkPreparer
 from mmpipe.indexing.pipeline.hashes import media_hash, text_hash
-from mmpipe.indexing.pipeline.result import ChunkResult
 from mmpipe.indexing.sources.rows import root_of
 from mmpipe.lake import open_lake
 from mmpipe.objects import to_uri

@@ -115,6 +115,7 @@ def test_any_interleaving_of_looks_and_commits_gives_the_same_table(
             before = opened(uri).version
             answers = party.commit()
             assert opened(uri).version - before == sum(each.committed for each in answers) <= 1
+            assert count(party.table, party.table.latest()) == count(opened(uri), opened(uri).latest())
         if chance.random() < 0.1:
             parties[0].table.maintain()
     model.check(opened(uri))

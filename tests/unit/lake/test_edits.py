@@ -18,6 +18,7 @@ from mmpipe.lake.checks import Counts, count
 from mmpipe.lake.create import create_table
 from mmpipe.lake.maintenance import create_text_and_scalar_indexes
 from mmpipe.lake.schema import VECTOR_COLUMNS, products_schema
+from mmpipe.lake.stock import Stock
 from mmpipe.lake.storage import lance_uri
 from mmpipe.settings import LakeSettings, StorageSettings
 from tests.unit.lake.rows import DIM, PROFILE, deletions, order, products
@@ -239,3 +240,11 @@ def test_rows_of_other_fragments_are_no_concern_of_an_edit(table: ProductTable, 
         apply(table, model, [Upload(i, 2 + number, "red shoe", price=2 + number) for i in MANY])
     assert table.fetch(["other"]).to_pylist() == other
     assert vector_files(table) == before
+
+
+def test_deletions_that_are_told_stock_are_counted_where_they_went(table: ProductTable) -> None:
+    table.apply(Changes(rows=[products([f"t{n}" for n in range(20)], 1)]))
+    table.apply(Changes(rows=[deletions([f"t{n}" for n in range(10)], 2)]))
+    assert count(table, table.latest()) == Counts(rows=50, tombstones=10)
+    table.restock([("t0", Stock(order(3), "out_of_stock"))])
+    assert count(table, table.latest()) == Counts(rows=50, tombstones=10)
