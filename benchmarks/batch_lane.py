@@ -149,7 +149,7 @@ def run_lane(feed: Path, lake: Path, profile: str, workers: int, parallel: str) 
         collection="bench",
         object=ref,
         lane="batch",
-        profile=profile,
+        **({"profile": profile} if "profile" in WorkOrder.model_fields else {}),  # a build of before
     )
     marks: dict[str, float] = {}
 

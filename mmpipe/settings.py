@@ -132,8 +132,11 @@ class LakeSettings(_Section):
         default=90.0, ge=_QUEUE_DAYS, description="runs in the ledger, by which repeated events are known"
     )
     max_shrink: float = Field(
-        default=0.5, ge=0, le=1, description="a larger share of products may not go at once: the upload is refused before it is written,"
-        " or the version is not published; three products may always go"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="a larger share of products may not go at once: the upload is refused before it is"
+        " written, or the version is not published; three products may always go",
     )
 
 

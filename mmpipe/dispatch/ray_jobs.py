@@ -36,7 +36,7 @@ class RayJobsDispatcher:
         return [self._submit(order) for order in orders]
 
     def _submit(self, order: WorkOrder) -> WorkOutcome:
-        metadata = {"run_id": order.run_id, "collection": order.collection, "profile": order.profile}
+        metadata = {"run_id": order.run_id, "collection": order.collection}
         try:
             submission = self._jobs.submit(submission_id(order.run_id), entrypoint(order), metadata)
         except DispatchUnavailable as error:

@@ -16,8 +16,8 @@ from mmpipe import media
 from mmpipe.catalogue import FeedRow, read_feed
 from mmpipe.encoders.base import MODALITIES, Modality, Vectors
 from mmpipe.errors import InvalidFeed, InvalidRequest
-from mmpipe.indexing.pipeline.encode import ToEncode, encode
-from mmpipe.indexing.pipeline.media import gather, plan_media
+from mmpipe.indexing.pipeline.encode import encode
+from mmpipe.indexing.pipeline.media import Gathered, gather, plan_media
 from mmpipe.indexing.sources.rows import root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.schema import vector_column
@@ -80,7 +80,7 @@ def read_corpus(
     fetcher = media.Fetcher(settings.media, stores(settings))
     start = 0
     for chunk in _chunks(rows.values(), _CHUNK):
-        batch: list[ToEncode] = []
+        batch: list[Gathered] = []
         for number, (row, root) in enumerate(chunk, start=start):
             product = products[number]
             encodable = frozenset(loaded.encoders)
@@ -89,7 +89,7 @@ def read_corpus(
             first = inputs.get("image", [None])[0]
             if number in wanted and isinstance(first, np.ndarray):
                 pictures[number] = first
-            batch.append(ToEncode(inputs={"text": [product.text_for_encoder()], **inputs}))
+            batch.append(Gathered(inputs={"text": [product.text_for_encoder()], **inputs}))
         columns = encode(batch, loaded).columns
         for m in MODALITIES:
             block = columns.get(vector_column(m))

@@ -22,7 +22,6 @@ def plan(event: CatalogueEvent, settings: IndexingSettings) -> WorkOrder:
         collection=event.collection,
         object=event.object,
         lane=_lane(event, settings),
-        profile=settings.profile,
     )
 
 

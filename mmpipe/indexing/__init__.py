@@ -5,7 +5,7 @@ its vectors) → ``lanes`` (who does the work) → ``writing`` (one commit, then
 switching, upkeep) → ``replays`` (rejects again). ``batch`` and ``maintain`` are the entry points of Ray jobs.
 
 :class:`Indexer` executes orders of the warm lane, :func:`execute_file` a feed file without queue or cluster,
-:func:`replay` a reject. On the way a row is a ``SourceRow`` (read), ``Work`` (due), ``Ready`` (media read),
+:func:`replay` a reject. On the way a row is a ``UploadRow`` (read), ``Work`` (due), ``Ready`` (media read),
 and part of a ``ChunkResult``, whose ``Changes`` the lake makes in one commit.
 ``settings.indexing.modalities`` limits what of a product is encoded; without ``text`` nothing of it is found
 by full text either.

@@ -13,7 +13,7 @@ from mmpipe.errors import InvalidRequest, InvalidRow, LiveMoved, NotFound
 from mmpipe.indexing.pipeline.held import lookup_in, with_documents
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
-from mmpipe.indexing.sources.rows import Source, SourceRow, root_of
+from mmpipe.indexing.sources.rows import Upload, UploadRow, root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, live_profile, models_for
 from mmpipe.indexing.writing.commit import commit_fresh, finished, record_rejects
@@ -77,7 +77,7 @@ def _replay(
     table = home.products(models.profile, create=True)
     started = datetime.now(UTC)
     run_id = hashlib.sha256(f"replay\x1f{reject_id}\x1f{started.isoformat()}".encode()).hexdigest()[:32]
-    source = Source(
+    source = Upload(
         run_id, reject.source_uri, root_of(reject.source_uri, collection), reject.created_at, reject.run_id
     )
     pipeline = Pipeline(settings, models, stores(settings))
@@ -134,7 +134,7 @@ def _is_same_fault(found: Reject, reject: Reject) -> bool:
     return (found.scope, found.product_id, found.field) == (reject.scope, reject.product_id, reject.field)
 
 
-def _row(source: Source, reject: Reject, raw: str | None, feeds: FeedSettings, collection: str) -> SourceRow:
+def _row(source: Upload, reject: Reject, raw: str | None, feeds: FeedSettings, collection: str) -> UploadRow:
     text = raw if raw is not None else reject.raw
     if not text:
         raise InvalidRequest(
@@ -153,7 +153,7 @@ def _row(source: Source, reject: Reject, raw: str | None, feeds: FeedSettings, c
         raise InvalidRow(
             "id", f"the reject is of product {reject.product_id!r}, the row of {row.product.id!r}"
         )
-    return SourceRow(
+    return UploadRow(
         source=source,
         row=reject.row,
         order=reject.source_order,
@@ -175,7 +175,7 @@ def _is_incomplete(text: str) -> bool:
     return isinstance(document, dict) and _INCOMPLETE in document
 
 
-def _media_again(source: Source, reject: Reject, table: ProductTable, pipeline: Pipeline) -> ChunkResult:
+def _media_again(source: Upload, reject: Reject, table: ProductTable, pipeline: Pipeline) -> ChunkResult:
     if reject.product_id is None:
         raise InvalidRequest("reject", "it names no product: upload the feed again")
     held = with_documents(table, [reject.product_id])

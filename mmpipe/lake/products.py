@@ -28,7 +28,7 @@ from mmpipe.lake.maintenance import (
     maintain,
 )
 from mmpipe.lake.precedence import NO_ORDER, latest_per_id
-from mmpipe.lake.recent import MAX_LOOKUPS, FragmentState, Recent
+from mmpipe.lake.recent import MAX_LOOKUPS, FragmentState, RecentRows
 from mmpipe.lake.resolve import ADDRESS, HEAD_COLUMNS, Heads, ids_of, resolve
 from mmpipe.lake.schema import Tombstone, build_tombstones, media_key, products_schema, profile_of
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
@@ -72,7 +72,7 @@ class ProductTable:
         self._lock = threading.Lock()
         self._writing = threading.RLock()
         self._versions: OrderedDict[int, lance.LanceDataset] = OrderedDict()
-        self._recent = Recent()
+        self._recent = RecentRows()
         self.name = name
         self.uri: str = dataset.uri
         self.profile = profile_of(dataset.schema)

@@ -49,7 +49,7 @@ class _Look:
     rows: pa.Table
 
 
-class Recent:
+class RecentRows:
     """Rows that were written or looked up lately. Safe to share between threads."""
 
     def __init__(self) -> None:

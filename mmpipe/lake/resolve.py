@@ -30,7 +30,7 @@ HEAD_COLUMNS: Final = (
 )  # fmt: skip
 _MADE_OF: Final = (*_HASHES, "transcript_by")
 _STOCKS: Final = 8_192
-Kind = Literal["row", "staged", "edit", "seen"]
+ClaimKind = Literal["row", "staged", "edit", "seen"]
 
 
 class Heads:
@@ -122,7 +122,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    kind: Kind
+    kind: ClaimKind
     part: int
     place: int
     standing: Standing
@@ -132,10 +132,10 @@ class _Claim:
 
 _Claims = dict[str, list[_Claim]]
 _Fates = dict[str, _Claim]
-Lookup = Callable[[Sequence[str]], Heads]
+HeadsOf = Callable[[Sequence[str]], Heads]
 
 
-def resolve(changes: Changes, lookup: Lookup) -> Resolved:
+def resolve(changes: Changes, lookup: HeadsOf) -> Resolved:
     """Decide on every change; ``lookup`` reads the heads of some ids, always of the same version. Where
     ``stale`` is not empty nothing of the rest may be written.
 
@@ -167,7 +167,7 @@ def resolve(changes: Changes, lookup: Lookup) -> Resolved:
     return resolved
 
 
-def _parts(changes: Changes) -> Iterator[tuple[Kind, int, pa.Table]]:
+def _parts(changes: Changes) -> Iterator[tuple[ClaimKind, int, pa.Table]]:
     for part, rows in enumerate(changes.rows):
         yield "row", part, rows
     for part, staged in enumerate(changes.staged):
@@ -192,7 +192,7 @@ def _several(changes: Changes) -> set[str]:
 
 
 def _add_claims(
-    claims: _Claims, kind: Kind, part: int, rows: pa.Table, several: set[str], *, among: bool
+    claims: _Claims, kind: ClaimKind, part: int, rows: pa.Table, several: set[str], *, among: bool
 ) -> None:
     names = {"seen": ("id", "source_order", "item_group_id")}.get(kind, CLAIM_COLUMNS)
     column = {name: rows.column(name).to_pylist() for name in names}
@@ -319,7 +319,7 @@ def _refresh(
         resolved.updated += 1
 
 
-def _restock(changes: Changes, lookup: Lookup, fates: _Fates, resolved: Resolved) -> None:
+def _restock(changes: Changes, lookup: HeadsOf, fates: _Fates, resolved: Resolved) -> None:
     told: dict[str, int] = {}
     for start in range(0, len(changes.stocks), _STOCKS):
         block = changes.stocks[start : start + _STOCKS]

@@ -60,7 +60,6 @@ class WorkOrder(BaseModel):
     collection: str
     object: ObjectRef
     lane: Lane
-    profile: str = Field(description="name of the model profile that must encode it")
     trace: dict[str, str] = Field(
         default_factory=dict,
         exclude_if=lambda fields: not fields,

@@ -24,7 +24,7 @@ from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.search import postings
 from mmpipe.search.dictionaries import Codes, Dictionaries
 from mmpipe.search.prices import Sales, read_sales
-from mmpipe.search.vectors import VectorBlock
+from mmpipe.search.vectors import PackedBlock
 
 # Text kept as it is, for the rows of a result page; everything else that a page shows is dictionary-encoded.
 TEXT_FIELDS: tuple[str, ...] = ("id", "title", "image_link", "link", "item_group_id", "transcript")
@@ -55,7 +55,7 @@ class Block:
     pair_start: NDArray[np.int64]
     pair_codes: Codes
     postings: postings.Postings
-    vectors: Mapping[str, VectorBlock]
+    vectors: Mapping[str, PackedBlock]
 
     @property
     def nbytes(self) -> int:
@@ -167,11 +167,11 @@ class _Reader:
         start = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return start, self._dictionaries.pairs.encode(pairs.flatten())
 
-    def _vectors(self, name: str) -> VectorBlock:
+    def _vectors(self, name: str) -> PackedBlock:
         # One column at a time: the float32 copy of only one is in memory before it is packed.
         table = self._fragment.to_table(columns=[name], with_row_id=True, include_deleted_rows=True)
         read = vector_block(table[name], self._dim)
-        return VectorBlock.of(read.values, read.present, searched=name == FUSED)
+        return PackedBlock.of(read.values, read.present, searched=name == FUSED)
 
 
 def live_rows(fragment: Any) -> NDArray[np.bool_]:

@@ -63,7 +63,7 @@ def has_integer_product() -> bool:
 
 
 @dataclass(frozen=True)
-class VectorBlock:
+class PackedBlock:
     """The vectors of one block of rows; ``present`` tells which rows have one.
 
     Without ``place``, ``values`` is ``(rows, dim)``, zero where absent. With it, only vectors that are
@@ -78,7 +78,7 @@ class VectorBlock:
     scale: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, values: Vectors, present: Mask, *, searched: bool) -> VectorBlock:
+    def of(cls, values: Vectors, present: Mask, *, searched: bool) -> PackedBlock:
         """Keep float32 ``values``, zero where absent, in the form that suits their number; ``searched`` if
         whole columns get scored."""
         large = len(values) >= PACKED_MIN_ROWS
@@ -109,7 +109,7 @@ class VectorBlock:
 class VectorColumn:
     """The vectors of all rows of one version. ``starts[i]`` is the first row of ``blocks[i]``."""
 
-    def __init__(self, blocks: Sequence[VectorBlock], starts: Sequence[int], dim: int) -> None:
+    def __init__(self, blocks: Sequence[PackedBlock], starts: Sequence[int], dim: int) -> None:
         self._blocks = blocks
         self._starts = np.asarray(starts, dtype=np.int64)
         self.dim = dim
@@ -138,7 +138,7 @@ class VectorColumn:
 
     def coarse_of(self, rows: Rows, query: Vectors) -> tuple[Vectors, float]:
         """:meth:`coarse` for some rows only."""
-        return _product(VectorBlock(self._take(rows, self._dtype), self.present[rows]), query)
+        return _product(PackedBlock(self._take(rows, self._dtype), self.present[rows]), query)
 
     def _take(self, rows: Rows, dtype: np.dtype[Any]) -> NDArray[Any]:
         if len(self._blocks) == 1:
@@ -183,7 +183,7 @@ def _quantise(values: Vectors) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     return np.rint(values / safe[:, None]).astype(np.int8), safe
 
 
-def _product(block: VectorBlock, query: Vectors) -> tuple[Vectors, float]:
+def _product(block: PackedBlock, query: Vectors) -> tuple[Vectors, float]:
     if block.packed is not None and block.scale is not None:
         return _integer_product(block.packed, block.scale, query)
     values = block.values

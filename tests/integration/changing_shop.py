@@ -75,7 +75,6 @@ class Shop:
             collection="shop",
             object=event.object,
             lane="warm",
-            profile="fake",
         )
 
     def upload(self, product_id: str, **fields: object) -> WorkOrder:

@@ -56,7 +56,6 @@ def _order(feed: Path) -> WorkOrder:
         collection="demo",
         object=ref,
         lane="batch",
-        profile="fake",
     )
 
 

@@ -79,7 +79,6 @@ class Shop:
             collection=self.name,
             object=ref,
             lane="warm",
-            profile="fake",
         )
         (outcome,) = self.indexer.execute([order])
         assert (outcome.status, outcome.reason) == ("done", "")

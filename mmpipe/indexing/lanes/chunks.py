@@ -20,7 +20,7 @@ from mmpipe.errors import InvalidFeed, InvalidRow
 from mmpipe.indexing.lanes.sifting import Sifter, sifter_for
 from mmpipe.indexing.pipeline.result import ChunkResult
 from mmpipe.indexing.sources.readers import open_version
-from mmpipe.indexing.sources.rows import Source, SourceRow, put_source
+from mmpipe.indexing.sources.rows import Upload, UploadRow, put_source
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.changes import Changes
 from mmpipe.schemas.product import Product
@@ -75,7 +75,7 @@ class ChunkReader:
         with stream:
             rows = catalogue.read_feed(stream, order.object.uri, settings.feeds, collection=order.collection)
             broken = ""
-            block: list[SourceRow] = []
+            block: list[UploadRow] = []
             held = 0
             some = bool(self._job.done) or self._job.only is not None
             most = settings.indexing.chunk_rows if self._sifter is None else SIFTED_ROWS
@@ -88,7 +88,7 @@ class ChunkReader:
                         block, held = [], 0
                     if some and not self._is_due(row):
                         continue
-                    block.append(SourceRow.of(source, row))
+                    block.append(UploadRow.of(source, row))
                     held += len(row.raw)
                     for data in row.inline_media.values():
                         held += len(data)
@@ -103,7 +103,7 @@ class ChunkReader:
         only = self._job.only
         return only is None or row.product_id in only or row.delete_id in only
 
-    def _packed(self, source: Source, block: list[SourceRow]) -> Iterator[bytes]:
+    def _packed(self, source: Upload, block: list[UploadRow]) -> Iterator[bytes]:
         if self._sifter is not None and block:
             settled = ChunkResult()
             block = self._sifter.sift(block, settled)
@@ -126,7 +126,7 @@ def read_packed(packed_job: bytes) -> Iterator[bytes]:
     yield from ChunkReader(job, stores(job.settings), sifter).chunks()
 
 
-def pack_rows(source: Source, rows: list[SourceRow]) -> bytes:
+def pack_rows(source: Upload, rows: list[UploadRow]) -> bytes:
     """A chunk of one source as bytes."""
     packed = [
         (
@@ -140,19 +140,19 @@ def pack_rows(source: Source, rows: list[SourceRow]) -> bytes:
             dict(row.inline_media),
             row.stock,
             row.group_id,
-            row.seen,
+            row.asked,
         )
         for row in rows
     ]
     return _ROWS + pickle.dumps((source, packed), protocol=5)
 
 
-def unpack_rows(data: bytes) -> list[SourceRow]:
+def unpack_rows(data: bytes) -> list[UploadRow]:
     """The inverse of :func:`pack_rows`. Only for bytes of our own."""
     source, packed = pickle.loads(memoryview(data)[1:])  # noqa: S301  made by pack_rows, inside this cluster
     parse = Product.model_validate_json
     return [
-        SourceRow(
+        UploadRow(
             source=source,
             row=row,
             order=order,
@@ -164,9 +164,9 @@ def unpack_rows(data: bytes) -> list[SourceRow]:
             product_id=product_id,
             group_id=group_id,
             inline_media=inline,
-            seen=seen,
+            asked=asked,
         )
-        for row, order, raw, document, delete_id, reject, product_id, inline, stock, group_id, seen in packed
+        for row, order, raw, document, delete_id, reject, product_id, inline, stock, group_id, asked in packed
     ]
 
 

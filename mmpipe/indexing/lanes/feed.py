@@ -20,7 +20,7 @@ from mmpipe.errors import (
 )
 from mmpipe.indexing.lanes.chunks import FeedJob
 from mmpipe.indexing.lanes.collector import collecting_seldom
-from mmpipe.indexing.lanes.staging import Progress, Staging, Workers
+from mmpipe.indexing.lanes.staging import FeedWorkers, Progress, Staging
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import reject_of_source
 from mmpipe.indexing.sources.rows import removal_source
@@ -32,6 +32,7 @@ from mmpipe.indexing.writing.freshness import settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.lake import open_lake
+from mmpipe.telemetry import continued, span
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
@@ -48,7 +49,7 @@ _ROUNDS = 5
 def execute(
     order: WorkOrder,
     settings: Settings,
-    workers: Workers,
+    workers: FeedWorkers,
     *,
     loaded: LoadedEncoders | None = None,
     follow: bool = True,
@@ -73,7 +74,7 @@ def execute(
 def _execute(
     order: WorkOrder,
     settings: Settings,
-    workers: Workers,
+    workers: FeedWorkers,
     *,
     loaded: LoadedEncoders | None,
     follow: bool,
@@ -83,7 +84,8 @@ def _execute(
     before = collection.runs.get(order.run_id)
     if before is not None and before.status == "done":
         return before
-    record = begun(order, datetime.now(UTC) if before is None else before.started_at)
+    started_at = datetime.now(UTC) if before is None else before.started_at
+    record = begun(order, started_at, settings.indexing.profile)
     if revealed_nothing(order, stores(settings), collection.runs):
         record = finished(record, error=NOTHING_REVEALED)
         collection.runs.put(record)
@@ -93,7 +95,8 @@ def _execute(
         profile = live_profile(collection) if follow else None
         run = _Run(FeedJob(order, settings, profile=profile), collection, loaded, follow=follow)
         try:
-            record = run.execute(workers, record, progress)
+            with continued(order.trace), span("feed.index", kind=order.kind):
+                record = run.execute(workers, record, progress)
             break
         except LiveMoved:
             # What the switch has carried over by now is found there and costs nothing.
@@ -147,10 +150,11 @@ class _Run:
         """How far the run is; None before its first result."""
         return None if self._staging is None else self._staging.record
 
-    def execute(self, workers: Workers, record: RunRecord, progress: Progress | None) -> RunRecord:
+    def execute(self, workers: FeedWorkers, record: RunRecord, progress: Progress | None) -> RunRecord:
         """Read, encode, commit, publish; returns the finished record."""
         staging = self._staging = Staging(self._job, self._collection, record, progress)
-        broken = staging.consume(workers)
+        with span("feed.encode"):
+            broken = staging.consume(workers)
         if broken:
             raise InvalidFeed(broken)
         table = staging.table
@@ -160,7 +164,7 @@ class _Run:
         return self._write(staging, table, workers, progress)
 
     def _write(
-        self, staging: Staging, table: ProductTable, workers: Workers, progress: Progress | None
+        self, staging: Staging, table: ProductTable, workers: FeedWorkers, progress: Progress | None
     ) -> RunRecord:
         result, order, note = staging.result, self._order, ""
         max_shrink = self._settings.lake.max_shrink
@@ -168,7 +172,8 @@ class _Run:
             report = staging.record.feed
             note = add_missing(result, table, order.run_id, report, max_shrink)
         for _ in range(_ROUNDS):
-            committed = commit(result, table, max_shrink)
+            with span("feed.commit"):
+                committed = commit(result, table, max_shrink)
             if not committed.stale:
                 break
             # Only what others changed meanwhile is read, compared and encoded again.
@@ -206,7 +211,8 @@ class _Run:
             # Searches are right without indexes, only slower; the next commit's maintenance catches up.
             logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
         reason = f"{self._order.kind} {self._order.object.uri}"
-        return publish(self._collection, table, reason, follow=self._follow, max_shrink=shrink)
+        with span("feed.publish"):
+            return publish(self._collection, table, reason, follow=self._follow, max_shrink=shrink)
 
     def forget(self) -> None:
         """Nothing of the run is needed any more."""
@@ -220,7 +226,7 @@ class _Run:
 
     def _pipeline_now(self) -> Pipeline:
         if self._pipeline is None:
-            name, profile = self._order.profile, self._job.profile
+            name, profile = self._settings.indexing.profile, self._job.profile
             models = models_for(self._settings, name, profile, self._loaded, threads=1)
             self._pipeline = Pipeline(self._settings, models, stores(self._settings))
         return self._pipeline

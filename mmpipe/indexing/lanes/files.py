@@ -72,7 +72,6 @@ def execute_file(
         collection=collection,
         object=ref,
         lane="batch" if large else "warm",
-        profile=profile,
     )
     workers = settings.indexing.workers or len(os.sched_getaffinity(0))
     if large and workers > 1 and scheme_of(uri) != "memory":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mmpipe.errors import NotFound
 from mmpipe.indexing.pipeline.due import Work
 from mmpipe.indexing.pipeline.held import Lookup, lookup_in
-from mmpipe.indexing.pipeline.seen import Seen
+from mmpipe.indexing.pipeline.seen import Asked
 from mmpipe.indexing.pipeline.sift import Sieve
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake import open_lake
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from mmpipe.encoders.base import Profile
     from mmpipe.indexing.pipeline.result import ChunkResult
-    from mmpipe.indexing.sources.rows import SourceRow
+    from mmpipe.indexing.sources.rows import UploadRow
     from mmpipe.settings import Settings
 
-_ASKED = Seen(frozenset(), None)
+_ASKED = Asked(frozenset(), None)
 
 
 class Sifter:
@@ -32,7 +32,7 @@ class Sifter:
         self._sieve = sieve
         self._lookup = lookup
 
-    def sift(self, rows: Sequence[SourceRow], result: ChunkResult) -> list[SourceRow]:
+    def sift(self, rows: Sequence[UploadRow], result: ChunkResult) -> list[UploadRow]:
         """The rows that are left, in their order; the others are in ``result``.
 
         A product that several of the rows speak of is left to whoever compares them with one another.
@@ -56,7 +56,7 @@ class Sifter:
         if len(settled) == len(rows):
             return []
         return [
-            row if row.row not in left else replace(row, seen=left[row.row].seen or _ASKED)
+            row if row.row not in left else replace(row, asked=left[row.row].asked or _ASKED)
             for row in rows
             if row.row not in settled or row.product is None
         ]

@@ -25,14 +25,14 @@ from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
     from mmpipe.indexing.sources.readers import StoreFor
-    from mmpipe.indexing.sources.rows import Source
+    from mmpipe.indexing.sources.rows import Upload
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.objects import ObjectStat
     from mmpipe.schemas.run import RunRecord
     from mmpipe.schemas.work import WorkOrder
 
 Progress = Callable[[int, int, int, int | None], None]
-Workers = Callable[[FeedJob], Generator[bytes, None, None]]
+FeedWorkers = Callable[[FeedJob], Generator[bytes, None, None]]
 _NOTHING_WRITTEN = dict.fromkeys(("indexed", "unchanged", "skipped", "deleted"), 0)
 
 
@@ -58,7 +58,7 @@ class Staging:
         if job.profile is not None:
             self._open(job.profile)
 
-    def consume(self, workers: Workers) -> str:
+    def consume(self, workers: FeedWorkers) -> str:
         """Take everything that the workers hand back, after what an earlier attempt did; returns why the feed
         broke off, or nothing."""
         self._resume()
@@ -76,7 +76,7 @@ class Staging:
             self._report(sum(counts.read for counts in self.result.counts.values()))
         return self.result.broken
 
-    def again(self, workers: Workers, stale: frozenset[str]) -> None:
+    def again(self, workers: FeedWorkers, stale: frozenset[str]) -> None:
         """Make the changes of these products anew, from the feed and the table as they are now."""
         again = ChunkResult()
         with closing(workers(replace(self._job, done=frozenset(), only=stale))) as packed:
@@ -126,14 +126,14 @@ class Staging:
             table = self._collection.table(name)
         except NotFound:
             return
-        if table.profile.name == self._job.order.profile:
+        if table.profile.name == self._job.settings.indexing.profile:
             self._profile, self.table, self._adopted = table.profile.to_json(), table, True
 
-    def _source_now(self) -> Source:
+    def _source_now(self) -> Upload:
         order = self._job.order
         return put_source(order, _stat(order, stores(self._job.settings)).last_modified)
 
-    def _take(self, workers: Workers) -> None:
+    def _take(self, workers: FeedWorkers) -> None:
         with closing(workers(replace(self._job, done=frozenset(self.result.rows)))) as packed:
             for data in packed:
                 result, profile = unpack_result(data)

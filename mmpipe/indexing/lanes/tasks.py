@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, RetryableError
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
 from mmpipe.indexing.sources import readers
-from mmpipe.indexing.sources.rows import Source, SourceRow, put_source, removal_source
+from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.indexing.writing.commit import begun
 from mmpipe.lake.media_log import MediaVersion
@@ -18,6 +18,7 @@ from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.indexing.sources.readers import StoreFor
+    from mmpipe.indexing.sources.rows import Upload
     from mmpipe.lake import ProductTable
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport
@@ -29,15 +30,15 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Task:
+class ReadOrder:
     """An order and what was read for it; ``error`` where that failed, ``note`` where nothing was to do,
     ``kept`` why a feed that is the whole catalogue deleted nothing."""
 
     order: WorkOrder
-    source: Source
+    source: Upload
     started_at: datetime
-    rows: list[SourceRow] = field(default_factory=list)
-    bad_lines: list[SourceRow] = field(default_factory=list)
+    rows: list[UploadRow] = field(default_factory=list)
+    bad_lines: list[UploadRow] = field(default_factory=list)
     interactions: list[Interaction] = field(default_factory=list)
     media: MediaVersion | None = None
     report: FeedReport | None = None
@@ -46,12 +47,12 @@ class Task:
     kept: str = ""
 
     @classmethod
-    def of(cls, order: WorkOrder) -> Task:
+    def of(cls, order: WorkOrder) -> ReadOrder:
         """Nothing read yet."""
         return cls(order, removal_source(order), datetime.now(UTC))
 
     @classmethod
-    def failed(cls, order: WorkOrder, error: MmpipeError) -> Task:
+    def failed(cls, order: WorkOrder, error: MmpipeError) -> ReadOrder:
         """An order that cannot be executed."""
         task = cls.of(order)
         task.error = error
@@ -64,7 +65,7 @@ class Task:
         counts.read += len(self.interactions) + len(self.bad_lines)
         counts.indexed += len(self.interactions)
         counts.rejected += len(self.bad_lines)
-        return counts.into(begun(self.order, self.started_at)).model_copy(
+        return counts.into(begun(self.order, self.started_at, table.profile.name)).model_copy(
             update={
                 "profile": table.profile.name,
                 "status": "done" if self.error is None else "failed",
@@ -85,11 +86,11 @@ class Task:
         return outcome(self.order, "done", self.note or note)
 
 
-def read_task(order: WorkOrder, settings: Settings, store_for: StoreFor, runs: RunTable) -> Task:
+def read_task(order: WorkOrder, settings: Settings, store_for: StoreFor, runs: RunTable) -> ReadOrder:
     """Read everything an order needs: what is there now decides, whatever the event was. What fails is the
     task's ``error``; nothing is raised that the order caused.
     """
-    task = Task.of(order)
+    task = ReadOrder.of(order)
     try:
         if revealed_nothing(order, store_for, runs):
             task.note = NOTHING_REVEALED
@@ -119,17 +120,17 @@ def outcome_of(order: WorkOrder, error: Exception) -> WorkOutcome:
     return outcome(order, "retry", str(error))
 
 
-def _feed(task: Task, settings: Settings, store_for: StoreFor) -> None:
+def _feed(task: ReadOrder, settings: Settings, store_for: StoreFor) -> None:
     task.rows, task.report = readers.feed_rows(task.order, settings, store_for)
 
 
-def _product(task: Task, settings: Settings, store_for: StoreFor) -> None:
+def _product(task: ReadOrder, settings: Settings, store_for: StoreFor) -> None:
     task.rows = readers.product_rows(task.order, settings, store_for)
     if not task.rows:
         task.note = "the key never named a product"
 
 
-def _media(task: Task, _settings: Settings, store_for: StoreFor) -> None:
+def _media(task: ReadOrder, _settings: Settings, store_for: StoreFor) -> None:
     uri = task.order.object.uri
     try:
         stat = store_for(uri).stat(uri)
@@ -141,7 +142,7 @@ def _media(task: Task, _settings: Settings, store_for: StoreFor) -> None:
     task.media = MediaVersion(uri=uri, order=task.source.order(0), etag=stat.etag)
 
 
-def _interactions(task: Task, _settings: Settings, store_for: StoreFor) -> None:
+def _interactions(task: ReadOrder, _settings: Settings, store_for: StoreFor) -> None:
     task.interactions, task.bad_lines = readers.interactions(task.order, store_for)
 
 

@@ -19,18 +19,19 @@ from mmpipe.errors import (
     ProfileMismatch,
     RetryableError,
 )
-from mmpipe.indexing.lanes.tasks import Task, outcome, outcome_of, read_task
+from mmpipe.indexing.lanes.tasks import ReadOrder, outcome, outcome_of, read_task
 from mmpipe.indexing.pipeline.held import lookup_in
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_row, reject_of_source
-from mmpipe.indexing.sources.rows import SourceRow
+from mmpipe.indexing.sources.rows import UploadRow
 from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_table
-from mmpipe.indexing.tables.upkeep import keep_up
+from mmpipe.indexing.tables.upkeep import keep_records, keep_up
 from mmpipe.indexing.writing.commit import Committed, forget_replaced, record_rejects
 from mmpipe.indexing.writing.freshness import refresh_using, settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.indexing.writing.together import Share, Together, Turns
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.telemetry import continued, span
 
 if TYPE_CHECKING:
     import lance
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Outcomes = dict[str, WorkOutcome]
-Reads = dict[str, "Future[Task]"]
+Reads = dict[str, "Future[ReadOrder]"]
 # Objects that are read at the same time, and groups that look at the same time where they are to go.
 _READERS = 8
 _LOOKERS = 8
@@ -73,7 +74,7 @@ class _Upload:
     """A group of orders that were read, and where they go."""
 
     target: _Target
-    tasks: Sequence[Task]
+    tasks: Sequence[ReadOrder]
 
 
 @dataclass(slots=True)
@@ -202,9 +203,6 @@ class Indexer:
             record = known.get(order.run_id)
             if record is not None and record.status == "done":
                 outcomes[order.run_id] = outcome(order, "duplicate", "the ledger holds this run as done")
-            elif not target.follows and order.profile != target.pipeline.loaded.profile.name:
-                # Not a fault of the upload: back to its queue, until somebody mends the configuration.
-                outcomes[order.run_id] = outcome(order, "retry", self._wrong_profile(order))
             else:
                 due.append(order)
         if due:
@@ -247,15 +245,19 @@ class Indexer:
                 first = self._execute_due(target, orders[:middle], {})
                 return first | self._execute_due(target, orders[middle:], {})
             if isinstance(error, PermanentError):
-                return self._finish(target, [Task.failed(orders[0], error)], _Done())
+                return self._finish(target, [ReadOrder.failed(orders[0], error)], _Done())
             return {orders[0].run_id: outcome_of(orders[0], error)}
 
     def _read(self, collection: Collection, orders: Sequence[WorkOrder]) -> Reads:
         """Begin to read what the orders need."""
-        read = partial(read_task, settings=self._settings, store_for=self._store_for, runs=collection.runs)
+
+        def read(order: WorkOrder) -> ReadOrder:
+            with continued(order.trace), span("upload.read", kind=order.kind):
+                return read_task(order, self._settings, self._store_for, collection.runs)
+
         return {order.run_id: self._reading.submit(read, order) for order in orders}
 
-    def _commit(self, target: _Target, tasks: list[Task]) -> _Done:
+    def _commit(self, target: _Target, tasks: list[ReadOrder]) -> _Done:
         collection, table, pipeline = target.collection, target.table, target.pipeline
         usable = [task for task in tasks if task.error is None]
         # Announce before looking for products: see freshness.
@@ -265,10 +267,13 @@ class Indexer:
         done = _Done()
         if any(task.rows for task in usable):
             # What was made ready outside counts where nobody changed these products meanwhile.
-            ready = self._process(target, usable, target.version)
+            with continued(usable[0].order.trace), span("uploads.encode", orders=len(usable)):
+                ready = self._process(target, usable, target.version)
             again = partial(self._process, target, usable)
             share = Share(_Upload(target, usable), table, ready, again)
-            written = self._committing(collection).write(share)
+            # Several uploads share it: it is a part of the first one's trace.
+            with continued(usable[0].order.trace), span("uploads.commit", orders=len(usable)):
+                written = self._committing(collection).write(share)
             done = _Done(written.result, written.committed, written.note)
         reads, done.result.media = done.result.media, []
         changed = settle(reads, collection, table, lambda: pipeline)
@@ -286,7 +291,7 @@ class Indexer:
         return done
 
     def _process(
-        self, target: _Target, tasks: Sequence[Task], version: lance.LanceDataset | None = None
+        self, target: _Target, tasks: Sequence[ReadOrder], version: lance.LanceDataset | None = None
     ) -> ChunkResult:
         table, pipeline = target.table, target.pipeline
         result = ChunkResult()
@@ -317,7 +322,7 @@ class Indexer:
             tidy=False,
         )
 
-    def _finish(self, target: _Target, tasks: list[Task], done: _Done) -> Outcomes:
+    def _finish(self, target: _Target, tasks: list[ReadOrder], done: _Done) -> Outcomes:
         """Rejects, then the ledger: what it holds as done has been written and published."""
         collection, table, result = target.collection, target.table, done.result
         record_rejects(result, done.committed, collection)
@@ -353,13 +358,6 @@ class Indexer:
         with self._lock:
             return self._ledgers.setdefault(collection.name, Turns(put))
 
-    def _wrong_profile(self, order: WorkOrder) -> str:
-        own = self._pipelines.own.loaded.profile.name
-        return (
-            f"profile: the order wants {order.profile!r}, this indexer holds {own!r};"
-            " set MMPIPE_INDEXING__PROFILE alike for handlers and indexer"
-        )
-
     def _maintain_later(self, collection: Collection, table: ProductTable) -> None:
         if self._after is None:
             return
@@ -372,13 +370,13 @@ class Indexer:
 def _maintain(collection: Collection, table: ProductTable) -> None:
     try:
         keep_up(collection, table)
-        collection.tidy()
+        keep_records(collection)
     except (MmpipeError, OSError) as error:
         # The next commit tries again; searches stay right meanwhile, only slower.
         logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
 
 
-def _chunks(rows: list[SourceRow], size: int) -> Iterator[list[SourceRow]]:
+def _chunks(rows: list[UploadRow], size: int) -> Iterator[list[UploadRow]]:
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -390,7 +388,7 @@ def _again(found: WorkOutcome) -> WorkOutcome:
     return found.model_copy(update={"status": "duplicate", "reason": "another call has just done it"})
 
 
-def _reason(tasks: Sequence[Task]) -> str:
+def _reason(tasks: Sequence[ReadOrder]) -> str:
     if len(tasks) == 1:
         return f"{tasks[0].order.kind} {tasks[0].order.object.uri}"
     return f"{len(tasks)} uploads"

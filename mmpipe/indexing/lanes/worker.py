@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.indexing.lanes.chunks import FeedJob
-    from mmpipe.indexing.sources.rows import SourceRow
+    from mmpipe.indexing.sources.rows import UploadRow
 
 _PREPARED = b"P"
 
@@ -99,12 +99,12 @@ def _part(batch: list[Ready], whole: ChunkResult) -> ChunkResult:
     return part
 
 
-def _numbers(rows: list[SourceRow]) -> list[int]:
+def _numbers(rows: list[UploadRow]) -> list[int]:
     return sorted({row.row for row in rows})
 
 
 def _models(job: FeedJob, loaded: LoadedEncoders | None = None) -> LoadedEncoders:
-    return models_for(job.settings, job.order.profile, job.profile, loaded, threads=job.threads)
+    return models_for(job.settings, job.settings.indexing.profile, job.profile, loaded, threads=job.threads)
 
 
 def _lookup(job: FeedJob, profile: Profile) -> Lookup:

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing.pipeline.result import ChunkResult, Write, WriteKind, reject_of_row
-from mmpipe.indexing.sources.rows import SourceRow
+from mmpipe.indexing.sources.rows import UploadRow
 from mmpipe.lake.precedence import Standing, after
 from mmpipe.lake.schema import Tombstone, build_tombstones
 from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
     from mmpipe.indexing.pipeline.held import HeldRows
-    from mmpipe.indexing.pipeline.seen import Seen
-    from mmpipe.indexing.sources.rows import Source
+    from mmpipe.indexing.pipeline.seen import Asked
+    from mmpipe.indexing.sources.rows import Upload
 
 
 @dataclass(slots=True)
@@ -25,11 +25,11 @@ class Work:
 
     ``only``: the addresses to be read again, where the row itself is not new. ``keep_uris``: the row keeps
     the list of addresses it has. ``whole``: the row is written whole, whatever of it changed. ``stock``: what
-    the row keeps of its stock, as the table's column. ``content``: the digest of the upload. ``seen``: what
+    the row keeps of its stock, as the table's column. ``content``: the digest of the upload. ``asked``: what
     was found out by asking about its media.
     """
 
-    row: SourceRow
+    row: UploadRow
     product: Product
     known_row: int | None
     only: frozenset[str] | None = None
@@ -37,26 +37,26 @@ class Work:
     whole: bool = False
     stock: str | None = None
     content: str | None = None
-    seen: Seen | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """A row that deletes, and what stands under its id then; ``effective`` where a product was there."""
 
-    row: SourceRow
+    row: UploadRow
     product_id: str
     standing: Standing
     effective: bool
 
 
-def contenders(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, list[SourceRow]]:
+def contenders(rows: Iterable[UploadRow], result: ChunkResult) -> dict[str, list[UploadRow]]:
     """By id, the newest product row and the newest deletion for each item group, in the order of their
     sources.
 
     Rejected rows and losers are counted in ``result``, which also gets the rows that tell stock.
     """
-    newest: dict[str, dict[tuple[bool, str | None], SourceRow]] = {}
+    newest: dict[str, dict[tuple[bool, str | None], UploadRow]] = {}
     for row in rows:
         counts = result.of_run(row.source.run_id)
         counts.read += 1
@@ -85,7 +85,7 @@ def contenders(rows: Iterable[SourceRow], result: ChunkResult) -> dict[str, list
 
 
 def due(
-    rows: Mapping[str, Sequence[SourceRow]], known: HeldRows, result: ChunkResult
+    rows: Mapping[str, Sequence[UploadRow]], known: HeldRows, result: ChunkResult
 ) -> tuple[list[Work], list[Deletion]]:
     """Products and deletions that stand against what the table holds; ``result`` counts the others."""
     live: list[Work] = []
@@ -93,7 +93,7 @@ def due(
     for product_id, mine in rows.items():
         known_row = known.find(product_id)
         before = now = None if known_row is None else known.standing(known_row)
-        last: SourceRow | None = None
+        last: UploadRow | None = None
         for row in mine:
             then = after(now, _standing(row))
             loser = row if then == now else last
@@ -111,14 +111,14 @@ def due(
             continue
         if last.product is not None:
             at_hand = known_row if known_row is not None and not known.deleted(known_row) else None
-            live.append(Work(last, last.product, at_hand, seen=last.seen))
+            live.append(Work(last, last.product, at_hand, asked=last.asked))
         else:
             effective = before is not None and not before.deleted
             deletions.append(Deletion(last, product_id, now, effective))
     return live, deletions
 
 
-def _standing(row: SourceRow) -> Standing:
+def _standing(row: UploadRow) -> Standing:
     if row.product is not None:
         return Standing(row.order, deleted=False, group=row.product.item_group_id)
     return Standing(row.order, deleted=True, group=row.group_id)
@@ -135,14 +135,14 @@ def live_rows(known: HeldRows) -> Iterator[tuple[str, Product, int]]:
             yield document, Product.model_validate_json(document), known_row
 
 
-def using(sources: Mapping[str, Source], known: HeldRows) -> Iterator[Work]:
+def using(sources: Mapping[str, Upload], known: HeldRows) -> Iterator[Work]:
     """The known products that name any of these media addresses, with the addresses to read again."""
     for document, product, known_row in live_rows(known):
         only = frozenset(sources).intersection(known.media_uris(known_row))
         if only:
             source = sources[min(only)]
             order = known.order(known_row)
-            row = SourceRow(source, 0, order, document, product=product, product_id=product.id)
+            row = UploadRow(source, 0, order, document, product=product, product_id=product.id)
             stock, content = known.stock(known_row), known.content(known_row)
             yield Work(row, product, known_row, only, keep_uris=True, stock=stock, content=content)
 

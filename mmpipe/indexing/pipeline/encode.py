@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.encoders.base import MODALITIES, AudioClip, EmbedsFrames, Modality, VideoFrames
+from mmpipe.encoders.base import MODALITIES, EmbedsFrames, Modality, VideoFrames
 from mmpipe.errors import InvalidVector
 from mmpipe.fusion import load as load_fusion
 from mmpipe.lake.frames import ClipFrames
@@ -18,34 +18,9 @@ from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, VectorBlock, vector_column
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Encoder, EncoderInput, Vectors
     from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.indexing.pipeline.media import Gathered
 
 _TINY = 1e-12
-
-
-@dataclass(slots=True)
-class ToEncode:
-    """One product's share of a batch, by modality: decoded ``inputs``, vectors ``copied`` from the table, and
-    the ``clip`` frames that go with a copied video vector."""
-
-    inputs: dict[Modality, list[EncoderInput]] = field(default_factory=dict)
-    copied: dict[Modality, Vectors] = field(default_factory=dict)
-    clip: ClipFrames | None = None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory the decoded inputs take."""
-        return sum(size_of(value) for values in self.inputs.values() for value in values)
-
-
-def size_of(value: EncoderInput) -> int:
-    """Bytes of one decoded input."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, AudioClip):
-        return value.samples.nbytes
-    if isinstance(value, VideoFrames):
-        return sum(frame.nbytes for frame in value.frames)
-    return value.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +35,14 @@ class Encoded:
     faults: Mapping[int, InvalidVector]
 
 
-def encode(batch: Sequence[ToEncode], loaded: LoadedEncoders) -> Encoded:
+def encode(batch: Sequence[Gathered], loaded: LoadedEncoders) -> Encoded:
     """Encode what is to be encoded, and fuse.
 
     Several inputs of one modality (photos) become the normalised mean of their unit vectors. Each encoder is
     called once.
     """
     dim = loaded.profile.dim
-    clips = [item.clip for item in batch]
+    clips = [item.frames for item in batch]
     counts: list[Counter[str]] = [Counter() for _ in batch]
     vectors: dict[Modality, Vectors] = {}
     present: dict[Modality, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]] = {}
@@ -110,7 +85,7 @@ def _faults(columns: Mapping[str, VectorBlock]) -> dict[int, InvalidVector]:
 def _encode_modality(
     modality: Modality,
     encoder: Encoder,
-    batch: Sequence[ToEncode],
+    batch: Sequence[Gathered],
     values: Vectors,
     present: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
     counts: Sequence[Counter[str]],

@@ -47,7 +47,7 @@ class Encoding:
 
     def _encode(self, batch: Sequence[Ready], result: ChunkResult) -> None:
         with self._encoding:  # tokenizers are for one thread at a time, and two would not be quicker
-            encoded = encode([ready.to_encode for ready in batch], self.loaded)
+            encoded = encode([ready.gathered for ready in batch], self.loaded)
         good = []
         for place, (ready, counter) in enumerate(zip(batch, encoded.counts, strict=True)):
             result.of_run(ready.row.run_id).encoded.update(counter)

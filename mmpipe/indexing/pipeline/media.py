@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpipe import media
-from mmpipe.encoders.base import MODALITIES, AudioClip, Modality
+from mmpipe.encoders.base import MODALITIES, AudioClip, Modality, VideoFrames
 from mmpipe.errors import InvalidMedia, MediaNotFound, RetryableError
 from mmpipe.indexing.pipeline.hashes import media_hash
 from mmpipe.indexing.pipeline.seen import ABSENT, NOT_LOOKED, UNKNOWN, UNUSABLE, is_settled, stamp_in
 
 if TYPE_CHECKING:
-    from mmpipe.encoders.base import EncoderInput
+    from mmpipe.encoders.base import EncoderInput, Vectors
     from mmpipe.errors import MmpipeError
+    from mmpipe.lake.frames import ClipFrames
     from mmpipe.schemas.product import Product
     from mmpipe.settings import MediaSettings
 
@@ -33,7 +34,7 @@ class Gathered:
     ``kept``: those whose vector in the table still holds. ``reads``: what was read, by address, None where
     nothing was there. ``uris``: all that its links may mean, also where nothing is stored yet. ``words``: by
     address, what was found there (:mod:`mmpipe.indexing.pipeline.seen`); ``fetched_hosts``: whether a host
-    gave a medium now.
+    gave a medium now. ``copied``: vectors that the table's row keeps, and ``frames``, those of a kept clip.
     ``pictures_found`` could be used; ``pictures_missing`` are refused, not there or broken.
     """
 
@@ -46,10 +47,17 @@ class Gathered:
     fetched_hosts: bool = False
     errors: list[MmpipeError] = field(default_factory=list)
     clips: list[AudioClip] = field(default_factory=list)
+    copied: dict[Modality, Vectors] = field(default_factory=dict)
+    frames: ClipFrames | None = None
     transcript: str | None = None
     transcript_by: str | None = None
     pictures_found: int = 0
     pictures_missing: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the decoded inputs take."""
+        return sum(_size_of(value) for values in self.inputs.values() for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,3 +278,14 @@ def _decoded(
             if word != UNKNOWN and not word.startswith(UNUSABLE):
                 result.words[uri] = UNUSABLE + word
     return inputs
+
+
+def _size_of(value: EncoderInput) -> int:
+    """Bytes of one decoded input."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, AudioClip):
+        return value.samples.nbytes
+    if isinstance(value, VideoFrames):
+        return sum(frame.nbytes for frame in value.frames)
+    return value.nbytes

@@ -20,7 +20,7 @@ from mmpipe.indexing.pipeline.held import HeldRows, Lookup
 from mmpipe.indexing.pipeline.media import plan_media
 from mmpipe.indexing.pipeline.preparation import Preparation
 from mmpipe.indexing.pipeline.result import ChunkResult
-from mmpipe.indexing.sources.rows import Source, SourceRow
+from mmpipe.indexing.sources.rows import Upload, UploadRow
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
@@ -45,7 +45,7 @@ class Pipeline:
         """End the fetching threads."""
         self.preparation.close()
 
-    def process(self, rows: Sequence[SourceRow], lookup: Lookup) -> ChunkResult:
+    def process(self, rows: Sequence[UploadRow], lookup: Lookup) -> ChunkResult:
         """Index one chunk. Raises ``RetryableError`` when the object store fails; no row or medium raises."""
         result = ChunkResult()
         works, held = self.preparation.compare(rows, lookup, result)
@@ -57,7 +57,7 @@ class Pipeline:
         for batch in self.preparation.prepare(works, held):
             self.encoding.finish(batch, result)
 
-    def refresh(self, sources: Mapping[str, Source], held: HeldRows) -> ChunkResult:
+    def refresh(self, sources: Mapping[str, Upload], held: HeldRows) -> ChunkResult:
         """Read the media at these addresses again for the held products that use them.
 
         ``sources`` maps each address to what asks for it. Rows keep their ``source_order`` and everything but
@@ -67,7 +67,7 @@ class Pipeline:
         self._again(list(using(sources, held)), held, result)
         return result
 
-    def reread(self, source: Source, held: HeldRows) -> ChunkResult:
+    def reread(self, source: Upload, held: HeldRows) -> ChunkResult:
         """Resolve and read all media of the held products again, those that were refused before included.
 
         As with :meth:`refresh`, rows keep their ``source_order``. What came inside a feed is kept.
@@ -83,7 +83,7 @@ class Pipeline:
                 if modality not in hashes or not used.isdisjoint(ref.uri for ref in refs)
                 for uri in (ref.uri for ref in refs)
             ]
-            again = SourceRow(source, 0, held.order(known_row), row, product=product, product_id=product.id)
+            again = UploadRow(source, 0, held.order(known_row), row, product=product, product_id=product.id)
             stock, content = held.stock(known_row), held.content(known_row)
             works.append(Work(again, product, known_row, frozenset(readable), stock=stock, content=content))
         self._again(works, held, result)

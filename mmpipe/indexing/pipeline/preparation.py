@@ -21,7 +21,7 @@ from mmpipe.media.https import HttpsClient
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.indexing.pipeline.result import ChunkResult
-    from mmpipe.indexing.sources.rows import SourceRow
+    from mmpipe.indexing.sources.rows import UploadRow
     from mmpipe.objects import ObjectStore
     from mmpipe.settings import Settings
 
@@ -48,7 +48,7 @@ class Preparation:
         self._threads.shutdown(cancel_futures=True)
 
     def compare(
-        self, rows: Sequence[SourceRow], lookup: Lookup, result: ChunkResult
+        self, rows: Sequence[UploadRow], lookup: Lookup, result: ChunkResult
     ) -> tuple[list[Work], HeldRows]:
         """The products that have to be written, beside what the table holds of them; what is as it was,
         deletions, stock and rejects go to ``result``.
@@ -67,7 +67,7 @@ class Preparation:
         for work, gathered in self._gathered(works, held):
             listening.settle(gathered, held, work.known_row)
             ready = ready_of(work, gathered, held, text="text" in self.sieve.encodable)
-            size += ready.to_encode.nbytes
+            size += ready.gathered.nbytes
             batch.append(ready)
             if size >= DECODED_BYTES:
                 copy_vectors(batch, held)
@@ -92,7 +92,7 @@ class Preparation:
                 self._fetcher,
                 self._settings.media,
                 words=words,
-                same=frozenset() if work.seen is None else work.seen.same,
+                same=frozenset() if work.asked is None else work.asked.same,
                 only=work.only,
                 listen_again="audio" in hashes and self._listener.would_listen_again(held, known),
             )

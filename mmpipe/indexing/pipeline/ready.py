@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from mmpipe.indexing.pipeline.encode import ToEncode
 from mmpipe.indexing.pipeline.hashes import text_hash
 from mmpipe.indexing.pipeline.seen import seen_of, words_of
 from mmpipe.lake.changes import Seen
@@ -32,7 +31,6 @@ class Ready:
     row: ProductRow
     kind: Kind
     basis: str
-    to_encode: ToEncode
 
     def seen(self) -> Seen:
         """The product where nothing but its order moves."""
@@ -52,14 +50,13 @@ def ready_of(work: Work, gathered: Gathered, held: HeldRows, *, text: bool) -> R
     """What becomes of a product whose media were gathered; vectors to copy are not loaded yet."""
     known = work.known_row
     old = {} if known is None else held.hashes(known)
-    to_encode = ToEncode(inputs=gathered.inputs)
     if text:
         words = work.product.text_for_encoder()
         gathered.hashes["text"] = text_hash(words)
         if old.get("text") == gathered.hashes["text"]:
             gathered.kept.add("text")
         else:
-            to_encode.inputs["text"] = [words]
+            gathered.inputs["text"] = [words]
     uris: Sequence[str] = gathered.uris
     if work.keep_uris and known is not None:
         uris = held.media_uris(known)
@@ -79,7 +76,7 @@ def ready_of(work: Work, gathered: Gathered, held: HeldRows, *, text: bool) -> R
         _asked(work, gathered, held),
     )
     basis = "" if known is None else held.basis(known)
-    return Ready(work, gathered, row, _kind(work, row, held, to_encode), basis, to_encode)
+    return Ready(work, gathered, row, _kind(work, row, held, gathered), basis)
 
 
 def copy_vectors(batch: Sequence[Ready], held: HeldRows) -> None:
@@ -91,15 +88,15 @@ def copy_vectors(batch: Sequence[Ready], held: HeldRows) -> None:
         if known is None:
             continue
         vectors = {m: held.vector(m, known) for m in ready.gathered.kept}
-        ready.to_encode.copied = {m: vector for m, vector in vectors.items() if vector is not None}
-        if "video" in ready.to_encode.copied:
-            ready.to_encode.clip = held.clip(known)
+        ready.gathered.copied = {m: vector for m, vector in vectors.items() if vector is not None}
+        if "video" in ready.gathered.copied:
+            ready.gathered.frames = held.clip(known)
 
 
-def _kind(work: Work, row: ProductRow, held: HeldRows, to_encode: ToEncode) -> Kind:
+def _kind(work: Work, row: ProductRow, held: HeldRows, gathered: Gathered) -> Kind:
     known = work.known_row
     # Of the same files others can be used where other limits hold now.
-    if work.whole or known is None or held.hashes(known) != row.hashes or to_encode.inputs:
+    if work.whole or known is None or held.hashes(known) != row.hashes or gathered.inputs:
         return "row"
     if work.only is not None:
         return "same"
@@ -115,6 +112,6 @@ def _kind(work: Work, row: ProductRow, held: HeldRows, to_encode: ToEncode) -> K
 def _asked(work: Work, gathered: Gathered, held: HeldRows) -> datetime | None:
     if gathered.fetched_hosts:
         return datetime.now(UTC)
-    if work.seen is not None:
-        return work.seen.asked
+    if work.asked is not None:
+        return work.asked.at
     return None if work.known_row is None else held.media_asked(work.known_row)

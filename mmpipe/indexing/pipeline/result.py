@@ -14,7 +14,7 @@ from mmpipe.lake.changes import Changes
 from mmpipe.schemas.run import Reject, RunRecord
 
 if TYPE_CHECKING:
-    from mmpipe.indexing.sources.rows import Source, SourceRow
+    from mmpipe.indexing.sources.rows import Upload, UploadRow
     from mmpipe.schemas.feed import FeedReport
 
 MAX_RAW_BYTES = 64 * 1024
@@ -88,7 +88,7 @@ class MediaRead:
     """One medium as it was when a row was encoded; ``etag`` is None where nothing was there."""
 
     product_id: str
-    source: Source
+    source: Upload
     field: str
     uri: str
     etag: str | None
@@ -109,7 +109,7 @@ class ChunkResult:
     rejects: list[Reject] = field(default_factory=list)
     media: list[MediaRead] = field(default_factory=list)
     counts: dict[str, RunCounts] = field(default_factory=dict)
-    stocks: list[SourceRow] = field(default_factory=list)
+    stocks: list[UploadRow] = field(default_factory=list)
     reports: dict[str, FeedReport] = field(default_factory=dict)
     named: dict[str, set[str | None]] = field(default_factory=dict)
     rows: list[int] = field(default_factory=list)
@@ -152,25 +152,25 @@ class ChunkResult:
             counts.skipped += 1
 
 
-def reject_of_row(row: SourceRow, error: MmpipeError) -> Reject:
+def reject_of_row(row: UploadRow, error: MmpipeError) -> Reject:
     """A row that became no product."""
     return _reject("row", row.source, row.order, row.row, row.raw, row.product_id or row.delete_id, error)
 
 
-def reject_of_media(row: SourceRow, error: MmpipeError) -> Reject:
+def reject_of_media(row: UploadRow, error: MmpipeError) -> Reject:
     """A medium the product had to do without."""
     product_id = row.product.id if row.product else row.product_id
     return _reject("media", row.source, row.order, row.row, row.raw, product_id, error)
 
 
-def reject_of_source(source: Source, error: MmpipeError) -> Reject:
+def reject_of_source(source: Upload, error: MmpipeError) -> Reject:
     """A whole file that could not be used; its row number is 0."""
     return _reject("row", source, source.order(0), 0, "", None, error)
 
 
 def _reject(
     scope: Literal["row", "media"],
-    source: Source,
+    source: Upload,
     order: str,
     row: int,
     raw: str,

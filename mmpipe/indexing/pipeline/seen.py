@@ -64,14 +64,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Asked:
     """Modalities whose media are as they were, and when hosts said so."""
 
     same: frozenset[Modality]
-    asked: datetime | None
+    at: datetime | None
 
 
-def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Seen]:
+def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Asked]:
     """Ask about all of these media in one go.
 
     Hosts that were asked less than ``trust_seconds`` ago are not asked again. A host that fails now leaves
@@ -103,7 +103,7 @@ def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Seen]
         if isinstance(answer, RetryableError) or not answer:
             changed.add(owner)
     return [
-        Seen(
+        Asked(
             frozenset(m for m in look.plan.refs if (number, m) not in changed),
             now if number in hosts else look.asked,
         )
@@ -112,7 +112,7 @@ def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Seen]
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Remembered:
     """A product that is uploaded as it was: what was found at each of its addresses, and when hosts were
     asked last."""
 
@@ -121,7 +121,7 @@ class Claim:
     asked: datetime | None
 
 
-def still(claims: Sequence[Claim], asker: Asker, trust_seconds: float) -> list[Seen | None]:
+def still(claims: Sequence[Remembered], asker: Asker, trust_seconds: float) -> list[Asked | None]:
     """For each product whose links are what they were, whether its media are, too: None where they may not
     be.
 
@@ -150,7 +150,7 @@ def still(claims: Sequence[Claim], asker: Asker, trust_seconds: float) -> list[S
         if isinstance(answer, RetryableError) or answer:
             changed.add(owner)
     return [
-        None if number in changed else Seen(frozenset(), now if number in hosts else claim.asked)
+        None if number in changed else Asked(frozenset(), now if number in hosts else claim.asked)
         for number, claim in enumerate(claims)
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mmpipe.indexing.pipeline.hashes import content_digest, reading_digest
 from mmpipe.indexing.pipeline.media import MediaPlan, plan_media
 from mmpipe.indexing.pipeline.result import Write
-from mmpipe.indexing.pipeline.seen import UNKNOWN, UNUSABLE, Claim, Look, ask, still, words_of
+from mmpipe.indexing.pipeline.seen import UNKNOWN, UNUSABLE, Look, Remembered, ask, still, words_of
 from mmpipe.lake.changes import Seen, seen_table
 from mmpipe.media import Asker
 
@@ -66,7 +66,7 @@ class Sieve:
             if claim is None or (claim.uris and answer is None):
                 left.append(work)
                 continue
-            found.append(_seen(work, held, None if answer is None else answer.asked))
+            found.append(_seen(work, held, None if answer is None else answer.at))
             self._note(work, claim, result)
         if found:
             result.changes.seen.append(seen_table(found))
@@ -82,21 +82,21 @@ class Sieve:
         looks: dict[int, Look] = {}
         for place, work in enumerate(works):
             known = work.known_row
-            if known is not None and work.row.seen is None and _has_media(work):
+            if known is not None and work.row.asked is None and _has_media(work):
                 words = words_of(held.media_uris(known), held.media_seen(known))
                 looks[place] = Look(self.plan(work), words, held.media_asked(known))
-        for place, seen in zip(looks, ask(list(looks.values()), self._asker, trust), strict=True):
-            works[place] = replace(works[place], seen=seen)
+        for place, asked in zip(looks, ask(list(looks.values()), self._asker, trust), strict=True):
+            works[place] = replace(works[place], asked=asked)
         return works
 
-    def _note(self, work: Work, claim: Claim, result: ChunkResult) -> None:
+    def _note(self, work: Work, claim: Remembered, result: ChunkResult) -> None:
         run_id = work.row.source.run_id
         counts = result.of_run(run_id)
         counts.unchanged += 1
         counts.pictures.update(self._pictures(work, claim))
         result.writes.append(Write(work.product.id, work.row.order, run_id, "seen"))
 
-    def _pictures(self, work: Work, claim: Claim) -> dict[str, int]:
+    def _pictures(self, work: Work, claim: Remembered) -> dict[str, int]:
         product, inline = work.product, "image_link" in work.row.inline_media
         if inline or not (product.image_link or product.additional_image_link):
             return {"found": int(inline), "missing": 0, "none": int(not inline)}
@@ -114,18 +114,18 @@ def _may_be(work: Work, held: HeldRows) -> bool:
     """Whether the product was uploaded as the table has it, as far as can be told without its media."""
     known = work.known_row
     # What whoever read the upload has sifted is left for a reason.
-    if known is None or work.row.seen is not None or held.content(known) != work.content:
+    if known is None or work.row.asked is not None or held.content(known) != work.content:
         return False
     stock = held.stock(known)
     return stock is None or stock >= work.row.order  # else the upload's own word on the stock is newer
 
 
-def _claim(work: Work, held: HeldRows) -> Claim:
+def _claim(work: Work, held: HeldRows) -> Remembered:
     if work.known_row is None:
         raise ValueError(f"the table has no product {work.product.id!r}")
     uris, seen = held.media_uris(work.known_row), held.media_seen(work.known_row)
     words = seen.split(" ") if seen else []
-    return Claim(uris, words if len(words) == len(uris) else [], held.media_asked(work.known_row))
+    return Remembered(uris, words if len(words) == len(uris) else [], held.media_asked(work.known_row))
 
 
 def _seen(work: Work, held: HeldRows, asked: datetime | None) -> Seen:

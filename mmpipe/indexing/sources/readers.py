@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mmpipe import catalogue
 from mmpipe.errors import InvalidFeed, InvalidRow, ObjectNotFound
-from mmpipe.indexing.sources.rows import SourceRow, put_source, removal_source
+from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN
 from mmpipe.schemas.search import Interaction
@@ -43,17 +43,17 @@ def open_version(order: WorkOrder, store_for: StoreFor) -> tuple[BinaryIO, Objec
 
 def feed_rows(
     order: WorkOrder, settings: Settings, store_for: StoreFor
-) -> tuple[list[SourceRow], FeedReport]:
+) -> tuple[list[UploadRow], FeedReport]:
     """All rows of a small feed, and what was found in it. Nothing is returned of a file that breaks off: it
     raises ``InvalidFeed``."""
     stream, stat = open_version(order, store_for)
     source = put_source(order, stat.last_modified)
     with stream:
         rows = catalogue.read_feed(stream, order.object.uri, settings.feeds, collection=order.collection)
-        return [SourceRow.of(source, row) for row in rows], rows.report
+        return [UploadRow.of(source, row) for row in rows], rows.report
 
 
-def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[SourceRow]:
+def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[UploadRow]:
     """What ``products/<id>.json`` says now, whatever the event was: a product, or its deletion where nothing
     is there. No row where the key cannot name a product.
 
@@ -73,7 +73,7 @@ def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> l
             raise InvalidFeed(f"{error}; upload a shorter document") from error
         source = removal_source(order)
         problem = InvalidRow("row", f"{error}; upload a shorter document")
-        rejected = SourceRow(source, 1, source.order(1), "", reject=problem, product_id=_id_of(uri))
+        rejected = UploadRow(source, 1, source.order(1), "", reject=problem, product_id=_id_of(uri))
         return [rejected, *_deletion(order)]
     found = _product_row(order, settings, data, stat)
     if found.reject is None:
@@ -87,22 +87,22 @@ def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> l
     return [found]
 
 
-def _product_row(order: WorkOrder, settings: Settings, data: bytes, stat: ObjectStat) -> SourceRow:
+def _product_row(order: WorkOrder, settings: Settings, data: bytes, stat: ObjectStat) -> UploadRow:
     found = catalogue.read_product(data, order.object.uri, settings.feeds, collection=order.collection)
-    row = SourceRow.of(put_source(order, stat.last_modified), found)
+    row = UploadRow.of(put_source(order, stat.last_modified), found)
     # Whatever the document says, it is the key's product that this event is about.
     return replace(row, product_id=_id_of(order.object.uri))
 
 
-def _deletion(order: WorkOrder) -> list[SourceRow]:
+def _deletion(order: WorkOrder) -> list[UploadRow]:
     product_id = _id_of(order.object.uri)
     if product_id is None:
         return []  # no product ever came from that key: its upload was a reject
     source = removal_source(order)
-    return [SourceRow(source, 0, source.order(0), "", delete_id=product_id, product_id=product_id)]
+    return [UploadRow(source, 0, source.order(0), "", delete_id=product_id, product_id=product_id)]
 
 
-def interactions(order: WorkOrder, store_for: StoreFor) -> tuple[list[Interaction], list[SourceRow]]:
+def interactions(order: WorkOrder, store_for: StoreFor) -> tuple[list[Interaction], list[UploadRow]]:
     """The good lines of an interactions file, and the bad ones as rejected rows."""
     stream, stat = open_version(order, store_for)
     with stream:
@@ -112,13 +112,13 @@ def interactions(order: WorkOrder, store_for: StoreFor) -> tuple[list[Interactio
         data = stream.read()
     source = put_source(order, stat.last_modified)
     good: list[Interaction] = []
-    bad: list[SourceRow] = []
+    bad: list[UploadRow] = []
     for number, line in _lines(data):
         try:
             good.append(_interaction(line))
         except InvalidRow as error:
             raw = line.decode(errors="replace")
-            bad.append(SourceRow(source, number, source.order(number), raw, reject=error))
+            bad.append(UploadRow(source, number, source.order(number), raw, reject=error))
     return good, bad
 
 

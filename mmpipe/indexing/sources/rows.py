@@ -13,7 +13,7 @@ from mmpipe.schemas.work import REMOVALS
 if TYPE_CHECKING:
     from mmpipe.catalogue import FeedRow
     from mmpipe.errors import InvalidRow
-    from mmpipe.indexing.pipeline.seen import Seen
+    from mmpipe.indexing.pipeline.seen import Asked
     from mmpipe.schemas.product import Availability, Product
     from mmpipe.schemas.work import ObjectRef, WorkOrder
 
@@ -21,7 +21,7 @@ _LAYOUT_FOLDERS = ("feeds", "products", "media", "events")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Upload:
     """One version of one object whose rows are being indexed. ``root`` is what its relative media links start
     from.
     """
@@ -38,16 +38,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRow:
+class UploadRow:
     """One row of a source: exactly one of ``product``, ``delete_id``, ``stock`` and ``reject`` is set.
 
     ``stock`` is the availability of the known product ``product_id``, of which nothing else changes.
     ``group_id`` binds a deletion or a stock to a product of that item group: another group's product of the
     same id is not meant. ``inline_media`` maps a field (``image_link`` …) to bytes that came inside the feed.
-    ``seen`` is what asking about the product's media gave, where whoever read the upload has done so.
+    ``asked`` is what asking about the product's media gave, where whoever read the upload has done so.
     """
 
-    source: Source
+    source: Upload
     row: int
     order: str
     raw: str
@@ -58,10 +58,10 @@ class SourceRow:
     product_id: str | None = None
     group_id: str | None = None
     inline_media: Mapping[str, bytes] = field(default_factory=dict)
-    seen: Seen | None = None
+    asked: Asked | None = None
 
     @classmethod
-    def of(cls, source: Source, row: FeedRow) -> SourceRow:
+    def of(cls, source: Upload, row: FeedRow) -> UploadRow:
         """A feed row with its place in the order of all writes. The parent of variants is no product of its
         own: where it was one before, it is deleted.
         """
@@ -80,7 +80,7 @@ class SourceRow:
         )
 
 
-def put_source(order: WorkOrder, modified_at: datetime) -> Source:
+def put_source(order: WorkOrder, modified_at: datetime) -> Upload:
     """The source of what was read for an order, ordered by the moment at which it became current: for an
     upload the Last-Modified of the object version, for a removal that revealed an older version its event
     time.
@@ -90,14 +90,14 @@ def put_source(order: WorkOrder, modified_at: datetime) -> Source:
     return _source(order, modified_at)
 
 
-def removal_source(order: WorkOrder) -> Source:
+def removal_source(order: WorkOrder) -> Upload:
     """The source of a removal, ordered by its event time: there is no object left to ask."""
     return _source(order, order.object.event_time)
 
 
-def _source(order: WorkOrder, modified_at: datetime) -> Source:
+def _source(order: WorkOrder, modified_at: datetime) -> Upload:
     obj: ObjectRef = order.object
-    return Source(
+    return Upload(
         run_id=order.run_id,
         uri=obj.uri,
         root=root_of(obj.uri, order.collection),

@@ -27,7 +27,7 @@ from mmpipe.indexing.pipeline.held import WHOLE_COLUMNS, HeldRows
 from mmpipe.indexing.pipeline.media import MediaPlan, plan_media
 from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject_of_row
-from mmpipe.indexing.sources.rows import Source, SourceRow, root_of
+from mmpipe.indexing.sources.rows import Upload, UploadRow, root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.changes import Changes, Seen, basis_of, seen_table
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mmpipe.lake import Collection, ProductTable, WriteResult
     from mmpipe.settings import Settings
 
-Progress = Callable[[int, int], None]
+CopyProgress = Callable[[int, int], None]
 _STATE = ["id", "source_order", "deleted", "updated_at", "content"]
 _FIELDS: dict[Modality, str] = {"image": "image_link", "audio": "audio_link", "video": "video_link"}
 
@@ -130,7 +130,7 @@ class RowCarrier:
         gone = () if live_target else _alive_alone(there, now)
         return replace(due, refreshed=self._with_other_media(due.refreshed), gone=gone)
 
-    def carry(self, due: Due, progress: Progress | None = None) -> Carried:
+    def carry(self, due: Due, progress: CopyProgress | None = None) -> Carried:
         """Write what is due, ``commit_rows`` at a time.
 
         Raises ``RetryableError`` where a store fails; what was committed by then is not due again.
@@ -218,7 +218,7 @@ class RowCarrier:
         for batch in self._pipeline.preparation.prepare(works, known):
             for ready in batch:
                 _carry_over(ready, held)
-                carried.copied.update(ready.to_encode.copied.keys())
+                carried.copied.update(ready.gathered.copied.keys())
             self._pipeline.encoding.finish(batch, part)
         result.changes.rows += [_with_times(table, rows) for table in part.changes.rows]
         result.rejects += part.rejects
@@ -248,8 +248,8 @@ class RowCarrier:
     def _work(self, row: dict[str, str], number: int, held: HeldRows, result: ChunkResult) -> Work | None:
         uri = self._uris.get(row["run_id"], "")
         root = root_of(uri, self._collection.name) if uri else None
-        source = Source(row["run_id"], uri, root or f"{self._collection.uri}/", datetime.now(UTC), "")
-        source_row = SourceRow(source, 0, row["source_order"], row["document"], product_id=row["id"])
+        source = Upload(row["run_id"], uri, root or f"{self._collection.uri}/", datetime.now(UTC), "")
+        source_row = UploadRow(source, 0, row["source_order"], row["document"], product_id=row["id"])
         try:
             product = Product.model_validate_json(row["document"])
         except ValidationError as error:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import CommitConflict, InvalidRequest, MmpipeError, NotReady, PublishRejected
-from mmpipe.indexing.tables.copy import Carried, Progress, RowCarrier
+from mmpipe.indexing.tables.copy import Carried, CopyProgress, RowCarrier
 from mmpipe.indexing.tables.following import models_for
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake.model_loading import load_profile
@@ -60,7 +60,7 @@ def reindex(
     *,
     revision: str | None = None,
     loaded: LoadedEncoders | None = None,
-    progress: Progress | None = None,
+    progress: CopyProgress | None = None,
 ) -> Reindexed:
     """Fill the table of another profile with the products of the live one; publishes nothing.
 
@@ -91,7 +91,7 @@ def switch(
     table: str,
     *,
     loaded: LoadedEncoders | None = None,
-    progress: Progress | None = None,
+    progress: CopyProgress | None = None,
     accept: Callable[[], object] | None = None,
     allow_shrink: bool = False,
 ) -> Moved:
@@ -136,7 +136,7 @@ def switch_back(
     collection: Collection,
     *,
     loaded: LoadedEncoders | None = None,
-    progress: Progress | None = None,
+    progress: CopyProgress | None = None,
 ) -> Moved:
     """Undo a switch: readers go back to the newest version of the table that was live before, at once, and
     what was written since the switch is carried back and published. Uploads go on, into that table.
@@ -170,7 +170,7 @@ def roll_back(
     collection: Collection,
     *,
     loaded: LoadedEncoders | None = None,
-    progress: Progress | None = None,
+    progress: CopyProgress | None = None,
 ) -> Moved:
     """Make live again what was live before; from another table back, carry over what was written since.
 
@@ -198,7 +198,7 @@ def _finish(
     target: ProductTable,
     live: LiveVersion,
     loaded: LoadedEncoders | None,
-    progress: Progress | None,
+    progress: CopyProgress | None,
 ) -> Moved:
     former = collection.former_table()
     if former is None:
@@ -217,7 +217,7 @@ def _carry_back(
     source: ProductTable,
     target: ProductTable,
     loaded: LoadedEncoders | None,
-    progress: Progress | None,
+    progress: CopyProgress | None,
 ) -> tuple[Carried, str]:
     """What was carried into a table that readers follow already, and why not all of it, or nothing."""
     after = Carried()
@@ -249,7 +249,7 @@ def _moved(
     return Moved(collection.live() or live, before, after, note)
 
 
-def _catch_up(carrier: RowCarrier, total: Carried, progress: Progress | None, few: int) -> None:
+def _catch_up(carrier: RowCarrier, total: Carried, progress: CopyProgress | None, few: int) -> None:
     """Carry until a look finds nothing. A few rows that keep coming are left to the look after readers were
     moved. Raises ``CommitConflict`` where they are many."""
     left = 0

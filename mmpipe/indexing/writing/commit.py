@@ -97,8 +97,8 @@ def forget_replaced(collection: Collection, order: WorkOrder, row_order: str | N
     collection.rejects.replaced(order.object.uri, row_order=row_order, file_order=file_order)
 
 
-def begun(order: WorkOrder, started_at: datetime) -> RunRecord:
-    """The record of an order that nothing was read for yet."""
+def begun(order: WorkOrder, started_at: datetime, profile: str) -> RunRecord:
+    """The record of an order that nothing was read for yet; ``profile`` names the models at hand."""
     return RunRecord(
         run_id=order.run_id,
         kind=order.kind,
@@ -106,7 +106,7 @@ def begun(order: WorkOrder, started_at: datetime) -> RunRecord:
         source_uri=order.object.uri,
         version_id=order.object.version_id,
         event_order=removal_source(order).order(0),
-        profile=order.profile,
+        profile=profile,
         status="running",
         started_at=started_at,
     )

@@ -17,7 +17,7 @@ from mmpipe.lake.changes import Changes
 
 if TYPE_CHECKING:
     from mmpipe.indexing.pipeline.pipeline import Pipeline
-    from mmpipe.indexing.sources.rows import Source
+    from mmpipe.indexing.sources.rows import Upload
     from mmpipe.lake import Collection, ProductTable
 
 # A medium replaced this often while we look is being hammered; the queue brings the work back later.
@@ -25,7 +25,7 @@ _ROUNDS = 5
 
 
 def refresh_using(
-    sources: Mapping[str, Source], collection: Collection, table: ProductTable, pipeline: Pipeline
+    sources: Mapping[str, Upload], collection: Collection, table: ProductTable, pipeline: Pipeline
 ) -> ChunkResult:
     """Read these media again for every product that names them, and write the rows that changed.
 
@@ -73,7 +73,7 @@ def settle(
 
 def _refresh(
     ids: Sequence[str],
-    sources: Mapping[str, Source],
+    sources: Mapping[str, Upload],
     collection: Collection,
     table: ProductTable,
     pipeline: Pipeline,

@@ -22,7 +22,7 @@ from lance.fragment import FragmentMetadata
 
 from mmpipe.indexing.pipeline.hashes import reading_digest
 from mmpipe.indexing.pipeline.result import ChunkResult, MediaRead, RunCounts, Write
-from mmpipe.indexing.sources.rows import Source, SourceRow
+from mmpipe.indexing.sources.rows import Upload, UploadRow
 from mmpipe.lake.changes import Changes, Staged
 from mmpipe.objects import open_store
 from mmpipe.schemas.run import Reject
@@ -64,7 +64,7 @@ class Journal:
         self._store.write(f"{self._folder}{self._next:06d}.arrow", _packed(result, head))
         self._next += 1
 
-    def read(self, source: Callable[[], Source]) -> Iterator[tuple[str, ChunkResult]]:
+    def read(self, source: Callable[[], Upload]) -> Iterator[tuple[str, ChunkResult]]:
         """What an earlier attempt has noted, as if this run had done it, each with the name of its table.
 
         ``source``, asked only where there is something, is the file as it is now: what was noted of the same
@@ -163,7 +163,7 @@ def _unpacked(data: bytes, head: dict[str, str], run_id: str) -> tuple[str, Chun
         stocks=[]
         if source is None
         else [
-            SourceRow(source, n, source.order(n), raw, stock=stock, product_id=i, group_id=group)
+            UploadRow(source, n, source.order(n), raw, stock=stock, product_id=i, group_id=group)
             for n, raw, i, stock, group in said["stocks"]
         ],
         named={run_id: set(said["named"])},
@@ -195,9 +195,9 @@ def _source_of(result: ChunkResult) -> list[str] | None:
     return [source.run_id, source.uri, source.root, source.modified_at.isoformat(), source.sequencer]
 
 
-def _source(said: list[str]) -> Source:
+def _source(said: list[str]) -> Upload:
     run_id, uri, root, modified_at, sequencer = said
-    return Source(run_id, uri, root, datetime.fromisoformat(modified_at), sequencer)
+    return Upload(run_id, uri, root, datetime.fromisoformat(modified_at), sequencer)
 
 
 def _stream(table: pa.Table) -> bytes:

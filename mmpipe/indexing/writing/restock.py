@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmpipe.indexing.pipeline.result import ChunkResult
-    from mmpipe.indexing.sources.rows import SourceRow
+    from mmpipe.indexing.sources.rows import UploadRow
     from mmpipe.lake.stock import Restocked
     from mmpipe.schemas.product import Availability
 
 _REMEDY = "upload the product export, then replay this row"
 
 
-def stocks_of(rows: Sequence[SourceRow]) -> list[tuple[str, Stock]]:
+def stocks_of(rows: Sequence[UploadRow]) -> list[tuple[str, Stock]]:
     """What each row tells, by product id."""
     return [(_id(row), Stock(row.order, _word(row), row.group_id)) for row in rows]
 
@@ -58,19 +58,19 @@ def count_stocks(result: ChunkResult, restocked: Sequence[Restocked]) -> dict[st
     return settled
 
 
-def _id(row: SourceRow) -> str:
+def _id(row: UploadRow) -> str:
     if row.product_id is None:
         raise ValueError(f"row {row.row} of {row.source.uri} names no product")
     return row.product_id
 
 
-def _word(row: SourceRow) -> Availability:
+def _word(row: UploadRow) -> Availability:
     if row.stock is None:
         raise ValueError(f"row {row.row} of {row.source.uri} tells no stock")
     return row.stock
 
 
-def _problem(row: SourceRow, fault: Restocked) -> StockWithoutProduct:
+def _problem(row: UploadRow, fault: Restocked) -> StockWithoutProduct:
     if fault == "other":
         return StockWithoutProduct(
             "id", f"{row.product_id!r} is not a product of {row.group_id!r}, but of another group: {_REMEDY}"

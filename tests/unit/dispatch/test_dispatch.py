@@ -30,9 +30,7 @@ TOKEN = "s3cr3t-token"
 def order(n: int, lane: Lane = "warm", uri: str = "s3://bucket/shop/feeds/a.jsonl") -> WorkOrder:
     ref = ObjectRef(uri=uri, etag="e", size=1, event_time=datetime(2026, 3, 1, tzinfo=UTC))
     run_id = f"{n:032x}"
-    return WorkOrder(
-        run_id=run_id, kind="feed_uploaded", collection="shop", object=ref, lane=lane, profile="fake"
-    )
+    return WorkOrder(run_id=run_id, kind="feed_uploaded", collection="shop", object=ref, lane=lane)
 
 
 def settings(url: str, timeout: float = 5.0) -> Settings:

@@ -156,5 +156,4 @@ def order_of(event: CatalogueEvent, profile: str = "fake") -> WorkOrder:
         collection=event.collection,
         object=event.object,
         lane="warm",
-        profile=profile,
     )

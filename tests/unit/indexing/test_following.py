@@ -41,16 +41,12 @@ def beside(shop: Shop, name: str) -> ProductTable:
     return table
 
 
-def test_an_order_for_another_profile_waits_only_while_nothing_is_live(shop: Shop, others: list[str]) -> None:
-    order = shop.bucket.put_product("a", title="Red dress")
-    (outcome,) = shop.indexer.execute([order_of(order, others[0])])
-    assert outcome.status == "retry"
-    assert "MMPIPE_INDEXING__PROFILE" in outcome.reason
-    shop.ok(order)
-    shop.bucket.tick()
-    later = shop.bucket.put_product("b", title="Blue dress")
-    assert shop.indexer.execute([order_of(later, others[0])])[0].status == "done"
-    assert shop.row("b")["title"] == "Blue dress"
+def test_the_executors_models_count_and_not_the_senders(shop: Shop, others: list[str]) -> None:
+    first, later = (order_of(shop.bucket.put_product(i, title="Red dress"), others[0]) for i in "ab")
+    assert [outcome.status for outcome in shop.indexer.execute([first, later])] == ["done", "done"]
+    run = shop.collection.runs.get(first.run_id)
+    assert run is not None
+    assert (run.profile, run.table) == ("fake", shop.table.name)
 
 
 def test_the_indexer_follows_to_and_fro(shop: Shop, others: list[str]) -> None:

@@ -114,13 +114,6 @@ def test_same_event_twice_is_a_duplicate(shop: Shop) -> None:
     assert shop.table.version == version
 
 
-def test_other_profile_goes_back_to_the_queue(shop: Shop) -> None:
-    order = order_of(shop.bucket.put_product("a", title="Red dress"), profile="starter")
-    outcome = shop.indexer.execute([order])[0]
-    assert outcome.status == "retry"
-    assert "starter" in outcome.reason
-
-
 def test_document_must_name_its_keys_id(shop: Shop) -> None:
     shop.ok(shop.bucket.put("products/a.json", json.dumps({"id": "b", "title": "Red dress"}).encode()))
     assert shop.table.count_live() == 0

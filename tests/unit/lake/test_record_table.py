@@ -168,6 +168,28 @@ def collection(tmp_path: Path) -> Collection:
     return open_lake(settings).collection("shop", create=True)
 
 
+def test_a_store_that_fails_while_small_files_are_put_together_fails_no_write(
+    runs: RunTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmpipe.lake.record_table._MAX_SMALL_FRAGMENTS", 2)
+    runs.put(run(0))
+    compactions = []
+
+    def fails(_optimize: object, **_options: object) -> None:
+        compactions.append(1)
+        raise OSError("Generic S3 error: Error performing PUT")
+
+    monkeypatch.setattr("lance.dataset.DatasetOptimizer.compact_files", fails)
+    for number in range(1, 6):
+        assert runs.put(run(number)) == 1
+    assert compactions
+    assert len(runs.list()) == 6
+    monkeypatch.undo()
+    runs.put(run(6))
+    maintain(runs)
+    assert len(runs.list()) == 7
+
+
 def test_old_runs_and_announcements_are_forgotten(collection: Collection) -> None:
     now = datetime.now(UTC)
     ages = {1: 39, 2: 41, 3: 41}

@@ -9,7 +9,7 @@ import pytest
 
 from mmpipe.search import retrieve, vectors
 from mmpipe.search.topk import best, threshold
-from mmpipe.search.vectors import VectorBlock, VectorColumn
+from mmpipe.search.vectors import PackedBlock, VectorColumn
 from tests.unit.search import catalogues
 
 DIM = 64
@@ -28,11 +28,11 @@ _PATHS = [True, False] if vectors.has_integer_product() else [False]
 def test_coarse_scores_err_at_most_as_they_say(monkeypatch: pytest.MonkeyPatch, integer: bool) -> None:
     monkeypatch.setattr(vectors, "has_integer_product", lambda: integer)
     values = unit(6_000, 0)
-    block = VectorBlock.of(values, np.ones(6_000, np.bool_), searched=True)
+    block = PackedBlock.of(values, np.ones(6_000, np.bool_), searched=True)
     assert (block.packed is not None) == integer
     assert block.values.dtype == np.float16
     column = VectorColumn(
-        [block, VectorBlock.of(unit(5, 1), np.ones(5, np.bool_), searched=True)], [0, 6_000], DIM
+        [block, PackedBlock.of(unit(5, 1), np.ones(5, np.bool_), searched=True)], [0, 6_000], DIM
     )
     exact = np.concatenate([values, unit(5, 1)])
     for query in unit(20, 2):
@@ -110,11 +110,11 @@ def test_an_index_answers_where_the_version_is_too_large_to_score(
 def test_absent_vectors_take_no_memory_and_read_as_zero() -> None:
     values, present = unit(50, 3), np.arange(50) % 10 == 0
     values[~present] = 0
-    sparse = VectorBlock.of(values, present, searched=False)
-    dense = VectorBlock.of(values, present, searched=True)
+    sparse = PackedBlock.of(values, present, searched=False)
+    dense = PackedBlock.of(values, present, searched=True)
     assert sparse.nbytes < dense.nbytes / 4
     column = VectorColumn(
-        [sparse, dense, VectorBlock.of(values[:0], present[:0], searched=False)], [0, 50, 100], DIM
+        [sparse, dense, PackedBlock.of(values[:0], present[:0], searched=False)], [0, 50, 100], DIM
     )
     rows = np.array([0, 1, 99, 60, 50, 10])
     found, has = column.gather(rows)
