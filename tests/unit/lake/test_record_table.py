@@ -10,6 +10,7 @@ from pathlib import Path
 
 import lance
 import pytest
+from lance.dataset import DatasetOptimizer
 
 from mmpipe.lake import Collection, open_lake
 from mmpipe.lake.media_log import MediaVersion
@@ -179,15 +180,15 @@ def test_a_store_that_fails_while_small_files_are_put_together_fails_no_write(
         compactions.append(1)
         raise OSError("Generic S3 error: Error performing PUT")
 
-    monkeypatch.setattr("lance.dataset.DatasetOptimizer.compact_files", fails)
-    for number in range(1, 6):
+    monkeypatch.setattr(DatasetOptimizer, "compact_files", fails)
+    for number in range(1, 13):
         assert runs.put(run(number)) == 1
     assert compactions
-    assert len(runs.list()) == 6
+    assert len(runs.list()) == 13
     monkeypatch.undo()
-    runs.put(run(6))
+    runs.put(run(13))
     maintain(runs)
-    assert len(runs.list()) == 7
+    assert len(runs.list()) == 14
 
 
 def test_old_runs_and_announcements_are_forgotten(collection: Collection) -> None:
