@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 # Longer than any store's: S3 sends 18 digits, MinIO 16.
 MAX_SEQUENCER_DIGITS = 64
@@ -33,13 +34,19 @@ class SourceOrder:
 
     def encode(self) -> str:
         """``<epoch seconds>.<sequencer>.<row>.<address digest>``, 97 characters."""
-        if self.modified_at.tzinfo is None:
-            raise ValueError("modified_at must carry a time zone")
-        seconds = int(self.modified_at.timestamp())
-        # S3: pad the shorter sequencer with zeros on the right, then compare as text.
-        sequencer = self.sequencer.upper().ljust(MAX_SEQUENCER_DIGITS, "0")[:MAX_SEQUENCER_DIGITS]
-        digest = hashlib.sha256(self.uri.encode()).hexdigest()[:8]
-        return f"{seconds:012d}.{sequencer}.{self.row:010d}.{digest}"
+        before, after = _around_row(self.modified_at, self.sequencer, self.uri)
+        return f"{before}{self.row:010d}{after}"
+
+
+@lru_cache(maxsize=256)
+def _around_row(modified_at: datetime, sequencer: str, uri: str) -> tuple[str, str]:
+    """What all rows of one object version have in common."""
+    if modified_at.tzinfo is None:
+        raise ValueError("modified_at must carry a time zone")
+    seconds = int(modified_at.timestamp())
+    # S3: pad the shorter sequencer with zeros on the right, then compare as text.
+    padded = sequencer.upper().ljust(MAX_SEQUENCER_DIGITS, "0")[:MAX_SEQUENCER_DIGITS]
+    return f"{seconds:012d}.{padded}.", f".{hashlib.sha256(uri.encode()).hexdigest()[:8]}"
 
 
 def sequencer_or_time(sequencer: str | None, event_time: datetime) -> str:

@@ -75,7 +75,8 @@ class Sieve:
     def _digested(self, work: Work) -> Work:
         row = work.row
         digest = content_digest(work.product, row.inline_media, row.source.root, self._reading)
-        return replace(work, content=digest)
+        work.content = digest
+        return work
 
     def _asked(self, works: list[Work], held: HeldRows, trust: float) -> list[Work]:
         """The products with what is known of their media, whatever else of them changed."""
@@ -93,7 +94,8 @@ class Sieve:
         run_id = work.row.source.run_id
         counts = result.of_run(run_id)
         counts.unchanged += 1
-        counts.pictures.update(self._pictures(work, claim))
+        for name, number in self._pictures(work, claim).items():
+            counts.pictures[name] += number
         result.writes.append(Write(work.product.id, work.row.order, run_id, "seen"))
 
     def _pictures(self, work: Work, claim: Remembered) -> dict[str, int]:
