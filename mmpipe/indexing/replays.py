@@ -99,7 +99,7 @@ def _replay(
             for r in result.rejects
         ]
         settled = settle(result.media, home, table, lambda: pipeline)
-        record_rejects(result, committed, home)
+        record_rejects(result, committed, home, table)
         home.rejects.put(settled.rejects)
         result.add(settled)
     finally:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from mmpipe.errors import NotFound, PublishRejected
 from mmpipe.lake.maintenance import VECTOR_METRIC
 from mmpipe.lake.recent import state_of
-from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, VECTOR_COLUMNS, vector_block
+from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, UNREAD_COLUMNS, VECTOR_COLUMNS, vector_block
 from mmpipe.lake.storage import lance_errors, sql_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def check_version(
         if max_shrink is not None and live is not None:
             _check_shrink(counts, live, table.name, max_shrink)
         old = set() if base is None else {f.fragment_id for f in base.get_fragments()}
-        new = [f for f in dataset.get_fragments() if f.fragment_id not in old | table.sound]
+        new = [f for f in dataset.get_fragments() if f.fragment_id not in old]
+        new = [f for f in new if f.metadata.files[0].path not in table.sound]
         canary = _check_vectors(dataset, new, table.dim)
         changed = base is None or _segments(base) != _segments(dataset)
         if changed and counts.rows:
@@ -80,6 +81,30 @@ def count(table: ProductTable, dataset: lance.LanceDataset) -> Counts:
     table.tombstone_counts = counted
     tombstones = sum(counted.values())
     return Counts(rows=sum(f.metadata.num_rows for f in fragments) - tombstones, tombstones=tombstones)
+
+
+def shows(table: ProductTable, live: LiveVersion, version: int) -> bool:
+    """Whether readers of ``live`` see all that ``version`` of the same table would show: it is not newer,
+    or differs in columns alone that nobody reads. Told from manifests, mostly ones that are at hand."""
+    if live.version >= version:
+        return True
+    old = _base(table, live)
+    new = table.recent(version) or table.at(version)
+    return old is not None and _read_files(old) == _read_files(new)
+
+
+def _read_files(dataset: lance.LanceDataset) -> dict[int, object]:
+    """By fragment, what is deleted of it and the files of columns that readers read."""
+    unread = {f.id() for f in dataset.lance_schema.fields() if f.name() in UNREAD_COLUMNS}
+    found: dict[int, object] = {}
+    for fragment in dataset.get_fragments():
+        files = (
+            (file.path, tuple(i for i in file.fields if i >= 0 and i not in unread))
+            for file in fragment.metadata.files
+        )
+        deleted = repr(fragment.metadata.deletion_file)
+        found[fragment.fragment_id] = deleted, frozenset(each for each in files if each[1])
+    return found
 
 
 def _base(table: ProductTable, live: LiveVersion | None) -> lance.LanceDataset | None:

@@ -232,6 +232,10 @@ class Collection:
         for _ in range(_PUBLISH_ATTEMPTS):
             live = None if former is None else former.live
             _check_following(live, seen)
+            if former is not None and former.lacks(table.name, dataset.version):
+                raise CommitConflict(
+                    f"{table.name}: a reset took back version {dataset.version}: write again"
+                )
             if (
                 live is not None
                 and live.table == table.name
@@ -334,6 +338,7 @@ class Collection:
         former: LiveFile | None,
         restores: int | None = None,
         *,
+        reset_to: int | None = None,
         new: bool = False,
     ) -> LiveVersion:
         entry = LiveVersion(
@@ -346,6 +351,7 @@ class Collection:
             tombstones=counts.tombstones,
             reason=reason,
             restores=restores,
+            reset_to=reset_to,
         )
         content = LiveFile(live=entry) if former is None else former.followed_by(entry)
         keep = partial(self._tags(table.name).keep, version)

@@ -38,6 +38,10 @@ class LiveVersion(BaseModel):
     tombstones: int = Field(default=0, ge=0)
     reason: str = ""
     restores: int | None = None
+    reset_to: int | None = Field(
+        default=None,
+        description="the version that a reset went back to: what came between is not in this one",
+    )
     etag: str | None = Field(default=None, exclude=True, description="of live.json, where read from it")
 
     @field_validator("reason")
@@ -70,6 +74,13 @@ class LiveFile(BaseModel):
         """What a rollback makes live again: what was live before the content that is live now first was."""
         older = [entry for entry in self.history if entry.generation < self.live.origin]
         return older[-1] if older else None
+
+    def lacks(self, table: str, version: int) -> bool:
+        """Whether a reset has taken back this version of a table since it was committed."""
+        return any(
+            entry.table == table and entry.reset_to is not None and entry.reset_to < version < entry.version
+            for entry in (*self.history, self.live)
+        )
 
     def versions(self) -> dict[str, set[int]]:
         """Every version that is or was live and can be gone back to, by table."""

@@ -82,8 +82,8 @@ class ProductTable:
         self._next_clean_up = 0.0
         # Tombstones by the state of a fragment: what publish checks need not count again.
         self.tombstone_counts: dict[FragmentState, int] = {}
-        # Fragments written here whose vectors are known to be sound.
-        self.sound: set[int] = set()
+        # Files of fragments written here whose vectors are known to be sound.
+        self.sound: set[str] = set()
 
     @classmethod
     def create(
@@ -351,8 +351,7 @@ class ProductTable:
         for fragment, rows in writer.written:
             self._recent.wrote(fragment, rows)
         if changes.sound:
-            held = {fragment.fragment_id for fragment in base.get_fragments()}
-            self.sound |= {f.fragment_id for f in written.get_fragments()} - held
+            self.sound |= writer.files
         return Applied(
             version=int(written.version),
             committed=True,

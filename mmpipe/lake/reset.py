@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mmpipe.errors import CommitConflict, PublishRejected
 from mmpipe.lake.checks import Counts
@@ -18,7 +17,20 @@ if TYPE_CHECKING:
     from mmpipe.lake.products import ProductTable
     from mmpipe.schemas.run import RunRecord
 
-Publish = Callable[["ProductTable", int, Counts, str, "LiveFile"], "LiveVersion"]
+
+class Publish(Protocol):
+    """Makes a version live, and says which one it was taken back to."""
+
+    def __call__(
+        self,
+        table: ProductTable,
+        version: int,
+        counts: Counts,
+        reason: str,
+        former: LiveFile,
+        *,
+        reset_to: int,
+    ) -> LiveVersion: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,9 @@ def reset(collection: Collection, publish: Publish, *, rolled_back: bool = False
     )
     counts = Counts(rows=live.rows, tombstones=live.tombstones)
     try:
-        now = publish(table, version, counts, f"reset to version {live.version}", former)
+        now = publish(
+            table, version, counts, f"reset to version {live.version}", former, reset_to=live.version
+        )
     except CommitConflict:
         overtaken = collection.live()
         if overtaken is None or overtaken.table != table.name or overtaken.version < version:

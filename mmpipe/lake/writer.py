@@ -80,6 +80,11 @@ class Writer:
         self._count(written, tombstones)
         return written
 
+    @property
+    def files(self) -> set[str]:
+        """The files of the fragments that come in."""
+        return {_file_of(fragment) for fragment, _, _ in self._new}
+
     def _whole_rows(self) -> None:
         changes, resolved = self._changes, self._resolved
         for part, winners in _by_part(resolved.rows).items():

@@ -32,6 +32,7 @@ from mmpipe.indexing.writing.freshness import settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.lake import open_lake
+from mmpipe.lake.checks import shows
 from mmpipe.telemetry import continued, span
 
 if TYPE_CHECKING:
@@ -189,19 +190,22 @@ class _Run:
         reads, result.media = result.media, []
         refreshed = settle(reads, self._collection, table, self._pipeline_now)
         staging.add_encoded(refreshed)
-        record_rejects(result, committed, self._collection)
+        record_rejects(result, committed, self._collection, table)
         self._collection.rejects.put(refreshed.rejects)
         forget_replaced(self._collection, order, least)
-        refused = self._publish(table, visible=visible or result.repeated or bool(refreshed.writes))
+        refused = self._publish(
+            table, committed.applied.version, visible=visible or result.repeated or bool(refreshed.writes)
+        )
         record = staging.record.model_copy(update={"refused": refused})
         return finished(record, error=refused or note)
 
-    def _publish(self, table: ProductTable, *, visible: bool) -> str:
+    def _publish(self, table: ProductTable, version: int, *, visible: bool) -> str:
         """Make the result live, with its indexes; returns why it is not, or nothing. Where readers would see
         no difference they get no new version."""
         shrink = self._settings.lake.max_shrink
         live = self._collection.live()
-        if live is not None and live.table == table.name and not visible and shrink < 1:
+        same = live is not None and live.table == table.name
+        if live is not None and same and not visible and shrink < 1 and shows(table, live, version):
             return ""
         if table.latest().count_rows() == 0:
             return "no product was written"

@@ -30,6 +30,7 @@ from mmpipe.indexing.writing.freshness import refresh_using, settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.indexing.writing.together import Share, Together, Turns
+from mmpipe.lake.checks import shows
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.telemetry import continued, span
 
@@ -309,6 +310,9 @@ class Indexer:
         target = uploads[0].target
         live = target.live
         same = live is not None and live.live.table == target.table.name
+        # Somebody may have ended between a commit and its publication: who meets that next makes up for it.
+        if live is not None and same and not visible and version is not None:
+            visible = not shows(target.table, live.live, version)
         if same and not visible:
             return ""
         return publish(
@@ -325,7 +329,7 @@ class Indexer:
     def _finish(self, target: _Target, tasks: list[ReadOrder], done: _Done) -> Outcomes:
         """Rejects, then the ledger: what it holds as done has been written and published."""
         collection, table, result = target.collection, target.table, done.result
-        record_rejects(result, done.committed, collection)
+        record_rejects(result, done.committed, collection, table)
         failed = [task for task in tasks if isinstance(task.error, PermanentError)]
         collection.rejects.put([reject_of_source(task.source, task.error) for task in failed if task.error])
         bad_lines = [reject_of_row(row, row.reject) for t in tasks for row in t.bad_lines if row.reject]

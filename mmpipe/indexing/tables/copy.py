@@ -143,24 +143,32 @@ class RowCarrier:
                 total.add(self._write(pending, write))
                 if progress is not None:
                     progress(done, len(due))
-        self._move_orders(due.seen)
+        # What the target holds otherwise than the source did when it was looked at last goes over whole.
+        for pending, _ in self._parts(self._move_orders(due.seen)):
+            total.add(self._write(pending, self._target.upsert))
         total.deleted += self._delete(due.gone)
         return total
 
-    def _move_orders(self, ids: Sequence[str]) -> None:
-        rows = self._source.fetch(ids, ["id", "source_order", "item_group_id", "content", "media_asked"])
-        seen = [
-            Seen(
-                row["id"],
-                row["source_order"],
-                row["item_group_id"],
-                basis_of(row["content"], row["source_order"]),
-                media_asked=row["media_asked"],
-            )
-            for row in rows.to_pylist()
-        ]
-        if seen:
-            self._target.apply(Changes(seen=[seen_table(seen)]))
+    def _move_orders(self, ids: Sequence[str]) -> list[str]:
+        """Move the orders of those that the target holds as the source does; returns the others."""
+        others: set[str] = set()
+        while left := [product_id for product_id in ids if product_id not in others]:
+            rows = self._source.fetch(left, ["id", "source_order", "item_group_id", "content", "media_asked"])
+            seen = [
+                Seen(
+                    row["id"],
+                    row["source_order"],
+                    row["item_group_id"],
+                    basis_of(row["content"], row["source_order"]),
+                    media_asked=row["media_asked"],
+                )
+                for row in rows.to_pylist()
+            ]
+            stale = self._target.apply(Changes(seen=[seen_table(seen)])).stale if seen else ()
+            if not stale:
+                break
+            others.update(stale)
+        return sorted(others)
 
     def _delete(self, ids: Sequence[str]) -> int:
         rows = self._target.fetch(ids, ["id", "source_order", "run_id"]).to_pylist()

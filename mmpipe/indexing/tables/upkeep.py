@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.indexing.writing import journal
 from mmpipe.indexing.writing.publish import publish
+from mmpipe.lake.checks import shows
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, ProductTable
@@ -23,7 +24,7 @@ class Upkeep:
 
 
 def keep_up(collection: Collection, table: ProductTable, *, thorough: bool = False) -> Upkeep:
-    """Do what is due, and publish the result where the table's newest version was the live one.
+    """Do what is due, and publish the result where readers saw all that the table's newest version shows.
 
     Readers that were rolled back, or follow another table, stay where they are. ``thorough`` removes old
     versions also where nothing else was due. Raises what :meth:`ProductTable.maintain` and
@@ -31,7 +32,7 @@ def keep_up(collection: Collection, table: ProductTable, *, thorough: bool = Fal
     """
     live = collection.live()
     # A newer live version is another writer's, of this moment.
-    followed = live is not None and live.table == table.name and live.version >= table.version
+    followed = live is not None and live.table == table.name and shows(table, live, table.version)
     report = table.maintain(thorough=thorough)
     if not report.changed:
         return Upkeep(report, published=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmpipe.indexing.pipeline.result import ChunkResult
     from mmpipe.lake import Collection, ProductTable
     from mmpipe.lake.changes import Applied
+    from mmpipe.schemas.run import Reject
     from mmpipe.schemas.work import WorkOrder
 
 
@@ -75,17 +76,36 @@ def commit_fresh(
     raise CommitConflict(f"{table.name}: others keep changing what this upload is about")
 
 
-def record_rejects(result: ChunkResult, committed: Committed | None, collection: Collection) -> None:
-    """Keep what was wrong with a result, and forget what is mended by it where it was committed."""
+def record_rejects(
+    result: ChunkResult, committed: Committed | None, collection: Collection, table: ProductTable
+) -> None:
+    """Keep what was wrong with a result, and forget what is mended by it where it was committed.
+
+    What was wrong with a medium is of no account where the table has the product of a newer source.
+    """
     rejects = collection.rejects
-    if result.rejects:
-        rejects.put(result.rejects)
+    faults = _of_what_stands(result.rejects, table)
+    if faults:
+        rejects.put(faults)
     writes = sorted(result.writes, key=lambda write: write.order)
     rejects.resolve({w.id: w.order for w in writes if w.kind != "seen"})
     # Of a product that is as it was, the media are, too: what was wrong with them still is.
     rejects.resolve({w.id: w.order for w in writes if w.kind == "seen"}, scope="row")
     if committed is not None and committed.told:
         rejects.resolve(committed.told, error=StockWithoutProduct.__name__)
+
+
+def _of_what_stands(rejects: Sequence[Reject], table: ProductTable) -> list[Reject]:
+    ids = {each.product_id for each in rejects if each.scope == "media" and each.product_id is not None}
+    if not ids:
+        return list(rejects)
+    rows = table.fetch(sorted(ids), ["id", "source_order"])
+    orders = dict(zip(*(rows.column(name).to_pylist() for name in ("id", "source_order")), strict=True))
+    return [
+        each
+        for each in rejects
+        if each.scope != "media" or each.source_order >= orders.get(each.product_id or "", "")
+    ]
 
 
 def forget_replaced(collection: Collection, order: WorkOrder, row_order: str | None) -> None:
