@@ -82,9 +82,9 @@ FIGURES: Mapping[str, Figure] = {
         10_400, "bytes", "measured", "20 hits with scores and three facets, catalogue of 42,662 products"
     ),
     "commit_puts": Figure(
-        10.6, "requests", "measured", "one upload's commit, publication and ledger, on moto's S3"
+        9.6, "requests", "measured", "one upload's commit, publication and ledger, on moto's S3"
     ),
-    "commit_gets": Figure(53.5, "requests", "measured", "the same, GET and HEAD"),
+    "commit_gets": Figure(22.8, "requests", "measured", "the same, GET and HEAD"),
     "sqs_requests": Figure(3, "requests", "design", "send, receive and delete of each event"),
     "sqs_polls": Figure(
         648_000, "a month", "assumed", "five pollers of an event source mapping, 20 s long polls"
@@ -95,7 +95,7 @@ FIGURES: Mapping[str, Figure] = {
         "measured",
         "docs/performance.md: upload to searchable, p95; the handler waits for it",
     ),
-    "live_checks": Figure(2, "a second", "design", "each replica reads live.json every 0.5 s"),
+    "live_checks": Figure(4, "a second", "design", "each replica reads live.json every 0.25 s"),
     "stored_versions": Figure(
         2, "times the table", "assumed", "7 days of Lance versions, 30 days of S3's, at 1 % change a day"
     ),

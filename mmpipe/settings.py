@@ -197,7 +197,7 @@ class ServeSettings(_Section):
     )
     max_body_bytes: int = Field(default=30_000_000, gt=0, description="larger request bodies get a 413")
     live_poll_seconds: float = Field(
-        default=0.5, gt=0, description="how often a replica asks which version is live"
+        default=0.25, gt=0, description="how often a replica asks which version is live"
     )
     mirror_dir: str | None = Field(
         default=None, description="local disk for copies of live versions; unset means a temporary folder"

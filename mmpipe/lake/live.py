@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KEEP_LAST = 10
 KEEP_HOURLY = timedelta(hours=48)
 KEEP_DAILY = timedelta(days=30)
-# Every replica reads the file about twice a second.
+# Every replica reads the file about four times a second.
 MAX_REASON = 200
 _MAX_BYTES = 1_000_000
 

@@ -30,8 +30,8 @@ def test_an_idle_month_by_hand() -> None:
     assert line(found, "load balancer") == pytest.approx(0.0225 * 730)
     assert line(found, "NAT gateways") == pytest.approx(0.045 * 730 + 10 * 0.045)
     assert line(found, "public IPv4") == pytest.approx(3 * 0.005 * 730)
-    # One replica asks twice a second which version is live.
-    assert line(found, "S3 requests") == pytest.approx(2 * 730 * 3600 / 1000 * 0.0004)
+    # One replica asks four times a second which version is live.
+    assert line(found, "S3 requests") == pytest.approx(4 * 730 * 3600 / 1000 * 0.0004)
     assert line(found, "traffic to the internet") == line(found, "requests") == 0
     assert line(found, "indexing of changes") == 0
     assert found.usd == found.spot_usd
@@ -42,7 +42,7 @@ def test_changes_by_hand() -> None:
         estimate(Workload(10_000, 0, uploads_per_day=n, environment="dev"), PRICES) for n in (0, 24_000)
     )
     changes = 24_000 * 730 / 24  # each is a commit of its own: fewer than one a second
-    puts, gets = changes * (1 + 10.6), changes * (1 + 53.5 + 10.6)
+    puts, gets = changes * (1 + 9.6), changes * (1 + 22.8 + 9.6)
     extra = line(busy, "S3 requests") - line(quiet, "S3 requests")
     assert extra == pytest.approx(puts / 1000 * 0.005 + gets / 1000 * 0.0004)
     events = changes * (3 * 0.40 / 1e6 + 0.20 / 1e6 + 0.63 * 0.25 * 0.0000133334)
