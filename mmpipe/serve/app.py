@@ -57,26 +57,29 @@ def build_app(settings: Settings) -> Application:
 
 def build_indexer(settings: Settings) -> Application:
     """``Indexer``, which takes the handlers' work. Its place is ``internal.PREFIX``."""
-    from mmpipe.serve.deployments.indexer import Indexer
+    from mmpipe.serve.deployments.indexer import IndexerIngress
 
-    return _ingress(Indexer, scaling.indexer(settings), settings)
+    return _ingress(IndexerIngress, scaling.indexer(settings), settings, name="Indexer")
 
 
-def _deployment(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
+def _deployment(
+    cls: type[Any], options: Mapping[str, Any], *args: Any, name: str | None = None
+) -> Application:
     from ray import serve
     from ray.serve.schema import LoggingConfig
 
     quiet = LoggingConfig(log_level="WARNING", enable_access_log=False)
-    bound: Application = serve.deployment(cls, name=cls.__name__, logging_config=quiet, **options).bind(*args)
+    named = name or cls.__name__
+    bound: Application = serve.deployment(cls, name=named, logging_config=quiet, **options).bind(*args)
     return bound
 
 
-def _ingress(cls: type[Any], options: Mapping[str, Any], *args: Any) -> Application:
+def _ingress(cls: type[Any], options: Mapping[str, Any], *args: Any, name: str | None = None) -> Application:
     from ray import serve
 
     ingress = serve.ingress()(cls)
     ingress.__name__ = cls.__name__
-    return _deployment(ingress, options, *args)
+    return _deployment(ingress, options, *args, name=name)
 
 
 def app_builder(args: dict[str, Any]) -> Application:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-class Indexer:
+class IndexerIngress:
     """Its constructor returns once the models of the default profile are loaded."""
 
     def __init__(self, settings: Settings) -> None:
