@@ -17,6 +17,7 @@ _STATUSES = {
     "InvalidEvent": 422,
     "InvalidFeed": 422,
     "InvalidRow": 422,
+    "InvalidVector": 422,
     "StockWithoutProduct": 422,
     "InvalidMedia": 422,
     "MediaNotFound": 422,
@@ -31,6 +32,7 @@ _STATUSES = {
     "ProfileMismatch": 503,
     "ModelUnavailable": 503,
     "PublishRejected": 409,
+    "TooManyDeleted": 409,
     "PermanentError": 500,
     "MmpipeError": 500,
 }

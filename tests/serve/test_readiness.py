@@ -18,7 +18,6 @@ from mmpipe.errors import ModelUnavailable, NotReady, StorageUnavailable
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.lake.interactions import InteractionTable
 from mmpipe.schemas.work import WorkOrder
-from mmpipe.search import SnapshotStore
 from mmpipe.serve import group_commit, watch
 from mmpipe.serve.api import create_app
 from mmpipe.serve.deployments.encoders import Encoders
@@ -227,7 +226,8 @@ def test_a_follower_that_hangs_makes_it_unready_then_unhealthy_until_it_goes_on(
 
 
 def test_a_follower_that_ended_is_no_health(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SnapshotStore, "_refresh", failing(SystemExit()))  # the one thing it does not outlive
+    # The one thing it does not outlive; of this replica alone, others of the same process go on.
+    monkeypatch.setattr(replica.service._snapshots, "_refresh", failing(SystemExit()))
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     monkeypatch.setattr(watch, "STUCK_SECONDS", 0.3)
     assert "live versions were not looked at" in replica.until("/healthz", 503)
@@ -237,7 +237,7 @@ def test_a_follower_that_ended_is_no_health(replica: Replica, monkeypatch: pytes
 
 def test_a_watch_that_ended_is_no_health(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     replica.service.check_alive()
-    monkeypatch.setattr(Lake, "collections", failing(SystemExit()))
+    monkeypatch.setattr(replica.service._lake, "collections", failing(SystemExit()))
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     assert "the thread that watches the lake has ended" in replica.until("/healthz", 503)
 
