@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from mmpipe.lake.precedence import STANDING_COLUMNS
-from mmpipe.lake.schema import EDIT_COLUMNS, SEEN_COLUMNS, products_schema
+from mmpipe.lake.schema import SEEN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,16 +84,6 @@ def basis_of(content: str | None, source_order: str) -> str:
     """What a row was made of, to tell later whether it still is: its content digest, or, of a row that was
     written before there was one, its order."""
     return content or source_order
-
-
-def edits_of(rows: pa.Table) -> pa.Table:
-    """Whole rows as edits: what vectors they have is not looked at."""
-    return rows.select(EDIT_COLUMNS)
-
-
-def no_rows(dim: int) -> pa.Table:
-    """No whole rows."""
-    return products_schema(dim).empty_table()
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from mmpipe.errors import NotFound, PublishRejected
 from mmpipe.lake.maintenance import VECTOR_METRIC
-from mmpipe.lake.recent import state_of
+from mmpipe.lake.recent import file_of, state_of
+from mmpipe.lake.resolve import FRAGMENT_BITS
 from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, UNREAD_COLUMNS, VECTOR_COLUMNS, vector_block
 from mmpipe.lake.storage import lance_errors, sql_text
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FEW = 3
 _DISTANCE_TOLERANCE = 1e-3
 _BATCH_ROWS = 4_096
-_FRAGMENT_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def check_version(
             _check_shrink(counts, live, table.name, max_shrink)
         old = set() if base is None else {f.fragment_id for f in base.get_fragments()}
         new = [f for f in dataset.get_fragments() if f.fragment_id not in old]
-        new = [f for f in new if f.metadata.files[0].path not in table.sound]
+        new = [f for f in new if file_of(f.metadata) not in table.sound]
         canary = _check_vectors(dataset, new, table.dim)
         changed = base is None or _segments(base) != _segments(dataset)
         if changed and counts.rows:
@@ -73,7 +73,7 @@ def count(table: ProductTable, dataset: lance.LanceDataset) -> Counts:
     missing = [f for f in fragments if keys[f.fragment_id] not in known]
     if missing:
         scanner = dataset.scanner(columns=[], filter="deleted = true", with_row_id=True, fragments=missing)
-        holders = scanner.to_table().column("_rowid").to_numpy() >> _FRAGMENT_BITS
+        holders = scanner.to_table().column("_rowid").to_numpy() >> FRAGMENT_BITS
         found = dict(zip(*(a.tolist() for a in np.unique(holders, return_counts=True)), strict=True))
         for fragment in missing:
             known[keys[fragment.fragment_id]] = found.get(fragment.fragment_id, 0)

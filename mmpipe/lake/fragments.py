@@ -23,18 +23,17 @@ from lance import LanceOperation
 from lance.file import LanceFileReader
 from lance.fragment import write_fragments
 
+from mmpipe.lake.resolve import ADDRESS, FRAGMENT_BITS
 from mmpipe.lake.storage import lance_errors
 
 if TYPE_CHECKING:
     from lance.fragment import FragmentMetadata, LanceFragment
     from numpy.typing import NDArray
 
-ADDRESS: Final = "_rowaddr"
 # Of a fragment's rows: from this share on, writing the changed columns of all rows takes fewer bytes than
 # writing the changed rows with their vectors (about 0.9 and 3.4 kB a row of the starter's).
 IN_PLACE_SHARE: Final = 0.25
-_FRAGMENT_BITS: Final = 32
-_OFFSETS: Final = np.uint64((1 << _FRAGMENT_BITS) - 1)
+_OFFSETS: Final = np.uint64((1 << FRAGMENT_BITS) - 1)
 
 
 def needs_mark(base: lance.LanceDataset) -> bool:
@@ -45,7 +44,7 @@ def needs_mark(base: lance.LanceDataset) -> bool:
 def by_fragment(addresses: Iterable[int]) -> dict[int, NDArray[np.uint64]]:
     """Row addresses by the fragment they are in."""
     found = np.fromiter(addresses, np.uint64)
-    fragments = (found >> np.uint64(_FRAGMENT_BITS)).astype(np.int64)
+    fragments = (found >> np.uint64(FRAGMENT_BITS)).astype(np.int64)
     order = np.argsort(fragments, kind="stable")
     numbers, starts = np.unique(fragments[order], return_index=True)
     parts = np.split(found[order], starts[1:])

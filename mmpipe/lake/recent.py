@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmpipe.lake.frames import FRAME_COLUMNS
-from mmpipe.lake.resolve import ADDRESS, HEAD_COLUMNS
+from mmpipe.lake.resolve import ADDRESS, FRAGMENT_BITS, HEAD_COLUMNS
 from mmpipe.lake.schema import VECTOR_COLUMNS
 
 if TYPE_CHECKING:
     import lance
-    from lance.fragment import LanceFragment
+    from lance.fragment import FragmentMetadata, LanceFragment
 
 # Above this a scan of the id column beats one index look-up per id.
 MAX_LOOKUPS: Final = 1_000
@@ -34,7 +34,6 @@ _MAX_BYTES: Final = 32 << 20
 _MAX_LOOKS: Final = 32
 # A vector is most of a row's bytes, and is read only where it is copied.
 _LEFT_OUT: Final = frozenset((*VECTOR_COLUMNS, *FRAME_COLUMNS))
-_FRAGMENT_BITS: Final = 32
 # A fragment as a version has it: its number, its files, and the file that says what is deleted of it.
 FragmentState = tuple[int, tuple[str, ...], tuple[int, int] | None]
 Read = Callable[[Sequence[str], "Sequence[LanceFragment] | None"], pa.Table]
@@ -62,7 +61,7 @@ class RecentRows:
         """Keep the rows, without their vectors, of a fragment that was written here."""
         if rows.num_rows > MAX_ROWS:
             return
-        first = fragment.fragment_id << _FRAGMENT_BITS
+        first = fragment.fragment_id << FRAGMENT_BITS
         addresses = pa.array(range(first, first + rows.num_rows), pa.uint64())
         kept = rows.select([name for name in rows.column_names if name not in _LEFT_OUT])
         # Slices would keep the whole that they are of.
@@ -128,12 +127,18 @@ class RecentRows:
         numbers = pa.array([f.fragment_id for f in fragments if state_of(f) in same], pa.uint64())
         parts = []
         for look, mine in used:
-            places = pc.shift_right(look.rows.column(ADDRESS), pa.scalar(_FRAGMENT_BITS, pa.uint64()))
+            places = pc.shift_right(look.rows.column(ADDRESS), pa.scalar(FRAGMENT_BITS, pa.uint64()))
             wanted = pc.is_in(look.rows.column("id"), value_set=pa.array(sorted(mine), pa.string()))
             parts.append(look.rows.filter(pc.and_(wanted, pc.is_in(places, value_set=numbers))))
         if changed:
             parts.append(read(ids, changed).select([*HEAD_COLUMNS, ADDRESS]))
         return pa.concat_tables(parts)
+
+
+def file_of(fragment: FragmentMetadata) -> str:
+    """The file that a fragment was written in, before any column of it changed in place."""
+    path: str = fragment.files[0].path
+    return path
 
 
 def state_of(fragment: LanceFragment) -> FragmentState:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ADDRESS: Final = "_rowaddr"
+# An address is the number of the fragment times 2 to this, and the row's place in it.
+FRAGMENT_BITS: Final = 32
 _HASHES: Final = tuple(hash_column(m) for m in MODALITIES)
 # What has to be known of a row to decide on a change of it.
 HEAD_COLUMNS: Final = (

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 
 from mmpipe.lake.changes import Changes, with_column, with_values
 from mmpipe.lake.fragments import (
-    ADDRESS,
     IN_PLACE_SHARE,
     Commit,
     by_fragment,
@@ -22,8 +21,8 @@ from mmpipe.lake.fragments import (
     read_staged,
     stage,
 )
-from mmpipe.lake.recent import FragmentState, state_of
-from mmpipe.lake.resolve import Resolved, Winner, taken
+from mmpipe.lake.recent import FragmentState, file_of, state_of
+from mmpipe.lake.resolve import ADDRESS, FRAGMENT_BITS, Resolved, Winner, taken
 from mmpipe.lake.schema import EDIT_COLUMNS, SEEN_COLUMNS
 from mmpipe.lake.stock import Stock, with_stock
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     import lance
     from lance.fragment import FragmentMetadata, LanceFragment
 
-_FRAGMENT_BITS = 32
 _FETCH_ROWS = 8_192
 
 
@@ -83,7 +81,7 @@ class Writer:
     @property
     def files(self) -> set[str]:
         """The files of the fragments that come in."""
-        return {_file_of(fragment) for fragment, _, _ in self._new}
+        return {file_of(fragment) for fragment, _, _ in self._new}
 
     def _whole_rows(self) -> None:
         changes, resolved = self._changes, self._resolved
@@ -109,7 +107,7 @@ class Writer:
     def _replace(self, winners: Iterable[Winner]) -> None:
         heads = [w for w in winners if w.head is not None]
         self._commit.remove(w.head for w in heads if w.head is not None)
-        self._dead_gone.update(w.head >> _FRAGMENT_BITS for w in heads if w.dead and w.head is not None)
+        self._dead_gone.update(w.head >> FRAGMENT_BITS for w in heads if w.dead and w.head is not None)
 
     def _edits(self) -> _Edits:
         changes, resolved = self._changes, self._resolved
@@ -166,7 +164,7 @@ class Writer:
 
     def _place(self, edits: _Edits, patches: dict[int, list[pa.Table]]) -> None:
         """Edits of a large share of a fragment go in place, the others' rows are written whole elsewhere."""
-        shares = live_share(self._base, Counter(a >> _FRAGMENT_BITS for a in edits.addresses))
+        shares = live_share(self._base, Counter(a >> FRAGMENT_BITS for a in edits.addresses))
         moved: list[pa.Table] = []
         if edits.rows:
             rows = pa.concat_tables(edits.rows)
@@ -184,7 +182,7 @@ class Writer:
             addresses = mine.column(ADDRESS).to_pylist()
             self._commit.remove(addresses)
             dead = pc.sum(mine.column("deleted")).as_py() or 0  # deletions that were told a stock
-            self._dead_gone[addresses[0] >> _FRAGMENT_BITS] += dead
+            self._dead_gone[addresses[0] >> FRAGMENT_BITS] += dead
             held = self._conform(self._at(addresses, self._base.schema.names).drop_columns([ADDRESS]))
             edited = mine.drop_columns([ADDRESS])
             edited = edited.take(pc.index_in(held.column("id"), value_set=_ids(edited)))
@@ -220,22 +218,17 @@ class Writer:
     def _count(self, written: lance.LanceDataset, tombstones: dict[FragmentState, int]) -> None:
         before = {f.fragment_id: state_of(f) for f in self._base.get_fragments()}
         # By their files: a compaction may have been committed in between, with new fragments of its own.
-        new = {_file_of(fragment): (dead, rows) for fragment, dead, rows in self._new}
+        new = {file_of(fragment): (dead, rows) for fragment, dead, rows in self._new}
         for fragment in written.get_fragments():
             number = fragment.fragment_id
             if number in before:
                 counted = tombstones.get(before[number])
                 if counted is not None:
                     tombstones[state_of(fragment)] = counted - self._dead_gone[number]
-            elif (one := new.get(_file_of(fragment.metadata))) is not None:
+            elif (one := new.get(file_of(fragment.metadata))) is not None:
                 tombstones[state_of(fragment)], rows = one
                 if rows is not None:
                     self.written.append((fragment, rows))
-
-
-def _file_of(fragment: FragmentMetadata) -> str:
-    path: str = fragment.files[0].path
-    return path
 
 
 def _by_part(winners: Iterable[Winner]) -> dict[int, list[Winner]]:
@@ -266,7 +259,7 @@ def _of(stocks: Mapping[str, tuple[int | None, Stock]], rows: pa.Table) -> dict[
 def _split(rows: pa.Table, addresses: Sequence[int]) -> dict[int, pa.Table]:
     """Rows by the fragment that they are in, with their addresses."""
     rows = rows.append_column(ADDRESS, pa.array(addresses, pa.uint64()))
-    numbers = pa.array([a >> _FRAGMENT_BITS for a in addresses], pa.int64())
+    numbers = pa.array([a >> FRAGMENT_BITS for a in addresses], pa.int64())
     return {int(number): rows.filter(pc.equal(numbers, number)) for number in pc.unique(numbers).to_pylist()}
 
 

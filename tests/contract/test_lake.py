@@ -28,13 +28,13 @@ from mmpipe.errors import (
     UnknownCollection,
 )
 from mmpipe.lake import Collection, ProductTable, open_lake
-from mmpipe.lake.changes import Changes, Seen, edits_of, seen_table
+from mmpipe.lake.changes import Changes, Seen, seen_table
 from mmpipe.lake.live import LivePointer
 from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.lake.mirror import Mirror
 from mmpipe.lake.resolve import HEAD_COLUMNS
-from mmpipe.lake.schema import UNREAD_COLUMNS, VectorBlock, vector_array
+from mmpipe.lake.schema import EDIT_COLUMNS, UNREAD_COLUMNS, VectorBlock, vector_array
 from mmpipe.lake.stock import Stock
 from mmpipe.lake.tags import LiveTags
 from mmpipe.schemas.run import Reject, RunRecord, RunStatus
@@ -778,7 +778,7 @@ def test_a_mirror_follows_every_kind_of_change(
 
 
 def edited(names: list[str], n: int, title: str) -> Changes:
-    return Changes(edits=[edits_of(products(names, n, title=title))])
+    return Changes(edits=[products(names, n, title=title).select(EDIT_COLUMNS)])
 
 
 def test_a_mirror_fetches_of_a_change_in_place_the_new_columns(

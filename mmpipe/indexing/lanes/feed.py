@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 _ROUNDS = 5
 
 
+@collecting_seldom()
 def execute(
     order: WorkOrder,
     settings: Settings,
@@ -68,19 +69,6 @@ def execute(
     ``progress`` is called with (read, indexed, rejected, total): the total is None until everything is read,
     and the last call comes after the commit.
     """
-    with collecting_seldom():
-        return _execute(order, settings, workers, loaded=loaded, follow=follow, progress=progress)
-
-
-def _execute(
-    order: WorkOrder,
-    settings: Settings,
-    workers: FeedWorkers,
-    *,
-    loaded: LoadedEncoders | None,
-    follow: bool,
-    progress: Progress | None,
-) -> RunRecord:
     collection = open_lake(settings).collection(order.collection, create=True)
     before = collection.runs.get(order.run_id)
     if before is not None and before.status == "done":

@@ -27,10 +27,16 @@ UNKNOWN = "?"
 UNUSABLE = "!"
 
 
+def words_in(uris: Sequence[str], seen: str | None) -> list[str]:
+    """What was found at each of these addresses; nothing where the row does not say."""
+    words = seen.split(" ") if seen else []
+    return words if len(words) == len(uris) else []
+
+
 def words_of(uris: Sequence[str], seen: str | None) -> dict[str, str]:
-    """By address what was found there; nothing where the row does not say."""
-    words = (seen or "").split(" ") if seen else []
-    return dict(zip(uris, words, strict=True)) if len(words) == len(uris) else {}
+    """The same by address."""
+    words = words_in(uris, seen)
+    return dict(zip(uris, words, strict=True)) if words else {}
 
 
 def seen_of(uris: Sequence[str], words: Mapping[str, str]) -> str | None:

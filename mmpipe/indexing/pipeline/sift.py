@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mmpipe.indexing.pipeline.hashes import content_digest, reading_digest
 from mmpipe.indexing.pipeline.media import MediaPlan, plan_media
 from mmpipe.indexing.pipeline.result import Write
-from mmpipe.indexing.pipeline.seen import UNKNOWN, UNUSABLE, Look, Remembered, ask, still, words_of
+from mmpipe.indexing.pipeline.seen import UNKNOWN, UNUSABLE, Look, Remembered, ask, still, words_in, words_of
 from mmpipe.lake.changes import Seen, seen_table
 from mmpipe.media import Asker
 
@@ -126,8 +126,7 @@ def _claim(work: Work, held: HeldRows) -> Remembered:
     if work.known_row is None:
         raise ValueError(f"the table has no product {work.product.id!r}")
     uris, seen = held.media_uris(work.known_row), held.media_seen(work.known_row)
-    words = seen.split(" ") if seen else []
-    return Remembered(uris, words if len(words) == len(uris) else [], held.media_asked(work.known_row))
+    return Remembered(uris, words_in(uris, seen), held.media_asked(work.known_row))
 
 
 def _seen(work: Work, held: HeldRows, asked: datetime | None) -> Seen:

@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmpipe.lake import ProductTable, open_lake
-from mmpipe.lake.changes import Applied, Changes, Seen, edits_of, seen_table
+from mmpipe.lake.changes import Applied, Changes, Seen, seen_table
 from mmpipe.lake.maintenance import VECTOR_INDEX
+from mmpipe.lake.schema import EDIT_COLUMNS
 from mmpipe.search import Snapshot, moments
 from mmpipe.search.block import CODED_FIELDS, TEXT_FIELDS, VECTOR_FIELDS
 from mmpipe.settings import LakeSettings, Settings
@@ -57,7 +58,7 @@ class Shop:
         self.table.upsert(self.rows(numbers, **more))
 
     def edit(self, numbers: Sequence[int], **more: Any) -> Applied:
-        return self.table.apply(Changes(edits=[edits_of(self.rows(numbers, **more))]))
+        return self.table.apply(Changes(edits=[self.rows(numbers, **more).select(EDIT_COLUMNS)]))
 
     def see(self, numbers: Sequence[int]) -> Applied:
         self.count += 1
@@ -233,7 +234,7 @@ def test_frames_stay_at_hand_over_edits_in_place(tmp_path: Path) -> None:
     dearer = catalogues.rows_of(
         [catalogues.product(i, f"thing {i}", price="77.00") for i in ("a", "b", "c")], order="2"
     )
-    assert shop.table.apply(Changes(edits=[edits_of(dearer)])).updated == 3
+    assert shop.table.apply(Changes(edits=[dearer.select(EDIT_COLUMNS)])).updated == 3
     second = shop.load(first)
     assert second.parts.blocks[1] is not first.parts.blocks[1]
     for file in files:
