@@ -3,7 +3,7 @@
 :func:`load` gives the :class:`Fusion` of a profile (weighted mean, concatenation and projection, gated
 attention; :class:`OfOneModality` where the profile is of one). ``fuse`` gives unit vectors and which rows
 have one: a missing modality is masked, never filled in, and a row without any has no vector.
-``contributions`` splits ``query · fused`` into one part per modality, which is what a hit's explanation
+``parts`` splits fused vectors into one part per modality, whose products with a query a hit's explanation
 shows. ``late`` scores modalities apart instead.
 """
 

@@ -47,11 +47,12 @@ class Fusion(Protocol):
         """
         ...
 
-    def contributions(
-        self, query: Vectors, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
+    def parts(
+        self, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
     ) -> dict[Modality, Vectors]:
-        """Split ``query · fused`` by modality: float32 ``(n,)`` each; for every row they sum to the whole,
-        and a modality that is absent has 0."""
+        """Split the fused vectors by modality: float32 ``(n, dim)`` each; for every row they sum to the fused
+        one, and that of a modality that is absent is zero. So ``query · part`` is what a modality adds to
+        ``query · fused``."""
         ...
 
 
@@ -81,17 +82,15 @@ class SumOfParts(ABC):
         fused = np.divide(total, norm, out=np.zeros_like(total), where=norm > _TINY)
         return fused.astype(np.float32, copy=False), norm[:, 0] > _TINY
 
-    def contributions(
-        self, query: Vectors, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
+    def parts(
+        self, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
     ) -> dict[Modality, Vectors]:
-        """See :meth:`Fusion.contributions`."""
+        """See :meth:`Fusion.parts`."""
         parts = self._masked_parts(vectors, present, None)
         total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
-        norm = np.linalg.norm(total, axis=1)
-        safe = np.where(norm > _TINY, norm, np.inf)
-        # einsum, not BLAS: waking BLAS threads for a page of hits costs more than the product itself.
-        shares = {m: np.einsum("ij,j->i", part, query) for m, part in parts.items()}
-        return {m: (share / safe).astype(np.float32) for m, share in shares.items()}
+        norm = np.linalg.norm(total, axis=1, keepdims=True)
+        safe = np.where(norm > _TINY, norm, np.inf).astype(np.float32)
+        return {m: (part / safe).astype(np.float32, copy=False) for m, part in parts.items()}
 
     def _masked_parts(
         self,

@@ -40,14 +40,14 @@ class OfOneModality:
             fused[rows] = vectors[modality][rows]
         return fused, found
 
-    def contributions(
-        self, query: Vectors, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
+    def parts(
+        self, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
     ) -> dict[Modality, Vectors]:
-        """See :meth:`~mmpipe.fusion.base.Fusion.contributions`."""
-        shares = self._fusion.contributions(query, vectors, present)
+        """See :meth:`~mmpipe.fusion.base.Fusion.parts`."""
+        parts = self._fusion.parts(vectors, present)
         for modality, rows in _alone(present).items():
-            shares[modality][rows] = np.einsum("ij,j->i", vectors[modality][rows], query)
-        return shares
+            parts[modality][rows] = vectors[modality][rows]
+        return parts
 
 
 def _alone(used: Mapping[Modality, Mask]) -> dict[Modality, Mask]:

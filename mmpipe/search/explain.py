@@ -61,7 +61,9 @@ def _by_modality(
     present: dict[str, NDArray[np.bool_]] = dict(found.items())
     if not vectors:
         return {}
-    parts = snapshot.fusion.contributions(query, vectors, found) if known is None else known
+    parts: Mapping[Modality, NDArray[np.floating]] = (
+        {m: part @ query for m, part in snapshot.fusion.parts(vectors, found).items()} if known is None else known
+    )
     earned: dict[str, Shares] = {m: c.astype(np.float64) for m, c in parts.items()}
     if signed:
         # Stored vectors are rounded, so the parts miss the cosine by about 1e-4: spread that over those

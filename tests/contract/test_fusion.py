@@ -78,7 +78,7 @@ def test_what_a_masked_row_holds_is_never_looked_at(fusion: Fusion) -> None:
         again, found_again = fusion.fuse(spoiled, present)
         np.testing.assert_array_equal(again, fused)
         np.testing.assert_array_equal(found_again, found)
-        parts = fusion.contributions(fused[0], spoiled, present)
+        parts = fusion.parts(spoiled, present)
         assert all(np.isfinite(part).all() for part in parts.values())
 
 
@@ -91,14 +91,14 @@ def test_a_missing_modality_is_as_if_it_did_not_exist(fusion: Fusion, names: tup
     np.testing.assert_allclose(with_masked, without, atol=1e-6)
 
 
-def test_parts_sum_to_the_score_and_absent_ones_have_none(fusion: Fusion) -> None:
+def test_parts_sum_to_the_fused_vector_and_absent_ones_have_none(fusion: Fusion) -> None:
     vectors, present = rows(64, seed=5)
     fused, _ = fusion.fuse(vectors, present)
-    query = rows(1, seed=9)[0]["text"][0]
-    parts = fusion.contributions(query, vectors, present)
-    np.testing.assert_allclose(np.sum(list(parts.values()), axis=0), fused @ query, atol=1e-5)
+    parts = fusion.parts(vectors, present)
+    np.testing.assert_allclose(np.sum(list(parts.values()), axis=0), fused, atol=1e-5)
     for m in MODALITIES:
-        assert parts[m].shape == (64,)
+        assert parts[m].shape == (64, DIM)
+        assert parts[m].dtype == np.float32
         assert not parts[m][~present[m]].any()
 
 
@@ -145,7 +145,7 @@ def test_rows_with_nothing_and_no_rows(fusion: Fusion) -> None:
     fused, found = fusion.fuse(vectors, nowhere)
     assert not found.any()
     assert not fused.any()
-    assert not any(p.any() for p in fusion.contributions(vectors["text"][0], vectors, nowhere).values())
+    assert not any(p.any() for p in fusion.parts(vectors, nowhere).values())
     empty, found = fusion.fuse({"text": np.zeros((0, DIM), np.float32)}, {"text": np.zeros(0, np.bool_)})
     assert empty.shape == (0, DIM)
     assert found.shape == (0,)
@@ -220,5 +220,5 @@ def test_products_of_one_modality_are_their_own_vectors(kind: FusionKind) -> Non
     fused, whole = single.fuse(pair, there)[0], usual.fuse(pair, there)[0]
     np.testing.assert_allclose(fused[:4], vectors["image"][:4], atol=1e-6)
     np.testing.assert_allclose(fused[4:], whole[4:], atol=1e-6)
-    shares = single.contributions(vectors["audio"][0], pair, there)
-    np.testing.assert_allclose(shares["text"] + shares["image"], fused @ vectors["audio"][0], atol=1e-5)
+    parts = single.parts(pair, there)
+    np.testing.assert_allclose(parts["text"] + parts["image"], fused, atol=1e-5)
