@@ -34,7 +34,7 @@ from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmpipe.serve.run import environment, free_port
+from mmpipe.serve.ray.run import environment, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CLUSTER: dict[str, Any] = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text(encoding="utf-8"))

@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.load import raw_request
 from benchmarks.workload import get, post, searches
 from mmpipe.serve import running
-from mmpipe.serve.run import free_port
+from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import Settings, load_settings
 
 _ROOT = Path(__file__).resolve().parents[1]

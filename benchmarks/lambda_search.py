@@ -34,7 +34,7 @@ from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmpipe.serve.run import free_port
+from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 
 _COLORS = ("red", "green", "blue", "black", "white", "yellow", "grey", "navy")

@@ -26,8 +26,8 @@ from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmpipe.serve.app import APP_NAME
-from mmpipe.serve.run import application, free_port, ray_cluster
+from mmpipe.serve.ray.app import APP_NAME
+from mmpipe.serve.ray.run import application, free_port, ray_cluster
 from mmpipe.settings import Settings, load_settings
 
 _COLORS = ("red", "green", "blue", "black", "white")

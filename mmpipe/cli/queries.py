@@ -19,7 +19,7 @@ from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
 from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
 
 if TYPE_CHECKING:
-    from mmpipe.serve.service import QueryService
+    from mmpipe.serve.answer.service import QueryService
 
 _TIMEOUT_SECONDS = 60.0
 
@@ -100,7 +100,7 @@ class EmbeddedQueries:
         self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
     ) -> SearchResponse:
         """See :class:`Queries`."""
-        from mmpipe.serve.requests import ParsedSearch
+        from mmpipe.serve.answer.query_media import ParsedSearch
 
         parsed = ParsedSearch(_request(text, media, collection, limit))
         if "audio" in media:
@@ -110,15 +110,13 @@ class EmbeddedQueries:
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
         """See :class:`Queries`."""
-        from mmpipe.serve.requests import SimilarParams
-
-        params = SimilarParams(collection=collection, limit=limit)
-        return SearchResponse.model_validate_json(asyncio.run(self._service.similar(product_id, params)))
+        answer = self._service.similar(product_id, collection=collection, limit=limit)
+        return SearchResponse.model_validate_json(asyncio.run(answer))
 
 
 def _embedded(lake: str) -> Iterator[Queries]:
-    from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
-    from mmpipe.serve.service import QueryService
+    from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+    from mmpipe.serve.answer.service import QueryService
 
     settings = settings_with(lake=lake)
     models = Models(settings.serve.encoder_threads, settings)

@@ -42,7 +42,7 @@ def main() -> None:
     when_parent_ends(parent_ended)
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     settings = load_settings()
-    from mmpipe.serve.run import application
+    from mmpipe.serve.ray.run import application
 
     with _ray(folder, gcs_port, dashboard_port), application(settings) as url:
         started.set()

@@ -28,8 +28,8 @@ from mmpipe.local.cloud import LAKE_BUCKET, REGION, UPLOADS_BUCKET, LocalCloud, 
 from mmpipe.local.processes import MARKER, Child, sweep
 from mmpipe.local.pump import EventPump, PumpSettings
 from mmpipe.local.state import StackLock, StackState, clear_state, write_state
-from mmpipe.serve.run import environment as serve_environment
-from mmpipe.serve.run import free_port
+from mmpipe.serve.ray.run import environment as serve_environment
+from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import DispatchSettings, Settings
 
 logger = logging.getLogger(__name__)

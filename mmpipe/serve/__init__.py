@@ -4,27 +4,27 @@
 ``KeyKeeper`` where API keys are in a secret. ``build_indexer`` makes the indexer, at ``/internal/v1``: the
 ingress ``Indexer``. So an upload neither wakes, scales nor waits for a query replica, and queries do not
 notice an indexer that hangs. ``app_builder`` and ``indexer_builder`` are the same for a Serve config file
-(``infra/serve.yaml``); ``serve`` and ``running`` run both on one machine; ``api.create_app`` and
-``internal.create_internal_app`` are the HTTP applications alone, ``standalone`` is both in one process
+(``infra/serve.yaml``); ``serve`` and ``running`` run both on one machine; ``http.api.create_app`` and
+``http.internal.create_internal_app`` are the HTTP applications alone, ``standalone`` is both in one process
 without Ray.
 
-* ``service`` is what a replica can do, ``query_encoder`` who encodes for it, ``voice`` who listens;
-  ``requests``, ``limits``, ``errors`` and ``openapi`` are HTTP; ``scaling`` alone decides how many replicas
-  run.
-* ``keys`` guards the public routes where keys are set, the dispatch token the internal ones: without one they
-  are closed. Health, metrics and the docs are open.
-* ``warm_work`` runs the pipeline, up to four batches at a time; what arrives while all are busy shares the
-  next (``group_commit``). ``uploads`` tells of runs and rejects, private columns included.
-* ``watch``: ``/readyz`` is for whoever sends traffic, 503 while a live collection cannot be searched here as
-  it was at most five minutes ago. ``/healthz``, and each deployment's check by Serve, is for whoever
+* ``ray`` is the deployments, and ``ray.scaling`` alone decides how many replicas run; ``http`` is routes,
+  guards and answers; ``answer`` is what a query replica can do, ``ingest`` what the indexer can. Imports go
+  from the first to the last of them.
+* ``http.keys`` guards the public routes where keys are set, the dispatch token the internal ones: without
+  one they are closed. Health, metrics and the docs are open.
+* ``ingest.warm_work`` runs the pipeline, up to four batches at a time; what arrives while all are busy shares
+  the next (``group_commit``). ``ingest.uploads`` tells of runs and rejects, private columns included.
+* ``answer.watch``: ``/readyz`` is for whoever sends traffic, 503 while a live collection cannot be searched
+  here as it was at most five minutes ago. ``/healthz``, and each deployment's check by Serve, is for whoever
   restarts: 503 where a restart mends what does not mend itself, never because the store is away, for the
   version at hand goes on answering.
-* ``tracing``: a span per request and per step, off without an OpenTelemetry SDK. No trace holds what a
+* ``http.tracing``: a span per request and per step, off without an OpenTelemetry SDK. No trace holds what a
   shopper asks: FastAPI's own traces, which hold the query string, are off.
 """
 
-from mmpipe.serve.app import app_builder, build_app, build_indexer, indexer_builder
-from mmpipe.serve.run import base_url, ray_cluster, running, serve
+from mmpipe.serve.ray.app import app_builder, build_app, build_indexer, indexer_builder
+from mmpipe.serve.ray.run import base_url, ray_cluster, running, serve
 
 __all__ = [
     "app_builder",

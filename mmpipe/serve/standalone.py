@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from mmpipe.lake import open_lake
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
-from mmpipe.serve.api import create_app
-from mmpipe.serve.app import with_token
-from mmpipe.serve.internal import behind_one_port, create_internal_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
-from mmpipe.serve.service import QueryService
-from mmpipe.serve.uploads import Uploads
+from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.dispatch_token import with_token
+from mmpipe.serve.http.internal import behind_one_port, create_internal_app
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ingest.uploads import Uploads
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from mmpipe.lake import Lake
-    from mmpipe.serve.warm_work import WarmWork
+    from mmpipe.serve.ingest.warm_work import WarmWork
 
 _log = logging.getLogger("mmpipe.serve")
 
@@ -44,24 +44,24 @@ class WorkOnDemand:
         self._lock = asyncio.Lock()
 
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
-        """See :class:`mmpipe.serve.work.WorkGateway`."""
+        """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
         async with self._lock:
             if self._work is None:
                 self._work = await asyncio.to_thread(self._make)
         return await self._work.execute(orders)
 
     def check_alive(self) -> None:
-        """See :class:`mmpipe.serve.work.WorkGateway`."""
+        """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
         if self._work is not None:
             self._work.check_alive()
 
     async def close(self) -> None:
-        """See :class:`mmpipe.serve.work.WorkGateway`."""
+        """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
         if self._work is not None:
             await self._work.close()
 
     def _make(self) -> WarmWork:
-        from mmpipe.serve.warm_work import WarmWork
+        from mmpipe.serve.ingest.warm_work import WarmWork
 
         return WarmWork(self._settings, self._lake)
 

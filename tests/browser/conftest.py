@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mmpipe.serve.api import create_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.run import free_port
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_service, shop
 

@@ -11,7 +11,7 @@ from costs import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_pri
 from costs import environments as env
 from costs.figures import FIGURES, SEARCH_MS
 from handlers import catalogue_uploaded, maintenance_due
-from mmpipe.serve import cloudwatch, scaling
+from mmpipe.serve.ray import cloudwatch, scaling
 from mmpipe.settings import ServeSettings, Settings
 
 ROOT = Path(__file__).parents[2]

@@ -109,7 +109,7 @@ def _commands(page: Page) -> Iterator[str]:
 
 def _routes(page: Page) -> Iterator[str]:
     """What is asked of the service is one of its routes."""
-    api = (ROOT / "mmpipe" / "serve" / "api.py").read_text(encoding="utf-8")
+    api = (ROOT / "mmpipe" / "serve" / "http" / "api.py").read_text(encoding="utf-8")
     for path in set(_ROUTE.findall("\n".join([*page.lines(), *page.inline()]))):
         if f'"{path}"' not in api:
             yield f"{path}: no such route"

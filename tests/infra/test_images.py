@@ -74,5 +74,5 @@ def test_the_functions_module_and_path_exist() -> None:
 
     (command,) = [a for name, a in instructions(INFRA / "lambda_search" / "Dockerfile") if name == "CMD"]
     assert find_spec(re.findall(r'"-m", "([a-z_.]+)"', command)[0]) is not None
-    api = (ROOT / "mmpipe" / "serve" / "api.py").read_text("utf-8")
+    api = (ROOT / "mmpipe" / "serve" / "http" / "api.py").read_text("utf-8")
     assert '"/healthz"' in api

@@ -160,7 +160,7 @@ def test_the_head_tells_cloudwatch_with_the_same_token_and_image() -> None:
     head = cluster_of(service)["headGroupSpec"]["template"]["spec"]["containers"]
     assert [container["name"] for container in head] == ["ray-head", "cloudwatch"]
     _, teller = head
-    assert teller["command"][:3] == ["python", "-m", "mmpipe.serve.cloudwatch"]
+    assert teller["command"][:3] == ["python", "-m", "mmpipe.serve.ray.cloudwatch"]
     (token,) = (entry["valueFrom"]["secretKeyRef"] for entry in teller["env"] if "valueFrom" in entry)
     assert token == {"name": cluster_of(service)["authOptions"]["secretName"], "key": "auth_token"}
     account = kind("ServiceAccount")[0]["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]

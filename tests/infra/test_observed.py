@@ -13,8 +13,8 @@ from handlers.catalogue_uploaded import build_handler
 from mmpipe.dispatch import InProcessDispatcher
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.schemas.work import OutcomeStatus, WorkOutcome
-from mmpipe.serve import cloudwatch
-from mmpipe.serve.cloudwatch import Probe, publish
+from mmpipe.serve.ray import cloudwatch
+from mmpipe.serve.ray.cloudwatch import Probe, publish
 from mmpipe.settings import IndexingSettings
 from tests.infra.hcl import Block, folder_blocks
 from tests.infra.terraform import INFRA, ROOT
@@ -132,7 +132,7 @@ def test_namespace_and_cluster_are_the_environments(told: Recorder) -> None:
     assert told.namespace == cloudwatch.NAMESPACE == default_of("metrics_namespace")
     assert default_of("metrics_namespace", "modules/ray") == cloudwatch.NAMESPACE, "the head's role allows it"
     cluster = yaml.safe_load((ROOT / "ray_cluster.yaml").read_text(encoding="utf-8"))
-    (publisher,) = (c for c in cluster["head_start_ray_commands"] if "mmpipe.serve.cloudwatch" in c)
+    (publisher,) = (c for c in cluster["head_start_ray_commands"] if "mmpipe.serve.ray.cloudwatch" in c)
     assert "--cluster ${name}" in publisher
     for environment in ("dev", "prod"):
         blocks = folder_blocks(INFRA / "envs" / environment)

@@ -18,7 +18,7 @@ import yaml
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from mmpipe.serve.run import environment as serve_environment
+from mmpipe.serve.ray.run import environment as serve_environment
 from tests.infra.terraform import INFRA, ROOT
 
 NAME = "mmpipe-prod"
@@ -126,7 +126,7 @@ def test_the_token_is_asked_for_and_stands_nowhere(cluster: dict[str, Any]) -> N
     environment = _environment(cluster)
     assert environment["RAY_AUTH_MODE"] == "token"
     file = environment["RAY_AUTH_TOKEN_PATH"]
-    fetch = f"python -m mmpipe.serve.node_secrets {file} {OUTPUTS['ray_token_secret_arn']}"
+    fetch = f"python -m mmpipe.serve.ray.node_secrets {file} {OUTPUTS['ray_token_secret_arn']}"
     for commands in (cluster["head_start_ray_commands"], cluster["worker_start_ray_commands"]):
         starts = [n for n, command in enumerate(commands) if "ray start" in command]
         assert starts
@@ -235,7 +235,7 @@ def test_the_autoscaler_takes_spot_first_and_on_demand_where_spot_fails(cluster:
 
 def test_a_large_feeds_workers_find_no_room_on_the_head(cluster: dict[str, Any]) -> None:
     from mmpipe.indexing.lanes.ray import pools
-    from mmpipe.serve import scaling
+    from mmpipe.serve.ray import scaling
     from mmpipe.settings import IndexingSettings, Settings
 
     head = cluster["available_node_types"]["head"]["resources"]["CPU"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mmpipe.indexing import execute_file
-from mmpipe.serve.app import APP_NAME
-from mmpipe.serve.run import application, free_port, ray_cluster
+from mmpipe.serve.ray.app import APP_NAME
+from mmpipe.serve.ray.run import application, free_port, ray_cluster
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, SpeechSettings
 
 pytestmark = pytest.mark.timeout(300)

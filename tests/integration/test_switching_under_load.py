@@ -26,8 +26,8 @@ from mmpipe.indexing.tables.switch import reindex, roll_back, switch, switch_bac
 from mmpipe.lake import open_lake
 from mmpipe.lake.models import RegisteredModel
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
-from mmpipe.serve.service import QueryService
+from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.answer.service import QueryService
 from mmpipe.settings import ModelSettings, Settings
 from tests.integration.changing_shop import Shop, filled_shop, other_profile, rows_of, settings_in
 from tests.unit.indexing.bucket import png

@@ -21,12 +21,12 @@ from mmpipe.indexing import Indexer
 from mmpipe.lake import open_lake
 from mmpipe.objects import open_store
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, WorkOutcome
-from mmpipe.serve.api import create_app
-from mmpipe.serve.internal import behind_one_port, create_internal_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
-from mmpipe.serve.service import QueryService
-from mmpipe.serve.uploads import Uploads
+from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.internal import behind_one_port, create_internal_app
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ingest.uploads import Uploads
 from mmpipe.settings import (
     DispatchSettings,
     IndexingSettings,
@@ -133,7 +133,7 @@ class InProcessWork:
         )
 
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
-        """As :class:`mmpipe.serve.work.WorkGateway` has it."""
+        """As :class:`mmpipe.serve.ingest.work.WorkGateway` has it."""
         return self.indexer.execute(orders)
 
     def check_alive(self) -> None:

@@ -16,10 +16,10 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from mmpipe.errors import DispatchUnavailable
-from mmpipe.serve import keys
-from mmpipe.serve.api import create_app
-from mmpipe.serve.keys import LIMIT_SECONDS
-from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.http import keys
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.keys import LIMIT_SECONDS
+from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.standalone import standalone_app
 from mmpipe.settings import Settings
 from tests.serve.conftest import TOKEN, make_app, make_service

@@ -15,8 +15,8 @@ import pytest
 
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import DispatchUnavailable
-from mmpipe.serve import cloudwatch, node_secrets
-from mmpipe.serve.cloudwatch import NodeToken, Probe, only_one, publish, run
+from mmpipe.serve.ray import cloudwatch, node_secrets
+from mmpipe.serve.ray.cloudwatch import NodeToken, Probe, only_one, publish, run
 
 TOKEN = "cluster-token"
 GIVEN = FixedToken(TOKEN)

@@ -14,11 +14,12 @@ from mmpipe.encoders import registry
 from mmpipe.errors import DispatchUnavailable, InvalidRequest, ProfileMismatch
 from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.schemas.search import Filters, SearchRequest
-from mmpipe.serve import app_builder, indexer_builder, scaling
-from mmpipe.serve.deployments.api import remote_encoder
-from mmpipe.serve.deployments.encoders import Encoders
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
-from mmpipe.serve.requests import FilterParams
+from mmpipe.serve import app_builder, indexer_builder
+from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.http.requests import FilterParams
+from mmpipe.serve.ray import scaling
+from mmpipe.serve.ray.deployments.api import remote_encoder
+from mmpipe.serve.ray.deployments.encoders import Encoders
 from mmpipe.settings import IndexingSettings, ServeSettings, Settings
 
 
@@ -120,7 +121,7 @@ def test_each_builder_makes_an_application_of_its_own_from_a_config_files_args(
 def test_only_replicas_change_how_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray.serve
 
-    from mmpipe.serve.deployments import logs
+    from mmpipe.serve.ray.deployments import logs
 
     chosen: list[str] = []
     monkeypatch.setattr(logs, "configure_logging", chosen.append)

@@ -11,9 +11,15 @@ from pydantic import SecretStr
 from mmpipe.encoders import registry
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import EncodedQuery
-from mmpipe.serve import app, scaling
-from mmpipe.serve.errors import EncodersStarting, problem_of
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Models, RemoteQueryEncoder
+from mmpipe.serve.answer.query_encoder import (
+    EncodersStarting,
+    LocalQueryEncoder,
+    Models,
+    RemoteQueryEncoder,
+)
+from mmpipe.serve.http import dispatch_token
+from mmpipe.serve.http.errors import problem_of
+from mmpipe.serve.ray import app, scaling
 from mmpipe.settings import DispatchSettings, ServeSettings, Settings
 
 PROFILE = registry.load("fake").profile
@@ -147,10 +153,10 @@ def test_gpu_on_adds_the_encoders_to_the_application() -> None:
 
 
 def test_the_token_of_the_internal_route_comes_from_the_named_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "read_secret", lambda name: f"text of {name}")
+    monkeypatch.setattr(dispatch_token, "read_secret", lambda name: f"text of {name}")
     named = Settings(dispatch=DispatchSettings(token_secret="shop/indexer"))
-    resolved = app.with_token(named).dispatch
+    resolved = dispatch_token.with_token(named).dispatch
     assert resolved.token.get_secret_value() == "text of shop/indexer"
     assert resolved.token_secret is None, "replicas do not read it again"
     given = Settings(dispatch=DispatchSettings(token=SecretStr("given")))
-    assert app.with_token(given) is given
+    assert dispatch_token.with_token(given) is given

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from mmpipe import errors as tree
-from mmpipe.serve.errors import MalformedRequest, Unauthorized, answer_for, problem_of
+from mmpipe.serve.http.errors import MalformedRequest, Unauthorized, answer_for, problem_of
 
 _STATUSES = {
     "StorageUnavailable": 503,

@@ -19,9 +19,8 @@ from pydantic import SecretStr
 
 from mmpipe.errors import DispatchUnavailable, NotReady
 from mmpipe.local.stack import _environment
-from mmpipe.serve import keys
-from mmpipe.serve.app import build_app
-from mmpipe.serve.keys import (
+from mmpipe.serve.http import keys
+from mmpipe.serve.http.keys import (
     LIMIT_SECONDS,
     REFRESH_SECONDS,
     RETRY_SECONDS,
@@ -32,6 +31,7 @@ from mmpipe.serve.keys import (
     key_ring,
     parse_keys,
 )
+from mmpipe.serve.ray.app import build_app
 from mmpipe.settings import ServeSettings, Settings
 
 WEB, APP, NEW = "web-key-0123456789", "app-key-0123456789", "new-key-0123456789"

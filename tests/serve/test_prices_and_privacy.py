@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 from mmpipe.lake import open_lake
 from mmpipe.schemas.product import Product, PublicProduct
 from mmpipe.schemas.search import SearchResponse
-from mmpipe.serve.api import create_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.service import ProductResponse
+from mmpipe.serve.answer.service import ProductResponse
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.metrics import Metrics
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_service, settings_for
 from tests.unit.search import catalogues

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from mmpipe.serve import running
-from mmpipe.serve.app import APP_NAME, INDEXER_APP_NAME
-from mmpipe.serve.run import free_port
+from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME
+from mmpipe.serve.ray.run import free_port
 from tests.serve.conftest import TOKEN, catalogue, settings_for
 from tests.serve.test_ray_serve import Service
 

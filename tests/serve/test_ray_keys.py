@@ -13,7 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mmpipe.serve import running
-from mmpipe.serve.run import free_port
+from mmpipe.serve.ray.run import free_port
 from tests.serve.conftest import settings_for
 
 pytestmark = pytest.mark.timeout(240)

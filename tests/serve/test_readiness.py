@@ -18,14 +18,15 @@ from mmpipe.errors import ModelUnavailable, NotReady, StorageUnavailable
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.lake.interactions import InteractionTable
 from mmpipe.schemas.work import WorkOrder
-from mmpipe.serve import group_commit, watch
-from mmpipe.serve.api import create_app
-from mmpipe.serve.deployments.encoders import Encoders
-from mmpipe.serve.internal import create_internal_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Models
-from mmpipe.serve.service import QueryService
-from mmpipe.serve.uploads import Uploads
+from mmpipe.serve import group_commit
+from mmpipe.serve.answer import watch
+from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.internal import create_internal_app
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ingest.uploads import Uploads
+from mmpipe.serve.ray.deployments.encoders import Encoders
 from mmpipe.settings import Settings
 from tests.serve.conftest import InProcessWork, catalogue, make_service, order_for, settings_for, write_feed
 

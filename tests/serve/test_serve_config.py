@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from mmpipe import serve
-from mmpipe.serve import scaling
-from mmpipe.serve.app import APP_NAME, INDEXER_APP_NAME
-from mmpipe.serve.internal import PREFIX
+from mmpipe.serve.http.internal import PREFIX
+from mmpipe.serve.ray import scaling
+from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME
 from mmpipe.settings import Settings
 
 FILE = Path(__file__).parents[2] / "infra" / "serve.yaml"
@@ -64,4 +64,4 @@ def test_encoders_may_go_to_zero_and_searchers_may_not() -> None:
 
 def test_replica_counts_are_decided_in_one_place() -> None:
     for application in (APPLICATION, INDEXER):
-        assert "deployments" not in application, "mmpipe/serve/scaling.py decides"
+        assert "deployments" not in application, "mmpipe/serve/ray/scaling.py decides"

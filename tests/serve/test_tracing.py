@@ -19,9 +19,9 @@ from starlette.testclient import TestClient
 from mmpipe.encoders import registry
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import Searcher
-from mmpipe.serve import tracing
-from mmpipe.serve.deployments.api import remote_encoder
-from mmpipe.serve.deployments.encoders import Encoders
+from mmpipe.serve.http import tracing
+from mmpipe.serve.ray.deployments.api import remote_encoder
+from mmpipe.serve.ray.deployments.encoders import Encoders
 from mmpipe.settings import IndexingSettings, Settings
 from mmpipe.telemetry import span
 from tests.serve.conftest import (

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from mmpipe.lake import open_lake
 from mmpipe.lake.runs import RunTable
 from mmpipe.schemas.run import Reject, RunRecord
-from mmpipe.serve.uploads import MAX_REJECTS, MAX_RUNS
+from mmpipe.serve.ingest.uploads import MAX_REJECTS, MAX_RUNS
 from mmpipe.settings import Settings
 from tests.serve.conftest import (
     TOKEN,

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from mmpipe.serve.api import create_app
-from mmpipe.serve.metrics import Metrics
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.metrics import Metrics
 from tests.serve.conftest import COLORS, InProcessWork, make_service, order_for, png, settings_for, write_feed
 
 

@@ -18,10 +18,10 @@ from mmpipe import media
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import ModelUnavailable
 from mmpipe.search import cursor
-from mmpipe.serve import voice as voice_module
-from mmpipe.serve.api import create_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.service import QueryService
+from mmpipe.serve.answer import voice as voice_module
+from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.metrics import Metrics
 from mmpipe.settings import Settings
 from mmpipe.speech import registry
 from mmpipe.speech.base import Transcript

@@ -13,8 +13,8 @@ from mmpipe.errors import NotReady
 from mmpipe.indexing import Indexer
 from mmpipe.lake import open_lake
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.serve.ingest.warm_work import CALLS_AT_ONCE, WarmWork
 from mmpipe.serve.standalone import WorkOnDemand
-from mmpipe.serve.warm_work import CALLS_AT_ONCE, WarmWork
 from mmpipe.settings import Settings
 from tests.serve.conftest import catalogue, order_for, settings_for, write_feed
 

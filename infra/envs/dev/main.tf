@@ -6,7 +6,7 @@ locals {
   environment = "dev"
   name        = "${var.project}-${local.environment}"
 
-  # What mmpipe.serve.cloudwatch writes to.
+  # What mmpipe.serve.ray.cloudwatch writes to.
   metrics_namespace = "mmpipe"
 
   tags = merge(var.tags, {

@@ -113,7 +113,7 @@ variable "cluster_name" {
 }
 
 variable "gpu_metric_name" {
-  description = "Metric of GPU utilisation in per cent, in metrics_namespace with the dimension Cluster. The default is what mmpipe.serve.cloudwatch publishes."
+  description = "Metric of GPU utilisation in per cent, in metrics_namespace with the dimension Cluster. The default is what mmpipe.serve.ray.cloudwatch publishes."
   type        = string
   default     = "GpuUtilisation"
 
@@ -124,7 +124,7 @@ variable "gpu_metric_name" {
 }
 
 variable "heartbeat_metric_name" {
-  description = "Metric that is 1 while the head answers, in metrics_namespace with the dimension Cluster. The default is what mmpipe.serve.cloudwatch publishes; null where nothing does."
+  description = "Metric that is 1 while the head answers, in metrics_namespace with the dimension Cluster. The default is what mmpipe.serve.ray.cloudwatch publishes; null where nothing does."
   type        = string
   default     = "Heartbeat"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmpipe.serve.deployments.logs import log_as_replica
-from mmpipe.serve.keys import Digests, KeyRing, key_ring
+from mmpipe.serve.http.keys import Digests, KeyRing, key_ring
+from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.settings import Settings
 
 
@@ -18,5 +18,5 @@ class KeyKeeper:
         self._ring: KeyRing = ring
 
     async def digests(self) -> Digests:
-        """See :meth:`mmpipe.serve.keys.KeyRing.digests`."""
+        """See :meth:`mmpipe.serve.http.keys.KeyRing.digests`."""
         return await self._ring.digests()

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 from mmpipe.errors import DispatchUnavailable, MmpipeError
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import EncodedQuery
-from mmpipe.serve.api import create_app
-from mmpipe.serve.deployments.logs import log_as_replica
-from mmpipe.serve.keys import Digests, KeyRing
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.query_encoder import LocalQueryEncoder, Media, Models, QueryEncoder, RemoteQueryEncoder
-from mmpipe.serve.service import QueryService
+from mmpipe.serve.answer.query_encoder import (
+    LocalQueryEncoder,
+    Media,
+    Models,
+    QueryEncoder,
+    RemoteQueryEncoder,
+)
+from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.keys import Digests, KeyRing
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.settings import Settings
 from mmpipe.telemetry import carrier
 

@@ -1,4 +1,4 @@
-"""A node's token, fetched before Ray starts: ``python -m mmpipe.serve.node_secrets FILE SECRET``.
+"""A node's token, fetched before Ray starts: ``python -m mmpipe.serve.ray.node_secrets FILE SECRET``.
 
 The file is what ``RAY_AUTH_TOKEN_PATH`` names. So the token stands in no cluster file, no command line, no
 environment of the container and no log.
@@ -33,7 +33,9 @@ def write_secret(file: Path, secret: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; gives the exit status."""
-    parser = argparse.ArgumentParser(prog="mmpipe.serve.node_secrets", description="Fetch a node's token.")
+    parser = argparse.ArgumentParser(
+        prog="mmpipe.serve.ray.node_secrets", description="Fetch a node's token."
+    )
     parser.add_argument("file", type=Path, help="where the token goes")
     parser.add_argument("secret", help="name or ARN in Secrets Manager")
     options = parser.parse_args(arguments)

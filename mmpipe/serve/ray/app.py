@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
-from mmpipe.dispatch.tokens import read_secret
-from mmpipe.serve import scaling
+from mmpipe.serve.http.dispatch_token import with_token
+from mmpipe.serve.ray import scaling
 from mmpipe.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,10 +41,10 @@ def build_app(settings: Settings) -> Application:
     The API keys are read once here, so that wrong ones fail at once: raises ``InvalidKeys``, and
     ``DispatchUnavailable`` where they cannot be read.
     """
-    from mmpipe.serve.deployments.api import Api
-    from mmpipe.serve.deployments.encoders import Encoders
-    from mmpipe.serve.deployments.key_keeper import KeyKeeper
-    from mmpipe.serve.keys import configured_keys
+    from mmpipe.serve.http.keys import configured_keys
+    from mmpipe.serve.ray.deployments.api import Api
+    from mmpipe.serve.ray.deployments.encoders import Encoders
+    from mmpipe.serve.ray.deployments.key_keeper import KeyKeeper
 
     configured_keys(settings.serve)
     encoders = _deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
@@ -57,7 +55,7 @@ def build_app(settings: Settings) -> Application:
 
 def build_indexer(settings: Settings) -> Application:
     """``Indexer``, which takes the handlers' work. Its place is ``internal.PREFIX``."""
-    from mmpipe.serve.deployments.indexer import IndexerIngress
+    from mmpipe.serve.ray.deployments.indexer import IndexerIngress
 
     return _ingress(IndexerIngress, scaling.indexer(settings), settings, name="Indexer")
 
@@ -96,15 +94,3 @@ def indexer_builder(args: dict[str, Any]) -> Application:
     """As :func:`app_builder`, of :func:`build_indexer`; the token of its routes may be in the secret that
     ``dispatch.token_secret`` names. Raises also ``DispatchUnavailable`` where that cannot be read."""
     return build_indexer(with_token(Settings(**args)))
-
-
-def with_token(settings: Settings) -> Settings:
-    """The settings with the internal routes' token in them, read from ``dispatch.token_secret`` if named.
-
-    Replicas then need no right to the secret. Raises ``DispatchUnavailable``.
-    """
-    secret = settings.dispatch.token_secret
-    if secret is None:
-        return settings
-    changes = {"token": SecretStr(read_secret(secret)), "token_secret": None}
-    return settings.model_copy(update={"dispatch": settings.dispatch.model_copy(update=changes)})

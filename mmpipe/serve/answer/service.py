@@ -14,15 +14,14 @@ from mmpipe.lake import Lake, open_lake
 from mmpipe.objects import open_store
 from mmpipe.recommend import similar_payload
 from mmpipe.schemas.product import Money, PublicProduct
-from mmpipe.schemas.search import InteractionsRequest, SearchRequest
+from mmpipe.schemas.search import Filters, InteractionsRequest, SearchRequest
 from mmpipe.search import Searcher, Snapshot, SnapshotStore
-from mmpipe.serve.interactions import InteractionLog
-from mmpipe.serve.query_encoder import Encode, Media, QueryEncoder
-from mmpipe.serve.query_media import QueryMedia, has_media
-from mmpipe.serve.requests import ParsedSearch, SimilarParams
-from mmpipe.serve.tracing import step
-from mmpipe.serve.voice import Voice
-from mmpipe.serve.watch import Watch
+from mmpipe.serve.answer.interactions import InteractionLog
+from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
+from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
+from mmpipe.serve.answer.steps import step
+from mmpipe.serve.answer.voice import Voice
+from mmpipe.serve.answer.watch import Watch
 from mmpipe.settings import Settings
 
 _MEDIA_THREADS = 8
@@ -117,11 +116,13 @@ class QueryService:
         with step("query.json"):
             return to_json(payload)
 
-    async def similar(self, product_id: str, params: SimilarParams) -> bytes:
+    async def similar(
+        self, product_id: str, *, collection: str | None, limit: int, filters: Filters | None = None
+    ) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON. Raises ``UnknownProduct``."""
-        snapshot = await self._snapshot(params.collection)
-        with step("query.similar", products=len(snapshot), limit=params.limit):
-            return to_json(similar_payload(snapshot, product_id, params.filters(), params.limit))
+        snapshot = await self._snapshot(collection)
+        with step("query.similar", products=len(snapshot), limit=limit):
+            return to_json(similar_payload(snapshot, product_id, filters or Filters(), limit))
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from mmpipe.encoders.base import EncoderInput, Modality, Profile
 from mmpipe.encoders.registry import LoadedEncoders
+from mmpipe.errors import NotReady
 from mmpipe.lake.model_loading import load_exactly, load_profile
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import EncodedQuery, TextCache, compose, encode
-from mmpipe.serve.errors import EncodersStarting
 from mmpipe.settings import Settings, load_settings
 
 _log = logging.getLogger("mmpipe.serve")
@@ -22,6 +22,10 @@ Media = Mapping[Modality, EncoderInput]
 
 
 Encode = Callable[[SearchRequest, Media], Awaitable[EncodedQuery]]
+
+
+class EncodersStarting(NotReady):
+    """No GPU encoder runs, and the one that starts did not come within the time a query waits."""
 
 
 class QueryEncoder(Protocol):
@@ -125,7 +129,7 @@ class RemoteQueryEncoder:
 
     That deployment may have shrunk to nothing, and starting it takes seconds, or minutes where a GPU node
     must come first. A query waits ``wait_seconds`` for it. Then ``spare`` encodes it, by the same models in
-    this process; without a spare it raises :class:`~mmpipe.serve.errors.EncodersStarting`. The call is left
+    this process; without a spare it raises :class:`EncodersStarting`. The call is left
     waiting, for it is what the deployment starts for, and while it waits a spare answers at once.
     """
 

@@ -1,6 +1,6 @@
 """The internal door: the indexer's HTTP application, behind the dispatch token and in no OpenAPI document.
 
-An application of its own beside :mod:`mmpipe.serve.api`: uploads neither wake, scale nor wait for query
+An application of its own beside :mod:`mmpipe.serve.http.api`: uploads neither wake, scale nor wait for query
 replicas, and an API key opens nothing here. Its routes are relative to :data:`PREFIX`, under which Serve, or
 :func:`behind_one_port`, puts it.
 """
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
 
-from mmpipe.serve import errors, metrics
-from mmpipe.serve.head import HeadAsGet
-from mmpipe.serve.limits import BodyLimit
-from mmpipe.serve.requests import read_json
-from mmpipe.serve.tracing import FASTAPI_TELEMETRY, Traced
-from mmpipe.serve.uploads import RejectParams, RunParams, Uploads
-from mmpipe.serve.work import WorkGateway, WorkRequest, WorkResponse, authorize
+from mmpipe.serve.http import errors, metrics
+from mmpipe.serve.http.dispatch_token import authorize
+from mmpipe.serve.http.head import HeadAsGet
+from mmpipe.serve.http.limits import BodyLimit
+from mmpipe.serve.http.requests import read_json
+from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
+from mmpipe.serve.ingest.uploads import RejectParams, RunParams, Uploads
+from mmpipe.serve.ingest.work import WorkGateway, WorkRequest, WorkResponse
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -1,4 +1,4 @@
-"""What only the cluster knows, told to CloudWatch every minute: ``python -m mmpipe.serve.cloudwatch``.
+"""What only the cluster knows, told to CloudWatch every minute: ``python -m mmpipe.serve.ray.cloudwatch``.
 
 Runs on the head. Namespace ``mmpipe``, dimension ``Cluster``, for environments of one account share the
 namespace; infra/modules/observability watches them:
@@ -52,7 +52,7 @@ class NodeToken:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise DispatchUnavailable(
-                f"RAY_AUTH_TOKEN_PATH: {error}; mmpipe.serve.node_secrets writes it"
+                f"RAY_AUTH_TOKEN_PATH: {error}; mmpipe.serve.ray.node_secrets writes it"
             ) from error
 
     def renewed(self, refused: str) -> bool:
@@ -140,7 +140,9 @@ def only_one(name: str) -> Iterator[bool]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; runs until the process is ended."""
-    parser = argparse.ArgumentParser(prog="mmpipe.serve.cloudwatch", description="Publish cluster metrics.")
+    parser = argparse.ArgumentParser(
+        prog="mmpipe.serve.ray.cloudwatch", description="Publish cluster metrics."
+    )
     parser.add_argument("--cluster", required=True, help="value of the dimension Cluster")
     parser.add_argument("--service-url", default="http://127.0.0.1:8000")
     parser.add_argument("--dashboard-url", default="http://127.0.0.1:8265")

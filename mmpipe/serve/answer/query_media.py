@@ -5,17 +5,26 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mmpipe import media
 from mmpipe.encoders.base import EncoderInput, Modality
 from mmpipe.errors import InvalidRequest, MediaNotAllowed
 from mmpipe.objects import ObjectStore
-from mmpipe.schemas.search import MediaInput
-from mmpipe.serve.requests import MEDIA_PARTS, ParsedSearch
+from mmpipe.schemas.search import MediaInput, SearchRequest
 from mmpipe.settings import MediaSettings
 
+MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")
 _SCHEMES = frozenset({"data", "https"})
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSearch:
+    """A search with the files that came beside it (a file stands for the same field of the request)."""
+
+    request: SearchRequest
+    uploads: Mapping[Modality, bytes] = field(default_factory=dict)
 
 
 class QueryMedia:

@@ -1,7 +1,7 @@
-"""The public HTTP API: one page of routes over a :class:`~mmpipe.serve.service.QueryService`.
+"""The public HTTP API: one page of routes over a :class:`~mmpipe.serve.answer.service.QueryService`.
 
 Routes parse, make one call and answer with bytes; what they raise becomes a problem document in
-:mod:`mmpipe.serve.errors`.
+:mod:`mmpipe.serve.http.errors`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from fastapi.responses import JSONResponse, Response
 
 from mmpipe.errors import NotReady
 from mmpipe.schemas.search import InteractionsRequest, InteractionsResponse, SearchRequest, SearchResponse
-from mmpipe.serve import errors, metrics
-from mmpipe.serve.head import HeadAsGet
-from mmpipe.serve.keys import KeyGuard, KeyRing, key_ring
-from mmpipe.serve.limits import BodyLimit
-from mmpipe.serve.openapi import docs_page, document, json_body, problems, search_body
-from mmpipe.serve.requests import SearchParams, SimilarParams, read_json, read_search
-from mmpipe.serve.service import CollectionsResponse, ProductResponse, QueryService
-from mmpipe.serve.tracing import FASTAPI_TELEMETRY, Traced
+from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
+from mmpipe.serve.http import errors, metrics
+from mmpipe.serve.http.head import HeadAsGet
+from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
+from mmpipe.serve.http.limits import BodyLimit
+from mmpipe.serve.http.openapi import docs_page, document, json_body, problems, search_body
+from mmpipe.serve.http.requests import SearchParams, SimilarParams, read_json, read_search
+from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 
 API_VERSION = "1.0.0"
 _JSON = "application/json"
@@ -45,7 +45,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     """The ASGI application of one replica; it closes ``service`` when it shuts down.
 
     ``keys`` are those of the public routes, unless given what the service's settings name, read here. Raises
-    :class:`~mmpipe.serve.keys.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be read.
+    :class:`~mmpipe.serve.http.keys.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be read.
     """
     if keys is None:
         keys = key_ring(service.settings.serve)
@@ -137,7 +137,10 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
         tags=["products"],
     )
     async def similar(product_id: ProductId, params: Annotated[SimilarParams, Query()]) -> Response:
-        return Response(await service.similar(product_id, params), media_type=_JSON)
+        found = await service.similar(
+            product_id, collection=params.collection, limit=params.limit, filters=params.filters()
+        )
+        return Response(found, media_type=_JSON)
 
     @public.get(
         "/v1/collections",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe import errors
+from mmpipe.serve.answer.query_encoder import EncodersStarting
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,10 +35,6 @@ class MalformedRequest(errors.InvalidRequest):
 
 class UnsupportedMediaType(errors.InvalidRequest):
     """A body of a content type the route does not take."""
-
-
-class EncodersStarting(errors.NotReady):
-    """No GPU encoder runs, and the one that starts did not come within the time a query waits."""
 
 
 class Unauthorized(errors.InvalidRequest):

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from mmpipe.encoders.base import Profile
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import EncodedQuery
-from mmpipe.serve.deployments.logs import log_as_replica
-from mmpipe.serve.query_encoder import Media, Models
+from mmpipe.serve.answer.query_encoder import Media, Models
+from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.settings import Settings
 from mmpipe.telemetry import continued, span
 
@@ -32,7 +32,7 @@ class Encoders:
     async def encode(
         self, profile_json: str, request: SearchRequest, media: Media, trace: Mapping[str, str]
     ) -> EncodedQuery:
-        """See :class:`mmpipe.serve.query_encoder.QueryEncoder`; ``trace`` is the caller's
+        """See :class:`mmpipe.serve.answer.query_encoder.QueryEncoder`; ``trace`` is the caller's
         :func:`~mmpipe.telemetry.carrier`."""
         with continued(trace), span("query.encode.model", media=len(media)):
             return await asyncio.to_thread(self._encode, profile_json, request, media)

@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 
 from mmpipe.dispatch.tokens import read_secret
 from mmpipe.errors import DispatchUnavailable, MmpipeError, NotReady, PermanentError
-from mmpipe.serve.errors import Unauthorized
+from mmpipe.serve.http.errors import Unauthorized
 
 if TYPE_CHECKING:
     from mmpipe.settings import ServeSettings

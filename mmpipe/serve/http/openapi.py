@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from mmpipe.serve.errors import CONTENT_TYPE, Problem
+from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 
 _REF = "#/components/schemas/{model}"
 _EXAMPLE = {
@@ -102,4 +102,4 @@ def document(app: FastAPI, bodies: tuple[type[BaseModel], ...]) -> Callable[[], 
 @cache
 def docs_page() -> bytes:
     """A page that renders ``openapi.json`` and sends requests, with nothing loaded from elsewhere."""
-    return files("mmpipe.serve").joinpath("docs.html").read_bytes()
+    return files("mmpipe.serve.http").joinpath("docs.html").read_bytes()

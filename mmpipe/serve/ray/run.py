@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmpipe.errors import NotReady
-from mmpipe.serve.app import APP_NAME, INDEXER_APP_NAME, build_app, build_indexer
-from mmpipe.serve.internal import PREFIX
+from mmpipe.serve.http.internal import PREFIX
+from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME, build_app, build_indexer
 from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")

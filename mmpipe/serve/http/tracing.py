@@ -1,4 +1,5 @@
-"""Traces of requests: one span per request, continued from the caller's, and spans of its steps inside it.
+"""Traces of requests: one span per request, continued from the caller's. Those of its steps are
+:mod:`mmpipe.serve.answer.steps`.
 
 Where traces are off, nothing is asked of them: what spans that are nothing cost is little, but every search
 would pay it, and more where a caller sends its trace.
@@ -9,16 +10,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import (
-    ProxyTracerProvider,
-    Span,
-    StatusCode,
-    get_current_span,
-    get_tracer_provider,
-)
+from opentelemetry.trace import ProxyTracerProvider, Span, StatusCode, get_tracer_provider
 
-from mmpipe.serve.metrics import route_of
-from mmpipe.telemetry import Attribute, annotate, continued, span
+from mmpipe.serve.http.metrics import route_of
+from mmpipe.telemetry import annotate, continued, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +26,6 @@ _CARRIED = (b"traceparent", b"tracestate")
 _UNTRACED = ("/healthz", "/readyz", "/metrics")
 # FastAPI's own would hold the query string, which is what shoppers ask, and the texts of exceptions.
 FASTAPI_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-_NOTHING: AbstractContextManager[Span | None] = nullcontext()
 
 
 class Traced:
@@ -70,12 +64,6 @@ class Traced:
             annotate(current, "status", status)
             if status >= 500:
                 current.set_status(StatusCode.ERROR)
-
-
-def step(name: str, **attributes: Attribute) -> AbstractContextManager[Span | None]:
-    """A span inside a request's, under the rules of :func:`mmpipe.telemetry.span`; nothing where that one is
-    not recorded."""
-    return span(name, **attributes) if get_current_span().is_recording() else _NOTHING
 
 
 def _off() -> bool:

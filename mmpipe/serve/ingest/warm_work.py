@@ -12,7 +12,7 @@ from mmpipe.lake.model_loading import load_profile
 from mmpipe.objects import open_store
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.serve.group_commit import GroupCommit
-from mmpipe.serve.work import MAX_ORDERS
+from mmpipe.serve.ingest.work import MAX_ORDERS
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake

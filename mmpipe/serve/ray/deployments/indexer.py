@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpipe.lake import open_lake
-from mmpipe.serve.deployments.logs import log_as_replica
-from mmpipe.serve.internal import create_internal_app
-from mmpipe.serve.metrics import Metrics
-from mmpipe.serve.uploads import Uploads
-from mmpipe.serve.warm_work import WarmWork
+from mmpipe.serve.http.internal import create_internal_app
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ingest.uploads import Uploads
+from mmpipe.serve.ingest.warm_work import WarmWork
+from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import RequestTooLarge
-from mmpipe.serve.errors import problem_of, respond
+from mmpipe.serve.http.errors import problem_of, respond
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

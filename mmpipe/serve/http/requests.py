@@ -7,8 +7,6 @@ multipart, errors come out of one place, and the hot path parses straight from b
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -23,12 +21,12 @@ from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.schemas.search import Filters, SearchRequest
-from mmpipe.serve.errors import InvalidFields, MalformedRequest, UnsupportedMediaType
+from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch
+from mmpipe.serve.http.errors import InvalidFields, MalformedRequest, UnsupportedMediaType
 
 M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
-MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")
 _PLAIN_PARTS = frozenset({"collection", "text", "limit", "cursor", "explain", "audio_as"})
 _JSON_PARTS = frozenset({"weights", "filters"})
 _MAX_TEXT_PART = 1_000_000
@@ -110,14 +108,6 @@ def _attributes(pairs: list[str]) -> dict[str, list[str]]:
             raise InvalidRequest("attribute", f"'{pair[:80]}' is not name=value, as in attribute=sole=rubber")
         found.setdefault(name, []).append(value)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedSearch:
-    """A search with the files that came beside it (a file stands for the same field of the request)."""
-
-    request: SearchRequest
-    uploads: Mapping[Modality, bytes] = field(default_factory=dict)
 
 
 def validate(model: type[M], value: Any) -> M:

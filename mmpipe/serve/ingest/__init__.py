@@ -1,0 +1,1 @@
+"""What the indexer does, without HTTP: ``warm_work`` runs the pipeline, ``uploads`` tells how it went."""
