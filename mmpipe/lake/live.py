@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mmpipe.errors import ObjectNotFound, StorageUnavailable
 
 if TYPE_CHECKING:
-    from mmpipe.objects import ObjectStore
+    from mmpipe.objects import ObjectStat, ObjectStore
 
 # What is kept of the former publications: these many, then by time.
 KEEP_LAST = 10
@@ -114,28 +114,32 @@ def thinned(history: Sequence[LiveVersion], now: datetime, *, origin: int) -> tu
 
 
 class LivePointer:
-    """Reads and replaces one ``live.json``."""
+    """Reads and replaces one ``live.json``. Safe to share between threads."""
 
     def __init__(self, store: ObjectStore, uri: str) -> None:
         self._store = store
         self.uri = uri
+        self._seen: LiveFile | None = None  # as it was read last; replaced, never changed in place
 
     def read(self) -> LiveFile | None:
         """The current file, its live entry carrying the etag; None before the first publication.
 
-        Raises ``StorageUnavailable``, also where the file is damaged: its message says what to do."""
+        While the file stays as it was, every further call costs one conditional request without a body and
+        gives the same object. Raises ``StorageUnavailable``, also where the file is damaged: its message says
+        what to do."""
+        seen = self._seen
         try:
-            data, found = self._store.read(self.uri, max_bytes=_MAX_BYTES)
+            if seen is not None and seen.live.etag is not None:
+                changed = self._store.read_changed(self.uri, etag=seen.live.etag, max_bytes=_MAX_BYTES)
+                if changed is None:
+                    return seen
+            else:
+                changed = self._store.read(self.uri, max_bytes=_MAX_BYTES)
         except ObjectNotFound:
+            self._seen = None
             return None
-        try:
-            content = LiveFile.model_validate_json(data)
-        except ValidationError as error:
-            # Not the upload's fault, so not for good: its work waits in the queue until the file is mended.
-            raise StorageUnavailable(
-                f"{self.uri} is not a live file ({error.error_count()} faults): restore or remove it"
-            ) from error
-        return content.model_copy(update={"live": content.live.model_copy(update={"etag": found.etag})})
+        self._seen = _content_of(self.uri, *changed)
+        return self._seen
 
     def replace(self, content: LiveFile, former: LiveFile | None) -> LiveVersion:
         """Write ``content`` only where ``former`` still stands (nothing, for None). Raises
@@ -146,3 +150,14 @@ class LivePointer:
         else:
             found = self._store.write(self.uri, data, if_match=former.live.etag)
         return content.live.model_copy(update={"etag": found.etag})
+
+
+def _content_of(uri: str, data: bytes, found: ObjectStat) -> LiveFile:
+    try:
+        content = LiveFile.model_validate_json(data)
+    except ValidationError as error:
+        # Not the upload's fault, so not for good: its work waits in the queue until the file is mended.
+        raise StorageUnavailable(
+            f"{uri} is not a live file ({error.error_count()} faults): restore or remove it"
+        ) from error
+    return content.model_copy(update={"live": content.live.model_copy(update={"etag": found.etag})})

@@ -1,11 +1,12 @@
 """Bytes by address, on S3, in a folder, or in memory: the same calls, the same guarantees.
 
-:class:`ObjectStore` is the protocol: ``stat``, ``read``, ``open`` (a stream), ``write``, ``list``,
-``delete``. A version that is named is the one that is read; ``write`` can be held to the ETag that is there
-(``if_match``) or to nothing being there (``if_none_match``), else ``CommitConflict``. Nothing at an address
-is an ``ObjectNotFound``, more than the caller's limit an :class:`ObjectTooLarge`; timeouts, throttles and 5xx
-are a ``StorageUnavailable``. :func:`stat_many` looks many objects up with few requests. Addresses are
-``s3://bucket/key``, ``file:///abs/path`` and ``memory://name/key``; :func:`to_uri` takes plain paths too.
+:class:`ObjectStore` is the protocol: ``stat``, ``read``, ``read_changed`` (only what is new), ``open`` (a
+stream), ``write``, ``list``, ``delete``. A version that is named is the one that is read; ``write`` can be
+held to the ETag that is there (``if_match``) or to nothing being there (``if_none_match``), else
+``CommitConflict``. Nothing at an address is an ``ObjectNotFound``, more than the caller's limit an
+:class:`ObjectTooLarge`; timeouts, throttles and 5xx are a ``StorageUnavailable``. :func:`stat_many` looks
+many objects up with few requests. Addresses are ``s3://bucket/key``, ``file:///abs/path`` and
+``memory://name/key``; :func:`to_uri` takes plain paths too.
 """
 
 from __future__ import annotations

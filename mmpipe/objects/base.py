@@ -47,6 +47,10 @@ class ObjectStore(Protocol):
         """The whole object, and the version that was read; ``ObjectNotFound``, :class:`ObjectTooLarge`."""
         ...
 
+    def read_changed(self, uri: str, *, etag: str, max_bytes: int) -> tuple[bytes, ObjectStat] | None:
+        """As ``read``, but None, and no bytes on the way, while the object is the version with ``etag``."""
+        ...
+
     def open(self, uri: str, *, version_id: str | None = None) -> tuple[BinaryIO, ObjectStat]:
         """A stream over exactly the version described; the caller closes it. ``ObjectNotFound``."""
         ...

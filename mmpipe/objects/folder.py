@@ -63,6 +63,11 @@ class FolderStore:
             raise ObjectTooLarge(uri, len(data), max_bytes)
         return data, found
 
+    def read_changed(self, uri: str, *, etag: str, max_bytes: int) -> tuple[bytes, ObjectStat] | None:
+        if self.stat(uri).etag == etag:
+            return None
+        return self.read(uri, max_bytes=max_bytes)
+
     def open(self, uri: str, *, version_id: str | None = None) -> tuple[BinaryIO, ObjectStat]:
         path = self._path(uri, version_id)
         try:

@@ -45,6 +45,15 @@ class MemoryStore:
             raise ObjectTooLarge(uri, found.size, max_bytes)
         return data, found
 
+    def read_changed(self, uri: str, *, etag: str, max_bytes: int) -> tuple[bytes, ObjectStat] | None:
+        with self._called("read_changed", uri):
+            data, found = self._get(uri, None)
+        if found.etag == etag:
+            return None
+        if found.size > max_bytes:
+            raise ObjectTooLarge(uri, found.size, max_bytes)
+        return data, found
+
     def open(self, uri: str, *, version_id: str | None = None) -> tuple[BinaryIO, ObjectStat]:
         with self._called("open", uri):
             data, found = self._get(uri, version_id)

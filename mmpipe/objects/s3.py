@@ -28,6 +28,7 @@ _PASSING = frozenset(
     | {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
     | {"RequestTimeTooSkewed", "ExpiredToken", "TokenRefreshRequired"}
 )
+_NOT_MODIFIED = 304
 _RESUMES = 4
 _BUFFER_BYTES = 1 << 20
 
@@ -58,17 +59,28 @@ class S3Store:
         return _stat_of(uri, found)
 
     def read(self, uri: str, *, max_bytes: int, version_id: str | None = None) -> tuple[bytes, ObjectStat]:
-        stream, found = self.open(uri, version_id=version_id)
-        with stream:
-            if found.size > max_bytes:
-                raise ObjectTooLarge(uri, found.size, max_bytes)
-            data = stream.read(found.size + 1)
-        return data, found
+        return _whole(*self.open(uri, version_id=version_id), max_bytes)
+
+    def read_changed(self, uri: str, *, etag: str, max_bytes: int) -> tuple[bytes, ObjectStat] | None:
+        from botocore.exceptions import ClientError
+
+        target = _target(uri, None)
+        with _translating(uri):
+            try:
+                answer = self._client.get_object(**target, IfNoneMatch=f'"{etag}"')
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _NOT_MODIFIED:
+                    return None
+                raise
+        return _whole(*self._stream(uri, target, answer), max_bytes)
 
     def open(self, uri: str, *, version_id: str | None = None) -> tuple[BinaryIO, ObjectStat]:
         target = _target(uri, version_id)
         with _translating(uri):
             answer = self._client.get_object(**target)
+        return self._stream(uri, target, answer)
+
+    def _stream(self, uri: str, target: dict[str, Any], answer: Any) -> tuple[BinaryIO, ObjectStat]:
         found = _stat_of(uri, answer)
         raw = _ResumingBody(self._client, target, answer["Body"], found)
         return io.BufferedReader(raw, _BUFFER_BYTES), found
@@ -179,6 +191,13 @@ class _ResumingBody(io.RawIOBase):
                 **self._target, Range=f"bytes={self._offset}-", IfMatch=f'"{self._found.etag}"'
             )
         self._body = answer["Body"]
+
+
+def _whole(stream: BinaryIO, found: ObjectStat, max_bytes: int) -> tuple[bytes, ObjectStat]:
+    with stream:
+        if found.size > max_bytes:
+            raise ObjectTooLarge(found.uri, found.size, max_bytes)
+        return stream.read(found.size + 1), found
 
 
 def _target(uri: str, version_id: str | None) -> dict[str, Any]:

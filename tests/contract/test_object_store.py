@@ -85,6 +85,24 @@ def test_what_is_written_is_read(place: Place) -> None:
     assert '"' not in found.etag
 
 
+def test_what_is_unchanged_is_not_read_again(place: Place) -> None:
+    store, root = place
+    uri = join(root, "live.json")
+    with pytest.raises(ObjectNotFound):
+        store.read_changed(uri, etag="0123", max_bytes=10)
+    first = store.write(uri, b"one")
+    assert store.read_changed(uri, etag=first.etag, max_bytes=10) is None
+    second = store.write(uri, b"other")
+    changed = store.read_changed(uri, etag=first.etag, max_bytes=10)
+    assert changed is not None
+    assert (changed[0], changed[1].etag, changed[1].size) == (b"other", second.etag, 5)
+    with pytest.raises(ObjectTooLarge):
+        store.read_changed(uri, etag=first.etag, max_bytes=4)
+    store.delete(uri)
+    with pytest.raises(ObjectNotFound):
+        store.read_changed(uri, etag=second.etag, max_bytes=10)
+
+
 def test_an_empty_object_is_an_object(place: Place) -> None:
     store, root = place
     uri = join(root, "empty")

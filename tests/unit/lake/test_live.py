@@ -54,6 +54,42 @@ def test_of_two_writers_one_wins() -> None:
     assert [e.version for e in now.history] == [5]
 
 
+def test_a_file_that_stays_as_it_was_is_read_once() -> None:
+    store = MemoryStore()
+    pointer, writer = LivePointer(store, URI), LivePointer(store, URI)
+    writer.replace(LiveFile(live=entry(1, 5)), None)
+    first = pointer.read()
+    assert first is not None
+    assert pointer.read() is pointer.read() is first
+    assert (store.calls["read"], store.calls["read_changed"]) == (1, 2)
+    writer.replace(first.followed_by(entry(2, 7)), first)
+    now = pointer.read()
+    assert now is not None
+    assert (now.live.version, pointer.read() is now) == (7, True)
+    store.delete(URI)
+    assert pointer.read() is None
+    writer.replace(LiveFile(live=entry(1, 9)), None)
+    again = pointer.read()
+    assert again is not None
+    assert again.live.version == 9
+
+
+def test_a_file_that_was_damaged_since_is_named_until_it_is_mended() -> None:
+    store = MemoryStore()
+    pointer = LivePointer(store, URI)
+    pointer.replace(LiveFile(live=entry(1, 5)), None)
+    good = pointer.read()
+    assert good is not None
+    store.write(URI, b'{"live": 3}')
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match=r"live\.json"):
+            pointer.read()
+    store.write(URI, good.model_dump_json().encode())
+    mended = pointer.read()
+    assert mended is not None
+    assert mended.live.version == 5
+
+
 def test_a_damaged_file_is_named() -> None:
     store = MemoryStore()
     store.write(URI, b'{"live": 3}')
