@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -203,7 +203,26 @@ class ServeSettings(_Section):
         default=None, description="local disk for copies of live versions; unset means a temporary folder"
     )
     candidates: int = Field(
-        default=200, ge=10, le=10_000, description="retrieval depth of each of vector and full-text search"
+        default=200, ge=10, le=10_000, description="how many of the nearest products by vector may be matches"
+    )
+    relevance: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="a near product by vector is a match while its cosine is at least this share of the best"
+        " one's",
+    )
+    shards: int = Field(
+        default=1,
+        ge=1,
+        le=1_000,
+        description="a collection is split among so many processes, each with its own part on disk and in"
+        " memory; with more than one only `early` fusion",
+    )
+    partial_answers: bool = Field(
+        default=False,
+        description="while a shard is away the others answer, marked `partial`; else searches get a 503 until"
+        " it is back",
     )
     vector_weight: float = Field(
         default=0.4,
@@ -247,6 +266,13 @@ class ServeSettings(_Section):
     idle_seconds: float = Field(
         default=120.0, gt=0, description="less load this long, query replicas shrink towards their minimum"
     )
+
+    @model_validator(mode="after")
+    def _shards_merge(self) -> ServeSettings:
+        # Late scores are scaled by all products' scores of each modality: no shard knows them.
+        if self.shards > 1 and self.fusion_mode != "early":
+            raise ValueError(f"fusion_mode '{self.fusion_mode}' cannot be split: set shards to 1, or early")
+        return self
 
 
 class ModelSettings(_Section):

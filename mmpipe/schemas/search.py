@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Values = Annotated[list[ShortText], Field(min_length=1, max_length=100)]
+Sort = Literal["relevance", "price_asc", "price_desc"]
 
 
 class MediaInput(BaseModel):
@@ -98,6 +99,11 @@ class SearchRequest(BaseModel):
     weights: Weights = Field(default_factory=Weights)
     filters: Filters = Field(default_factory=Filters)
     facets: list[ShortText] = Field(default_factory=list, max_length=20)
+    sort: Sort = Field(
+        default="relevance",
+        description="relevance: best match first, without a query by id; price_asc and price_desc: by what a"
+        " shopper pays now, products without a price in the collection's own currency last",
+    )
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=2_000)
     explain: bool = True
@@ -170,8 +176,17 @@ class Heard(BaseModel):
     words: list[HeardWord] = Field(default_factory=list, description="on the first page only")
 
 
+class WordMatch(BaseModel):
+    """How full text matched: every match that it found holds at least ``required`` of the query's ``asked``
+    distinct words. Fewer than asked where no product under the filters holds them all."""
+
+    asked: int
+    required: int = Field(description="0 where no product holds any of them")
+
+
 class SearchResponse(BaseModel):
-    """One page. ``total``, ``facets`` and paging all speak of the same set of matches in the same version.
+    """One page. ``total``, ``facets`` and paging all speak of the same set of matches in the same version:
+    under the filters, the products that full text matches together with the nearest by vector.
 
     Prices are those of the moment of the page: a sale that begins or ends between two pages of a search
     with a price filter changes what it matches.
@@ -179,7 +194,18 @@ class SearchResponse(BaseModel):
 
     collection: str
     version: str = Field(description="the live version that answered")
+    version_changed: bool = Field(
+        default=False,
+        description="the pages before came from another version; products that have not changed since are"
+        " neither skipped nor repeated",
+    )
+    partial: bool = Field(
+        default=False,
+        description="part of a large collection did not answer: its products are missing from this page,"
+        " total and facets",
+    )
     total: int
+    words: WordMatch | None = Field(default=None, description="null without words")
     hits: list[Hit]
     facets: dict[str, list[FacetCount]] = Field(default_factory=dict)
     next_cursor: str | None = None

@@ -1,0 +1,35 @@
+"""How the rows of a version are numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORD = 64
+
+
+class Layout:
+    """Rows of fragments with ``sizes`` physical rows, one after the other. Each fragment begins at a multiple
+    of 64, so that a bit set of all rows is the fragments' one after the other.
+
+    ``bases`` is int64 ``(F + 1,)``: the first row of each fragment, and ``rows``, the end. The rows between a
+    fragment's last and the next one's first are never alive.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.sizes = tuple(sizes)
+        padded = [-(-size // _WORD) * _WORD for size in sizes]
+        self.bases: NDArray[np.int64] = np.concatenate([[0], np.cumsum(padded, dtype=np.int64)])
+        self.rows = int(self.bases[-1])
+        self.words = self.rows // _WORD
+
+    def __len__(self) -> int:
+        """Fragments."""
+        return len(self.sizes)
+
+    def locate(self, rows: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The fragment of each row, and its offset in it."""
+        owner = np.searchsorted(self.bases, rows, side="right") - 1
+        return owner, rows - self.bases[owner]

@@ -1,0 +1,1 @@
+"""Compiled passes over the columns of a version, without the interpreter lock."""
