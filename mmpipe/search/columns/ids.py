@@ -1,0 +1,122 @@
+"""Ids: the order that settles ties, and the way from an id to its row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.pack import DamagedPack
+from mmpipe.search.kernels import ids as kernels
+from mmpipe.search.kernels.memory import address, words_of
+
+Arrays = Mapping[str, NDArray[Any]]
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
+
+
+def build_rows(ids: pa.Array, deleted: pa.Array) -> dict[str, NDArray[Any]]:
+    """The ids of a fragment's rows and which of them are tombstones: ``id_start`` int64 ``(n + 1,)``,
+    ``id_bytes`` uint8, ``id_order`` int32 ``(n,)`` (offsets by id, then offset), ``tombstone`` words. Null
+    is the empty id, and no tombstone."""
+    text = ids.fill_null("").cast(pa.large_string())
+    rows = len(text)
+    start = np.frombuffer(text.buffers()[1], np.int64, rows + 1, text.offset * 8) if rows else np.zeros(1, np.int64)
+    data = text.buffers()[2]
+    first, last = int(start[0]), int(start[-1])
+    used = np.frombuffer(data, np.uint8)[first:last] if last > first else np.zeros(0, np.uint8)
+    marks = deleted.fill_null(False).to_numpy(zero_copy_only=False).astype(np.bool_)
+    return {
+        "id_start": start - first,
+        "id_bytes": used,
+        # Arrow's sort is stable and compares bytes.
+        "id_order": pc.array_sort_indices(text).to_numpy().astype(np.int32),
+        "tombstone": words_of(marks),
+    }
+
+
+class IdColumn:
+    """The ids of a version's rows, deleted ones included: several rows may have one id, of which at most one
+    is alive.
+
+    ``order`` int32 lists the rows by the UTF-8 bytes of their ids, equal ones by row; ``rank`` int32
+    ``(layout.rows,)`` is its inverse, 0 for padding. From ``former``, the column of another version, the order
+    of fragments that both have is taken over.
+    """
+
+    def __init__(self, parts: Sequence[Arrays], layout: Layout, former: IdColumn | None = None) -> None:
+        self._layout = layout
+        self._parts = [(part["id_start"], part["id_bytes"], part["id_order"]) for part in parts]
+        self._table = np.empty((len(parts), 5), np.int64)
+        for f, (size, (start, data, order)) in enumerate(zip(layout.sizes, self._parts, strict=True)):
+            if len(start) != size + 1 or len(order) != size or start[0] != 0 or start[-1] != len(data):
+                raise DamagedPack(f"the ids of fragment {f} are not those of {size:,} rows")
+            self._table[f] = layout.bases[f], size, address(start), address(data), address(order)
+        self._owner = np.repeat(np.arange(len(parts), dtype=np.int32), np.diff(layout.bases) // 64)
+        self.order: Rows = self._ordered(former)
+        self.rank: Rows = np.zeros(layout.rows, np.int32)
+        kernels.invert(self.order, self.rank)
+
+    def find(self, product_id: str, alive: Words) -> int | None:
+        """The living row of an id."""
+        key = _key(product_id)
+        wanted = key.tobytes()
+        place = kernels.place_of(self._table, self._owner, self.order, key, False)
+        for row in map(int, self.order[place:]):
+            if self._bytes(row) != wanted:
+                break
+            if int(alive[row >> 6]) >> (row & 63) & 1:
+                return row
+        return None
+
+    def place(self, product_id: str) -> int:
+        """How many rows have this id or a lower one."""
+        return int(kernels.place_of(self._table, self._owner, self.order, _key(product_id), True))
+
+    def ids(self, rows: Rows) -> list[str]:
+        """The ids of some rows."""
+        return [self._bytes(row).decode() for row in rows.tolist()]
+
+    def _bytes(self, row: int) -> bytes:
+        fragment = int(self._owner[row >> 6])
+        start, data, _ = self._parts[fragment]
+        offset = row - int(self._layout.bases[fragment])
+        return data[start[offset] : start[offset + 1]].tobytes()
+
+    def _ordered(self, former: IdColumn | None) -> Rows:
+        every = np.arange(len(self._parts))
+        if former is None:
+            return self._merged(every)
+        # Addresses tell fragments apart: both columns hold theirs.
+        before = {place: f for f, place in enumerate(former._table[:, 2].tolist())}
+        came = np.array([before.get(place, -1) for place in self._table[:, 2].tolist()], np.int64)
+        shared = np.flatnonzero(came >= 0)
+        # Equal ids are in the order of their rows, which fragments that changed places would break.
+        if not len(shared) or (np.diff(came[shared]) <= 0).any():
+            return self._merged(every)
+        steps = np.full(len(former._parts), kernels.GONE)
+        steps[came[shared]] = self._table[shared, 0] - former._table[came[shared], 0]
+        count = int(self._table[shared, 1].sum())
+        if count == len(former.order) and not steps.any():
+            kept = former.order
+        else:
+            kept = kernels.moved(former.order, steps[former._owner], count)
+        fresh = np.flatnonzero(came < 0)
+        if not len(fresh):
+            return kept
+        order: Rows = kernels.inserted(self._table, self._owner, kept, self._merged(fresh))
+        return order
+
+    def _merged(self, fragments: NDArray[np.int64]) -> Rows:
+        order: Rows = kernels.merged(self._table, fragments)
+        return order
+
+
+def _key(product_id: str) -> NDArray[np.uint8]:
+    # A lone surrogate is no UTF-8, so no id has one; asked for, it is not found.
+    return np.array(bytearray(product_id.encode(errors="surrogatepass")), np.uint8)
