@@ -232,9 +232,9 @@ def chroma(settings: Settings, folder: Path, options: argparse.Namespace) -> dic
     """The same vectors and the same number of hits from Chroma's server, vectors only."""
     from mmpipe.encoders.registry import load_exactly
     from mmpipe.lake import open_lake
-    from mmpipe.search import SnapshotStore
+    from mmpipe.search import LiveVersions
 
-    with SnapshotStore(settings, open_lake(settings)) as store:
+    with LiveVersions(settings, open_lake(settings)) as store:
         snapshot = store.get(options.collection)
         vectors, _ = snapshot.vectors["vector"].gather(snapshot.live_rows)
         ids = [snapshot.text("id", row) for row in snapshot.live_rows.tolist()]

@@ -89,7 +89,7 @@ def _drill(settings: Settings, s3: Any, bucket: str, products: int) -> dict[str,
     import restore
 
     from mmpipe.lake import open_lake
-    from mmpipe.search import SnapshotStore
+    from mmpipe.search import LiveVersions
 
     prefix = f"lake/{COLLECTION}/"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -108,7 +108,7 @@ def _drill(settings: Settings, s3: Any, bucket: str, products: int) -> dict[str,
             if restore.main(arguments) != 0:
                 raise SystemExit("the restore failed")
     lake = open_lake(settings)
-    store = SnapshotStore(settings, lake)
+    store = LiveVersions(settings, lake)
     try:
         with _seconds(took, "replica_seconds"):
             store.start()

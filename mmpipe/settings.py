@@ -206,7 +206,7 @@ class ServeSettings(_Section):
         default=200, ge=10, le=10_000, description="how many of the nearest products by vector may be matches"
     )
     relevance: float = Field(
-        default=0.5,
+        default=0.7,
         ge=0,
         le=1,
         description="a near product by vector is a match while its cosine is at least this share of the best"

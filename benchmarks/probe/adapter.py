@@ -75,7 +75,7 @@ class Engine:
                 "serve": settings.serve.model_copy(update=serve),
             }
         )
-        store: Any = getattr(search, "VersionStore", None) or search.SnapshotStore
+        store: Any = getattr(search, "LiveVersions", None) or search.SnapshotStore
         self._collection = collection
         begun = time.perf_counter()
         self._store = store(self._settings, open_lake(self._settings))

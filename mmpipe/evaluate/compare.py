@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
+from pydantic_core import from_json
 
 from mmpipe import media
 from mmpipe.encoders.base import MODALITIES, Modality
@@ -20,8 +21,9 @@ from mmpipe.lake.model_loading import fusion_of, load_exactly
 from mmpipe.lake.schema import hash_column
 from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.search import Searcher, snapshot
-from mmpipe.search.query import TextCache, encode
+from mmpipe.search import Searcher, TextCache, encode
+from mmpipe.search.versions.folder import NodeFolder
+from mmpipe.search.versions.load import load
 
 if TYPE_CHECKING:
     import lance
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import EncoderInput
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.lake import Collection, ProductTable
-    from mmpipe.search import Snapshot
+    from mmpipe.search import Version
     from mmpipe.settings import Settings
 
 DEPTH = 100
@@ -181,12 +183,13 @@ def compare(
     )
 
 
-def _open(settings: Settings, collection: Collection, table: ProductTable, version: int | None) -> Snapshot:
+def _open(settings: Settings, collection: Collection, table: ProductTable, version: int | None) -> Version:
     dataset = table.latest() if version is None else table.at(version)
-    return snapshot.load(
+    return load(
         dataset,
         collection=collection.name,
         table=table.name,
+        folder=NodeFolder(settings.serve.mirror_dir),
         exact_rows=settings.serve.exact_rows,
         fusion_for=lambda profile: fusion_of(profile, settings),
     )
@@ -243,7 +246,7 @@ def _by_pictures(
 
 
 def _search(
-    settings: Settings, loaded: LoadedEncoders, asked: Snapshot, queries: Sequence[JudgedQuery]
+    settings: Settings, loaded: LoadedEncoders, asked: Version, queries: Sequence[JudgedQuery]
 ) -> _Ranked:
     searcher, cache = Searcher(asked.profile, settings.serve), TextCache()
     ranked = _Ranked()
@@ -251,8 +254,8 @@ def _search(
         request = SearchRequest(text=query.text, limit=DEPTH, explain=False)
         encoded = encode(request, loaded, _decode(query.media, settings), cache)
         for each, into in ((encoded, ranked.whole), (replace(encoded, text_share=0.0), ranked.by_vectors)):
-            payload = searcher.search_payload(asked, request, each)
-            into.append(tuple(hit["id"] for hit in payload["hits"]))
+            answer = from_json(searcher.search_json(asked, request, each))
+            into.append(tuple(hit["id"] for hit in answer["hits"]))
     return ranked
 
 

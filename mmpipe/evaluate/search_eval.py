@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from pydantic_core import from_json
+
 from mmpipe import media
 from mmpipe.errors import InvalidFeed, InvalidRequest
 from mmpipe.evaluate.judged import JudgedQuery, read_queries
@@ -18,13 +20,12 @@ from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
 from mmpipe.lake.model_loading import carry, load_profile
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.search import Searcher, SnapshotStore
-from mmpipe.search.query import encode
+from mmpipe.search import LiveVersions, Searcher, encode
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import EncoderInput, Modality
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.search.snapshot import Snapshot
+    from mmpipe.search import Version
     from mmpipe.settings import Settings
 
 COLLECTION = "eval"
@@ -72,7 +73,7 @@ def run(
                 raise InvalidFeed(f"{path}: no row could be indexed ({record.rejected} rejected)")
         index_seconds = time.perf_counter() - started
         loaded = load_profile(indexing.profile, here, threads=settings.serve.encoder_threads)
-        store = SnapshotStore(here, open_lake(here))
+        store = LiveVersions(here, open_lake(here))
         try:
             measured = _search_all(judged, store.get(COLLECTION), loaded, here)
         finally:
@@ -81,7 +82,7 @@ def run(
 
 
 def _search_all(
-    judged: Sequence[JudgedQuery], snapshot: Snapshot, loaded: LoadedEncoders, settings: Settings
+    judged: Sequence[JudgedQuery], version: Version, loaded: LoadedEncoders, settings: Settings
 ) -> list[Measured]:
     searcher = Searcher(loaded.profile, settings.serve)
     measured = []
@@ -89,9 +90,9 @@ def _search_all(
         request = SearchRequest(text=query.text, limit=DEPTH, explain=False)
         decoded = _decode(query.media, settings)
         started = time.perf_counter()
-        payload = searcher.search_payload(snapshot, request, encode(request, loaded, decoded))
+        answer = searcher.search_json(version, request, encode(request, loaded, decoded))
         elapsed = (time.perf_counter() - started) * 1e3
-        measured.append(Measured(tuple(hit["id"] for hit in payload["hits"]), elapsed))
+        measured.append(Measured(tuple(hit["id"] for hit in from_json(answer)["hits"]), elapsed))
     return measured
 
 

@@ -1,9 +1,9 @@
 """Recommendation: products for a product.
 
 :func:`similar` gives the products nearest to one, without its own variants, as a ``SearchResponse``;
-:func:`similar_payload` the same as plain dictionaries. Both ask a snapshot, in memory.
+:func:`similar_json` the same as JSON. Both ask a version, in memory.
 """
 
-from mmpipe.recommend.similar import similar, similar_payload
+from mmpipe.recommend.similar import similar, similar_json
 
-__all__ = ["similar", "similar_payload"]
+__all__ = ["similar", "similar_json"]

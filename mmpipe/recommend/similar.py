@@ -3,94 +3,92 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
-from mmpipe.lake.schema import FUSED
 from mmpipe.schemas.search import Filters, SearchResponse
-from mmpipe.search import explain, moments, present, retrieve
-from mmpipe.search import filters as filtering
+from mmpipe.search.find import filters as filtering
+from mmpipe.search.page import explain, moments, present
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
-    from mmpipe.search.snapshot import Snapshot
+    from mmpipe.search import Version
 
-Rows = NDArray[np.int64]
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
 Scores = NDArray[np.float32]
 _FIRST_DEPTH = 4
 
 
 def similar(
-    snapshot: Snapshot,
+    version: Version,
     product_id: str,
     filters: Filters | None = None,
     limit: int = 20,
     *,
     explained: bool = True,
 ) -> SearchResponse:
-    """:func:`similar_payload` as a validated model."""
-    return SearchResponse.model_validate(
-        similar_payload(snapshot, product_id, filters, limit, explained=explained)
-    )
+    """:func:`similar_json` as a model."""
+    found = similar_json(version, product_id, filters, limit, explained=explained)
+    return SearchResponse.model_validate_json(found)
 
 
-def similar_payload(
-    snapshot: Snapshot,
+def similar_json(
+    version: Version,
     product_id: str,
     filters: Filters | None = None,
     limit: int = 20,
     *,
     explained: bool = True,
-) -> dict[str, Any]:
-    """Up to ``limit`` products under ``filters`` nearest to one product, ties by id, as a plain
+) -> bytes:
+    """Up to ``limit`` products under ``filters`` nearest to one product, ties by id, as the JSON of a
     :class:`SearchResponse`; ``score`` is the cosine, ``total`` the number of hits.
 
     Neither the product nor another of its ``item_group_id`` is among them, and of every other group only its
     nearest. A product without any vector has nothing similar. Raises :class:`UnknownProduct`.
     """
     started = time.perf_counter()
-    row = snapshot.row(product_id)
-    vectors, has = snapshot.vectors[FUSED].gather(np.array([row]))
+    row = version.row(product_id)
+    vectors, has = version.fused.gather(np.array([row], np.int32))
     query = vectors[0]
-    rows, scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    rows, scores = np.zeros(0, np.int32), np.zeros(0, np.float32)
     if has[0]:
-        query = query / np.linalg.norm(query)
-        rows, scores = _nearest(snapshot, row, query, filtering.mask(snapshot, filters or Filters()), limit)
+        query = (query / np.linalg.norm(query)).astype(np.float32)
+        rows, scores = _nearest(version, row, query, filtering.mask(version, filters or Filters()), limit)
     shares = scores.astype(np.float64)
-    splits = explain.split(snapshot, rows, None, shares, query) if explained else None
-    return {
-        "collection": snapshot.collection,
-        "version": snapshot.label,
+    splits = explain.split(version, rows, None, shares, query) if explained else None
+    seconds = moments.seconds(version, rows, moments.like(version, row))
+    hits = present.hits(version, rows, shares.tolist(), splits, seconds)
+    head = {
+        "collection": version.collection,
+        "version": version.label,
         "total": len(rows),
-        "hits": present.hits(
-            snapshot, rows, shares, splits, moments.seconds(snapshot, rows, moments.like(snapshot, row))
-        ),
         "facets": {},
         "next_cursor": None,
         "took_ms": round((time.perf_counter() - started) * 1e3, 3),
     }
+    return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(hits), b"]}"))
 
 
-def _nearest(
-    snapshot: Snapshot, row: int, query: Vectors, mask: NDArray[np.bool_] | None, limit: int
-) -> tuple[Rows, Scores]:
+def _nearest(version: Version, row: int, query: Vectors, mask: Words, limit: int) -> tuple[Rows, Scores]:
     depth = _FIRST_DEPTH * limit + 1
     while True:
-        rows, scores = retrieve.by_vector(snapshot, query, mask, depth)
-        keep = _one_per_group(snapshot, row, rows)[:limit]
+        rows, scores = version.fused.nearest(query, mask, depth, version.ids.rank)
+        keep = _one_per_group(version, row, rows)[:limit]
         if len(keep) == limit or len(rows) < depth:
             return rows[keep], scores[keep]
         # Many variants stood in the way: look deeper until the page is full or there is nothing more.
         depth *= 4
 
 
-def _one_per_group(snapshot: Snapshot, source: int, rows: Rows) -> list[int]:
-    seen = {snapshot.text("item_group_id", source)}
+def _one_per_group(version: Version, source: int, rows: Rows) -> list[int]:
+    seen = {version.page.static(source)["item_group_id"]}
     kept = []
     for place, row in enumerate(rows.tolist()):
-        group = snapshot.text("item_group_id", row)
+        group = version.page.static(row)["item_group_id"]
         if row == source or (group and group in seen):
             continue
         seen.add(group)

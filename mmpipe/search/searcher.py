@@ -1,136 +1,135 @@
-"""One search, start to end: filter → retrieve → rank_fusion → facets → page → explain → present."""
+"""One search, start to end: filters → matches → order → facets → page."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from mmpipe.errors import ProfileMismatch
-from mmpipe.lexical import tokens
 from mmpipe.schemas.search import SearchResponse
-from mmpipe.search import cursor, explain, facets, filters, late, moments, present, retrieve
-from mmpipe.search.rank_fusion import Candidates, Fused, fuse
+from mmpipe.search.find import filters, rank
+from mmpipe.search.find.match import Matches, Search
+from mmpipe.search.find.question import Question
+from mmpipe.search.kernels.memory import count_bits
+from mmpipe.search.page import cursor, explain, facets, moments, present
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
-    from mmpipe.search.query import EncodedQuery
-    from mmpipe.search.snapshot import Snapshot
+    from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.search.versions.version import Version
     from mmpipe.settings import ServeSettings
 
-Mask = NDArray[np.bool_]
+Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class Matches:
-    """Every match of a search, best first. ``lexical`` and ``vector`` are each match's shares of its score,
-    None where that list took no part. ``late`` splits the vector share where it is a sum of scores by
-    modality, None where it is one of a fused vector."""
+class Result:
+    """A page of matches: ``words`` are all of them as bits, ``matches`` None where the request browses."""
 
-    fused: Fused
-    lexical: NDArray[np.float64] | None
-    vector: NDArray[np.float64] | None
-    late: late.Found | None = None
+    words: Words
+    cut: rank.Cut
+    matches: Matches | None = None
 
 
 class Searcher:
-    """Searches snapshots of tables that ``profile`` encoded. Stateless, so safe for many threads."""
+    """Searches versions of tables that ``profile`` encoded. Stateless, so safe for many threads."""
 
     def __init__(self, profile: Profile, settings: ServeSettings) -> None:
         self._fingerprint = profile.fingerprint
         self._name = profile.name
-        self._depth = settings.candidates
-        self._vector_weight = settings.vector_weight
-        self._fusion_mode = settings.fusion_mode
+        self._settings = settings
 
-    def search(self, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
-        """:meth:`search_payload` as a validated model."""
-        return SearchResponse.model_validate(self.search_payload(snapshot, request, query))
+    def search(self, version: Version, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
+        """:meth:`search_json` as a model."""
+        return SearchResponse.model_validate_json(self.search_json(version, request, query))
 
-    def search_payload(
-        self, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery
-    ) -> dict[str, Any]:
-        """The :class:`SearchResponse` as plain dictionaries, ready for JSON.
+    def search_json(self, version: Version, request: SearchRequest, query: EncodedQuery) -> bytes:
+        """The :class:`SearchResponse` as JSON.
 
-        Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search or version, and
+        Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ProfileMismatch` where other models encoded the table. A query that matches nothing gives
         an empty page.
         """
         started = time.perf_counter()
-        self._check_profile(snapshot)
+        self._check_profile(version)
         facets.check(request.facets)
-        digest = cursor.digest_of(snapshot.collection, request, query)
-        offset = cursor.offset_of(request.cursor, snapshot.label, digest)
-        matches = self.match(snapshot, query, filters.mask(snapshot, request.filters))
-        total = len(matches.fused.rows)
-        end = min(offset + request.limit, total)
-        page = slice(min(offset, total), end)
-        return {
-            "collection": snapshot.collection,
-            "version": snapshot.label,
-            "total": total,
-            "hits": _present(snapshot, matches, page, query, explained=request.explain),
+        question = Question.of(request, query, self._settings)
+        digest = cursor.digest_of(version.collection, request, query)
+        opened = cursor.opened(request.cursor, digest, len(question.words))
+        found = _found(version, question, request.limit, opened)
+        cut, scoring = found.cut, None if found.matches is None else found.matches.scoring
+        following = None
+        if cut.more:
+            last = version.ids.ids(cut.rows[-1:])[0]
+            following = cursor.after(
+                version.label, digest, float(cut.keys[-1]), last, scoring, query.heard
+            )
+        words = None
+        if query.text and question.words:
+            required = 0 if scoring is None or scoring.text is None else scoring.text.required
+            words = {"asked": len(question.words), "required": required}
+        counted = facets.count(version, found.words, request.facets)
+        page = _page(version, found, query, explained=request.explain)
+        head = {
+            "collection": version.collection,
+            "version": version.label,
+            "version_changed": opened is not None and opened.version != version.label,
+            "total": count_bits(found.words),
+            "words": words,
             "facets": {
                 name: [{"value": value, "count": count} for value, count in tally]
-                for name, tally in facets.count(snapshot, matches.fused.rows, request.facets).items()
+                for name, tally in counted.items()
             },
-            "next_cursor": cursor.next_page(snapshot.label, digest, end, query.heard)
-            if end < total
-            else None,
+            "next_cursor": following,
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - started) * 1e3, 3),
         }
+        return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}"))
 
-    def match(self, snapshot: Snapshot, query: EncodedQuery, mask: Mask | None) -> Matches:
-        """All matches under ``mask``: the fused candidate lists, or without a query every row, by id."""
-        if query.asks_nothing:
-            order = snapshot.id_order
-            rows = order if mask is None else order[mask[order]]
-            return Matches(Fused(rows, np.zeros(len(rows)), ()), None, None)
-        found: dict[str, Candidates | None] = {}
-        weights = {
-            "lexical": (1 - self._vector_weight) * query.text_share,
-            "vector": self._vector_weight * query.confidence,
-        }
-        words = tokens(query.text) if query.text and weights["lexical"] > 0 else []
-        if words:
-            found["lexical"] = retrieve.by_text(snapshot, words, mask, self._depth)
-        by_modality: late.Found | None = None
-        if query.vector is not None and weights["vector"] > 0:
-            if self._fusion_mode == "early" or not query.modality_weights:
-                found["vector"] = retrieve.nearest(snapshot, query.vector, mask, self._depth)
-            else:
-                hybrid = self._fusion_mode == "hybrid"
-                by_modality = late.search(snapshot, query, mask, self._depth, hybrid=hybrid)
-                found["vector"] = None if by_modality is None else by_modality.candidates
-        lists = {
-            name: replace(each, weight=weights[name]) for name, each in found.items() if each is not None
-        }
-        fused = fuse(list(lists.values()), snapshot.id_rank)
-        shares = dict(zip(lists, fused.shares, strict=True))
-        return Matches(fused, shares.get("lexical"), shares.get("vector"), by_modality)
-
-    def _check_profile(self, snapshot: Snapshot) -> None:
-        if snapshot.fingerprint != self._fingerprint:
+    def _check_profile(self, version: Version) -> None:
+        if version.fingerprint != self._fingerprint:
             raise ProfileMismatch(
-                f"collection '{snapshot.collection}' is encoded by profile {snapshot.profile.name}"
-                f" {snapshot.fingerprint}, this searcher encodes queries by {self._name} {self._fingerprint}"
+                f"collection '{version.collection}' is encoded by profile {version.profile.name}"
+                f" {version.fingerprint}, this searcher encodes queries by {self._name} {self._fingerprint}"
             )
 
 
-def _present(
-    snapshot: Snapshot, matches: Matches, page: slice, query: EncodedQuery, *, explained: bool
-) -> list[dict[str, Any]]:
-    rows = matches.fused.rows[page]
-    splits = None
-    if explained:
-        lexical = None if matches.lexical is None else matches.lexical[page]
-        vector = None if matches.vector is None else matches.vector[page]
-        earned = None if matches.late is None else matches.late.shares(rows)
-        splits = explain.split(snapshot, rows, lexical, vector, query.vector, earned)
-    matched = moments.seconds(snapshot, rows, moments.asked(query))
-    return present.hits(snapshot, rows, matches.fused.scores[page], splits, matched)
+def _found(version: Version, question: Question, limit: int, opened: cursor.Cursor | None) -> Result:
+    after = None if opened is None else rank.After(opened.key, opened.after)
+    if not question.asks:
+        words = filters.mask(version, question.filters)
+        if question.sort == "relevance":
+            return Result(words, rank.by_id(version, words, limit, after))
+        return Result(words, rank.by_paid(version, words, question.sort, limit, after))
+    matches = Search(version, question).matches(None if opened is None else opened.scoring)
+    words = matches.words(version.layout.rows)
+    if question.sort == "relevance":
+        cut = rank.by_score(version, matches.rows, matches.scores(), limit, after)
+    else:
+        cut = rank.by_paid(version, words, question.sort, limit, after)
+    return Result(words, cut, matches)
+
+
+def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bool) -> list[bytes]:
+    rows, matches = found.cut.rows, found.matches
+    if matches is None:
+        scores = [0.0] * len(rows)
+        splits = explain.split(version, rows, None, None, None) if explained else None
+    else:
+        lexical, vector = matches.shares(matches.places(rows))
+        total = np.zeros(len(rows))
+        for part in (lexical, vector):
+            total += 0.0 if part is None else part
+        scores = total.tolist()
+        splits = None
+        if explained:
+            earned = None if matches.late is None or not len(rows) else matches.late(rows)
+            splits = explain.split(version, rows, lexical, vector, query.vector, earned)
+    seconds = moments.seconds(version, rows, moments.asked(query))
+    return present.hits(version, rows, scores, splits, seconds)

@@ -23,7 +23,7 @@ from mmpipe.lake.model_loading import load_exactly
 from mmpipe.objects import to_uri
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.schemas.work import CatalogueEvent, EventKind, ObjectRef, WorkOrder, WorkOutcome, run_id_of
-from mmpipe.search import Searcher, SnapshotStore, encode
+from mmpipe.search import Searcher, LiveVersions, encode
 from mmpipe.settings import IndexingSettings, LakeSettings, ModelSettings, Settings, SpeechSettings
 from tests.unit.indexing.bucket import png
 
@@ -99,7 +99,7 @@ class Shop:
 
     def search(self, text: str) -> list[str]:
         """The ids found in what is live, by the models that encoded it."""
-        store = SnapshotStore(self.settings, self.lake)
+        store = LiveVersions(self.settings, self.lake)
         try:
             found = store.get("shop")
             loaded = load_exactly(found.profile, self.settings)

@@ -16,7 +16,7 @@ from mmpipe.lake import Lake, open_lake
 from mmpipe.recommend import similar
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.work import CatalogueEvent
-from mmpipe.search import Searcher, Snapshot, SnapshotStore, encode
+from mmpipe.search import Searcher, Snapshot, LiveVersions, encode
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
 from tests.unit.indexing.bucket import Bucket, order_of
 from tests.unit.search import catalogues
@@ -87,7 +87,7 @@ def test_a_warm_replica_asks_for_nothing_and_a_new_version_for_little(
     searcher = Searcher(loaded.profile, settings.serve)
     request = SearchRequest(text="number7 lamp", filters=Filters(brand=["acme"]), facets=["brand", "price"])
     query = encode(request, loaded, {})
-    with SnapshotStore(settings, open_lake(settings)) as store:
+    with LiveVersions(settings, open_lake(settings)) as store:
         first = store.get()
         requests.lines.clear()
         for _ in range(20):
@@ -129,7 +129,7 @@ def test_which_second_matched_is_read_from_the_mirror(settings: Settings, reques
     loaded = registry.load("fake")
     request = SearchRequest()
     query = encode(request, loaded, {"image": catalogues.picture(250)})
-    with SnapshotStore(settings, open_lake(settings)) as store:
+    with LiveVersions(settings, open_lake(settings)) as store:
         store.get()
         requests.lines.clear()
         page = Searcher(loaded.profile, settings.serve).search(store.get(), request, query)
@@ -176,7 +176,7 @@ def test_the_same_feed_again_is_no_news_to_a_replica(
     settings: Settings, feeds: Feeds, requests: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feeds.upload("monday")
-    with SnapshotStore(settings, open_lake(settings)) as store:
+    with LiveVersions(settings, open_lake(settings)) as store:
         first, generation = store.get("demo"), feeds.generation()
         version = feeds.collection.products(catalogues.PROFILE).version
         feeds.upload("tuesday")
@@ -199,7 +199,7 @@ def test_new_prices_reach_a_replica_without_a_vector(
     settings: Settings, feeds: Feeds, requests: Requests
 ) -> None:
     feeds.upload("monday")
-    with SnapshotStore(settings, open_lake(settings)) as store:
+    with LiveVersions(settings, open_lake(settings)) as store:
         first = store.get("demo")
         feeds.upload("tuesday", dearer=range(20))
         requests.lines.clear()
@@ -217,5 +217,5 @@ def test_new_prices_reach_a_replica_without_a_vector(
 def fresh(settings: Settings) -> Snapshot:
     """What a replica that starts now answers from."""
     serve = settings.serve.model_copy(update={"mirror_dir": None})
-    with SnapshotStore(settings.model_copy(update={"serve": serve}), open_lake(settings)) as store:
+    with LiveVersions(settings.model_copy(update={"serve": serve}), open_lake(settings)) as store:
         return store.get("demo")

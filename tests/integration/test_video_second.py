@@ -18,7 +18,7 @@ from mmpipe.encoders import registry
 from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.search import Searcher, SnapshotStore, encode
+from mmpipe.search import Searcher, LiveVersions, encode
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 
 
@@ -69,7 +69,7 @@ def test_a_query_for_a_shots_content_says_when_it_is_shown(tmp_path: Path) -> No
         "guitar": {"sofa-first": (1.9, 2.9)},
     }
     searcher = Searcher(loaded.profile, settings.serve)
-    with SnapshotStore(settings, open_lake(settings)) as store:
+    with LiveVersions(settings, open_lake(settings)) as store:
         for words, expected in asked.items():
             photo = render_image({"dress": dress, "sofa": sofa, "guitar": guitar}[words], size=128)
             for request, media in ((SearchRequest(text=words), {}), (SearchRequest(), {"image": photo})):

@@ -124,3 +124,9 @@ def set_rows(rows: Rows, total: int) -> Words:
     words = np.zeros(total // 64, np.uint64)
     _set(np.require(rows, np.int32, ("C", "W")), words)
     return words
+
+
+def has(words: Words, rows: Rows) -> NDArray[np.bool_]:
+    """Which of some rows a bit set holds."""
+    found: NDArray[np.bool_] = (words[rows >> 6] >> (rows & 63).astype(np.uint64)) & np.uint64(1) != 0
+    return found

@@ -26,12 +26,16 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class HeldPack:
-    """A mapped pack whose file is kept for as long as this object lives."""
+    """A mapped pack whose file is kept for as long as this object lives. ``parts`` are its arrays
+    ``<part>/<name>`` by part, then by name."""
 
     def __init__(self, pack: Pack, name: str, shared: SharedFolder) -> None:
-        self.arrays: Arrays = pack.arrays
+        parts: dict[str, dict[str, NDArray[Any]]] = {}
+        for key, array in pack.arrays.items():
+            part, _, own = key.partition("/")
+            parts.setdefault(part, {})[own] = array
+        self.parts: Mapping[str, Arrays] = parts
         self.nbytes: int = pack.nbytes
-        self._pack = pack
         weakref.finalize(self, shared.let_go, (name,)).atexit = False
 
 

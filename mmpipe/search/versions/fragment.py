@@ -169,11 +169,11 @@ def open_fragment(
     raises ends the work. Raises :class:`StorageUnavailable` where the folder cannot be written.
     """
     told = json.dumps(asdict(fusion.info), sort_keys=True)
-    rows = fragment.physical_rows
-    if former is not None and (former.rows, former.dim, former.fusion) != (rows, dim, told):
+    if former is not None and (former.dim, former.fusion) != (dim, told):
         former = None
     if former is not None and former.files == files:
         return former
+    rows = fragment.physical_rows
     names = {part: _pack_name(_files_of_part(files, part), rows, dim, told) for part in PARTS}
     packs: dict[str, HeldPack] = {}
     parts: dict[str, Arrays] = {}
@@ -190,12 +190,12 @@ def open_fragment(
 
     def take(pack: HeldPack, wanted: Iterable[str]) -> None:
         for part in wanted:
-            packs[part], parts[part] = pack, _part_of(pack.arrays, part)
+            packs[part], parts[part] = pack, pack.parts[part]
 
     def look() -> None:
         for name, wanted in missing().items():
             pack = folder.open(name)
-            if pack is not None and all(_part_of(pack.arrays, part) for part in wanted):
+            if pack is not None and pack.parts.keys() >= set(wanted):
                 take(pack, wanted)
 
     look()
@@ -223,6 +223,7 @@ class _Reader:
 
     def __init__(self, fragment: Any, dim: int, fusion: Fusion, progress: Callable[[], None] | None) -> None:
         self._fragment = fragment
+        self._rows = fragment.physical_rows
         self._dim = dim
         self._fusion = fusion
         self._progress = progress or (lambda: None)
@@ -235,7 +236,7 @@ class _Reader:
         scalars = [name for name in wanted if name in _SCALARS]
         vectors = [name for name in wanted if name in _VECTORS]
         columns = {column for name in scalars for column in _SCALARS[name].columns}
-        size = self._fragment.physical_rows * self._dim * 4 * len(vectors)
+        size = self._rows * self._dim * 4 * len(vectors)
         at_once = [_VECTORS[name] for name in vectors] if size <= _SMALL_BYTES else []
         table = self._read([*columns, *at_once])
         for name in scalars:
@@ -260,21 +261,20 @@ class _Reader:
 
     def _column(self, table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
         if name not in self._stored:
-            return pa.nulls(self._fragment.physical_rows, kind)
+            return pa.nulls(self._rows, kind)
         return _whole(table[name])
 
     def _vectors(self, column: str, read: pa.Table) -> Arrays:
-        rows, searched = self._fragment.physical_rows, column == FUSED
+        searched = column == FUSED
         if column not in self._stored:
-            absent = np.zeros(rows, np.bool_)
-            return build_vectors(np.zeros((rows, self._dim), np.float32), absent, searched=searched)
+            absent = np.zeros(self._rows, np.bool_)
+            return build_vectors(np.zeros((self._rows, self._dim), np.float32), absent, searched=searched)
         # One column at a time: the float32 copy of only one is in memory before it is packed.
         table = read if column in read.schema.names else self._read([column])
         block = vector_block(table[column], self._dim)
         return build_vectors(block.values, block.present, searched=searched)
 
     def _fused_parts(self, wanted: list[str], held: Mapping[str, Arrays]) -> dict[str, Arrays]:
-        rows = self._fragment.physical_rows
         dense: dict[Modality, Vectors] = {}
         present: dict[Modality, NDArray[np.bool_]] = {}
         for modality, column in MODALITY_FIELDS.items():
@@ -282,12 +282,12 @@ class _Reader:
             there = part["place"] >= 0
             if there.any():
                 present[modality] = there
-                dense[modality] = np.zeros((rows, self._dim), np.float32)
+                dense[modality] = np.zeros((self._rows, self._dim), np.float32)
                 dense[modality][there] = part["values"][part["place"][there]]
         built = build_parts(self._fusion, dense, present)
-        nothing = np.zeros(rows, np.bool_)
+        nothing = np.zeros(self._rows, np.bool_)
         for modality in {_FUSED_PARTS[name] for name in wanted} - set(built):
-            none = np.zeros((rows, self._dim), np.float32)
+            none = np.zeros((self._rows, self._dim), np.float32)
             built[modality] = build_vectors(none, nothing, searched=False)
         return {name: built[_FUSED_PARTS[name]] for name in wanted}
 
@@ -300,11 +300,6 @@ def _pack_name(files: Files, rows: int, dim: int, fusion: str) -> str:
     # Which parts a pack has is not in its name: of the parts that were in the same files, those whose columns
     # were written anew since are simply not asked for any more.
     return hashlib.sha256(json.dumps([_FORM, files, rows, dim, fusion]).encode()).hexdigest()[:40]
-
-
-def _part_of(arrays: Arrays, part: str) -> Arrays:
-    prefix = f"{part}/"
-    return {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
 
 
 def _undeleted(fragment: Any, name: str, rows: int, folder: str | Path | None) -> Words:

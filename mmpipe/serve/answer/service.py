@@ -12,10 +12,10 @@ from pydantic_core import to_json
 
 from mmpipe.lake import Lake, open_lake
 from mmpipe.objects import open_store
-from mmpipe.recommend import similar_payload
+from mmpipe.recommend import similar_json
 from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.search import Filters, InteractionsRequest, SearchRequest
-from mmpipe.search import Searcher, Snapshot, SnapshotStore
+from mmpipe.search import LiveVersions, Searcher, Version
 from mmpipe.serve.answer.interactions import InteractionLog
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
@@ -71,9 +71,9 @@ class QueryService:
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
         self._interactions = InteractionLog(self._lake)
-        self._snapshots = SnapshotStore(settings, self._lake, check=encoder.prepare)
-        self._snapshots.start()
-        self._watch = Watch(self._lake, self._snapshots, settings.serve.live_poll_seconds)
+        self._versions = LiveVersions(settings, self._lake, check=encoder.prepare)
+        self._versions.start()
+        self._watch = Watch(self._lake, self._versions, settings.serve.live_poll_seconds)
         self._watch.start()
         self.voice = Voice(settings, self._live)
         if listen:
@@ -94,14 +94,14 @@ class QueryService:
         return await self._search(request, {})
 
     async def _search(self, request: SearchRequest, media: Media) -> bytes:
-        snapshot = await self._snapshot(request.collection, request.cursor)
-        engine = self._engines.get(snapshot.fingerprint) or self._add_engine(snapshot)
+        version = await self._version(request.collection, request.cursor)
+        engine = self._engines.get(version.fingerprint) or self._add_engine(version)
         if "audio" in media or request.audio_as == "speech":
             # Listening takes a good part of the recording's own length.
             loop = asyncio.get_running_loop()
             understand = self.voice.understand
             with step("query.listen"):
-                spoken = await loop.run_in_executor(self._media_threads, understand, snapshot, request, media)
+                spoken = await loop.run_in_executor(self._media_threads, understand, version, request, media)
             request = spoken.request
             with step("query.encode", media=len(spoken.media)):
                 query = spoken.mark(await engine.encode(request, spoken.media))
@@ -111,29 +111,27 @@ class QueryService:
         # On the event loop: threads would only take the interpreter lock from one another. Measured at 42,662
         # products and 8 clients: here 385 searches a second at 2.5 ms of CPU each, in threads 276 at 4.2 ms.
         # Retrieval, rank fusion, facets, explanation and the page, in that order.
-        with step("query.search", products=len(snapshot), limit=request.limit, facets=len(request.facets)):
-            payload = engine.searcher.search_payload(snapshot, request, query)
-        with step("query.json"):
-            return to_json(payload)
+        with step("query.search", products=len(version), limit=request.limit, facets=len(request.facets)):
+            return engine.searcher.search_json(version, request, query)
 
     async def similar(
         self, product_id: str, *, collection: str | None, limit: int, filters: Filters | None = None
     ) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON. Raises ``UnknownProduct``."""
-        snapshot = await self._snapshot(collection)
-        with step("query.similar", products=len(snapshot), limit=limit):
-            return to_json(similar_payload(snapshot, product_id, filters or Filters(), limit))
+        version = await self._version(collection)
+        with step("query.similar", products=len(version), limit=limit):
+            return similar_json(version, product_id, filters, limit)
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
-        snapshot = await self._snapshot(collection)
+        version = await self._version(collection)
         # Read from local disk, the one thing here that waits for I/O.
         with step("product.read"):
-            product = await asyncio.to_thread(snapshot.product, product_id)
+            product = await asyncio.to_thread(version.product, product_id)
         return to_json(
             {
-                "collection": snapshot.collection,
-                "version": snapshot.label,
+                "collection": version.collection,
+                "version": version.label,
                 "product": product.model_dump(mode="json", exclude_defaults=True),
                 "effective_price": product.effective_price(datetime.now(UTC)),
             }
@@ -141,9 +139,9 @@ class QueryService:
 
     async def record(self, request: InteractionsRequest) -> int:
         """Store interactions durably; gives how many. Raises ``UnknownCollection``, ``InvalidRequest``."""
-        snapshot = await self._snapshot(request.collection)
+        version = await self._version(request.collection)
         with step("interactions.store", interactions=len(request.interactions)):
-            return await self._interactions.store(snapshot.collection, request.interactions)
+            return await self._interactions.store(version.collection, request.interactions)
 
     async def collections(self) -> list[ServedCollection]:
         """Every collection of the lake with the version that answers, also those nobody asked for yet."""
@@ -152,11 +150,11 @@ class QueryService:
 
     def served(self) -> list[ServedCollection]:
         """The versions that answer now, by collection. Touches memory only."""
-        return [_served(snapshot) for snapshot in self._live()]
+        return [_served(version) for version in self._live()]
 
-    def _live(self) -> list[Snapshot]:
-        live = [name for name, status in self._snapshots.status().items() if status.version is not None]
-        return [self._snapshots.get(name) for name in sorted(live)]
+    def _live(self) -> list[Version]:
+        live = [name for name, status in self._versions.status().items() if status.version is not None]
+        return [self._versions.get(name) for name in sorted(live)]
 
     def not_ready(self) -> str | None:
         """Why this replica should get no traffic; None where it should. See :meth:`Watch.not_ready`."""
@@ -171,7 +169,7 @@ class QueryService:
     def refresh(self) -> None:
         """Follow the live versions now instead of at the next poll. Blocks."""
         for name in self._lake.collections():
-            self._snapshots.refresh(name)
+            self._versions.refresh(name)
 
     async def drain(self) -> None:
         """Store the interactions that are waiting; no more are taken."""
@@ -181,23 +179,23 @@ class QueryService:
         """End the background threads."""
         self.voice.close()
         self._watch.close()
-        self._snapshots.close()
+        self._versions.close()
         self._media_threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _snapshot(self, collection: str | None, page_cursor: str | None = None) -> Snapshot:
-        statuses = self._snapshots.status()
+    async def _version(self, collection: str | None, page_cursor: str | None = None) -> Version:
+        statuses = self._versions.status()
         name = next(iter(statuses)) if collection is None and len(statuses) == 1 else collection
         known = statuses.get(name) if name is not None else None
         if known is not None and known.version is not None:
-            return self._snapshots.get(name, page_cursor=page_cursor)
+            return self._versions.get(name, page_cursor=page_cursor)
         # The first call for a collection reads the store; the others must not wait for it.
-        return await asyncio.to_thread(self._snapshots.get, collection, page_cursor=page_cursor)
+        return await asyncio.to_thread(self._versions.get, collection, page_cursor=page_cursor)
 
-    def _add_engine(self, snapshot: Snapshot) -> _Engine:
+    def _add_engine(self, version: Version) -> _Engine:
         engine = _Engine(
-            self._encoder.bound(snapshot.profile), Searcher(snapshot.profile, self.settings.serve)
+            self._encoder.bound(version.profile), Searcher(version.profile, self.settings.serve)
         )
-        return self._engines.setdefault(snapshot.fingerprint, engine)
+        return self._engines.setdefault(version.fingerprint, engine)
 
 
 @dataclass(frozen=True)
@@ -208,12 +206,12 @@ class _Engine:
     searcher: Searcher
 
 
-def _served(snapshot: Snapshot) -> ServedCollection:
+def _served(version: Version) -> ServedCollection:
     return ServedCollection(
-        collection=snapshot.collection,
-        table=snapshot.table,
-        version=snapshot.version,
-        rows=len(snapshot),
-        profile=snapshot.profile.name,
-        profile_fingerprint=snapshot.fingerprint,
+        collection=version.collection,
+        table=version.table,
+        version=version.version,
+        rows=len(version),
+        profile=version.profile.name,
+        profile_fingerprint=version.fingerprint,
     )

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import InvalidRequest, ModelUnavailable, NotReady
 from mmpipe.schemas.search import Heard, HeardWord
-from mmpipe.search import cursor
-from mmpipe.search.vocabulary import catalogue_texts, knows_any
+from mmpipe.search.page import cursor
+from mmpipe.search.find.vocabulary import catalogue_texts, knows_any
 from mmpipe.speech import registry
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import EncoderInput, Modality
     from mmpipe.schemas.search import SearchRequest
-    from mmpipe.search import EncodedQuery, Snapshot
+    from mmpipe.search import EncodedQuery, Version
     from mmpipe.settings import Settings
     from mmpipe.speech.base import SpeechRecognizer
 
@@ -66,9 +66,9 @@ class _Adapted:
 
 
 class Voice:
-    """Recognisers of the live collections. ``live`` gives the snapshots that answer now, from memory."""
+    """Recognisers of the live collections. ``live`` gives the versions that answer now, from memory."""
 
-    def __init__(self, settings: Settings, live: Callable[[], list[Snapshot]]) -> None:
+    def __init__(self, settings: Settings, live: Callable[[], list[Version]]) -> None:
         self._settings = settings.speech
         self._models = settings.models
         self._poll = settings.serve.live_poll_seconds
@@ -95,7 +95,7 @@ class Voice:
         self._stop.set()
 
     def understand(
-        self, snapshot: Snapshot, request: SearchRequest, media: Mapping[Modality, EncoderInput]
+        self, version: Version, request: SearchRequest, media: Mapping[Modality, EncoderInput]
     ) -> SpokenQuery:
         """The request with its recording listened to as ``audio_as`` asks. Blocks: this is CPU work.
 
@@ -112,7 +112,7 @@ class Voice:
         if request.cursor is not None:
             heard = _of_cursor(request.cursor)
         else:
-            heard = self._heard(snapshot, request, clip)
+            heard = self._heard(version, request, clip)
         return SpokenQuery(request, media) if heard is None else _spoken(request, media, clip, heard)
 
     def adapt(self) -> None:
@@ -124,23 +124,23 @@ class Voice:
         general = self._load()
         if general is None:
             return
-        for snapshot in self._live():
-            known = self._adapted.get(snapshot.collection)
+        for version in self._live():
+            known = self._adapted.get(version.collection)
             if known is not None:
                 rested = time.monotonic() - known.at >= REST_SECONDS
-                if known.label == snapshot.label or not rested:
+                if known.label == version.label or not rested:
                     continue
-            texts = catalogue_texts(snapshot, self._settings.max_vocabulary_texts)
+            texts = catalogue_texts(version, self._settings.max_vocabulary_texts)
             words = hashlib.sha256("\n".join(texts).encode()).digest()
             if known is not None and known.words == words:
-                self._adapted[snapshot.collection] = replace(known, label=snapshot.label)
+                self._adapted[version.collection] = replace(known, label=version.label)
                 continue
             recognizer = general.adapted(texts)
-            self._adapted[snapshot.collection] = _Adapted(snapshot.label, words, recognizer, time.monotonic())
+            self._adapted[version.collection] = _Adapted(version.label, words, recognizer, time.monotonic())
 
-    def _heard(self, snapshot: Snapshot, request: SearchRequest, clip: AudioClip) -> Heard | None:
+    def _heard(self, version: Version, request: SearchRequest, clip: AudioClip) -> Heard | None:
         asked = request.audio_as == "speech"
-        adapted = self._adapted.get(snapshot.collection)
+        adapted = self._adapted.get(version.collection)
         if adapted is None:
             if not asked:
                 return None
@@ -158,7 +158,7 @@ class Voice:
                     "no speech was heard in it; record it again closer to the microphone,"
                     " send the words as text, or send audio_as 'sound'",
                 )
-        elif not text or found.confidence < self._settings.min_confidence or not knows_any(snapshot, text):
+        elif not text or found.confidence < self._settings.min_confidence or not knows_any(version, text):
             return None
         words = [HeardWord(word=w.word, start=w.start, end=w.end) for w in found.words[:MAX_HEARD_WORDS]]
         confidence = min(max(float(found.confidence), 0.0), 1.0)

@@ -1,6 +1,6 @@
 """Whether a replica answers as it should: what is live is searchable here, and keeps being followed.
 
-The snapshot store follows the collections that somebody asked for. This opens those that nobody asked for
+The version store follows the collections that somebody asked for. This opens those that nobody asked for
 yet, so that a replica becomes ready by itself, and judges by what both have seen: *ready* is for whoever
 sends traffic, *alive* for whoever replaces replicas.
 """
@@ -16,7 +16,7 @@ from mmpipe.errors import MmpipeError, NotReady
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
-    from mmpipe.search import SnapshotStore
+    from mmpipe.search import LiveVersions
 
 _log = logging.getLogger("mmpipe.serve")
 # How old what is answered may become. One failed look, or a minute of a store that is away, changes nothing.
@@ -29,15 +29,15 @@ _NAMED = 3
 
 
 class Watch:
-    """Opens every collection of a lake in ``snapshots``, now and later, and tells how that goes.
+    """Opens every collection of a lake in ``versions``, now and later, and tells how that goes.
 
-    ``poll_seconds`` is how often ``snapshots`` looks for live versions; both bounds are at least ten times
+    ``poll_seconds`` is how often ``versions`` looks for live versions; both bounds are at least ten times
     that. Calls may come from any thread.
     """
 
-    def __init__(self, lake: Lake, snapshots: SnapshotStore, poll_seconds: float) -> None:
+    def __init__(self, lake: Lake, versions: LiveVersions, poll_seconds: float) -> None:
         self._lake = lake
-        self._snapshots = snapshots
+        self._versions = versions
         self._poll_seconds = poll_seconds
         self._fine_at: dict[str, float] = {}
         self._names: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ class Watch:
             # Found while we serve: it is given the time that a stale one is given.
             for name in set(names).difference(self._names):
                 self._fine_at.setdefault(name, now)
-        opened = self._snapshots.status()
+        opened = self._versions.status()
         for name in names:
             if name not in opened:
                 self._open(name)
@@ -93,7 +93,7 @@ class Watch:
             return f"the lake cannot be listed: {self._fault}"
         limit = max(STALE_SECONDS, 10 * self._poll_seconds)
         oldest = time.time() - limit
-        statuses = self._snapshots.status()
+        statuses = self._versions.status()
         behind = []
         for name in self._names:
             if self._fine_at.get(name, 0.0) < oldest:
@@ -115,7 +115,7 @@ class Watch:
             raise NotReady("the thread that watches the lake has ended")
         limit = max(STUCK_SECONDS, 10 * self._poll_seconds)
         oldest = time.time() - limit
-        checked = [status.checked_at for status in self._snapshots.status().values() if status.checked_at]
+        checked = [status.checked_at for status in self._versions.status().values() if status.checked_at]
         if checked and max(checked) < oldest:
             raise NotReady(f"live versions were not looked at for {limit:.0f} s")
         if self._thread is not None and self._round_at < oldest:
@@ -136,7 +136,7 @@ class Watch:
 
     def _open(self, name: str) -> None:
         try:
-            self._snapshots.get(name)
+            self._versions.get(name)
         except NotReady:
             pass  # nothing of it is live yet; from now on it is followed
         except Exception as error:  # noqa: BLE001  one damaged table must not take the others down with it
@@ -144,7 +144,7 @@ class Watch:
             _log.warning("a collection is not served", extra={"collection": name, "reason": str(error)})
 
     def _note(self) -> None:
-        for name, status in self._snapshots.status().items():
+        for name, status in self._versions.status().items():
             if status.checked_at is not None and not status.error:
                 self._fine_at[name] = status.checked_at
 

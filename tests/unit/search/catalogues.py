@@ -27,7 +27,9 @@ from mmpipe.lake.schema import (
 from mmpipe.schemas.product import Money, Product, SalePeriod
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.search import Searcher, encode
-from mmpipe.search.snapshot import Parts, Snapshot, load
+from mmpipe.search.versions.folder import NodeFolder
+from mmpipe.search.versions.load import load
+from mmpipe.search.versions.version import Version
 from mmpipe.settings import ServeSettings
 
 PROFILE = fake.profile()
@@ -124,8 +126,19 @@ def upsert(folder: Path, batch: pa.Table) -> Any:
     return lance.dataset(str(folder))
 
 
-def snapshot(dataset: Any, *, previous: Parts | None = None, exact_rows: int = 100_000) -> Snapshot:
-    return load(dataset, collection="shop", table="products", exact_rows=exact_rows, previous=previous)
+def version(
+    dataset: Any, *, former: Version | None = None, exact_rows: int = 100_000, folder: Path | None = None
+) -> Version:
+    """The version that a dataset is of; its packs lie in ``folder``, or beside the dataset."""
+    parts = folder or Path(dataset.uri.removeprefix("file://")).parent / "parts"
+    parts.mkdir(mode=0o700, exist_ok=True)
+    node = NodeFolder(parts)
+    try:
+        return load(
+            dataset, collection="shop", table="products", folder=node, exact_rows=exact_rows, former=former
+        )
+    finally:
+        node.close()  # what is mapped stays so
 
 
 def text_vector(text: str) -> Vectors:
@@ -137,7 +150,7 @@ def fused_of(products: Sequence[Product]) -> Vectors:
     return fake.encoders()["text"].embed_documents([p.text_for_encoder() for p in products])
 
 
-def answers(found: Snapshot) -> list[dict[str, Any]]:
+def answers(found: Version) -> list[dict[str, Any]]:
     """Everything that some requests' pages say, but how long it took."""
     loaded = registry.load("fake")
     searcher = Searcher(loaded.profile, ServeSettings(candidates=30))
@@ -147,5 +160,5 @@ def answers(found: Snapshot) -> list[dict[str, Any]]:
         SearchRequest(text="blue shoe", filters=Filters(brand=["ACME"], category=["a"]), facets=FACETS),
         SearchRequest(filters=Filters(attributes={"season": ["Winter"]}), facets=FACETS),
     ]
-    pages = [searcher.search_payload(found, request, encode(request, loaded, {})) for request in requests]
-    return [{name: value for name, value in page.items() if name != "took_ms"} for page in pages]
+    pages = [searcher.search(found, request, encode(request, loaded, {})) for request in requests]
+    return [page.model_dump(exclude={"took_ms"}) for page in pages]

@@ -64,9 +64,10 @@ def bm25(products: Sequence[Product], text: str) -> dict[str, float]:
     return scores
 
 
-def ranked(scores: Mapping[str, float], depth: int) -> list[str]:
-    # Scores are compared as the searcher holds them; sums in another order differ in the last digits.
-    return sorted(scores, key=lambda i: (-round(scores[i], 4), i))[:depth]
+def words_of(product: Product, text: str) -> int:
+    """How many of the query's distinct words a product holds."""
+    held = set(tokens(product.text_for_lexical()))
+    return sum(token in held for token in set(tokens(text)))
 
 
 def cosines(ids: Sequence[str], vectors: Vectors, query: Vectors) -> dict[str, float]:
@@ -80,26 +81,44 @@ def whole_query(products: Sequence[Product], text: str) -> float:
     return sum(math.log(1 + (len(documents) - n + 0.5) / (n + 0.5)) for n in holding)
 
 
+def text_matches(products: Sequence[Product], text: str) -> tuple[int, set[str]]:
+    """The most of the query's distinct words that any of ``products`` holds, and those that hold as many."""
+    most = max((words_of(p, text) for p in products), default=0)
+    return most, {p.id for p in products if most and words_of(p, text) == most}
+
+
+def neighbours(cosines: Mapping[str, float], depth: int, relevance: float) -> tuple[float, set[str]]:
+    """The cosine that counts as nothing, and the ids of the relevant among the nearest, equals included."""
+    if not cosines:
+        return 0.0, set()
+    nearest = sorted(cosines.values(), reverse=True)[:depth]
+    cut = relevance * nearest[0] if nearest[0] > 0 else nearest[0]
+    floor = max(nearest[-1], cut)
+    # Cosines of equal vectors differ in the last digits: that is no difference.
+    return floor, {i for i, cosine in cosines.items() if cosine >= floor - 1e-5}
+
+
 def combined(
-    lexical: Mapping[str, float], whole: float, cosines: Mapping[str, float], weight: float, depth: int
+    lexical: Mapping[str, float],
+    matching: set[str],
+    whole: float,
+    cosines: Mapping[str, float],
+    weight: float,
+    depth: int,
+    relevance: float,
 ) -> dict[str, float]:
-    """Scores of a hybrid search: both measures scaled to [0, 1], weighted and summed, over both lists'
-    best.
-    """
-    by_text, by_vector = ranked(lexical, depth), ranked(cosines, depth)
-    if not by_text or not by_vector:
-        only, scores = (by_text, lexical) if by_text else (by_vector, cosines)
-        return {i: scores[i] for i in only}
-    ceiling = max(whole, max(lexical.values()))
-    low, high = min(cosines[i] for i in by_vector), max(cosines[i] for i in by_vector)
+    """Scores of a hybrid search: the products that full text matches and the vector's neighbours, both
+    measures scaled to [0, 1], weighted and summed."""
+    floor, near = neighbours(cosines, depth, relevance)
+    if not matching or not near:
+        return {i: lexical[i] for i in matching} if matching else {i: cosines[i] for i in near}
+    found = matching | near
+    ceiling = max(whole, *(lexical.get(i, 0.0) for i in found))
+    best = max(cosines.values())
     result = {}
-    for i in {*by_text, *by_vector}:
-        # Cosines of equal vectors differ in the last digits: that is no difference.
-        told_apart = high - low > 1e-5
-        near = (
-            min(1.0, max(0.0, (cosines[i] - low) / (high - low)))
-            if told_apart
-            else float(cosines[i] >= high - 1e-5)
-        )
-        result[i] = (1 - weight) * lexical.get(i, 0.0) / ceiling + weight * near
+    for i in found:
+        cosine = cosines.get(i, floor)
+        told_apart = best - floor > 1e-5
+        share = min(1.0, max(0.0, (cosine - floor) / (best - floor))) if told_apart else float(i in near)
+        result[i] = (1 - weight) * lexical.get(i, 0.0) / ceiling + weight * share
     return result

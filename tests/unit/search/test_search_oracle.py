@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmpipe.encoders import registry
+from mmpipe.lexical import tokens
 from mmpipe.schemas.product import Product, SalePeriod
 from mmpipe.schemas.search import Filters, PriceRange, SearchRequest, SearchResponse
-from mmpipe.search import EncodedQuery, Searcher, Snapshot, encode
+from mmpipe.search import EncodedQuery, Searcher, Version, encode
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues, oracle
 
@@ -104,19 +105,19 @@ def make(rows: list[tuple[Any, ...]]) -> list[Product]:
     )
 
 
-def snapshot_of(products: list[Product], folder: str) -> Snapshot:
+def version_of(products: list[Product], folder: str) -> Version:
     half = len(products) // 2
     batches = [catalogues.rows_of(part) for part in (products[:half], products[half:]) if part]
-    return catalogues.snapshot(catalogues.create(Path(folder) / "t.lance", *batches))
+    return catalogues.version(catalogues.create(Path(folder) / "t.lance", *batches))
 
 
 def all_pages(
-    searcher: Searcher, snapshot: Snapshot, request: SearchRequest, query: EncodedQuery
+    searcher: Searcher, version: Version, request: SearchRequest, query: EncodedQuery
 ) -> list[SearchResponse]:
-    pages = [searcher.search(snapshot, request, query)]
+    pages = [searcher.search(version, request, query)]
     while pages[-1].next_cursor is not None:
         following = request.model_copy(update={"cursor": pages[-1].next_cursor})
-        pages.append(searcher.search(snapshot, following, query))
+        pages.append(searcher.search(version, following, query))
     return pages
 
 
@@ -137,8 +138,8 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
     facets = ["brand", "category", "color", "price", "attributes.season"]
     request = SearchRequest(text=text, filters=filters, limit=limit, facets=facets)
     with tempfile.TemporaryDirectory() as folder:
-        snapshot = snapshot_of(products, folder).at(now.timestamp())
-        pages = all_pages(searcher, snapshot, request, encode(request, loaded, {}))
+        version = version_of(products, folder).at(now.timestamp())
+        pages = all_pages(searcher, version, request, encode(request, loaded, {}))
 
     passing = [p for p in products if oracle.passes(p, filters, now)]
     hits = [hit for page in pages for hit in page.hits]
@@ -151,7 +152,13 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
         vectors = loaded.encoders["text"].embed_documents([p.text_for_encoder() for p in passing])
         cosines = oracle.cosines([p.id for p in passing], vectors, query) if passing else {}
         whole = oracle.whole_query(products, text)
-        expected = oracle.combined(lexical, whole, cosines, ServeSettings().vector_weight, DEPTH)
+        most, matching = oracle.text_matches(passing, text)
+        serve = ServeSettings()
+        expected = oracle.combined(
+            lexical, matching, whole, cosines, serve.vector_weight, DEPTH, serve.relevance
+        )
+        asked = len(set(tokens(text)))
+        assert {(p.words.asked, p.words.required) for p in pages if p.words} == {(asked, most)}
         # Equal vectors may differ in the last digit and change places; scores must be the same set all the
         # same.
         assert sorted(hit.score for hit in hits) == pytest.approx(sorted(expected.values()), abs=2e-3)
@@ -204,12 +211,12 @@ def test_scores_of_one_vector_list_are_cosines(tmp_path: Path) -> None:
     products = [catalogues.product(f"p{n}", f"thing {n}") for n in range(5)]
     loaded = registry.load("fake")
     picture = np.full((4, 4, 3), 40, np.uint8)
-    snapshot = catalogues.snapshot(
+    version = catalogues.version(
         catalogues.create(tmp_path / "t", catalogues.rows_of(products, {"p1": 40, "p2": 200}))
     )
     request = SearchRequest()
     query = encode(request, loaded, {"image": picture})
-    page = Searcher(loaded.profile, ServeSettings()).search(snapshot, request, query)
+    page = Searcher(loaded.profile, ServeSettings(relevance=0)).search(version, request, query)
     assert page.hits[0].id == "p1"
     assert page.total == 5
     best = page.hits[0]

@@ -79,8 +79,10 @@ def test_a_pack_is_there_for_every_process(tmp_path: Path) -> None:
     written = one.write("a", ARRAYS)
     found = other.open("a")
     assert found is not None
-    assert found.arrays["price/price"].tolist() == written.arrays["price/price"].tolist() == [0, 1, 2, 3, 4]
-    assert not found.arrays["price/price"].flags.writeable
+    assert (
+        found.parts["price"]["price"].tolist() == written.parts["price"]["price"].tolist() == [0, 1, 2, 3, 4]
+    )
+    assert not found.parts["price"]["price"].flags.writeable
 
 
 def test_a_damaged_pack_is_none(tmp_path: Path) -> None:
@@ -111,11 +113,11 @@ def test_what_is_used_is_kept_and_the_rest_goes(tmp_path: Path) -> None:
     gc.collect()
     other.prune()
     assert packs(tmp_path) == {"held.pack"}
-    assert held.arrays["price/price"][4] == 4
+    assert held.parts["price"]["price"][4] == 4
     one.close()
     other.prune()
     assert packs(tmp_path) == set()
-    assert held.arrays["price/price"][4] == 4, "mapped while somebody reads it"
+    assert held.parts["price"]["price"][4] == 4, "mapped while somebody reads it"
 
 
 def test_half_written_files_are_left_to_who_may_be_writing_them(tmp_path: Path) -> None:

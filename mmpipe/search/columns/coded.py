@@ -1,0 +1,235 @@
+"""Fields whose values are dictionary-encoded: one code per row, filtered and counted by code."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mmpipe.search.columns.dictionaries import packed
+from mmpipe.search.columns.kept import Kept
+from mmpipe.search.kernels import coded as kernels
+from mmpipe.search.kernels.memory import address
+
+if TYPE_CHECKING:
+    from mmpipe.search.columns.dictionaries import Codes, Dictionary, Window
+    from mmpipe.search.columns.layout import Layout
+
+Arrays = Mapping[str, NDArray[Any]]
+Words = NDArray[np.uint64]
+Rows = NDArray[np.int32]
+Tally = list[tuple[str, int]]
+# Facets show at most this many values.
+MAX_VALUES = 50
+# The most codes of 16 bits, and what stands for one too many.
+NARROW = 65_534
+# Bit sets kept: of a fragment for this many bytes per row, of a version for this many bytes, at least.
+_BYTES_PER_ROW = 2
+_LEAST_BYTES = 16_384
+_SETS_PER_VERSION = 16
+
+
+def build_codes(values: pa.Array) -> dict[str, NDArray[Any]]:
+    """The part of one fragment's string column: ``codes`` uint16 or uint32 ``(n,)``, 0 for null and blank and
+    ``k`` for value ``k - 1``; ``counts`` int64 ``(v + 1,)``, the rows of each code; ``value_start``
+    int64 ``(v + 1,)`` and ``value_bytes`` of the values, by first occurrence."""
+    encoded = pc.dictionary_encode(values.cast(pa.string()))
+    texts = encoded.dictionary
+    filled = pc.utf8_length(pc.utf8_trim_whitespace(texts)).to_numpy(zero_copy_only=False) > 0
+    count = int(np.count_nonzero(filled))
+    # One entry more: null is the last index.
+    code_of = np.zeros(len(texts) + 1, np.uint16 if count <= NARROW else np.uint32)
+    code_of[:-1][filled] = np.arange(1, count + 1)
+    codes = code_of[pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)]
+    return {
+        "codes": codes,
+        "counts": np.bincount(codes, minlength=count + 1).astype(np.int64),
+        **packed(texts.filter(pa.array(filled, pa.bool_()))),
+    }
+
+
+def check_codes(codes: NDArray[Any], counts: NDArray[Any], values: int) -> None:
+    """Raise :class:`ValueError` where codes are not what :func:`build_codes` writes for so many values."""
+    if codes.dtype not in (np.uint16, np.uint32) or counts.dtype != np.int64 or len(counts) != values + 1:
+        raise ValueError("codes and their counts do not fit their values")
+    if kernels.largest_code(address(codes), codes.itemsize, len(codes)) > values or counts.sum() != len(
+        codes
+    ):
+        raise ValueError("a code belongs to no value")
+
+
+def row_words(rows: int) -> int:
+    """Words of a bit set over a fragment's rows."""
+    return (rows + 63) // 64
+
+
+def kept_for_rows(rows: int) -> Kept:
+    """Room for the bit sets of one fragment's part."""
+    return Kept(max(_LEAST_BYTES, _BYTES_PER_ROW * rows))
+
+
+def kept_for_version(layout: Layout) -> Kept:
+    """Room for the bit sets of one version's column."""
+    return Kept(max(_LEAST_BYTES, _SETS_PER_VERSION * (layout.words * 8 + 512)))
+
+
+class _Part:
+    """One fragment's codes, for as long as any version has them."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.arrays = arrays
+        self.codes, self.counts = arrays["codes"], arrays["counts"]
+        self.values = len(arrays["value_start"]) - 1
+        check_codes(self.codes, self.counts, self.values)
+        self._kept = kept_for_rows(len(self.codes))
+
+    def mask(self, local: NDArray[np.int64]) -> Words:
+        """Rows with any of these values."""
+        key = local.tobytes()
+        words = self._kept.get(key)
+        if words is None:
+            allowed = np.zeros(self.values + 1, np.uint8)
+            allowed[local + 1] = 1
+            words = np.zeros(row_words(len(self.codes)), np.uint64)
+            kernels.mask_codes(address(self.codes), self.codes.itemsize, len(self.codes), allowed, words)
+            self._kept.put(key, words)
+        return words
+
+
+class CodedColumn:
+    """One field of a version. ``parts`` are what :func:`build_codes` made of each fragment.
+
+    Bit sets that are given back are shared: nobody may write into them.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Arrays],
+        layout: Layout,
+        dictionary: Dictionary,
+        former: CodedColumn | None = None,
+    ) -> None:
+        known = {} if former is None else {id(part.codes): part for part in former._parts}
+        self._parts = [known.get(id(arrays["codes"])) or _Part(arrays) for arrays in parts]
+        self._maps = [dictionary.map_of(arrays) for arrays in parts]
+        self._dictionary = dictionary
+        self._counter = Counter(dictionary.window(), max((p.values for p in self._parts), default=0))
+        self._layout = layout
+        self._first = [int(base) // 64 for base in layout.bases[:-1]]
+        self._kept = kept_for_version(layout)
+        self._table = np.zeros((len(parts), kernels.COLUMNS), np.int64)
+        for row, part, codes, first in zip(self._table, self._parts, self._maps, self._first, strict=True):
+            row[: kernels.TOTALS + 1] = (
+                *(first * 64, len(part.codes), address(part.codes), part.codes.itemsize),
+                *(address(codes), part.values, address(part.counts)),
+            )
+
+    def mask(self, values: Iterable[str]) -> Words:
+        """Rows, dead ones included, that any of ``values`` finds."""
+        folded = frozenset(map(self._dictionary.folded, values))
+        words = self._kept.get(folded)
+        if words is None:
+            words = np.zeros(self._layout.words, np.uint64)
+            allowed = allowed_codes(self._dictionary, folded, self._counter.codes)
+            if allowed is not None:
+                for part, codes, first in zip(self._parts, self._maps, self._first, strict=True):
+                    local = np.flatnonzero(allowed[codes])
+                    if len(local):
+                        found = part.mask(local)
+                        words[first : first + len(found)] = found
+            self._kept.put(folded, words)
+        return words
+
+    def tally(self, words: Words, limit: int = MAX_VALUES) -> Tally:
+        """The values with the most rows of a bit set, spelled as most of them: by falling rows, then by
+        value."""
+        return self._counter.tally(self._table, words, self._dictionary.names, limit)
+
+    def spellings(self, words: Words) -> dict[str, int]:
+        """The rows of a bit set by their exact value, unordered."""
+        codes, rows = self._counter.counts(self._table, words)
+        values = self._dictionary.values
+        return {values[code]: count for code, count in zip(codes.tolist(), rows.tolist(), strict=True)}
+
+    def values(self, rows: Rows) -> list[str | None]:
+        """The value of some rows; None where a row has none."""
+        codes = np.empty(len(rows), np.int32)
+        kernels.codes_of(self._table, np.require(rows, np.int32, ["C", "W"]), codes)
+        values = self._dictionary.values
+        return [values[code] if code >= 0 else None for code in codes.tolist()]
+
+
+def allowed_codes(dictionary: Dictionary, keys: Iterable[str], codes: int) -> NDArray[np.bool_] | None:
+    """A truth table over ``codes`` codes, one longer so that NULL's entry is false; None where no key has
+    any."""
+    found = [code for key in keys for code in dictionary.codes_of_key(key) if code < codes]
+    if not found:
+        return None
+    allowed = np.zeros(codes + 1, np.bool_)
+    allowed[found] = True
+    return allowed
+
+
+class _Scratch(threading.local):
+    """Arrays of zeros that every use leaves as zeros, one set per thread."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, NDArray[Any]] = {}
+
+    def of(self, name: str, size: int, dtype: Any) -> NDArray[Any]:
+        held = self._held.get(name)
+        if held is None or len(held) < size:
+            held = self._held[name] = np.zeros(max(size, 1_024) * 5 // 4, dtype)
+        return held[:size]
+
+
+_scratch = _Scratch()
+
+
+class Counter:
+    """Counts rows by the codes of a dictionary as it was when the counter was made."""
+
+    def __init__(self, window: Window, values: int) -> None:
+        """``values`` are the most of any fragment that is counted."""
+        self._window = window
+        self._local = values + 1
+        self._addresses = np.array([address(array) for array in window.arrays], np.int64)
+
+    @property
+    def codes(self) -> int:
+        """Codes of the dictionary."""
+        return self._window.codes
+
+    def tally(self, table: NDArray[np.int64], words: Words, names: Sequence[str], limit: int) -> Tally:
+        """See :meth:`CodedColumn.tally`."""
+        window, zeros = self._window, _scratch.of
+        totals, best = zeros("totals", window.keys, np.int64), zeros("best", window.keys, np.int32)
+        spelled = zeros("spelled", window.names, np.int64)
+        room, keys = zeros("names", window.names, np.int32), zeros("keys", window.keys, np.int32)
+        shown, rows = np.empty(limit, np.int32), np.empty(limit, np.int64)
+        codes, counts = self._count(table, words)
+        found = kernels.commonest(
+            self._addresses, codes, counts, totals, spelled, best, room, keys, shown, rows
+        )
+        return [
+            (names[name], n) for name, n in zip(shown[:found].tolist(), rows[:found].tolist(), strict=True)
+        ]
+
+    def counts(self, table: NDArray[np.int64], words: Words) -> tuple[Codes, NDArray[np.int64]]:
+        """The codes that any row of a bit set has, in no order, and the rows of each."""
+        codes, counts = self._count(table, words)
+        rows = counts[codes]
+        counts[codes] = 0
+        return codes.copy(), rows
+
+    def _count(self, table: NDArray[np.int64], words: Words) -> tuple[Codes, NDArray[np.int64]]:
+        """Whoever asks puts the counts back to 0."""
+        counts = _scratch.of("counts", self._window.codes, np.int64)
+        touched = _scratch.of("touched", self._window.codes, np.int32)
+        local = _scratch.of("local", self._local, np.int32)
+        return touched[: kernels.count(table, words, counts, touched, local)], counts

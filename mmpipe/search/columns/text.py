@@ -1,0 +1,245 @@
+"""Full text: the inverted lists of fragments, and the rows of a version that hold a query's tokens.
+
+Scores are BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4),
+2009) with k1 = 1.2 and b = 0.75. The weights of tokens and the average length are the caller's, so a row's
+score depends on these and on the row, and not on how rows lie in fragments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.pack import DamagedPack
+from mmpipe.search.kernels import text as kernels
+from mmpipe.search.kernels.memory import Rows, Words, address
+
+Arrays = Mapping[str, NDArray[Any]]
+Weights = NDArray[np.float64]
+Scores = NDArray[np.float32]
+MAX_TOKENS = 64
+_TYPES = {
+    "token_start": np.int64, "token_bytes": np.uint8, "slots": np.int32, "post_start": np.int64,
+    "post_rows": np.int32, "post_tf": np.uint16, "lengths": np.uint16, "length_sum": np.int64,
+}  # fmt: skip
+
+
+def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
+    """The inverted lists of a column of tokens joined by spaces; null and empty texts hold none.
+
+    Tokens are numbered in the order of their UTF-8 bytes: ``token_start`` int64 ``(T + 1,)`` and
+    ``token_bytes`` uint8. ``slots`` int32 is a hash table of them (FNV-1a of 64 bits, linear probing, -1 for
+    empty). Token t is held by ``post_rows[post_start[t] : post_start[t + 1]]``, int32 ascending, as often as
+    ``post_tf`` (uint16) says. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is their
+    sum. uint16 values above 65,535 are given as that.
+    """
+    split = pc.ascii_split_whitespace(pc.fill_null(search_text, ""))
+    encoded = split.flatten().dictionary_encode()
+    order = pc.array_sort_indices(encoded.dictionary)
+    tokens = encoded.dictionary.take(order)
+    places = np.empty(len(order), np.int32)
+    places[order.to_numpy()] = np.arange(len(order), dtype=np.int32)
+    if len(tokens) and not tokens[0].as_py():  # spaces at the ends of a text leave an empty token
+        tokens = tokens[1:]
+        places -= 1
+    starts, data = _bytes_of(tokens)
+    size = 1 << (2 * len(tokens) - 1).bit_length() if len(tokens) else 1
+    codes = places[encoded.indices.to_numpy()]
+    inverted = kernels.invert(codes, split.offsets.to_numpy().astype(np.int64), len(tokens))
+    post_start, rows, counts, lengths, total = inverted
+    return {
+        "token_start": starts,
+        "token_bytes": data,
+        "slots": kernels.hash_table(starts, address(data), size),
+        "post_start": post_start,
+        "post_rows": rows,
+        "post_tf": counts,
+        "lengths": lengths,
+        "length_sum": np.array([total], np.int64),
+    }
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A query's distinct ``tokens``, in order of first use, and how many living rows hold each, int64
+    ``df``. ``used`` are the places of those that searches use: all, or the ``MAX_TOKENS`` rarest."""
+
+    tokens: tuple[str, ...]
+    df: NDArray[np.int64]
+    used: NDArray[np.int64] | None
+    lists: NDArray[np.int64]
+
+    def weights(self, weights: Weights) -> Weights:
+        """The weights of the used tokens."""
+        return np.require(weights if self.used is None else weights[self.used], np.float64, ("C", "W"))
+
+
+@dataclass(frozen=True)
+class TextMatches:
+    """``rows`` ascending, their scores, and how many distinct tokens each of them holds at least; 0 where
+    no row holds any."""
+
+    rows: Rows
+    scores: Scores
+    required: int
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """What a version says about the rows of a fragment. ``live`` counts each token's living rows; None where
+    all rows are alive."""
+
+    part: Arrays
+    alive: Words
+    documents: int
+    length: int
+    live: NDArray[np.int32] | None
+
+    @classmethod
+    def of(cls, part: Arrays, n: int, alive: Words) -> _Fragment:
+        _check(part, n)
+        lengths = part["lengths"]
+        documents, length = kernels.living(address(alive), address(lengths), n)
+        if documents == n:
+            return cls(part, alive, documents, length, None)
+        starts, rows = part["post_start"], part["post_rows"]
+        live = kernels.living_rows(address(alive), address(starts), address(rows), len(starts) - 1)
+        return cls(part, alive, documents, length, live)
+
+    def row(self, base: int) -> list[int]:
+        """Its row in a kernel's table."""
+        part = self.part
+        return [
+            base,
+            len(part["lengths"]),
+            len(part["token_start"]) - 1,
+            address(part["token_start"]),
+            address(part["token_bytes"]),
+            address(part["slots"]),
+            len(part["slots"]),
+            address(part["post_start"]),
+            address(part["post_rows"]),
+            address(part["post_tf"]),
+            address(part["lengths"]),
+            0 if self.live is None else address(self.live),
+        ]
+
+
+class TextColumn:
+    """The full text of a version's living rows. ``documents`` is their number and ``total_length`` that of
+    their tokens.
+
+    ``former`` is another version's: what it says of fragments that are the same here is taken over. Raises
+    :class:`DamagedPack` for parts that do not fit together. Masks hold living rows only.
+    """
+
+    def __init__(
+        self, parts: Sequence[Arrays], layout: Layout, alive: Words, former: TextColumn | None = None
+    ) -> None:
+        known = {} if former is None else {id(f.part["post_rows"]): f for f in former._fragments}
+        self._fragments: list[_Fragment] = []
+        for f, part in enumerate(parts):
+            own = alive[layout.bases[f] >> 6 : layout.bases[f + 1] >> 6]
+            old = known.get(id(part["post_rows"]))
+            same = old is not None and np.array_equal(old.alive, own)
+            self._fragments.append(old if old and same else _Fragment.of(part, layout.sizes[f], own))
+        self._words = layout.words
+        self._table = np.array(
+            [each.row(int(base)) for each, base in zip(self._fragments, layout.bases[:-1], strict=True)],
+            np.int64,
+        ).reshape(-1, kernels.COLUMNS)
+        self.documents = sum(each.documents for each in self._fragments)
+        self.total_length = sum(each.length for each in self._fragments)
+
+    def find(self, tokens: Sequence[str]) -> Terms:
+        """Look up tokens; repeated ones once."""
+        distinct = tuple(dict.fromkeys(tokens))
+        encoded = [token.encode("utf-8", "surrogatepass") for token in distinct]
+        data = np.frombuffer(b"".join(encoded), np.uint8)
+        starts = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(each) for each in encoded], out=starts[1:])
+        lists = np.empty((len(self._table), len(encoded), 2), np.int64)
+        df = np.empty(len(encoded), np.int64)
+        kernels.look_up(self._table, address(data), starts, lists, df)
+        if len(distinct) <= MAX_TOKENS:
+            return Terms(distinct, df, None, lists)
+        rarest = sorted(range(len(distinct)), key=lambda t: (int(df[t]), distinct[t]))[:MAX_TOKENS]
+        used = np.array(sorted(rarest), np.int64)
+        return Terms(distinct, df, used, np.ascontiguousarray(lists[:, used]))
+
+    def holds(self, token: str) -> bool:
+        """Whether any living row has the token."""
+        return bool(self.find((token,)).df[0])
+
+    def search(
+        self, terms: Terms, weights: Weights, average: float, mask: Words, required: int | None = None
+    ) -> TextMatches:
+        """The rows of ``mask`` that hold at least ``required`` of the used tokens (1 or more), with their
+        scores; None: the most that any of them holds. ``weights`` has one for each of ``terms.tokens``;
+        ``average`` is above 0."""
+        weights = terms.weights(weights)
+        best, rows, scores = self._match(terms, weights, average, mask, required, collect=True)
+        return TextMatches(rows, scores, best if required is None else required)
+
+    def most(self, terms: Terms, mask: Words) -> int:
+        """The most of the used tokens that a row of ``mask`` holds."""
+        best, _, _ = self._match(terms, np.zeros(terms.lists.shape[1]), 1.0, mask, None, collect=False)
+        return best
+
+    def scores(self, terms: Terms, weights: Weights, average: float, rows: Rows) -> Scores:
+        """Scores of rows, the same as :meth:`search` gives them; 0 where a row holds none of the tokens."""
+        rows = np.ascontiguousarray(rows, np.int32)
+        out = np.empty(len(rows), np.float32)
+        if len(rows):
+            kernels.score(self._table, terms.lists, terms.weights(weights), average, address(rows), out)
+        return out
+
+    def _match(
+        self, terms: Terms, weights: Weights, average: float, mask: Words, required: int | None, *, collect: bool
+    ) -> tuple[int, Rows, Scores]:
+        if len(mask) != self._words:
+            raise ValueError(f"the mask has {len(mask)} words instead of {self._words}")
+        if required is not None and required < 1:
+            raise ValueError(f"required is {required}, not 1 or more")
+        result: tuple[int, Rows, Scores] = kernels.match(
+            self._table, terms.lists, address(mask), weights, average, required or 0, collect
+        )
+        return result
+
+
+def _bytes_of(tokens: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Starts and bytes of strings."""
+    wide = tokens.cast(pa.large_binary())
+    if not len(wide):
+        return np.zeros(1, np.int64), np.zeros(0, np.uint8)
+    _, offsets, data = wide.buffers()
+    starts = np.frombuffer(offsets, np.int64, len(wide) + 1, 8 * wide.offset)
+    return starts - starts[0], np.frombuffer(data, np.uint8)[starts[0] : starts[-1]].copy()
+
+
+def _check(part: Arrays, n: int) -> None:
+    """Raises :class:`DamagedPack` unless starts and sizes lead no pass outside the arrays."""
+    for name, kind in _TYPES.items():
+        if name not in part or part[name].dtype != kind or part[name].ndim != 1:
+            raise DamagedPack(f"full text: '{name}' is missing or of another type")
+    terms, slots = len(part["token_start"]) - 1, len(part["slots"])
+    rows = len(part["post_rows"])
+    sound = (
+        len(part["lengths"]) == n
+        and len(part["post_start"]) == terms + 1 > 0
+        and len(part["post_tf"]) == rows
+        and slots > 0
+        and slots & (slots - 1) == 0
+        and kernels.ascending(address(part["token_start"]), terms + 1, len(part["token_bytes"]))
+        and kernels.ascending(address(part["post_start"]), terms + 1, rows)
+        and kernels.terms_within(address(part["slots"]), slots, terms)
+    )
+    if not sound:
+        raise DamagedPack("full text: starts and sizes do not fit together")

@@ -1,0 +1,1 @@
+"""From a query and a version to the rows that match, and their order."""

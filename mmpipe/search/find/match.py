@@ -1,0 +1,180 @@
+"""What a question finds in one version: the matches, each with what it earned.
+
+Under the filters, the products that full text matches (all of the query's words; where no product has all,
+those that have the most) together with the nearest by vector, as far as they are relevant. Of the others the
+vector says nothing: below the floor its share is 0, so no product need be scored that neither proposed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.search.find import filters, late
+from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.kernels.memory import set_rows
+
+if TYPE_CHECKING:
+    from mmpipe.search.columns.text import Terms
+    from mmpipe.search.find.question import Question
+    from mmpipe.search.versions.version import Version
+
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
+Scores = NDArray[np.float32]
+Shares = NDArray[np.float64]
+Places = NDArray[np.int64]
+_NO_ROWS: Rows = np.zeros(0, np.int32)
+_NO_SCORES: Scores = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a version can say before the scores are fixed: full-text statistics of the query's words, the
+    most of them that a product under the filters holds, and the cosines of its nearest, best first."""
+
+    statistics: Statistics
+    most: int
+    nearest: Scores
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The matches of a question: first those near by vector, then those of full text alone; ``rows`` by rising
+    number within each. ``lexical`` are their BM25 scores and ``cosines`` those of the first ``len(cosines)``.
+    ``late`` splits the vector scores by modality where they are sums of such."""
+
+    rows: Rows
+    lexical: Scores
+    cosines: Scores
+    scoring: Scoring
+    late: late.Split | None = None
+
+    def words(self, rows: int) -> Words:
+        """The matches as bits of ``rows`` rows."""
+        return set_rows(self.rows, rows)
+
+    def places(self, rows: Rows) -> Places:
+        """Where some of the matches stand in ``rows``, int64."""
+        near, text = self.rows[: len(self.cosines)], self.rows[len(self.cosines) :]
+        place = np.searchsorted(near, rows)
+        among = place < len(near)
+        among[among] = near[place[among]] == rows[among]
+        return np.where(among, place, len(near) + np.searchsorted(text, rows))
+
+    def shares(self, at: Places) -> tuple[Shares | None, Shares | None]:
+        """What full text and vector add to the scores of the matches at some places, float64; None for a
+        measure that takes no part. A score is their sum."""
+        scoring = self.scoring
+        text = None if scoring.text is None else scoring.text_share(self.lexical[at])
+        if scoring.vector is None:
+            return text, None
+        near = np.zeros(len(at), np.float64)
+        among = at < len(self.cosines)
+        near[among] = scoring.vector_share(self.cosines[at[among]])
+        return text, near
+
+    def scores(self) -> Shares:
+        """Every match's score, float64."""
+        if self.scoring.text is None:
+            return self.scoring.vector_share(self.cosines) if self.scoring.vector else np.zeros(0)
+        scores = self.scoring.text_share(self.lexical)
+        if self.scoring.vector is not None:
+            scores[: len(self.cosines)] += self.scoring.vector_share(self.cosines)
+        return scores
+
+
+class Search:
+    """One question put to one version."""
+
+    def __init__(self, version: Version, question: Question) -> None:
+        self._version = version
+        self._question = question
+        self.mask: Words = filters.mask(version, question.filters)
+        self._terms: Terms | None = version.text.find(question.words) if question.words else None
+
+    def survey(self) -> Survey:
+        """What this version adds to the scoring of a search over several."""
+        most = 0 if self._terms is None else self._version.text.most(self._terms, self.mask)
+        _, nearest = self._nearest()
+        return Survey(self.statistics(), most, nearest)
+
+    def statistics(self) -> Statistics:
+        """Of the whole version, whatever the filters."""
+        holding = () if self._terms is None else tuple(self._terms.df.tolist())
+        return Statistics(self._version.text.documents, self._version.text.total_length, holding)
+
+    def matches(self, pinned: Scoring | None = None) -> Matches:
+        """The matches, scored by ``pinned`` or, without it, by what this version says."""
+        near, cosines, scale, split = self._near(pinned)
+        text_rows, text_scores, near_scores, text = self._text(pinned, near)
+        if text is None:
+            rows, lexical = near, np.zeros(len(near), np.float32)
+        elif not len(near):
+            rows, lexical = text_rows, text_scores
+        else:
+            # Rows of both are among the near ones, with their score in full.
+            alone = ~np.isin(text_rows, near, assume_unique=True, kind="sort")
+            rows = np.concatenate([near, text_rows[alone]])
+            lexical = np.concatenate([near_scores, text_scores[alone]])
+        weights = (self._question.text_weight, self._question.vector_weight)
+        scoring = Scoring.of(text, scale, *weights) if pinned is None else pinned
+        return Matches(rows, lexical, cosines, scoring, split)
+
+    def _near(self, pinned: Scoring | None) -> tuple[Rows, Scores, VectorScale | None, late.Split | None]:
+        """Rows near by vector, ascending, with their scores and the scale of these."""
+        question, version = self._question, self._version
+        scale = None if pinned is None else pinned.vector
+        if question.vector is None or (pinned is not None and scale is None):
+            return _NO_ROWS, _NO_SCORES, None, None
+        if question.mode != "early":
+            found = late.search(version, question, self.mask)
+            if found is None:
+                return _NO_ROWS, _NO_SCORES, scale, None
+            order = np.argsort(found.rows)
+            scale = scale or VectorScale(0.0, float(found.scores[0]))
+            return found.rows[order], found.scores[order], scale, found.split
+        if scale is not None:
+            return *version.fused.above(question.vector, self.mask, scale.floor), scale, None
+        rows, scores = self._nearest()
+        scale = VectorScale.of(scores[: question.depth], question.relevance)
+        if scale is None:
+            return _NO_ROWS, _NO_SCORES, None, None
+        if len(scores) > question.depth and float(scores[-1]) >= scale.floor:
+            # Equals stand on both sides of the last place: all of them count.
+            return *version.fused.above(question.vector, self.mask, scale.floor), scale, None
+        relevant = scores >= scale.floor
+        rows, scores = rows[relevant], scores[relevant]
+        order = np.argsort(rows)
+        return rows[order], scores[order], scale, None
+
+    def _nearest(self) -> tuple[Rows, Scores]:
+        """Rows near by vector with their cosines, best first: one more than count, to see equals."""
+        question, version = self._question, self._version
+        if question.vector is None:
+            return _NO_ROWS, _NO_SCORES
+        return version.fused.nearest(question.vector, self.mask, question.depth + 1, version.ids.rank)
+
+    def _text(self, pinned: Scoring | None, near: Rows) -> tuple[Rows, Scores, Scores, TextScale | None]:
+        """Rows that full text matches, ascending, their scores, those of the ``near`` rows, and the scale;
+        None where no product under the filters holds any word."""
+        nothing = _NO_ROWS, _NO_SCORES, _NO_SCORES, None
+        if self._terms is None or (pinned is not None and pinned.text is None):
+            return nothing
+        scale = None if pinned is None else pinned.text
+        statistics = self.statistics() if scale is None else scale.statistics
+        weights = statistics.weights(self._question.times)
+        text, average = self._version.text, statistics.average
+        found = text.search(
+            self._terms, weights, average, self.mask, None if scale is None else scale.required
+        )
+        if scale is None and not found.required:
+            return nothing
+        near_scores = text.scores(self._terms, weights, average, near) if len(near) else _NO_SCORES
+        if scale is None:
+            tops = [float(each.max()) for each in (found.scores, near_scores) if len(each)]
+            scale = TextScale(statistics, found.required, max(float(weights.sum()), *tops))
+        return found.rows, found.scores, near_scores, scale

@@ -1,0 +1,1 @@
+"""From the rows that match to what a response shows of them."""

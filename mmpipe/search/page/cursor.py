@@ -1,0 +1,166 @@
+"""Page cursors: behind which match the next page of a search begins.
+
+A cursor names the last match shown, by what the matches are ordered by and its id, and carries what fixed the
+scores. Where the version that it was made in is still held, that one answers; elsewhere the current one does,
+and gives every product that did not change the same place, so that pages go on without a skip or a repeat.
+
+A cursor is opaque to clients but not secret, and is checked against the request it comes with. Changing one
+can only move the changer's own place in a result they may read anyway, so there is nothing to sign.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from mmpipe.errors import InvalidRequest
+from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+
+if TYPE_CHECKING:
+    from mmpipe.schemas.search import Heard, SearchRequest
+    from mmpipe.search.find.query import EncodedQuery
+
+_FORM = 2
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Text(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    n: Count
+    l: Count  # noqa: E741
+    df: Annotated[tuple[Count, ...], Field(max_length=64)]
+    r: Annotated[int, Field(ge=1, le=64)]
+    c: Annotated[float, Field(gt=0, le=1e12)]
+
+
+class Cursor(BaseModel):
+    """``version`` is the label of the version that the page before came from; ``digest`` names the search.
+
+    The next page begins behind ``key``, the last match's score or price (None: it has no price), and
+    ``after``, its id. ``text`` and ``vector`` are the parts of a :class:`Scoring`. ``heard`` is the text and
+    confidence of a spoken query and its language: later pages must not listen again, for the recogniser may
+    have been adapted meanwhile and understand something else.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    f: Literal[2] = _FORM
+    version: Annotated[str, Field(max_length=200)]
+    digest: Annotated[str, Field(max_length=64)]
+    key: Number | None
+    after: Annotated[str, Field(max_length=512)]
+    text: _Text | None = None
+    vector: tuple[Number, Number] | None = None
+    weights: tuple[Share, Share] = (1.0, 1.0)
+    heard: tuple[Annotated[str, Field(max_length=1_000)], Share, str | None] | None = None
+
+    def encode(self) -> str:
+        """URL-safe text."""
+        raw = self.model_dump_json(exclude_defaults=True).encode()
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    @property
+    def scoring(self) -> Scoring:
+        """What fixed the scores."""
+        text = None
+        if self.text is not None:
+            statistics = Statistics(self.text.n, self.text.l, self.text.df)
+            text = TextScale(statistics, self.text.r, self.text.c)
+        vector = None if self.vector is None else VectorScale(*self.vector)
+        return Scoring(text, vector, *self.weights)
+
+
+_CURSOR = TypeAdapter(Cursor)
+
+
+def decode(text: str) -> Cursor:
+    """The inverse of :meth:`Cursor.encode`. Raises :class:`InvalidRequest` for anything else."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        found = _CURSOR.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValidationError, ValueError):
+        raise _foreign() from None
+    text_part = found.text
+    if text_part is not None and any(count > text_part.n for count in text_part.df):
+        raise _foreign()
+    return found
+
+
+def pinned_version(text: str | None) -> str | None:
+    """The version a request's cursor was made in; None without a cursor."""
+    return None if text is None else decode(text).version
+
+
+def opened(text: str | None, digest: str, words: int) -> Cursor | None:
+    """The cursor of a request whose query has ``words`` distinct words; None without one. Raises
+    :class:`InvalidRequest` where it belongs to another search."""
+    if text is None:
+        return None
+    found = decode(text)
+    if found.digest != digest or (found.text is not None and len(found.text.df) != words):
+        raise InvalidRequest(
+            "cursor", "belongs to another search; send it with the same query, weights, filters and order"
+        )
+    return found
+
+
+def after(
+    version: str,
+    digest: str,
+    key: float | None,
+    product_id: str,
+    scoring: Scoring | None,
+    heard: Heard | None,
+) -> str:
+    """The cursor of the page behind a match; ``key`` is what matches are ordered by, NaN for none."""
+    text = vector = None
+    weights = (1.0, 1.0)
+    if scoring is not None:
+        weights = (scoring.text_weight, scoring.vector_weight)
+        if scoring.text is not None:
+            s = scoring.text.statistics
+            text = _Text(
+                n=s.documents, l=s.total_length, df=s.holding, r=scoring.text.required, c=scoring.text.ceiling
+            )
+        if scoring.vector is not None:
+            vector = (scoring.vector.floor, scoring.vector.best)
+    spoken = None if heard is None else (heard.text, heard.confidence, heard.language)
+    return Cursor(
+        version=version,
+        digest=digest,
+        key=None if key is None or math.isnan(key) else key,
+        after=product_id,
+        text=text,
+        vector=vector,
+        weights=weights,
+        heard=spoken,
+    ).encode()
+
+
+def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> str:
+    """What must not change from page to page: the query, its weights, its filters and the order. Page size,
+    facets and explanation may."""
+    parts = [
+        collection,
+        request.sort,
+        request.weights.model_dump_json(exclude_defaults=True),
+        request.filters.model_dump_json(exclude_defaults=True),
+    ]
+    digest = hashlib.blake2b(query.identity, digest_size=12)
+    for part in parts:
+        digest.update(b"\0" + part.encode())
+    return digest.hexdigest()
+
+
+def _foreign() -> InvalidRequest:
+    return InvalidRequest(
+        "cursor", "is no cursor of this service; send next_cursor of the previous page as it is"
+    )

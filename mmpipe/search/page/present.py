@@ -1,0 +1,69 @@
+"""Rows to hits as JSON: what :class:`mmpipe.schemas.search.Hit` describes.
+
+Most of a hit does not change while the product does not: those members are kept as bytes. What depends on the
+moment or the query is put behind them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import to_json
+
+from mmpipe.schemas.currencies import decimals_of
+
+if TYPE_CHECKING:
+    from mmpipe.search.versions.version import Version
+
+Rows = NDArray[np.int32]
+
+
+def plain_number(value: float) -> str:
+    """The shortest decimal that reads back as ``value``, without exponent: ``20``, ``19.99``."""
+    return format(Decimal(repr(value)).normalize(), "f")
+
+
+@lru_cache(maxsize=16_384)
+def money(amount: float, currency: str | None) -> str | None:
+    """``19.99 USD`` with the currency's usual decimals, more only where the amount has more; None for no
+    amount."""
+    if math.isnan(amount):
+        return None
+    usual = f"{amount:.{decimals_of(currency)}f}"
+    number = usual if float(usual) == amount else plain_number(amount)
+    return f"{number} {currency}" if currency else number
+
+
+def hits(
+    version: Version,
+    rows: Rows,
+    scores: Sequence[float],
+    splits: Sequence[Mapping[str, float]] | None,
+    seconds: Sequence[float | None],
+) -> list[bytes]:
+    """One JSON object per row, with ``splits[i]`` as its ``scores`` and ``seconds[i]`` as its
+    ``video_second``."""
+    currencies = version.coded["currency"].values(rows)
+    availability = version.coded["availability"].values(rows)
+    paid, listed = version.prices.paid(rows).tolist(), version.prices.listed(rows).tolist()
+    members = version.page.members(rows)
+    page = []
+    for index, score in enumerate(scores):
+        price, full = paid[index], listed[index]
+        currency = currencies[index]
+        rest = {
+            "score": score,
+            "availability": availability[index],
+            "price": money(price, currency),
+            "list_price": money(full, currency) if price < full else None,
+            "video_second": seconds[index],
+            "scores": None if splits is None else splits[index],
+        }
+        page.append(b"{" + members[index] + b"," + to_json(rest)[1:])
+    return page

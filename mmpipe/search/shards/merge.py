@@ -1,0 +1,123 @@
+"""Several shards' parts of a search made one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.search.find.match import Matches, Survey
+from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.page import facets
+
+if TYPE_CHECKING:
+    from mmpipe.schemas.search import Sort
+    from mmpipe.search.columns.coded import Tally
+    from mmpipe.search.find.question import Question
+    from mmpipe.search.shards.shard import Loaded, Part, Wanted
+
+Rows = NDArray[np.int32]
+Shares = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A page of the whole collection: which shard has each hit and in which row, by what the hits are ordered
+    (``keys``), their scores and what each measure added (None where it took no part). ``last`` is the id of
+    the last hit where more follow, else None. ``scoring`` is final, None where the request browses."""
+
+    total: int
+    facets: dict[str, Tally]
+    shards: NDArray[np.int64]
+    rows: Rows
+    keys: Shares
+    scores: Shares
+    lexical: Shares | None
+    vector: Shares | None
+    last: str | None
+    scoring: Scoring | None
+
+
+def currency_of(parts: Iterable[Loaded]) -> str | None:
+    """The collection's own currency: that of most of its products with a price, the first by name of
+    equals; None where none has one."""
+    counted: Counter[str] = Counter()
+    for part in parts:
+        counted.update(part.currencies)
+    return min(((-count, name) for name, count in counted.items() if count), default=(0, None))[1]
+
+
+def scoring_of(surveys: Sequence[Survey], question: Question) -> Scoring:
+    """The scoring that shards' surveys come to. The ceiling of full text is the least that it may be: it
+    is raised by :func:`page_of`, to the highest score of any match."""
+    text = None
+    required = max(survey.most for survey in surveys)
+    if required:
+        statistics = Statistics.total([survey.statistics for survey in surveys])
+        text = TextScale(statistics, required, float(statistics.weights(question.times).sum()))
+    nearest = -np.sort(-np.concatenate([survey.nearest for survey in surveys]))
+    vector = VectorScale.of(nearest[: question.depth], question.relevance)
+    return Scoring.of(text, vector, question.text_weight, question.vector_weight)
+
+
+def page_of(parts: Sequence[Part], sort: Sort, wanted: Wanted, scoring: Scoring | None) -> Merged:
+    """The page that shards' candidates come to."""
+    limit = wanted.limit
+    if scoring is not None and scoring.text is not None and not wanted.settled:
+        ceiling = max(scoring.text.ceiling, *(part.highest for part in parts))
+        scoring = replace(scoring, text=replace(scoring.text, ceiling=ceiling))
+    found = [part.candidates for part in parts]
+    ids = [product_id for each in found for product_id in each.ids]
+    owner = np.repeat(np.arange(len(found)), [len(each.ids) for each in found])
+    rows = np.concatenate([each.rows for each in found])
+    keys = np.concatenate([each.keys for each in found])
+    if scoring is None:
+        scores, lexical, vector = np.zeros(len(ids)), None, None
+    else:
+        scores, lexical, vector = _scored(parts, scoring)
+    if sort == "relevance":
+        if scoring is not None:
+            keys = scores
+        order = _first(-keys, ids, limit + 1)
+    else:
+        order = _first(keys if sort == "price_asc" else -keys, ids, limit + 1)
+    page = order[:limit]
+    return Merged(
+        total=sum(part.total for part in parts),
+        facets=facets.finish([part.facets for part in parts], wanted.facets),
+        shards=owner[page],
+        rows=rows[page],
+        keys=keys[page],
+        scores=scores[page],
+        lexical=None if lexical is None else lexical[page],
+        vector=None if vector is None else vector[page],
+        last=ids[page[-1]] if len(order) > limit else None,
+        scoring=scoring,
+    )
+
+
+def _scored(parts: Sequence[Part], scoring: Scoring) -> tuple[Shares, Shares | None, Shares | None]:
+    """Every candidate's score and shares, by :class:`Matches`: there those near by vector go first."""
+    lexical = np.concatenate([part.candidates.lexical for part in parts])
+    cosines = np.concatenate([part.candidates.cosines for part in parts])
+    far = np.isnan(cosines)
+    order = np.argsort(far, kind="stable")
+    count = len(far) - int(np.count_nonzero(far))
+    matches = Matches(order.astype(np.int32), lexical[order], cosines[order[:count]], scoring)
+    places = np.argsort(order)
+    text, vector = matches.shares(places)
+    return matches.scores()[places], text, vector
+
+
+def _first(keys: Shares, ids: Sequence[str], count: int) -> NDArray[np.int64]:
+    """Places of the first by rising key, NaN last, equals by id."""
+    chosen = np.arange(len(keys))
+    if len(keys) > count:
+        chosen = np.flatnonzero(~(keys > np.partition(keys, count - 1)[count - 1]))
+    comparable = np.nan_to_num(keys[chosen], nan=np.inf).tolist()
+    ordered = sorted(zip(comparable, (ids[place] for place in chosen.tolist()), chosen.tolist(), strict=True))
+    return np.array([place for _, _, place in ordered[:count]], np.int64)

@@ -1,0 +1,231 @@
+"""A search over the shards of a collection, start to end; what :class:`mmpipe.search.Searcher` is for one
+version.
+
+Where vectors are searched exactly, the answer is the one that a version which is not split gives, to the last
+bit: matches, scores, total, facets and cursors. Above ``serve.exact_rows`` each shard looks for neighbours in
+its own lists, so that together they look at more, and find at least as many of the nearest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from pydantic_core import to_json
+
+from mmpipe.errors import NotReady
+from mmpipe.search.find import rank
+from mmpipe.search.find.question import Question
+from mmpipe.search.page import cursor, facets, moments
+from mmpipe.search.shards.merge import Merged, page_of, scoring_of
+from mmpipe.search.shards.shard import Moment, Page, Wanted
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Profile
+    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.search.find.scoring import Scoring
+    from mmpipe.search.shards.shard import Part
+    from mmpipe.settings import ServeSettings
+
+
+class ShardMissing(NotReady):
+    """One shard of a collection does not answer now; it will once it has been replaced."""
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(f"shard {shard} of this collection does not answer; it is being replaced")
+        self.shard = shard
+
+    def __reduce__(self) -> tuple[type[ShardMissing], tuple[int]]:
+        return type(self), (self.shard,)
+
+
+class VersionGone(NotReady):
+    """A shard has no longer, or not yet, the version that it was asked for."""
+
+
+class Transport(Protocol):
+    """How shards are reached."""
+
+    async def call(self, shard: int, method: str, *args: Any) -> Any:
+        """``method`` of a :class:`~mmpipe.search.shards.shard.Shard`, its arguments behind the
+        :class:`VersionRef` that is asked. Raises :class:`ShardMissing`."""
+
+
+@dataclass(frozen=True)
+class VersionRef:
+    """Names one version of one table of one collection."""
+
+    collection: str
+    table: str
+    number: int
+
+    @property
+    def label(self) -> str:
+        """What responses and cursors call this version."""
+        return f"{self.table}@{self.number}"
+
+
+@dataclass(frozen=True)
+class ShardedVersion:
+    """A version that all shards have loaded, each its part. ``products`` can be found; ``currency`` is the
+    collection's own, None where nothing has a price."""
+
+    ref: VersionRef
+    profile: Profile
+    products: int
+    currency: str | None
+    shards: int
+
+    @property
+    def label(self) -> str:
+        """What responses and cursors call this version."""
+        return self.ref.label
+
+
+class ShardedSearcher:
+    """Searches versions that are split among shards. Stateless, so safe for many tasks at once.
+
+    Without ``serve.partial_answers`` a shard that is missing fails the search; with it the others answer, and
+    the answer says so.
+    """
+
+    def __init__(self, settings: ServeSettings, transport: Transport) -> None:
+        self._settings = settings
+        self._transport = transport
+
+    async def search_json(
+        self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery, *, seconds: float
+    ) -> bytes:
+        """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON, with the prices of a moment, in Unix
+        seconds.
+
+        Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
+        :class:`ShardMissing`.
+        """
+        asked = list(range(version.shards))
+        while True:
+            try:
+                return await _Round(self, version, request, query, seconds, asked).answer()
+            except ShardMissing as missing:
+                # The others begin anew: what fixes the scores is theirs alone.
+                asked = [shard for shard in asked if shard != missing.shard]
+                if not asked or not self._settings.partial_answers:
+                    raise
+
+    async def ask(self, shards: Sequence[int], method: str, version: ShardedVersion, *args: Any) -> list[Any]:
+        """Several shards at once; their answers in the order of ``shards``."""
+        calls = [self._transport.call(shard, method, version.ref, *args) for shard in shards]
+        return await asyncio.gather(*calls)
+
+    async def ask_each(
+        self, method: str, version: ShardedVersion, args: Sequence[tuple[int, tuple[Any, ...]]]
+    ) -> list[Any]:
+        """Several shards at once, each with arguments of its own."""
+        calls = [self._transport.call(shard, method, version.ref, *own) for shard, own in args]
+        return await asyncio.gather(*calls)
+
+    def question(self, request: SearchRequest, query: EncodedQuery) -> Question:
+        """A request's question."""
+        return Question.of(request, query, self._settings)
+
+
+class _Round:
+    """One search of the shards that are there."""
+
+    def __init__(
+        self,
+        searcher: ShardedSearcher,
+        version: ShardedVersion,
+        request: SearchRequest,
+        query: EncodedQuery,
+        seconds: float,
+        asked: Sequence[int],
+    ) -> None:
+        facets.check(request.facets)
+        self._started = time.perf_counter()
+        self._searcher, self._version, self._asked = searcher, version, asked
+        self._request, self._query = request, query
+        self._moment = Moment(seconds, version.currency)
+        self._question = searcher.question(request, query)
+        self._digest = cursor.digest_of(version.ref.collection, request, query)
+        self._opened = cursor.opened(request.cursor, self._digest, len(self._question.words))
+
+    async def answer(self) -> bytes:
+        """The response."""
+        scoring = await self._scoring()
+        settled = self._opened is not None
+        after = None if self._opened is None else rank.After(self._opened.key, self._opened.after)
+        request = self._request
+        wanted = Wanted(request.limit, after, tuple(request.facets), settled)
+        parts: list[Part] = await self._searcher.ask(
+            self._asked, "find", self._version, self._moment, self._question, scoring, wanted
+        )
+        merged = page_of(parts, request.sort, wanted, scoring)
+        return self._response(merged, await self._hits(merged))
+
+    async def _scoring(self) -> Scoring | None:
+        if not self._question.asks:
+            return None
+        if self._opened is not None:
+            return self._opened.scoring
+        surveys = await self._searcher.ask(self._asked, "survey", self._version, self._moment, self._question)
+        return scoring_of(surveys, self._question)
+
+    async def _hits(self, merged: Merged) -> list[bytes]:
+        query = self._query
+        seen = moments.asked(query)
+        own: list[tuple[int, tuple[Any, ...]]] = []
+        places = [np.flatnonzero(merged.shards == at) for at in range(len(self._asked))]
+        for shard, at in zip(self._asked, places, strict=True):
+            if not len(at):
+                continue
+            page = Page(
+                rows=merged.rows[at],
+                scores=merged.scores[at].tolist(),
+                lexical=None if merged.lexical is None else merged.lexical[at],
+                vector=None if merged.vector is None else merged.vector[at],
+                query=query.vector,
+                moment=seen,
+                explained=self._request.explain,
+            )
+            own.append((shard, (self._moment, page)))
+        answers = await self._searcher.ask_each("hits", self._version, own)
+        found = [b""] * len(merged.rows)
+        for at, hits in zip([at for at in places if len(at)], answers, strict=True):
+            for place, hit in zip(at.tolist(), hits, strict=True):
+                found[place] = hit
+        return found
+
+    def _response(self, merged: Merged, hits: list[bytes]) -> bytes:
+        query, opened, label = self._query, self._opened, self._version.label
+        following = None
+        if merged.last is not None:
+            following = cursor.after(
+                label, self._digest, float(merged.keys[-1]), merged.last, merged.scoring, query.heard
+            )
+        words = None
+        if query.text and self._question.words:
+            text = None if merged.scoring is None else merged.scoring.text
+            words = {"asked": len(self._question.words), "required": 0 if text is None else text.required}
+        head: dict[str, Any] = {
+            "collection": self._version.ref.collection,
+            "version": label,
+            "version_changed": opened is not None and opened.version != label,
+            "total": merged.total,
+            "words": words,
+            "facets": {
+                name: [{"value": value, "count": count} for value, count in tally]
+                for name, tally in merged.facets.items()
+            },
+            "next_cursor": following,
+            "heard": None if query.heard is None else query.heard.model_dump(),
+            "took_ms": round((time.perf_counter() - self._started) * 1e3, 3),
+        }
+        if len(self._asked) < self._version.shards:
+            head["partial"] = True
+        return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(hits), b"]}"))

@@ -1,0 +1,235 @@
+"""One shard's part of a search: what it says of its fragments of a version.
+
+A search asks three times, so that the scores are those of the whole collection: :meth:`Shard.survey` gives
+what fixes them, :meth:`Shard.find` the shard's best matches under them, :meth:`Shard.hits` the page's hits.
+All of it is the code that a version which is not split is searched by.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.search.columns.prices import PriceColumn
+from mmpipe.search.find import filters, rank
+from mmpipe.search.find.match import Matches, Search, Survey
+from mmpipe.search.kernels.memory import count_bits, set_rows
+from mmpipe.search.kernels.order import top_scores
+from mmpipe.search.page import explain, facets, moments, present
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Profile, Vectors
+    from mmpipe.schemas.product import PublicProduct
+    from mmpipe.search.columns.coded import CodedColumn
+    from mmpipe.search.find.question import Question
+    from mmpipe.search.find.scoring import Scoring
+    from mmpipe.search.versions.version import Version
+
+Rows = NDArray[np.int32]
+Scores = NDArray[np.float32]
+Shares = NDArray[np.float64]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a shard's part of a version adds to the whole: its living products, and of those with a price how
+    many are in each currency."""
+
+    profile: Profile
+    products: int
+    currencies: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What prices are of, the same for every shard of a search: Unix seconds, and the collection's own
+    currency, None where no product has a price."""
+
+    seconds: float
+    currency: str | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which matches a page is made of: the first ``limit`` and one more, behind ``after``. With ``settled``
+    the search's scoring is final; without it the BM25 ceiling is not known before every shard has answered.
+    """
+
+    limit: int
+    after: rank.After | None = None
+    facets: tuple[str, ...] = ()
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Matches that may be on the page, parallel arrays. ``cosines`` are NaN for those that are not near by
+    vector, ``keys`` the prices where these order the page, NaN for none, else 0."""
+
+    ids: list[str]
+    rows: Rows
+    keys: Shares
+    lexical: Scores
+    cosines: Scores
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shard's matches: how many, their counted values as :func:`mmpipe.search.page.facets.raw` has them,
+    their highest BM25 score (0 for none), and the candidates."""
+
+    total: int
+    facets: facets.Raw
+    highest: float
+    candidates: Candidates
+
+
+@dataclass(frozen=True)
+class Page:
+    """What hits are made of besides rows: their scores, what full text and vector added to each (None: that
+    measure takes no part), and the query's vectors. ``scored`` is None where nothing was asked for."""
+
+    rows: Rows
+    scores: Sequence[float]
+    lexical: Shares | None = None
+    vector: Shares | None = None
+    query: Vectors | None = None
+    moment: Vectors | None = field(default=None)
+    explained: bool = False
+
+
+class Shard:
+    """The fragments of one version that one shard answers for."""
+
+    def __init__(self, version: Version) -> None:
+        self._version = version
+
+    def loaded(self) -> Loaded:
+        """What it adds to the whole."""
+        version = self._version
+        return Loaded(version.profile, len(version), _currencies(version))
+
+    def survey(self, moment: Moment, question: Question) -> Survey:
+        """What it adds to a search's scoring."""
+        return Search(self._at(moment), question).survey()
+
+    def find(self, moment: Moment, question: Question, scoring: Scoring | None, wanted: Wanted) -> Part:
+        """Its matches under the ``scoring`` of the whole search; None where the request browses."""
+        version = self._at(moment)
+        if scoring is None:
+            words = filters.mask(version, question.filters)
+            if question.sort == "relevance":
+                cut = rank.by_id(version, words, wanted.limit + 1, wanted.after)
+            else:
+                cut = rank.by_paid(version, words, question.sort, wanted.limit + 1, wanted.after)
+            nothing = np.zeros(len(cut.rows), np.float32)
+            candidates = _candidates(version, cut.rows, cut.keys, nothing, nothing)
+            return Part(count_bits(words), facets.raw(version, words, wanted.facets), 0.0, candidates)
+        matches = Search(version, question).matches(scoring)
+        words = matches.words(version.layout.rows)
+        if question.sort == "relevance":
+            places = _likely(version, matches, wanted)
+            keys = np.zeros(len(places))
+        else:
+            cut = rank.by_paid(version, words, question.sort, wanted.limit + 1, wanted.after)
+            places, keys = matches.places(cut.rows), cut.keys
+        cosines = np.full(len(places), np.nan, np.float32)
+        near = places < len(matches.cosines)
+        cosines[near] = matches.cosines[places[near]]
+        return Part(
+            total=len(matches.rows),
+            facets=facets.raw(version, words, wanted.facets),
+            highest=float(matches.lexical.max(initial=0.0)),
+            candidates=_candidates(version, matches.rows[places], keys, matches.lexical[places], cosines),
+        )
+
+    def hits(self, moment: Moment, page: Page) -> list[bytes]:
+        """Hits as JSON, in the order of ``page``."""
+        version = self._at(moment)
+        splits = None
+        if page.explained:
+            splits = explain.split(version, page.rows, page.lexical, page.vector, page.query)
+        seconds = moments.seconds(version, page.rows, page.moment)
+        return present.hits(version, page.rows, page.scores, splits, seconds)
+
+    def product(self, product_id: str) -> PublicProduct | None:
+        """What is public of a product; None where it is not of this shard."""
+        version = self._version
+        return None if version.find(product_id) is None else version.product(product_id)
+
+    def _at(self, moment: Moment) -> Version:
+        version = self._version.at(moment.seconds)
+        if version.prices.currency != moment.currency:
+            version = _priced_in(version, moment)
+        self._version = version
+        return version
+
+
+class _Own:
+    """Stands for the column of currencies where another currency than that of most rows here is the
+    collection's own."""
+
+    def __init__(self, column: CodedColumn, currency: str | None) -> None:
+        self.mask = column.mask
+        self._currency = currency
+
+    def spellings(self, words: Words) -> dict[str, int]:
+        """As if every row with a price had it in that currency."""
+        return {} if self._currency is None else {self._currency: count_bits(words)}
+
+
+def _priced_in(version: Version, moment: Moment) -> Version:
+    fragments = version.fragments.values()
+    column = PriceColumn(
+        [fragment.part("price") for fragment in fragments],
+        [fragment.part("sales") for fragment in fragments],
+        version.layout,
+        version.alive,
+        _Own(version.coded["currency"], moment.currency),
+        version.columns.prices,
+    )
+    other = copy.copy(version)
+    other.prices = column.at(moment.seconds)
+    return other
+
+
+def _currencies(version: Version) -> dict[str, int]:
+    """The living rows with a price, a sale's alone included, by its currency."""
+    bases = version.layout.bases[:-1].tolist()
+    parts = list(zip(version.fragments.values(), bases, strict=True))
+    rows = [fragment.part("sales")["rows"] + base for fragment, base in parts]
+    listed = [fragment.part("price")["priced"] for fragment, _ in parts]
+    if not parts:
+        return {}
+    priced = np.concatenate(listed) | set_rows(np.concatenate(rows).astype(np.int32), version.layout.rows)
+    return version.coded["currency"].spellings(priced & version.alive)
+
+
+def _candidates(version: Version, rows: Rows, keys: Shares, lexical: Scores, cosines: Scores) -> Candidates:
+    return Candidates(version.ids.ids(rows), rows, keys, lexical, cosines)
+
+
+def _likely(version: Version, matches: Matches, wanted: Wanted) -> NDArray[np.int64]:
+    """Places of the matches that may be on a page of best matches."""
+    limit = wanted.limit + 1
+    if wanted.settled:
+        cut = rank.by_score(version, matches.rows, matches.scores(), limit, wanted.after)
+        return matches.places(cut.rows)
+    # The score rises with either measure. So of those with the same cosine the best by full text go first,
+    # whatever the ceiling, and among those of full text alone likewise.
+    count = len(matches.cosines)
+    lexical = matches.lexical.astype(np.float64)
+    alone = top_scores(matches.rows[count:], lexical[count:], version.ids.rank, limit)
+    near = np.arange(count)
+    if count > limit:
+        order = np.lexsort((version.ids.rank[matches.rows[:count]], -lexical[:count], matches.cosines))
+        begins = np.flatnonzero(np.diff(matches.cosines[order], prepend=np.float32(np.nan)) != 0)
+        within = near - np.repeat(begins, np.diff(begins, append=count))
+        near = np.sort(order[within < limit])
+    return np.concatenate([near, count + alone])
