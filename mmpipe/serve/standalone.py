@@ -21,6 +21,7 @@ from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.dispatch_token import with_token
 from mmpipe.serve.http.internal import behind_one_port, create_internal_app
 from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.http.one_write import OneWriteProtocol
 from mmpipe.serve.ingest.uploads import Uploads
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
@@ -92,7 +93,12 @@ def main(arguments: list[str] | None = None) -> int:
     app = standalone_app(settings)
     _log.info("serving", extra={"host": settings.serve.host, "port": settings.serve.port})
     uvicorn.run(
-        app, host=settings.serve.host, port=settings.serve.port, log_level="warning", access_log=False
+        app,
+        host=settings.serve.host,
+        port=settings.serve.port,
+        http=OneWriteProtocol,
+        log_level="warning",
+        access_log=False,
     )
     return 0
 

@@ -18,12 +18,13 @@ from fastapi.responses import JSONResponse, Response
 from mmpipe.errors import NotReady
 from mmpipe.schemas.search import InteractionsRequest, InteractionsResponse, SearchRequest, SearchResponse
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
-from mmpipe.serve.http import errors, metrics
+from mmpipe.serve.http import errors, metrics, search_route
 from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.openapi import docs_page, document, json_body, problems, search_body
-from mmpipe.serve.http.requests import SearchParams, SimilarParams, read_json, read_search
+from mmpipe.serve.http.requests import SearchParams, SimilarParams, read_json
+from mmpipe.serve.http.search_route import SearchRoute
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 
 API_VERSION = "1.0.0"
@@ -73,7 +74,9 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         openapi_url=None,
         telemetry=FASTAPI_TELEMETRY,
     )
-    public = _public_router(keys, meter)
+    guard = None if keys is None else KeyGuard(keys, meter.called)
+    app.router.routes.append(SearchRoute(service, guard))
+    public = _public_router(guard)
     _query_routes(public, service)
     _write_routes(public, service)
     app.include_router(public)
@@ -84,19 +87,21 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.add_middleware(HeadAsGet)
     app.add_middleware(metrics.Measured, metrics=meter)
     app.add_middleware(Traced)
-    app.openapi = document(app, (SearchRequest, InteractionsRequest))  # type: ignore[method-assign]
+    described = [*_search_described(guard).routes, *app.routes]
+    app.openapi = document(app, described, (SearchRequest, InteractionsRequest))  # type: ignore[method-assign]
     return app
 
 
-def _public_router(keys: KeyRing | None, meter: metrics.Metrics) -> APIRouter:
-    if keys is None:
-        return APIRouter()
-    return APIRouter(dependencies=[Depends(KeyGuard(keys, meter.called))], responses=problems(401))
+def _public_router(guard: KeyGuard | None) -> APIRouter:
+    return APIRouter() if guard is None else APIRouter(dependencies=[Depends(guard)], responses=problems(401))
 
 
-def _query_routes(public: APIRouter, service: QueryService) -> None:
-    @public.post(
-        "/v1/search",
+def _search_described(guard: KeyGuard | None) -> APIRouter:
+    """What :class:`SearchRoute` answers, for OpenAPI's generator; the functions are never called."""
+    described = _public_router(guard)
+
+    @described.post(
+        search_route.PATH,
         summary="Search by any mix of text, image, audio and video",
         description=_SEARCH_DESCRIPTION,
         response_model=SearchResponse,
@@ -104,19 +109,21 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
         openapi_extra=search_body(SearchRequest),
         tags=["search"],
     )
-    async def search(request: Request) -> Response:
-        return Response(await service.search(await read_search(request)), media_type=_JSON)
+    async def search() -> None: ...
 
-    @public.get(
-        "/v1/search",
+    @described.get(
+        search_route.PATH,
         summary="Search by text",
         response_model=SearchResponse,
         responses=problems(404, 422, 503),
         tags=["search"],
     )
-    async def search_text(params: Annotated[SearchParams, Query()]) -> Response:
-        return Response(await service.search_text(params.to_request()), media_type=_JSON)
+    async def search_text(params: Annotated[SearchParams, Query()]) -> None: ...
 
+    return described
+
+
+def _query_routes(public: APIRouter, service: QueryService) -> None:
     @public.get(
         "/v1/products/{product_id}",
         summary="One product as it is live",

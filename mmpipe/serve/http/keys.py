@@ -212,7 +212,11 @@ class KeyGuard(HTTPBearer):
 
     async def __call__(self, request: HTTPConnection) -> None:
         """See the class."""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        await self.admit(request.headers.get("authorization", ""))
+
+    async def admit(self, authorization: str) -> None:
+        """The same for the header's value, empty where there is none."""
+        scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Unauthorized("Authorization", "send 'Bearer <key>' with your API key")
         name = await self._keys.caller(key.strip())

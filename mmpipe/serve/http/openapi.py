@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute
 
 from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 
@@ -73,13 +74,16 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
     return extra
 
 
-def document(app: FastAPI, bodies: tuple[type[BaseModel], ...]) -> Callable[[], dict[str, Any]]:
-    """A replacement for ``app.openapi`` that knows the bodies read by hand; made once, then kept."""
+def document(
+    app: FastAPI, described: Sequence[BaseRoute], bodies: tuple[type[BaseModel], ...]
+) -> Callable[[], dict[str, Any]]:
+    """A replacement for ``app.openapi`` that tells of the routes ``described`` and knows the bodies read by
+    hand; made once, then kept."""
 
     @cache
     def build() -> dict[str, Any]:
         spec = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title, version=app.version, description=app.description, routes=described
         )
         models: list[type[BaseModel]] = [*bodies, Problem]
         _, definitions = models_json_schema([(m, "validation") for m in models], ref_template=_REF)

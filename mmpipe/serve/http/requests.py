@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +17,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
 
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
@@ -23,6 +25,9 @@ from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch
 from mmpipe.serve.http.errors import InvalidFields, MalformedRequest, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope
 
 M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
@@ -100,6 +105,11 @@ class SearchParams(FilterParams):
         return validate(SearchRequest, asked)
 
 
+_REPEATED = frozenset(
+    name for name, field in SearchParams.model_fields.items() if get_origin(field.annotation) is list
+)
+
+
 def _attributes(pairs: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for pair in pairs:
@@ -127,26 +137,60 @@ def parse_json(model: type[M], body: bytes, within: str = "body") -> M:
         raise InvalidFields([{**entry, "loc": entry["loc"] or (within,)} for entry in entries]) from None
 
 
-def content_type(request: Request) -> str:
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of this name, which is in lower case; empty where there is none."""
+    for given, value in scope["headers"]:
+        if given == name:
+            return str(value, "latin-1")
+    return ""
+
+
+def content_type(scope: Scope) -> str:
     """The media type of the body without its parameters, lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return header(scope, b"content-type").partition(";")[0].strip().lower()
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises ``ClientDisconnect`` where the caller goes away before its end."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def read_json(request: Request, model: type[M]) -> M:
     """The body of a JSON-only route. Raises ``UnsupportedMediaType``, or as :func:`parse_json`."""
-    kind = content_type(request)
+    kind = content_type(request.scope)
     if kind != JSON:
         raise UnsupportedMediaType("Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON}")
     return parse_json(model, await request.body())
 
 
-async def read_search(request: Request) -> ParsedSearch:
-    """The body of ``POST /v1/search``, JSON or multipart."""
-    kind = content_type(request)
+def search_params(query: bytes) -> SearchParams:
+    """A query string. Raises :class:`InvalidFields`. Of a field that takes one value the last one counts."""
+    given: dict[str, Any] = {}
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        if name in _REPEATED:
+            given.setdefault(name, []).append(value)
+        else:
+            given[name] = value
+    return validate(SearchParams, given)
+
+
+async def read_search(scope: Scope, receive: Receive) -> ParsedSearch:
+    """The body of ``POST /v1/search``, JSON or multipart.
+
+    Raises ``UnsupportedMediaType``, ``MalformedRequest`` and ``InvalidRequest``, each naming the field.
+    """
+    kind = content_type(scope)
     if kind == JSON:
-        return ParsedSearch(parse_json(SearchRequest, await request.body()))
+        return ParsedSearch(parse_json(SearchRequest, await read_body(receive)))
     if kind == MULTIPART:
-        return await _read_multipart(request)
+        return await _read_multipart(Request(scope, receive))
     raise UnsupportedMediaType(
         "Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON} or {MULTIPART}"
     )

@@ -16,6 +16,7 @@ from mmpipe.serve.answer.query_encoder import (
     RemoteQueryEncoder,
 )
 from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http import one_write
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.keys import Digests, KeyRing
 from mmpipe.serve.http.metrics import Metrics
@@ -41,6 +42,7 @@ class Api:
         from ray.serve import get_replica_context
 
         log_as_replica()
+        one_write.install()
         encoder: QueryEncoder = (
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
         )
