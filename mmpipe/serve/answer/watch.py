@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("mmpipe.serve")
 # How old what is answered may become. One failed look, or a minute of a store that is away, changes nothing.
 STALE_SECONDS = 300.0
-# Longer than any version takes to load: what has not come back by then hangs.
+# Longer than any step of a load takes, and any look: what has not got on by then hangs.
 STUCK_SECONDS = 900.0
 # One listing of the lake; new collections are as rare as new shops.
 LIST_SECONDS = 10.0
@@ -110,12 +110,25 @@ class Watch:
 
     def check_alive(self) -> None:
         """Raises :class:`NotReady` where a restart would mend what does not mend itself: a thread that ended
-        or hangs. A store that fails is no such reason: the version at hand keeps answering."""
+        or hangs. A store that fails is no such reason, nor a load however long, while it gets on: the version
+        at hand keeps answering, and a restart would begin the load anew."""
         if self._thread is not None and not self._thread.is_alive():
             raise NotReady("the thread that watches the lake has ended")
         limit = max(STUCK_SECONDS, 10 * self._poll_seconds)
         oldest = time.time() - limit
-        checked = [status.checked_at for status in self._versions.status().values() if status.checked_at]
+        statuses = self._versions.status()
+        loading = [
+            (name, max(status.loading_since, status.progressed_at or 0.0))
+            for name, status in statuses.items()
+            if status.loading_since is not None
+        ]
+        for name, moved_at in loading:
+            if moved_at < oldest:
+                raise NotReady(f"the load of {name}'s live version has not got on for {limit:.0f} s")
+        if loading:
+            # Whoever loads looks at nothing meanwhile, and this watch may wait for it.
+            return
+        checked = [status.checked_at for status in statuses.values() if status.checked_at]
         if checked and max(checked) < oldest:
             raise NotReady(f"live versions were not looked at for {limit:.0f} s")
         if self._thread is not None and self._round_at < oldest:
