@@ -26,7 +26,11 @@ def build_rows(ids: pa.Array, deleted: pa.Array) -> dict[str, NDArray[Any]]:
     is the empty id, and no tombstone."""
     text = ids.fill_null("").cast(pa.large_string())
     rows = len(text)
-    start = np.frombuffer(text.buffers()[1], np.int64, rows + 1, text.offset * 8) if rows else np.zeros(1, np.int64)
+    start = (
+        np.frombuffer(text.buffers()[1], np.int64, rows + 1, text.offset * 8)
+        if rows
+        else np.zeros(1, np.int64)
+    )
     data = text.buffers()[2]
     first, last = int(start[0]), int(start[-1])
     used = np.frombuffer(data, np.uint8)[first:last] if last > first else np.zeros(0, np.uint8)
@@ -45,8 +49,8 @@ class IdColumn:
     is alive.
 
     ``order`` int32 lists the rows by the UTF-8 bytes of their ids, equal ones by row; ``rank`` int32
-    ``(layout.rows,)`` is its inverse, 0 for padding. From ``former``, the column of another version, the order
-    of fragments that both have is taken over.
+    ``(layout.rows,)`` is its inverse, 0 for padding. From ``former``, the column of another version, the
+    order of fragments that both have is taken over.
     """
 
     def __init__(self, parts: Sequence[Arrays], layout: Layout, former: IdColumn | None = None) -> None:

@@ -97,9 +97,7 @@ def open_pack(path: Path) -> Pack:
         first = start + length
         if first + header["size"] != size:
             raise DamagedPack(f"{path} is not whole: {size:,} bytes of {first + header['size']:,}")
-        arrays = {
-            name: _array(mapped, first, size, *entry) for name, entry in header["arrays"].items()
-        }
+        arrays = {name: _array(mapped, first, size, *entry) for name, entry in header["arrays"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedPack(f"{path} is damaged: {error}") from error
     return Pack(arrays, size)

@@ -2,8 +2,8 @@
 searched.
 
 A table, int64 ``(F, 5)``, describes the fragments: first row, rows, and the addresses of where each id
-starts (int64), of the ids' bytes, and of the rows' offsets in order (int32). ``owner`` int32 gives per 64 rows
-their fragment. Ids compare by their bytes, equal ones by row.
+starts (int64), of the ids' bytes, and of the rows' offsets in order (int32). ``owner`` int32 gives per 64
+rows their fragment. Ids compare by their bytes, equal ones by row.
 """
 
 from __future__ import annotations

@@ -45,9 +45,7 @@ def _sift(keys: Keys, ranks: Ranks, places: Places, at: int, size: int) -> None:
 
 
 @njit("int64(float64[::1], int32[::1], int64[::1], int64, float64, int32, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _offer(
-    keys: Keys, ranks: Ranks, places: Places, size: int, key: float, rank: int, place: int
-) -> int:
+def _offer(keys: Keys, ranks: Ranks, places: Places, size: int, key: float, rank: int, place: int) -> int:
     """Keep one more, if it is among the first; gives how many are kept."""
     if size < len(keys):
         keys[size], ranks[size], places[size] = key, rank, place
@@ -131,7 +129,11 @@ def _size(words: Words) -> int:
     return total
 
 
-@njit("int32[::1](uint64[::1], int64[:, ::1], int32[::1], int64, float64, float64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(
+    "int32[::1](uint64[::1], int64[:, ::1], int32[::1], int64, float64, float64, int64)",
+    cache=True,
+    nogil=True,
+)  # type: ignore[untyped-decorator]
 def _by_price(
     words: Words, table: NDArray[np.int64], rank: Ranks, k: int, sign: float, key: float, place: int
 ) -> Rows:
@@ -155,9 +157,7 @@ def _by_price(
     return rows[:size].astype(np.int32)
 
 
-def top_scores(
-    rows: Rows, scores: Keys, rank: Ranks, k: int, key: float = np.inf, place: int = 0
-) -> Places:
+def top_scores(rows: Rows, scores: Keys, rank: Ranks, k: int, key: float = np.inf, place: int = 0) -> Places:
     """Where the ``k`` best of ``rows`` are among them, int64, best first: by falling score, then rising rank.
 
     Only those behind ``key`` count: with a lower score, or an equal one and a rank of ``place`` or more.
@@ -167,8 +167,8 @@ def top_scores(
 
 
 def first_in_order(words: Words, order: Rows, rank: Ranks, k: int, place: int = 0) -> Rows:
-    """The first ``k`` rows of a set by rising rank, from rank ``place`` on, int32. ``order`` is the inverse of
-    ``rank``."""
+    """The first ``k`` rows of a set by rising rank, from rank ``place`` on, int32. ``order`` is the
+    inverse of ``rank``."""
     count = int(_size(words))
     if not count or not k:
         return np.zeros(0, np.int32)
