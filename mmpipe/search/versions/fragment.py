@@ -174,18 +174,19 @@ def open_fragment(
     if former is not None and former.files == files:
         return former
     rows = fragment.physical_rows
-    names = {part: _pack_name(_files_of_part(files, part), rows, dim, told) for part in PARTS}
+    of_part = {part: _files_of_part(files, part) for part in PARTS}
+    name_of = {each: _pack_name(each, rows, dim, told) for each in set(of_part.values())}
     packs: dict[str, HeldPack] = {}
     parts: dict[str, Arrays] = {}
     for part in PARTS:
-        if former is not None and _files_of_part(former.files, part) == _files_of_part(files, part):
+        if former is not None and _files_of_part(former.files, part) == of_part[part]:
             packs[part], parts[part] = former.packs[part], former.parts[part]
 
     def missing() -> dict[str, list[str]]:
         wanted: dict[str, list[str]] = {}
         for part in PARTS:
             if part not in parts:
-                wanted.setdefault(names[part], []).append(part)
+                wanted.setdefault(name_of[of_part[part]], []).append(part)
         return wanted
 
     def take(pack: HeldPack, wanted: Iterable[str]) -> None:
@@ -208,9 +209,13 @@ def open_fragment(
                     [part for wanted in lacking.values() for part in wanted], parts
                 )
                 for name, wanted in lacking.items():
-                    arrays = {
-                        f"{part}/{key}": array for part in wanted for key, array in read.pop(part).items()
+                    # With what was taken over: whoever has no former one finds all of it in the pack.
+                    whole = {
+                        part: read.pop(part) if part in read else parts[part]
+                        for part in PARTS
+                        if name_of[of_part[part]] == name
                     }
+                    arrays = {f"{p}/{key}": array for p, held in whole.items() for key, array in held.items()}
                     take(folder.write(name, arrays), wanted)
     kept = former._undeleted if former is not None and former.files["id"] == files["id"] else {}
     return Fragment(

@@ -228,6 +228,22 @@ def test_of_a_change_in_place_the_changed_parts_are_built(
     assert back.part("text") is first.part("text")
 
 
+def test_a_pack_is_written_whole_though_most_of_it_was_taken_over(
+    table: Path, folder: NodeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = only(opened(lance.dataset(str(table)), folder))
+    changed = only(opened(rewrite(table, "price", [1.0, 2.0, 3.0, 4.0]), folder, {0: first}))
+    for path in folder.shared.path("packs").iterdir():
+        path.unlink()
+    before = lance.dataset(str(table), version=2)
+    back = only(opened(before, folder, {0: changed}))
+    assert back.part("text") is first.part("text")
+    refuse(monkeypatch)
+    fresh = only(opened(before, NodeFolder(folder.shared.root)))
+    assert titles(fresh) == titles(first)
+    assert np.array_equal(fresh.part("price")["price"], first.part("price")["price"], equal_nan=True)
+
+
 def test_a_column_that_the_table_lacks_is_null(tmp_path: Path, folder: NodeFolder) -> None:
     rows = catalogues.rows_of(SOME).drop_columns(["transcript", "sale_start", "sale_end", "audio_vector"])
     lance.write_dataset(rows, str(tmp_path / "old.lance"))
