@@ -34,7 +34,8 @@ def _compare(left: Bytes, right: Bytes) -> int:
 def _id(table: Table, fragment: int, offset: int) -> Bytes:
     start = as_i64(table[fragment, 2])
     first = start[offset]
-    return carray(as_u8(table[fragment, 3] + first), start[offset + 1] - first)
+    found: Bytes = carray(as_u8(table[fragment, 3] + first), start[offset + 1] - first)
+    return found
 
 
 @njit("boolean(int64[:, ::1], int32[::1], int64, int64)", cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]

@@ -22,7 +22,7 @@ Rows = NDArray[np.int32]
 
 
 def _pointer_to(dtype: Any) -> Any:
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def cast(_context: Any, address: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
@@ -62,7 +62,8 @@ def trailing_zeros(_context: Any, word: Any) -> Any:
 @njit("boolean(uint64[::1], int64)", cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def test(words: Words, row: int) -> bool:
     """Whether a row's bit is set."""
-    return (words[row >> 6] >> np.uint64(row & 63)) & np.uint64(1) != np.uint64(0)
+    marked: bool = (words[row >> 6] >> np.uint64(row & 63)) & np.uint64(1) != np.uint64(0)
+    return marked
 
 
 @njit("int64(uint64[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
