@@ -236,9 +236,10 @@ class ServeSettings(_Section):
         " and score by the other (hybrid)",
     )
     exact_rows: int = Field(
-        default=100_000,
+        default=1_536,
         ge=0,
-        description="versions up to this size are scored whole in memory, larger ones use the vector index",
+        description="up to so many products under a search's filters are compared with its vector one by one;"
+        " of more the likeliest are found first, by inverted lists of one-bit codes",
     )
     encoder_threads: int = Field(default=1, ge=1, description="CPU threads of one query's encoding")
     gpu: Literal["auto", "on", "off"] = Field(

@@ -122,7 +122,8 @@ def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bo
         scores = [0.0] * len(rows)
         splits = explain.split(version, rows, None, None, None) if explained else None
     else:
-        lexical, vector = matches.shares(matches.places(rows))
+        at = matches.places(rows) if found.cut.places is None else found.cut.places
+        lexical, vector = matches.shares(at)
         total = np.zeros(len(rows))
         for part in (lexical, vector):
             total += 0.0 if part is None else part

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmpipe.search.find import filters, late
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.kernels import matches as kernels
 from mmpipe.search.kernels.memory import set_rows
 
 if TYPE_CHECKING:
@@ -110,16 +111,7 @@ class Search:
     def matches(self, pinned: Scoring | None = None) -> Matches:
         """The matches, scored by ``pinned`` or, without it, by what this version says."""
         near, cosines, scale, split = self._near(pinned)
-        text_rows, text_scores, near_scores, text = self._text(pinned, near)
-        if text is None:
-            rows, lexical = near, np.zeros(len(near), np.float32)
-        elif not len(near):
-            rows, lexical = text_rows, text_scores
-        else:
-            # Rows of both are among the near ones, with their score in full.
-            alone = ~np.isin(text_rows, near, assume_unique=True, kind="sort")
-            rows = np.concatenate([near, text_rows[alone]])
-            lexical = np.concatenate([near_scores, text_scores[alone]])
+        rows, lexical, text = self._with_text(pinned, near)
         weights = (self._question.text_weight, self._question.vector_weight)
         scoring = Scoring.of(text, scale, *weights) if pinned is None else pinned
         return Matches(rows, lexical, cosines, scoring, split)
@@ -158,12 +150,11 @@ class Search:
             return _NO_ROWS, _NO_SCORES
         return version.fused.nearest(question.vector, self.mask, question.depth + 1, version.ids.rank)
 
-    def _text(self, pinned: Scoring | None, near: Rows) -> tuple[Rows, Scores, Scores, TextScale | None]:
-        """Rows that full text matches, ascending, their scores, those of the ``near`` rows, and the scale;
-        None where no product under the filters holds any word."""
-        nothing = _NO_ROWS, _NO_SCORES, _NO_SCORES, None
+    def _with_text(self, pinned: Scoring | None, near: Rows) -> tuple[Rows, Scores, TextScale | None]:
+        """The ``near`` rows and behind them those that full text alone matches, all BM25 scores, and the
+        scale; None where no product under the filters holds any word."""
         if self._terms is None or (pinned is not None and pinned.text is None):
-            return nothing
+            return near, np.zeros(len(near), np.float32), None
         scale = None if pinned is None else pinned.text
         statistics = self.statistics() if scale is None else scale.statistics
         weights = statistics.weights(self._question.times)
@@ -172,9 +163,15 @@ class Search:
             self._terms, weights, average, self.mask, None if scale is None else scale.required
         )
         if scale is None and not found.required:
-            return nothing
-        near_scores = text.scores(self._terms, weights, average, near) if len(near) else _NO_SCORES
+            return near, np.zeros(len(near), np.float32), None
+        size = len(near) + len(found.rows)
+        rows, lexical = np.empty(size, np.int32), np.empty(size, np.float32)
+        lacking = np.empty(len(near), np.int32)
+        missing = kernels.unite(near, found.rows, found.scores, rows, lexical, lacking)
+        size -= len(near) - missing
+        rows, lexical, lacking = rows[:size], lexical[:size], lacking[:missing]
+        lexical[lacking] = text.scores(self._terms, weights, average, near[lacking])
         if scale is None:
-            tops = [float(each.max()) for each in (found.scores, near_scores) if len(each)]
-            scale = TextScale(statistics, found.required, max(float(weights.sum()), *tops))
-        return found.rows, found.scores, near_scores, scale
+            ceiling = max(float(weights.sum()), float(lexical.max()))
+            scale = TextScale(statistics, found.required, ceiling)
+        return rows, lexical, scale

@@ -30,11 +30,12 @@ class After:
 @dataclass(frozen=True)
 class Cut:
     """The rows of one page in order, and whether more follow. ``keys`` are what they are ordered by, NaN for
-    no price."""
+    no price; ``places`` where they stand among the matches, where that is known."""
 
     rows: Rows
     keys: NDArray[np.float64]
     more: bool
+    places: NDArray[np.int64] | None = None
 
 
 def by_score(version: Version, rows: Rows, scores: NDArray[np.float64], limit: int, after: After | None) -> Cut:
@@ -46,7 +47,7 @@ def by_score(version: Version, rows: Rows, scores: NDArray[np.float64], limit: i
         key = np.inf if after.key is None else after.key
         places = top_scores(rows, scores, ids.rank, limit + 1, key, ids.place(after.id))
     page = places[:limit]
-    return Cut(rows[page], scores[page], len(places) > limit)
+    return Cut(rows[page], scores[page], len(places) > limit, page)
 
 
 def by_id(version: Version, words: Words, limit: int, after: After | None) -> Cut:

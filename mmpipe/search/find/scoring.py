@@ -79,12 +79,12 @@ class VectorScale:
     @classmethod
     def of(cls, nearest: Scores, relevance: float) -> VectorScale | None:
         """From the cosines of the nearest products, best first: the floor is the last of them, or
-        ``relevance`` times the best where that is more. None where there are none."""
+        ``relevance`` times the best where that is above 0 and more. None where there are none."""
         if not len(nearest):
             return None
         best = float(nearest[0])
-        cut = relevance * best if best > 0 else best - COSINE_NOISE
-        return cls(max(float(nearest[-1]), cut), best)
+        cut = relevance * best
+        return cls(max(float(nearest[-1]), cut) if cut > 0 else float(nearest[-1]), best)
 
     def scaled(self, scores: Scores) -> Shares:
         """Cosines between floor (0) and best (1), float64; all 1 or 0 where the two are one."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from mmpipe.encoders.base import MODALITIES
 from mmpipe.lake.schema import vector_column
-from mmpipe.search.kernels.memory import has
+from mmpipe.search.kernels import matches as kernels
+from mmpipe.search.kernels.memory import address
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Modality, Vectors
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int32]
 Shares = NDArray[np.float64]
-_NOTHING: dict[str, float] = dict.fromkeys(("lexical", *MODALITIES), 0.0)
+Split = tuple[float, ...]
+NAMES: tuple[str, ...] = ("lexical", *MODALITIES)
 
 
 def split(
@@ -34,49 +36,27 @@ def split(
     vector: Shares | None,
     query: Vectors | None,
     earned: Mapping[Modality, Shares] | None = None,
-) -> list[dict[str, float]]:
-    """One :class:`~mmpipe.schemas.search.ScoreSplit` as a dictionary per row.
+) -> list[Split]:
+    """The values of one :class:`~mmpipe.schemas.search.ScoreSplit` per row, in the order of :data:`NAMES`.
 
     ``lexical`` and ``vector`` are each row's shares, ``query`` the vector that was searched with. With
     ``lexical`` None the vector share is the cosine itself. ``earned`` are each modality's parts where the
     score was made of such (late fusion); without it they are the fused vector's.
     """
-    parts: dict[str, Shares] = {}
-    if vector is not None and query is not None and len(rows):
-        parts.update(_by_modality(version, rows, vector, query, earned, signed=lexical is None))
+    columns = np.zeros((len(rows), len(NAMES)))
     if lexical is not None:
-        parts["lexical"] = lexical
-    names = [name for name in _NOTHING if name in parts]
-    columns = zip(*(parts[name].tolist() for name in names), strict=True)
-    found = [_NOTHING | dict(zip(names, values, strict=True)) for values in columns]
-    return found or [_NOTHING] * len(rows)
-
-
-def _by_modality(
-    version: Version,
-    rows: Rows,
-    share: Shares,
-    query: Vectors,
-    known: Mapping[Modality, Shares] | None,
-    *,
-    signed: bool,
-) -> dict[str, Shares]:
+        columns[:, 0] = lexical
     names = version.modalities
-    if not names:
-        return {}
-    there = np.stack([has(version.vectors[vector_column(m)].present, rows) for m in names]).astype(np.float64)
-    if known is None:
-        earned = np.stack([version.parts[m].score(rows, query) for m in names]).astype(np.float64)
-    else:
-        earned = np.stack([known.get(m, np.zeros(len(rows))) for m in names]).astype(np.float64)
-    if signed:
-        # Stored vectors are rounded, so the parts miss the cosine by about 1e-4: spread that over those
-        # present.
-        missing = share - earned.sum(axis=0)
-        found = earned + missing * there / np.maximum(there.sum(axis=0), 1.0)
-    else:
-        weight = np.maximum(earned, 0.0)
-        weight = np.where(weight.sum(axis=0) <= 0, there, weight)
-        total = weight.sum(axis=0)
-        found = share * weight / np.where(total > 0, total, 1.0)
-    return dict(zip(names, found, strict=True))
+    if vector is not None and query is not None and names and len(rows):
+        parts = np.zeros((len(names), len(rows)))
+        for place, m in enumerate(names):
+            if earned is None:
+                parts[place] = version.parts[m].score(rows, query)
+            elif m in earned:
+                parts[place] = earned[m]
+        present = [address(version.vectors[vector_column(m)].present) for m in names]
+        # Of a cosine itself: stored vectors are rounded, so the parts miss it by about 1e-4.
+        kernels.split(parts, np.array(present), np.ascontiguousarray(rows), vector, lexical is None)
+        for place, m in enumerate(names):
+            columns[:, NAMES.index(m)] = parts[place]
+    return [tuple(values) for values in columns.tolist()]

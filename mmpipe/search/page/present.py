@@ -7,7 +7,7 @@ moment or the query is put behind them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from mmpipe.schemas.currencies import decimals_of
+from mmpipe.search.page import explain
 
 if TYPE_CHECKING:
     from mmpipe.search.versions.version import Version
@@ -44,7 +45,7 @@ def hits(
     version: Version,
     rows: Rows,
     scores: Sequence[float],
-    splits: Sequence[Mapping[str, float]] | None,
+    splits: Sequence[explain.Split] | None,
     seconds: Sequence[float | None],
 ) -> list[bytes]:
     """One JSON object per row, with ``splits[i]`` as its ``scores`` and ``seconds[i]`` as its
@@ -52,18 +53,16 @@ def hits(
     currencies = version.coded["currency"].values(rows)
     availability = version.coded["availability"].values(rows)
     paid, listed = version.prices.paid(rows).tolist(), version.prices.listed(rows).tolist()
-    members = version.page.members(rows)
     page = []
-    for index, score in enumerate(scores):
-        price, full = paid[index], listed[index]
-        currency = currencies[index]
+    for index, members in enumerate(version.page.members(rows)):
+        price, full, currency = paid[index], listed[index], currencies[index]
         rest = {
-            "score": score,
+            "score": scores[index],
             "availability": availability[index],
             "price": money(price, currency),
             "list_price": money(full, currency) if price < full else None,
             "video_second": seconds[index],
-            "scores": None if splits is None else splits[index],
+            "scores": None if splits is None else dict(zip(explain.NAMES, splits[index], strict=True)),
         }
-        page.append(b"{" + members[index] + b"," + to_json(rest)[1:])
+        page.append(b"{%b,%b" % (members, to_json(rest)[1:]))
     return page
