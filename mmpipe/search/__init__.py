@@ -9,8 +9,8 @@ the table; :class:`Searcher` answers it: filters → matches → order → facet
 * ``find``: filters, and the matches of a query with what they earned. Under the filters, the products that
   full text matches (all of the query's words; where none has all, those that have the most) together with
   the nearest by vector, as far as they are relevant; without a query, all products under the filters.
-* ``page``: facets, explanation, the hits and the cursor of the next page. ``total``, facets and pages speak of
-  exactly one set.
+* ``page``: facets, explanation, the hits and the cursor of the next page. ``total``, facets and pages speak
+  of exactly one set.
 
 Of full text and vector the scaled scores are combined (decision 5), one alone keeps its own; ties go by id.
 Prices, in filters, facets, order and hits, are what a shopper pays now. What ``Product.private`` holds is in

@@ -67,9 +67,7 @@ class Searcher:
         following = None
         if cut.more:
             last = version.ids.ids(cut.rows[-1:])[0]
-            following = cursor.after(
-                version.label, digest, float(cut.keys[-1]), last, scoring, query.heard
-            )
+            following = cursor.after(version.label, digest, float(cut.keys[-1]), last, scoring, query.heard)
         words = None
         if query.text and question.words:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required

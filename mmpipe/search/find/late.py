@@ -45,9 +45,7 @@ def search(version: Version, question: Question, mask: Words) -> Found | None:
     """At most ``question.depth`` candidates (hybrid) or the union of as many per pair of modalities (late),
     ties by id; None where no row under the mask has a vector that the query's modalities are held against.
     """
-    asked = {
-        m: w for m, w in question.modality_weights.items() if w > 0 and m in question.modality_vectors
-    }
+    asked = {m: w for m, w in question.modality_weights.items() if w > 0 and m in question.modality_vectors}
     chosen = late.pairs(version.fusion.info, asked, version.modalities)
     if not chosen or question.vector is None:
         return None

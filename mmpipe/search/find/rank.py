@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
+Keys = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ class Cut:
     no price; ``places`` where they stand among the matches, where that is known."""
 
     rows: Rows
-    keys: NDArray[np.float64]
+    keys: Keys
     more: bool
     places: NDArray[np.int64] | None = None
 
 
-def by_score(version: Version, rows: Rows, scores: NDArray[np.float64], limit: int, after: After | None) -> Cut:
+def by_score(version: Version, rows: Rows, scores: Keys, limit: int, after: After | None) -> Cut:
     """Best first."""
     ids = version.ids
     if after is None:
@@ -62,7 +63,7 @@ def by_paid(version: Version, words: Words, sort: Sort, limit: int, after: After
     """By what is paid now; without a price in the collection's own currency last, by id."""
     ids, prices = version.ids, version.prices
     found: list[Rows] = []
-    keys: list[NDArray[np.float64]] = []
+    keys: list[Keys] = []
     if after is None or after.key is not None:
         key, place = (np.nan, 0) if after is None or after.key is None else (after.key, ids.place(after.id))
         rows = by_price(
@@ -78,5 +79,3 @@ def by_paid(version: Version, words: Words, sort: Sort, limit: int, after: After
         keys.append(np.full(len(rows), np.nan))
     rows, key_of = np.concatenate(found), np.concatenate(keys)
     return Cut(rows[:limit], key_of[:limit], len(rows) > limit)
-
-

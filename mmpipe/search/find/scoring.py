@@ -4,11 +4,12 @@ A match's score follows from the product itself and from a :class:`Scoring`, fro
 share one agree with one another, and a page cursor that carries one gives an unchanged product the same score
 in every later version: pages neither skip nor repeat it.
 
-The full-text weights are those of BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25
-and Beyond", FnTIR 3(4), 2009) with the idf ln(1 + (N - n + 0.5) / (n + 0.5)), which is never negative. Both
-measures are scaled to [0, 1] between what counts as nothing and as everything, weighted and summed (Bruch, Gai
-and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 42(1), 2023). Where only one of
-them finds anything, its own scores stand: there is nothing to fuse, and a cosine says more than a scaled one.
+The full-text weights are those of BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework:
+BM25 and Beyond", FnTIR 3(4), 2009) with the idf ln(1 + (N - n + 0.5) / (n + 0.5)), which is never negative.
+Both measures are scaled to [0, 1] between what counts as nothing and as everything, weighted and summed
+(Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", ACM TOIS 42(1), 2023). Where
+only one of them finds anything, its own scores stand: there is nothing to fuse, and a cosine says more than a
+scaled one.
 """
 
 from __future__ import annotations

@@ -12,10 +12,12 @@ Rows = NDArray[np.int32]
 Scores = NDArray[np.float32]
 
 
-@njit("int64(int32[::1], int32[::1], float32[::1], int32[::1], float32[::1], int32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def unite(
-    near: Rows, text: Rows, text_scores: Scores, rows: Rows, scores: Scores, lacking: Rows
-) -> int:
+@njit(  # type: ignore[untyped-decorator]
+    "int64(int32[::1], int32[::1], float32[::1], int32[::1], float32[::1], int32[::1])",
+    cache=True,
+    nogil=True,
+)
+def unite(near: Rows, text: Rows, text_scores: Scores, rows: Rows, scores: Scores, lacking: Rows) -> int:
     """Rows of two ascending lists, once each: first all of ``near``, then those of ``text`` alone, with their
     text scores. Gives how many rows of ``near`` are not in ``text``: their places in ``near`` are the first
     of ``lacking``, and their scores are left as they are."""
@@ -40,7 +42,9 @@ def unite(
     return missing
 
 
-@njit("void(float64[:, ::1], int64[::1], int32[::1], float64[::1], boolean)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(  # type: ignore[untyped-decorator]
+    "void(float64[:, ::1], int64[::1], int32[::1], float64[::1], boolean)", cache=True, nogil=True
+)
 def split(
     parts: NDArray[np.float64],
     present: NDArray[np.int64],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mmpipe.schemas.search import Heard, SearchRequest
     from mmpipe.search.find.query import EncodedQuery
 
-_FORM = 2
+_FORM: Literal[2] = 2
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -52,7 +52,7 @@ class Cursor(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    f: Literal[2] = _FORM
+    f: Literal[2]
     version: Annotated[str, Field(max_length=200)]
     digest: Annotated[str, Field(max_length=64)]
     key: Number | None
@@ -134,6 +134,7 @@ def after(
             vector = (scoring.vector.floor, scoring.vector.best)
     spoken = None if heard is None else (heard.text, heard.confidence, heard.language)
     return Cursor(
+        f=_FORM,
         version=version,
         digest=digest,
         key=None if key is None or math.isnan(key) else key,

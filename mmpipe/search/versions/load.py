@@ -28,8 +28,8 @@ from mmpipe.search.columns.prices import PriceColumn
 from mmpipe.search.columns.text import TextColumn
 from mmpipe.search.columns.vectors import VectorColumn
 from mmpipe.search.versions.documents import Documents
-from mmpipe.search.versions.fragment import CODED_FIELDS, VECTOR_FIELDS, Fragment, files_of, open_fragment
 from mmpipe.search.versions.folder import NodeFolder
+from mmpipe.search.versions.fragment import CODED_FIELDS, VECTOR_FIELDS, Fragment, files_of, open_fragment
 from mmpipe.search.versions.version import Columns, Version
 
 Words = NDArray[np.uint64]
@@ -51,10 +51,9 @@ def load(
 ) -> Version:
     """The version that ``dataset``, an opened ``lance`` dataset on local disk, is of.
 
-    Parts that are not in ``folder`` yet are built and written there, for every process of the node; ``former``
-    is an earlier version of the same table. ``progress`` is called now and then; what it raises ends the load.
-    ``check`` may refuse the table's profile before anything else is
-    read. ``fusion_for`` finds the fusion of a profile that is not part of the installation. ``mine`` leaves
+    Parts that are not in ``folder`` yet are built and written there, for every process of the node;
+    ``former`` is an earlier version of the same table. ``progress`` is called now and then; what it raises
+    ends the load. ``check`` may refuse the table's profile before anything else is read. ``fusion_for`` finds the fusion of a profile that is not part of the installation. ``mine`` leaves
     out fragments by their number. Versions with more than ``exact_rows`` vectors are searched by inverted
     lists.
     """
@@ -83,7 +82,9 @@ def load(
         fusion=fusion,
         fragments=fragments,
         columns=_columns(list(fragments.values()), undeleted, profile, exact_rows, former),
-        documents=Documents(dataset, fragments, undeleted, profile.dim, former and former.documents),
+        documents=Documents(
+            dataset, fragments, undeleted, profile.dim, None if former is None else former.documents
+        ),
         moment=time.time() if moment is None else moment,
     )
 
@@ -105,9 +106,13 @@ def _columns(
     alive = _joined([live & ~part["tombstone"] for live, part in zip(undeleted, rows, strict=True)])
     codes = {name: parts(f"code.{name}") for name in CODED_FIELDS}
     pairs = parts("pairs")
-    dictionaries: Dictionaries = dictionaries_for(before and before.dictionaries, codes, pairs)
+    dictionaries: Dictionaries = dictionaries_for(
+        None if before is None else before.dictionaries, codes, pairs
+    )
     coded = {
-        name: CodedColumn(found, layout, dictionaries.fields[name], before and before.coded[name])
+        name: CodedColumn(
+            found, layout, dictionaries.fields[name], None if before is None else before.coded[name]
+        )
         for name, found in codes.items()
     }
     vectors = {
@@ -120,18 +125,22 @@ def _columns(
     return Columns(
         layout=layout,
         alive=alive,
-        ids=IdColumn(rows, layout, before and before.ids),
+        ids=IdColumn(rows, layout, None if before is None else before.ids),
         page=PageColumn(parts("page"), layout),
-        text=TextColumn(parts("text"), layout, alive, before and before.text),
+        text=TextColumn(parts("text"), layout, alive, None if before is None else before.text),
         coded=coded,
-        pairs=PairColumn(pairs, layout, dictionaries.pairs, before and before.pairs),
+        pairs=PairColumn(pairs, layout, dictionaries.pairs, None if before is None else before.pairs),
         prices=PriceColumn(
-            parts("price"), parts("sales"), layout, alive, coded["currency"], before and before.prices
+            parts("price"),
+            parts("sales"),
+            layout,
+            alive,
+            coded["currency"],
+            None if before is None else before.prices,
         ),
         vectors=vectors,
         parts={
-            m: VectorColumn(parts(f"part.{vector_column(m)}"), layout, alive, profile.dim, exact_rows=exact_rows)
-            for m in modalities
+            m: VectorColumn(parts(f"part.{vector_column(m)}"), layout, alive, profile.dim) for m in modalities
         },
         modalities=modalities,
         dictionaries=dictionaries,
@@ -145,5 +154,3 @@ def _folder_of(dataset: Any) -> str:
 
 def _joined(words: Sequence[Words]) -> Words:
     return np.concatenate(words) if words else np.zeros(0, np.uint64)
-
-

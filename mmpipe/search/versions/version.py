@@ -43,7 +43,7 @@ Words = NDArray[np.uint64]
 class Columns:
     """The columns of one version; rows are numbered by ``layout``. ``alive`` has the rows that can be found.
 
-    ``vectors`` are by column name, ``parts`` by modality: what each modality adds to a product's fused vector.
+    ``vectors`` are by column name, ``parts`` by modality: what each adds to a product's fused vector.
     """
 
     layout: Layout

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import InvalidRequest, ModelUnavailable, NotReady
 from mmpipe.schemas.search import Heard, HeardWord
-from mmpipe.search.page import cursor
 from mmpipe.search.find.vocabulary import catalogue_texts, knows_any
+from mmpipe.search.page import cursor
 from mmpipe.speech import registry
 
 if TYPE_CHECKING:

@@ -227,4 +227,5 @@ def test_scores_of_one_vector_list_are_cosines(tmp_path: Path) -> None:
     fused = (
         texts.embed_documents([products[1].text_for_encoder()])[0] + pictures.embed_documents([picture])[0]
     )
-    assert best.score == pytest.approx(float(query.vector @ fused / np.linalg.norm(fused)), abs=1e-5)  # type: ignore[operator]
+    # Stored vectors are float16.
+    assert best.score == pytest.approx(float(query.vector @ fused / np.linalg.norm(fused)), abs=2e-4)  # type: ignore[operator]
