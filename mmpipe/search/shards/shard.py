@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,8 +172,8 @@ class Shard:
 
 
 class _Own:
-    """Stands for the column of currencies where another currency than that of most rows here is the
-    collection's own."""
+    """Stands for the column of currencies, of which a column of prices asks just this, where the
+    collection's own currency is another than that of most rows here."""
 
     def __init__(self, column: CodedColumn, currency: str | None) -> None:
         self.mask = column.mask
@@ -191,7 +191,7 @@ def _priced_in(version: Version, moment: Moment) -> Version:
         [fragment.part("sales") for fragment in fragments],
         version.layout,
         version.alive,
-        _Own(version.coded["currency"], moment.currency),
+        cast("CodedColumn", _Own(version.coded["currency"], moment.currency)),
         version.columns.prices,
     )
     other = copy.copy(version)

@@ -1,0 +1,247 @@
+"""The collections of a lake whose versions are split among shards: which one answers, and its answers.
+
+What :class:`mmpipe.search.LiveVersions` does in one process is done here for many: one task asks which
+version is live, has every shard load its part of it, and only then, when all have it, one assignment makes it
+the version that answers. So a search never meets two versions, and a shard that is away keeps the former one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from mmpipe.errors import InvalidRequest, MmpipeError, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.search.page import cursor
+from mmpipe.search.shards import (
+    Loaded,
+    ShardedSearcher,
+    ShardedVersion,
+    Transport,
+    VersionGone,
+    VersionRef,
+    currency_of,
+)
+from mmpipe.search.versions.store import HOLD_SECONDS, MAX_HELD, MIN_HELD
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Profile
+    from mmpipe.lake import Collection, Lake, LiveVersion
+    from mmpipe.schemas.product import PublicProduct
+    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.settings import Settings
+
+_log = logging.getLogger("mmpipe.serve")
+# One listing of the lake; new collections are as rare as new shops.
+LIST_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class ShardedStatus:
+    """What a replica knows of one collection. Times are Unix seconds; ``error`` is the last look's, empty if
+    it went well."""
+
+    version: str | None
+    rows: int
+    loaded_at: float | None
+    checked_at: float | None
+    error: str
+
+
+@dataclass
+class _Followed:
+    collection: Collection
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    current: ShardedVersion | None = None
+    generation: int = 0
+    held: tuple[tuple[float, ShardedVersion], ...] = ()
+    loaded_at: float | None = None
+    checked_at: float | None = None
+    error: str = ""
+
+
+class ShardedCollections:
+    """Every collection of a lake, each following its live version. Of one event loop.
+
+    ``check`` is called in a thread with the profile of a version that all shards have, before it answers: it
+    may load that profile's encoders, and refuses the version by raising. ``clock`` tells the moment that
+    prices are of, in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        lake: Lake,
+        transport: Transport,
+        *,
+        check: Callable[[Profile], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._lake = lake
+        self._transport = transport
+        self._check = check
+        self._clock = clock
+        self._searcher = ShardedSearcher(settings.serve, transport)
+        self._followed: dict[str, _Followed] = {}
+        self._listed_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Look once at every collection, then keep looking. A lake or shards that cannot be reached yet are
+        no error: the task keeps trying."""
+        await self._look()
+        self._task = asyncio.create_task(self._follow())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def get(self, collection: str | None = None, *, page_cursor: str | None = None) -> ShardedVersion:
+        """The version of a collection that answers: the one that ``page_cursor`` was made in where that is
+        still held, else the current one. Without a name, of the only collection there is.
+
+        Touches memory only. Raises :class:`UnknownCollection`, :class:`NotReady` while nothing is live,
+        :class:`InvalidRequest` for a missing name or a bad cursor.
+        """
+        followed = self._named(collection)
+        current = followed.current
+        if current is None:
+            reason = followed.error or "try again when its upload is indexed"
+            raise NotReady(f"collection '{followed.collection.name}' has no live version here yet: {reason}")
+        pinned = cursor.pinned_version(page_cursor)
+        held = (version for _, version in followed.held if version.label == pinned)
+        return next(held, current)
+
+    async def search(self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery) -> bytes:
+        """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON, with the prices of now. See
+        :meth:`ShardedSearcher.search_json`."""
+        try:
+            return await self._searcher.search_json(version, request, query, seconds=self._clock())
+        except VersionGone:
+            current = self.get(version.ref.collection)
+            if current.ref == version.ref:
+                raise
+            # A cursor's version that a shard no longer has: the current one gives the same places.
+            return await self._searcher.search_json(current, request, query, seconds=self._clock())
+
+    async def product(self, version: ShardedVersion, product_id: str) -> PublicProduct:
+        """What is public of a product. Raises :class:`UnknownProduct`, :class:`ShardMissing`."""
+        shards = range(version.shards)
+        for found in await self._searcher.ask(shards, "product", version, product_id):
+            if found is not None:
+                product: PublicProduct = found
+                return product
+        name = version.ref.collection
+        raise UnknownProduct(f"no product '{product_id[:128]}' in collection '{name}'")
+
+    async def refresh(self, collection: str) -> ShardedVersion:
+        """Look at once, and load what is live. Raises what went wrong, unlike the task."""
+        if collection not in self._followed:
+            found = await asyncio.to_thread(self._lake.collection, collection)
+            self._followed.setdefault(collection, _Followed(found))
+        await self._refresh(self._followed[collection])
+        return self.get(collection)
+
+    def status(self) -> Mapping[str, ShardedStatus]:
+        """Per collection, what answers and how the last look went."""
+        return {
+            name: ShardedStatus(
+                version=None if followed.current is None else followed.current.label,
+                rows=0 if followed.current is None else followed.current.products,
+                loaded_at=followed.loaded_at,
+                checked_at=followed.checked_at,
+                error=followed.error,
+            )
+            for name, followed in self._followed.items()
+        }
+
+    def _named(self, collection: str | None) -> _Followed:
+        if collection is None:
+            if len(self._followed) == 1:
+                return next(iter(self._followed.values()))
+            if not self._followed:
+                raise NotReady("the lake has no collection yet; index a feed first")
+            raise InvalidRequest("collection", f"name one of: {', '.join(sorted(self._followed)[:20])}")
+        followed = self._followed.get(collection)
+        if followed is None:
+            raise UnknownCollection(f"no collection '{collection}' in this lake")
+        return followed
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.serve.live_poll_seconds)
+            await self._look()
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        if not self._followed or now - self._listed_at >= LIST_SECONDS:
+            try:
+                for name in await asyncio.to_thread(self._lake.collections):
+                    if name not in self._followed:
+                        self._followed[name] = _Followed(await asyncio.to_thread(self._lake.collection, name))
+                self._listed_at = now
+            except MmpipeError as error:
+                _log.warning("the lake cannot be listed", extra={"reason": str(error)})
+        for followed in list(self._followed.values()):
+            # The task must outlive any fault: status() and the log tell of it.
+            with contextlib.suppress(Exception):
+                await self._refresh(followed)
+
+    async def _refresh(self, followed: _Followed) -> None:
+        async with followed.lock:
+            try:
+                live = await asyncio.to_thread(followed.collection.live)
+                if live is not None and (followed.current is None or live.generation != followed.generation):
+                    await self._switch(followed, live)
+                followed.error = ""
+            except Exception as error:
+                if followed.error != str(error):
+                    told = {"collection": followed.collection.name, "reason": str(error)}
+                    _log.warning("a collection keeps its version", extra=told)
+                followed.error = str(error) or type(error).__name__
+                raise
+            finally:
+                followed.checked_at = time.time()
+
+    async def _switch(self, followed: _Followed, live: LiveVersion) -> None:
+        ref = VersionRef(followed.collection.name, live.table, live.version)
+        former = followed.current
+        if former is None or former.ref != ref:
+            version = await self._load(ref)
+            if former is not None:
+                followed.held = _still_held(((time.monotonic(), former), *followed.held))
+            followed.current = version
+            followed.loaded_at = time.time()
+        followed.generation = live.generation
+
+    async def _load(self, ref: VersionRef) -> ShardedVersion:
+        count = self._settings.serve.shards
+        calls = [self._transport.call(shard, "load", ref) for shard in range(count)]
+        parts: list[Loaded] = await asyncio.gather(*calls)
+        profile = parts[0].profile
+        if self._check is not None:
+            await asyncio.to_thread(self._check, profile)
+        return ShardedVersion(ref, profile, sum(p.products for p in parts), currency_of(parts), count)
+
+
+V = TypeVar("V")
+
+
+def _still_held(versions: tuple[tuple[float, V], ...]) -> tuple[tuple[float, V], ...]:
+    """Those of ``versions``, newest first and each with the moment it ceased to be current, that are kept."""
+    oldest = time.monotonic() - HOLD_SECONDS
+    return tuple(
+        (moment, version)
+        for place, (moment, version) in enumerate(versions[:MAX_HELD])
+        if place < MIN_HELD or moment > oldest
+    )

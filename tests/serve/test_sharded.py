@@ -1,0 +1,272 @@
+"""Collections split among shards, without Ray: which version answers, and what the ingress says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmpipe.encoders import registry
+from mmpipe.errors import InvalidRequest, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.lake import open_lake
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.search import LiveVersions, Searcher, encode
+from mmpipe.search.shards import ShardMissing, VersionGone
+from mmpipe.serve.answer.sharded import ShardedCollections
+from mmpipe.serve.http.errors import problem_of
+from mmpipe.serve.ray.shards import ShardServer
+from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_for, write_feed
+
+SHARDS = 2
+REQUESTS = (
+    SearchRequest(text="red shoe", facets=["brand", "price"], limit=7),
+    SearchRequest(facets=["color"], limit=50),
+    SearchRequest(text="hat", sort="price_asc", limit=11),
+)
+
+
+class Shop:
+    """A lake that grows by uploads, and its shards in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = settings_for(folder, shards=SHARDS)
+        self.work = InProcessWork(self.settings)
+        rows = catalogue()
+        for part in range(4):
+            self.upload(f"part-{part}.jsonl", rows[part::4])
+        self.servers = [ShardServer(self.settings, number) for number in range(SHARDS)]
+        self.hold: Callable[[int, str], Awaitable[None]] | None = None
+
+    def upload(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """One upload, live when this returns."""
+        feed = write_feed(self.folder, name, rows)
+        outcomes = self.work.indexer.execute([order_for(feed, self.settings)])
+        assert [outcome.status for outcome in outcomes] == ["done"], outcomes
+
+    async def call(self, shard: int, method: str, *args: Any) -> Any:
+        """As a transport has it."""
+        if self.hold is not None:
+            await self.hold(shard, method)
+        server = self.servers[shard]
+        return await (server.load(*args) if method == "load" else server.ask(method, *args))
+
+    def collections(self, **serve: Any) -> ShardedCollections:
+        """The ingress's side."""
+        chosen = self.settings.model_copy(update={"serve": self.settings.serve.model_copy(update=serve)})
+        return ShardedCollections(chosen, open_lake(chosen), self, clock=lambda: 1.8e9)
+
+    def whole(self, request: SearchRequest) -> dict[str, Any]:
+        """What one process that holds everything answers."""
+        loaded = registry.load("fake")
+        lake = open_lake(self.settings)
+        with LiveVersions(self.settings, lake, clock=lambda: 1.8e9) as versions:
+            found = Searcher(loaded.profile, self.settings.serve).search_json(
+                versions.get("shop", page_cursor=request.cursor), request, encode(request, loaded, {})
+            )
+        return told(found)
+
+
+def told(answer: bytes) -> dict[str, Any]:
+    page: dict[str, Any] = json.loads(answer)
+    del page["took_ms"]
+    return page
+
+
+async def ask(found: ShardedCollections, request: SearchRequest) -> dict[str, Any]:
+    query = encode(request, registry.load("fake"), {})
+    return told(await found.search(found.get("shop", page_cursor=request.cursor), request, query))
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """120 products in four fragments."""
+    made = Shop(tmp_path)
+    yield made
+    for server in made.servers:
+        server.close()
+
+
+def test_shards_answer_as_one_process_does_and_follow_what_is_live(shop: Shop) -> None:
+    async def run() -> None:
+        found = shop.collections()
+        await found.start()
+        try:
+            version = found.get("shop")
+            assert version is found.get()
+            assert version.products == 120
+            parts = [server._versions.held(version.ref) for server in shop.servers]
+            counts = [part.loaded().products for part in parts if part is not None]
+            assert len(counts) == 2
+            assert min(counts) > 0
+            for request in REQUESTS:
+                page = await ask(found, request)
+                assert page == shop.whole(request)
+                following = request.model_copy(update={"cursor": page["next_cursor"]})
+                assert await ask(found, following) == shop.whole(following)
+            product = await found.product(version, "red-hat-3")
+            assert product.title == "Red hat model 3"
+            with pytest.raises(UnknownProduct):
+                await found.product(version, "none")
+            with pytest.raises(UnknownCollection):
+                found.get("nobody")
+            with pytest.raises(InvalidRequest):
+                found.get("shop", page_cursor="nonsense")
+            await asyncio.to_thread(
+                shop.upload, "new.jsonl", [{"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}]
+            )
+            for _ in range(200):
+                if found.get("shop").products == 121:
+                    break
+                await asyncio.sleep(0.02)
+            page = await ask(found, SearchRequest(text="violet umbrella", limit=1))
+            assert [hit["id"] for hit in page["hits"]] == ["new"]
+            assert found.status()["shop"].error == ""
+        finally:
+            await found.close()
+
+    asyncio.run(run())
+
+
+def test_a_version_answers_once_all_shards_have_it_and_not_before(shop: Shop) -> None:
+    async def run() -> None:
+        found = shop.collections()
+        await found.refresh("shop")
+        before = found.get("shop")
+        shop.upload("new.jsonl", [{"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}])
+        reached, go = asyncio.Event(), asyncio.Event()
+
+        async def hold(shard: int, method: str) -> None:
+            if (shard, method) == (1, "load"):
+                reached.set()
+                await go.wait()
+
+        shop.hold = hold
+        loading = asyncio.create_task(found.refresh("shop"))
+        await reached.wait()
+        assert found.get("shop") is before
+        assert (await ask(found, REQUESTS[1]))["total"] == 120
+        go.set()
+        await loading
+        assert (await ask(found, REQUESTS[1]))["total"] == 121
+
+    asyncio.run(run())
+
+
+def test_a_shard_that_cannot_load_keeps_the_former_version_for_all(shop: Shop) -> None:
+    async def run() -> None:
+        found = shop.collections()
+        await found.refresh("shop")
+        before = found.get("shop")
+        shop.upload("new.jsonl", [{"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}])
+
+        async def away(shard: int, method: str) -> None:
+            if (shard, method) == (1, "load"):
+                raise ShardMissing(shard)
+
+        shop.hold = away
+        with pytest.raises(ShardMissing):
+            await found.refresh("shop")
+        assert found.get("shop") is before
+        assert "shard 1" in found.status()["shop"].error
+        shop.hold = None
+        assert (await found.refresh("shop")).products == 121
+        assert found.status()["shop"].error == ""
+
+    asyncio.run(run())
+
+
+def test_pages_stay_with_their_version_and_go_on_without_it(shop: Shop) -> None:
+    async def run() -> None:
+        found = shop.collections()
+        await found.refresh("shop")
+        request = REQUESTS[0]
+        first = await ask(found, request)
+        following = request.model_copy(update={"cursor": first["next_cursor"]})
+        expected = await ask(found, following)
+        shop.upload("new.jsonl", [{"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}])
+        await found.refresh("shop")
+        assert await ask(found, following) == expected
+        assert found.get("shop", page_cursor=following.cursor).label == first["version"]
+
+        async def gone(shard: int, method: str) -> None:
+            if method == "find" and found.get("shop").label != expected["version"] and not told_so:
+                told_so.append(shard)
+                raise VersionGone("cleaned up")
+
+        told_so: list[int] = []
+        shop.hold = gone
+        later = await ask(found, following)
+        assert told_so
+        assert later["version_changed"] is True
+        assert [(hit["id"], hit["score"]) for hit in later["hits"]] == [
+            (hit["id"], hit["score"]) for hit in expected["hits"]
+        ]
+
+    asyncio.run(run())
+
+
+def test_a_missing_shard_is_a_503_that_names_it_or_a_partial_answer(shop: Shop) -> None:
+    async def away(shard: int, method: str) -> None:
+        if shard == 0 and method != "load":
+            raise ShardMissing(shard)
+
+    async def run() -> None:
+        found = shop.collections()
+        await found.refresh("shop")
+        shop.hold = away
+        with pytest.raises(ShardMissing) as caught:
+            await ask(found, REQUESTS[0])
+        problem, headers = problem_of(caught.value)
+        assert problem.status == HTTPStatus.SERVICE_UNAVAILABLE
+        assert "shard 0" in problem.detail
+        assert headers["Retry-After"] == "1"
+        forgiving = shop.collections(partial_answers=True)
+        await forgiving.refresh("shop")
+        page = await ask(forgiving, REQUESTS[1])
+        assert page["partial"] is True
+        assert 0 < page["total"] < 120
+
+    asyncio.run(run())
+
+
+def test_nothing_live_is_not_ready(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, shards=2)
+
+    async def never(shard: int, method: str, *args: Any) -> Any:
+        raise AssertionError(method)
+
+    class Nobody:
+        call = staticmethod(never)
+
+    async def run() -> None:
+        found = ShardedCollections(settings, open_lake(settings), Nobody())
+        await found.start()
+        with pytest.raises(NotReady):
+            found.get()
+        await found.close()
+
+    asyncio.run(run())
+
+
+def test_versions_used_lately_are_kept_by_a_shard(shop: Shop) -> None:
+    server = shop.servers[0]
+    found = shop.collections()
+
+    async def run() -> None:
+        refs = [(await found.refresh("shop")).ref]
+        for number in range(4):
+            shop.upload(f"n{number}.jsonl", [{"id": f"n{number}", "title": "Lamp", "price": "5.00 USD"}])
+            refs.append((await found.refresh("shop")).ref)
+        held = [server._versions.held(ref) is not None for ref in refs]
+        assert held == [True] * 5, "none is a minute old"
+        # What is not in memory is loaded when it is asked for.
+        server._versions._held.pop(refs[1])
+        assert (await server.load(refs[1])).products > 0
+
+    asyncio.run(run())
