@@ -45,8 +45,8 @@ class Survey:
 @dataclass(frozen=True)
 class Matches:
     """The matches of a question: first those near by vector, then those of full text alone; ``rows`` by
-    rising number within each. ``lexical`` are their BM25 scores and ``cosines`` those of the first ``len(cosines)``.
-    ``late`` splits the vector scores by modality where they are sums of such."""
+    rising number within each. ``lexical`` are their BM25 scores and ``cosines`` those of the first
+    ``len(cosines)``. ``late`` splits the vector scores by modality where they are sums of such."""
 
     rows: Rows
     lexical: Scores

@@ -53,9 +53,9 @@ def load(
 
     Parts that are not in ``folder`` yet are built and written there, for every process of the node;
     ``former`` is an earlier version of the same table. ``progress`` is called now and then; what it raises
-    ends the load. ``check`` may refuse the table's profile before anything else is read. ``fusion_for`` finds the fusion of a profile that is not part of the installation. ``mine`` leaves
-    out fragments by their number. Versions with more than ``exact_rows`` vectors are searched by inverted
-    lists.
+    ends the load. ``check`` may refuse the table's profile before anything else is read. ``fusion_for`` finds
+    the fusion of a profile that is not part of the installation. ``mine`` leaves out fragments by their
+    number. Where more than ``exact_rows`` rows with a vector are asked about, inverted lists are searched.
     """
     profile = profile_of(dataset.schema)
     if check is not None:
