@@ -74,10 +74,11 @@ class StarterText:
         # Mirrors TextTower.after_bag; a test holds the two together.
         s = self._state
         centred = bag - bag.mean(axis=1, keepdims=True)
-        variance = (centred**2).mean(axis=1, keepdims=True)
+        variance = np.square(centred).mean(axis=1, keepdims=True)
         hidden = (centred / np.sqrt(variance + 1e-5)) * s["norm.weight"] + s["norm.bias"]
         hidden = hidden @ s["wide.weight"].T + s["wide.bias"]
-        hidden = 0.5 * hidden * (1.0 + np.tanh(0.7978845608 * (hidden + 0.044715 * hidden**3)))
+        cube = hidden * hidden * hidden  # a power would be computed by logarithms, number by number
+        hidden = 0.5 * hidden * (1.0 + np.tanh(0.7978845608 * (hidden + 0.044715 * cube)))
         mixed = bag + hidden @ s["narrow.weight"].T + s["narrow.bias"]
         return np.asarray(mixed @ s["project.weight"].T + s["project.bias"], dtype=np.float32)
 

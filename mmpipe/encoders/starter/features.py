@@ -85,6 +85,8 @@ def named_features(text: str, glossary: Glossary) -> Iterator[tuple[str, float, 
 
 def _han_runs(folded: str) -> Iterator[str]:
     """Runs of Chinese with the Latin letters glued to them ("短袖t恤"), so that such terms match."""
+    if folded.isascii():
+        return
     run: list[str] = []
     for char in [*folded, " "]:
         if is_han(char) or (char.isascii() and char.isalnum()):

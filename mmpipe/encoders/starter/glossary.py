@@ -43,6 +43,8 @@ class Span:
 def fold(text: str) -> str:
     """Lower-case, full-width forms to ASCII, curly quotes to straight ones."""
     lowered = text.lower().replace("’", "'").replace("‘", "'").replace("\u3000", " ")
+    if lowered.isascii():
+        return lowered
     return "".join(chr(ord(c) - _FULL_WIDTH_OFFSET) if "\uff01" <= c <= "\uff5e" else c for c in lowered)
 
 
