@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from mmpipe import media
 from mmpipe.encoders.base import AudioClip
 from mmpipe.errors import ModelUnavailable
-from mmpipe.search import cursor
+from mmpipe.search.page import cursor
 from mmpipe.serve.answer import voice as voice_module
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.api import create_app
@@ -144,8 +144,7 @@ def test_a_cursor_belongs_to_its_recording_and_its_words(voice: TestClient) -> N
     first = _ask(voice, RED_SHOE, limit=7)["next_cursor"]
     other = {"audio": {"data": base64.b64encode(TONE).decode()}, "limit": 7, "cursor": first}
     assert _refused(voice, other)["field"] == "cursor"
-    found = cursor.decode(first)
-    forged = cursor.Cursor(found.version, found.digest, found.offset, ("a blue hat", 0.9, "en")).encode()
+    forged = cursor.decode(first).model_copy(update={"heard": ("a blue hat", 0.9, "en")}).encode()
     own = {"audio": {"data": base64.b64encode(RED_SHOE).decode()}, "limit": 7, "cursor": forged}
     assert _refused(voice, own)["field"] == "cursor"
 
