@@ -120,7 +120,8 @@ class QueryService:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON. Raises ``UnknownProduct``."""
         version = await self._version(collection)
         with step("query.similar", products=len(version), limit=limit):
-            return similar_json(version, product_id, filters, limit)
+            # Several milliseconds, which the searches of others need not wait for.
+            return await asyncio.to_thread(similar_json, version, product_id, filters, limit)
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
