@@ -31,8 +31,8 @@ _KINDS = ("price", "title")
 
 @dataclass
 class Clock:
-    """A thread that reads the clock. ``stood`` is how long it did not run, in seconds: it asks for nothing but
-    the interpreter and a core."""
+    """A thread that reads the clock. ``stood`` is how long it did not run, in seconds: it asks for nothing
+    but the interpreter and a core."""
 
     stopped: bool = False
     longest: float = 0.0
