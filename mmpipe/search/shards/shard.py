@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from mmpipe.search.find import filters, rank
 from mmpipe.search.find.match import Matches, Search, Survey
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
+from mmpipe.search.kernels.text import K1
 from mmpipe.search.page import explain, facets, moments, present
 
 if TYPE_CHECKING:
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.search.columns.coded import CodedColumn
     from mmpipe.search.find.question import Question
-    from mmpipe.search.find.scoring import Scoring
+    from mmpipe.search.find.scoring import Scoring, TextScale
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
 Scores = NDArray[np.float32]
 Shares = NDArray[np.float64]
 Words = NDArray[np.uint64]
+Places = NDArray[np.int64]
+# So many matches are compared with one another to send fewer of them.
+_COMPARED = 1_000
+# Scores that differ by more are in the same order whichever way they are summed.
+_CERTAIN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ class Page:
     lexical: Shares | None = None
     vector: Shares | None = None
     query: Vectors | None = None
-    moment: Vectors | None = field(default=None)
+    moment: Vectors | None = None
     explained: bool = False
 
 
@@ -215,10 +221,10 @@ def _candidates(version: Version, rows: Rows, keys: Shares, lexical: Scores, cos
     return Candidates(version.ids.ids(rows), rows, keys, lexical, cosines)
 
 
-def _likely(version: Version, matches: Matches, wanted: Wanted) -> NDArray[np.int64]:
+def _likely(version: Version, matches: Matches, wanted: Wanted) -> Places:
     """Places of the matches that may be on a page of best matches."""
-    limit = wanted.limit + 1
-    if wanted.settled:
+    limit, scoring = wanted.limit + 1, matches.scoring
+    if wanted.settled or scoring.text is None or scoring.vector is None:
         cut = rank.by_score(version, matches.rows, matches.scores(), limit, wanted.after)
         return matches.places(cut.rows)
     # The score rises with either measure. So of those with the same cosine the best by full text go first,
@@ -232,4 +238,19 @@ def _likely(version: Version, matches: Matches, wanted: Wanted) -> NDArray[np.in
         begins = np.flatnonzero(np.diff(matches.cosines[order], prepend=np.float32(np.nan)) != 0)
         within = near - np.repeat(begins, np.diff(begins, append=count))
         near = np.sort(order[within < limit])
-    return np.concatenate([near, count + alone])
+    places = np.concatenate([near, count + alone])
+    return places if len(places) > _COMPARED else places[_may_lead(matches, scoring.text, places, limit)]
+
+
+def _may_lead(matches: Matches, text: TextScale, places: Places, limit: int) -> NDArray[np.bool_]:
+    """Which of some matches are not behind ``limit`` others whatever the ceiling will be. A score is a line
+    over the ceiling's inverse: what is behind at both ends is behind in between."""
+    lowest = max(text.ceiling, float(matches.lexical.max(initial=0.0)))
+    first, last = (
+        replace(matches, scoring=replace(matches.scoring, text=replace(text, ceiling=ceiling))).scores()[
+            places
+        ]
+        for ceiling in (lowest, max(lowest, text.ceiling * (K1 + 1)))
+    )
+    behind = (first[:, None] < first - _CERTAIN) & (last[:, None] < last - _CERTAIN)
+    return np.count_nonzero(behind, axis=1) < limit
