@@ -210,7 +210,7 @@ class ServeSettings(_Section):
         ge=0,
         le=1,
         description="a near product by vector is a match while its cosine is at least this share of the best"
-        " one's",
+        " one's; the 20 nearest are in any case",
     )
     shards: int = Field(
         default=1,

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 # Cosines of equal vectors differ this much when they are summed in another order.
 COSINE_NOISE = 1e-5
+# So many of the nearest count, however far they are: a page of something says more than an empty one.
+LEAST = 20
 Scores = NDArray[np.float32]
 Shares = NDArray[np.float64]
 
@@ -80,12 +82,13 @@ class VectorScale:
     @classmethod
     def of(cls, nearest: Scores, relevance: float) -> VectorScale | None:
         """From the cosines of the nearest products, best first: the floor is the last of them, or
-        ``relevance`` times the best where that is above 0 and more. None where there are none."""
+        ``relevance`` times the best where that is above 0 and more, but never above the :data:`LEAST`-th.
+        None where there are none."""
         if not len(nearest):
             return None
-        best = float(nearest[0])
-        cut = relevance * best
-        return cls(max(float(nearest[-1]), cut) if cut > 0 else float(nearest[-1]), best)
+        best, last = float(nearest[0]), float(nearest[-1])
+        cut = min(relevance * best, float(nearest[min(LEAST, len(nearest)) - 1]))
+        return cls(max(last, cut) if cut > 0 else last, best)
 
     def scaled(self, scores: Scores) -> Shares:
         """Cosines between floor (0) and best (1), float64; all 1 or 0 where the two are one."""

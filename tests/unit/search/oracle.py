@@ -92,7 +92,7 @@ def neighbours(cosines: Mapping[str, float], depth: int, relevance: float) -> tu
     if not cosines:
         return 0.0, set()
     nearest = sorted(cosines.values(), reverse=True)[:depth]
-    cut = relevance * nearest[0]
+    cut = min(relevance * nearest[0], nearest[:20][-1])
     floor = max(nearest[-1], cut) if cut > 0 else nearest[-1]
     # Cosines of equal vectors differ in the last digits: that is no difference.
     return floor, {i for i, cosine in cosines.items() if cosine >= floor - 1e-5}
