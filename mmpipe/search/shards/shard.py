@@ -36,8 +36,8 @@ Scores = NDArray[np.float32]
 Shares = NDArray[np.float64]
 Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
-# So many matches are compared with one another to send fewer of them.
-_COMPARED = 1_000
+# So many matches are compared with one another to send fewer of them; of more the equal ones go first.
+_COMPARED = 250
 # Scores that differ by more are in the same order whichever way they are summed.
 _CERTAIN = 1e-9
 
@@ -233,13 +233,13 @@ def _likely(version: Version, matches: Matches, wanted: Wanted) -> Places:
     lexical = matches.lexical.astype(np.float64)
     alone = top_scores(matches.rows[count:], lexical[count:], version.ids.rank, limit)
     near = np.arange(count)
-    if count > limit:
+    if count > _COMPARED:
         order = np.lexsort((version.ids.rank[matches.rows[:count]], -lexical[:count], matches.cosines))
         begins = np.flatnonzero(np.diff(matches.cosines[order], prepend=np.float32(np.nan)) != 0)
         within = near - np.repeat(begins, np.diff(begins, append=count))
         near = np.sort(order[within < limit])
     places = np.concatenate([near, count + alone])
-    return places if len(places) > _COMPARED else places[_may_lead(matches, scoring.text, places, limit)]
+    return places if len(places) > 2 * _COMPARED else places[_may_lead(matches, scoring.text, places, limit)]
 
 
 def _may_lead(matches: Matches, text: TextScale, places: Places, limit: int) -> NDArray[np.bool_]:

@@ -144,12 +144,12 @@ def test_many_equals_are_cut_at_the_same_place(shop: Split, sort: Sort) -> None:
 
 
 def test_a_shard_sends_no_more_of_equals_than_a_page_may_show(tmp_path: Path) -> None:
-    same = [catalogues.product(f"e{n:02}", "red shirt", price="1.00") for n in range(40)]
+    same = [catalogues.product(f"e{n:03}", "red shirt", price="1.00") for n in range(600)]
     dataset = catalogues.create(tmp_path / "t.lance", *(catalogues.rows_of(same[n::2]) for n in (0, 1)))
     split = Split(dataset, tmp_path / "parts", 2, owner={f: f % 2 for f in range(4)})
     question = Question.of(SearchRequest(text="red"), encoded(SearchRequest(text="red")), split.settings)
     shards, moment = list(split.transport.shards.values()), Moment(NOW, "USD")
     scoring = scoring_of([shard.survey(moment, question) for shard in shards], question)
     found = [shard.find(moment, question, scoring, Wanted(limit=2)) for shard in shards]
-    assert [part.total for part in found] == [20, 20]
-    assert [part.candidates.ids for part in found] == [["e00", "e02", "e04"], ["e01", "e03", "e05"]]
+    assert [part.total for part in found] == [300, 300]
+    assert [part.candidates.ids for part in found] == [["e000", "e002", "e004"], ["e001", "e003", "e005"]]
