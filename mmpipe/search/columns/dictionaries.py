@@ -156,7 +156,7 @@ class Dictionary:
         if known is not None:
             return known
         keys, names = self._entry(value)
-        if not keys or not self._admits(value):
+        if not keys or not self._admits(value, keys[0] in self._key_of):
             return NULL
         code = len(self.values)
         numbers = [self._key(key) for key in keys]
@@ -223,8 +223,8 @@ class Dictionary:
         """An empty one of the same kind."""
         return type(self)(self._entry)
 
-    def _admits(self, value: str) -> bool:
-        """For subclasses: whether a new value gets a code."""
+    def _admits(self, value: str, known: bool) -> bool:
+        """For subclasses: whether a new value gets a code; ``known`` where it is only a new spelling."""
         return True
 
     def _key(self, key: str) -> int:
@@ -244,14 +244,13 @@ class Dictionary:
 
 
 class PairDictionary(Dictionary):
-    """``name=value`` attributes; of one name at most :data:`MAX_VALUES_PER_ATTRIBUTE` values get a code.
-
-    Those beyond cannot be filtered by and are not counted.
+    """``name=value`` attributes; of one name at most :data:`MAX_VALUES_PER_ATTRIBUTE` values, in any number of
+    spellings, get codes. Those beyond cannot be filtered by and are not counted.
     """
 
     def __init__(self, entry: Callable[[str], Entry] = pair) -> None:
         super().__init__(entry)
-        # Per code the number of its attribute, and per attribute its folded name and how many codes it has.
+        # Per code the number of its attribute, and per attribute its folded name and how many values it has.
         self._attributes = Growing(np.int32)
         self._number_of: dict[str, int] = {}
         self._values_of: list[int] = []
@@ -274,12 +273,12 @@ class PairDictionary(Dictionary):
         """The folded name of each attribute's number."""
         return list(self._number_of)
 
-    def _admits(self, value: str) -> bool:
+    def _admits(self, value: str, known: bool) -> bool:
         name = _folded_name(value.partition("=")[0])
         number = self._number_of.setdefault(name, len(self._values_of))
         if number == len(self._values_of):
             self._values_of.append(0)
-        if self._values_of[number] >= MAX_VALUES_PER_ATTRIBUTE:
+        if not known and self._values_of[number] >= MAX_VALUES_PER_ATTRIBUTE:
             if name not in self._capped:
                 self._capped[name] = None
                 log.warning(
@@ -288,7 +287,7 @@ class PairDictionary(Dictionary):
                     MAX_VALUES_PER_ATTRIBUTE,
                 )
             return False
-        self._values_of[number] += 1
+        self._values_of[number] += not known
         self._attributes.append(number)
         return True
 
