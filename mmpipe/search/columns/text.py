@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     ``post_tf`` (uint16) says. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is their
     sum. uint16 values above 65,535 are given as that.
     """
-    split = pc.ascii_split_whitespace(pc.fill_null(search_text, ""))
+    texts = pc.fill_null(search_text, "") if search_text.null_count else search_text
+    split = pc.ascii_split_whitespace(texts)
     encoded = split.flatten().dictionary_encode()
     order = pc.array_sort_indices(encoded.dictionary)
     tokens = encoded.dictionary.take(order)
@@ -163,8 +165,7 @@ class TextColumn:
         distinct = tuple(dict.fromkeys(tokens))
         encoded = [token.encode("utf-8", "surrogatepass") for token in distinct]
         data = np.frombuffer(b"".join(encoded), np.uint8)
-        starts = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(each) for each in encoded], out=starts[1:])
+        starts = np.array([0, *accumulate(map(len, encoded))], np.int64)
         lists = np.empty((len(self._table), len(encoded), 2), np.int64)
         df = np.empty(len(encoded), np.int64)
         kernels.look_up(self._table, address(data), starts, lists, df)
@@ -202,7 +203,14 @@ class TextColumn:
         return out
 
     def _match(
-        self, terms: Terms, weights: Weights, average: float, mask: Words, required: int | None, *, collect: bool
+        self,
+        terms: Terms,
+        weights: Weights,
+        average: float,
+        mask: Words,
+        required: int | None,
+        *,
+        collect: bool,
     ) -> tuple[int, Rows, Scores]:
         if len(mask) != self._words:
             raise ValueError(f"the mask has {len(mask)} words instead of {self._words}")
@@ -216,11 +224,11 @@ class TextColumn:
 
 def _bytes_of(tokens: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Starts and bytes of strings."""
-    wide = tokens.cast(pa.large_binary())
-    if not len(wide):
+    if not len(tokens):
         return np.zeros(1, np.int64), np.zeros(0, np.uint8)
-    _, offsets, data = wide.buffers()
-    starts = np.frombuffer(offsets, np.int64, len(wide) + 1, 8 * wide.offset)
+    width = np.int64 if pa.types.is_large_string(tokens.type) else np.int32
+    _, offsets, data = tokens.buffers()
+    starts = np.frombuffer(offsets, width, tokens.offset + len(tokens) + 1)[tokens.offset :].astype(np.int64)
     return starts - starts[0], np.frombuffer(data, np.uint8)[starts[0] : starts[-1]].copy()
 
 

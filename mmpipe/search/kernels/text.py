@@ -1,8 +1,8 @@
 """Compiled passes over inverted lists: building them, looking tokens up, matching and scoring rows.
 
-A *table* is ``int64[F, COLUMNS]``: one row per fragment with its first row, its sizes and the addresses of its
-arrays. *Lists* are ``int64[F, m, 2]``: where each of m tokens' rows begin in a fragment, and how many they
-are (0 for a token it lacks).
+A *table* is ``int64[F, COLUMNS]``: one row per fragment with its first row, its sizes and the addresses of
+its arrays. *Lists* are ``int64[F, m, 2]``: where each of m tokens' rows begin in a fragment, and how many
+they are (0 for a token it lacks).
 
 A row that holds at least k of the m tokens a fragment has holds one of the m - k + 1 rarest of them. So only
 the rows of those lists are looked at, in ascending order; the other lists are probed from where the last
@@ -334,19 +334,19 @@ def _gather(
 def match(
     table: Any, lists: Any, mask: Any, weights: Any, average: Any, required: Any, collect: Any
 ) -> Any:
-    """Rows set in the bit set at ``mask`` that hold at least ``required`` tokens, ascending, and their scores;
-    for 0, those that hold the most that any holds. First of all is the most tokens that one of them holds, 0
-    where there is none. Without ``collect`` the rows are left out."""
+    """Rows set in the bit set at ``mask`` that hold at least ``required`` tokens, ascending, and their
+    scores; for 0, those that hold the most that any holds. First of all is the most tokens that one of them
+    holds, 0 where there is none. Without ``collect`` the rows are left out."""
     if required:
         return _gather(table, lists, mask, weights, average, required, False, collect)
-    least = np.int64(0)
+    top: Any = np.int64(1)
     for f in range(len(table)):
-        held = 0
+        held = np.int64(0)
         for t in range(lists.shape[1]):
             held += lists[f, t, 1] > 0
-        least = max(least, held)
+        top = max(top, held)
     # Where no row holds as many, twice as many tokens are given up the next time, so that passes are few.
-    top, given_up = max(least, 1), np.int64(0)
+    given_up: Any = np.int64(0)
     while True:
         least = max(top - given_up, 1)
         result = _gather(table, lists, mask, weights, average, least, True, collect)
