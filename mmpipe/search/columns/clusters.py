@@ -9,8 +9,8 @@ from mmpipe.search.kernels.vectors import sum_groups
 
 Vectors = NDArray[np.float32]
 
-# Below this a fragment is one list: scanning it costs less than choosing among lists.
-CLUSTERED_FROM = 4_096
+# Below this a fragment is one list, which every query passes over: that costs less than choosing.
+CLUSTERED_FROM = 512
 _LISTS_PER_ROOT = 1.0
 _SAMPLE_PER_LIST = 48
 _ROUNDS = 6

@@ -333,6 +333,18 @@ def _nearest_first(table: Any, near: Any, fragment: Any, number: Any) -> None:
             k += 1
 
 
+@njit("void(int64[:, ::1], int32[::1], int32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _single_first(table: Any, fragment: Any, number: Any) -> None:
+    """Move the lists of fragments that have no other to the front; the order is kept otherwise."""
+    fragments, numbers = fragment.copy(), number.copy()
+    at = 0
+    for single in (True, False):
+        for k in range(len(fragments)):
+            if (table[fragments[k], LISTS] == 1) == single:
+                fragment[at], number[at] = fragments[k], numbers[k]
+                at += 1
+
+
 @njit(inline="always")  # type: ignore[untyped-decorator]
 def _differing(bits: Any, planes: Any, word: int, width: int) -> int:
     return (
@@ -452,8 +464,9 @@ def probe(
 ) -> int:
     """The likeliest rows of the best lists, with their true scores; how many.
 
-    Lists are passed over from the best centroid down until ``budget`` of their rows were set in ``mask``;
-    about ``survivors`` of those, at most ``len(rows)``, with the highest estimates are scored.
+    Lists are passed over from the best centroid down until ``budget`` of their rows were set in ``mask``. A
+    fragment that is one list is passed over in any case: its mean says nothing of its rows. About
+    ``survivors`` of those rows, at most ``len(rows)``, with the highest estimates are scored.
     """
     dim, width = query.shape[0], signs.shape[1] >> 6
     planes = np.empty((PLANES, width), np.uint64)
@@ -464,6 +477,7 @@ def probe(
         firsts[f] = firsts[f - 1] + table[f - 1, LISTS]
     fragment, number = np.empty(lists, np.int32), np.empty(lists, np.int32)
     _nearest_first(table, near, fragment, number)
+    _single_first(table, fragment, number)
     allowed = carray(as_u64(mask), words)
     counts, address = np.zeros(_BINS, np.int32), np.empty(rows.shape[0], np.int64)
     some, places = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
@@ -483,7 +497,8 @@ def probe(
                 row = base + list_rows[i]
                 some[hit], places[hit] = row, i
                 hit += np.int64((allowed[row >> 6] >> np.uint64(row & 63)) & np.uint64(1))
-            passed += hit
+            if table[f, LISTS] > 1:
+                passed += hit
             _estimate(
                 hit, table[f, CODES], table[f, VALUES], dim, some, places, centres, planes, half_step,
                 state, rows, scores, address, counts,

@@ -86,7 +86,7 @@ class Watch:
         """Why this replica should get no traffic; None where it should. Touches memory only.
 
         It should while every collection that is live in the lake can be searched here as it was at most
-        :data:`STALE_SECONDS` ago, and there is one.
+        :data:`STALE_SECONDS` ago, or before the version whose load gets on, and there is one.
         """
         self._note()
         if self._listed_at is None:
@@ -160,6 +160,9 @@ class Watch:
         for name, status in self._versions.status().items():
             if status.checked_at is not None and not status.error:
                 self._fine_at[name] = status.checked_at
+                # While the next version is put together the one at hand answers.
+                if status.loading_since is not None and status.version is not None:
+                    self._fine_at[name] = max(status.checked_at, status.progressed_at or 0.0)
 
 
 def _some(reasons: list[str]) -> str:
