@@ -114,8 +114,9 @@ class CodedColumn:
         dictionary: Dictionary,
         former: CodedColumn | None = None,
     ) -> None:
-        known = {} if former is None else {id(part.codes): part for part in former._parts}
-        self._parts = [known.get(id(arrays["codes"])) or _Part(arrays) for arrays in parts]
+        held: Sequence[_Part] = () if former is None else former._parts
+        known = {id(part.codes): part for part in held}
+        self._parts: list[_Part] = [known.get(id(arrays["codes"])) or _Part(arrays) for arrays in parts]
         self._maps = [dictionary.map_of(arrays) for arrays in parts]
         self._dictionary = dictionary
         self._counter = Counter(dictionary.window(), max((p.values for p in self._parts), default=0))

@@ -244,8 +244,8 @@ class Dictionary:
 
 
 class PairDictionary(Dictionary):
-    """``name=value`` attributes; of one name at most :data:`MAX_VALUES_PER_ATTRIBUTE` values, in any number of
-    spellings, get codes. Those beyond cannot be filtered by and are not counted.
+    """``name=value`` attributes; of one name at most :data:`MAX_VALUES_PER_ATTRIBUTE` values, in any number
+    of spellings, get codes. Those beyond cannot be filtered by and are not counted.
     """
 
     def __init__(self, entry: Callable[[str], Entry] = pair) -> None:

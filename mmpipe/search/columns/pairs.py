@@ -172,7 +172,8 @@ class _Part:
 
     def describe(self, name: int, codes: Codes) -> tuple[int, ...]:
         """A name's columns of a table of :mod:`mmpipe.search.kernels.coded`, but for the first row."""
-        column, start, end = self.column_of[name], *self.list_start[name : name + 2].tolist()
+        column = self.column_of[name]
+        start, end = self.list_start[name : name + 2].tolist()
         first, last = self.name_start[name : name + 2].tolist()
         held = (0, 2) if column < 0 else (address(self.column[column]), 2)
         totals = 0 if column < 0 else address(self.counts(column))
@@ -188,7 +189,8 @@ class _Part:
             allowed = np.zeros(last - first + 1, np.uint8)
             allowed[local + 1] = 1
             words = np.zeros(row_words(self.rows), np.uint64)
-            column, start, end = self.column_of[name], *self.list_start[name : name + 2].tolist()
+            column = self.column_of[name]
+            start, end = self.list_start[name : name + 2].tolist()
             if column >= 0:
                 kernels.mask_codes(address(self.column[column]), 2, self.rows, allowed, words)
             rows, values = (self.arrays[part][start:end] for part in ("list_rows", "list_values"))
@@ -210,8 +212,9 @@ class PairColumn:
         dictionary: PairDictionary,
         former: PairColumn | None = None,
     ) -> None:
-        known = {} if former is None else {id(part.column): part for part in former._parts}
-        self._parts = [known.get(id(arrays["column"])) or _Part(arrays) for arrays in parts]
+        held: Sequence[_Part] = () if former is None else former._parts
+        known = {id(part.column): part for part in held}
+        self._parts: list[_Part] = [known.get(id(arrays["column"])) or _Part(arrays) for arrays in parts]
         self._maps = [dictionary.map_of(arrays) for arrays in parts]
         self._dictionary = dictionary
         self._attributes = dictionary.attributes()

@@ -180,14 +180,15 @@ class PriceColumn:
         currency: CodedColumn,
         former: PriceColumn | None = None,
     ) -> None:
-        known = {} if former is None else {(id(p.listed), id(p.sales["rows"])): p for p in former._parts}
-        self._parts = [
+        held: Sequence[_Part] = () if former is None else former._parts
+        known = {(id(part.listed), id(part.sales["rows"])): part for part in held}
+        self._parts: list[_Part] = [
             known.get((id(price["price"]), id(sale["rows"]))) or _Part(price, sale)
             for price, sale in zip(prices, sales, strict=True)
         ]
-        self.layout = layout
+        self.layout: Layout = layout
         bases = layout.bases[:-1].tolist()
-        self.table = np.zeros((len(bases), kernels.COLUMNS), np.int64)
+        self.table: NDArray[np.int64] = np.zeros((len(bases), kernels.COLUMNS), np.int64)
         for row, part, base in zip(self.table, self._parts, bases, strict=True):
             row[:] = base, len(part.listed), address(part.listed)
         rows, starts, ends = self._living_sales(alive, bases)
@@ -198,7 +199,7 @@ class PriceColumn:
         if len(rows):
             priced |= set_rows(rows, layout.rows)
         counts = currency.spellings(priced & alive)
-        self.currency = min(((-n, name) for name, n in counts.items()), default=(0, None))[1]
+        self.currency: str | None = min(((-n, name) for name, n in counts.items()), default=(0, None))[1]
         self._priced = priced & currency.mask([] if self.currency is None else [self.currency])
         self._moments: list[Prices] = []
         self._lock = threading.Lock()

@@ -66,15 +66,15 @@ def mask_list(rows: int, codes: int, size: int, allowed: NDArray[np.uint8], out:
 @njit("int64(int64, int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def largest_code(codes: int, width: int, n: int) -> int:
     """The largest of ``n`` codes, 0 where there are none."""
-    found = np.int64(0)
+    found = 0
     if width == 2:
         narrow = carray(as_u16(codes), n)
         for i in range(n):
-            found = max(found, np.int64(narrow[i]))
+            found = max(found, int(narrow[i]))
     else:
         wide = carray(as_u32(codes), n)
         for i in range(n):
-            found = max(found, np.int64(wide[i]))
+            found = max(found, int(wide[i]))
     return found
 
 
@@ -143,7 +143,7 @@ def count(
                 totals = carray(as_i64(table[f, TOTALS]), values + 1)
                 local[0] = 0
                 for k in range(1, values + 1):
-                    number = totals[k] - local[k] if others else np.int64(local[k])
+                    number = int(totals[k] - local[k]) if others else int(local[k])
                     local[k] = 0
                     if number:
                         code = target[k - 1]
@@ -159,7 +159,7 @@ def count(
                     while word:
                         row = at + trailing_zeros(word)
                         word &= word - _ONE
-                        k = np.int64(narrow[row]) if is_narrow else np.int64(wide[row])
+                        k = int(narrow[row]) if is_narrow else int(wide[row])
                         if k:
                             code = target[k - 1]
                             if code >= 0:
@@ -198,11 +198,11 @@ def count(
                             counts[code] += 1
         else:
             for i in range(listed):
-                row = np.int64(at_row[i])
+                row = int(at_row[i])
                 bit = (words[first + (row >> 6)] >> np.uint64(row & 63)) & _ONE
                 local[value[i] + 1] += np.int32(bit)
             for k in range(1, values + 1):
-                number = np.int64(local[k])
+                number = int(local[k])
                 local[k] = 0
                 if number:
                     code = target[k - 1]

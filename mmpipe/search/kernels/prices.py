@@ -66,7 +66,8 @@ def within(table: NDArray[np.int64], low: float, high: float, words: NDArray[np.
 def _range_of(end: int, count: int, total: int, ranges: int) -> int:
     """The range of a price that ``count`` of ``total`` rows have, ``end`` being those up to it: where the
     middle of its rows is."""
-    return min(np.int64((end - count / 2) / total * ranges), ranges - 1)
+    place = int((end - count / 2) / total * ranges)
+    return place if place < ranges else ranges - 1
 
 
 @njit("int64(int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -105,13 +106,14 @@ def ranges(
                 total += 1
     if total == 0:
         return
+    low[:] = np.inf
     # At most those at, before and behind each border, the first and the last.
     marked = np.empty(8 * len(rows) + 8, np.int64)
     before = np.empty(8 * len(rows) + 8, np.int64)
     marks = 0
-    end, last, last_start, last_range, last_open = np.int64(0), -1, np.int64(0), -1, True
+    end, last, last_start, last_range, last_open = 0, -1, 0, -1, True
     for b in range(lowest, highest + 1):
-        number = np.int64(bins[b])
+        number = int(bins[b])
         if number == 0:
             continue
         start, end = end, end + number
@@ -170,7 +172,6 @@ def ranges(
                 at += 1
             end += at - same
             r = _range_of(end, at - same, total, len(rows))
-            if rows[r] == 0 or not low[r] <= price:
-                low[r] = price
+            low[r] = min(low[r], price)
             high[r] = price
             rows[r] += at - same

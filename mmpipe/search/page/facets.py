@@ -110,8 +110,8 @@ def _commonest(rows: Mapping[str, int], entry: Callable[[str], Entry]) -> Tally:
         keys, names = entry(value)
         for key in keys:
             totals[key] += number
-        for name in names:
-            spelled[name] += number
+        for named in names:
+            spelled[named] += number
     best: dict[str, tuple[int, str]] = {}
     for (name, key), number in spelled.items():
         candidate = (-number, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,17 @@ from mmpipe.search.columns.pack import Pack
 from mmpipe.search.kernels.memory import rows_of, set_rows
 
 SPELLINGS = ["Acme", "acme", "ACME ", "Straße", "STRASSE", "İpek", "ﬁne", "fine", "", "  ", "東京", "z", None]
-PATHS = ["Home > Lamps", "home>lamps", "Home", "Lamps > Home", "Kids > Home > Lamps", "> >", "", None, "x>y>x"]
+PATHS = [
+    "Home > Lamps",
+    "home>lamps",
+    "Home",
+    "Lamps > Home",
+    "Kids > Home > Lamps",
+    "> >",
+    "",
+    None,
+    "x>y>x",
+]
 
 
 def column(
@@ -37,7 +48,7 @@ def rows_in(fragments: Sequence[Sequence[object]]) -> list[int]:
 
 def split(values: Sequence[str | None], cuts: Sequence[int]) -> list[list[str | None]]:
     edges = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
-    return [list(values[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [list(values[a:b]) for a, b in pairwise(edges)]
 
 
 def expected_tally(values: Sequence[str | None]) -> list[tuple[str, int]]:
@@ -142,9 +153,12 @@ def test_the_next_version_takes_over_what_was_found_for_a_fragment(monkeypatch: 
     second = CodedColumn([parts[1], new], Layout([2, 1]), dictionary, first)
     passes: list[int] = []
     run = coded.kernels.mask_codes
-    monkeypatch.setattr(
-        coded.kernels, "mask_codes", lambda *given: (passes.append(given[2]), run(*given)) and None
-    )
+
+    def counted(codes: int, width: int, n: int, *rest: object) -> None:
+        passes.append(n)
+        run(codes, width, n, *rest)
+
+    monkeypatch.setattr(coded.kernels, "mask_codes", counted)
     for _ in range(2):
         assert rows_of(second.mask(["b"])).tolist() == [0, 64]
     assert passes == [1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -71,7 +72,7 @@ def test_filters_and_counts_are_those_of_the_values(
         for n in random.integers(0, most, size)
     ]
     edges = [0, *sorted(min(cut, size) for cut in cuts), size]
-    fragments = [values[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    fragments = [values[a:b] for a, b in pairwise(edges)]
     found = column(fragments, PairDictionary())
     layout = Layout([len(f) for f in fragments])
     rows = [int(base) + n for base, f in zip(layout.bases, fragments, strict=False) for n in range(len(f))]
@@ -162,9 +163,12 @@ def test_the_next_version_takes_over_what_was_found_for_a_fragment(monkeypatch: 
     second = PairColumn([new, parts[1]], Layout([2, 1]), dictionary, first)
     passes: list[int] = []
     run = pairs.kernels.mask_codes
-    monkeypatch.setattr(
-        pairs.kernels, "mask_codes", lambda *given: (passes.append(given[2]), run(*given)) and None
-    )
+
+    def counted(codes: int, width: int, n: int, *rest: object) -> None:
+        passes.append(n)
+        run(codes, width, n, *rest)
+
+    monkeypatch.setattr(pairs.kernels, "mask_codes", counted)
     for _ in range(2):
         assert rows_of(second.mask("a", ["1"])).tolist() == [1, 64]
     assert passes == [2]
