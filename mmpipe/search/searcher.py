@@ -130,5 +130,6 @@ def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bo
         if explained:
             earned = None if matches.late is None or not len(rows) else matches.late(rows)
             splits = explain.split(version, rows, lexical, vector, query.vector, earned)
-    seconds = moments.seconds(version, rows, moments.asked(query))
+    frames = moments.asked(query) if "video" in version.modalities else None
+    seconds = moments.seconds(version, rows, frames)
     return present.hits(version, rows, scores, splits, seconds)
