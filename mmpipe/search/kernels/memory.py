@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import carray, njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -66,10 +66,10 @@ def test(words: Words, row: int) -> bool:
     return marked
 
 
-@njit("int64(uint64[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _count(words: Words) -> int:
+@njit("int64(int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _count(words: int, size: int) -> int:
     total = 0
-    for word in words:
+    for word in carray(as_u64(words), size):
         total += bit_count(word)
     return total
 
@@ -91,23 +91,38 @@ def _set(rows: Rows, out: Words) -> None:
         out[row >> 6] |= np.uint64(1) << np.uint64(row & 63)
 
 
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _first(array: Any) -> Any:
+    return array.ctypes.data
+
+
+# Compiled for what queries hand over, mapped or not; numpy takes five times as long to tell.
+_QUICK = frozenset(("uint64", "int32", "float32", "int64", "float64"))
+for _name in sorted(_QUICK):
+    for _fixed in (False, True):
+        _first.compile((types.Array(getattr(types, _name), 1, "C", readonly=_fixed),))
+_QUICK_TYPES = frozenset(np.dtype(name) for name in _QUICK)
+
+
 def address(array: NDArray[Any]) -> int:
     """Where an array's first element lies. The array must be C-contiguous and outlive the use."""
     if not array.flags.c_contiguous:
         raise ValueError("kernels take contiguous arrays")
+    if array.ndim == 1 and array.dtype in _QUICK_TYPES:
+        return int(_first(array))
     where: int = array.__array_interface__["data"][0]
     return where
 
 
 def count_bits(words: Words) -> int:
     """How many rows a bit set holds."""
-    return int(_count(np.require(words, requirements=("C", "W"))))
+    return int(_count(address(words), len(words)))
 
 
 def rows_of(words: Words) -> Rows:
     """The rows of a bit set, int32, ascending."""
     words = np.require(words, requirements=("C", "W"))
-    found = np.empty(_count(words), np.int32)
+    found = np.empty(count_bits(words), np.int32)
     _collect(words, found)
     return found
 
