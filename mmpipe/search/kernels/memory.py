@@ -91,25 +91,10 @@ def _set(rows: Rows, out: Words) -> None:
         out[row >> 6] |= np.uint64(1) << np.uint64(row & 63)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _first(array: Any) -> Any:
-    return array.ctypes.data
-
-
-# Compiled for what queries hand over, mapped or not; numpy takes five times as long to tell.
-_QUICK = frozenset(("uint64", "int32", "float32", "int64", "float64"))
-for _name in sorted(_QUICK):
-    for _fixed in (False, True):
-        _first.compile((types.Array(getattr(types, _name), 1, "C", readonly=_fixed),))
-_QUICK_TYPES = frozenset(np.dtype(name) for name in _QUICK)
-
-
 def address(array: NDArray[Any]) -> int:
     """Where an array's first element lies. The array must be C-contiguous and outlive the use."""
     if not array.flags.c_contiguous:
         raise ValueError("kernels take contiguous arrays")
-    if array.ndim == 1 and array.dtype in _QUICK_TYPES:
-        return int(_first(array))
     where: int = array.__array_interface__["data"][0]
     return where
 
