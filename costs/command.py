@@ -117,8 +117,9 @@ def _show_shape(found: Estimate) -> None:
     nodes = f", {made.nodes:,} × {made.node_type}" if made.node_type else ""
     replicas = "1 replica" if made.replicas == 1 else f"{made.replicas:,} replicas"
     gpus = f", {made.gpu_nodes:,} × {found.load.gpu}" if made.gpu_nodes else ""
+    shared = f" and {made.shared_bytes / 1e9:,.1f} GB a node" if made.shared_bytes else ""
     output.print(
-        f"machines: head {made.head_type}{nodes}{gpus}; {replicas} of {made.replica_bytes / 1e9:,.1f} GB",
+        f"machines: head {made.head_type}{nodes}{gpus}; {replicas} of {made.replica_bytes / 1e9:,.1f} GB{shared}",
         soft_wrap=True,
     )
     from costs import shape

@@ -85,8 +85,7 @@ def _machines(load: Workload, made: Plan, prices: PriceList) -> Iterator[Line]:
         hours = made.indexing_core_seconds_per_day * DAYS / 3600 / node.vcpu
         usd, detail = hours * node.hour, f"{hours:,.1f} h of {_CPU_NODE}"
     yield Line("indexing of changes", detail, usd, usd * spot)
-    workers = made.nodes + made.gpu_nodes
-    disk = env.HEAD_VOLUME_GB + workers * env.WORKER_VOLUME_GB
+    disk = made.head_gb + made.nodes * made.node_gb + made.gpu_nodes * env.WORKER_VOLUME_GB
     yield _fixed("disks", f"{disk:,} GB gp3", disk * prices.usd("ebs_gp3_gb_month"))
 
 

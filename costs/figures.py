@@ -25,9 +25,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class ProfileFigures:
-    """What differs between model profiles. Memory and disk are per product with text and photo."""
+    """What differs between model profiles. Memory and disk are per product with text and photo:
+    ``pack_bytes`` are mapped files, once per node, ``memory_bytes`` each replica's own beside them, and
+    ``disk_bytes`` the table."""
 
     memory_bytes: Figure
+    pack_bytes: Figure
     disk_bytes: Figure
     item_seconds: Figure  # core seconds to index one product
     query_encode_ms: Figure  # on top of a search with the starter, which encodes its query within it
@@ -35,24 +38,25 @@ class ProfileFigures:
     model_bytes: Figure
 
 
-SEARCHER = "benchmarks/searcher.py, synthetic catalogue, 256 dimensions, CPU time with filter and five facets"
+SEARCHER = (
+    "benchmarks/shards.py, whole: CPU of one hybrid search with filters and three facets, 256 dimensions"
+)
 
-# (products, CPU ms of one search inside the process). The first two score all vectors, the others use the
-# index.
+# (products, CPU ms of one search inside the process); the first two of a real catalogue.
 SEARCH_MS: tuple[tuple[int, float], ...] = (
-    (10_000, 2.27),
-    (42_662, 2.86),
-    (170_648, 7.85),
-    (600_000, 13.88),
+    (8_192, 1.91),
+    (42_662, 2.05),
+    (100_000, 2.76),
+    (200_000, 3.55),
 )
 MEASURED_PRODUCTS = SEARCH_MS[-1][0]
 
 FIGURES: Mapping[str, Figure] = {
     "http_ms": Figure(
-        3.14,
+        3.95,
         "ms of CPU",
         "measured",
-        "docs/performance.md: 6 ms a search over HTTP with 42,662 products, less 2.86 ms of it inside the"
+        "docs/performance.md: 6 ms a search over HTTP with 42,662 products, less 2.05 ms of it inside the"
         " process: HTTP, JSON, query encoding",
     ),
     "vcpu_per_core": Figure(
@@ -106,8 +110,21 @@ FIGURES: Mapping[str, Figure] = {
     "head_bytes": Figure(3e9, "bytes", "assumed", "the same"),
     "worker_bytes": Figure(1.5e9, "bytes", "assumed", "system and Ray on a worker"),
     "shard_products": Figure(
-        2_000_000, "products", "assumed", "beyond it one search takes more than 37 ms of a core"
+        10_000_000, "products", "assumed", "a part of 30 GB, which a node loads and holds; 200,000 were tried"
     ),
+    "shard_factor": Figure(
+        1.4,
+        "times",
+        "measured",
+        "benchmarks/shards.py: a shard's three calls in place of one search, 42,662 products on two shards",
+    ),
+    "shard_call_ms": Figure(
+        6.5,
+        "ms of CPU a shard",
+        "measured",
+        "the same over Serve, of the ingress: calling a shard three times and merging, on a busy machine",
+    ),
+    "shard_answer_ms": Figure(3, "ms of CPU a shard", "assumed", "what Serve takes of the shard for that"),
     "nat_gb": Figure(10, "GB a month", "assumed", "AWS APIs; S3 has a gateway endpoint, which costs nothing"),
     "logs_gb": Figure(2, "GB a month", "assumed", "flow logs of prod among them; access logs are off"),
     "custom_metrics": Figure(
@@ -134,10 +151,10 @@ FIGURES: Mapping[str, Figure] = {
 PROFILES: Mapping[str, ProfileFigures] = {
     "starter": ProfileFigures(
         memory_bytes=Figure(
-            3_030,
-            "bytes",
-            "measured",
-            "resident, from 41 k to 164 k products of benchmarks/searcher.py's kind",
+            8.4, "bytes", "measured", "private after 300 searches, 42,662 products with text and photo"
+        ),
+        pack_bytes=Figure(
+            2_970, "bytes", "measured", "benchmarks/shards.py, the same products: 2,584 are five vectors"
         ),
         disk_bytes=Figure(
             3_565, "bytes", "measured", "table with indexes of 42,662 products with text and photo: 152 MB"
@@ -150,8 +167,9 @@ PROFILES: Mapping[str, ProfileFigures] = {
         model_bytes=Figure(0.0, "bytes", "measured", "within the process"),
     ),
     "siglip2": ProfileFigures(
-        memory_bytes=Figure(
-            12_600, "bytes", "measured", "resident, 41 k products of 768 dimensions, loading included"
+        memory_bytes=Figure(8.4, "bytes", "measured", "the starter's: no vector is in it"),
+        pack_bytes=Figure(
+            8_154, "bytes", "design", "the starter's with five vectors of 768 dimensions, two bytes each"
         ),
         disk_bytes=Figure(
             9_710,

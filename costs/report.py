@@ -6,7 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from costs.environments import ENVIRONMENTS, HEAD_TYPE, WAF_RATE_LIMIT, WAF_WINDOW_SECONDS
+from costs.environments import (
+    ENVIRONMENTS,
+    HEAD_TYPE,
+    HEAD_VOLUME_GB,
+    WAF_RATE_LIMIT,
+    WAF_WINDOW_SECONDS,
+    WORKER_VOLUME_GB,
+)
 from costs.estimate import Estimate, estimate
 from costs.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
 from costs.prices import PriceList
@@ -55,6 +62,9 @@ def shape(found: Estimate) -> dict[str, Any]:
         "gpu_type": found.load.gpu if made.gpu_nodes else None,
         "replicas": made.replicas,
         "gb_per_replica": round(made.replica_bytes / 1e9, 2),
+        "gb_shared_per_node": round(made.shared_bytes / 1e9, 2),
+        "head_disk_gb": made.head_gb,
+        "node_disk_gb": made.node_gb,
         "shards": made.shards,
         "settings": {"MMPIPE_SERVE__MIN_REPLICAS": "1", "MMPIPE_SERVE__MAX_REPLICAS": str(made.replicas)},
         "change": _changes(found),
@@ -98,9 +108,9 @@ def _matrices(prices: PriceList) -> Iterable[str]:
     yield _matrix(prices, "prod", "siglip2", PRODUCTS[:2])
     yield (
         "Two figures: all machines on demand, then workers at the list's spot fraction; one figure where that"
-        " makes less than one per cent. ¹ leaves what was measured. ² needs a collection split into shards,"
-        " which mmpipe does not do: the figure is what the measured cost per product would come to, not an"
-        " offer."
+        " makes less than one per cent. ¹ leaves what was measured. ² is split into shards, each with its"
+        " part of the collection: two were tried, so many were not, and the measured cost per product is"
+        " prolonged."
     )
 
 
@@ -135,11 +145,15 @@ def _shapes(prices: PriceList) -> str:
                     f"{made.query_ms:,.1f}",
                     f"{made.replicas:,}",
                     f"{made.replica_bytes / 1e9:,.1f}",
+                    f"{made.shared_bytes / 1e9:,.1f}",
+                    f"{made.shards:,}",
                     made.head_type,
                     nodes,
+                    f"{made.node_gb if made.nodes else made.head_gb:,}",
                 ]
             )
-    header = ["products", "QPS", "CPU ms a search", "replicas", "GB each", "head", "query nodes"]
+    header = ["products", "QPS", "CPU ms a search", "replicas", "GB each", "GB a node shares", "shards"]
+    header += ["head", "query nodes", "GB disk each"]
     return _table(header, rows)
 
 
@@ -218,6 +232,12 @@ def _changes(found: Estimate) -> list[str]:
         )
     if made.replicas > 1:
         changes.append(f"infra/serve.yaml: max_replicas {made.replicas}")
+    for name, now, gb in (
+        ("head_volume_gb", HEAD_VOLUME_GB, made.head_gb),
+        ("worker_volume_gb", WORKER_VOLUME_GB, made.node_gb if made.nodes else 0),
+    ):
+        if gb > now:
+            changes.append(f"infra/modules/ray: {name} {gb:,}")
     changes += _terraform_changes(found)
     if found.load.qps > FIGURES["proxy_qps"].value:
         changes.append(
@@ -225,7 +245,7 @@ def _changes(found: Estimate) -> list[str]:
             " was tried"
         )
     if made.shards > 1:
-        changes.append(f"mmpipe itself: a collection in {made.shards} shards is not built")
+        changes.append(f"infra/serve.yaml: shards {made.shards}")
     return changes
 
 

@@ -51,11 +51,10 @@ def test_json_is_one_line(run: Run) -> None:
 def test_the_shape_alone(run: Run) -> None:
     told = run("--products", 1_000_000, "--qps", 100, "--recommend-shape")
     assert told.stdout.splitlines() == [
-        "machines: head r7i.large, 1 × r7i.xlarge; 4 replicas of 6.6 GB",
-        "  change ray_cluster.yaml: head InstanceType r7i.large",
-        "  change ray_cluster.yaml: cpu-spot InstanceType r7i.xlarge, resources {CPU: 2},"
+        "machines: head m7i.large, 1 × m7i.large; 3 replicas of 0.6 GB and 3.0 GB a node",
+        "  change ray_cluster.yaml: cpu-spot InstanceType m7i.large, resources {CPU: 1},"
         " max_workers at least 1 (there and for the cluster)",
-        "  change infra/serve.yaml: max_replicas 4",
+        "  change infra/serve.yaml: max_replicas 3",
     ]
     shape = json.loads(run("--products", 10_000, "--recommend-shape", "--json").stdout)
     assert (shape["head"], shape["nodes"], shape["change"]) == ("m7i.large", 0, [])
