@@ -253,4 +253,5 @@ def _may_lead(matches: Matches, text: TextScale, places: Places, limit: int) -> 
         for ceiling in (lowest, max(lowest, text.ceiling * (K1 + 1)))
     )
     behind = (first[:, None] < first - _CERTAIN) & (last[:, None] < last - _CERTAIN)
-    return np.count_nonzero(behind, axis=1) < limit
+    ahead: Places = np.count_nonzero(behind, axis=1)
+    return ahead < limit
