@@ -22,6 +22,7 @@ from mmpipe.lake.schema import hash_column
 from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import Searcher, TextCache, encode
+from mmpipe.search.kernels.memory import rows_of
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.load import load
 
@@ -206,10 +207,11 @@ def _coverage(live: lance.LanceDataset, candidate: lance.LanceDataset) -> dict[M
     return found
 
 
-def _titles(live: Snapshot, seed: int) -> list[JudgedQuery]:
+def _titles(live: Version, seed: int) -> list[JudgedQuery]:
     ids: dict[str, set[str]] = {}
-    for row in live.texts(live.id_order):
-        title, product_id = row["title"], row["id"]
+    for row in rows_of(live.alive).tolist():
+        members = live.page.static(row)
+        title, product_id = members["title"], members["id"]
         if title and product_id:
             ids.setdefault(title, set()).add(product_id)
     titles = sorted(ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmpipe.search.vocabulary import catalogue_texts, knows_any
+from mmpipe.search.find.vocabulary import catalogue_texts, knows_any
 from tests.unit.search import catalogues
 
 
@@ -21,7 +21,7 @@ def test_it_learns_words_and_no_flags_addresses_or_private_columns(tmp_path: Pat
         },
         private={"supplier": "Timber Brothers"},
     )
-    found = catalogues.snapshot(catalogues.create(tmp_path / "t", catalogues.rows_of([product])))
+    found = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of([product])))
     assert catalogue_texts(found, 100) == ["Northbay", "waxed by hand", "Oak table"]
     assert knows_any(found, "waxed please")
     for word in ("true", "cdn", "jpg", "timber", "brothers"):

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from mmpipe.lake import ProductTable, open_lake
 from mmpipe.lake.changes import Applied, Changes, Seen, seen_table
-from mmpipe.lake.maintenance import VECTOR_INDEX
 from mmpipe.lake.schema import EDIT_COLUMNS
-from mmpipe.search import Snapshot, moments
-from mmpipe.search.block import CODED_FIELDS, TEXT_FIELDS, VECTOR_FIELDS
+from mmpipe.search import Version
+from mmpipe.search.kernels.memory import rows_of
+from mmpipe.search.page import moments
+from mmpipe.search.versions.fragment import CODED_FIELDS, PARTS, VECTOR_FIELDS
 from mmpipe.settings import LakeSettings, Settings
 from tests.unit.search import catalogues
 
@@ -36,6 +37,8 @@ class Shop:
             catalogues.PROFILE, create=True
         )
         self.data = Path(self.table.uri.removeprefix("file://")) / "data"
+        self.node = folder.parent / f"{folder.name}-node"
+        self.nodes = 0
         self.count = 0
         self.versions: list[int] = []
 
@@ -89,13 +92,22 @@ class Shop:
     def compact(self) -> None:
         self.table.latest().optimize.compact_files()
 
-    def load(self, former: Snapshot | None = None, *, exact_rows: int = 100_000) -> Snapshot:
+    def load(
+        self, former: Version | None = None, *, exact_rows: int = 100_000, folder: Path | None = None
+    ) -> Version:
+        """The latest version, by what its node holds; ``folder`` is another node's."""
         self.versions.append(int(self.table.latest().version))
-        return catalogues.snapshot(
+        return catalogues.version(
             lance.dataset(self.table.uri, version=self.versions[-1]),
-            previous=None if former is None else former.parts,
+            former=former,
             exact_rows=exact_rows,
+            folder=folder or self.node,
         )
+
+    def fresh(self, *, exact_rows: int = 100_000) -> Version:
+        """The latest version, as a node that holds nothing yet loads it."""
+        self.nodes += 1
+        return self.load(exact_rows=exact_rows, folder=self.node / str(self.nodes))
 
 
 @pytest.fixture
@@ -103,36 +115,44 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "lake")
 
 
-def vectors_and_postings(held: Snapshot) -> list[int]:
-    return [
-        id(part)
-        for block in held.parts.blocks.values()
-        for part in (block.postings, *(block.vectors[name] for name in VECTOR_FIELDS))
-    ]
+def paid(held: Version, *numbers: int) -> list[float]:
+    rows = np.array([held.row(f"p{n:05d}") for n in numbers], np.int32)
+    return held.prices.paid(rows).tolist()
 
 
-def same(left: Snapshot, right: Snapshot) -> None:
-    """All that two snapshots of one version hold, and what they answer."""
+def kept(held: Version, former: Version, parts: Sequence[str]) -> set[str]:
+    """Which parts of the first fragment are the former's, to the array."""
+    mine, old = (next(iter(each.fragments.values())) for each in (held, former))
+    return {
+        name for name in parts if all(mine.part(name)[key] is array for key, array in old.part(name).items())
+    }
+
+
+def same(left: Version, right: Version) -> None:
+    """All that two versions of one number hold, and what they answer."""
     assert left.label == right.label
     assert np.array_equal(left.alive, right.alive)
-    assert np.array_equal(left.id_order, right.id_order)
-    assert left.currency == right.currency
-    rows = left.live_rows
-    assert np.array_equal(left.price[rows], right.price[rows], equal_nan=True)
-    assert np.array_equal(left.list_price[rows], right.list_price[rows], equal_nan=True)
-    assert np.array_equal(left.priced[rows], right.priced[rows])
-    for row in rows.tolist():
-        assert [left.text(n, row) for n in TEXT_FIELDS] == [right.text(n, row) for n in TEXT_FIELDS]
-        assert [left.coded(n, row) for n in CODED_FIELDS] == [right.coded(n, row) for n in CODED_FIELDS]
+    assert np.array_equal(left.ids.order, right.ids.order)
+    assert np.array_equal(left.ids.rank, right.ids.rank)
+    assert left.prices.currency == right.prices.currency
+    rows = rows_of(left.alive)
+    assert np.array_equal(left.prices.paid(rows), right.prices.paid(rows), equal_nan=True)
+    assert np.array_equal(left.prices.listed(rows), right.prices.listed(rows), equal_nan=True)
+    assert np.array_equal(left.prices.priced & left.alive, right.prices.priced & right.alive)
+    assert left.page.members(rows) == right.page.members(rows)
+    for name in CODED_FIELDS:
+        assert left.coded[name].values(rows) == right.coded[name].values(rows)
     for name in VECTOR_FIELDS:
         for mine, other in zip(
             left.vectors[name].gather(rows), right.vectors[name].gather(rows), strict=True
         ):
             assert np.array_equal(mine, other)
     assert catalogues.answers(left) == catalogues.answers(right)
-    for row in rows[:3].tolist():
-        product_id = left.text("id", row) or ""
+    for product_id in left.ids.ids(rows[:3]):
         assert left.product(product_id) == right.product(product_id)
+
+
+VECTORS_AND_TEXT = (*(f"vector.{name}" for name in VECTOR_FIELDS), "text")
 
 
 def test_prices_in_place_leave_vectors_and_postings_as_they_are(shop: Shop) -> None:
@@ -141,38 +161,32 @@ def test_prices_in_place_leave_vectors_and_postings_as_they_are(shop: Shop) -> N
     first = shop.load()
     before = set(shop.data.iterdir())
     assert shop.edit(range(0, 60, 2), price="123.00", **SALE).visible
-    new = set(shop.data.iterdir()) - before
-    assert len(new) == 1, "in place, not moved"
+    assert len(set(shop.data.iterdir()) - before) == 1, "in place, not moved"
     second = shop.load(first)
-    assert vectors_and_postings(second) == vectors_and_postings(first)
-    old, changed = (held.parts.blocks[1] for held in (first, second))
-    assert changed is not old
-    assert changed.texts["title"] is old.texts["title"]
-    assert changed.codes["brand"] is old.codes["brand"]
-    assert second.parts.blocks[2] is first.parts.blocks[2]
-    rows = [second.row(f"p{n:05d}") for n in range(100)]
+    assert kept(second, first, VECTORS_AND_TEXT) == set(VECTORS_AND_TEXT)
     edited = [n % 2 == 0 and n < 60 for n in range(100)]
-    assert second.price[rows].tolist() == [1.5 if e else n + 0.99 for n, e in enumerate(edited)]
-    assert second.list_price[rows].tolist() == [123.0 if e else n + 0.99 for n, e in enumerate(edited)]
+    rows = np.array([second.row(f"p{n:05d}") for n in range(100)], np.int32)
+    assert second.prices.paid(rows).tolist() == [1.5 if e else n + 0.99 for n, e in enumerate(edited)]
+    assert second.prices.listed(rows).tolist() == [123.0 if e else n + 0.99 for n, e in enumerate(edited)]
     assert second.product("p00002").price == catalogues.usd("123.00")
-    same(second, shop.load())
-    assert first.price[first.row("p00002")] == 2.99, "the former version keeps its prices"
+    same(second, shop.fresh())
+    assert paid(first, 2) == [2.99], "the former version keeps its prices"
 
 
 def test_only_the_file_of_the_new_columns_is_read(shop: Shop) -> None:
     shop.upsert(range(80))
     first = shop.load()
     before = set(shop.data.iterdir())
-    shop.edit(range(40), price="5.00", brand="Initech", attributes={"season": "Autumn"})
+    shop.edit(range(40), price="5.00", attributes={"season": "Autumn"}, availability="out_of_stock")
     for file in before:  # what is not read need not be there
         file.unlink()
     second = shop.load(first)
     facets = catalogues.answers(second)[0]["facets"]
-    assert {c["value"]: c["count"] for c in facets["brand"]}["Initech"] == 40
     assert {c["value"]: c["count"] for c in facets["attributes.season"]} == {
         "Autumn": 40, "Summer": 20, "winter": 20,
     }  # fmt: skip
-    assert second.price[[second.row("p00000"), second.row("p00079")]].tolist() == [5.0, 79.99]
+    assert paid(second, 0, 79) == [5.0, 79.99]
+    assert second.coded["availability"].tally(second.alive) == [("in_stock", 40), ("out_of_stock", 40)]
 
 
 def test_orders_that_moved_on_cost_nothing(shop: Shop) -> None:
@@ -185,7 +199,7 @@ def test_orders_that_moved_on_cost_nothing(shop: Shop) -> None:
         file.unlink()
     second = shop.load(first)
     assert second.version > first.version
-    assert all(second.parts.blocks[number] is block for number, block in first.parts.blocks.items())
+    assert kept(second, first, PARTS) == set(PARTS)
     assert {page["total"] for page in catalogues.answers(second)} == {
         page["total"] for page in catalogues.answers(first)
     }
@@ -196,11 +210,10 @@ def test_new_words_make_new_postings_and_no_new_vectors(shop: Shop) -> None:
     first = shop.load()
     shop.edit(range(30), title="green coat")
     second = shop.load(first)
-    for name in VECTOR_FIELDS:
-        assert second.parts.blocks[1].vectors[name] is first.parts.blocks[1].vectors[name]
-    assert second.lexical.holds("coat")
-    assert not first.lexical.holds("coat")
-    same(second, shop.load())
+    assert kept(second, first, VECTORS_AND_TEXT) == set(VECTORS_AND_TEXT) - {"text"}
+    assert second.text.holds("coat")
+    assert not first.text.holds("coat")
+    same(second, shop.fresh())
 
 
 def test_a_row_that_is_edited_alone_is_moved_and_only_its_fragment_read(shop: Shop) -> None:
@@ -208,14 +221,14 @@ def test_a_row_that_is_edited_alone_is_moved_and_only_its_fragment_read(shop: Sh
     first = shop.load()
     before = set(shop.data.iterdir())
     shop.edit([7], price="70.00")
-    kept = [path.rename(path.with_suffix(".away")) for path in before]
+    away = [path.rename(path.with_suffix(".away")) for path in before]
     second = shop.load(first)
-    for path in kept:
+    for path in away:
         path.rename(path.with_suffix(".lance"))
-    assert second.parts.blocks[1] is first.parts.blocks[1]
-    assert [block.rows for block in second.parts.blocks.values()] == [60, 1]
-    assert second.price[second.row("p00007")] == 70.0
-    same(second, shop.load())
+    assert kept(second, first, PARTS) == set(PARTS)
+    assert [fragment.rows for fragment in second.fragments.values()] == [60, 1]
+    assert paid(second, 7) == [70.0]
+    same(second, shop.fresh())
 
 
 def test_frames_stay_at_hand_over_edits_in_place(tmp_path: Path) -> None:
@@ -224,9 +237,9 @@ def test_frames_stay_at_hand_over_edits_in_place(tmp_path: Path) -> None:
     shop.table.upsert(rows)
     query = catalogues.fake.encoders()["image"].embed_query(catalogues.picture(250))
 
-    def told(held: Snapshot) -> dict[str | None, float | None]:
-        found = moments.seconds(held, held.id_order, query)
-        return {held.text("id", n): second for n, second in zip(held.id_order.tolist(), found, strict=True)}
+    def told(held: Version) -> dict[str, float | None]:
+        living = rows_of(held.alive)
+        return dict(zip(held.ids.ids(living), moments.seconds(held, living, query), strict=True))
 
     first = shop.load()
     assert told(first) == {"a": 1.0, "b": 0.0, "c": None}
@@ -236,7 +249,6 @@ def test_frames_stay_at_hand_over_edits_in_place(tmp_path: Path) -> None:
     )
     assert shop.table.apply(Changes(edits=[dearer.select(EDIT_COLUMNS)])).updated == 3
     second = shop.load(first)
-    assert second.parts.blocks[1] is not first.parts.blocks[1]
     for file in files:
         file.unlink()
     assert told(second) == {"a": 1.0, "b": 0.0, "c": None}
@@ -252,43 +264,35 @@ def test_a_fragment_id_that_is_used_again_is_another_fragment(tmp_path: Path) ->
         dataset.add_columns(catalogues.pa.schema([schema.field(name) for name in new]))
         return lance.dataset(str(folder))
 
-    first = catalogues.snapshot(lacking(tmp_path / "one", 30))
+    first = catalogues.version(lacking(tmp_path / "one", 30))
     dataset = lacking(tmp_path / "other", 20)
-    second = catalogues.snapshot(dataset, previous=first.parts)
-    assert list(first.parts.blocks) == list(second.parts.blocks)
-    same(second, catalogues.snapshot(dataset))
-    assert all(len(text) == 20 for text in second.parts.blocks[0].texts.values())
-    assert catalogues.snapshot(dataset, previous=second.parts).parts.blocks[0] is second.parts.blocks[0]
+    second = catalogues.version(dataset, former=first)
+    assert list(first.fragments) == list(second.fragments)
+    assert len(second) == 20
+    same(second, catalogues.version(dataset, folder=tmp_path / "another node"))
+    again = catalogues.version(dataset, former=second)
+    assert kept(again, second, PARTS) == set(PARTS)
 
 
-def test_candidates_of_the_vector_index_are_right_after_edits_in_place(shop: Shop) -> None:
+@pytest.mark.parametrize("exact_rows", [100, 100_000])
+def test_nearest_products_are_right_after_edits_in_place(shop: Shop, exact_rows: int) -> None:
     shop.upsert(range(400))
     shop.table.maintain()
-    dataset = lance.dataset(shop.table.uri)
-    assert VECTOR_INDEX in {index.name for index in dataset.describe_indices()}
-    first = shop.load(exact_rows=100)
-    assert first.ann is not None
+    first = shop.load(exact_rows=exact_rows)
     shop.edit(range(0, 400, 2), price="5.00")  # in place
     shop.edit([3, 5], price="6.00")  # moved
     shop.upsert([400, 401])
     shop.delete([8])
-    second = shop.load(first, exact_rows=100)
-    assert second.ann is not None
-    assert vectors_and_postings(second)[: len(VECTOR_FIELDS) + 1] == vectors_and_postings(first)
+    second = shop.load(first, exact_rows=exact_rows)
     for n in (0, 3, 10, 399, 401):
         row = second.row(f"p{n:05d}")
-        query = second.vectors["vector"].gather(np.array([row]))[0][0]
-        found = second.rows_at(second.ann.addresses(query, 10))
+        query = second.fused.gather(np.array([row], np.int32))[0][0]
+        found, scores = second.fused.nearest(query, second.alive, 10, second.ids.rank)
         assert row in found.tolist()
-        assert second.alive[found].sum() >= 9, "at most the deletion's own mark is dead"
-    fresh = shop.load(exact_rows=100)
-    for mine, other in zip(catalogues.answers(second), catalogues.answers(fresh), strict=True):
-        assert mine == other
-    exact = shop.load(second)
-    assert exact.ann is None
-    assert [page["hits"][:3] for page in catalogues.answers(second)] == [
-        page["hits"][:3] for page in catalogues.answers(exact)
-    ]
+        assert len(found) == 10
+        assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+    assert second.find("p00008") is None
+    same(second, shop.fresh(exact_rows=exact_rows))
 
 
 STEPS: dict[str, Callable[[Shop, list[int], random.Random], object]] = {
@@ -317,7 +321,7 @@ def test_any_row_of_changes_followed_is_the_version_loaded_at_once(
 ) -> None:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(Path(folder))
+        shop = Shop(Path(folder) / "lake")
         shop.upsert(range(24))
         shop.upsert(range(24, 40))
         current = shop.load()
@@ -325,6 +329,8 @@ def test_any_row_of_changes_followed_is_the_version_loaded_at_once(
             start = rng.randint(0, 40)
             some = [n % 44 for n in range(start, start + max(1, int(40 * share)))]
             STEPS[step](shop, some, rng)
-            former, current = current, shop.load(current)
-            same(current, shop.load())
-            assert former.parts is not current.parts
+            former = current
+            before = catalogues.answers(former)
+            current = shop.load(former)
+            same(current, shop.fresh())
+            assert catalogues.answers(former) == before

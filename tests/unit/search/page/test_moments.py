@@ -6,7 +6,6 @@ from pathlib import Path
 
 import lance
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from mmpipe.encoders import fake
@@ -14,9 +13,10 @@ from mmpipe.encoders.base import Vectors, VideoFrames
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.recommend import similar
 from mmpipe.schemas.search import SearchRequest, Weights
-from mmpipe.search import EncodedQuery, Searcher, encode, moments
-from mmpipe.search.frame_cache import FrameCache
-from mmpipe.search.snapshot import Snapshot
+from mmpipe.search import EncodedQuery, Searcher, Version, encode
+from mmpipe.search.kernels.memory import rows_of
+from mmpipe.search.page import moments
+from mmpipe.search.versions.frame_cache import FrameCache
 from mmpipe.settings import ServeSettings
 from tests.unit.search.catalogues import (
     PROFILE,
@@ -24,19 +24,18 @@ from tests.unit.search.catalogues import (
     clips_of,
     create,
     picture,
-    snapshot,
     tombstones,
     upsert,
+    version,
 )
 
 DARK, LIGHT, GREY = 5, 250, 120
 LOADED = LoadedEncoders(PROFILE, fake.encoders())
 
 
-def seconds_by_id(shop: Snapshot, vector: Vectors | None) -> dict[str, float | None]:
-    rows = shop.id_order
-    names = [shop.text("id", row) or "" for row in rows.tolist()]
-    return dict(zip(names, moments.seconds(shop, rows, vector), strict=True))
+def seconds_by_id(shop: Version, vector: Vectors | None) -> dict[str, float | None]:
+    rows = rows_of(shop.alive)
+    return dict(zip(shop.ids.ids(rows), moments.seconds(shop, rows, vector), strict=True))
 
 
 def look(level: int) -> Vectors:
@@ -49,56 +48,31 @@ def test_the_nearest_frame_of_each_clip_across_fragments_and_deletions(tmp_path:
     upsert(tmp_path / "t", clips_of({"late": [DARK, DARK, LIGHT]}))
     dataset = append(tmp_path / "t", tombstones(["dead"]))
     dataset.delete("id = 'gone'")
-    shop = snapshot(lance.dataset(str(tmp_path / "t")))
+    shop = version(lance.dataset(str(tmp_path / "t")))
     assert seconds_by_id(shop, look(LIGHT)) == {"a": 0.0, "b": 2.0, "late": 2.0, "plain": None}
     assert seconds_by_id(shop, look(DARK)) == {"a": 1.0, "b": 0.0, "late": 0.0, "plain": None}
     assert seconds_by_id(shop, None) == {"a": None, "b": None, "late": None, "plain": None}
 
 
-def test_frames_are_read_once_and_only_of_rows_with_a_clip(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop = snapshot(create(tmp_path / "t", clips_of({"a": [LIGHT, DARK], "b": [DARK], "plain": None})))
-    reads: list[list[int]] = []
-    take = shop.dataset.take
-
-    class Counting:
-        def take(self, places: list[int], columns: list[str]) -> pa.Table:
-            reads.append(places)
-            return take(places, columns=columns)
-
-    monkeypatch.setattr(shop, "dataset", Counting())
-    assert moments.seconds(shop, np.array([shop.row("plain")]), look(LIGHT)) == [None]
-    assert reads == []
-    for _ in range(2):
-        seconds_by_id(shop, look(LIGHT))
-    assert reads == [[0, 1]]
-    # The next version shares the fragment, and with it what was read.
-    append(tmp_path / "t", clips_of({"c": [DARK, LIGHT]}))
-    following = snapshot(lance.dataset(str(tmp_path / "t")), previous=shop.parts)
-    assert following.parts.clips is shop.parts.clips
-    assert seconds_by_id(following, look(LIGHT))["c"] == 1.0
-
-
 def test_a_version_whose_files_are_gone_tells_no_second(tmp_path: Path) -> None:
-    shop = snapshot(create(tmp_path / "t", clips_of({"a": [LIGHT, DARK]})))
+    shop = version(create(tmp_path / "t", clips_of({"a": [LIGHT, DARK]})))
     for file in (tmp_path / "t" / "data").iterdir():
         file.unlink()
     assert seconds_by_id(shop, look(LIGHT)) == {"a": None}
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Version:
     clips = clips_of({"a": [DARK, LIGHT], "b": [LIGHT, DARK], "c": None})
-    return snapshot(create(tmp_path_factory.mktemp("clips") / "t", clips))
+    return version(create(tmp_path_factory.mktemp("clips") / "t", clips))
 
 
-def page(shop: Snapshot, request: SearchRequest, query: EncodedQuery) -> dict[str, float | None]:
+def page(shop: Version, request: SearchRequest, query: EncodedQuery) -> dict[str, float | None]:
     found = Searcher(PROFILE, ServeSettings()).search(shop, request, query)
     return {hit.id: hit.video_second for hit in found.hits}
 
 
-def test_a_page_says_it_for_photo_and_clip_queries_alike(shop: Snapshot) -> None:
+def test_a_page_says_it_for_photo_and_clip_queries_alike(shop: Version) -> None:
     expected = {"a": 1.0, "b": 0.0, "c": None}
     request = SearchRequest()
     photo = encode(request, LOADED, {"image": picture(LIGHT)})
@@ -107,14 +81,14 @@ def test_a_page_says_it_for_photo_and_clip_queries_alike(shop: Snapshot) -> None
     assert page(shop, SearchRequest(explain=False), photo) == expected
 
 
-def test_weights_decide_which_part_of_a_mixed_query_is_looked_for(shop: Snapshot) -> None:
+def test_weights_decide_which_part_of_a_mixed_query_is_looked_for(shop: Version) -> None:
     media = {"image": picture(LIGHT), "video": VideoFrames((picture(DARK),), (0.0,))}
     for image, video, expected in ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0)):
         request = SearchRequest(weights=Weights(image=image, video=video))
         assert page(shop, request, encode(request, LOADED, media))["a"] == expected
 
 
-def test_nothing_is_said_where_the_query_has_no_vector_worth_it(shop: Snapshot) -> None:
+def test_nothing_is_said_where_the_query_has_no_vector_worth_it(shop: Version) -> None:
     nothing = {"a": None, "b": None, "c": None}
     request = SearchRequest(text="thing")
     sure = encode(request, LOADED, {})
@@ -126,7 +100,7 @@ def test_nothing_is_said_where_the_query_has_no_vector_worth_it(shop: Snapshot) 
 
 
 def test_similar_products_are_looked_at_for_the_product_itself(tmp_path: Path) -> None:
-    shop = snapshot(
+    shop = version(
         create(tmp_path / "t", clips_of({"a": [LIGHT], "b": [DARK, LIGHT], "c": [LIGHT, DARK, DARK]}))
     )
     assert {hit.id: hit.video_second for hit in similar(shop, "a").hits} == {"b": 1.0, "c": 0.0}

@@ -1,0 +1,162 @@
+"""Page cursors: they read back, and whatever is no cursor of this service is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmpipe.errors import InvalidRequest
+from mmpipe.schemas.search import Filters, Heard, SearchRequest, Weights
+from mmpipe.search import EncodedQuery, pinned_version
+from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.page.cursor import after, decode, digest_of, opened
+from mmpipe.serve.answer.voice import MAX_HEARD_CHARACTERS
+
+SOUND: dict[str, Any] = {
+    "f": 2,
+    "version": "products@7",
+    "digest": "ab",
+    "key": 0.25,
+    "after": "p1",
+    "text": {"n": 10, "l": 50, "df": [3, 10], "r": 2, "c": 4.5},
+    "vector": [0.1, 0.9],
+    "weights": [0.25, 0.75],
+    "heard": ["red lamp", 0.9, "en"],
+}
+
+
+def raw(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+counts = st.integers(0, 2**53)
+numbers = st.floats(-1e12, 1e12)
+shares = st.floats(0, 1)
+
+
+@st.composite
+def scorings(draw: st.DrawFn) -> Scoring:
+    text = None
+    if draw(st.booleans()):
+        documents = draw(counts)
+        holding = tuple(draw(st.lists(st.integers(0, documents), min_size=1, max_size=5)))
+        statistics = Statistics(documents, draw(counts), holding)
+        text = TextScale(statistics, draw(st.integers(1, 64)), draw(st.floats(1e-300, 1e12)))
+    vector = VectorScale(draw(numbers), draw(numbers)) if draw(st.booleans()) else None
+    return Scoring(text, vector, draw(shares), draw(shares))
+
+
+@given(scorings(), numbers, st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_what_fixed_the_scores_reads_back_bit_for_bit(scoring: Scoring, key: float, product_id: str) -> None:
+    heard = Heard(text="红 lamp", confidence=0.5, language="zh")
+    text = after("products@7", "ab", key, product_id, scoring, heard)
+    found = decode(text)
+    assert (found.scoring, found.key, found.after) == (scoring, key, product_id)
+    assert (found.version, found.digest, found.heard) == ("products@7", "ab", ("红 lamp", 0.5, "zh"))
+    assert text.isascii()
+    assert not set("+/=") & set(text)
+
+
+def test_no_score_and_no_price() -> None:
+    found = decode(after("products@7", "ab", float("nan"), "p1", None, None))
+    assert (found.key, found.scoring.text, found.scoring.vector, found.heard) == (None, None, None, None)
+    assert pinned_version(None) is None
+    assert pinned_version(after("products@7", "ab", None, "p1", None, None)) == "products@7"
+    assert opened(None, "ab", 0) is None
+
+
+def test_the_longest_query_has_a_cursor_that_may_be_sent() -> None:
+    statistics = Statistics(9_999_999, 999_999_999, (9_999_999,) * 64)
+    scoring = Scoring(TextScale(statistics, 64, 1 / 3), VectorScale(1 / 3, 2 / 3), 1 / 3, 2 / 3)
+    heard = Heard(text="w" * MAX_HEARD_CHARACTERS, confidence=1 / 3, language="en")
+    text = after("products_starter_12345678@123456", "d" * 24, 1 / 3, "p" * 128, scoring, heard)
+    assert SearchRequest(cursor=text).cursor == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "?", "nonsense", "é", "AAAA", "W" * 500, "\ud800"),
+        *(raw(value) for value in ({}, [], None, 7, "[" * 200, [1, "v", "d", 40], [2, "v", "d", 1])),
+        base64.urlsafe_b64encode(b"[" * 100_000).decode(),
+        base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+    ],
+)
+def test_foreign_cursors_are_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="cursor: is no cursor"):
+        decode(text)
+
+
+BAD_NUMBERS = (None, "1", True, [], 1e13, -1e13, 10**30, float("nan"), float("inf"))
+BAD_COUNTS = (None, "1", True, -1, 1.5, 2**53 + 1, float("nan"))
+TAMPERED: dict[str, tuple[object, ...]] = {
+    "f": (None, 1, 3, "2", True, 2.5),
+    "version": (None, 7, "v" * 201, ["v"]),
+    "digest": (None, 7, "d" * 65),
+    "key": tuple(value for value in BAD_NUMBERS if value is not None),
+    "after": (None, 7, "p" * 513),
+    "text": (7, [], "x", {}, {**SOUND["text"], "more": 1}),
+    "vector": (7, [0.1], [0.1, 0.9, 1.0], *([0.1, bad] for bad in BAD_NUMBERS)),
+    "weights": (None, 1, [1.0], [0.5, 1.1], [-0.1, 0.5], [float("nan"), 0.5], ["0.5", 0.5]),
+    "heard": (7, "x", ["x"], ["x", 1.5, None], ["x" * 1_001, 0.5, None], [7, 0.5, None], ["x", 0.5, 7]),
+    "unknown": (1, None),
+}
+TAMPERED_TEXT: dict[str, tuple[object, ...]] = {
+    "n": (*BAD_COUNTS, 9),  # fewer documents than hold the second word
+    "l": BAD_COUNTS,
+    "df": (None, 7, [3, 11], [3] * 65, [-1, 3], [1.5, 3], ["3", 3]),
+    "r": (*BAD_COUNTS, 0, 65),
+    "c": (None, "1", True, 0, -1.0, 1e13, float("nan"), float("inf")),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, v) for name, bad in TAMPERED.items() for v in bad])
+def test_every_field_is_checked(name: str, value: object) -> None:
+    assert decode(raw(SOUND)).after == "p1"
+    with pytest.raises(InvalidRequest, match="cursor: is no cursor"):
+        decode(raw({**SOUND, name: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), [(n, v) for n, bad in TAMPERED_TEXT.items() for v in bad])
+def test_every_statistic_is_checked(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match="cursor: is no cursor"):
+        decode(raw({**SOUND, "text": {**SOUND["text"], name: value}}))
+
+
+def test_a_cursor_without_what_it_needs_is_refused() -> None:
+    for name in ("f", "version", "digest", "key", "after"):
+        lacking = {key: value for key, value in SOUND.items() if key != name}
+        with pytest.raises(InvalidRequest, match="cursor: is no cursor"):
+            decode(raw(lacking))
+
+
+def test_a_cursor_of_another_search_is_refused() -> None:
+    sound = raw(SOUND)
+    assert opened(sound, "ab", 2) == decode(sound)
+    for digest, words in (("ac", 2), ("ab", 1), ("ab", 3)):
+        with pytest.raises(InvalidRequest, match="belongs to another search"):
+            opened(sound, digest, words)
+
+
+def test_a_search_is_its_query_weights_filters_and_order() -> None:
+    request = SearchRequest(text="lamp")
+    query = EncodedQuery(text="lamp", identity=b"lamp")
+    digest = digest_of("shop", request, query)
+    others: list[tuple[str, dict[str, object], EncodedQuery]] = [
+        ("other", {}, query),
+        ("shop", {"sort": "price_asc"}, query),
+        ("shop", {"sort": "price_desc"}, query),
+        ("shop", {"weights": Weights(text=2)}, query),
+        ("shop", {"filters": Filters(brand=["Acme"])}, query),
+        ("shop", {}, EncodedQuery(text="lamps", identity=b"lamps")),
+    ]
+    found = {digest_of(name, request.model_copy(update=change), asked) for name, change, asked in others}
+    assert len(found) == len(others)
+    assert digest not in found
+    free: dict[str, object] = {"limit": 3, "facets": ["brand"], "explain": False, "cursor": "x"}
+    assert digest_of("shop", request.model_copy(update=free), query) == digest
