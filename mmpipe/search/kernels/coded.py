@@ -113,9 +113,10 @@ def count(
     for f in range(len(table)):
         n, first = table[f, N], table[f, BASE] >> 6
         size = (n + 63) >> 6
+        bits = words[first : first + size]
         rows = 0
-        for w in range(first, first + size):
-            rows += bit_count(words[w])
+        for w in range(size):
+            rows += bit_count(bits[w])
         if rows == 0:
             continue
         values = table[f, VALUES]
@@ -128,7 +129,7 @@ def count(
             is_narrow = table[f, WIDTH] == 2
             if others or 2 * rows > values:
                 for w in range(size):
-                    word = words[first + w] ^ flip
+                    word = bits[w] ^ flip
                     if w == size - 1 and n & 63:
                         word &= (_ONE << np.uint64(n & 63)) - _ONE
                     at = w << 6
@@ -154,7 +155,7 @@ def count(
                             counts[code] += number
             else:
                 for w in range(size):
-                    word = words[first + w]
+                    word = bits[w]
                     at = w << 6
                     while word:
                         row = at + trailing_zeros(word)
@@ -177,7 +178,7 @@ def count(
         if rows * 16 < listed:
             low = 0
             for w in range(size):
-                word = words[first + w]
+                word = bits[w]
                 while word:
                     row = (w << 6) + trailing_zeros(word)
                     word &= word - _ONE
@@ -199,7 +200,7 @@ def count(
         else:
             for i in range(listed):
                 row = int(at_row[i])
-                bit = (words[first + (row >> 6)] >> np.uint64(row & 63)) & _ONE
+                bit = (bits[row >> 6] >> np.uint64(row & 63)) & _ONE
                 local[value[i] + 1] += np.int32(bit)
             for k in range(1, values + 1):
                 number = int(local[k])
