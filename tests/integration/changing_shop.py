@@ -23,7 +23,7 @@ from mmpipe.lake.model_loading import load_exactly
 from mmpipe.objects import to_uri
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.schemas.work import CatalogueEvent, EventKind, ObjectRef, WorkOrder, WorkOutcome, run_id_of
-from mmpipe.search import Searcher, LiveVersions, encode
+from mmpipe.search import LiveVersions, Searcher, encode
 from mmpipe.settings import IndexingSettings, LakeSettings, ModelSettings, Settings, SpeechSettings
 from tests.unit.indexing.bucket import png
 

@@ -18,7 +18,7 @@ from mmpipe.encoders import registry
 from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.search import Searcher, LiveVersions, encode
+from mmpipe.search import LiveVersions, Searcher, encode
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings
 
 
