@@ -200,7 +200,9 @@ class ServeSettings(_Section):
         default=0.25, gt=0, description="how often a replica asks which version is live"
     )
     mirror_dir: str | None = Field(
-        default=None, description="local disk for copies of live versions; unset means a temporary folder"
+        default=None,
+        description="local disk for copies of live versions; unset means a folder of this user's below the"
+        " temporary one, which the replicas of a node share",
     )
     candidates: int = Field(
         default=200, ge=10, le=10_000, description="how many of the nearest products by vector may be matches"

@@ -10,6 +10,7 @@ shapes and places), and the arrays, each at a multiple of 64 bytes.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import secrets
@@ -73,6 +74,9 @@ def write_pack(path: Path, arrays: Arrays) -> None:
                 data = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
                 file.write(data.reshape(-1).view(np.uint8).data if data.size else b"")
                 file.write(bytes(-data.nbytes % _ALIGN))
+            file.flush()
+            # A name must not outlive a power cut without its bytes: a file of zeros has the right size.
+            os.fsync(descriptor)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -106,7 +110,7 @@ def open_pack(path: Path) -> Pack:
 def _array(mapped: mmap.mmap, first: int, size: int, kind: str, shape: list[int], place: int) -> NDArray[Any]:
     if kind not in _TYPES or any(type(n) is not int or n < 0 for n in (*shape, place)):
         raise ValueError("an array's description is wrong")
-    count = int(np.prod(shape, dtype=np.int64))
+    count = math.prod(shape)
     dtype = np.dtype(kind)
     if first + place + count * dtype.itemsize > size:
         raise ValueError("an array ends beyond the file")
