@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mmpipe.errors import PublishRejected
+from mmpipe.evaluate import compare
 from mmpipe.evaluate.compare import (
     MAX_DROP,
     Comparison,
@@ -13,8 +16,10 @@ from mmpipe.evaluate.compare import (
     Difference,
     _difference,
     _overlap,
+    _titles,
     refuse_worse,
 )
+from tests.unit.search import catalogues
 
 
 def difference(by: float, low: float, high: float) -> Difference:
@@ -94,3 +99,21 @@ def test_overlap() -> None:
     assert _overlap(["a", "b"], ["b", "c"]) == 0.5
     assert _overlap(["a"], []) == 0.0
     assert _overlap(["a"], ["a", "b", "c", "d"]) == 0.25
+
+
+def test_every_title_is_asked_once_and_means_all_products_that_have_it(tmp_path: Path) -> None:
+    titles = {"a": "red lamp", "b": "red lamp", "c": "blue chair", "gone": "old sofa"}
+    rows = catalogues.rows_of([catalogues.product(i, title) for i, title in titles.items()])
+    catalogues.create(tmp_path / "t", rows)
+    live = catalogues.version(catalogues.upsert(tmp_path / "t", catalogues.tombstones(["gone"])))
+    asked = {query.text: query.relevant for query in _titles(live, 0)}
+    assert asked == {"blue chair": {"c"}, "red lamp": {"a", "b"}}
+
+
+def test_of_many_titles_the_same_are_drawn_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "MAX_TITLES", 5)
+    products = [catalogues.product(f"p{n}", f"thing {n}") for n in range(20)]
+    live = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(products)))
+    drawn = [tuple(query.text for query in _titles(live, seed)) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 5
