@@ -125,7 +125,7 @@ def test_a_killed_shard_is_named_then_replaced(shop: tuple[Settings, Asked]) -> 
     killed = time.monotonic()
     seen: list[tuple[str, Any]] = []
     partial: list[tuple[str, Any]] = []
-    while time.monotonic() - killed < 60:
+    while time.monotonic() - killed < 90:
         seen.append(ask(SEARCH))
         partial.append(ask(SEARCH, partial=True))
         if seen[-1][0] == "" and "partial" not in partial[-1][1]:
