@@ -17,16 +17,30 @@ Files = tuple[str, ...]
 
 
 class ColumnFiles:
-    """The columns of one version by the files of a fragment, told by the manifest alone."""
+    """The columns of one version by the files of a fragment, told by the manifest alone.
 
-    def __init__(self, dataset: lance.LanceDataset) -> None:
+    Fragments that have the same files in ``former``, another version of the table, are not read again.
+    """
+
+    def __init__(self, dataset: lance.LanceDataset, former: ColumnFiles | None = None) -> None:
         self._name_of: dict[int, str] = {}
         for field in dataset.lance_schema.fields():
             self._name_of.update(dict.fromkeys(_ids(field), field.name()))
+        # A fragment's fields move to another file only with the coming of that file.
+        self._known: dict[tuple[str, ...], dict[str, Files]] = {}
+        self._former = former._known if former is not None and former._name_of == self._name_of else {}
 
     def by_column(self, fragment: LanceFragment) -> dict[str, Files]:
         """Per column the names of the files that hold it, sorted; a column that none holds is null in every
-        row, and left out."""
+        row, and left out. Not for changing."""
+        paths = tuple(file.path for file in fragment.data_files())
+        known = self._known.get(paths) or self._former.get(paths)
+        if known is None:
+            known = self._by_column(fragment)
+        self._known[paths] = known
+        return known
+
+    def _by_column(self, fragment: LanceFragment) -> dict[str, Files]:
         found: dict[str, set[str]] = {}
         for path, columns in self.by_file(fragment).items():
             for name in columns:

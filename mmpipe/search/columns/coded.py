@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mmpipe.search.columns.dictionaries import packed
 from mmpipe.search.columns.kept import Kept
+from mmpipe.search.columns.layout import places_in
 from mmpipe.search.kernels import coded as kernels
 from mmpipe.search.kernels.memory import address
 
@@ -115,20 +116,30 @@ class CodedColumn:
         former: CodedColumn | None = None,
     ) -> None:
         held: Sequence[_Part] = () if former is None else former._parts
-        known = {id(part.codes): part for part in held}
-        self._parts: list[_Part] = [known.get(id(arrays["codes"])) or _Part(arrays) for arrays in parts]
+        came = places_in([part.arrays for part in held], parts)
+        places = came.tolist()
+        self._parts: list[_Part] = [
+            held[at] if at >= 0 else _Part(arrays) for at, arrays in zip(places, parts, strict=True)
+        ]
         self._maps = [dictionary.map_of(arrays) for arrays in parts]
         self._dictionary = dictionary
-        self._counter = Counter(dictionary.window(), max((p.values for p in self._parts), default=0))
         self._layout = layout
-        self._first = [int(base) // 64 for base in layout.bases[:-1]]
+        self._first = layout.first_words
         self._kept = kept_for_version(layout)
         self._table = np.zeros((len(parts), kernels.COLUMNS), np.int64)
-        for row, part, codes, first in zip(self._table, self._parts, self._maps, self._first, strict=True):
-            row[: kernels.TOTALS + 1] = (
-                *(first * 64, len(part.codes), address(part.codes), part.codes.itemsize),
+        if former is None or former._dictionary is not dictionary:
+            came[:] = -1  # every code is another
+        else:
+            self._table[came >= 0] = former._table[came[came >= 0]]
+        for f in np.flatnonzero(came < 0).tolist():
+            part, codes = self._parts[f], self._maps[f]
+            self._table[f, 1 : kernels.TOTALS + 1] = (
+                *(len(part.codes), address(part.codes), part.codes.itemsize),
                 *(address(codes), part.values, address(part.counts)),
             )
+        self._table[:, kernels.BASE] = layout.bases[:-1]
+        values = int(self._table[:, kernels.VALUES].max(initial=0))
+        self._counter: Counter = counter_for(dictionary, values, None if former is None else former._counter)
 
     def mask(self, values: Iterable[str]) -> Words:
         """Rows, dead ones included, that any of ``values`` finds."""
@@ -197,18 +208,18 @@ class Counter:
 
     def __init__(self, window: Window, values: int) -> None:
         """``values`` are the most of any fragment that is counted."""
-        self._window = window
-        self._local = values + 1
+        self.window = window
+        self.values = values
         self._addresses = np.array([address(array) for array in window.arrays], np.int64)
 
     @property
     def codes(self) -> int:
         """Codes of the dictionary."""
-        return self._window.codes
+        return self.window.codes
 
     def tally(self, table: NDArray[np.int64], words: Words, names: Sequence[str], limit: int) -> Tally:
         """See :meth:`CodedColumn.tally`."""
-        window, zeros = self._window, _scratch.of
+        window, zeros = self.window, _scratch.of
         totals, best = zeros("totals", window.keys, np.int64), zeros("best", window.keys, np.int32)
         spelled = zeros("spelled", window.names, np.int64)
         room, keys = zeros("names", window.names, np.int32), zeros("keys", window.keys, np.int32)
@@ -230,7 +241,15 @@ class Counter:
 
     def _count(self, table: NDArray[np.int64], words: Words) -> tuple[Codes, NDArray[np.int64]]:
         """Whoever asks puts the counts back to 0."""
-        counts = _scratch.of("counts", self._window.codes, np.int64)
-        touched = _scratch.of("touched", self._window.codes, np.int32)
-        local = _scratch.of("local", self._local, np.int32)
+        counts = _scratch.of("counts", self.window.codes, np.int64)
+        touched = _scratch.of("touched", self.window.codes, np.int32)
+        local = _scratch.of("local", self.values + 1, np.int32)
         return touched[: kernels.count(table, words, counts, touched, local)], counts
+
+
+def counter_for(dictionary: Dictionary, values: int, former: Counter | None) -> Counter:
+    """A counter of the dictionary as it is now: ``former`` where nothing changed."""
+    window = dictionary.window()
+    if former is not None and former.window is window and former.values == values:
+        return former
+    return Counter(window, values)

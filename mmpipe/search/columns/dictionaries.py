@@ -145,6 +145,9 @@ class Dictionary:
         self._codes_of_key: list[list[int]] = []
         # By identity of a part's values, which are held so that no other array gets it.
         self._maps: dict[int, tuple[NDArray[Any], Codes]] = {}
+        # Per code how many of the maps have it.
+        self._uses: NDArray[np.int32] = np.zeros(0, np.int32)
+        self._window: Window | None = None
 
     def __len__(self) -> int:
         """Codes given."""
@@ -180,20 +183,29 @@ class Dictionary:
         if known is None:
             known = held, np.array([self.code(value) for value in unpacked(part)], np.int32)
             self._maps[id(held)] = known
+            self._use(known[1], 1)
         return known[1]
 
     def forget_others(self, parts: Iterable[Arrays]) -> None:
         """Keep the maps of these parts alone."""
-        these = {id(part["value_start"]) for part in parts}
-        self._maps = {key: held for key, held in self._maps.items() if key in these}
+        for key in self._maps.keys() - {id(part["value_start"]) for part in parts}:
+            self._use(self._maps.pop(key)[1], -1)
 
     def live(self, parts: Iterable[Arrays]) -> int:
-        """How many codes belong to values of these parts."""
-        maps = [self.map_of(part) for part in parts]  # these give codes: the size is known after them
-        marks = np.zeros(len(self) + 1, np.bool_)
-        for codes in maps:
-            marks[codes] = True
-        return int(np.count_nonzero(marks[:-1]))
+        """How many codes belong to values of these parts, of which all others are forgotten."""
+        held = list(parts)
+        for part in held:
+            self.map_of(part)
+        self.forget_others(held)
+        return int(np.count_nonzero(self._uses))
+
+    def _use(self, codes: Codes, maps: int) -> None:
+        if len(self._uses) < len(self):
+            grown = np.zeros(2 * len(self), np.int32)
+            grown[: len(self._uses)] = self._uses
+            self._uses = grown
+        # A part has each of its values once.
+        self._uses[codes[codes != NULL]] += maps
 
     def codes_matching(self, value: str) -> tuple[int, ...]:
         """Codes of all that ``value`` finds; none if no row ever carried it."""
@@ -211,13 +223,16 @@ class Dictionary:
         return next(iter(self._entry(value).keys), "")
 
     def window(self) -> Window:
-        """What is there now, for kernels."""
+        """What is there now, for kernels: the same one while nothing was added."""
+        if self._window is not None and self._window.codes == len(self):
+            return self._window
         arrays = (
             *(self._keys.start.view(), self._keys.items.view()),
             *(self._names.start.view(), self._names.items.view()),
             *(self._name_key.view(), self._text_start.view(), self._text.view()),
         )
-        return Window(arrays, len(self), len(self._codes_of_key), len(self.names))
+        self._window = Window(arrays, len(self), len(self._codes_of_key), len(self.names))
+        return self._window
 
     def fresh(self) -> Self:
         """An empty one of the same kind."""
@@ -328,7 +343,6 @@ def _fitting(dictionary: _D, parts: Sequence[Arrays]) -> _D:
     if len(dictionary) > _SMALL and 2 * live < len(dictionary):
         dictionary = dictionary.fresh()
         dictionary.live(parts)
-    dictionary.forget_others(parts)
     return dictionary
 
 

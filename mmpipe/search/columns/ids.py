@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.layout import Layout, places_in
 from mmpipe.search.columns.pack import DamagedPack
 from mmpipe.search.kernels import ids as kernels
 from mmpipe.search.kernels.memory import address, words_of
@@ -55,14 +55,16 @@ class IdColumn:
 
     def __init__(self, parts: Sequence[Arrays], layout: Layout, former: IdColumn | None = None) -> None:
         self._layout = layout
-        self._parts = [(part["id_start"], part["id_bytes"], part["id_order"]) for part in parts]
-        self._table = np.empty((len(parts), 5), np.int64)
-        for f, (size, (start, data, order)) in enumerate(zip(layout.sizes, self._parts, strict=True)):
-            if len(start) != size + 1 or len(order) != size or start[0] != 0 or start[-1] != len(data):
-                raise DamagedPack(f"the ids of fragment {f} are not those of {size:,} rows")
-            self._table[f] = layout.bases[f], size, address(start), address(data), address(order)
+        self._parts = parts
+        came = places_in(() if former is None else former._parts, parts)
+        self._table = np.zeros((len(parts), 5), np.int64)
+        if former is not None:
+            self._table[came >= 0] = former._table[came[came >= 0]]
+        for f in np.flatnonzero(came < 0).tolist():
+            self._table[f] = _entry(parts[f], f, layout.sizes[f])
+        self._table[:, 0] = layout.bases[:-1]
         self._owner = np.repeat(np.arange(len(parts), dtype=np.int32), np.diff(layout.bases) // 64)
-        self.order: Rows = self._ordered(former)
+        self.order: Rows = self._ordered(former, came)
         self.rank: Rows = np.zeros(layout.rows, np.int32)
         kernels.invert(self.order, self.rank)
 
@@ -88,17 +90,14 @@ class IdColumn:
 
     def _bytes(self, row: int) -> bytes:
         fragment = int(self._owner[row >> 6])
-        start, data, _ = self._parts[fragment]
+        start, data = self._parts[fragment]["id_start"], self._parts[fragment]["id_bytes"]
         offset = row - int(self._layout.bases[fragment])
         return data[start[offset] : start[offset + 1]].tobytes()
 
-    def _ordered(self, former: IdColumn | None) -> Rows:
+    def _ordered(self, former: IdColumn | None, came: NDArray[np.int64]) -> Rows:
         every = np.arange(len(self._parts))
         if former is None:
             return self._merged(every)
-        # Addresses tell fragments apart: both columns hold theirs.
-        before = {place: f for f, place in enumerate(former._table[:, 2].tolist())}
-        came = np.array([before.get(place, -1) for place in self._table[:, 2].tolist()], np.int64)
         shared = np.flatnonzero(came >= 0)
         # Equal ids are in the order of their rows, which fragments that changed places would break.
         if not len(shared) or (np.diff(came[shared]) <= 0).any():
@@ -119,6 +118,14 @@ class IdColumn:
     def _merged(self, fragments: NDArray[np.int64]) -> Rows:
         order: Rows = kernels.merged(self._table, fragments)
         return order
+
+
+def _entry(part: Arrays, fragment: int, size: int) -> tuple[int, ...]:
+    """A fragment's row of the kernels' table, but for its first row."""
+    start, data, order = part["id_start"], part["id_bytes"], part["id_order"]
+    if len(start) != size + 1 or len(order) != size or start[0] != 0 or start[-1] != len(data):
+        raise DamagedPack(f"the ids of fragment {fragment} are not those of {size:,} rows")
+    return 0, size, address(start), address(data), address(order)
 
 
 def _key(product_id: str) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ class Layout:
     of 64, so that a bit set of all rows is the fragments' one after the other.
 
     ``bases`` is int64 ``(F + 1,)``: the first row of each fragment, and ``rows``, the end. The rows between a
-    fragment's last and the next one's first are never alive.
+    fragment's last and the next one's first are never alive. ``first_words`` are the
+    fragments' first rows by 64.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -24,6 +25,7 @@ class Layout:
         self.bases: NDArray[np.int64] = np.concatenate([[0], np.cumsum(padded, dtype=np.int64)])
         self.rows = int(self.bases[-1])
         self.words = self.rows // _WORD
+        self.first_words: list[int] = (self.bases[:-1] // _WORD).tolist()
 
     def __len__(self) -> int:
         """Fragments."""
@@ -33,3 +35,9 @@ class Layout:
         """The fragment of each row, and its offset in it."""
         owner = np.searchsorted(self.bases, rows, side="right") - 1
         return owner, rows - self.bases[owner]
+
+
+def places_in(former: Iterable[object], parts: Iterable[object]) -> NDArray[np.int64]:
+    """Where each of ``parts`` is in ``former``, the parts of another version's column; -1 for a new one."""
+    place = {id(part): at for at, part in enumerate(former)}
+    return np.array([place.get(id(part), -1) for part in parts], np.int64)

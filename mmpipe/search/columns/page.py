@@ -59,13 +59,13 @@ class PageColumn:
 
     def __init__(self, parts: Sequence[Arrays], layout: Layout) -> None:
         self._layout = layout
-        self._parts = [(part["json_start"], part["json_bytes"]) for part in parts]
+        self._parts = parts
 
     def members(self, rows: NDArray[np.int32]) -> list[bytes]:
         """Per row the members of its JSON object, without braces."""
         found = []
         for fragment, offset in zip(*(each.tolist() for each in self._layout.locate(rows)), strict=True):
-            start, data = self._parts[fragment]
+            start, data = self._parts[fragment]["json_start"], self._parts[fragment]["json_bytes"]
             found.append(data[start[offset] : start[offset + 1]].tobytes())
         return found
 

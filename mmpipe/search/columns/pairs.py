@@ -18,19 +18,20 @@ from numpy.typing import NDArray
 from mmpipe.search.columns.coded import (
     MAX_VALUES,
     NARROW,
-    Counter,
     allowed_codes,
     check_codes,
+    counter_for,
     kept_for_rows,
     kept_for_version,
     row_words,
 )
 from mmpipe.search.columns.dictionaries import fold, packed, pair
+from mmpipe.search.columns.layout import places_in
 from mmpipe.search.kernels import coded as kernels
 from mmpipe.search.kernels.memory import address
 
 if TYPE_CHECKING:
-    from mmpipe.search.columns.coded import Tally
+    from mmpipe.search.columns.coded import Counter, Tally
     from mmpipe.search.columns.dictionaries import Codes, PairDictionary
     from mmpipe.search.columns.layout import Layout
 
@@ -136,6 +137,7 @@ class _Part:
         self.list_start = arrays["list_start"]
         self.column_of = arrays["column_of"].tolist()
         sizes = np.diff(self.name_start)
+        self.most_values = int(sizes.max(initial=0))
         self._counts_start = np.concatenate(
             [[0], np.cumsum([int(sizes[k]) + 1 for k, c in enumerate(self.column_of) if c >= 0])]
         ).astype(np.int64)
@@ -213,20 +215,23 @@ class PairColumn:
         former: PairColumn | None = None,
     ) -> None:
         held: Sequence[_Part] = () if former is None else former._parts
-        known = {id(part.column): part for part in held}
-        self._parts: list[_Part] = [known.get(id(arrays["column"])) or _Part(arrays) for arrays in parts]
+        places = places_in([part.arrays for part in held], parts).tolist()
+        self._parts: list[_Part] = [
+            held[at] if at >= 0 else _Part(arrays) for at, arrays in zip(places, parts, strict=True)
+        ]
         self._maps = [dictionary.map_of(arrays) for arrays in parts]
         self._dictionary = dictionary
         self._attributes = dictionary.attributes()
-        values = max((int(np.diff(p.name_start).max(initial=0)) for p in self._parts), default=0)
-        self._counter = Counter(dictionary.window(), values)
+        values = max((part.most_values for part in self._parts), default=0)
+        self._counter: Counter = counter_for(dictionary, values, None if former is None else former._counter)
         self._layout = layout
-        self._first = [int(base) // 64 for base in layout.bases[:-1]]
+        self._first = layout.first_words
         self._kept = kept_for_version(layout)
         # Per part the attribute of each of its names.
-        self._numbers = [
-            _numbers(part.name_start, codes, self._attributes)
-            for part, codes in zip(self._parts, self._maps, strict=True)
+        known = former._numbers if former is not None and former._dictionary is dictionary else None
+        self._numbers: list[NDArray[np.int32]] = [
+            known[at] if known is not None and at >= 0 else _numbers(part.name_start, codes, self._attributes)
+            for at, part, codes in zip(places, self._parts, self._maps, strict=True)
         ]
         self._tables: dict[int, NDArray[np.int64]] = {}
 

@@ -74,7 +74,7 @@ class _Part:
     def __init__(self, price: Arrays, sales: Arrays) -> None:
         self.listed: Amounts = price["price"]
         self.priced: Words = price["priced"]
-        self.sales = sales
+        self.price, self.sales = price, sales
         rows = sales["rows"]
         if len(self.priced) != row_words(len(self.listed)) or self.listed.dtype != np.float64:
             raise ValueError("prices do not fit their rows")
@@ -90,6 +90,8 @@ class _Part:
 
     def paid(self, moment: float) -> Amounts:
         """What is paid per row; the list prices themselves where no sale runs."""
+        if not len(self.rows):
+            return self.listed
         running = (self.start <= moment) & (moment < self.end)
         if not running.any():
             return self.listed
@@ -117,7 +119,9 @@ class Prices:
         self._column = column
         self._paid = paid  # the table's addresses are of these
         self.table = column.table.copy()
-        self.table[:, kernels.PRICES] = [address(amounts) for amounts in paid]
+        for f, (amounts, part) in enumerate(zip(paid, column.parts, strict=True)):
+            if amounts is not part.listed:
+                self.table[f, kernels.PRICES] = address(amounts)
         self.priced = priced
         self.since, self.until = since, until
         self.currency = column.currency
@@ -180,22 +184,27 @@ class PriceColumn:
         currency: CodedColumn,
         former: PriceColumn | None = None,
     ) -> None:
-        held: Sequence[_Part] = () if former is None else former._parts
-        known = {(id(part.listed), id(part.sales["rows"])): part for part in held}
-        self._parts: list[_Part] = [
-            known.get((id(price["price"]), id(sale["rows"]))) or _Part(price, sale)
-            for price, sale in zip(prices, sales, strict=True)
+        held: Sequence[_Part] = () if former is None else former.parts
+        known = {(id(part.price), id(part.sales)): (f, part) for f, part in enumerate(held)}
+        found = [known.get((id(price), id(sale))) for price, sale in zip(prices, sales, strict=True)]
+        self.parts: list[_Part] = [
+            _Part(price, sale) if same is None else same[1]
+            for same, price, sale in zip(found, prices, sales, strict=True)
         ]
         self.layout: Layout = layout
         bases = layout.bases[:-1].tolist()
         self.table: NDArray[np.int64] = np.zeros((len(bases), kernels.COLUMNS), np.int64)
-        for row, part, base in zip(self.table, self._parts, bases, strict=True):
-            row[:] = base, len(part.listed), address(part.listed)
+        for f, (same, part) in enumerate(zip(found, self.parts, strict=True)):
+            if former is not None and same is not None:
+                self.table[f] = former.table[same[0]]
+            else:
+                self.table[f] = 0, len(part.listed), address(part.listed)
+        self.table[:, kernels.BASE] = layout.bases[:-1]
         rows, starts, ends = self._living_sales(alive, bases)
         self._edges = np.unique(np.concatenate([starts, ends]))
         unlisted = np.isnan(self.listed(rows))
         self._unlisted = rows[unlisted], starts[unlisted], ends[unlisted]
-        priced = np.concatenate([np.zeros(0, np.uint64), *(part.priced for part in self._parts)])
+        priced = np.concatenate([np.zeros(0, np.uint64), *(part.priced for part in self.parts)])
         if len(rows):
             priced |= set_rows(rows, layout.rows)
         counts = currency.spellings(priced & alive)
@@ -227,13 +236,13 @@ class PriceColumn:
         if over.any():
             # Only a row without a list price has no price while its sale does not run.
             priced = priced & ~set_rows(rows[over], self.layout.rows)
-        paid = [part.paid(moment) for part in self._parts]
+        paid = [part.paid(moment) for part in self.parts]
         return Prices(self, paid, priced, float(since), float(until))
 
     def _living_sales(self, alive: Words, bases: Sequence[int]) -> tuple[Rows, Amounts, Amounts]:
         rows: list[Rows] = [np.zeros(0, np.int32)]
         starts, ends = [np.zeros(0)], [np.zeros(0)]
-        for part, base in zip(self._parts, bases, strict=True):
+        for part, base in zip(self.parts, bases, strict=True):
             if len(part.rows):
                 found = part.rows + base
                 living = (alive[found >> 6] >> (found & 63).astype(np.uint64)) & np.uint64(1) != 0

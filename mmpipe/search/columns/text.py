@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.layout import Layout, places_in
 from mmpipe.search.columns.pack import DamagedPack
 from mmpipe.search.kernels import text as kernels
 from mmpipe.search.kernels.memory import Rows, Words, address
@@ -115,11 +115,11 @@ class _Fragment:
         live = kernels.living_rows(address(alive), address(starts), address(rows), len(starts) - 1)
         return cls(part, alive, documents, length, live)
 
-    def row(self, base: int) -> list[int]:
-        """Its row in a kernel's table."""
+    def row(self) -> list[int]:
+        """Its row in a kernel's table, but for its first row."""
         part = self.part
         return [
-            base,
+            0,
             len(part["lengths"]),
             len(part["token_start"]) - 1,
             address(part["token_start"]),
@@ -145,18 +145,23 @@ class TextColumn:
     def __init__(
         self, parts: Sequence[Arrays], layout: Layout, alive: Words, former: TextColumn | None = None
     ) -> None:
-        known = {} if former is None else {id(f.part["post_rows"]): f for f in former._fragments}
+        came = places_in(() if former is None else [f.part for f in former._fragments], parts)
+        if former is not None:
+            came[_changed(layout, alive, former, came)] = -1
         self._fragments: list[_Fragment] = []
-        for f, part in enumerate(parts):
-            own = alive[layout.bases[f] >> 6 : layout.bases[f + 1] >> 6]
-            old = known.get(id(part["post_rows"]))
-            same = old is not None and np.array_equal(old.alive, own)
-            self._fragments.append(old if old and same else _Fragment.of(part, layout.sizes[f], own))
+        self._layout, self._alive = layout, alive
+        self._table = np.zeros((len(parts), kernels.COLUMNS), np.int64)
+        for f, at in enumerate(came.tolist()):
+            if former is not None and at >= 0:
+                self._fragments.append(former._fragments[at])
+            else:
+                own = alive[layout.bases[f] >> 6 : layout.bases[f + 1] >> 6]
+                self._fragments.append(_Fragment.of(parts[f], layout.sizes[f], own))
+                self._table[f] = self._fragments[f].row()
+        if former is not None:
+            self._table[came >= 0] = former._table[came[came >= 0]]
+        self._table[:, kernels.BASE] = layout.bases[:-1]
         self._words = layout.words
-        self._table = np.array(
-            [each.row(int(base)) for each, base in zip(self._fragments, layout.bases[:-1], strict=True)],
-            np.int64,
-        ).reshape(-1, kernels.COLUMNS)
         self.documents = sum(each.documents for each in self._fragments)
         self.total_length = sum(each.length for each in self._fragments)
 
@@ -220,6 +225,22 @@ class TextColumn:
             self._table, terms.lists, address(mask), weights, average, required or 0, collect
         )
         return result
+
+
+def _changed(layout: Layout, alive: Words, former: TextColumn, came: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The fragments whose living rows are others than in ``former``, which ``came`` says the place in."""
+    moved = came >= 0
+    moved[moved] = layout.bases[:-1][moved] != former._layout.bases[came[moved]]
+    changed = [f for f in np.flatnonzero(moved).tolist() if not _same_rows(layout, alive, former, f, came[f])]
+    both = min(len(alive), len(former._alive))
+    others = 64 * np.flatnonzero(alive[:both] != former._alive[:both])
+    beside = np.unique(np.searchsorted(layout.bases, others, side="right") - 1)
+    return np.concatenate([np.array(changed, np.int64), beside[~moved[beside]]])
+
+
+def _same_rows(layout: Layout, alive: Words, former: TextColumn, fragment: int, place: int) -> bool:
+    own = alive[layout.bases[fragment] >> 6 : layout.bases[fragment + 1] >> 6]
+    return np.array_equal(own, former._fragments[place].alive)
 
 
 def _bytes_of(tokens: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

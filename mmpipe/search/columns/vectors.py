@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.search.columns.clusters import cluster
-from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.layout import Layout, places_in
 from mmpipe.search.kernels import vectors as kernels
 from mmpipe.search.kernels.memory import address, words_of
 
@@ -120,7 +120,8 @@ class VectorColumn:
     """The vectors of all rows of one version. Safe to use from many threads.
 
     ``parts`` are the fragments' (:func:`build_vectors`), in the order of ``layout``; ``alive`` are its living
-    rows. :attr:`present`: the living rows that have a vector. Every ``mask`` is of ``layout.words`` words.
+    rows. What ``former``, another version's, knows of the same parts is taken over. :attr:`present`: the living
+    rows that have a vector. Every ``mask`` is of ``layout.words`` words.
 
     A score is ``query · vector`` of the float16 vector in float32, with the same bits for a row whatever
     fragment it is in and whichever method is asked. ``query`` is float32 ``(dim,)`` of unit length.
@@ -132,14 +133,19 @@ class VectorColumn:
         layout: Layout,
         alive: Words,
         dim: int,
+        former: VectorColumn | None = None,
         *,
         exact_rows: int = EXACT_ROWS,
     ) -> None:
         self._parts = parts
         self._bases = np.ascontiguousarray(layout.bases[:-1], np.int64)
-        self._table = np.array(
-            [_entry(part, int(base)) for part, base in zip(parts, self._bases, strict=True)], np.int64
-        ).reshape(len(parts), kernels.COLUMNS)
+        came = places_in(() if former is None else former._parts, parts)
+        self._table = np.zeros((len(parts), kernels.COLUMNS), np.int64)
+        if former is not None:
+            self._table[came >= 0] = former._table[came[came >= 0]]
+        for f in np.flatnonzero(came < 0).tolist():
+            self._table[f] = _entry(parts[f])
+        self._table[:, kernels.BASE] = self._bases
         self._lists = int(self._table[:, kernels.LISTS].sum())
         self._exact_rows = exact_rows
         self.dim = dim
@@ -211,9 +217,10 @@ class VectorColumn:
         return rows[:found], scores[:found]
 
 
-def _entry(part: Arrays, base: int) -> list[int]:
+def _entry(part: Arrays) -> list[int]:
+    """A fragment's row of the kernels' table, but for its first row."""
     found = [0] * kernels.COLUMNS
-    found[kernels.BASE], found[kernels.STORED] = base, len(part["values"])
+    found[kernels.STORED] = len(part["values"])
     found[kernels.VALUES], found[kernels.PLACE] = address(part["values"]), address(part["place"])
     if "codes" in part:
         found[kernels.LISTS] = len(part["centroids"])

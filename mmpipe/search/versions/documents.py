@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,14 +43,18 @@ class Documents:
         self._dim = dim
         self._undeleted = undeleted
         self._numbers = list(fragments)
-        self._frame_files = [tuple(f.files[name] for name in FRAME_COLUMNS) for f in fragments.values()]
+        self._files = [fragment.files for fragment in fragments.values()]
         self._clips: FrameCache = FrameCache() if former is None else former._clips
-        # Lance numbers the rows of a dataset that are not deleted, of all fragments one after the other.
+
+    @cached_property
+    def _first(self) -> list[int]:
+        """The first row of each fragment as Lance numbers the rows of a dataset: those that are not deleted,
+        of all fragments one after the other."""
         first, count = {}, 0
-        for fragment in dataset.get_fragments():
+        for fragment in self._dataset.get_fragments():
             first[fragment.fragment_id] = count
             count += fragment.physical_rows - fragment.num_deletions
-        self._first = [first[number] for number in self._numbers]
+        return [first[number] for number in self._numbers]
 
     def product(self, fragment: int, offset: int) -> Product:
         """A row's whole product, what is private of it included."""
@@ -63,7 +68,10 @@ class Documents:
         None where a row has none, and where they cannot be read: the files of a version that a page cursor
         holds may be gone.
         """
-        keys = [(self._frame_files[fragment], offset) for fragment, offset in rows]
+        keys = [
+            (tuple(self._files[fragment][name] for name in FRAME_COLUMNS), offset)
+            for fragment, offset in rows
+        ]
         found = self._clips.get(keys)
         places = {
             i: self._first[rows[i][0]] + self._place(*rows[i]) for i, clip in enumerate(found) if clip is None

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mmpipe.encoders.base import MODALITIES, Modality, Vectors
+from mmpipe.encoders.base import MODALITIES, FusionInfo, Modality, Vectors
 from mmpipe.lake.columns import Files
 from mmpipe.lake.frames import FRAME_COLUMNS
 from mmpipe.lake.schema import FUSED, vector_block, vector_column
@@ -118,7 +118,7 @@ class Fragment:
     rows: int
     dim: int
     files: Mapping[str, Files]
-    fusion: str
+    fusion: FusionInfo
     packs: Mapping[str, HeldPack]
     parts: Mapping[str, Arrays]
     _undeleted: dict[str, Words] = field(default_factory=dict, repr=False, compare=False)
@@ -140,9 +140,7 @@ class Fragment:
         """Which rows are not deleted in the version that ``fragment`` was opened in: bit ``i`` of word ``w``
         is row ``64 w + i``, padding is 0. Not for changing. With ``folder``, the table's, a short list of
         deletions is read from its file, else told by a scan of the fragment."""
-        name = fragment.deletion_file() if fragment.num_deletions else None
-        if name is None:
-            return _words(np.ones(self.rows, np.bool_))
+        name = fragment.deletion_file() or ""
         found = self._undeleted.get(name)
         if found is None:
             found = _undeleted(fragment, name, self.rows, folder)
@@ -168,11 +166,11 @@ def open_fragment(
     Where everything is ``former``'s it is ``former`` itself. ``progress`` is called now and then; what it
     raises ends the work. Raises :class:`StorageUnavailable` where the folder cannot be written.
     """
-    told = json.dumps(asdict(fusion.info), sort_keys=True)
-    if former is not None and (former.dim, former.fusion) != (dim, told):
+    if former is not None and (former.dim, former.fusion) != (dim, fusion.info):
         former = None
     if former is not None and former.files == files:
         return former
+    told = json.dumps(asdict(fusion.info), sort_keys=True)
     rows = fragment.physical_rows
     of_part = {part: _files_of_part(files, part) for part in PARTS}
     name_of = {each: _pack_name(each, rows, dim, told) for each in set(of_part.values())}
@@ -219,7 +217,14 @@ def open_fragment(
                     take(folder.write(name, arrays), wanted)
     kept = former._undeleted if former is not None and former.files["id"] == files["id"] else {}
     return Fragment(
-        fragment.fragment_id, rows, dim, files, told, packs, {part: parts[part] for part in PARTS}, dict(kept)
+        fragment.fragment_id,
+        rows,
+        dim,
+        files,
+        fusion.info,
+        packs,
+        {part: parts[part] for part in PARTS},
+        dict(kept),
     )
 
 
@@ -308,7 +313,9 @@ def _pack_name(files: Files, rows: int, dim: int, fusion: str) -> str:
 
 
 def _undeleted(fragment: Any, name: str, rows: int, folder: str | Path | None) -> Words:
-    if folder is not None and name.endswith(".arrow"):
+    if not name:
+        alive = np.ones(rows, np.bool_)
+    elif folder is not None and name.endswith(".arrow"):
         with pa.OSFile(str(Path(folder) / name)) as file:
             deleted = pa.ipc.open_file(file).read_all()["row_id"].to_numpy()
         alive = np.ones(rows, np.bool_)

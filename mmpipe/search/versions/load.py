@@ -61,7 +61,7 @@ def load(
     if check is not None:
         check(profile)
     fusion = load_fusion(profile.fusion) if fusion_for is None else fusion_for(profile)
-    held = ColumnFiles(dataset)
+    held = ColumnFiles(dataset, None if former is None else former.column_files)
     fragments: dict[int, Fragment] = {}
     undeleted: list[Words] = []
     for each in dataset.get_fragments():
@@ -81,6 +81,7 @@ def load(
         profile=profile,
         fusion=fusion,
         fragments=fragments,
+        column_files=held,
         columns=_columns(list(fragments.values()), undeleted, profile, exact_rows, former),
         documents=Documents(
             dataset, fragments, undeleted, profile.dim, None if former is None else former.documents
@@ -100,10 +101,10 @@ def _columns(
     layout = Layout([fragment.rows for fragment in fragments])
 
     def parts(name: str) -> list[Mapping[str, NDArray[Any]]]:
-        return [fragment.part(name) for fragment in fragments]
+        return [fragment.parts[name] for fragment in fragments]
 
     rows = parts("rows")
-    alive = _joined([live & ~part["tombstone"] for live, part in zip(undeleted, rows, strict=True)])
+    alive = _joined(undeleted) & ~_joined([part["tombstone"] for part in rows])
     codes = {name: parts(f"code.{name}") for name in CODED_FIELDS}
     pairs = parts("pairs")
     dictionaries: Dictionaries = dictionaries_for(
@@ -116,7 +117,14 @@ def _columns(
         for name, found in codes.items()
     }
     vectors = {
-        name: VectorColumn(parts(f"vector.{name}"), layout, alive, profile.dim, exact_rows=exact_rows)
+        name: VectorColumn(
+            parts(f"vector.{name}"),
+            layout,
+            alive,
+            profile.dim,
+            None if before is None else before.vectors[name],
+            exact_rows=exact_rows,
+        )
         for name in VECTOR_FIELDS
     }
     modalities: tuple[Modality, ...] = tuple(
@@ -140,7 +148,14 @@ def _columns(
         ),
         vectors=vectors,
         parts={
-            m: VectorColumn(parts(f"part.{vector_column(m)}"), layout, alive, profile.dim) for m in modalities
+            m: VectorColumn(
+                parts(f"part.{vector_column(m)}"),
+                layout,
+                alive,
+                profile.dim,
+                None if before is None else before.parts.get(m),
+            )
+            for m in modalities
         },
         modalities=modalities,
         dictionaries=dictionaries,

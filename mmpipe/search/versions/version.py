@@ -22,6 +22,7 @@ from mmpipe.search.kernels.memory import count_bits
 
 if TYPE_CHECKING:
     from mmpipe.fusion import Fusion
+    from mmpipe.lake.columns import ColumnFiles
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.search.columns.coded import CodedColumn
     from mmpipe.search.columns.dictionaries import Dictionaries
@@ -72,6 +73,7 @@ class Version:
         profile: Profile,
         fusion: Fusion,
         fragments: Mapping[int, Fragment],
+        column_files: ColumnFiles,
         columns: Columns,
         documents: Documents,
         moment: float,
@@ -83,6 +85,7 @@ class Version:
         self.fingerprint = profile.fingerprint
         self.fusion = fusion
         self.fragments = fragments
+        self.column_files = column_files
         self.columns = columns
         self.documents = documents
         self.layout = columns.layout
