@@ -1,12 +1,13 @@
 """What one product takes in memory and on disk, and what one upload asks of the object store.
 
-    python benchmarks/footprint.py [--rows 41000 164000] [--dim 256]
+    python benchmarks/footprint.py [--rows 41000 164000]
     python benchmarks/footprint.py --uploads 40
 
-The first writes synthetic tables (products of benchmarks/searcher.py, text and image vectors) and loads each
-as a replica does, in a process of its own; ``resident_bytes`` is what that process holds more afterwards,
-private memory only. The second counts S3 and SQS requests of single-product uploads on the one-machine cloud,
-with the real handler and the real indexer. Prints one JSON line.
+The first writes the products of benchmarks/synthetic_table.py, with text and image vectors, and loads them
+as a replica does, in a process of its own that finds the local files made. ``resident_bytes`` is what that
+process holds more afterwards, private memory only; ``mapped_bytes_each`` is of the files, which all replicas
+of a node share, and ``disk_bytes_each`` of the table. The second counts S3 and SQS requests of single-product
+uploads on the one-machine cloud, with the real handler and the real indexer. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -24,78 +25,62 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-_COMMIT_ROWS = 8_192  # as the batch lane commits
+from benchmarks.builds import COLLECTION, HERE, Build, fill
 
 
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, nargs="+", default=[41_000, 164_000])
-    parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--uploads", type=int, default=0, help="count requests of so many uploads instead")
     parser.add_argument("--load", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.load:
-        print(json.dumps(_load(options.load)))
+        print(json.dumps(_load(Path(options.load))))
         return
     if options.uploads:
         print(json.dumps(_requests(options.uploads)))
         return
-    print(json.dumps({"dim": options.dim, "tables": [_table(n, options.dim) for n in options.rows]}))
+    print(json.dumps({"tables": [_table(rows) for rows in options.rows]}))
 
 
-def _table(rows: int, dim: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        _write(rows, dim, folder)
-        disk = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
-        command = [sys.executable, __file__, "--load", folder]
-        told = subprocess.run(command, check=True, capture_output=True, text=True)
-        held = json.loads(told.stdout.splitlines()[-1])
+def _table(rows: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fill(Build("this", HERE), folder / "lake", rows)
+        disk = _size(folder / "lake")
+        held: dict[str, Any] = {}
+        for _ in range(2):  # the first makes the local files
+            command = [sys.executable, __file__, "--load", name]
+            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            held = json.loads(told.stdout.splitlines()[-1])
     return {"rows": rows, "disk_bytes_each": round(disk / rows)} | held
 
 
-def _write(rows: int, dim: int, folder: str) -> None:
-    import lance
-    import numpy as np
-
-    from benchmarks import searcher
-    from mmpipe.encoders.base import EncoderInfo, FusionInfo, Profile
-
-    rng = np.random.default_rng(7)
-    profile = Profile(
-        name="bench",
-        dim=dim,
-        encoders={m: EncoderInfo(f"bench-{m}", "1", m, dim) for m in ("text", "image")},
-        fusion=FusionInfo("weighted_mean", "1", {"text": 1.0, "image": 1.0}),
-    )
-    centres = rng.standard_normal((300, dim))
-    products = list(searcher._drawn(rows, rng))
-    for start in range(0, rows, _COMMIT_ROWS):
-        part = products[start : start + _COMMIT_ROWS]
-        lance.write_dataset(searcher._table(part, profile, centres, rng), folder, mode="append")
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _load(folder: str) -> dict[str, Any]:
-    import lance
-    import torch
-
+def _load(folder: Path) -> dict[str, Any]:
+    from benchmarks.probe.adapter import Engine, use_one_thread
     from mmpipe.encoders.registry import load as load_encoders
-    from mmpipe.search.snapshot import load
 
-    torch.set_num_threads(1)
+    use_one_thread()
     encoders = load_encoders("starter")
     before = _private_bytes()
-    snapshot = load(lance.dataset(folder), collection="bench", table="products", exact_rows=100_000)
+    engine = Engine(str(folder / "lake"), COLLECTION, str(folder / "mirror"))
     gc.collect()
     more = _private_bytes() - before
-    return {
+    report = {
         "process_bytes": before,
         "process_resident_bytes": _status("VmRSS") - more,
         "resident_bytes": more,
-        "resident_bytes_each": round(more / len(snapshot)),
-        "block_bytes_each": round(snapshot.nbytes / len(snapshot)),
+        "resident_bytes_each": round(more / engine.products),
+        "mapped_bytes_each": round(_size(folder / "mirror") / engine.products),
         "profile": encoders.profile.name,
     }
+    engine.close()
+    return report
 
 
 def _private_bytes() -> int:
