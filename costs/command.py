@@ -119,7 +119,8 @@ def _show_shape(found: Estimate) -> None:
     gpus = f", {made.gpu_nodes:,} × {found.load.gpu}" if made.gpu_nodes else ""
     shared = f" and {made.shared_bytes / 1e9:,.1f} GB a node" if made.shared_bytes else ""
     output.print(
-        f"machines: head {made.head_type}{nodes}{gpus}; {replicas} of {made.replica_bytes / 1e9:,.1f} GB{shared}",
+        f"machines: head {made.head_type}{nodes}{gpus}; {replicas} of {made.replica_bytes / 1e9:,.1f} GB"
+        f"{shared}",
         soft_wrap=True,
     )
     from costs import shape
