@@ -207,7 +207,10 @@ def serving(build: Build, table: Table, replicas: int) -> Iterator[str]:
         MMPIPE_SERVE__MIN_REPLICAS=str(replicas), MMPIPE_SERVE__MAX_REPLICAS=str(replicas)
     )
     arguments = [sys.executable, "-P", "-m", "mmpipe.cli", "serve", "--lake", str(table.lake)]
-    with subprocess.Popen([*arguments, "--port", str(port)], env=variables, stdout=sys.stderr) as process:
+    # Ray's workers import from the folder that it was started in before anything else: not a build's.
+    with subprocess.Popen(
+        [*arguments, "--port", str(port)], env=variables, cwd=table.work, stdout=sys.stderr
+    ) as process:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_served(process, url)
