@@ -18,11 +18,26 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mmpipe.search.kernels.memory import (
+    as_f32,
+    as_i8,
+    as_i32,
+    as_i64,
+    as_u16,
+    as_u64,
+    bit_count,
+    trailing_zeros,
+)
+
 # The table's columns.
-BASE, STORED, LISTS, VALUES, PLACE, LIST_START, LIST_ROWS, CODES, CENTROIDS, SCALES = range(10)
-COLUMNS = 10
+(
+    BASE, LISTS, GROUPS, VALUES, PLACE, LIST_START, LIST_ROWS, CODES, CENTROIDS, SCALES,
+    GROUP_START, GROUP_CENTROIDS, GROUP_SCALES, LARGEST_GROUP,
+) = range(14)  # fmt: skip
+COLUMNS = 14
 
 PLANES = 4
 # A query's steps per unit length: an int8 centroid's product with it stays below 2^31 up to 65,536
@@ -31,48 +46,49 @@ QUERY_STEPS = 8192.0
 # Scores are sorted into this many bins over [-1.25, 1.25]; estimates may leave [-1, 1] a little.
 _BINS = 2048
 _BIN_SCALE = np.float32(_BINS / 2.5)
+# What is passed over in any case sorts above all scores.
+_FIRST = np.float32(2)
 _LANES = 16
 # The sign, and where float16's exponent and mantissa come to lie in a float32.
 _KEPT_BITS = 0x8FFFE000 - (1 << 32)
 GROWN = np.float32(2.0**112)
 # An estimate's slope is kept in steps of this length.
 SLOPE_STEP = np.float32(2.0**-15)
-# List entries whose mask bits are read at once.
+# Rows whose codes are asked for before the first is read: memory answers many requests in the time of one.
 _CHUNK = 256
+# As many rows ahead a vector is asked for.
+_AHEAD = 6
+_LINE = 64
+# Lists that are scored before the first is passed over.
+_LISTS_AT_ONCE = 4_000
 
 
-def _pointer_to(dtype: Any) -> Any:
-    @intrinsic
-    def cast(_context: Any, address: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+@intrinsic  # type: ignore[untyped-decorator]
+def as_i16(_context: Any, address: Any) -> Any:
+    """A typed pointer of an address."""
 
-        return types.CPointer(dtype)(types.int64), codegen
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
-    return cast
-
-
-as_f32, as_i32, as_i64 = _pointer_to(types.float32), _pointer_to(types.int32), _pointer_to(types.int64)
-as_i8, as_u16, as_u64 = _pointer_to(types.int8), _pointer_to(types.uint16), _pointer_to(types.uint64)
+    return types.CPointer(types.int16)(types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
-def _bit_count(_context: Any, word: Any) -> Any:
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(_context: Any, address: Any) -> Any:
+    """Ask for the cache line of an address, which will be read soon."""
+
     def codegen(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
+        i32 = ir.IntType(32)
+        pointer = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        signature = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
+        prefetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0i8")
+        builder.call(prefetch, [pointer, i32(0), i32(3), i32(1)])
+        return ir.Constant(ir.IntType(64), 0)
 
-    return types.int64(types.uint64), codegen
-
-
-@intrinsic  # type: ignore[misc]
-def _trailing_zeros(_context: Any, word: Any) -> Any:
-    def codegen(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.uint64), codegen
+    return types.int64(types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic  # type: ignore[untyped-decorator]
 def _half_lanes(_context: Any, halves: Any, singles: Any, count: Any) -> Any:
     """Sum of products of ``count`` (a multiple of 16) float16 and float32 numbers at two addresses, times
     2^-112.
@@ -128,14 +144,14 @@ def _half_lanes(_context: Any, halves: Any, singles: Any, count: Any) -> Any:
 
 
 @njit("float32(uint16)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _shrunk(half: int) -> float:
+def _shrunk(half: int) -> np.float32:
     """A float16 as float32, times 2^-112: its bits in their places, exact for all finite numbers, the
     subnormal ones included."""
     return np.int32((np.int32(np.int16(half)) << np.int32(13)) & np.int32(_KEPT_BITS)).view(np.float32)
 
 
 @njit("float32(int64, int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def product(values: int, query: int, dim: int) -> float:
+def product(values: int, query: int, dim: int) -> np.float32:
     """``values · query``, float16 and float32 at two addresses, where the query is ``GROWN`` times its
     length: a multiplication less per number, and not a bit of difference."""
     whole = dim - dim % _LANES
@@ -176,7 +192,7 @@ def rotate(vector: Any, signs: Any) -> None:
 
 
 @njit("float32(float32[::1], uint64[:, ::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _planes_of(rotated: Any, planes: Any) -> float:
+def _planes_of(rotated: Any, planes: Any) -> np.float32:
     """Write a rotated query's bit planes; the length of half a step.
 
     A value stands for ``half a step * sum of 2^p * (1 or -1)``, so a product with signs is popcounts of
@@ -202,15 +218,25 @@ def _bin(score: float) -> int:
     return min(max(int((score + np.float32(1.25)) * _BIN_SCALE), 0), _BINS - 1)
 
 
+@njit("void(int64[::1], int64, int64, int64, float32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _score_all(address: Any, count: int, query: int, dim: int, scores: Any) -> None:
+    """:func:`product` of ``count`` vectors anywhere in memory."""
+    for i in range(count + _AHEAD):
+        if i < count:
+            for line in range(0, 2 * dim, _LINE):
+                _prefetch(address[i] + line)
+        if i >= _AHEAD:
+            scores[i - _AHEAD] = product(address[i - _AHEAD], query, dim)
+
+
 @njit("int64(int64, int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def count_common(left: int, right: int, words: int) -> int:
     """Bits set in both of two bit sets at these addresses."""
     a, b = carray(as_u64(left), words), carray(as_u64(right), words)
     total = 0
     for w in range(words):
-        total += _bit_count(a[w] & b[w])
+        total += bit_count(a[w] & b[w])
     return total
-
 
 
 @njit(  # type: ignore[untyped-decorator]
@@ -223,29 +249,34 @@ def scan_all(
 ) -> int:
     """Score every row set in both bit sets; rows ascending. The number of rows."""
     a, b = carray(as_u64(mask), words), carray(as_u64(present), words)
+    address = np.empty(_CHUNK, np.int64)
     found = 0
     for f in range(table.shape[0]):
-        first = table[f, BASE] >> 6
+        base, place = table[f, BASE], as_i32(table[f, PLACE])
         last = table[f + 1, BASE] >> 6 if f + 1 < table.shape[0] else words
-        place = as_i32(table[f, PLACE])
-        for w in range(first, last):
+        held = 0
+        for w in range(base >> 6, last):
             left = a[w] & b[w]
             while left:
-                row = (w << 6) + _trailing_zeros(left)
+                row = (w << 6) + trailing_zeros(left)
                 left &= left - np.uint64(1)
-                at = np.int64(place[row - table[f, BASE]])
-                rows[found] = row
-                scores[found] = product(table[f, VALUES] + at * dim * 2, query, dim)
-                found += 1
+                rows[found + held] = row
+                address[held] = table[f, PLACE] + (row - base) * 4
+                _prefetch(address[held])
+                held += 1
+            if held > _CHUNK - 64 or (held and w == last - 1):
+                for h in range(held):
+                    address[h] = table[f, VALUES] + np.int64(place[rows[found + h] - base]) * dim * 2
+                _score_all(address, held, query, dim, scores[found : found + held])
+                found += held
+                held = 0
     return found
 
 
 @njit(  # type: ignore[untyped-decorator]
     "void(int64[:, ::1], int64[::1], int64, int64, int64, int64, float32[::1])", cache=True, nogil=True
 )
-def score_rows(
-    table: Any, bases: Any, rows: int, count: int, query: int, dim: int, scores: Any
-) -> None:
+def score_rows(table: Any, bases: Any, rows: int, count: int, query: int, dim: int, scores: Any) -> None:
     """``query · vector`` of ``count`` int32 rows at an address; 0 where absent."""
     asked = carray(as_i32(rows), count)
     for i in range(count):
@@ -295,79 +326,59 @@ def _keep(rows: Any, estimates: Any, address: Any, kept: int, least: int) -> int
     return stay
 
 
-@njit("float32[::1](int64[:, ::1], float32[::1], int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _near(table: Any, query: Any, lists: int) -> Any:
-    """``query · centroid`` of every list, fragment by fragment."""
-    dim = query.shape[0]
-    steps = np.empty(dim, np.int16)
-    for j in range(dim):
+@njit("int16[::1](float32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _stepped(query: Any) -> Any:
+    steps = np.empty(query.shape[0], np.int16)
+    for j in range(query.shape[0]):
         steps[j] = np.int16(np.rint(query[j] * np.float32(QUERY_STEPS)))
-    near = np.empty(lists, np.float32)
-    k = 0
-    for f in range(table.shape[0]):
-        scales = as_f32(table[f, SCALES])
-        for c in range(table[f, LISTS]):
-            total = np.int32(0)
-            codes = carray(as_i8(table[f, CENTROIDS] + c * dim), dim)
-            for j in range(dim):
-                total += np.int32(codes[j]) * np.int32(steps[j])
-            near[k] = np.float32(np.int32(total)) * scales[c] * np.float32(1 / QUERY_STEPS)
-            k += 1
-    return near
+    return steps
 
 
-@njit("void(int64[:, ::1], float32[::1], int32[::1], int32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _nearest_first(table: Any, near: Any, fragment: Any, number: Any) -> None:
-    """The lists by falling score, to the width of a bin: each one's fragment and number there."""
+@njit("float32(int64, float32, int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _centroid(codes: int, scale: float, steps: int, dim: int) -> np.float32:
+    """``query · centroid``: int8 and the stepped query, int16, at two addresses."""
+    eights, sixteens = carray(as_i8(codes), dim), carray(as_i16(steps), dim)
+    total = np.int32(0)
+    for j in range(dim):
+        total += np.int32(eights[j]) * np.int32(sixteens[j])
+    return np.float32(np.int32(total)) * scale * np.float32(1 / QUERY_STEPS)
+
+
+@njit("void(float32[::1], int64, int32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _sorted(near: Any, count: int, order: Any) -> None:
+    """The places of the first ``count`` scores by falling score, to the width of a bin."""
     starts = np.zeros(_BINS + 1, np.int64)
-    for k in range(near.shape[0]):
+    for k in range(count):
         starts[_BINS - _bin(near[k])] += 1
     for b in range(_BINS):
         starts[b + 1] += starts[b]
-    k = 0
-    for f in range(table.shape[0]):
-        for c in range(table[f, LISTS]):
-            b = _BINS - 1 - _bin(near[k])
-            fragment[starts[b]], number[starts[b]] = f, c
-            starts[b] += 1
-            k += 1
-
-
-@njit("void(int64[:, ::1], int32[::1], int32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _single_first(table: Any, fragment: Any, number: Any) -> None:
-    """Move the lists of fragments that have no other to the front; the order is kept otherwise."""
-    fragments, numbers = fragment.copy(), number.copy()
-    at = 0
-    for single in (True, False):
-        for k in range(len(fragments)):
-            if (table[fragments[k], LISTS] == 1) == single:
-                fragment[at], number[at] = fragments[k], numbers[k]
-                at += 1
+    for k in range(count):
+        b = _BINS - 1 - _bin(near[k])
+        order[starts[b]] = k
+        starts[b] += 1
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _differing(bits: Any, planes: Any, word: int, width: int) -> int:
+def _differing(bits: Any, planes: Any, word: int, width: int) -> Any:
     return (
-        _bit_count(bits ^ planes[word])
-        + 2 * _bit_count(bits ^ planes[width + word])
-        + 4 * _bit_count(bits ^ planes[2 * width + word])
-        + 8 * _bit_count(bits ^ planes[3 * width + word])
+        bit_count(bits ^ planes[word])
+        + 2 * bit_count(bits ^ planes[width + word])
+        + 4 * bit_count(bits ^ planes[2 * width + word])
+        + 8 * bit_count(bits ^ planes[3 * width + word])
     )
 
 
 @njit(  # type: ignore[untyped-decorator]
-    "void(int64, int64, int64, int64, int32[::1], int32[::1], float32[::1], uint64[:, ::1], float32,"
+    "void(int64, int32[::1], int64[::1], int64[::1], float32[::1], uint64[:, ::1], float32,"
     " int64[::1], int32[::1], float32[::1], int64[::1], int32[::1])",
     cache=True,
     nogil=True,
 )
 def _estimate(
     count: int,
-    codes: int,
-    values: int,
-    dim: int,
     some: Any,
-    places: Any,
+    codes: Any,
+    values: Any,
     centres: Any,
     planes: Any,
     half_step: float,
@@ -377,19 +388,17 @@ def _estimate(
     address: Any,
     counts: Any,
 ) -> None:
-    """Estimate ``count`` rows of one fragment and keep those that may be among the highest.
+    """Estimate ``count`` rows and keep those that may be among the highest.
 
     ``state``: rows kept, lowest bin of interest, how many are wanted. Called for many rows at once, as
     passing arrays costs more than estimating a row.
     """
     width = planes.shape[1]
-    record = (width + 1) * 8
     capacity, kept, least = rows.shape[0], state[0], state[1]
     whole = ((1 << PLANES) - 1) * width * 64
     mask = as_u64(planes.ctypes.data)
     for h in range(count):
-        place = np.int64(places[h])
-        at = codes + place * record
+        at = codes[h]
         code = as_u64(at)
         if width == 4:
             differing = (
@@ -414,7 +423,7 @@ def _estimate(
             counts[:least] = 0
             if b < least or kept == capacity:
                 continue
-        rows[kept], estimates[kept], address[kept] = some[h], estimate, values + place * dim * 2
+        rows[kept], estimates[kept], address[kept] = some[h], estimate, values[h]
         counts[b] += 1
         kept += 1
     state[0], state[1] = kept, least
@@ -428,20 +437,20 @@ def _estimate(
 def _scored(query: Any, state: Any, rows: Any, scores: Any, address: Any, counts: Any) -> int:
     """Turn the highest of the kept estimates into scores; how many."""
     grown = query * GROWN
-    kept = _keep(rows, scores, address, state[0], _cut(counts, state[2]))
-    for i in range(kept):
-        scores[i] = product(address[i], grown.ctypes.data, query.shape[0])
+    kept: int = _keep(rows, scores, address, state[0], _cut(counts, state[2]))
+    _score_all(address, kept, grown.ctypes.data, query.shape[0], scores)
     return kept
 
 
 @njit(  # type: ignore[untyped-decorator]
     "float32(float32[::1], float32[:, ::1], uint64[:, ::1])", cache=True, nogil=True
 )
-def _planes(query: Any, signs: Any, planes: Any) -> float:
+def _planes(query: Any, signs: Any, planes: Any) -> np.float32:
     rotated = np.zeros(signs.shape[1], np.float32)
     rotated[: query.shape[0]] = query
     rotate(rotated, signs)
-    return _planes_of(rotated, planes)
+    half_step: np.float32 = _planes_of(rotated, planes)
+    return half_step
 
 
 @njit(  # type: ignore[untyped-decorator]
@@ -456,7 +465,7 @@ def probe(
     words: int,
     query: Any,
     signs: Any,
-    lists: int,
+    most: int,
     budget: int,
     survivors: int,
     rows: Any,
@@ -464,46 +473,91 @@ def probe(
 ) -> int:
     """The likeliest rows of the best lists, with their true scores; how many.
 
-    Lists are passed over from the best centroid down until ``budget`` of their rows were set in ``mask``. A
-    fragment that is one list is passed over in any case: its mean says nothing of its rows. About
-    ``survivors`` of those rows, at most ``len(rows)``, with the highest estimates are scored.
+    Groups of lists, of at most ``most`` each, are taken from the best down until there are enough to choose
+    from; lists are passed over from the best centroid down until ``budget`` of their rows were set in
+    ``mask``, and then further groups where those were too few. A fragment that is one list is passed over in
+    any case: its mean says nothing of its rows. About ``survivors`` of all those rows, at most ``len(rows)``,
+    with the highest estimates are scored.
     """
     dim, width = query.shape[0], signs.shape[1] >> 6
     planes = np.empty((PLANES, width), np.uint64)
     half_step = _planes(query, signs, planes)
-    near = _near(table, query, lists)
-    firsts = np.zeros(table.shape[0], np.int64)
-    for f in range(1, table.shape[0]):
-        firsts[f] = firsts[f - 1] + table[f - 1, LISTS]
-    fragment, number = np.empty(lists, np.int32), np.empty(lists, np.int32)
-    _nearest_first(table, near, fragment, number)
-    _single_first(table, fragment, number)
+    steps = _stepped(query)
+    total = np.int64(0)
+    for f in range(table.shape[0]):
+        total += table[f, GROUPS]
+    group_fragment, group_number = np.empty(total, np.int32), np.empty(total, np.int32)
+    group_near, group_order = np.empty(total, np.float32), np.empty(total, np.int32)
+    k = 0
+    for f in range(table.shape[0]):
+        scales = as_f32(table[f, GROUP_SCALES])
+        for g in range(table[f, GROUPS]):
+            group_fragment[k], group_number[k] = f, g
+            if table[f, LISTS] == 1:
+                group_near[k] = _FIRST
+            else:
+                group_near[k] = _centroid(
+                    table[f, GROUP_CENTROIDS] + g * dim, scales[g], steps.ctypes.data, dim
+                )
+            k += 1
+    _sorted(group_near, total, group_order)
+    held = _LISTS_AT_ONCE + most
+    fragment, number = np.empty(held, np.int32), np.empty(held, np.int32)
+    near, order = np.empty(held, np.float32), np.empty(held, np.int32)
+    worth = np.empty(held, np.float32)
     allowed = carray(as_u64(mask), words)
     counts, address = np.zeros(_BINS, np.int32), np.empty(rows.shape[0], np.int64)
-    some, places = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
-    centres = np.empty(_CHUNK, np.float32)
+    some, centres = np.empty(2 * _CHUNK, np.int32), np.empty(2 * _CHUNK, np.float32)
+    codes, values = np.empty(2 * _CHUNK, np.int64), np.empty(2 * _CHUNK, np.int64)
+    record = (width + 1) * 8
     state = np.array([0, 0, survivors])
-    passed = 0
-    for k in range(lists):
-        if passed >= budget:
-            break
-        f, c = np.int64(fragment[k]), np.int64(number[k])
-        base, list_rows = table[f, BASE], as_i32(table[f, LIST_ROWS])
-        centres[:] = near[firsts[f] + c]
-        begin, end = as_i64(table[f, LIST_START])[c], as_i64(table[f, LIST_START])[c + 1]
-        for chunk in range(begin, end, _CHUNK):
-            hit = 0
-            for i in range(chunk, min(chunk + _CHUNK, end)):
-                row = base + list_rows[i]
-                some[hit], places[hit] = row, i
-                hit += np.int64((allowed[row >> 6] >> np.uint64(row & 63)) & np.uint64(1))
-            if table[f, LISTS] > 1:
-                passed += hit
-            _estimate(
-                hit, table[f, CODES], table[f, VALUES], dim, some, places, centres, planes, half_step,
-                state, rows, scores, address, counts,
-            )
-    return _scored(query, state, rows, scores, address, counts)
+    passed, group, hit = 0, 0, 0
+    while group < total and passed < budget:
+        lists = 0
+        while group < total and lists < _LISTS_AT_ONCE:
+            f = int(group_fragment[group_order[group]])
+            g = int(group_number[group_order[group]])
+            scales = as_f32(table[f, SCALES])
+            first, last = g, g + 1
+            if table[f, GROUP_START]:
+                first, last = as_i64(table[f, GROUP_START])[g], as_i64(table[f, GROUP_START])[g + 1]
+            for c in range(first, last):
+                fragment[lists], number[lists] = f, c
+                near[lists] = _centroid(table[f, CENTROIDS] + c * dim, scales[c], steps.ctypes.data, dim)
+                worth[lists] = _FIRST if table[f, LISTS] == 1 else near[lists]
+                lists += 1
+            group += 1
+        _sorted(worth, lists, order)
+        for place in range(lists):
+            if passed >= budget:
+                break
+            k = int(order[place])
+            f, c = int(fragment[k]), int(number[k])
+            base, list_rows = table[f, BASE], as_i32(table[f, LIST_ROWS])
+            begin, end = as_i64(table[f, LIST_START])[c], as_i64(table[f, LIST_START])[c + 1]
+            for chunk in range(begin, end, _CHUNK):
+                before = hit
+                for i in range(chunk, min(chunk + _CHUNK, end)):
+                    row = base + list_rows[i]
+                    some[hit], codes[hit] = row, i
+                    hit += int((allowed[row >> 6] >> np.uint64(row & 63)) & np.uint64(1))
+                if table[f, LISTS] > 1:
+                    passed += hit - before
+                for h in range(before, hit):
+                    values[h] = table[f, VALUES] + codes[h] * dim * 2
+                    codes[h] = table[f, CODES] + codes[h] * record
+                    centres[h] = near[k]
+                    _prefetch(codes[h])
+                    _prefetch(codes[h] + record - 1)
+                if hit >= _CHUNK:
+                    _estimate(
+                        hit, some, codes, values, centres, planes, half_step,
+                        state, rows, scores, address, counts,
+                    )  # fmt: skip
+                    hit = 0
+    _estimate(hit, some, codes, values, centres, planes, half_step, state, rows, scores, address, counts)
+    found: int = _scored(query, state, rows, scores, address, counts)
+    return found
 
 
 @njit(  # type: ignore[untyped-decorator]
@@ -528,35 +582,53 @@ def estimate_all(
     dim, width = query.shape[0], signs.shape[1] >> 6
     planes = np.empty((PLANES, width), np.uint64)
     half_step = _planes(query, signs, planes)
-    near = _near(table, query, lists)
+    steps = _stepped(query)
+    near = np.full(lists, np.float32(np.nan))
     a, b = carray(as_u64(mask), words), carray(as_u64(present), words)
     counts, address = np.zeros(_BINS, np.int32), np.empty(rows.shape[0], np.int64)
-    some, places = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
-    centres = np.empty(_CHUNK, np.float32)
+    some, centres = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.float32)
+    codes, values = np.empty(_CHUNK, np.int64), np.empty(_CHUNK, np.int64)
     record, term = (width + 1) * 8, width * 8 + 6
     state = np.array([0, 0, survivors])
-    lists_before = 0
+    lists_before, hit = 0, 0
     for f in range(table.shape[0]):
-        base, place = table[f, BASE], as_i32(table[f, PLACE])
+        base, place, scales = table[f, BASE], as_i32(table[f, PLACE]), as_f32(table[f, SCALES])
         last = table[f + 1, BASE] >> 6 if f + 1 < table.shape[0] else words
-        hit = 0
         for w in range(base >> 6, last):
             left = a[w] & b[w]
             while left:
-                row = (w << 6) + _trailing_zeros(left)
+                row = (w << 6) + trailing_zeros(left)
                 left &= left - np.uint64(1)
-                i = place[row - base]
-                number = np.int64(as_u16(table[f, CODES] + np.int64(i) * record + term)[0])
-                some[hit], places[hit], centres[hit] = row, i, near[lists_before + number]
+                _prefetch(table[f, PLACE] + (row - base) * 4)
+                some[hit] = row
                 hit += 1
             if hit > _CHUNK - 64 or (hit and w == last - 1):
+                for h in range(hit):
+                    i = np.int64(place[some[h] - base])
+                    codes[h] = table[f, CODES] + i * record
+                    values[h] = table[f, VALUES] + i * dim * 2
+                    _prefetch(codes[h])
+                    _prefetch(codes[h] + record - 1)
+                for h in range(hit):
+                    c = np.int64(as_u16(codes[h] + term)[0])
+                    if np.isnan(near[lists_before + c]):
+                        for line in range(0, dim, _LINE):
+                            _prefetch(table[f, CENTROIDS] + c * dim + line)
+                for h in range(hit):
+                    c = np.int64(as_u16(codes[h] + term)[0])
+                    if np.isnan(near[lists_before + c]):
+                        near[lists_before + c] = _centroid(
+                            table[f, CENTROIDS] + c * dim, scales[c], steps.ctypes.data, dim
+                        )
+                    centres[h] = near[lists_before + c]
                 _estimate(
-                    hit, table[f, CODES], table[f, VALUES], dim, some, places, centres, planes, half_step,
+                    hit, some, codes, values, centres, planes, half_step,
                     state, rows, scores, address, counts,
-                )
+                )  # fmt: skip
                 hit = 0
         lists_before += table[f, LISTS]
-    return _scored(query, state, rows, scores, address, counts)
+    found: int = _scored(query, state, rows, scores, address, counts)
+    return found
 
 
 @njit(  # type: ignore[untyped-decorator]
