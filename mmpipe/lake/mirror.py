@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Where the copies are in a shared folder.
 TABLES = "tables"
+# Given the physical rows of a version's fragments by their number, says which of them are wanted.
+Fragments = Callable[[Mapping[int, int]], Callable[[int], bool]]
 _COPY_BYTES = 1 << 20
 _MANIFEST_TOP = (1 << 64) - 1  # Lance names manifests by what is left of this, so that the newest sorts first
 
@@ -59,14 +61,21 @@ class Mirror:
         self._current: tuple[int, frozenset[str]] | None = None
         self._former: frozenset[str] = frozenset()
 
-    def sync(self, version: int, progress: Callable[[], None] | None = None) -> Path:
+    def sync(
+        self,
+        version: int,
+        progress: Callable[[], None] | None = None,
+        fragments: Fragments | None = None,
+    ) -> Path:
         """Bring ``version`` to local disk, all but what no reader asks for (``UNREAD_COLUMNS``, indexes), and
         return the folder: open it with ``lance.dataset(path, version=version)``.
 
         The version synced before stays readable; files that neither uses are let go. A table in a folder is
         not copied, its own path is returned. ``progress`` is called as bytes arrive, and now and then while
-        another process fetches; what it raises ends the fetch. Raises ``NotFound`` when the version was
-        cleaned up, ``StorageUnavailable``.
+        another process fetches; what it raises ends the fetch. Of fragments that ``fragments`` does not want
+        no file is fetched: the dataset opens, but no row of theirs may be read. It is not asked about a
+        version that is synced already. Raises ``NotFound`` when the version was cleaned up,
+        ``StorageUnavailable``.
         """
         if scheme_of(self._uri) == "file":
             return Path(to_path(self._uri))
@@ -80,7 +89,7 @@ class Mirror:
             held: set[str] = set()
             try:
                 with shared.locked([name], progress):
-                    files = self._fetch(shared, name, version, held, progress)
+                    files = self._fetch(shared, name, version, held, progress, fragments)
             except ObjectNotFound as error:
                 shared.let_go(held)
                 raise NotFound(
@@ -115,6 +124,7 @@ class Mirror:
         version: int,
         held: set[str],
         progress: Callable[[], None] | None,
+        wanted: Fragments | None,
     ) -> frozenset[str]:
         def bring(files: set[str]) -> None:
             names = {f"{name}/{file}" for file in files} - held
@@ -129,7 +139,11 @@ class Mirror:
             dataset = lance.dataset(str(root), version=version)
             files: set[str] = set()
             columns = ColumnFiles(dataset)
-            for fragment in dataset.get_fragments():
+            fragments = dataset.get_fragments()
+            if wanted is not None:
+                chosen = wanted({each.fragment_id: each.physical_rows for each in fragments})
+                fragments = [each for each in fragments if chosen(each.fragment_id)]
+            for fragment in fragments:
                 by_file = columns.by_file(fragment)
                 files.update(f"data/{path}" for path, names in by_file.items() if names - UNREAD_COLUMNS)
                 deletions = fragment.deletion_file()

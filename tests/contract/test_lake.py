@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -859,6 +859,46 @@ def test_a_mirror_leaves_files_that_nobody_reads_where_they_are(
     rows = copy.to_table(columns=["id", "title"])
     titles = dict(zip(rows["id"].to_pylist(), rows["title"].to_pylist(), strict=True))
     assert [i for i, title in titles.items() if (title or "").startswith("green")] == ["p9"]
+
+
+def test_a_mirror_of_some_fragments_fetches_their_files_alone(
+    request: pytest.FixtureRequest, requests: list[str], tmp_path: Path
+) -> None:
+    made = on_s3(request)
+    table = open_lake(made).collection("shop", create=True).products(PROFILE, create=True)
+    for part in range(4):
+        table.upsert(products([f"p{part}-{n}" for n in range(50 + part)], 1))
+    table.upsert(deletions(["p1-7", "p2-7"], 2))
+    version = table.version
+    original = table.at(version)
+    rows = {each.fragment_id: each.physical_rows for each in original.get_fragments()}
+    parts = {each.fragment_id: each for each in original.get_fragments()}
+    mine = sorted(rows)[1::2]
+    told: list[Mapping[int, int]] = []
+
+    def every_other(found: Mapping[int, int]) -> Callable[[int], bool]:
+        told.append(found)
+        return lambda fragment: fragment in mine
+
+    mirror = Mirror(table.uri, tmp_path, made.storage)
+    before = len(requests)
+    folder = mirror.sync(version, fragments=every_other)
+    assert told == [rows]
+    assert sum("GET" in line and "/data/" in line for line in requests[before:]) == len(mine)
+    files = {file.path for number in mine for file in parts[number].data_files()}
+    assert {path.name for path in (folder / "data").iterdir()} == files
+    deleted = {str(parts[number].deletion_file()) for number in mine if parts[number].deletion_file()}
+    assert deleted
+    assert {f"_deletions/{path.name}" for path in (folder / "_deletions").iterdir()} == deleted
+
+    copy = lance.dataset(str(folder), version=version)
+    assert {each.fragment_id: each.physical_rows for each in copy.get_fragments()} == rows
+    for number in mine:
+        assert copy.get_fragment(number).to_table().equals(parts[number].to_table())
+    # Another of the same table, for the others.
+    other = Mirror(table.uri, tmp_path, made.storage)
+    assert other.sync(version) == folder
+    same_as(table, version, folder)
 
 
 def test_reading_a_mirror_asks_the_store_nothing(

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,7 @@ class ShardVersions:
             mine=self._chosen(rows),
         )
 
-    def _chosen(self, rows: dict[int, int]) -> Callable[[int], bool]:
+    def _chosen(self, rows: Mapping[int, int]) -> Callable[[int], bool]:
         shard_of = assign(rows, self._settings.serve.shards)
         return lambda fragment: shard_of[fragment] == self._number
 
@@ -134,7 +134,8 @@ class ShardVersions:
         mirror = self._mirror(collection, ref)
         try:
             with lance_errors(f"opening table {ref.table}"):
-                return lance.dataset(str(mirror.sync(ref.number)), version=ref.number)
+                folder = mirror.sync(ref.number, fragments=self._chosen)
+                return lance.dataset(str(folder), version=ref.number)
         except (NotFound, OSError, ValueError) as error:
             if not isinstance(error, NotFound) and not is_missing(error):
                 raise
