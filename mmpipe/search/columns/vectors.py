@@ -29,9 +29,10 @@ EXACT_ROWS = 1_536
 # Of more, the likeliest are scored: so many, or as many for each that is asked for.
 SURVIVORS = 600
 _SURVIVORS_EACH = 2
-# Up to so many rows, all are estimated; else so many times the fourth root of how many qualify, in lists.
+# Up to so many rows, all are estimated; else, list by list, so many times the fourth root of how many
+# qualify. As much of all vectors is looked at in any case: those that a filter leaves may be the near ones.
 ESTIMATED_ROWS = 6_000
-BUDGET = 320
+BUDGET = 400
 # Estimating a row anywhere costs about as much as testing this many of a list against a mask.
 _TESTS_PER_ROW = 16
 
@@ -162,6 +163,7 @@ class VectorColumn:
         self._table[:, kernels.BASE] = self._bases
         self._lists = int(self._table[:, kernels.LISTS].sum())
         self._group = int(self._table[:, kernels.LARGEST_GROUP].max(initial=0))
+        self._vectors = int(self._table[:, kernels.STORED].sum())
         self._exact_rows = exact_rows
         self.dim = dim
         self.present: Words = alive & np.concatenate([*(part["present"] for part in parts), _NO_WORDS])
@@ -225,7 +227,7 @@ class VectorColumn:
         survivors = max(SURVIVORS, _SURVIVORS_EACH * k)
         if count <= max(self._exact_rows, survivors):
             return self.scan(query, mask)
-        budget = max(int(BUDGET * count**0.25), 8 * survivors)
+        budget, least = (max(int(BUDGET * n**0.25), 8 * survivors) for n in (count, self._vectors))
         rows, scores = np.empty(4 * survivors, np.int32), np.empty(4 * survivors, np.float32)
         asked, signs = np.array(query, np.float32), flips(self.dim)
         where, there = address(mask), address(self.present)
@@ -235,7 +237,17 @@ class VectorColumn:
             )
         else:
             found = kernels.probe(
-                self._table, where, len(mask), asked, signs, self._group, budget, survivors, rows, scores
+                self._table,
+                where,
+                len(mask),
+                asked,
+                signs,
+                self._group,
+                budget,
+                least,
+                survivors,
+                rows,
+                scores,
             )
         return rows[:found], scores[:found]
 
@@ -243,6 +255,7 @@ class VectorColumn:
 def _entry(part: Arrays) -> list[int]:
     """A fragment's row of the kernels' table, but for its first row."""
     found = [0] * kernels.COLUMNS
+    found[kernels.STORED] = len(part["values"])
     found[kernels.VALUES], found[kernels.PLACE] = address(part["values"]), address(part["place"])
     if "codes" in part:
         for column, name in _SEARCHED:

@@ -35,9 +35,9 @@ from mmpipe.search.kernels.memory import (
 # The table's columns.
 (
     BASE, LISTS, GROUPS, VALUES, PLACE, LIST_START, LIST_ROWS, CODES, CENTROIDS, SCALES,
-    GROUP_START, GROUP_CENTROIDS, GROUP_SCALES, LARGEST_GROUP,
-) = range(14)  # fmt: skip
-COLUMNS = 14
+    GROUP_START, GROUP_CENTROIDS, GROUP_SCALES, LARGEST_GROUP, STORED,
+) = range(15)  # fmt: skip
+COLUMNS = 15
 
 PLANES = 4
 # A query's steps per unit length: an int8 centroid's product with it stays below 2^31 up to 65,536
@@ -454,7 +454,7 @@ def _planes(query: Any, signs: Any, planes: Any) -> np.float32:
 
 
 @njit(  # type: ignore[untyped-decorator]
-    "int64(int64[:, ::1], int64, int64, float32[::1], float32[:, ::1], int64, int64, int64,"
+    "int64(int64[:, ::1], int64, int64, float32[::1], float32[:, ::1], int64, int64, int64, int64,"
     " int32[::1], float32[::1])",
     cache=True,
     nogil=True,
@@ -467,6 +467,7 @@ def probe(
     signs: Any,
     most: int,
     budget: int,
+    least: int,
     survivors: int,
     rows: Any,
     scores: Any,
@@ -474,10 +475,10 @@ def probe(
     """The likeliest rows of the best lists, with their true scores; how many.
 
     Groups of lists, of at most ``most`` each, are taken from the best down until there are enough to choose
-    from; lists are passed over from the best centroid down until ``budget`` of their rows were set in
-    ``mask``, and then further groups where those were too few. A fragment that is one list is passed over in
-    any case: its mean says nothing of its rows. About ``survivors`` of all those rows, at most ``len(rows)``,
-    with the highest estimates are scored.
+    from; lists are passed over from the best centroid down until they held ``least`` rows, and ``budget``
+    that are set in ``mask``, and then further groups where those were too few. A fragment that is one list is
+    passed over in any case: its mean says nothing of its rows. About ``survivors`` of all those rows, at most
+    ``len(rows)``, with the highest estimates are scored.
     """
     dim, width = query.shape[0], signs.shape[1] >> 6
     planes = np.empty((PLANES, width), np.uint64)
@@ -511,8 +512,8 @@ def probe(
     codes, values = np.empty(2 * _CHUNK, np.int64), np.empty(2 * _CHUNK, np.int64)
     record = (width + 1) * 8
     state = np.array([0, 0, survivors])
-    passed, group, hit = 0, 0, 0
-    while group < total and passed < budget:
+    passed, seen, group, hit = 0, 0, 0, 0
+    while group < total and (passed < budget or seen < least):
         lists = 0
         while group < total and lists < _LISTS_AT_ONCE:
             f = int(group_fragment[group_order[group]])
@@ -529,12 +530,14 @@ def probe(
             group += 1
         _sorted(worth, lists, order)
         for place in range(lists):
-            if passed >= budget:
+            if passed >= budget and seen >= least:
                 break
             k = int(order[place])
             f, c = int(fragment[k]), int(number[k])
             base, list_rows = table[f, BASE], as_i32(table[f, LIST_ROWS])
             begin, end = as_i64(table[f, LIST_START])[c], as_i64(table[f, LIST_START])[c + 1]
+            if table[f, LISTS] > 1:
+                seen += end - begin
             for chunk in range(begin, end, _CHUNK):
                 before = hit
                 for i in range(chunk, min(chunk + _CHUNK, end)):
