@@ -130,18 +130,25 @@ class Search:
             scale = scale or VectorScale(0.0, float(found.scores[0]))
             return found.rows[order], found.scores[order], scale, found.split
         if scale is not None:
-            return *version.fused.above(question.vector, self.mask, scale.floor), scale, None
+            return *self._above(scale.floor), scale, None
         rows, scores = self._nearest()
         scale = VectorScale.of(scores[: question.depth], question.relevance)
         if scale is None:
             return _NO_ROWS, _NO_SCORES, None, None
         if len(scores) > question.depth and float(scores[-1]) >= scale.floor:
             # Equals stand on both sides of the last place: all of them count.
-            return *version.fused.above(question.vector, self.mask, scale.floor), scale, None
+            return *self._above(scale.floor), scale, None
         relevant = scores >= scale.floor
         rows, scores = rows[relevant], scores[relevant]
         order = np.argsort(rows)
         return rows[order], scores[order], scale, None
+
+    def _above(self, floor: float) -> tuple[Rows, Scores]:
+        """Rows whose cosine is ``floor`` or more, ascending: of as many as the nearest are chosen from."""
+        question, fused = self._question, self._version.fused
+        if question.vector is None:
+            return _NO_ROWS, _NO_SCORES
+        return fused.above(question.vector, self.mask, floor, question.depth + 1)
 
     def _nearest(self) -> tuple[Rows, Scores]:
         """Rows near by vector with their cosines, best first: one more than count, to see equals."""
