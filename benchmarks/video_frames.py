@@ -24,8 +24,10 @@ from mmpipe.encoders.base import EncoderInfo, FusionInfo, Profile, Vectors
 from mmpipe.lake.frames import ClipFrames
 from mmpipe.lake.schema import ProductRow, VectorBlock, build_table, products_schema, vector_column
 from mmpipe.schemas.product import Product
-from mmpipe.search import moments
-from mmpipe.search.snapshot import Snapshot, load
+from mmpipe.search import Version
+from mmpipe.search.page import moments
+from mmpipe.search.versions.folder import NodeFolder
+from mmpipe.search.versions.load import load
 
 _PAGE = 20
 _WARM = 100  # pages whose clips the cache surely holds
@@ -51,29 +53,33 @@ def main() -> None:
         for name, frames in (("without", 0), ("with", options.frames)):
             _write(Path(folder) / name, options.rows, frames, profile, rng)
             sizes[name] = sum(f.stat().st_size for f in Path(folder, name).rglob("*") if f.is_file())
-        snapshot = load(
-            lance.dataset(str(Path(folder) / "with")), collection="bench", table="products", exact_rows=10**6
+        version = load(
+            lance.dataset(str(Path(folder) / "with")),
+            collection="bench",
+            table="products",
+            folder=NodeFolder(Path(folder) / "packs"),
+            exact_rows=10**6,
         )
-        pages = rng.permutation(options.rows)[: options.pages * _PAGE].reshape(-1, _PAGE)
+        pages = rng.permutation(options.rows)[: options.pages * _PAGE].astype(np.int32).reshape(-1, _PAGE)
         asked = _units(rng, 1, options.dim)[0]
         report = {
             "rows": options.rows,
             "frames": options.frames,
             "dim": options.dim,
             "frame_bytes_per_product": round((sizes["with"] - sizes["without"]) / options.rows),
-            "cold_page": _timed(snapshot, pages, asked),
-            "warm_page": _timed(snapshot, pages[-_WARM:], asked),
+            "cold_page": _timed(version, pages, asked),
+            "warm_page": _timed(version, pages[-_WARM:], asked),
             "cache_bytes_per_clip": options.frames * (options.dim + 1) * 4,
         }
     print(json.dumps(report))
 
 
-def _timed(snapshot: Snapshot, pages: Iterable[moments.Rows], asked: Vectors) -> dict[str, float]:
+def _timed(version: Version, pages: Iterable[moments.Rows], asked: Vectors) -> dict[str, float]:
     walls = []
     cpu = time.process_time()
     for rows in pages:
         started = time.perf_counter()
-        found = moments.seconds(snapshot, rows, asked)
+        found = moments.seconds(version, rows, asked)
         walls.append((time.perf_counter() - started) * 1e3)
         assert None not in found
     spent = (time.process_time() - cpu) * 1e3

@@ -1,4 +1,4 @@
-"""The frames of clips, as a snapshot reads them, and those that it keeps at hand."""
+"""The frames of clips, as a version reads them, and those that it keeps at hand."""
 
 from __future__ import annotations
 
