@@ -6,21 +6,19 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from mmpipe.errors import UnknownProduct
 from mmpipe.schemas.search import Filters, SearchResponse
 from mmpipe.search.find import filters as filtering
+from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness, one_per_group
 from mmpipe.search.page import explain, moments, present
+from mmpipe.search.shards.shard import Moment, Page
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
     from mmpipe.search import Version
-
-Rows = NDArray[np.int32]
-Words = NDArray[np.uint64]
-Scores = NDArray[np.float32]
-_FIRST_DEPTH = 4
+    from mmpipe.search.shards import ShardedSearcher, ShardedVersion
 
 
 def similar(
@@ -52,45 +50,72 @@ def similar_json(
     """
     started = time.perf_counter()
     row = version.row(product_id)
-    vectors, has = version.fused.gather(np.array([row], np.int32))
-    query = vectors[0]
-    rows, scores = np.zeros(0, np.int32), np.zeros(0, np.float32)
-    if has[0]:
-        query = (query / np.linalg.norm(query)).astype(np.float32)
-        rows, scores = _nearest(version, row, query, filtering.mask(version, filters or Filters()), limit)
-    shares = scores.astype(np.float64)
-    splits = explain.split(version, rows, None, shares, query) if explained else None
-    seconds = moments.seconds(version, rows, moments.like(version, row))
-    hits = present.hits(version, rows, shares.tolist(), splits, seconds)
+    like = likeness(version, row)
+    found = alike(version, like, filtering.mask(version, filters or Filters()), limit)
+    shares = found.scores.astype(np.float64)
+    splits = explain.split(version, found.rows, None, shares, like.vector) if explained else None
+    seconds = moments.seconds(version, found.rows, moments.like(version, row))
+    hits = present.hits(version, found.rows, shares.tolist(), splits, seconds)
+    return _response(version.collection, version.label, hits, started)
+
+
+async def similar_in_shards_json(
+    searcher: ShardedSearcher,
+    version: ShardedVersion,
+    product_id: str,
+    filters: Filters | None = None,
+    limit: int = 20,
+    *,
+    seconds: float,
+) -> bytes:
+    """What :func:`similar_json` gives, of a version that is split among shards, with the prices of a moment
+    in Unix seconds. Raises also :class:`ShardMissing`, whatever ``serve.partial_answers`` says: who lacks a
+    shard cannot tell whether the product exists."""
+    started = time.perf_counter()
+    shards, collection = range(version.shards), version.ref.collection
+    likes: list[tuple[Likeness, Vectors | None] | None] = await searcher.ask(
+        shards, "like", version, product_id
+    )
+    known = next((each for each in likes if each is not None), None)
+    if known is None:
+        raise UnknownProduct(f"no product '{product_id[:128]}' in collection '{collection}'")
+    like, seen = known
+    moment = Moment(seconds, version.currency)
+    parts: list[Alike] = await searcher.ask(
+        shards, "alike", version, moment, like, filters or Filters(), limit
+    )
+    best = _first(like, parts, limit)
+    pages = []
+    for shard, part in enumerate(parts):
+        at = [place for owner, place in best if owner == shard]
+        if at:
+            scores = part.scores[at].astype(np.float64)
+            page = Page(part.rows[at], scores.tolist(), None, scores, like.vector, seen, explained=True)
+            pages.append((shard, (moment, page)))
+    answers: list[list[bytes]] = await searcher.ask_each("hits", version, pages)
+    hits_of = {shard: iter(hits) for (shard, _), hits in zip(pages, answers, strict=True)}
+    return _response(collection, version.label, [next(hits_of[owner]) for owner, _ in best], started)
+
+
+def _first(like: Likeness, parts: list[Alike], limit: int) -> list[tuple[int, int]]:
+    """Shard and place there of the nearest of all."""
+    found = sorted(
+        (-score, product_id, shard, place)
+        for shard, part in enumerate(parts)
+        for place, (score, product_id) in enumerate(zip(part.scores.tolist(), part.ids, strict=True))
+    )
+    groups = [parts[shard].groups[place] for _, _, shard, place in found]
+    kept = one_per_group(like, [product_id for _, product_id, _, _ in found], groups)[:limit]
+    return [found[at][2:] for at in kept]
+
+
+def _response(collection: str, label: str, hits: list[bytes], started: float) -> bytes:
     head = {
-        "collection": version.collection,
-        "version": version.label,
-        "total": len(rows),
+        "collection": collection,
+        "version": label,
+        "total": len(hits),
         "facets": {},
         "next_cursor": None,
         "took_ms": round((time.perf_counter() - started) * 1e3, 3),
     }
     return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(hits), b"]}"))
-
-
-def _nearest(version: Version, row: int, query: Vectors, mask: Words, limit: int) -> tuple[Rows, Scores]:
-    depth = _FIRST_DEPTH * limit + 1
-    while True:
-        rows, scores = version.fused.nearest(query, mask, depth, version.ids.rank)
-        keep = _one_per_group(version, row, rows)[:limit]
-        if len(keep) == limit or len(rows) < depth:
-            return rows[keep], scores[keep]
-        # Many variants stood in the way: look deeper until the page is full or there is nothing more.
-        depth *= 4
-
-
-def _one_per_group(version: Version, source: int, rows: Rows) -> list[int]:
-    seen = {version.page.static(source)["item_group_id"]}
-    kept = []
-    for place, row in enumerate(rows.tolist()):
-        group = version.page.static(row)["item_group_id"]
-        if row == source or (group and group in seen):
-            continue
-        seen.add(group)
-        kept.append(place)
-    return kept

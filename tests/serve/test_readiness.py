@@ -228,7 +228,7 @@ def test_a_follower_that_hangs_makes_it_unready_then_unhealthy_until_it_goes_on(
 
 def test_a_follower_that_ended_is_no_health(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     # The one thing it does not outlive; of this replica alone, others of the same process go on.
-    monkeypatch.setattr(replica.service._versions, "_look", failing(SystemExit()))
+    monkeypatch.setattr(replica.service._source._versions, "_look", failing(SystemExit()))
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     monkeypatch.setattr(watch, "STUCK_SECONDS", 0.3)
     assert "live versions were not looked at" in replica.until("/healthz", 503)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmpipe.search.columns.prices import PriceColumn
 from mmpipe.search.find import filters, rank
+from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness
 from mmpipe.search.find.match import Matches, Search, Survey
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
@@ -26,6 +27,7 @@ from mmpipe.search.page import explain, facets, moments, present
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile, Vectors
     from mmpipe.schemas.product import PublicProduct
+    from mmpipe.schemas.search import Filters
     from mmpipe.search.columns.coded import CodedColumn
     from mmpipe.search.find.question import Question
     from mmpipe.search.find.scoring import Scoring, TextScale
@@ -168,6 +170,17 @@ class Shard:
         """What is public of a product; None where it is not of this shard."""
         version = self._version
         return None if version.find(product_id) is None else version.product(product_id)
+
+    def like(self, product_id: str) -> tuple[Likeness, Vectors | None] | None:
+        """What others are held against to be like a product, and what the frames of their clips are; None
+        where it is not of this shard."""
+        row = self._version.find(product_id)
+        return None if row is None else (likeness(self._version, row), moments.like(self._version, row))
+
+    def alike(self, moment: Moment, like: Likeness, chosen: Filters, limit: int) -> Alike:
+        """Its nearest under filters, see :func:`mmpipe.search.find.likeness.alike`."""
+        version = self._at(moment)
+        return alike(version, like, filters.mask(version, chosen), limit)
 
     def _at(self, moment: Moment) -> Version:
         version = self._version.at(moment.seconds)

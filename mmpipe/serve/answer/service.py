@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
+from mmpipe.encoders.base import Profile
+from mmpipe.errors import InvalidRequest
 from mmpipe.lake import Lake, open_lake
 from mmpipe.objects import open_store
-from mmpipe.recommend import similar_json
 from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.search import Filters, InteractionsRequest, SearchRequest
-from mmpipe.search import LiveVersions, Searcher, Version
+from mmpipe.search import Version
+from mmpipe.search.shards import Transport
 from mmpipe.serve.answer.interactions import InteractionLog
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
+from mmpipe.serve.answer.sharded import ShardedCollections
+from mmpipe.serve.answer.sharded_source import ShardedSource
+from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
 from mmpipe.serve.answer.steps import step
-from mmpipe.serve.answer.voice import Voice
-from mmpipe.serve.answer.watch import Watch
+from mmpipe.serve.answer.voice import SpokenQuery, Voice
 from mmpipe.settings import Settings
 
 _MEDIA_THREADS = 8
@@ -58,26 +61,41 @@ class ProductResponse(BaseModel):
 class QueryService:
     """Search, products, interactions over the live versions of one lake.
 
-    The constructor returns once every live collection is open, warm and its models are ready. Calls may
-    come from one event loop; what blocks for long runs in threads. Without ``listen`` spoken queries
-    are understood only after ``voice.adapt()``.
+    Without ``shards`` this process holds every version whole, and the constructor returns once every live
+    collection is open, warm and its models are ready. With ``shards``, how to reach ``serve.shards`` of them,
+    they hold the versions, followed from :meth:`start` on; a recording is then a sound, since recognisers
+    learn the words of versions that are here. Calls may come from one event loop; what blocks for long runs
+    in threads. Without ``listen`` spoken queries are understood only after ``voice.adapt()``.
     """
 
-    def __init__(self, settings: Settings, encoder: QueryEncoder, *, listen: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        encoder: QueryEncoder,
+        *,
+        listen: bool = True,
+        shards: Transport | None = None,
+    ) -> None:
         self.settings = settings
         self._encoder = encoder
         self._lake: Lake = open_lake(settings)
-        self._engines: dict[str, _Engine] = {}
+        self._encode: dict[str, Encode] = {}
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
         self._interactions = InteractionLog(self._lake)
-        self._versions = LiveVersions(settings, self._lake, check=encoder.prepare)
-        self._versions.start()
-        self._watch = Watch(self._lake, self._versions, settings.serve.live_poll_seconds)
-        self._watch.start()
-        self.voice = Voice(settings, self._live)
-        if listen:
+        self._source: Source = (
+            WholeSource(settings, self._lake, encoder.prepare)
+            if shards is None
+            else ShardedSource(ShardedCollections(settings, self._lake, shards, check=encoder.prepare))
+        )
+        self.voice = Voice(settings, self._whole)
+        if listen and shards is None:
             self.voice.start()
+
+    async def start(self) -> None:
+        """Follow what is live where shards hold it; returns once it was looked at. Else nothing is left to
+        start."""
+        await self._source.start()
 
     async def search(self, parsed: ParsedSearch) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON."""
@@ -94,41 +112,33 @@ class QueryService:
         return await self._search(request, {})
 
     async def _search(self, request: SearchRequest, media: Media) -> bytes:
-        version = await self._version(request.collection, request.cursor)
-        engine = self._engines.get(version.fingerprint) or self._add_engine(version)
+        version = await self._source.open(request.collection, request.cursor)
+        encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
         if "audio" in media or request.audio_as == "speech":
-            # Listening takes a good part of the recording's own length.
-            loop = asyncio.get_running_loop()
-            understand = self.voice.understand
             with step("query.listen"):
-                spoken = await loop.run_in_executor(self._media_threads, understand, version, request, media)
+                spoken = await self._understood(version.whole, request, media)
             request = spoken.request
             with step("query.encode", media=len(spoken.media)):
-                query = spoken.mark(await engine.encode(request, spoken.media))
+                query = spoken.mark(await encode(request, spoken.media))
         else:
             with step("query.encode", media=len(media)):
-                query = await engine.encode(request, media)
-        # On the event loop: threads would only take the interpreter lock from one another. Measured at 42,662
-        # products and 8 clients: here 385 searches a second at 2.5 ms of CPU each, in threads 276 at 4.2 ms.
-        # Retrieval, rank fusion, facets, explanation and the page, in that order.
-        with step("query.search", products=len(version), limit=request.limit, facets=len(request.facets)):
-            return engine.searcher.search_json(version, request, query)
+                query = await encode(request, media)
+        with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
+            return await version.search(request, query)
 
     async def similar(
         self, product_id: str, *, collection: str | None, limit: int, filters: Filters | None = None
     ) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON. Raises ``UnknownProduct``."""
-        version = await self._version(collection)
-        with step("query.similar", products=len(version), limit=limit):
-            # Several milliseconds, which the searches of others need not wait for.
-            return await asyncio.to_thread(similar_json, version, product_id, filters, limit)
+        version = await self._source.open(collection)
+        with step("query.similar", products=version.products, limit=limit):
+            return await version.similar(product_id, filters, limit)
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
-        version = await self._version(collection)
-        # Read from local disk, the one thing here that waits for I/O.
+        version = await self._source.open(collection)
         with step("product.read"):
-            product = await asyncio.to_thread(version.product, product_id)
+            product = await version.product(product_id)
         return to_json(
             {
                 "collection": version.collection,
@@ -140,79 +150,71 @@ class QueryService:
 
     async def record(self, request: InteractionsRequest) -> int:
         """Store interactions durably; gives how many. Raises ``UnknownCollection``, ``InvalidRequest``."""
-        version = await self._version(request.collection)
+        version = await self._source.open(request.collection)
         with step("interactions.store", interactions=len(request.interactions)):
             return await self._interactions.store(version.collection, request.interactions)
 
     async def collections(self) -> list[ServedCollection]:
         """Every collection of the lake with the version that answers, also those nobody asked for yet."""
-        await asyncio.to_thread(self._watch.look)
+        await self._source.look()
         return self.served()
 
     def served(self) -> list[ServedCollection]:
         """The versions that answer now, by collection. Touches memory only."""
-        return [_served(version) for version in self._live()]
-
-    def _live(self) -> list[Version]:
-        live = [name for name, status in self._versions.status().items() if status.version is not None]
-        return [self._versions.get(name) for name in sorted(live)]
+        return [_served(version) for version in self._source.live()]
 
     def not_ready(self) -> str | None:
-        """Why this replica should get no traffic; None where it should. See :meth:`Watch.not_ready`."""
-        return self._watch.not_ready()
+        """Why this replica should get no traffic; None where it should."""
+        return self._source.not_ready()
 
     def check_alive(self) -> None:
         """Raises :class:`NotReady` where this replica cannot recover by itself and should be replaced: what
         follows the lake has ended or hangs, or what stores interactions hangs."""
-        self._watch.check_alive()
+        self._source.check_alive()
         self._interactions.check_alive()
 
     def refresh(self) -> None:
-        """Follow the live versions now instead of at the next poll. Blocks."""
-        for name in self._lake.collections():
-            self._versions.refresh(name)
+        """Follow the live versions now instead of at the next poll. Blocks; not for the event loop."""
+        self._source.refresh()
 
     async def drain(self) -> None:
-        """Store the interactions that are waiting; no more are taken."""
+        """Store the interactions that are waiting, and end what :meth:`start` began; no more are taken."""
         await self._interactions.close()
+        await self._source.stop()
 
     def close(self) -> None:
         """End the background threads."""
         self.voice.close()
-        self._watch.close()
-        self._versions.close()
+        self._source.close()
         self._media_threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _version(self, collection: str | None, page_cursor: str | None = None) -> Version:
-        statuses = self._versions.status()
-        name = next(iter(statuses)) if collection is None and len(statuses) == 1 else collection
-        known = statuses.get(name) if name is not None else None
-        if known is not None and known.version is not None:
-            return self._versions.get(name, page_cursor=page_cursor)
-        # The first call for a collection reads the store; the others must not wait for it.
-        return await asyncio.to_thread(self._versions.get, collection, page_cursor=page_cursor)
+    async def _understood(self, version: Version | None, request: SearchRequest, media: Media) -> SpokenQuery:
+        if version is None:
+            if request.audio_as == "speech":
+                raise InvalidRequest(
+                    "audio_as",
+                    "'speech' is not understood here: the collection is split among shards, and no"
+                    " recogniser knows its words; send them as text",
+                )
+            return SpokenQuery(request, media)
+        # Listening takes a good part of the recording's own length.
+        loop = asyncio.get_running_loop()
+        understand = self.voice.understand
+        return await loop.run_in_executor(self._media_threads, understand, version, request, media)
 
-    def _add_engine(self, version: Version) -> _Engine:
-        engine = _Engine(
-            self._encoder.bound(version.profile), Searcher(version.profile, self.settings.serve)
-        )
-        return self._engines.setdefault(version.fingerprint, engine)
+    def _whole(self) -> list[Version]:
+        return [version.whole for version in self._source.live() if version.whole is not None]
 
-
-@dataclass(frozen=True)
-class _Engine:
-    """What answers searches of tables that one profile encoded."""
-
-    encode: Encode
-    searcher: Searcher
+    def _bound(self, profile: Profile) -> Encode:
+        return self._encode.setdefault(profile.fingerprint, self._encoder.bound(profile))
 
 
-def _served(version: Version) -> ServedCollection:
+def _served(version: LiveVersion) -> ServedCollection:
     return ServedCollection(
         collection=version.collection,
         table=version.table,
-        version=version.version,
-        rows=len(version),
+        version=version.number,
+        rows=version.products,
         profile=version.profile.name,
-        profile_fingerprint=version.fingerprint,
+        profile_fingerprint=version.profile.fingerprint,
     )

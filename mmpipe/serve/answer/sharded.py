@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from mmpipe.errors import InvalidRequest, MmpipeError, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.errors import InvalidRequest, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.recommend import similar_in_shards_json
 from mmpipe.search.page import cursor
 from mmpipe.search.shards import (
     Loaded,
@@ -27,18 +28,19 @@ from mmpipe.search.shards import (
     currency_of,
 )
 from mmpipe.search.versions.store import HOLD_SECONDS, MAX_HELD, MIN_HELD
+from mmpipe.serve.answer.watch import LIST_SECONDS, STALE_SECONDS, STUCK_SECONDS
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.lake import Collection, Lake, LiveVersion
     from mmpipe.schemas.product import PublicProduct
-    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.schemas.search import Filters, SearchRequest
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
-# One listing of the lake; new collections are as rare as new shops.
-LIST_SECONDS = 10.0
+# Reasons that one answer names.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class ShardedStatus:
     loaded_at: float | None
     checked_at: float | None
     error: str
+    loading_since: float | None = None
 
 
 @dataclass
@@ -62,6 +65,8 @@ class _Followed:
     held: tuple[tuple[float, ShardedVersion], ...] = ()
     loaded_at: float | None = None
     checked_at: float | None = None
+    fine_at: float | None = None
+    loading_since: float | None = None
     error: str = ""
 
 
@@ -89,13 +94,16 @@ class ShardedCollections:
         self._clock = clock
         self._searcher = ShardedSearcher(settings.serve, transport)
         self._followed: dict[str, _Followed] = {}
-        self._listed_at = float("-inf")
+        self._listed_at: float | None = None
+        self._fault = ""
+        self._round_at = time.time()
         self._task: asyncio.Task[None] | None = None
+        self._looks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Look once at every collection, then keep looking. A lake or shards that cannot be reached yet are
         no error: the task keeps trying."""
-        await self._look()
+        await self.look()
         self._task = asyncio.create_task(self._follow())
 
     async def close(self) -> None:
@@ -105,6 +113,8 @@ class ShardedCollections:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        for look in list(self._looks):
+            look.cancel()
 
     def get(self, collection: str | None = None, *, page_cursor: str | None = None) -> ShardedVersion:
         """The version of a collection that answers: the one that ``page_cursor`` was made in where that is
@@ -144,6 +154,20 @@ class ShardedCollections:
         name = version.ref.collection
         raise UnknownProduct(f"no product '{product_id[:128]}' in collection '{name}'")
 
+    async def similar(
+        self, version: ShardedVersion, product_id: str, filters: Filters | None, limit: int
+    ) -> bytes:
+        """See :func:`mmpipe.recommend.similar_in_shards_json`, with the prices of now."""
+        return await similar_in_shards_json(
+            self._searcher, version, product_id, filters, limit, seconds=self._clock()
+        )
+
+    async def look(self) -> None:
+        """List the lake, and look at every collection. What goes wrong is in :meth:`status` and the log."""
+        await self._list(0.0)
+        # status() and the log tell of faults.
+        await asyncio.gather(*map(self._refresh, self._followed.values()), return_exceptions=True)
+
     async def refresh(self, collection: str) -> ShardedVersion:
         """Look at once, and load what is live. Raises what went wrong, unlike the task."""
         if collection not in self._followed:
@@ -161,9 +185,50 @@ class ShardedCollections:
                 loaded_at=followed.loaded_at,
                 checked_at=followed.checked_at,
                 error=followed.error,
+                loading_since=followed.loading_since,
             )
             for name, followed in self._followed.items()
         }
+
+    def live(self) -> list[ShardedVersion]:
+        """The versions that answer now, by collection."""
+        found = sorted(self._followed.items())
+        return [followed.current for _, followed in found if followed.current is not None]
+
+    def not_ready(self) -> str | None:
+        """Why this replica should get no traffic, by the rules of :meth:`Watch.not_ready
+        <mmpipe.serve.answer.watch.Watch.not_ready>`. A shard that is away is no reason: that is the same for
+        every replica, and an answer says so."""
+        if self._listed_at is None:
+            return f"the lake cannot be listed: {self._fault}"
+        limit = max(STALE_SECONDS, 10 * self._settings.serve.live_poll_seconds)
+        oldest = time.time() - limit
+        if self._listed_at < oldest:
+            return f"the lake could not be listed for {limit:.0f} s: {self._fault or 'nobody tried'}"
+        behind = []
+        for name, followed in self._followed.items():
+            # While the next version is loaded, which ends by itself, the one at hand answers.
+            loading = followed.loading_since is not None and followed.current is not None
+            if not loading and (followed.fine_at is None or followed.fine_at < oldest):
+                behind.append(f"{name}: {followed.error or 'not looked at'}")
+        if behind:
+            return (
+                f"not every live collection can be searched here as it is now ({'; '.join(behind[:_NAMED])})"
+            )
+        return None if self.live() else "no collection is live yet; index a feed first"
+
+    def check_alive(self) -> None:
+        """Raises :class:`NotReady` where what follows the lake has ended or hangs. A load does not: it is
+        given up in time."""
+        if self._task is None:
+            return
+        if self._task.done():
+            raise NotReady("the task that follows the lake has ended")
+        limit = max(STUCK_SECONDS, 10 * self._settings.serve.live_poll_seconds)
+        oldest = time.time() - limit
+        looked = [each.checked_at for each in self._followed.values() if each.loading_since is None]
+        if min([self._round_at, *(moment for moment in looked if moment is not None)]) < oldest:
+            raise NotReady(f"live versions were not looked at for {limit:.0f} s")
 
     def _named(self, collection: str | None) -> _Followed:
         if collection is None:
@@ -180,30 +245,46 @@ class ShardedCollections:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(self._settings.serve.live_poll_seconds)
-            await self._look()
+            await self._list(LIST_SECONDS)
+            for followed in self._followed.values():
+                # Each by itself: one that loads for minutes holds up no other.
+                if not followed.lock.locked():
+                    look = asyncio.create_task(self._quietly(followed))
+                    self._looks.add(look)
+                    look.add_done_callback(self._looks.discard)
+            self._round_at = time.time()
 
-    async def _look(self) -> None:
-        now = time.monotonic()
-        if not self._followed or now - self._listed_at >= LIST_SECONDS:
-            try:
-                for name in await asyncio.to_thread(self._lake.collections):
-                    if name not in self._followed:
-                        self._followed[name] = _Followed(await asyncio.to_thread(self._lake.collection, name))
-                self._listed_at = now
-            except MmpipeError as error:
+    async def _quietly(self, followed: _Followed) -> None:
+        # Whatever the fault: status() and the log tell of it.
+        with contextlib.suppress(Exception):
+            await self._refresh(followed)
+
+    async def _list(self, seconds: float) -> None:
+        """Know the collections that there were at most so long ago; while none is known, those of now."""
+        now, listed = time.time(), self._listed_at
+        if self._followed and listed is not None and now - listed < seconds:
+            return
+        try:
+            for name in await asyncio.to_thread(self._lake.collections):
+                if name not in self._followed:
+                    found = await asyncio.to_thread(self._lake.collection, name)
+                    # Found while we serve: it is given the time that a stale one is given.
+                    fine_at = None if listed is None else now
+                    self._followed.setdefault(name, _Followed(found, fine_at=fine_at))
+            self._listed_at, self._fault = now, ""
+        except Exception as error:  # noqa: BLE001  the task must outlive any fault; not_ready() and the log tell
+            if self._fault != str(error):
                 _log.warning("the lake cannot be listed", extra={"reason": str(error)})
-        for followed in list(self._followed.values()):
-            # The task must outlive any fault: status() and the log tell of it.
-            with contextlib.suppress(Exception):
-                await self._refresh(followed)
+            self._fault = str(error) or type(error).__name__
 
     async def _refresh(self, followed: _Followed) -> None:
         async with followed.lock:
             try:
                 live = await asyncio.to_thread(followed.collection.live)
                 if live is not None and (followed.current is None or live.generation != followed.generation):
+                    followed.loading_since = time.time()
                     await self._switch(followed, live)
-                followed.error = ""
+                followed.error, followed.fine_at = "", time.time()
             except Exception as error:
                 if followed.error != str(error):
                     told = {"collection": followed.collection.name, "reason": str(error)}
@@ -211,6 +292,7 @@ class ShardedCollections:
                 followed.error = str(error) or type(error).__name__
                 raise
             finally:
+                followed.loading_since = None
                 followed.checked_at = time.time()
 
     async def _switch(self, followed: _Followed, live: LiveVersion) -> None:

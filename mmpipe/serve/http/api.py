@@ -43,7 +43,7 @@ ProductId = Annotated[str, Path(max_length=128, description="the product's id in
 
 
 def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | None = None) -> FastAPI:
-    """The ASGI application of one replica; it closes ``service`` when it shuts down.
+    """The ASGI application of one replica; it starts ``service``, and closes it at the end.
 
     ``keys`` are those of the public routes, unless given what the service's settings name, read here. Raises
     :class:`~mmpipe.serve.http.keys.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be read.
@@ -60,6 +60,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if keys is not None:
             await keys.open()
+        await service.start()
         yield
         await service.drain()
         await asyncio.to_thread(service.close)

@@ -34,8 +34,9 @@ def wants_gpu(settings: Settings) -> bool:
 
 
 def build_app(settings: Settings) -> Application:
-    """The queries: ``Api`` in front, behind it ``Encoders`` with a GPU each where there are some, and
-    ``KeyKeeper`` where API keys are in a secret. Its place is ``/``.
+    """The queries: ``Api`` in front, behind it ``Encoders`` with a GPU each where there are some,
+    ``KeyKeeper`` where API keys are in a secret, and ``Shard-0`` and on where collections are split. Its
+    place is ``/``.
 
     Without a GPU the encoders are in the process of the searcher, for a hop would cost more than it saves.
     The API keys are read once here, so that wrong ones fail at once: raises ``InvalidKeys``, and
@@ -45,12 +46,13 @@ def build_app(settings: Settings) -> Application:
     from mmpipe.serve.ray.deployments.api import Api
     from mmpipe.serve.ray.deployments.encoders import Encoders
     from mmpipe.serve.ray.deployments.key_keeper import KeyKeeper
+    from mmpipe.serve.ray.shards import deployments
 
     configured_keys(settings.serve)
     encoders = _deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
     secret = settings.serve.api_keys_secret
     keeper = _deployment(KeyKeeper, scaling.key_keeper(), settings) if secret else None
-    return _ingress(Api, scaling.api(settings), settings, encoders, keeper)
+    return _ingress(Api, scaling.api(settings), settings, encoders, keeper, *deployments(settings))
 
 
 def build_indexer(settings: Settings) -> Application:

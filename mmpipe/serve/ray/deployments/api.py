@@ -21,6 +21,7 @@ from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.keys import Digests, KeyRing
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ray.deployments.logs import log_as_replica
+from mmpipe.serve.ray.shards import RayTransport
 from mmpipe.settings import Settings
 from mmpipe.telemetry import carrier
 
@@ -30,14 +31,15 @@ if TYPE_CHECKING:
 
 
 class Api:
-    """Its constructor returns once the models are loaded and every live collection is open and warm, so
-    the first request is as fast as the hundredth."""
+    """A replica is ready once the models are loaded and every live collection is open and warm, here or in
+    the ``shards``, so the first request is as fast as the hundredth."""
 
     def __init__(
         self,
         settings: Settings,
         encoders: DeploymentHandle | None = None,
         keeper: DeploymentHandle | None = None,
+        *shards: DeploymentHandle,
     ) -> None:
         from ray.serve import get_replica_context
 
@@ -46,7 +48,7 @@ class Api:
         encoder: QueryEncoder = (
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
         )
-        self._service = QueryService(settings, encoder)
+        self._service = QueryService(settings, encoder, shards=RayTransport(shards) if shards else None)
         self._app = create_app(
             self._service,
             Metrics(get_replica_context().replica_id.unique_id),
