@@ -1,7 +1,7 @@
 """Queries and the indexer: two FastAPI applications on Ray Serve, on one port; the lake is all they share.
 
-``build_app`` makes the queries, at ``/``: the ingress ``Api``, with GPUs a deployment ``Encoders``, and
-``KeyKeeper`` where API keys are in a secret. ``build_indexer`` makes the indexer, at ``/internal/v1``: the
+``build_app`` makes the queries, at ``/``: the ingress ``Api``, with GPUs a deployment ``Encoders``,
+``KeyKeeper`` where API keys are in a secret, ``Shard-0`` and on where collections are split. ``build_indexer`` makes the indexer, at ``/internal/v1``: the
 ingress ``Indexer``. So an upload neither wakes, scales nor waits for a query replica, and queries do not
 notice an indexer that hangs. ``app_builder`` and ``indexer_builder`` are the same for a Serve config file
 (``infra/serve.yaml``); ``serve`` and ``running`` run both on one machine; ``http.api.create_app`` and

@@ -118,6 +118,14 @@ def test_each_builder_makes_an_application_of_its_own_from_a_config_files_args(
     assert built.ingress_deployment_name == ingress
 
 
+def test_a_split_collection_has_a_deployment_per_shard() -> None:
+    from ray.serve._private.build_app import build_app as flatten
+
+    built = flatten(app_builder({"serve": {"shards": 3, "gpu": "off"}}), name="mmpipe")
+    assert {each.name for each in built.deployments} == {"Api", "Shard-0", "Shard-1", "Shard-2"}
+    assert built.ingress_deployment_name == "Api"
+
+
 def test_only_replicas_change_how_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     import ray.serve
 

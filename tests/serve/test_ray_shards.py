@@ -1,145 +1,172 @@
-"""Two shards on a real local Ray: the answers of one process, one shard killed, its replacement."""
+"""The service with two shards on a real local Ray, asked over HTTP: what one process answers, one shard
+killed, its replacement."""
 
 from __future__ import annotations
 
-import asyncio
+import http.client
 import json
 import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 
-from mmpipe.encoders import registry
-from mmpipe.errors import MmpipeError
-from mmpipe.lake import open_lake
-from mmpipe.schemas.search import SearchRequest
-from mmpipe.search import LiveVersions, Searcher, encode
-from mmpipe.serve.answer.sharded import ShardedCollections
-from mmpipe.serve.ray.run import ray_cluster
-from mmpipe.serve.ray.shards import RayTransport, deployments
+from mmpipe.serve import running
+from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
+from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.ray.app import APP_NAME
+from mmpipe.serve.ray.run import free_port
+from mmpipe.serve.ray.shards import RayTransport
 from mmpipe.settings import Settings
-from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_for, write_feed
+from tests.serve.conftest import InProcessWork, catalogue, make_service, order_for, settings_for, write_feed
 
 pytestmark = pytest.mark.timeout(180)
-SEARCH = SearchRequest(text="red shoe", facets=["brand"], limit=9)
+SHARDS = 2
+Answer = tuple[int, Any]
+SEARCH = {"text": "red shoe", "facets": ["brand", "price"], "limit": 9}
+ASKED: tuple[tuple[str, str, Any], ...] = (
+    ("POST", "/v1/search", SEARCH),
+    ("POST", "/v1/search", {"facets": ["color"], "limit": 50}),
+    ("POST", "/v1/search", {"text": "hat", "sort": "price_asc", "filters": {"brand": ["Acme"]}, "limit": 5}),
+    ("GET", "/v1/search?q=no+such+words", None),
+    ("POST", "/v1/search", {"facets": ["nothing"]}),
+    ("GET", "/v1/products/green-bag-4", None),
+    ("GET", "/v1/products/none", None),
+    ("GET", "/v1/products/green-bag-4/similar?limit=7", None),
+    ("GET", "/v1/products/red-hat-0/similar?brand=Orbit&limit=100", None),
+    ("GET", "/v1/products/none/similar", None),
+    ("GET", "/v1/collections", None),
+    ("GET", "/readyz", None),
+)
 
 
-class Front:
-    """An ingress without HTTP. ``ask`` gives an answer, or the error's name and text."""
+class Shop:
+    """The same lake thrice: ``whole`` in one process, behind shards that must all answer, and behind the
+    same shards while those that are there may."""
 
-    def __init__(self, settings: Settings, *handles: Any) -> None:
-        self._settings = settings
-        self._transport = RayTransport(handles)
-        self._found: dict[bool, ShardedCollections] = {}
+    def __init__(self, url: str, whole: TestClient, partial: TestClient) -> None:
+        self._address = urlsplit(url).netloc
+        self._whole, self._partial = whole, partial
 
-    async def start(self) -> int:
-        """Follow what is live; gives how many products there are."""
-        for partial in (False, True):
-            serve = self._settings.serve.model_copy(update={"partial_answers": partial})
-            settings = self._settings.model_copy(update={"serve": serve})
-            self._found[partial] = ShardedCollections(settings, open_lake(settings), self._transport)
-            await self._found[partial].start()
-        return self._found[False].get("shop").products
-
-    async def ask(self, body: str, partial: bool) -> tuple[str, str]:
-        """One search."""
-        request = SearchRequest.model_validate_json(body)
-        query = encode(request, registry.load("fake"), {})
-        found = self._found[partial]
+    def shards(self, method: str, path: str, body: Any = None) -> Answer:
+        """From Ray Serve, through its proxy."""
+        connection = http.client.HTTPConnection(self._address, timeout=30)
         try:
-            version = found.get("shop", page_cursor=request.cursor)
-            return "", (await found.search(version, request, query)).decode()
-        except MmpipeError as error:
-            return type(error).__name__, str(error)
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, told(json.loads(answer.read()))
+        finally:
+            connection.close()
+
+    def partial(self, method: str, path: str, body: Any = None) -> Answer:
+        """From the same shards, with ``serve.partial_answers``."""
+        answer = self._partial.request(method, path, json=body)
+        return answer.status_code, told(answer.json())
+
+    def whole(self, method: str, path: str, body: Any = None) -> Answer:
+        """From one process."""
+        answer = self._whole.request(method, path, json=body)
+        return answer.status_code, told(answer.json())
 
 
-class Asked:
-    """The ingress from outside Ray; a handle belongs to one event loop."""
-
-    def __init__(self, handle: Any, runner: asyncio.Runner) -> None:
-        self._handle = handle
-        self._runner = runner
-
-    def call(self, method: str, *args: Any) -> Any:
-        """A method of :class:`Front`."""
-
-        async def answered() -> Any:
-            return await getattr(self._handle, method).remote(*args)
-
-        return self._runner.run(answered())
-
-    def __call__(self, request: SearchRequest, *, partial: bool = False) -> tuple[str, Any]:
-        """The error's name and text, or an empty name and the page."""
-        name, said = self.call("ask", request.model_dump_json(exclude_defaults=True), partial)
-        if name:
-            return name, said
-        page = json.loads(said)
-        del page["took_ms"]
-        return "", page
+def told(answer: dict[str, Any]) -> dict[str, Any]:
+    """All but what differs between two times of asking."""
+    return {name: value for name, value in answer.items() if name not in ("took_ms", "instance")}
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Asked]]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """120 products in four fragments, behind two shards."""
     folder = tmp_path_factory.mktemp("shards")
-    settings = settings_for(folder, shards=2)
+    settings = settings_for(folder, port=free_port(), min_replicas=1, max_replicas=1, shards=SHARDS)
     work, rows = InProcessWork(settings), catalogue()
     for part in range(4):
         feed = write_feed(folder, f"part-{part}.jsonl", rows[part::4])
         work.indexer.execute([order_for(feed, settings)])
-    with ray_cluster(settings), asyncio.Runner() as runner:
+    whole = make_service(with_serve(settings, shards=1))
+    with running(settings) as url:
         from ray import serve
 
-        front = serve.deployment(Front, name="Front").bind(settings, *deployments(settings))
-        ask = Asked(serve.run(front, name="shards", route_prefix=None), runner)
-        assert ask.call("start") == 120
-        yield settings, ask
-        serve.shutdown()
+        handles = [serve.get_deployment_handle(f"Shard-{number}", APP_NAME) for number in range(SHARDS)]
+        encoder = LocalQueryEncoder(Models(threads=1))
+        forgiving = with_serve(settings, partial_answers=True)
+        partial = QueryService(forgiving, encoder, shards=RayTransport(handles))
+        with (
+            TestClient(create_app(whole, Metrics("whole"))) as one,
+            TestClient(create_app(partial, Metrics("partial"))) as other,
+        ):
+            yield Shop(url, one, other)
+            # Ends the handles of this process while the loop that they are of still runs.
+            serve.shutdown()
 
 
-def test_two_shards_answer_as_one_process_does(shop: tuple[Settings, Asked]) -> None:
-    settings, ask = shop
-    loaded = registry.load("fake")
-    with LiveVersions(settings, open_lake(settings)) as versions:
-        searcher = Searcher(loaded.profile, settings.serve)
-        request = SEARCH
-        for _ in range(3):
-            whole = json.loads(
-                searcher.search_json(versions.get("shop"), request, encode(request, loaded, {}))
-            )
-            del whole["took_ms"]
-            assert ask(request) == ("", whole)
-            request = SEARCH.model_copy(update={"cursor": whole["next_cursor"]})
+def with_serve(settings: Settings, **changes: Any) -> Settings:
+    """Other settings of the service."""
+    return settings.model_copy(update={"serve": settings.serve.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("request_of", range(len(ASKED)))
+def test_shards_answer_as_one_process_does(shop: Shop, request_of: int) -> None:
+    method, path, body = ASKED[request_of]
+    expected = shop.whole(method, path, body)
+    assert shop.shards(method, path, body) == expected
+    assert shop.partial(method, path, body) == expected
+
+
+def test_pages_follow_one_another_as_in_one_process(shop: Shop) -> None:
+    body, seen = dict(SEARCH), []
+    for _ in range(3):
+        status, page = shop.shards("POST", "/v1/search", body)
+        assert (status, page) == shop.whole("POST", "/v1/search", body)
+        seen += [hit["id"] for hit in page["hits"]]
+        body = {**SEARCH, "cursor": page["next_cursor"]}
+    assert len(set(seen)) == 27
+
+
+def test_a_spoken_query_is_refused_with_the_reason(shop: Shop) -> None:
+    status, problem = shop.shards("POST", "/v1/search", {"text": "shoe", "audio_as": "speech"})
+    assert (status, problem["field"]) == (HTTPStatus.UNPROCESSABLE_ENTITY, "audio_as")
+    assert "shards" in problem["detail"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the process by /proc")
-def test_a_killed_shard_is_named_then_replaced(shop: tuple[Settings, Asked]) -> None:
-    _, ask = shop
-    name, before = ask(SEARCH)
-    assert name == ""
+def test_a_killed_shard_is_named_then_replaced(shop: Shop) -> None:
+    status, before = shop.shards("POST", "/v1/search", SEARCH)
+    assert status == HTTPStatus.OK
     os.kill(_process("Shard-1"), signal.SIGKILL)
     killed = time.monotonic()
-    seen: list[tuple[str, Any]] = []
-    partial: list[tuple[str, Any]] = []
-    while time.monotonic() - killed < 90:
-        seen.append(ask(SEARCH))
-        partial.append(ask(SEARCH, partial=True))
-        if seen[-1][0] == "" and "partial" not in partial[-1][1]:
-            break
-        time.sleep(0.05)
-    assert seen[-1] == ("", before), "Serve has replaced it, and it has loaded what is live"
-    errors = [said for name, said in seen if name]
-    assert errors
-    assert all("shard 1" in said for said in errors)
-    assert {name for name, _ in seen} == {"", "ShardMissing"}
-    assert {name for name, _ in partial} == {""}, "the others answer all the while"
+    seen: list[Answer] = []
+    partial: list[Answer] = []
+    with ThreadPoolExecutor(2) as both:
+        while time.monotonic() - killed < 90:
+            # At once: what one waits for, the other must not find mended.
+            strict = both.submit(shop.shards, "POST", "/v1/search", SEARCH)
+            forgiving = both.submit(shop.partial, "POST", "/v1/search", SEARCH)
+            seen.append(strict.result())
+            partial.append(forgiving.result())
+            if seen[-1][0] == HTTPStatus.OK and "partial" not in partial[-1][1]:
+                break
+            time.sleep(0.05)
+    assert seen[-1] == (HTTPStatus.OK, before), "Serve has replaced it, and it has loaded what is live"
+    problems = [problem for status, problem in seen if status != HTTPStatus.OK]
+    assert problems
+    assert {problem["status"] for problem in problems} == {HTTPStatus.SERVICE_UNAVAILABLE}
+    assert all("shard 1" in problem["detail"] for problem in problems)
+    assert {status for status, _ in partial} == {HTTPStatus.OK}, "the others answer all the while"
     fewer = [page for _, page in partial if page.get("partial")]
     assert fewer
     assert all(0 < page["total"] < before["total"] for page in fewer)
+    assert shop.shards("GET", "/readyz")[0] == HTTPStatus.OK
 
 
 def _process(deployment: str) -> int:
@@ -149,7 +176,10 @@ def _process(deployment: str) -> int:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             title = (process / "cmdline").read_bytes().decode()
-            if f"ServeReplica:shards:{deployment}" in title and ours in (process / "environ").read_bytes():
+            if (
+                f"ServeReplica:{APP_NAME}:{deployment}" in title
+                and ours in (process / "environ").read_bytes()
+            ):
                 found.append(int(process.name))
         except OSError:
             continue  # it has just ended, or is somebody else's
