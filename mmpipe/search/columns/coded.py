@@ -121,8 +121,13 @@ class CodedColumn:
         self._parts: list[_Part] = [
             held[at] if at >= 0 else _Part(arrays) for at, arrays in zip(places, parts, strict=True)
         ]
-        self._maps = [dictionary.map_of(arrays) for arrays in parts]
-        self._dictionary = dictionary
+        self._dictionary: Dictionary = dictionary
+        # A value's code never changes: what the same dictionary gave a part before holds.
+        mapped = former._maps if former is not None and former._dictionary is dictionary else None
+        self._maps: list[Codes] = [
+            dictionary.map_of(arrays) if mapped is None or at < 0 else mapped[at]
+            for at, arrays in zip(places, parts, strict=True)
+        ]
         self._layout = layout
         self._first = layout.first_words
         self._kept = kept_for_version(layout)

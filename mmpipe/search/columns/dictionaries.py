@@ -176,7 +176,7 @@ class Dictionary:
     def map_of(self, part: Arrays) -> Codes:
         """The code of each value of a fragment's part, :data:`NULL` for none; given now where they had none.
 
-        It is kept until :meth:`forget_others`.
+        It is kept until :meth:`live` is asked about parts without this one.
         """
         held = part["value_start"]
         known = self._maps.get(id(held))
@@ -186,17 +186,14 @@ class Dictionary:
             self._use(known[1], 1)
         return known[1]
 
-    def forget_others(self, parts: Iterable[Arrays]) -> None:
-        """Keep the maps of these parts alone."""
-        for key in self._maps.keys() - {id(part["value_start"]) for part in parts}:
-            self._use(self._maps.pop(key)[1], -1)
-
     def live(self, parts: Iterable[Arrays]) -> int:
         """How many codes belong to values of these parts, of which all others are forgotten."""
-        held = list(parts)
-        for part in held:
-            self.map_of(part)
-        self.forget_others(held)
+        held = {id(part["value_start"]): part for part in parts}
+        for key, part in held.items():
+            if key not in self._maps:
+                self.map_of(part)
+        for key in self._maps.keys() - held.keys():
+            self._use(self._maps.pop(key)[1], -1)
         return int(np.count_nonzero(self._uses))
 
     def _use(self, codes: Codes, maps: int) -> None:

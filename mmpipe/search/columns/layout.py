@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import is_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,5 +40,11 @@ class Layout:
 
 def places_in(former: Iterable[object], parts: Iterable[object]) -> NDArray[np.int64]:
     """Where each of ``parts`` is in ``former``, the parts of another version's column; -1 for a new one."""
-    place = {id(part): at for at, part in enumerate(former)}
-    return np.array([place.get(id(part), -1) for part in parts], np.int64)
+    before, now = list(former), list(parts)
+    if len(before) <= len(now) and all(map(is_, before, now)):
+        # New fragments come last: after most writes all former ones are where they were.
+        came = np.arange(len(now), dtype=np.int64)
+        came[len(before) :] = -1
+        return came
+    place = {id(part): at for at, part in enumerate(before)}
+    return np.array([place.get(id(part), -1) for part in now], np.int64)

@@ -219,8 +219,13 @@ class PairColumn:
         self._parts: list[_Part] = [
             held[at] if at >= 0 else _Part(arrays) for at, arrays in zip(places, parts, strict=True)
         ]
-        self._maps = [dictionary.map_of(arrays) for arrays in parts]
-        self._dictionary = dictionary
+        self._dictionary: PairDictionary = dictionary
+        # A value's code never changes: what the same dictionary gave a part before holds.
+        mapped = former._maps if former is not None and former._dictionary is dictionary else None
+        self._maps: list[Codes] = [
+            dictionary.map_of(arrays) if mapped is None or at < 0 else mapped[at]
+            for at, arrays in zip(places, parts, strict=True)
+        ]
         self._attributes = dictionary.attributes()
         values = max((part.most_values for part in self._parts), default=0)
         self._counter: Counter = counter_for(dictionary, values, None if former is None else former._counter)

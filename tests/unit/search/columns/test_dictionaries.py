@@ -123,5 +123,5 @@ def test_a_part_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.map_of(part).tolist() == [0, 1]
     monkeypatch.undo()
     assert found.map_of(other).tolist() == [1, 2]
-    found.forget_others([other])
+    assert found.live([other, other]) == 2
     assert list(found._maps) == [id(other["value_start"])]

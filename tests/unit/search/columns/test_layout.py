@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.layout import Layout, places_in
 
 
 def test_fragments_begin_at_whole_words() -> None:
@@ -15,3 +15,13 @@ def test_fragments_begin_at_whole_words() -> None:
 def test_no_fragments_are_no_rows() -> None:
     layout = Layout([])
     assert (layout.rows, layout.words, len(layout)) == (0, 0, 0)
+
+
+def test_parts_are_found_where_they_were() -> None:
+    a, b, c = object(), object(), object()
+    assert places_in([], []).tolist() == []
+    assert places_in([], [a]).tolist() == [-1]
+    assert places_in([a, b], [a, b, c]).tolist() == [0, 1, -1]
+    assert places_in([a, b], [c, b, a]).tolist() == [-1, 1, 0]
+    assert places_in([a, b, c], [a, c]).tolist() == [0, 2]
+    assert places_in([a], [a]).dtype == places_in([a], [b]).dtype == np.int64
