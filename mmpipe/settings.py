@@ -112,9 +112,6 @@ class LakeSettings(_Section):
     """Where the tables are and how they are kept."""
 
     uri: str = Field(default="./lake", description="a folder or s3://bucket/prefix")
-    ann_min_rows: int = Field(
-        default=10_000, gt=0, description="below this an exact scan beats a vector index"
-    )
     max_unindexed_rows: int = Field(
         default=2_000, gt=0, description="rows outside an index before it is brought up to date"
     )
@@ -218,8 +215,9 @@ class ServeSettings(_Section):
         default=1,
         ge=1,
         le=1_000,
-        description="a collection is split among so many processes, each with its own part on disk and in"
-        " memory; with more than one only `early` fusion",
+        description="a collection is split among so many deployments of Ray Serve, each with its own part on"
+        " disk and in memory; with more than one only `early` fusion, and recordings are sounds: `audio_as`"
+        " `speech` gets a 422. A service without Ray holds it whole",
     )
     partial_answers: bool = Field(
         default=False,

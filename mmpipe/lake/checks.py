@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from mmpipe.errors import NotFound, PublishRejected
-from mmpipe.lake.maintenance import VECTOR_METRIC
 from mmpipe.lake.recent import file_of, state_of
 from mmpipe.lake.resolve import FRAGMENT_BITS
-from mmpipe.lake.schema import FUSED, UNIT_TOLERANCE, UNREAD_COLUMNS, VECTOR_COLUMNS, vector_block
+from mmpipe.lake.schema import UNIT_TOLERANCE, UNREAD_COLUMNS, VECTOR_COLUMNS, vector_block
 from mmpipe.lake.storage import lance_errors, sql_text
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 # A small shop may take this many products away at once, whatever share that is.
 FEW = 3
-_DISTANCE_TOLERANCE = 1e-3
 _BATCH_ROWS = 4_096
 
 
@@ -45,8 +42,7 @@ def check_version(
       whatever made them (None: any number may);
     * vectors of all fragments that the live version does not have, and that were not written here from
       vectors known to be sound: finite, of unit length;
-    * canary: one product found by its own vector and by a word of its own text, through the indexes where
-      those changed.
+    * indexes, where they changed: one product found by its id and by a medium of its own.
     """
     with lance_errors(f"checking version {dataset.version} of table {table.name}"):
         base = _base(table, live)
@@ -55,13 +51,9 @@ def check_version(
             _check_shrink(counts, live, table.name, max_shrink)
         old = set() if base is None else {f.fragment_id for f in base.get_fragments()}
         new = [f for f in dataset.get_fragments() if f.fragment_id not in old]
-        new = [f for f in new if file_of(f.metadata) not in table.sound]
-        canary = _check_vectors(dataset, new, table.dim)
-        changed = base is None or _segments(base) != _segments(dataset)
-        if changed and counts.rows:
-            _check_canary(dataset, canary if canary is not None else _any_row(dataset), None)
-        elif canary is not None:
-            _check_canary(dataset, canary, new)
+        if base is None or _segments(base) != _segments(dataset):
+            _check_indexes(dataset, new)
+        _check_vectors(dataset, [f for f in new if file_of(f.metadata) not in table.sound], table.dim)
     return counts
 
 
@@ -131,11 +123,9 @@ def _check_shrink(counts: Counts, live: LiveVersion, table: str, max_shrink: flo
         )
 
 
-def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) -> dict[str, Any] | None:
-    """Check the vectors of ``fragments``; returns one row with a fused vector as the canary."""
+def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) -> None:
     if not fragments:
-        return None
-    canary: dict[str, Any] | None = None
+        return
     scanner = dataset.scanner(columns=["id", *VECTOR_COLUMNS], fragments=fragments, batch_size=_BATCH_ROWS)
     for batch in scanner.to_batches():
         for name in VECTOR_COLUMNS:
@@ -149,65 +139,35 @@ def _check_vectors(dataset: lance.LanceDataset, fragments: list[Any], dim: int) 
                     f"{name} of product {product_id!r} has length {lengths[np.argmax(bad)]:.3g}, not 1, as "
                     f"have {int(bad.sum()) - 1:,} more rows; the encoder is at fault, the old version stays"
                 )
-            if name == FUSED and canary is None and block.present.any():
-                row = int(np.argmax(block.present))
-                canary = {"id": batch.column("id")[row].as_py(), "vector": block.values[row]}
-    return canary
 
 
-def _any_row(dataset: lance.LanceDataset) -> dict[str, Any] | None:
-    rows = dataset.to_table(columns=["id", FUSED], filter=f"{FUSED} IS NOT NULL", limit=1)
-    if rows.num_rows == 0:
-        return None
-    return {
-        "id": rows.column("id")[0].as_py(),
-        "vector": np.asarray(rows.column(FUSED)[0].as_py(), dtype=np.float32),
-    }
-
-
-def _check_canary(
-    dataset: lance.LanceDataset, canary: dict[str, Any] | None, fragments: list[Any] | None
-) -> None:
-    if canary is None:  # no product has a vector
-        return
-    product_id: str = canary["id"]
-    nearest = dataset.scanner(
-        columns=["id", "_distance"],
-        nearest={
-            "column": FUSED,
-            "q": pa.array(canary["vector"], pa.float32()),
-            "k": 10,
-            "nprobes": 32,
-            "refine_factor": 4,
-            "metric": VECTOR_METRIC,
-        },
-        fragments=fragments,
-        prefilter=True,
-        disable_scoring_autoprojection=True,
+def _check_indexes(dataset: lance.LanceDataset, new: list[Any]) -> None:
+    """Look for one product, of the ``new`` fragments where there are some, as writers look for it."""
+    rows = dataset.scanner(
+        columns=["id", "media_keys"], filter="deleted = false", limit=1, fragments=new or None
     ).to_table()
-    # A product with the very same vector may stand in its place.
-    same = nearest.num_rows > 0 and nearest.column("_distance").to_numpy().min() <= _DISTANCE_TOLERANCE
-    if not same and product_id not in nearest.column("id").to_pylist():
-        raise PublishRejected(
-            f"product {product_id!r} is not found by its own vector; the old version stays live"
-        )
-    mine = f"id = {sql_text(product_id)}"
-    texts = dataset.to_table(columns=["search_text"], filter=mine).column("search_text").to_pylist()
-    words = (texts[0] if texts and texts[0] else "").split()
-    if not words:
+    if rows.num_rows == 0:
         return
-    word = max(words, key=len)
+    product_id: str = rows.column("id")[0].as_py()
+    mine = f"id = {sql_text(product_id)}"
+    times = dataset.count_rows(filter=mine)
+    if times != 1:
+        raise PublishRejected(
+            f"product {product_id!r} is found {times} times by its id; the old version stays live"
+        )
+    keys = (rows.column("media_keys")[0].as_py() or "").split()
+    if not keys:
+        return
     found = dataset.scanner(
         columns=["id"],
-        full_text_query={"columns": ["search_text"], "query": word},
+        full_text_query={"columns": ["media_keys"], "query": keys[0]},
         filter=mine,
         prefilter=True,
-        fragments=fragments,
         disable_scoring_autoprojection=True,
     ).to_table()
     if found.num_rows == 0:
         raise PublishRejected(
-            f"product {product_id!r} is not found by {word!r} of its own text; the old version stays live"
+            f"product {product_id!r} is not found by a medium of its own; the old version stays live"
         )
 
 

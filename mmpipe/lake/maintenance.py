@@ -13,7 +13,6 @@ from lance.optimize import Compaction, CompactionOptions
 
 from mmpipe.errors import CommitConflict
 from mmpipe.lake.record_table import sql_time
-from mmpipe.lake.schema import FUSED
 from mmpipe.lake.storage import lance_errors
 
 if TYPE_CHECKING:
@@ -23,22 +22,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VECTOR_INDEX = "vector_idx"
-TEXT_INDEX = "search_text_idx"
-VECTOR_METRIC = "dot"  # of unit vectors: the distance is 1 - cosine similarity
-
 # Fragments of this size and above are left alone, so a mirror need not fetch them again.
 FRAGMENT_ROWS = 8_192
 MAX_SMALL_FRAGMENTS = 32
-_PARTITION_ROWS = 1_024
-_RETRAIN_GROWTH = 4
-_TRAINED_ROWS_KEY = "mmpipe.vector_index_rows"
 
-_SCALAR_INDEXES = {"id": "BTREE", "brand": "BTREE", "deleted": "BITMAP", "availability": "BITMAP"}
-# media_keys stands in for a label index on media_uris: keeping an index with a bitmap per value up to date
-# takes minutes where nearly every row has a value of its own, an inverted list takes milliseconds.
-_TEXT_INDEXES = {"search_text": TEXT_INDEX, "media_keys": "media_keys_idx"}
-_MAX_VECTOR_SEGMENTS = 8
+# Every commit looks rows up by id; publish checks count the tombstones of all fragments at once.
+_SCALAR_INDEXES = {"id": "BTREE", "deleted": "BITMAP"}
+# Asked who uses a medium. It stands in for a label index on media_uris: keeping an index with a bitmap per
+# value up to date takes minutes where nearly every row has a value of its own, an inverted list takes
+# milliseconds.
+MEDIA_INDEX = "media_keys_idx"
+# What tables of earlier releases have besides. Search builds indexes of its own, nothing asks these.
+_FORMER_INDEXES = frozenset({"vector_idx", "search_text_idx", "brand_idx", "availability_idx"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,6 @@ class MaintenanceReport:
     version: int
     compacted: bool = False
     indexes_updated: bool = False
-    vector_index_built: bool = False
     tombstones_removed: int = 0
     versions_removed: int = 0
     seconds: float = 0.0
@@ -56,45 +50,38 @@ class MaintenanceReport:
     @property
     def changed(self) -> bool:
         """Whether there is something new to publish."""
-        return bool(
-            self.compacted or self.indexes_updated or self.vector_index_built or self.tombstones_removed
-        )
+        return bool(self.compacted or self.indexes_updated or self.tombstones_removed)
 
     def summary(self) -> str:
         """In words, for a log or a version's reason."""
         steps = {
             "files compacted": self.compacted,
             "indexes updated": self.indexes_updated,
-            "vector index built": self.vector_index_built,
             f"{self.tombstones_removed} old tombstones removed": self.tombstones_removed > 0,
             f"{self.versions_removed} old versions removed": self.versions_removed > 0,
         }
         return ", ".join(words for words, done in steps.items() if done) or "nothing was due"
 
 
-def create_text_and_scalar_indexes(dataset: lance.LanceDataset) -> None:
-    """Create those that are missing; they may be empty, :func:`maintain` fills them.
-
-    Full text is split at white space only: :func:`mmpipe.lexical.tokens` has done the rest.
-    """
+def create_indexes(dataset: lance.LanceDataset) -> None:
+    """Create those that are missing; they may be empty, :func:`maintain` fills them."""
     present = {index.name for index in dataset.describe_indices()}
     for column, kind in _SCALAR_INDEXES.items():
         if f"{column}_idx" not in present:
             dataset.create_scalar_index(column, kind)
-    for column, name in _TEXT_INDEXES.items():
-        if name not in present:
-            dataset.create_scalar_index(
-                column,
-                "INVERTED",
-                name=name,
-                base_tokenizer="whitespace",
-                lower_case=False,
-                stem=False,
-                remove_stop_words=False,
-                ascii_folding=False,
-                max_token_length=None,
-                with_position=False,
-            )
+    if MEDIA_INDEX not in present:
+        dataset.create_scalar_index(
+            "media_keys",
+            "INVERTED",
+            name=MEDIA_INDEX,
+            base_tokenizer="whitespace",
+            lower_case=False,
+            stem=False,
+            remove_stop_words=False,
+            ascii_folding=False,
+            max_token_length=None,
+            with_position=False,
+        )
 
 
 def clean_up_interval(settings: LakeSettings) -> float:
@@ -114,10 +101,9 @@ def maintain(
 ) -> MaintenanceReport:
     """Do what is due, and nothing (no request beyond the manifest) when nothing is.
 
+    * indexes that only earlier releases asked: drop them;
     * more than ``MAX_SMALL_FRAGMENTS`` small files: compact them;
     * more than ``max_unindexed_rows`` rows outside the indexes, or files just compacted: update all indexes;
-    * ``ann_min_rows`` vectors and no vector index, or four times the rows it was trained on: build one
-      (IVF_RQ);
     * after any of these (always, if ``thorough``), with ``clean_up``: delete tombstones that were written
       more than ``keep_tombstones_days`` ago, for an upload that is older than one of them is in no queue any
       more; and remove versions older than ``keep_versions_days`` that carry no tag.
@@ -127,19 +113,19 @@ def maintain(
     writers wait for: under steady uploads it would never win.
     """
     started = time.monotonic()
-    compacted = updated = built = False
+    compacted = updated = False
     try:
         with lance_errors(f"maintaining table {name}"):
+            updated = _drop_former_indexes(dataset)  # first: compaction writes indexes again
             compacted = _compact(dataset, nullcontext() if writing is None else writing)
-            create_text_and_scalar_indexes(dataset)
+            create_indexes(dataset)
             if compacted or unindexed_rows(dataset) > settings.max_unindexed_rows:
-                _update_indexes(dataset)
+                dataset.optimize.optimize_indices()
                 updated = True
-            built = _build_vector_index(dataset, settings)
     except CommitConflict as error:
         log.info("maintenance stopped early: %s", error)
     tombstones = removed = 0
-    if compacted or updated or built or thorough:
+    if compacted or updated or thorough:
         if clean_up:
             tombstones = _collect_tombstones(dataset, settings, name)
         with lance_errors(f"removing old versions of table {name}"):
@@ -150,7 +136,6 @@ def maintain(
         version=int(dataset.version),
         compacted=compacted,
         indexes_updated=updated,
-        vector_index_built=built,
         tombstones_removed=tombstones,
         versions_removed=removed,
         seconds=time.monotonic() - started,
@@ -158,13 +143,20 @@ def maintain(
 
 
 def unindexed_rows(dataset: lance.LanceDataset) -> int:
-    """Rows that the full-text index does not cover yet; read from the manifest alone."""
+    """Rows that the index of media does not cover yet; read from the manifest alone."""
     covered: set[int] = set()
     for index in dataset.describe_indices():
-        if index.name == TEXT_INDEX:
+        if index.name == MEDIA_INDEX:
             for segment in index.segments:
                 covered.update(segment.fragment_ids)
     return sum(f.metadata.num_rows for f in dataset.get_fragments() if f.fragment_id not in covered)
+
+
+def _drop_former_indexes(dataset: lance.LanceDataset) -> bool:
+    former = sorted(_FORMER_INDEXES.intersection(index.name for index in dataset.describe_indices()))
+    for name in former:
+        dataset.drop_index(name)
+    return bool(former)
 
 
 def _compact(dataset: lance.LanceDataset, writing: AbstractContextManager[object]) -> bool:
@@ -190,38 +182,6 @@ def _compact(dataset: lance.LanceDataset, writing: AbstractContextManager[object
 
 def _small(dataset: lance.LanceDataset) -> int:
     return sum(1 for f in dataset.get_fragments() if f.metadata.num_rows < FRAGMENT_ROWS)
-
-
-def _update_indexes(dataset: lance.LanceDataset) -> None:
-    segments = {index.name: len(index.segments) for index in dataset.describe_indices()}
-    vectors = segments.pop(VECTOR_INDEX, 0)
-    dataset.optimize.optimize_indices(index_names=sorted(segments))
-    if vectors:
-        # New rows go into a segment of their own: small to write, and small to fetch for every mirror.
-        merged = vectors if vectors >= _MAX_VECTOR_SEGMENTS else 0
-        dataset.optimize.optimize_indices(index_names=[VECTOR_INDEX], num_indices_to_merge=merged)
-
-
-def _build_vector_index(dataset: lance.LanceDataset, settings: LakeSettings) -> bool:
-    if dataset.count_rows() < settings.ann_min_rows:
-        return False
-    exists = any(index.name == VECTOR_INDEX for index in dataset.describe_indices())
-    trained = int(dataset.config().get(_TRAINED_ROWS_KEY, 0)) if exists else 0
-    if exists and dataset.count_rows() < _RETRAIN_GROWTH * trained:
-        return False
-    rows = dataset.count_rows(filter=f"{FUSED} IS NOT NULL")
-    if rows < settings.ann_min_rows:
-        return False
-    dataset.create_index(
-        FUSED,
-        "IVF_RQ",
-        name=VECTOR_INDEX,
-        metric=VECTOR_METRIC,
-        num_partitions=max(1, rows // _PARTITION_ROWS),
-        replace=exists,
-    )
-    dataset.update_config({_TRAINED_ROWS_KEY: str(rows)})
-    return True
 
 
 def _collect_tombstones(dataset: lance.LanceDataset, settings: LakeSettings, name: str) -> int:

@@ -24,7 +24,7 @@ from mmpipe.lake.fragments import needs_mark, open_mark, read_staged, stage
 from mmpipe.lake.maintenance import (
     MaintenanceReport,
     clean_up_interval,
-    create_text_and_scalar_indexes,
+    create_indexes,
     maintain,
 )
 from mmpipe.lake.precedence import NO_ORDER, latest_per_id
@@ -89,10 +89,9 @@ class ProductTable:
     def create(
         cls, uri: str, name: str, profile: Profile, settings: LakeSettings, storage: StorageSettings
     ) -> ProductTable:
-        """A new empty table with its full-text and scalar indexes; the existing one where another writer
-        was first."""
+        """A new empty table with its indexes; the existing one where another writer was first."""
         with lance_errors(f"creating table {name}"):
-            create_table(uri, products_schema(profile.dim, profile), storage, create_text_and_scalar_indexes)
+            create_table(uri, products_schema(profile.dim, profile), storage, create_indexes)
         return cls.open(uri, name, profile, settings, storage)
 
     @classmethod

@@ -29,7 +29,7 @@ from mmpipe.errors import (
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.lake.changes import Changes, Seen, seen_table
 from mmpipe.lake.live import LivePointer
-from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
+from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS, MEDIA_INDEX
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.lake.mirror import TABLES, Mirror
 from mmpipe.lake.resolve import HEAD_COLUMNS
@@ -86,9 +86,7 @@ def on_s3(request: pytest.FixtureRequest) -> Settings:
     url = request.getfixturevalue("endpoint")
     return Settings(
         storage=StorageSettings(endpoint_url=url),
-        lake=LakeSettings(
-            uri=f"s3://{BUCKET}/{request.node.name}".replace("[", "-").replace("]", ""), ann_min_rows=300
-        ),
+        lake=LakeSettings(uri=f"s3://{BUCKET}/{request.node.name}".replace("[", "-").replace("]", "")),
     )
 
 
@@ -96,7 +94,7 @@ def on_s3(request: pytest.FixtureRequest) -> Settings:
 def collection(request: pytest.FixtureRequest, tmp_path: Path) -> Collection:
     if request.param == "s3":
         return open_lake(on_s3(request)).collection("shop", create=True)
-    made = Settings(lake=LakeSettings(uri=str(tmp_path / "lake"), ann_min_rows=300))
+    made = Settings(lake=LakeSettings(uri=str(tmp_path / "lake")))
     return open_lake(made).collection("shop", create=True)
 
 
@@ -204,20 +202,20 @@ def test_a_version_with_a_bad_vector_is_refused(tmp_path: Path, column: str, fau
     assert collection.live() == good
 
 
-def test_a_version_whose_text_index_lies_is_refused(tmp_path: Path) -> None:
+def test_a_version_whose_index_lies_is_refused(tmp_path: Path) -> None:
     collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path), max_unindexed_rows=1))).collection(
         "shop", create=True
     )
     table = collection.products(PROFILE, create=True)
-    table.upsert(products(ids(9), 1))
+    table.upsert(products(ids(9), 1, media=["s3://b/1.jpg", "s3://b/2.jpg"]))
     good = collection.publish(table, reason="good")
     table.maintain()
     dataset = table.latest()
-    # A tokenizer that makes other words of the text than the queries will hold.
+    # A tokenizer that makes one word of all keys.
     dataset.create_scalar_index(
-        "search_text", "INVERTED", name="search_text_idx", base_tokenizer="raw", replace=True
+        "media_keys", "INVERTED", name=MEDIA_INDEX, base_tokenizer="raw", replace=True
     )
-    with pytest.raises(PublishRejected, match="of its own text"):
+    with pytest.raises(PublishRejected, match="by a medium of its own"):
         collection.publish(table, reason="bad index")
     assert collection.live() == good
 
@@ -674,7 +672,7 @@ def test_of_many_creators_of_one_table_none_overwrites_another(collection: Colle
     with ThreadPoolExecutor(len(handles)) as pool:
         list(pool.map(write, range(len(handles))))
     assert collection.products(PROFILE).count_live() == len(handles)
-    assert "search_text_idx" in {i.name for i in collection.products(PROFILE).latest().describe_indices()}
+    assert MEDIA_INDEX in {i.name for i in collection.products(PROFILE).latest().describe_indices()}
 
 
 def test_the_newest_announcement_of_a_medium_wins(collection: Collection) -> None:
@@ -762,7 +760,6 @@ def test_a_mirror_follows_every_kind_of_change(
         table.upsert(products([f"n{n}"], 1))
     assert table.maintain().compacted
     table.upsert(products([f"m{n}" for n in range(200)], 1))
-    assert table.maintain().vector_index_built
     newest = table.version if table.version > table.latest().version else table.latest().version
     mirror.sync(newest)
     same_as(table, newest, folder)

@@ -112,7 +112,7 @@ def test_there_is_a_diagram_for_each_way() -> None:
 
 def test_importing_reads_no_setting_and_opens_no_connection() -> None:
     # Whatever reads the settings fails at this one.
-    environment = os.environ | {"MMPIPE_LAKE__ANN_MIN_ROWS": "many"}
+    environment = os.environ | {"MMPIPE_LAKE__MAX_UNINDEXED_ROWS": "many"}
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_EVERYTHING],
         cwd=ROOT,

@@ -124,11 +124,11 @@ def test_a_refused_publication_is_in_the_ledger_until_a_reset(
     with monkeypatch.context() as patch:
 
         def fails(*_: object, **__: object) -> object:
-            raise PublishRejected("product 'a' is not found by its own vector")
+            raise PublishRejected("product 'a' is found 0 times by its id")
 
         patch.setattr(lakes, "check_version", fails)
         record = run(batch, event, lane)
-    assert (record.status, "not found by its own vector" in record.refused) == ("done", True)
+    assert (record.status, "found 0 times by its id" in record.refused) == ("done", True)
     assert batch.collection.live() == live
     assert batch.table.count_live() == 4
     batch.collection.reset()

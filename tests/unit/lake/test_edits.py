@@ -16,7 +16,7 @@ from mmpipe.lake import ProductTable
 from mmpipe.lake.changes import Changes
 from mmpipe.lake.checks import Counts, count
 from mmpipe.lake.create import create_table
-from mmpipe.lake.maintenance import create_text_and_scalar_indexes
+from mmpipe.lake.maintenance import create_indexes
 from mmpipe.lake.schema import VECTOR_COLUMNS, products_schema
 from mmpipe.lake.stock import Stock
 from mmpipe.lake.storage import lance_uri
@@ -214,7 +214,7 @@ def test_a_table_of_an_earlier_release_is_edited(tmp_path: Path, lacking: tuple[
     uri = str(tmp_path / "p.lance")
     schema = products_schema(DIM, PROFILE)
     kept = pa.schema([f for f in schema if f.name not in lacking], metadata=schema.metadata)
-    create_table(uri, kept, StorageSettings(), create_text_and_scalar_indexes)
+    create_table(uri, kept, StorageSettings(), create_indexes)
     rows = pa.concat_tables([whole([Upload(i, 1, "red shoe").row() for i in IDS]), deletions(["gone"], 1)])
     lance.dataset(lance_uri(uri)).insert(rows.drop_columns(list(lacking)))
     table = ProductTable.open(uri, "products_p", PROFILE, SETTINGS, StorageSettings())

@@ -17,7 +17,7 @@ from mmpipe.errors import NotFound, ProfileMismatch, UnknownCollection
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.lake.create import create_table
 from mmpipe.lake.lake import table_name
-from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS, TEXT_INDEX, VECTOR_INDEX, unindexed_rows
+from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS, MEDIA_INDEX, unindexed_rows
 from mmpipe.lake.precedence import latest_per_id
 from mmpipe.lake.schema import products_schema
 from mmpipe.lake.storage import lance_uri
@@ -30,7 +30,7 @@ SALE = ("sale_start", "sale_end")
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    made = Settings(lake=LakeSettings(uri=str(tmp_path / "lake"), ann_min_rows=300, max_unindexed_rows=50))
+    made = Settings(lake=LakeSettings(uri=str(tmp_path / "lake"), max_unindexed_rows=50))
     return open_lake(made).collection("shop", create=True)
 
 
@@ -44,6 +44,10 @@ def content(table: ProductTable) -> dict[str, tuple[str, bool]]:
     found = {row["id"]: (row["source_order"], row["deleted"]) for row in rows}
     assert len(found) == len(rows), "an id is stored twice"
     return found
+
+
+def names_of_indexes(table: ProductTable) -> set[str]:
+    return {index.name for index in table.latest().describe_indices()}
 
 
 def test_only_a_newer_source_overwrites(table: ProductTable) -> None:
@@ -276,57 +280,45 @@ def test_maintenance_compacts_indexes_and_rests_when_nothing_is_due(table: Produ
     report = table.maintain()
     assert report.compacted
     assert report.indexes_updated
-    assert not report.vector_index_built
     assert len(table.latest().get_fragments()) == 1
     assert unindexed_rows(table.latest()) == 0
     assert report.version == table.latest().version
     assert not table.maintain().changed
 
 
-def test_a_vector_index_comes_with_size_and_takes_null_vectors(table: ProductTable) -> None:
-    ids = [f"p{i}" for i in range(400)]
-    table.upsert(products(ids, 1))
-    table.upsert(deletions(ids[:50], 2))
-    assert table.maintain().vector_index_built
-    table.upsert(products(["late"], 1))
-    for n in range(3):
-        table.upsert(products([f"more{n}-{i}" for i in range(60)], 1))
-        report = table.maintain()
-        assert report.indexes_updated
-        assert not report.vector_index_built
+def test_indexes_of_earlier_releases_go(collection: Collection, table: ProductTable) -> None:
+    for n in range(MAX_SMALL_FRAGMENTS + 1):
+        table.upsert(products([f"p{n}-{i}" for i in range(10)], 1, media=[f"s3://b/{n}.jpg"]))
+    kept = {"id_idx", "deleted_idx", MEDIA_INDEX}
     dataset = table.latest()
-    assert {VECTOR_INDEX, TEXT_INDEX, "id_idx", "media_keys_idx"} <= {
-        i.name for i in dataset.describe_indices()
-    }
-    for wanted in ("p60", "late", "more2-59"):
-        found = dataset.scanner(
-            columns=["id", "_distance"],
-            nearest={"column": "vector", "q": vector_of(wanted), "k": 5, "nprobes": 20, "refine_factor": 5},
-            disable_scoring_autoprojection=True,
-        ).to_table()
-        assert found.column("id")[0].as_py() == wanted
-        assert abs(found.column("_distance")[0].as_py()) < 1e-5
-    deleted = dataset.scanner(
-        columns=["id"], nearest={"column": "vector", "q": vector_of("p1"), "k": 400, "nprobes": 20}
-    ).to_table()
-    assert not set(deleted.column("id").to_pylist()) & set(ids[:50])
+    assert names_of_indexes(table) == kept
+    dataset.create_index("vector", "IVF_RQ", name="vector_idx", metric="dot", num_partitions=1)
+    dataset.create_scalar_index(
+        "search_text", "INVERTED", name="search_text_idx", base_tokenizer="whitespace"
+    )
+    dataset.create_scalar_index("brand", "BTREE")
+    dataset.create_scalar_index("availability", "BITMAP")
+    before = content(table)
+    former = {"vector_idx", "search_text_idx", "brand_idx", "availability_idx"}
+    assert names_of_indexes(table) == kept | former
+    collection.publish(table, reason="as it was")
+
+    report = table.maintain()
+    assert report.indexes_updated
+    assert names_of_indexes(table) == kept
+    assert content(table) == before
+    assert table.using_media(["s3://b/7.jpg"]) == [f"p7-{i}" for i in range(10)]
+    assert collection.publish(table, reason=report.summary()).version == report.version
+    assert not table.maintain().changed
 
 
-def test_full_text_finds_new_and_old_rows_in_two_languages(table: ProductTable) -> None:
-    table.upsert(products(["a"], 1, title="red running shoes"))
-    table.upsert(products([f"x{i}" for i in range(60)], 1, title="blue hat"))
-    table.maintain()
-    table.upsert(products(["b"], 1, title="红色 跑步鞋 shoe"))
-
-    def search(query: str) -> list[str]:
-        rows = table.latest().scanner(
-            columns=["id"], full_text_query={"columns": ["search_text"], "query": query}, limit=10
-        )
-        return sorted(rows.to_table().column("id").to_pylist())
-
-    assert search("shoe") == ["a", "b"]
-    assert search("跑步") == ["b"]
-    assert search("shoes") == []  # the query must pass through the same tokens()
+def test_indexes_of_earlier_releases_go_where_nothing_else_is_due(table: ProductTable) -> None:
+    table.upsert(products(["a"], 1))
+    table.latest().create_scalar_index("brand", "BTREE")
+    report = table.maintain()
+    assert (report.compacted, report.indexes_updated) == (False, True)
+    assert "brand_idx" not in names_of_indexes(table)
+    assert not table.maintain().changed
 
 
 def test_another_profile_is_another_table(collection: Collection, table: ProductTable) -> None:

@@ -32,7 +32,7 @@ class Shop:
     """A table written through the lake; each write is newer than the one before."""
 
     def __init__(self, folder: Path) -> None:
-        lake = open_lake(Settings(lake=LakeSettings(uri=str(folder), ann_min_rows=256)))
+        lake = open_lake(Settings(lake=LakeSettings(uri=str(folder))))
         self.table: ProductTable = lake.collection("shop", create=True).products(
             catalogues.PROFILE, create=True
         )
