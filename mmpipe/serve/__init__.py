@@ -1,12 +1,12 @@
 """Queries and the indexer: two FastAPI applications on Ray Serve, on one port; the lake is all they share.
 
 ``build_app`` makes the queries, at ``/``: the ingress ``Api``, with GPUs a deployment ``Encoders``,
-``KeyKeeper`` where API keys are in a secret, ``Shard-0`` and on where collections are split. ``build_indexer`` makes the indexer, at ``/internal/v1``: the
-ingress ``Indexer``. So an upload neither wakes, scales nor waits for a query replica, and queries do not
-notice an indexer that hangs. ``app_builder`` and ``indexer_builder`` are the same for a Serve config file
-(``infra/serve.yaml``); ``serve`` and ``running`` run both on one machine; ``http.api.create_app`` and
-``http.internal.create_internal_app`` are the HTTP applications alone, ``standalone`` is both in one process
-without Ray.
+``KeyKeeper`` where API keys are in a secret, ``Shard-0`` and on where collections are split.
+``build_indexer`` makes the indexer, at ``/internal/v1``: the ingress ``Indexer``. So an upload neither wakes,
+scales nor waits for a query replica, and queries do not notice an indexer that hangs. ``app_builder`` and
+``indexer_builder`` are the same for a Serve config file (``infra/serve.yaml``); ``serve`` and ``running`` run
+both on one machine; ``http.api.create_app`` and ``http.internal.create_internal_app`` are the HTTP
+applications alone, ``standalone`` is both in one process without Ray.
 
 * ``ray`` is the deployments, and ``ray.scaling`` alone decides how many replicas run; ``http`` is routes,
   guards and answers; ``answer`` is what a query replica can do, ``ingest`` what the indexer can. Imports go
