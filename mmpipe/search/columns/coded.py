@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mmpipe.search.columns.dictionaries import packed
+from mmpipe.search.columns.dictionaries import packed, packed_few
 from mmpipe.search.columns.kept import Kept
 from mmpipe.search.columns.layout import places_in
 from mmpipe.search.kernels import coded as kernels
@@ -29,6 +29,8 @@ Tally = list[tuple[str, int]]
 MAX_VALUES = 50
 # The most codes of 16 bits, and what stands for one too many.
 NARROW = 65_534
+# So few rows are encoded without Arrow, whose calls cost more than the work.
+_FEW = 8
 # Bit sets kept: of a fragment for this many bytes per row, of a version for this many bytes, at least.
 _BYTES_PER_ROW = 2
 _LEAST_BYTES = 16_384
@@ -39,6 +41,21 @@ def build_codes(values: pa.Array) -> dict[str, NDArray[Any]]:
     """The part of one fragment's string column: ``codes`` uint16 or uint32 ``(n,)``, 0 for null and blank and
     ``k`` for value ``k - 1``; ``counts`` int64 ``(v + 1,)``, the rows of each code; ``value_start``
     int64 ``(v + 1,)`` and ``value_bytes`` of the values, by first occurrence."""
+    return _codes_of_few(values.to_pylist()) if len(values) <= _FEW else _codes_of_many(values)
+
+
+def _codes_of_few(values: list[str | None]) -> dict[str, NDArray[Any]]:
+    """As :func:`_codes_of_many`: for a few rows Python's own dictionaries take a fraction of the time."""
+    number: dict[str, int] = {}
+    codes = [number.setdefault(text, len(number) + 1) if text and text.strip() else 0 for text in values]
+    return {
+        "codes": np.array(codes, np.uint16),
+        "counts": np.array([codes.count(code) for code in range(len(number) + 1)], np.int64),
+        **packed_few(number),
+    }
+
+
+def _codes_of_many(values: pa.Array) -> dict[str, NDArray[Any]]:
     encoded = pc.dictionary_encode(values.cast(pa.string()))
     texts = encoded.dictionary
     filled = pc.utf8_length(pc.utf8_trim_whitespace(texts)).to_numpy(zero_copy_only=False) > 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -357,6 +358,13 @@ def packed(texts: pa.Array) -> dict[str, NDArray[Any]]:
     start = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     held = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
     return {"value_start": start - start[0], "value_bytes": held[start[0] : start[-1]].copy()}
+
+
+def packed_few(texts: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """:func:`packed` for a few strings."""
+    held = [text.encode() for text in texts]
+    data = np.frombuffer(bytearray(b"".join(held)), np.uint8)
+    return {"value_start": np.array([0, *accumulate(map(len, held))], np.int64), "value_bytes": data}
 
 
 def unpacked(part: Arrays) -> list[str]:

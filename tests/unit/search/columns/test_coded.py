@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.search.columns.coded import CodedColumn, build_codes
+from mmpipe.search.columns.coded import CodedColumn, _codes_of_few, _codes_of_many, build_codes
 from mmpipe.search.columns.dictionaries import Dictionary, category, fold, plain
 from mmpipe.search.columns.kept import Kept
 from mmpipe.search.columns.layout import Layout
@@ -190,3 +190,24 @@ def test_what_is_kept_is_bounded() -> None:
     assert kept.get(49) is not None
     kept.put("large", np.zeros(2_000, np.uint64))
     assert kept.get("large") is None
+
+
+def assert_few_are_like_many(values: list[str | None]) -> None:
+    few, many = _codes_of_few(values), _codes_of_many(pa.array(values, pa.string()))
+    assert few.keys() == many.keys()
+    for name, array in many.items():
+        assert (few[name].dtype, few[name].shape) == (array.dtype, array.shape)
+        assert few[name].tolist() == array.tolist()
+
+
+@given(st.lists(st.sampled_from(SPELLINGS) | st.text(max_size=4) | st.none(), max_size=12))
+def test_few_rows_have_the_codes_of_many(values: list[str | None]) -> None:
+    assert_few_are_like_many(values)
+
+
+def test_the_same_characters_are_blank_in_few_rows_and_in_many() -> None:
+    every = [chr(number) for number in range(0x110000) if not 0xD800 <= number < 0xE000]
+    blank = [text for text in every if not text.strip()]
+    assert_few_are_like_many([*blank, None, ""])
+    # No other character is blank to Arrow alone.
+    assert _codes_of_many(pa.array(every))["counts"][0] == len(blank)
