@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from mmpipe.encoders import registry
-from mmpipe.errors import InvalidRequest, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.errors import InvalidRequest, NotReady, StorageUnavailable, UnknownCollection, UnknownProduct
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
 from mmpipe.search.shards import ShardMissing, VersionGone
+from mmpipe.serve.answer import sharded
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.http.errors import problem_of
 from mmpipe.serve.ray.shards import ShardServer
@@ -250,6 +251,50 @@ def test_nothing_live_is_not_ready(tmp_path: Path) -> None:
         with pytest.raises(NotReady):
             found.get()
         await found.close()
+
+    asyncio.run(run())
+
+
+def test_a_replica_is_ready_while_what_is_live_was_looked_at_lately(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[str]:
+        raise StorageUnavailable("the store is away")
+
+    monkeypatch.setattr(sharded, "LIST_SECONDS", 0.05)
+
+    async def run() -> None:
+        found = shop.collections()
+        lake = found._lake
+        with monkeypatch.context() as patch:
+            patch.setattr(lake, "collections", broken)
+            await found.look()
+            assert "the store is away" in str(found.not_ready())
+        await found.start()
+        assert found.not_ready() is None
+        found.check_alive()
+
+        async def away(shard: int, method: str) -> None:
+            raise ShardMissing(shard)
+
+        # A version that no shard loads: the former one answers, for as long as it may be old.
+        shop.hold = away
+        await asyncio.to_thread(
+            shop.upload, "new.jsonl", [{"id": "new", "title": "Lamp", "price": "5.00 USD"}]
+        )
+        while "shard" not in found.status()["shop"].error:
+            await asyncio.sleep(0.02)
+        assert found.not_ready() is None
+        with monkeypatch.context() as patch:
+            patch.setattr(sharded, "STALE_SECONDS", 0.0)
+            await asyncio.sleep(1.5)
+            assert "shop: shard" in str(found.not_ready())
+        found.check_alive()
+        await found.close()
+        found._task = asyncio.create_task(asyncio.sleep(0.0))
+        await found._task
+        with pytest.raises(NotReady, match="ended"):
+            found.check_alive()
 
     asyncio.run(run())
 
