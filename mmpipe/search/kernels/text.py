@@ -331,9 +331,7 @@ def _gather(
     cache=True,
     nogil=True,
 )
-def match(
-    table: Any, lists: Any, mask: Any, weights: Any, average: Any, required: Any, collect: Any
-) -> Any:
+def match(table: Any, lists: Any, mask: Any, weights: Any, average: Any, required: Any, collect: Any) -> Any:
     """Rows set in the bit set at ``mask`` that hold at least ``required`` tokens, ascending, and their
     scores; for 0, those that hold the most that any holds. First of all is the most tokens that one of them
     holds, 0 where there is none. Without ``collect`` the rows are left out."""
