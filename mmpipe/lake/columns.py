@@ -33,7 +33,7 @@ class ColumnFiles:
     def by_column(self, fragment: LanceFragment) -> dict[str, Files]:
         """Per column the names of the files that hold it, sorted; a column that none holds is null in every
         row, and left out. Not for changing."""
-        paths = tuple(file.path for file in fragment.data_files())
+        paths = tuple(map(_path, fragment.data_files()))
         known = self._known.get(paths) or self._former.get(paths)
         if known is None:
             known = self._by_column(fragment)
@@ -54,6 +54,12 @@ class ColumnFiles:
             file.path: frozenset(self._name_of[i] for i in file.fields if i in self._name_of)
             for file in fragment.data_files()
         }
+
+
+def _path(file: Any) -> str:
+    # lance makes a class for every look at ``path``, which takes longer than all else about a known fragment.
+    known: str | None = getattr(file, "_path", None)
+    return str(file.path) if known is None else known
 
 
 def _ids(field: Any) -> list[int]:
