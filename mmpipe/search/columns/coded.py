@@ -30,7 +30,7 @@ MAX_VALUES = 50
 # The most codes of 16 bits, and what stands for one too many.
 NARROW = 65_534
 # So few rows are encoded without Arrow, whose calls cost more than the work.
-_FEW = 8
+FEW = 8
 # Bit sets kept: of a fragment for this many bytes per row, of a version for this many bytes, at least.
 _BYTES_PER_ROW = 2
 _LEAST_BYTES = 16_384
@@ -41,7 +41,7 @@ def build_codes(values: pa.Array) -> dict[str, NDArray[Any]]:
     """The part of one fragment's string column: ``codes`` uint16 or uint32 ``(n,)``, 0 for null and blank and
     ``k`` for value ``k - 1``; ``counts`` int64 ``(v + 1,)``, the rows of each code; ``value_start``
     int64 ``(v + 1,)`` and ``value_bytes`` of the values, by first occurrence."""
-    return _codes_of_few(values.to_pylist()) if len(values) <= _FEW else _codes_of_many(values)
+    return _codes_of_few(values.to_pylist()) if len(values) <= FEW else _codes_of_many(values)
 
 
 def _codes_of_few(values: list[str | None]) -> dict[str, NDArray[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter as Totals
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mmpipe.search.columns.coded import (
+    FEW,
     MAX_VALUES,
     NARROW,
     allowed_codes,
@@ -25,7 +27,7 @@ from mmpipe.search.columns.coded import (
     kept_for_version,
     row_words,
 )
-from mmpipe.search.columns.dictionaries import fold, packed, pair
+from mmpipe.search.columns.dictionaries import fold, packed, packed_few, pair
 from mmpipe.search.columns.layout import places_in
 from mmpipe.search.kernels import coded as kernels
 from mmpipe.search.kernels.memory import address
@@ -51,6 +53,65 @@ def build_pairs(pairs: pa.Array) -> dict[str, NDArray[Any]]:
     value ``j`` is ``j``) from ``list_start[k]`` on, by row. ``counts`` (int64) has the rows per code of the
     columns, one column after the other. Of a row's values that differ in case only the first is there.
     """
+    return _pairs_of_few(pairs.to_pylist()) if len(pairs) <= FEW else _pairs_of_many(pairs)
+
+
+def _pairs_of_few(pairs: list[list[str | None] | None]) -> dict[str, NDArray[Any]]:
+    """As :func:`_pairs_of_many`: for a few rows Python's own dictionaries take a fraction of the time."""
+    n = len(pairs)
+    # Per name its values by first use, each with its number.
+    numbers: dict[str, dict[str, int]] = {}
+    entries: list[tuple[str, int, str]] = []
+    for row, values in enumerate(pairs):
+        for value in values or ():
+            if value is not None:
+                name = fold(value.partition("=")[0])
+                of_name = numbers.setdefault(name, {})
+                of_name.setdefault(value, len(of_name))
+                entries.append((name, row, value))
+    place = {name: at for at, name in enumerate(numbers)}
+    entries.sort(key=lambda entry: place[entry[0]])
+    entries_of = Totals((name, row) for name, row, _ in entries)
+    # Per name and row the numbers of its values.
+    held: dict[str, dict[int, list[int]]] = {name: {} for name in numbers}
+    seen: set[tuple[int, str]] = set()
+    for name, row, value in entries:
+        if entries_of[name, row] > 1:
+            key = row, "".join(pair(value).keys)
+            if key in seen:
+                continue
+            seen.add(key)
+        held[name].setdefault(row, []).append(numbers[name][value])
+    column_of: list[int] = []
+    column: list[list[int]] = []
+    counts: list[int] = []
+    list_start, list_rows, list_values = [0], list[int](), list[int]()
+    for name, of_name in numbers.items():
+        rows = held[name]
+        often = len(rows) * _SPARSE >= max(n, 1) and len(of_name) <= NARROW
+        column_of.append(len(column) if often else -1)
+        if often:
+            codes = [rows[row][0] + 1 if row in rows else 0 for row in range(n)]
+            column.append(codes)
+            counts.extend(codes.count(code) for code in range(len(of_name) + 1))
+        for row, found in rows.items():
+            further = found[1:] if often else found
+            list_rows.extend([row] * len(further))
+            list_values.extend(further)
+        list_start.append(len(list_rows))
+    return {
+        "name_start": np.array([0, *accumulate(map(len, numbers.values()))], np.int64),
+        "column_of": np.array(column_of, np.int32),
+        "column": np.array(column, np.uint16).reshape(len(column), n),
+        "counts": np.array(counts, np.int64),
+        "list_start": np.array(list_start, np.int64),
+        "list_rows": np.array(list_rows, np.int32),
+        "list_values": np.array(list_values, np.int32),
+        **packed_few(value for of_name in numbers.values() for value in of_name),
+    }
+
+
+def _pairs_of_many(pairs: pa.Array) -> dict[str, NDArray[Any]]:
     n = len(pairs)
     lengths = pc.fill_null(pc.list_value_length(pairs), 0).to_numpy(zero_copy_only=False)
     encoded = pc.dictionary_encode(pairs.flatten().cast(pa.string()))

@@ -17,7 +17,7 @@ from mmpipe.search.columns import dictionaries
 from mmpipe.search.columns.dictionaries import PairDictionary, fold
 from mmpipe.search.columns.layout import Layout
 from mmpipe.search.columns.pack import Pack
-from mmpipe.search.columns.pairs import PairColumn, build_pairs
+from mmpipe.search.columns.pairs import PairColumn, _pairs_of_few, _pairs_of_many, build_pairs
 from mmpipe.search.kernels.memory import rows_of, set_rows
 
 Pairs = list[str | None] | None
@@ -192,3 +192,16 @@ def test_damaged_parts_are_refused(name: str, array: np.ndarray) -> None:  # typ
     PairColumn([part], Layout([2]), PairDictionary())
     with pytest.raises(ValueError):
         PairColumn([part | {name: array}], Layout([2]), PairDictionary())
+
+
+@given(
+    st.lists(
+        st.none() | st.lists(st.sampled_from(POOL) | st.text("a= A", max_size=4), max_size=9), max_size=12
+    )
+)
+def test_few_rows_have_the_parts_of_many(values: list[Pairs]) -> None:
+    few, many = _pairs_of_few(values), _pairs_of_many(pa.array(values, TYPE))
+    assert few.keys() == many.keys()
+    for name, array in many.items():
+        assert (few[name].dtype, few[name].shape) == (array.dtype, array.shape), name
+        assert few[name].tolist() == array.tolist(), name
