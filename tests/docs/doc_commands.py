@@ -109,7 +109,8 @@ def _commands(page: Page) -> Iterator[str]:
 
 def _routes(page: Page) -> Iterator[str]:
     """What is asked of the service is one of its routes."""
-    api = (ROOT / "mmpipe" / "serve" / "http" / "api.py").read_text(encoding="utf-8")
+    http = ROOT / "mmpipe" / "serve" / "http"
+    api = "".join((http / name).read_text(encoding="utf-8") for name in ("api.py", "search_route.py"))
     for path in set(_ROUTE.findall("\n".join([*page.lines(), *page.inline()]))):
         if f'"{path}"' not in api:
             yield f"{path}: no such route"
