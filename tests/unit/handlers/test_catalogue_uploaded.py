@@ -164,12 +164,15 @@ def test_settings_are_read_at_the_first_invocation(monkeypatch: pytest.MonkeyPat
 
 
 def test_importing_is_light_and_quick() -> None:
-    # CPU time and the best of five: what else this machine is doing is no property of the import.
+    # Beside what it cannot do without, in CPU time and the best of five: what else this machine is doing, and
+    # how fast it is, are no properties of the import.
     program = (
-        "import sys, time; start = time.process_time(); import handlers.catalogue_uploaded;"
-        f" print(time.process_time() - start, [m for m in {HEAVY!r} if m in sys.modules])"
+        "import sys, time; start = time.process_time();"
+        "import aws_lambda_powertools, boto3, pydantic_settings;"
+        "needed = time.process_time(); import handlers.catalogue_uploaded;"
+        f" print((time.process_time() - needed) / (needed - start), [m for m in {HEAVY!r} if m in sys.modules])"
     )
-    seconds = []
+    shares = []
     for _ in range(5):
         output = subprocess.run(
             [sys.executable, "-c", program],
@@ -180,8 +183,8 @@ def test_importing_is_light_and_quick() -> None:
             check=True,
         ).stdout.split(maxsplit=1)
         assert output[1].strip() == "[]"
-        seconds.append(float(output[0]))
-    assert min(seconds) < 0.3
+        shares.append(float(output[0]))
+    assert min(shares) < 1.5
 
 
 @pytest.mark.parametrize("body", [None, 7, {"Records": []}])
