@@ -9,7 +9,7 @@ import numpy as np
 from numba import carray, njit
 from numpy.typing import NDArray
 
-from mmpipe.search.kernels.memory import as_f64, bit_count, trailing_zeros
+from mmpipe.search.kernels.memory import as_f64, count_bits, trailing_zeros
 
 Rows = NDArray[np.int32]
 Ranks = NDArray[np.int32]
@@ -121,14 +121,6 @@ def _collected(words: Words, rank: Ranks, k: int, place: int) -> Rows:
     return rows[:size].astype(np.int32)
 
 
-@njit("int64(uint64[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _size(words: Words) -> int:
-    total = 0
-    for word in words:
-        total += bit_count(word)
-    return total
-
-
 @njit(
     "int32[::1](uint64[::1], int64[:, ::1], int32[::1], int64, float64, float64, int64)",
     cache=True,
@@ -169,7 +161,7 @@ def top_scores(rows: Rows, scores: Keys, rank: Ranks, k: int, key: float = np.in
 def first_in_order(words: Words, order: Rows, rank: Ranks, k: int, place: int = 0) -> Rows:
     """The first ``k`` rows of a set by rising rank, from rank ``place`` on, int32. ``order`` is the
     inverse of ``rank``."""
-    count = int(_size(words))
+    count = count_bits(words)
     if not count or not k:
         return np.zeros(0, np.int32)
     steps = _PATIENCE * (k * len(order) // count + 1)

@@ -33,6 +33,7 @@ from mmpipe.search.columns.pairs import build_pairs
 from mmpipe.search.columns.prices import build_price, build_sales
 from mmpipe.search.columns.text import build_text
 from mmpipe.search.columns.vectors import build_vectors
+from mmpipe.search.kernels.memory import words_of
 from mmpipe.search.versions.folder import Arrays, HeldPack, NodeFolder
 
 if TYPE_CHECKING:
@@ -324,14 +325,7 @@ def _undeleted(fragment: Any, name: str, rows: int, folder: str | Path | None) -
         addresses = fragment.to_table(columns=[], with_row_address=True)["_rowaddr"].to_numpy()
         alive = np.zeros(rows, np.bool_)
         alive[(addresses & 0xFFFFFFFF).astype(np.int64)] = True
-    return _words(alive)
-
-
-def _words(bits: NDArray[np.bool_]) -> Words:
-    packed = np.zeros(-(-len(bits) // 64) * 8, np.uint8)
-    some = np.packbits(bits, bitorder="little")
-    packed[: len(some)] = some
-    return packed.view(np.uint64)
+    return words_of(alive)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
