@@ -186,14 +186,18 @@ def compare(
 
 def _open(settings: Settings, collection: Collection, table: ProductTable, version: int | None) -> Version:
     dataset = table.latest() if version is None else table.at(version)
-    return load(
-        dataset,
-        collection=collection.name,
-        table=table.name,
-        folder=NodeFolder(settings.serve.mirror_dir),
-        exact_rows=settings.serve.exact_rows,
-        fusion_for=lambda profile: fusion_of(profile, settings),
-    )
+    folder = NodeFolder(settings.serve.mirror_dir)
+    try:
+        return load(
+            dataset,
+            collection=collection.name,
+            table=table.name,
+            folder=folder,
+            exact_rows=settings.serve.exact_rows,
+            fusion_for=lambda profile: fusion_of(profile, settings),
+        )
+    finally:
+        folder.close()  # what is mapped stays so
 
 
 def _coverage(live: lance.LanceDataset, candidate: lance.LanceDataset) -> dict[Modality, Coverage]:

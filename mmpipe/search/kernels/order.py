@@ -9,7 +9,7 @@ import numpy as np
 from numba import carray, njit
 from numpy.typing import NDArray
 
-from mmpipe.search.kernels.memory import as_f64, count_bits, trailing_zeros
+from mmpipe.search.kernels.memory import as_f64, count_bits, test, trailing_zeros
 
 Rows = NDArray[np.int32]
 Ranks = NDArray[np.int32]
@@ -98,7 +98,7 @@ def _walk(words: Words, order: Rows, k: int, place: int, steps: int) -> Rows:
         if at - place >= steps:
             return np.full(k + 1, -1, np.int32)
         row = order[at]
-        if (words[row >> 6] >> np.uint64(row & 63)) & _ONE:
+        if test(words, row):
             found[size] = row
             size += 1
             if size == k:
