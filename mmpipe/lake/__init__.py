@@ -14,7 +14,8 @@ registry.
   what is in them.
 * ``checks`` stand before a publication, ``live`` and ``tags`` are what it writes, ``maintenance`` keeps a
   table quick; ``mirror`` copies a version to local disk.
-* ``models`` registers trained profiles, ``model_loading`` loads a profile wherever it is.
+* ``models`` registers trained profiles and recommenders, ``model_loading`` loads a profile wherever it is;
+  ``recommenders`` says which recommender readers follow.
 
 Any number of processes may write. A table of an earlier release gains columns that are new since with the
 first write, null in every row; readers take the columns that it lacks as null.

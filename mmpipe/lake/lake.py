@@ -25,6 +25,7 @@ from mmpipe.lake.live import LiveFile, LivePointer, LiveVersion
 from mmpipe.lake.media_log import MediaLog
 from mmpipe.lake.models import ModelRegistry
 from mmpipe.lake.products import ProductTable
+from mmpipe.lake.recommenders import POINTER_FILE, RecommenderPointer
 from mmpipe.lake.rejects import RejectTable
 from mmpipe.lake.reset import Reset, reset
 from mmpipe.lake.runs import RunTable
@@ -138,6 +139,11 @@ class Collection:
     def interactions(self) -> InteractionTable:
         """What shoppers did."""
         return InteractionTable(self.table_uri("interactions"), self.settings.storage)
+
+    @cached_property
+    def recommender(self) -> RecommenderPointer:
+        """Which recommender readers follow."""
+        return RecommenderPointer(self._store, f"{self.uri}/{POINTER_FILE}")
 
     def table_uri(self, name: str) -> str:
         """Where the Lance table of that name is."""

@@ -112,6 +112,10 @@ def _registered(models: ModelRegistry, profile: Profile) -> RegisteredModel:
 
 
 def _load(models: ModelRegistry, model: RegisteredModel, threads: int | None) -> LoadedEncoders:
+    if model.kind != "starter":
+        raise ModelUnavailable(
+            f"model {model.name!r} is a {model.kind}, which encodes nothing: name a profile"
+        )
     folder: Path = models.fetch(model)
     loaded = registry.load_folder(model.name, folder, threads=threads)
     if loaded.profile.fingerprint != model.profile_fingerprint:

@@ -1,4 +1,4 @@
-"""The model registry: profiles that were trained elsewhere, kept beside the tables they encode.
+"""The model registry: profiles and recommenders that were trained elsewhere, kept beside the tables.
 
 ::
 
@@ -38,6 +38,7 @@ from mmpipe.lake.model_files import (
     revision_of,
     usable_files,
 )
+from mmpipe.lake.recommenders import TrainedThrough, read_card
 from mmpipe.objects import ObjectTooLarge, open_store, to_uri
 
 if TYPE_CHECKING:
@@ -50,15 +51,16 @@ _RECORD_BYTES = 1_000_000
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.(safetensors|json|tsv)$")]
-ModelKind = Literal["starter"]
+ModelKind = Literal["starter", "recommender"]
 
 
 class RegisteredModel(BaseModel):
-    """One revision of one registered profile.
+    """One revision of one registered model: a profile's (``starter``), or a ``recommender``.
 
     ``files`` maps file names to SHA-256 digests and ``sizes`` to bytes. ``data_fingerprint`` says what it was
     trained on, ``parent`` what it was trained from, as ``name@fingerprint``. ``profile_fingerprint`` is that
-    of the :class:`~mmpipe.encoders.base.Profile` it loads as, which tables carry.
+    of the :class:`~mmpipe.encoders.base.Profile` it loads as, which tables carry; a recommender's is that of
+    the table whose fused vectors it was given. ``trained_through`` is a recommender's alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -73,6 +75,7 @@ class RegisteredModel(BaseModel):
     parent: str | None = Field(default=None, max_length=200)
     profile_fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
     created_at: datetime
+    trained_through: TrainedThrough | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> RegisteredModel:
@@ -80,6 +83,8 @@ class RegisteredModel(BaseModel):
             raise ValueError("files and sizes must name the same files")
         if self.revision != revision_of(self.kind, self.files, self.profile_fingerprint):
             raise ValueError("the revision is not that of these files and this profile")
+        if (self.kind == "recommender") != (self.trained_through is not None):
+            raise ValueError("trained_through belongs to recommenders, and to each of them")
         return self
 
 
@@ -114,13 +119,15 @@ class ModelRegistry:
     ) -> RegisteredModel:
         """Copy the model in ``folder`` into the lake and write its record; the record as it is stored.
 
-        The folder holds safetensors, json and tsv files alone, those of an exported starter. The same files
-        registered again change nothing and give the first record, but mend what was damaged in the lake
-        since. Raises ``InvalidRequest`` for a name that is not allowed or taken by a profile of the
-        installation, and for a folder with other files or too large ones; ``ModelUnavailable`` where the
-        files do not load.
+        The folder holds safetensors, json and tsv files alone, those of an exported starter; a recommender's
+        its card too (:mod:`mmpipe.lake.recommenders`). The same files registered again change nothing and
+        give the first record, but mend what was damaged in the lake since. Raises ``InvalidRequest`` for a
+        name that is not allowed or taken by a profile of the installation or by a model of another kind, and
+        for a folder with other files or too large ones; ``ModelUnavailable`` where the files of a profile do
+        not load.
         """
         check_name(name)
+        self._check_kind(name, kind)
         found = usable_files(folder)
         with tempfile.TemporaryDirectory(prefix="mmpipe-register-") as copied:
             # What is loaded, digested and uploaded is one and the same, whatever happens to the folder.
@@ -128,7 +135,8 @@ class ModelRegistry:
             for path in found:
                 shutil.copyfile(path, home / path.name)
             data = {path.name: (home / path.name).read_bytes() for path in found}
-            fingerprint = self._fingerprint_of(name, home)
+            card = read_card(home) if kind == "recommender" else None
+            fingerprint = self._fingerprint_of(name, home) if card is None else card.profile
         files = {each: hashlib.sha256(content).hexdigest() for each, content in data.items()}
         try:
             model = RegisteredModel(
@@ -142,6 +150,7 @@ class ModelRegistry:
                 parent=parent,
                 profile_fingerprint=fingerprint,
                 created_at=datetime.now(UTC),
+                trained_through=None if card is None else card.trained_through,
             )
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
@@ -255,6 +264,33 @@ class ModelRegistry:
         as :meth:`fetch` does."""
         for each, digest in model.files.items():
             self._read_file(model, each, digest, model.sizes[each])
+
+    def remove(self, model: RegisteredModel) -> None:
+        """Remove a recommender's record, then those of its files that no other record names; what is gone is
+        no error. Copies on nodes stay until their folder is cleared.
+
+        Raises ``InvalidRequest`` for a profile: a table that it encoded could not be searched any more.
+        """
+        if model.kind != "recommender":
+            raise InvalidRequest(
+                "model", f"{model.name} is a profile, whose tables need it: nothing removes it"
+            )
+        self._store.delete(self._record_uri(model.name, model.revision))
+        needed: set[str] = set()
+        for name, revision in self._records():
+            needed.update(self._read(name, revision).files.values())
+        for digest in set(model.files.values()) - needed:
+            self._store.delete(self._file_uri(digest))
+
+    def _check_kind(self, name: str, kind: ModelKind) -> None:
+        for revision in self._revisions_of(name):
+            try:
+                held = self._read(name, revision).kind
+            except ModelUnavailable:
+                continue  # a damaged record stops nobody from registering another revision
+            if held != kind:
+                raise InvalidRequest("name", f"{name!r} names a {held}, no {kind}: choose another")
+            return
 
     def _records(self) -> Iterator[tuple[str, str]]:
         """Name and revision of every record; none is read."""
