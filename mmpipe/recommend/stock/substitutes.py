@@ -21,7 +21,7 @@ Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
 Need = Literal["category", "related", "price"]
 
-# What a shopper who came for one product still pays for another: two thirds to one and a half times its price.
+# What a shopper still pays for another product: two thirds to one and a half times its price.
 NEAR_PRICE = 1.5
 
 
