@@ -99,6 +99,12 @@ def address(array: NDArray[Any]) -> int:
     return where
 
 
+def own(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """The array as kernels take it; a copy where it came out of a message, which may lie at any address and
+    forbid writing: compiled signatures tell such arrays from others."""
+    return np.require(array, dtype, ("C", "A", "W"))
+
+
 def count_bits(words: Words) -> int:
     """How many rows a bit set holds."""
     return int(_count(address(words), len(words)))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mmpipe.encoders.base import MODALITIES
 from mmpipe.lake.schema import vector_column
 from mmpipe.search.kernels import matches as kernels
-from mmpipe.search.kernels.memory import address
+from mmpipe.search.kernels.memory import address, own
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Modality, Vectors
@@ -56,7 +56,7 @@ def split(
                 parts[place] = earned[m]
         present = [address(version.vectors[vector_column(m)].present) for m in names]
         # Of a cosine itself: stored vectors are rounded, so the parts miss it by about 1e-4.
-        kernels.split(parts, np.array(present), np.ascontiguousarray(rows), vector, lexical is None)
+        kernels.split(parts, np.array(present), own(rows, np.int32), own(vector, np.float64), lexical is None)
         for place, m in enumerate(names):
             columns[:, NAMES.index(m)] = parts[place]
     return [tuple(values) for values in columns.tolist()]

@@ -133,7 +133,7 @@ def test_values_beyond_the_most_of_an_attribute_have_no_code(
     monkeypatch.setattr(dictionaries, "MAX_VALUES_PER_ATTRIBUTE", 3)
     dictionary = PairDictionary()
     fragments: list[list[Pairs]] = [[[f"Sku={n}", f"c={n % 2}"] for n in range(5)], [["sku=1"], ["sku=9"]]]
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="mmpipe"):
         found = column(fragments, dictionary)
         column([[["sku=77"]]], dictionary)
     assert len(caplog.records) == 1

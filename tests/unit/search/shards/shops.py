@@ -33,6 +33,13 @@ LOADED = registry.load("fake")
 NOW = catalogues.NOW.timestamp()
 
 
+def sent(value: Any) -> Any:
+    """As it comes out of another process: its arrays read-only and anywhere, as Ray may give them."""
+    buffers: list[pickle.PickleBuffer] = []
+    body = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    return pickle.loads(body, buffers=[memoryview(b"_" + bytes(each.raw()))[1:] for each in buffers])
+
+
 class LocalTransport:
     """Shards of any number of versions; arguments and answers cross as bytes, as between processes.
 
@@ -52,13 +59,13 @@ class LocalTransport:
         await asyncio.sleep(0)
         if shard in self.away:
             raise ShardMissing(shard)
-        ref, *others = pickle.loads(pickle.dumps(args))
+        ref, *others = sent(args)
         held = self.shards.get((shard, ref))
         if held is None:
             raise VersionGone(ref.label)
         if method == "load":
             return held.loaded()
-        return pickle.loads(pickle.dumps(getattr(held, method)(*others)))
+        return sent(getattr(held, method)(*others))
 
 
 class Split:
