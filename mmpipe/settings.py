@@ -230,6 +230,13 @@ class ServeSettings(_Section):
         le=1,
         description="the fused vector's part of a hybrid score; the rest is full text's",
     )
+    taste_weight: float = Field(
+        default=0.15,
+        ge=0,
+        le=1,
+        description="how far a search leans to the taste of a shopper who is named: what a product just"
+        " like it gains, as a share of the span of scores; 0: not at all",
+    )
     fusion_mode: Literal["early", "late", "hybrid"] = Field(
         default="early",
         description="search by the fused vector (early), by scores per modality (late), or find by the one"

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+# As interactions name them; half a surrogate pair, which JSON can spell, is refused.
+ShopperId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Values = Annotated[list[ShortText], Field(min_length=1, max_length=100)]
 Sort = Literal["relevance", "price_asc", "price_desc"]
 
@@ -105,19 +107,30 @@ class SearchRequest(BaseModel):
         " shopper pays now, products without a price in the collection's own currency last",
     )
     limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = Field(default=None, max_length=2_000)
+    cursor: str | None = Field(default=None, max_length=8_000)
     explain: bool = True
+    user_id: ShopperId | None = Field(
+        default=None, description="who asks, as interactions name them: the order leans to their taste"
+    )
+    session_id: ShopperId | None = Field(
+        default=None, description="the same for a shopper who is not known: what this session did"
+    )
+    personalise: bool = Field(
+        default=True, description="false: the order is everybody's, whoever is named; browsing always is"
+    )
 
 
 class ScoreSplit(BaseModel):
     """The parts of one hit's score; they sum to ``score``. ``lexical`` is the full-text part, the others are
-    the fused vector's part split by the modality of the product that earned it."""
+    the fused vector's part split by the modality of the product that earned it, and ``taste`` the shopper's,
+    present where the search was personalised."""
 
     lexical: float = 0.0
     text: float = 0.0
     image: float = 0.0
     audio: float = 0.0
     video: float = 0.0
+    taste: float = Field(default=0.0, description="what the shopper's taste adds; at most a small share")
 
 
 class Hit(BaseModel):
@@ -203,6 +216,11 @@ class SearchResponse(BaseModel):
         default=False,
         description="part of a large collection did not answer: its products are missing from this page,"
         " total and facets",
+    )
+    personalised: bool = Field(
+        default=False,
+        description="the order leans to the taste of the shopper who was named; false also where nothing is"
+        " known of them yet, and where the collection is split among shards",
     )
     total: int
     words: WordMatch | None = Field(default=None, description="null without words")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
     from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.search.find.taste import Taste
     from mmpipe.search.versions.version import Version
     from mmpipe.settings import ServeSettings
 
@@ -49,8 +50,11 @@ class Searcher:
         """:meth:`search_json` as a model."""
         return SearchResponse.model_validate_json(self.search_json(version, request, query))
 
-    def search_json(self, version: Version, request: SearchRequest, query: EncodedQuery) -> bytes:
-        """The :class:`SearchResponse` as JSON.
+    def search_json(
+        self, version: Version, request: SearchRequest, query: EncodedQuery, taste: Taste | None = None
+    ) -> bytes:
+        """The :class:`SearchResponse` as JSON. The order leans to ``taste``; on later pages to that of the
+        first, whatever is given here. It takes no part in browsing, nor in what is found.
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ProfileMismatch` where other models encoded the table. A query that matches nothing gives
@@ -59,22 +63,27 @@ class Searcher:
         started = time.perf_counter()
         self._check_profile(version)
         facets.check(request.facets)
-        question = Question.of(request, query, self._settings)
         digest = cursor.digest_of(version.collection, request, query)
+        if request.cursor is not None:
+            taste = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)
+        if query.asks_nothing:
+            taste = None
+        question = Question.of(request, query, self._settings, taste)
         opened = cursor.opened(request.cursor, digest, len(question.words))
         found = _found(version, question, request.limit, opened)
         cut, scoring = found.cut, None if found.matches is None else found.matches.scoring
         following = None
         if cut.more:
             last = version.ids.ids(cut.rows[-1:])[0]
-            following = cursor.after(version.label, digest, float(cut.keys[-1]), last, scoring, query.heard)
+            key = float(cut.keys[-1])
+            following = cursor.after(version.label, digest, key, last, scoring, query.heard, taste)
         words = None
         if query.text and question.words:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required
             words = {"asked": len(question.words), "required": required}
         counted = facets.count(version, found.words, request.facets)
         page = _page(version, found, query, explained=request.explain)
-        head = {
+        head: dict[str, Any] = {
             "collection": version.collection,
             "version": version.label,
             "version_changed": opened is not None and opened.version != version.label,
@@ -88,6 +97,8 @@ class Searcher:
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - started) * 1e3, 3),
         }
+        if taste is not None:
+            head["personalised"] = True
         return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}"))
 
     def _check_profile(self, version: Version) -> None:
@@ -115,21 +126,25 @@ def _found(version: Version, question: Question, limit: int, opened: cursor.Curs
 
 
 def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bool) -> list[bytes]:
-    rows, matches = found.cut.rows, found.matches
+    rows, matches, names = found.cut.rows, found.matches, explain.NAMES
     if matches is None:
         scores = [0.0] * len(rows)
         splits = explain.split(version, rows, None, None, None) if explained else None
     else:
         at = matches.places(rows) if found.cut.places is None else found.cut.places
         lexical, vector = matches.shares(at)
+        tasted = None if matches.taste is None else matches.taste[at]
         total = np.zeros(len(rows))
-        for part in (lexical, vector):
+        for part in (lexical, vector, tasted):
             total += 0.0 if part is None else part
         scores = total.tolist()
         splits = None
         if explained:
             earned = None if matches.late is None or not len(rows) else matches.late(rows)
             splits = explain.split(version, rows, lexical, vector, query.vector, earned)
+            if tasted is not None:
+                names = explain.NAMES_WITH_TASTE
+                splits = [(*split, share) for split, share in zip(splits, tasted.tolist(), strict=True)]
     frames = moments.asked(query) if "video" in version.modalities else None
     seconds = moments.seconds(version, rows, frames)
-    return present.hits(version, rows, scores, splits, seconds)
+    return present.hits(version, rows, scores, splits, seconds, names)

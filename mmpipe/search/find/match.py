@@ -46,13 +46,15 @@ class Survey:
 class Matches:
     """The matches of a question: first those near by vector, then those of full text alone; ``rows`` by
     rising number within each. ``lexical`` are their BM25 scores and ``cosines`` those of the first
-    ``len(cosines)``. ``late`` splits the vector scores by modality where they are sums of such."""
+    ``len(cosines)``. ``late`` splits the vector scores by modality where they are sums of such. ``taste`` is
+    what a shopper's taste adds to each score, None where it takes no part."""
 
     rows: Rows
     lexical: Scores
     cosines: Scores
     scoring: Scoring
     late: late.Split | None = None
+    taste: Shares | None = None
 
     def words(self, rows: int) -> Words:
         """The matches as bits of ``rows`` rows."""
@@ -68,7 +70,7 @@ class Matches:
 
     def shares(self, at: Places) -> tuple[Shares | None, Shares | None]:
         """What full text and vector add to the scores of the matches at some places, float64; None for a
-        measure that takes no part. A score is their sum."""
+        measure that takes no part. A score is their sum, and what :attr:`taste` adds."""
         scoring = self.scoring
         text = None if scoring.text is None else scoring.text_share(self.lexical[at])
         if scoring.vector is None:
@@ -80,6 +82,10 @@ class Matches:
 
     def scores(self) -> Shares:
         """Every match's score, float64."""
+        scores = self._without_taste()
+        return scores if self.taste is None else scores + self.taste
+
+    def _without_taste(self) -> Shares:
         if self.scoring.text is None:
             return self.scoring.vector_share(self.cosines) if self.scoring.vector else np.zeros(0)
         scores = self.scoring.text_share(self.lexical)
@@ -114,7 +120,9 @@ class Search:
         rows, lexical, text = self._with_text(pinned, near)
         weights = (self._question.text_weight, self._question.vector_weight)
         scoring = Scoring.of(text, scale, *weights) if pinned is None else pinned
-        return Matches(rows, lexical, cosines, scoring, split)
+        taste = self._question.taste
+        tasted = None if taste is None else taste.shares(self._version.fused, rows, scoring.span)
+        return Matches(rows, lexical, cosines, scoring, split, tasted)
 
     def _near(self, pinned: Scoring | None) -> tuple[Rows, Scores, VectorScale | None, late.Split | None]:
         """Rows near by vector, ascending, with their scores and the scale of these."""

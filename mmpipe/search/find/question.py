@@ -13,6 +13,7 @@ from mmpipe.schemas.search import Filters, SearchRequest, Sort
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Modality, Vectors
     from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.search.find.taste import Taste
     from mmpipe.settings import ServeSettings
 
 MAX_WORDS = 64
@@ -23,7 +24,7 @@ class Question:
     """What is looked for. Without ``asks`` every product under the filters is a match. ``words`` are the
     query's distinct words in order and ``times`` how often each occurs; none where full text takes no part.
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
-    within ``relevance`` of the best count."""
+    within ``relevance`` of the best count. ``taste`` is the shopper's whom the order leans to."""
 
     filters: Filters
     asks: bool = False
@@ -38,9 +39,16 @@ class Question:
     relevance: float = 0.0
     mode: str = "early"
     sort: Sort = "relevance"
+    taste: Taste | None = None
 
     @classmethod
-    def of(cls, request: SearchRequest, query: EncodedQuery, settings: ServeSettings) -> Question:
+    def of(
+        cls,
+        request: SearchRequest,
+        query: EncodedQuery,
+        settings: ServeSettings,
+        taste: Taste | None = None,
+    ) -> Question:
         """A request's question. Of more than ``MAX_WORDS`` distinct words the longest are asked, for long
         words are rare ones."""
         text_weight = (1 - settings.vector_weight) * query.text_share
@@ -63,4 +71,5 @@ class Question:
             relevance=settings.relevance,
             mode=settings.fusion_mode if query.modality_weights else "early",
             sort=request.sort,
+            taste=taste,
         )

@@ -118,6 +118,13 @@ class Scoring:
             return cls(text, vector, text_weight, vector_weight)
         return cls(text, vector, text_weight / total, vector_weight / total)
 
+    @property
+    def span(self) -> float:
+        """How far apart the scores of matches may be: what a shopper's taste is a share of."""
+        if self.vector is None:
+            return 0.0 if self.text is None else self.text.ceiling
+        return 1.0 if self.text is not None else max(self.vector.best - self.vector.floor, 0.0)
+
     def text_share(self, scores: Scores) -> Shares:
         """What BM25 scores add to a match's score."""
         if self.text is None or self.vector is None:

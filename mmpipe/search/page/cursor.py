@@ -21,12 +21,15 @@ from pydantic_core import to_json
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.find.taste import Taste
 
 if TYPE_CHECKING:
     from mmpipe.schemas.search import Heard, SearchRequest
     from mmpipe.search.find.query import EncodedQuery
 
 _FORM: Literal[2] = 2
+# base64 of one byte a dimension.
+_MAX_TASTE = 6_000
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -48,7 +51,8 @@ class Cursor(BaseModel):
     The next page begins behind ``key``, the last match's score or price (None: it has no price), and
     ``after``, its id. ``text`` and ``vector`` are the parts of a :class:`Scoring`. ``heard`` is the text and
     confidence of a spoken query and its language: later pages must not listen again, for the recogniser may
-    have been adapted meanwhile and understand something else.
+    have been adapted meanwhile and understand something else. ``taste`` is the packed vector and the weight
+    of the taste that the pages lean to, which goes on changing with what the shopper does.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -62,6 +66,7 @@ class Cursor(BaseModel):
     vector: tuple[Number, Number] | None = None
     weights: tuple[Share, Share] = (1.0, 1.0)
     heard: tuple[Annotated[str, Field(max_length=1_000)], Share, str | None] | None = None
+    taste: tuple[Annotated[str, Field(max_length=_MAX_TASTE)], Share] | None = None
 
     def encode(self) -> str:
         """URL-safe text."""
@@ -77,6 +82,16 @@ class Cursor(BaseModel):
         vector = None if self.vector is None else VectorScale(*self.vector)
         return Scoring(text, vector, *self.weights)
 
+    def pinned_taste(self, table: str, dim: int) -> Taste | None:
+        """The taste of the pages before; None where there is none, and in another table, whose vectors other
+        models made. Raises :class:`InvalidRequest` for a vector of other than ``dim`` dimensions."""
+        if self.taste is None or self.version.rpartition("@")[0] != table:
+            return None
+        packed = _bytes_of(self.taste[0])
+        if len(packed) != dim:
+            raise _foreign()
+        return Taste(packed, self.taste[1])
+
 
 _CURSOR = TypeAdapter(Cursor)
 
@@ -84,9 +99,8 @@ _CURSOR = TypeAdapter(Cursor)
 def decode(text: str) -> Cursor:
     """The inverse of :meth:`Cursor.encode`. Raises :class:`InvalidRequest` for anything else."""
     try:
-        padded = text + "=" * (-len(text) % 4)
-        found = _CURSOR.validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (binascii.Error, ValidationError, ValueError):
+        found = _CURSOR.validate_json(_bytes_of(text))
+    except ValidationError:
         raise _foreign() from None
     text_part = found.text
     if text_part is not None and any(count > text_part.n for count in text_part.df):
@@ -119,6 +133,7 @@ def after(
     product_id: str,
     scoring: Scoring | None,
     heard: Heard | None,
+    taste: Taste | None = None,
 ) -> str:
     """The cursor of the page behind a match; ``key`` is what matches are ordered by, NaN for none."""
     # As :class:`Cursor` would be written, which takes ten times as long.
@@ -139,11 +154,20 @@ def after(
             found["vector"] = (scoring.vector.floor, scoring.vector.best)
     if heard is not None:
         found["heard"] = (heard.text, heard.confidence, heard.language)
+    if taste is not None:
+        found["taste"] = (_text_of(taste.packed), taste.weight)
     return _text_of(to_json(found))
 
 
 def _text_of(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise _foreign() from None
 
 
 def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> str:

@@ -27,6 +27,8 @@ Rows = NDArray[np.int32]
 Shares = NDArray[np.float64]
 Split = tuple[float, ...]
 NAMES: tuple[str, ...] = ("lexical", *MODALITIES)
+# Where a shopper's taste takes part.
+NAMES_WITH_TASTE: tuple[str, ...] = (*NAMES, "taste")
 
 
 def split(

@@ -47,9 +47,10 @@ def hits(
     scores: Sequence[float],
     splits: Sequence[explain.Split] | None,
     seconds: Sequence[float | None],
+    names: Sequence[str] = explain.NAMES,
 ) -> list[bytes]:
-    """One JSON object per row, with ``splits[i]`` as its ``scores`` and ``seconds[i]`` as its
-    ``video_second``."""
+    """One JSON object per row, with ``splits[i]``, the values of ``names``, as its ``scores`` and
+    ``seconds[i]`` as its ``video_second``."""
     currencies = version.coded["currency"].values(rows)
     availability = version.coded["availability"].values(rows)
     paid, listed = version.prices.paid(rows).tolist(), version.prices.listed(rows).tolist()
@@ -62,7 +63,7 @@ def hits(
             "price": money(price, currency),
             "list_price": money(full, currency) if price < full else None,
             "video_second": seconds[index],
-            "scores": None if splits is None else dict(zip(explain.NAMES, splits[index], strict=True)),
+            "scores": None if splits is None else dict(zip(names, splits[index], strict=True)),
         }
         page.append(b"{%b,%b" % (members, to_json(rest)[1:]))
     return page

@@ -68,6 +68,9 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
             "filters": {"$ref": _REF.format(model="Filters"), "description": "as JSON"},
             "weights": {"$ref": _REF.format(model="Weights"), "description": "as JSON"},
             "explain": {"type": "boolean"},
+            "user_id": {"type": "string"},
+            "session_id": {"type": "string"},
+            "personalise": {"type": "boolean", "default": True},
         },
     }
     extra["requestBody"]["content"]["multipart/form-data"] = {"schema": form}

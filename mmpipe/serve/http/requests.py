@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.product import FACET_FIELDS
-from mmpipe.schemas.search import Filters, SearchRequest
+from mmpipe.schemas.search import Filters, SearchRequest, ShopperId
 from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch
 from mmpipe.serve.http.errors import InvalidFields, MalformedRequest, UnsupportedMediaType
 
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
-_PLAIN_PARTS = frozenset({"collection", "text", "limit", "cursor", "explain", "audio_as"})
+_PLAIN_PARTS = frozenset(
+    {"collection", "text", "limit", "cursor", "explain", "audio_as", "user_id", "session_id", "personalise"}
+)
 _JSON_PARTS = frozenset({"weights", "filters"})
 _MAX_TEXT_PART = 1_000_000
 
@@ -85,11 +87,14 @@ class SearchParams(FilterParams):
     """The query string of ``GET /v1/search``."""
 
     q: str | None = Field(default=None, max_length=1_000, description="what the shopper typed; empty browses")
-    cursor: str | None = Field(default=None, max_length=500, description="next_cursor of the page before")
+    cursor: str | None = Field(default=None, max_length=8_000, description="next_cursor of the page before")
     facets: list[str] = Field(
         default_factory=list, max_length=20, description="fields to count; repeated or comma-separated"
     )
     explain: bool = True
+    user_id: ShopperId | None = Field(default=None, description="who asks; the order leans to their taste")
+    session_id: ShopperId | None = Field(default=None, description="the same for a session")
+    personalise: bool = True
 
     def to_request(self) -> SearchRequest:
         """The same search as a body would ask it. Raises ``InvalidFields`` or ``InvalidRequest``."""
@@ -101,6 +106,9 @@ class SearchParams(FilterParams):
             "facets": [name for entry in self.facets for name in entry.split(",") if name.strip()],
             "explain": self.explain,
             "filters": self.raw_filters(),
+            "user_id": self.user_id,
+            "session_id": self.session_id,
+            "personalise": self.personalise,
         }
         return validate(SearchRequest, asked)
 
