@@ -12,11 +12,18 @@ from hypothesis import settings
 settings.register_profile("mmpipe", deadline=None)
 settings.load_profile("mmpipe")
 
+_LOGGER = logging.getLogger("mmpipe")
+_AS_IT_WAS = (_LOGGER.handlers[:], _LOGGER.level, _LOGGER.propagate)
+
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    """Commands and handlers that a test runs set up logging for their process, which is that of all tests."""
-    logger = logging.getLogger("mmpipe")
-    before = (logger.handlers[:], logger.level, logger.propagate)
+    """Commands and handlers that a test runs, or a fixture of its module, set up logging for their process,
+    which is that of all tests."""
+    _restore()
     yield
-    logger.handlers[:], logger.level, logger.propagate = before
+    _restore()
+
+
+def _restore() -> None:
+    _LOGGER.handlers[:], _LOGGER.level, _LOGGER.propagate = _AS_IT_WAS
