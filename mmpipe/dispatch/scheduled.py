@@ -25,8 +25,11 @@ def job_entrypoint(due: MaintenanceDue) -> str:
         for collection in due.collections:
             words += ["--collection", collection]
     else:
-        assert due.catalogue is not None, "checked by the schema"
-        words = ["python", "-m", "mmpipe.learn.retrain", "--catalogue", due.catalogue]
+        words = ["python", "-m", "mmpipe.learn.retrain"]
+        if due.catalogue is not None:
+            words += ["--catalogue", due.catalogue]
+        for collection in due.recommender:
+            words += ["--recommender", collection]
     return shlex.join(words)
 
 

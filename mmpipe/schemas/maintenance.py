@@ -33,7 +33,8 @@ class MaintenanceDue(BaseModel):
     """One scheduled task. The same task, time and options always mean the same job.
 
     ``maintain``: indexes, compaction and clean-up of ``collections`` (of all, where none is named).
-    ``retrain``: train encoders on ``catalogue``, a feed's address.
+    ``retrain``: train encoders on ``catalogue``, a feed's address, and the recommenders of the collections
+    ``recommender`` on what their shoppers did; at least one of both.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,13 +43,16 @@ class MaintenanceDue(BaseModel):
     time: AwareDatetime = Field(description="when it was due, not when it was delivered")
     collections: tuple[CollectionName, ...] = ()
     catalogue: Address | None = None
+    recommender: tuple[CollectionName, ...] = ()
 
     @model_validator(mode="after")
     def _options_belong_to_the_task(self) -> Self:
-        if self.task == "retrain" and self.catalogue is None:
-            raise ValueError("catalogue: retrain needs the address of a feed to train on")
-        if self.task == "maintain" and self.catalogue is not None:
-            raise ValueError("catalogue: only retrain takes one")
+        if self.task == "retrain" and self.catalogue is None and not self.recommender:
+            raise ValueError(
+                "catalogue: retrain needs the address of a feed to train on, or a recommender's collections"
+            )
+        if self.task == "maintain" and (self.catalogue is not None or self.recommender):
+            raise ValueError("catalogue, recommender: only retrain takes them")
         if self.task == "retrain" and self.collections:
             raise ValueError("collections: only maintain takes them")
         return self

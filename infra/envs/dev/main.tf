@@ -149,6 +149,7 @@ module "schedules" {
   schedule_maintenance = var.schedule_maintenance
   schedule_retrain     = var.schedule_retrain
   retrain_catalogue    = var.retrain_catalogue
+  retrain_recommender  = var.retrain_recommender
   metrics_namespace    = local.metrics_namespace
   log_retention_days   = 7
   tags                 = local.tags

@@ -148,9 +148,15 @@ variable "schedule_retrain" {
 }
 
 variable "retrain_catalogue" {
-  description = "Feed that models are trained on, s3://bucket/key; needed with schedule_retrain."
+  description = "Feed that encoders are trained on, s3://bucket/key; schedule_retrain needs it, retrain_recommender or both."
   type        = string
   default     = null
+}
+
+variable "retrain_recommender" {
+  description = "Collections whose recommenders are trained anew on what their shoppers did."
+  type        = list(string)
+  default     = []
 }
 
 variable "alarm_emails" {

@@ -19,7 +19,10 @@ locals {
 
   options = {
     maintain = {}
-    retrain  = { catalogue = var.retrain_catalogue }
+    retrain = {
+      for option, value in { catalogue = var.retrain_catalogue, recommender = var.retrain_recommender } :
+      option => value if try(length(value), 0) > 0
+    }
   }
 
   # Scheduler fills in the time it was due where it finds <aws.scheduler.scheduled-time>, and does not find it with its

@@ -114,13 +114,29 @@ variable "schedule_retrain" {
 }
 
 variable "retrain_catalogue" {
-  description = "Address of the feed that models are trained on, such as s3://bucket/shop/feeds/products.jsonl. Needed with schedule_retrain."
+  description = "Address of the feed that encoders are trained on, such as s3://bucket/shop/feeds/products.jsonl. schedule_retrain needs this, retrain_recommender or both."
   type        = string
   default     = null
 
   validation {
-    condition     = var.schedule_retrain == null || can(regex("^s3://[a-z0-9][a-z0-9.-]+/.+$", var.retrain_catalogue))
-    error_message = "retrain_catalogue: schedule_retrain needs the feed to train on, as s3://bucket/key."
+    condition     = var.retrain_catalogue == null || can(regex("^s3://[a-z0-9][a-z0-9.-]+/.+$", var.retrain_catalogue))
+    error_message = "retrain_catalogue: the feed to train on, as s3://bucket/key."
+  }
+
+  validation {
+    condition     = var.schedule_retrain == null || var.retrain_catalogue != null || length(var.retrain_recommender) > 0
+    error_message = "retrain_catalogue: schedule_retrain needs a feed to train encoders on, or collections in retrain_recommender."
+  }
+}
+
+variable "retrain_recommender" {
+  description = "Collections whose recommenders are trained anew on what their shoppers did."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.retrain_recommender : can(regex("^[a-z0-9][a-z0-9_-]{0,62}$", name))])
+    error_message = "retrain_recommender: names of collections."
   }
 }
 

@@ -31,8 +31,9 @@ def test_one_due_time_is_one_job_whatever_its_time_zone() -> None:
         due(collections=["shop"]),
         due(task="retrain", catalogue="s3://b/a.csv"),
         due(task="retrain", catalogue="s3://b/b.csv"),
+        due(task="retrain", recommender=["shop"]),
     ]
-    assert len({job_id(due()), *map(job_id, others)}) == 5
+    assert len({job_id(due()), *map(job_id, others)}) == 6
 
 
 def test_a_repeated_event_submits_nothing(site: Any) -> None:
@@ -64,6 +65,10 @@ def test_whatever_the_input_holds_is_one_word_of_the_command() -> None:
     hostile = "s3://b/$(id) '; rm -rf x"
     words = shlex.split(job_entrypoint(due(task="retrain", catalogue=hostile)))
     assert words == ["python", "-m", "mmpipe.learn.retrain", "--catalogue", hostile]
+    words = shlex.split(job_entrypoint(due(task="retrain", recommender=["shop", "outlet"])))
+    assert words[3:] == ["--recommender", "shop", "--recommender", "outlet"]
+    both = shlex.split(job_entrypoint(due(task="retrain", catalogue="s3://b/a.csv", recommender=["shop"])))
+    assert both[3:] == ["--catalogue", "s3://b/a.csv", "--recommender", "shop"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,9 @@ def test_whatever_the_input_holds_is_one_word_of_the_command() -> None:
         {"collections": ["../other"]},
         {"collections": ["a\n"]},
         {"catalogue": "s3://b/a.csv"},
+        {"recommender": ["shop"]},
         {"task": "retrain"},
+        {"task": "retrain", "recommender": ["--help"]},
         {"task": "retrain", "catalogue": "--help"},
         {"task": "retrain", "catalogue": "s3://b/a.csv", "collections": ["a"]},
         {"surprise": 1},

@@ -72,12 +72,29 @@ run "training_where_told" {
   }
 }
 
+run "recommenders_alone" {
+  command = plan
+
+  variables {
+    schedule_maintenance = null
+    schedule_retrain     = "rate(1 day)"
+    retrain_recommender  = ["shop", "outlet"]
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.this["retrain"].target[0].input == "{\"recommender\":[\"shop\",\"outlet\"],\"task\":\"retrain\",\"time\":\"<aws.scheduler.scheduled-time>\"}"
+    error_message = "Training is told whose recommenders, and no feed where none is given."
+  }
+}
+
 run "bad_input_is_refused" {
   command = plan
 
   variables {
     metrics_namespace      = "AWS/Lambda"
     profile                = "../starter"
+    retrain_catalogue      = "/feeds/products.jsonl"
+    retrain_recommender    = ["../shop"]
     timezone               = "CET+1"
     name                   = "Mmpipe"
     lambda_timeout_seconds = 5
@@ -93,7 +110,7 @@ run "bad_input_is_refused" {
   expect_failures = [
     var.name, var.lambda_timeout_seconds, var.jobs_url, var.ray_token_secret_arn, var.kms_key_arn,
     var.lake_uri, var.schedule_maintenance, var.schedule_retrain, var.environment, var.metrics_namespace,
-    var.profile, var.timezone,
+    var.profile, var.timezone, var.retrain_catalogue, var.retrain_recommender,
   ]
 }
 
