@@ -331,6 +331,84 @@ class SpeechSettings(_Section):
     )
 
 
+class StockSettings(_Section):
+    """The report on stock: `mmpipe stock` and `GET /v1/stock`."""
+
+    days: int = Field(
+        default=28,
+        ge=1,
+        le=366,
+        description="what shoppers ask for is counted over so many days, or since a product is sold out",
+    )
+    lead_days: float = Field(
+        default=14.0,
+        gt=0,
+        le=366,
+        description="how long it takes until ordered stock is there: low is what may not last so long",
+    )
+    history_days: int = Field(
+        default=371, ge=7, le=1_500, description="days of purchases that forecasts are made from"
+    )
+    callers: tuple[str, ...] = Field(
+        default=(),
+        description="names of the API keys that may ask for `/v1/stock`; where the service has keys, no other"
+        " may",
+    )
+    cache_seconds: float = Field(
+        default=60.0, ge=0, description="`/v1/stock` answers from a report that is at most so old"
+    )
+
+
+class SponsoredSettings(_Section):
+    """Products whose places somebody pays for: see docs/sponsored.md."""
+
+    enabled: bool = Field(default=False, description="whether bids are read at all")
+    slots: int = Field(
+        default=0, ge=0, le=4, description="sponsored products of a list whose request names no number"
+    )
+    positions: tuple[int, ...] = Field(
+        default=(0, 3, 7, 11), description="the places in a list that they take, the first one being 0"
+    )
+    relevance: float = Field(
+        default=0.3, ge=0, le=1, description="products that are less relevant than this take no part"
+    )
+    charge: Literal["click", "impression"] = Field(default="click", description="what is paid for")
+    reserve: float = Field(
+        default=0.01, gt=0, lt=1e6, description="the least price, in the currency of the bids"
+    )
+    prior_ctr: float = Field(
+        default=0.02,
+        gt=0,
+        lt=1,
+        description="clicks per impression that a product without any is taken to have",
+    )
+    prior_impressions: float = Field(
+        default=200.0, gt=0, description="so many impressions of its own weigh as much as that"
+    )
+    lease: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="the part of a product's daily budget that a replica sets aside at once",
+    )
+    poll_seconds: float = Field(
+        default=2.0, gt=0, description="how often a replica looks for new bids and what is left of budgets"
+    )
+    valid_hours: float = Field(
+        default=24.0, gt=0, le=168, description="a click that comes later after its auction is free"
+    )
+
+    @model_validator(mode="after")
+    def _places(self) -> SponsoredSettings:
+        if list(self.positions) != sorted(set(self.positions)) or any(
+            not 0 <= at < 100 for at in self.positions
+        ):
+            raise ValueError("positions: give ascending places from 0 to 99")
+        if self.slots > len(self.positions):
+            raise ValueError("slots: there are fewer positions; name as many")
+        return self
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -347,6 +425,8 @@ class Settings(BaseSettings):
     serve: ServeSettings = ServeSettings()
     models: ModelSettings = ModelSettings()
     speech: SpeechSettings = SpeechSettings()
+    stock: StockSettings = StockSettings()
+    sponsored: SponsoredSettings = SponsoredSettings()
 
 
 def describe(model: type[BaseModel], prefix: str = "MMPIPE_") -> Iterator[tuple[str, str, str]]:

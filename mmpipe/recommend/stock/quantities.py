@@ -1,9 +1,9 @@
 """How many pieces of a product are left, where somebody said so.
 
-A catalogue keeps words of availability. How many there are it keeps only where a feed has a column for it that
-no format reads: Google's ``sell_on_google_quantity``, Meta's ``quantity_to_sell_on_facebook``, a list's own
-``quantity``; privately. What Shopify, WooCommerce and others count becomes an availability and is dropped: kept,
-every sale would be a new version of the table. A file beside the catalogue says it for those.
+A catalogue keeps words of availability. How many there are it keeps only where a feed has a column for it
+that no format reads: Google's ``sell_on_google_quantity``, Meta's ``quantity_to_sell_on_facebook``, a list's
+own ``quantity``; privately. What Shopify, WooCommerce and others count becomes an availability and is
+dropped: kept, every sale would be a new version of the table. A file beside the catalogue says it for those.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from mmpipe.schemas.product import Product
 
 _NAMES: Final = frozenset(
-    "quantity qty inventory inventoryquantity variantinventoryqty availablequantity stockquantity stocklevel"
-    " sellongooglequantity quantitytosellonfacebook 库存 库存数量".split()
+    [
+        *("quantity", "qty", "inventory", "inventoryquantity", "variantinventoryqty", "availablequantity"),
+        *("stockquantity", "stocklevel", "sellongooglequantity", "quantitytosellonfacebook"),
+        *("库存", "库存数量"),
+    ]
 )
 _MOST: Final = 1_000_000_000
 _MAX_LINES: Final = 5_000_000
