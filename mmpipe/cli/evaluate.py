@@ -1,4 +1,4 @@
-"""``mmpipe eval``: quality figures over judged queries, through the real pipeline."""
+"""``mmpipe eval``: quality figures over judged queries, through the real pipeline, and over behaviour."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mmpipe.cli.console import emit, output, table
+from mmpipe.cli.evaluate_recommend import eval_recommend
 from mmpipe.cli.options import AsJson, ProfileName, settings_with
 from mmpipe.errors import InvalidRequest
 
@@ -18,6 +19,9 @@ eval_app = typer.Typer(help="Measure search quality.", no_args_is_help=True)
 @eval_app.callback()
 def evaluate() -> None:
     """Measure search quality."""
+
+
+eval_app.command("recommend")(eval_recommend)
 
 
 @eval_app.command("search")

@@ -1,8 +1,9 @@
 """A self-attentive sequence model (Kang and McAuley, *Self-Attentive Sequential Recommendation*, 2018).
 
-Forward maths, for one history ``h_0 … h_{n-1}`` of item codes, oldest first, ``n <= max_len`` (older events are
-cut off), ``d = dim``, ``H = heads``, ``c = d / H``. Every tensor is float32, named as in the exported file; ``x W^T + b`` is what
-``torch.nn.Linear`` computes, ``LN`` is layer normalisation over ``d`` with epsilon 1e-5.
+Forward maths, for one history ``h_0 … h_{n-1}`` of item codes, oldest first, ``n <= max_len`` (older events
+are cut off), ``d = dim``, ``H = heads``, ``c = d / H``. Every tensor is float32, named as in the exported
+file; ``x W^T + b`` is what ``torch.nn.Linear`` computes, ``LN`` is layer normalisation over ``d`` with
+epsilon 1e-5.
 
 ::
 
@@ -24,10 +25,12 @@ Only distances between events enter, so the state after an event is the same wha
 whatever comes after; for scores only the last row of the last layer is needed.
 
 Tensors of the exported file (safetensors; metadata ``config`` is :class:`SasRecConfig` as JSON):
-``item_embedding [n_items, d]``, ``scorable uint8 [n_items]`` (0: neither behaviour nor features, never to be shown),
-``distance_bias [layers, heads, max_len]``, per layer ``attention_norm.weight/bias [d]``, ``qkv.weight [3d, d]``, ``qkv.bias [3d]``,
-``out.weight [d, d]``, ``out.bias [d]``, ``ffn_norm.weight/bias [d]``, ``up.weight [4d, d]``, ``up.bias [4d]``, ``down.weight [d, 4d]``,
-``down.bias [d]``, then ``norm.weight/bias [d]`` and, where items have features, ``feature_weight [f, d]``, ``feature_bias [d]``.
+``item_embedding [n_items, d]``, ``scorable uint8 [n_items]`` (0: neither behaviour nor features, never to be
+shown), ``distance_bias [layers, heads, max_len]``; per layer ``attention_norm.weight`` and ``.bias [d]``,
+``qkv.weight [3d, d]``, ``qkv.bias [3d]``, ``out.weight [d, d]``, ``out.bias [d]``, ``ffn_norm.weight`` and
+``.bias [d]``, ``up.weight [4d, d]``, ``up.bias [4d]``, ``down.weight [d, 4d]``, ``down.bias [d]``; then
+``norm.weight`` and ``.bias [d]`` and, where items have features, ``feature_weight [f, d]`` and
+``feature_bias [d]``.
 """
 
 from __future__ import annotations
@@ -88,8 +91,8 @@ class SasRec(nn.Module):
     """The network; see the module's text for its maths.
 
     ``features`` is float32 ``(items, f)``, a row of zeros where an item has none; their mean is taken off, so
-    that what all items share says nothing. ``trained`` marks the items that behaviour is known of: the others'
-    own embedding stays zero.
+    that what all items share says nothing. ``trained`` marks the items that behaviour is known of: the own
+    embedding of others stays zero.
     """
 
     features: Tensor
