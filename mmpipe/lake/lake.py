@@ -20,7 +20,7 @@ from mmpipe.errors import (
     UnknownCollection,
 )
 from mmpipe.lake.checks import Counts, check_version, count
-from mmpipe.lake.interactions import InteractionTable
+from mmpipe.lake.interactions import InteractionLog, Pseudonyms, open_pseudonyms
 from mmpipe.lake.live import LiveFile, LivePointer, LiveVersion
 from mmpipe.lake.media_log import MediaLog
 from mmpipe.lake.models import ModelRegistry
@@ -74,6 +74,12 @@ class Lake:
     def models(self) -> ModelRegistry:
         """Model profiles that were trained for this lake."""
         return ModelRegistry(self.uri, self.settings.storage, self.settings.models)
+
+    @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        """What stands for users and sessions in what is stored; see
+        :func:`~mmpipe.lake.interactions.open_pseudonyms`."""
+        return open_pseudonyms(self.settings, self)
 
     def collections(self) -> list[str]:
         """Names of the collections that hold anything, sorted."""
@@ -136,9 +142,14 @@ class Collection:
         return MediaLog(self.table_uri("media"), self.settings.storage)
 
     @cached_property
-    def interactions(self) -> InteractionTable:
+    def interactions(self) -> InteractionLog:
         """What shoppers did."""
-        return InteractionTable(self.table_uri("interactions"), self.settings.storage)
+        return InteractionLog(
+            f"{self.uri}/interactions",
+            self.settings.storage,
+            collection=self.name,
+            keep_days=self.settings.interactions.keep_days,
+        )
 
     @cached_property
     def recommender(self) -> RecommenderPointer:
@@ -313,8 +324,8 @@ class Collection:
             self._tidied, thorough = content.live.etag, False
 
     def maintain_records(self, *, thorough: bool = False) -> None:
-        """Keep the ledger, the media log, the rejects and the interactions quick, and remove runs and media
-        announcements that are older than the settings say: every hour, or where it is ``thorough``.
+        """Keep the ledger, the media log and the rejects quick, and remove runs and media announcements that
+        are older than the settings say: every hour, or where it is ``thorough``.
 
         For after a publication, off its critical path; one request per table where nothing is due. Raises
         ``StorageUnavailable``.
@@ -324,7 +335,6 @@ class Collection:
         keep = timedelta(days=settings.keep_media_log_days)
         self.media.maintain(keep=keep, now=now, thorough=thorough)
         self.rejects.maintain()
-        self.interactions.maintain()
 
     def counts(self, table: ProductTable) -> Counts:
         """Live products and tombstones of the newest version of a table."""

@@ -231,33 +231,3 @@ class SearchResponse(BaseModel):
         default=None, description="the words of the recording where they were searched for, else null"
     )
     took_ms: float
-
-
-class Interaction(BaseModel):
-    """Something a shopper did; stored for recommendation."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    type: Literal["view", "click", "cart", "purchase", "like", "dislike", "search"]
-    user_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    product_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-    session_id: Annotated[str, StringConstraints(max_length=128)] | None = None
-    query: Annotated[str, StringConstraints(max_length=1_000)] | None = None
-    time: Annotated[str, StringConstraints(max_length=40)] | None = Field(
-        default=None, description="ISO 8601; now if absent"
-    )
-
-
-class InteractionsRequest(BaseModel):
-    """Up to 1,000 interactions of one collection."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    collection: str | None = Field(default=None, max_length=63)
-    interactions: list[Interaction] = Field(min_length=1, max_length=1_000)
-
-
-class InteractionsResponse(BaseModel):
-    """How many were stored durably."""
-
-    accepted: int

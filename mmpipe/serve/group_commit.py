@@ -33,16 +33,25 @@ class GroupCommit(Generic[T, R]):
 
     ``commit`` runs in threads of its own, at most ``at_once`` calls at a time (so never twice at once unless
     asked for), each with what was waiting when it began, and returns one result per item in order. Where it
-    raises, every caller of that commit gets the exception; others are not affected.
+    raises, every caller of that commit gets the exception; others are not affected. With one at a time, calls
+    begin at least ``apart_seconds`` after one another.
     """
 
     def __init__(
-        self, commit: Callable[[list[T]], list[R]], *, max_items: int, name: str, at_once: int = 1
+        self,
+        commit: Callable[[list[T]], list[R]],
+        *,
+        max_items: int,
+        name: str,
+        at_once: int = 1,
+        apart_seconds: float = 0.0,
     ) -> None:
         self._commit = commit
         self._max_items = max_items
         self._name = name
         self._at_once = at_once
+        self._apart = apart_seconds
+        self._last = 0.0
         self._executor = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=name)
         self._waiting: list[_Waiting[T, R]] = []
         self._workers: set[asyncio.Task[None]] = set()
@@ -82,6 +91,10 @@ class GroupCommit(Generic[T, R]):
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            early = self._last + self._apart - time.monotonic()
+            if early > 0 and not self._closed:
+                await asyncio.sleep(early)
+            self._last = time.monotonic()
             batch = self._next_batch()
             items = [item for entry in batch for item in entry.items]
             self.commits += 1

@@ -38,7 +38,6 @@ from mmpipe.lake.shared_folder import SharedFolder
 from mmpipe.lake.stock import Stock
 from mmpipe.lake.tags import LiveTags
 from mmpipe.schemas.run import Reject, RunRecord, RunStatus
-from mmpipe.schemas.search import Interaction
 from mmpipe.settings import LakeSettings, Settings, StorageSettings
 from tests.unit.lake.rows import DIM, NOW, PROFILE, deletions, order, products, vector_of
 
@@ -687,23 +686,6 @@ def test_the_newest_announcement_of_a_medium_wins(collection: Collection) -> Non
         one.uri: one,
         "s3://b/o'2.jpg": MediaVersion(uri="s3://b/o'2.jpg", order=order(1), removed=True),
     }
-
-
-def test_interactions_of_one_file_are_stored_once(collection: Collection) -> None:
-    table = collection.interactions
-    some = [
-        Interaction(type="click", user_id="u1", product_id="p1", time="2026-01-02T03:04:05Z"),
-        Interaction(type="search", user_id="u1", query="red shoes"),
-    ]
-    assert table.append([]) == table.count() == 0
-    assert table.append(some) == table.append(some) == 2
-    assert table.append(some, run_id="run") == 2
-    assert table.append(some, run_id="run") == 0
-    assert table.append(some[:1], run_id="run", first_row=2) == 1
-    assert table.count() == 7
-    clicked = [row for row in table.to_table().to_pylist() if row["type"] == "click"]
-    assert {row["occurred_at"] for row in clicked} == {NOW}
-    assert len({stored.interaction_id for stored in table.list()}) == 7
 
 
 def test_two_writers_of_a_small_table_share_it(collection: Collection) -> None:

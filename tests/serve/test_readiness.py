@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import ModelUnavailable, NotReady, StorageUnavailable
 from mmpipe.lake import Collection, Lake, open_lake
-from mmpipe.lake.interactions import InteractionTable
+from mmpipe.lake.interactions import InteractionLog
 from mmpipe.schemas.work import WorkOrder
 from mmpipe.serve import group_commit
 from mmpipe.serve.answer import watch
@@ -248,14 +248,14 @@ def test_interactions_that_hang_are_no_health_until_they_go_on(
 ) -> None:
     index("shop")
     entered, release = threading.Event(), threading.Event()
-    original = InteractionTable.append
+    original = InteractionLog.append
 
-    def append(self: InteractionTable, *arguments: Any, **options: Any) -> Any:
+    def append(self: InteractionLog, *arguments: Any, **options: Any) -> Any:
         entered.set()
         assert release.wait(SOON)
         return original(self, *arguments, **options)
 
-    monkeypatch.setattr(InteractionTable, "append", append)
+    monkeypatch.setattr(InteractionLog, "append", append)
     service = make_service(settings)
     body = {"interactions": [{"type": "view", "user_id": "u", "product_id": "red-shoe-1"}]}
     with TestClient(create_app(service, Metrics("r")), raise_server_exceptions=False) as client:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from mmpipe.lake import ProductTable
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport
+    from mmpipe.schemas.interaction import Judged
     from mmpipe.schemas.run import RunRecord
-    from mmpipe.schemas.search import Interaction
     from mmpipe.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class ReadOrder:
     started_at: datetime
     rows: list[UploadRow] = field(default_factory=list)
     bad_lines: list[UploadRow] = field(default_factory=list)
-    interactions: list[Interaction] = field(default_factory=list)
+    interactions: Judged | None = None
     media: MediaVersion | None = None
     report: FeedReport | None = None
     error: MmpipeError | None = None
@@ -62,8 +62,9 @@ class ReadOrder:
         """The ledger's record of the finished order; ``refused`` says why what it wrote is not live."""
         counts = RunCounts()
         counts.add(result.counts.get(self.order.run_id, RunCounts()))
-        counts.read += len(self.interactions) + len(self.bad_lines)
-        counts.indexed += len(self.interactions)
+        stored = 0 if self.interactions is None else len(self.interactions.events)
+        counts.read += stored + len(self.bad_lines)
+        counts.indexed += stored
         counts.rejected += len(self.bad_lines)
         return counts.into(begun(self.order, self.started_at, table.profile.name)).model_copy(
             update={
@@ -142,8 +143,8 @@ def _media(task: ReadOrder, _settings: Settings, store_for: StoreFor) -> None:
     task.media = MediaVersion(uri=uri, order=task.source.order(0), etag=stat.etag)
 
 
-def _interactions(task: ReadOrder, _settings: Settings, store_for: StoreFor) -> None:
-    task.interactions, task.bad_lines = readers.interactions(task.order, store_for)
+def _interactions(task: ReadOrder, settings: Settings, store_for: StoreFor) -> None:
+    task.interactions, task.bad_lines = readers.interactions(task.order, settings, store_for)
 
 
 _READERS = {

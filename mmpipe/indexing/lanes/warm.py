@@ -31,6 +31,7 @@ from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.indexing.writing.together import Share, Together, Turns
 from mmpipe.lake.checks import shows
+from mmpipe.lake.interactions import rows_of
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.telemetry import continued, span
 
@@ -287,8 +288,11 @@ class Indexer:
                 done.note = self._publish([_Upload(target, usable)], None, True) or done.note
         done.result.add(changed)
         for task in usable:
-            if task.interactions:
-                collection.interactions.append(task.interactions, run_id=task.order.run_id)
+            if task.interactions is not None and task.interactions.events:
+                rows = rows_of(
+                    [task.interactions], collection.name, self._lake.pseudonyms, run_id=task.order.run_id
+                )
+                collection.interactions.append(rows)
         return done
 
     def _process(

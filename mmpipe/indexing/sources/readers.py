@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from mmpipe import catalogue
 from mmpipe.errors import InvalidFeed, InvalidRow, ObjectNotFound
 from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
+from mmpipe.schemas.interaction import Interaction, Judged, Rejected, judge, rejected
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN
-from mmpipe.schemas.search import Interaction
 from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 StoreFor = Callable[[str], "ObjectStore"]
 MAX_INTERACTIONS_BYTES = 64_000_000
+# Of a bad line of interactions, what its report shows.
+_SHOWN = frozenset({"type", "event_id", "product_id", "time", "device", "rating", "quantity"})
 
 
 def open_version(order: WorkOrder, store_for: StoreFor) -> tuple[BinaryIO, ObjectStat]:
@@ -102,8 +106,9 @@ def _deletion(order: WorkOrder) -> list[UploadRow]:
     return [UploadRow(source, 0, source.order(0), "", delete_id=product_id, product_id=product_id)]
 
 
-def interactions(order: WorkOrder, store_for: StoreFor) -> tuple[list[Interaction], list[UploadRow]]:
-    """The good lines of an interactions file, and the bad ones as rejected rows."""
+def interactions(order: WorkOrder, settings: Settings, store_for: StoreFor) -> tuple[Judged, list[UploadRow]]:
+    """The good lines of an interactions file, each at its number, and the bad ones as rejected rows, in which
+    nobody is named."""
     stream, stat = open_version(order, store_for)
     with stream:
         if stat.size > MAX_INTERACTIONS_BYTES:
@@ -111,31 +116,37 @@ def interactions(order: WorkOrder, store_for: StoreFor) -> tuple[list[Interactio
             raise InvalidFeed(f"{problem}; split the file")
         data = stream.read()
     source = put_source(order, stat.last_modified)
-    good: list[Interaction] = []
-    bad: list[UploadRow] = []
-    for number, line in _lines(data):
+    lines = dict(_lines(data))
+    read: list[tuple[int, Interaction]] = []
+    bad: list[Rejected] = []
+    for number, line in lines.items():
         try:
-            good.append(_interaction(line))
-        except InvalidRow as error:
-            raw = line.decode(errors="replace")
-            bad.append(UploadRow(source, number, source.order(number), raw, reject=error))
-    return good, bad
+            read.append((number, Interaction.model_validate_json(line)))
+        except ValidationError as error:
+            bad.append(rejected(number, None, error))
+    judged = judge(read, datetime.now(UTC), keep=timedelta(days=settings.interactions.keep_days))
+    return judged, [
+        UploadRow(
+            source,
+            fault.index,
+            source.order(fault.index),
+            _without_names(lines[fault.index]),
+            reject=InvalidRow(fault.field, f"{fault.reason}; write one JSON object a line"),
+        )
+        for fault in sorted([*bad, *judged.rejected], key=lambda fault: fault.index)
+    ]
 
 
-def _interaction(line: bytes) -> Interaction:
+def _without_names(line: bytes) -> str:
+    """A line for its report: what may name a person is left out, which is all of it where it is no object."""
     try:
-        found = Interaction.model_validate_json(line)
-        if found.time is not None:
-            datetime.fromisoformat(found.time)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "line"
-        raise InvalidRow(
-            field, f"{first['msg']}; write one JSON object a line with type and user_id"
-        ) from error
-    except ValueError as error:
-        raise InvalidRow("time", "is no ISO 8601 time; write it as 2026-01-31T09:30:00Z") from error
-    return found
+        held = from_json(line)
+    except ValueError:
+        return ""
+    if not isinstance(held, dict):
+        return ""
+    shown = {name: value if name in _SHOWN else "(left out)" for name, value in held.items()}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _id_of(uri: str) -> str | None:

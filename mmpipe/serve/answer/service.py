@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -13,11 +15,12 @@ from mmpipe.encoders.base import Profile
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import Lake, open_lake
 from mmpipe.objects import open_store
+from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
-from mmpipe.schemas.search import Filters, InteractionsRequest, SearchRequest
+from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.search import Version
 from mmpipe.search.shards import Transport
-from mmpipe.serve.answer.interactions import InteractionLog
+from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
 from mmpipe.serve.answer.sharded import ShardedCollections
@@ -82,7 +85,7 @@ class QueryService:
         self._encode: dict[str, Encode] = {}
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
-        self._interactions = InteractionLog(self._lake)
+        self._interactions = Interactions(self._lake)
         self._source: Source = (
             WholeSource(settings, self._lake, encoder.prepare)
             if shards is None
@@ -148,11 +151,16 @@ class QueryService:
             }
         )
 
-    async def record(self, request: InteractionsRequest) -> int:
-        """Store interactions durably; gives how many. Raises ``UnknownCollection``, ``InvalidRequest``."""
-        version = await self._source.open(request.collection)
-        with step("interactions.store", interactions=len(request.interactions)):
-            return await self._interactions.store(version.collection, request.interactions)
+    async def record(
+        self, collection: str | None, events: Sequence[Interaction | Any]
+    ) -> InteractionsResponse:
+        """Judge events, each an :class:`Interaction` or as JSON gave it, and store the good ones durably.
+        Raises ``UnknownCollection``, ``InvalidRequest`` for a missing name, ``StorageUnavailable``."""
+        version = await self._source.open(collection)
+        whole = version.whole
+        is_known = None if whole is None else lambda product_id: whole.find(product_id) is not None
+        with step("interactions.store", interactions=len(events)):
+            return await self._interactions.store(version.collection, events, is_known)
 
     async def collections(self) -> list[ServedCollection]:
         """Every collection of the lake with the version that answers, also those nobody asked for yet."""

@@ -12,18 +12,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query
 from fastapi.responses import JSONResponse, Response
 
 from mmpipe.errors import NotReady
-from mmpipe.schemas.search import InteractionsRequest, InteractionsResponse, SearchRequest, SearchResponse
+from mmpipe.schemas.interaction import InteractionsRequest
+from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
 from mmpipe.serve.http.head import HeadAsGet
+from mmpipe.serve.http.interaction_routes import add_interaction_routes
 from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
 from mmpipe.serve.http.limits import BodyLimit
-from mmpipe.serve.http.openapi import docs_page, document, json_body, problems, search_body
-from mmpipe.serve.http.requests import SearchParams, SimilarParams, read_json
+from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
+from mmpipe.serve.http.requests import SearchParams, SimilarParams
 from mmpipe.serve.http.search_route import SearchRoute
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 
@@ -35,7 +37,6 @@ _SEARCH_DESCRIPTION = (
     " holds them; to correct them, send the same request with `text` in place of `audio`. For the next page"
     " send the same request with `cursor`; the recording is not listened to again."
 )
-_INTERACTION_EXAMPLE = {"interactions": [{"type": "click", "user_id": "u1", "product_id": "p1"}]}
 # The page's own script and styles are inline; nothing may come from anywhere else.
 _DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
 _log = logging.getLogger("mmpipe.serve")
@@ -79,7 +80,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.router.routes.append(SearchRoute(service, guard))
     public = _public_router(guard)
     _query_routes(public, service)
-    _write_routes(public, service)
+    add_interaction_routes(public, service)
     app.include_router(public)
     _operations_routes(app, service, meter)
     app.state.service = service
@@ -160,22 +161,6 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
         return JSONResponse(
             {"collections": [entry.model_dump(mode="json") for entry in await service.collections()]}
         )
-
-
-def _write_routes(public: APIRouter, service: QueryService) -> None:
-    @public.post(
-        "/v1/interactions",
-        summary="Store what shoppers did",
-        description="Answers 202 once the interactions are stored durably.",
-        status_code=202,
-        response_model=InteractionsResponse,
-        responses=problems(400, 404, 413, 415, 422, 503),
-        openapi_extra=json_body(InteractionsRequest, _INTERACTION_EXAMPLE),
-        tags=["interactions"],
-    )
-    async def interactions(request: Request) -> Response:
-        accepted = await service.record(await read_json(request, InteractionsRequest))
-        return JSONResponse({"accepted": accepted}, status_code=202)
 
 
 def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metrics) -> None:

@@ -172,10 +172,15 @@ async def read_body(receive: Receive) -> bytes:
 
 async def read_json(request: Request, model: type[M]) -> M:
     """The body of a JSON-only route. Raises ``UnsupportedMediaType``, or as :func:`parse_json`."""
+    return parse_json(model, await read_json_body(request))
+
+
+async def read_json_body(request: Request) -> bytes:
+    """The same, not parsed. Raises ``UnsupportedMediaType``."""
     kind = content_type(request.scope)
     if kind != JSON:
         raise UnsupportedMediaType("Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON}")
-    return parse_json(model, await request.body())
+    return await request.body()
 
 
 def search_params(query: bytes) -> SearchParams:

@@ -1,0 +1,95 @@
+"""Following the log: what is new since the last look, for one cheap listing a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import StorageUnavailable
+from mmpipe.lake.interactions.schema import DAY, Segment, day_of, milliseconds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mmpipe.lake.interactions.log import InteractionLog
+
+# Clocks of writers, of the store and of this machine may differ by so much.
+_SKEW = timedelta(seconds=120)
+# A writer whose clock is further off is met by a look at the whole day, so often.
+_WHOLE_DAY = timedelta(seconds=60)
+_MIDNIGHT = timedelta(hours=1)
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a follower is; of this process alone, and opaque but for ``erased``.
+
+    ``erased`` are the pseudonyms whose erasure is new since the position before. What is known of them is to
+    be forgotten before the tables are added, which hold of them only what arrived after the erasure.
+    """
+
+    listed_at: datetime
+    whole_at: datetime
+    seen: frozenset[tuple[str, str]]
+    erasures: frozenset[str]
+    erased: frozenset[str]
+
+
+def tail(
+    log: InteractionLog, position: Position | None, columns: Sequence[str] | None, now: datetime
+) -> tuple[list[pa.Table], Position]:
+    """See :meth:`InteractionLog.tail`."""
+    found: dict[Segment, pa.Table] = {}
+    lost = False
+    for _ in range(_ATTEMPTS):
+        whole = lost or position is None or now - position.whole_at >= _WHOLE_DAY
+        listing = log.folder.list(_start(position, now, whole=whole))
+        seen = frozenset() if position is None else position.seen
+        due = [
+            segment
+            for segment in listing.segments
+            if (segment.day, segment.name) not in seen
+            and segment not in found
+            and (lost or not _was_read(segment, position))
+        ]
+        erasures = log.heed(listing.erasures)
+        read = log.folder.read_many(due, log.needed(columns))
+        found.update((segment, table) for segment, table in read.items() if table is not None)
+        # What was merged before it could be read is in the merged ones, which were passed over.
+        lost = len(found) < len(due) and any(table is None for table in read.values())
+        if not lost:
+            break
+    else:
+        raise StorageUnavailable(f"{log.uri}: segments are merged faster than they can be read")
+    known = frozenset() if position is None else position.erasures
+    fresh = [name for name in listing.erasures if name not in known and name in erasures]
+    listed = {(segment.day, segment.name) for segment in listing.segments}
+    tables = [log.counting(table, columns) for table in found.values()]
+    return [table for table in tables if len(table)], Position(
+        listed_at=now,
+        whole_at=now if whole or position is None else position.whole_at,
+        seen=frozenset(listed) if whole else seen | listed,
+        erasures=frozenset(listing.erasures),
+        erased=frozenset(name for entry in fresh for name in erasures[entry].pseudonyms),
+    )
+
+
+def _start(position: Position | None, now: datetime, *, whole: bool) -> str:
+    """The key after which everything that may be new is."""
+    if position is None:
+        return DAY
+    from_moment = min(position.listed_at, now)
+    if whole:
+        return f"{DAY}{day_of(from_moment - _MIDNIGHT)}/"
+    moment = from_moment - _SKEW
+    return f"{DAY}{day_of(moment)}/{milliseconds(moment):013d}"
+
+
+def _was_read(segment: Segment, position: Position | None) -> bool:
+    """Whether all that a merged segment holds was there at the last look."""
+    if position is None or segment.through is None:
+        return False
+    return segment.through <= milliseconds(position.listed_at - _SKEW)

@@ -1,0 +1,95 @@
+"""``POST /v1/interactions``: what shoppers did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from mmpipe.schemas.interaction import MAX_EVENTS, Interaction, InteractionsRequest, InteractionsResponse
+from mmpipe.serve.http.errors import InvalidFields
+from mmpipe.serve.http.openapi import json_body, problems
+from mmpipe.serve.http.requests import parse_json, read_json_body, validate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mmpipe.serve.answer.service import QueryService
+
+_JSON = "application/json"
+_EXAMPLE = {
+    "interactions": [
+        {"type": "view", "event_id": "e1", "user_id": "u1", "session_id": "s1", "product_id": "p1"},
+        {"type": "search-click", "session_id": "s2", "product_id": "p2", "context": {"position": 3}},
+    ]
+}
+_DESCRIPTION = (
+    "Up to 1,000 events, or one as the body itself. Each is judged alone: `rejected` says which were not"
+    " taken and why, the others are stored durably when the 202 comes. With an `event_id` an event counts"
+    " once, however often it is sent. Users and sessions are kept as pseudonyms."
+)
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = Field(default=None, max_length=63)
+    interactions: list[Any] = Field(min_length=1, max_length=MAX_EVENTS)
+
+
+def add_interaction_routes(public: APIRouter, service: QueryService) -> None:
+    """The route on the public router."""
+
+    @public.post(
+        "/v1/interactions",
+        summary="Store what shoppers did",
+        description=_DESCRIPTION,
+        status_code=202,
+        response_model=InteractionsResponse,
+        responses=problems(400, 404, 413, 415, 422, 503),
+        openapi_extra=json_body(InteractionsRequest, _EXAMPLE),
+        tags=["interactions"],
+    )
+    async def interactions(request: Request) -> Response:
+        collection, events, place = parse_events(await read_json_body(request))
+        answer = await service.record(collection, events)
+        if not answer.accepted and not answer.duplicates:
+            raise InvalidFields(
+                [
+                    {"type": "event", "loc": (*place(entry.index), entry.field), "msg": entry.reason}
+                    for entry in answer.rejected
+                ]
+            )
+        return Response(answer.model_dump_json(), status_code=202, media_type=_JSON)
+
+
+def parse_events(body: bytes) -> tuple[str | None, Sequence[Interaction | Any], Any]:
+    """The collection and the events of a body, not all of them valid; and where the n-th stands in it.
+
+    Raises :class:`InvalidFields` where it is no such body as a whole.
+    """
+    try:
+        # One pass for what nearly always comes: a batch without a fault.
+        request = InteractionsRequest.model_validate_json(body)
+        return request.collection, request.interactions, _in_list
+    except ValidationError as error:
+        if any(entry["type"] == "json_invalid" for entry in error.errors(include_url=False)):
+            parse_json(InteractionsRequest, body)
+    held = from_json(body)
+    if isinstance(held, dict) and "interactions" not in held:
+        event = {name: value for name, value in held.items() if name != "collection"}
+        envelope = {"collection": held.get("collection"), "interactions": [event]}
+        return validate(_Envelope, envelope).collection, [event], _alone
+    envelope = validate(_Envelope, held)
+    return envelope.collection, envelope.interactions, _in_list
+
+
+def _in_list(index: int) -> tuple[Any, ...]:
+    return ("interactions", index)
+
+
+def _alone(_index: int) -> tuple[Any, ...]:
+    return ()
