@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FILES_FOLDER = "files"
 SUFFIXES = (".safetensors", ".json", ".tsv")
 MAX_FILE_BYTES = 64_000_000
+# A recommender has a row an item: half a million items of 128 dimensions and their neighbours.
+MAX_RECOMMENDER_BYTES = 512_000_000
 MAX_FILES = 16
 _REVISION_DIGITS = 16
 
@@ -37,8 +39,9 @@ def revision_of(kind: str, files: Mapping[str, str], profile_fingerprint: str) -
     return hashlib.sha256(body.encode()).hexdigest()[:_REVISION_DIGITS]
 
 
-def usable_files(folder: Path) -> list[Path]:
-    """The files of a model's folder, by name. Raises ``InvalidRequest`` for anything else in it."""
+def usable_files(folder: Path, max_bytes: int = MAX_FILE_BYTES) -> list[Path]:
+    """The files of a model's folder, by name. Raises ``InvalidRequest`` for anything else in it, and for a
+    file over ``max_bytes``."""
     if not folder.is_dir():
         raise InvalidRequest("folder", f"there is no folder {folder}: name the one the model was exported to")
     found = sorted(folder.iterdir())
@@ -49,10 +52,10 @@ def usable_files(folder: Path) -> list[Path]:
                 f"{path.name} is no {', '.join(SUFFIXES)} file: a model's folder holds those alone",
             )
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
+        if size > max_bytes:
             raise InvalidRequest(
                 "folder",
-                f"{path.name} holds {size:,} bytes, {MAX_FILE_BYTES:,} are allowed: export it quantised",
+                f"{path.name} holds {size:,} bytes, {max_bytes:,} are allowed: export it smaller",
             )
         if path.suffix == ".safetensors":
             _check_safetensors(path)

@@ -13,9 +13,11 @@ Nothing is loaded that was not read back and compared with its SHA-256 first.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ from mmpipe.errors import CommitConflict, InvalidRequest, ModelUnavailable, Obje
 from mmpipe.lake.model_files import (
     FILES_FOLDER,
     MAX_FILE_BYTES,
+    MAX_RECOMMENDER_BYTES,
     MAX_FILES,
     cache_folder,
     digest_of_files,
@@ -38,7 +41,7 @@ from mmpipe.lake.model_files import (
     revision_of,
     usable_files,
 )
-from mmpipe.lake.recommenders import TrainedThrough, read_card
+from mmpipe.lake.recommenders import Card, read_card
 from mmpipe.objects import ObjectTooLarge, open_store, to_uri
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ class RegisteredModel(BaseModel):
     ``files`` maps file names to SHA-256 digests and ``sizes`` to bytes. ``data_fingerprint`` says what it was
     trained on, ``parent`` what it was trained from, as ``name@fingerprint``. ``profile_fingerprint`` is that
     of the :class:`~mmpipe.encoders.base.Profile` it loads as, which tables carry; a recommender's is that of
-    the table whose fused vectors it was given. ``trained_through`` is a recommender's alone.
+    the table whose fused vectors it was given, as its ``card`` says too, which others do not have.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -69,13 +72,13 @@ class RegisteredModel(BaseModel):
     revision: str = Field(pattern=r"^[0-9a-f]{16}$")
     kind: ModelKind
     files: dict[FileName, Sha256] = Field(min_length=1, max_length=MAX_FILES)
-    sizes: dict[FileName, Annotated[int, Field(ge=0, le=MAX_FILE_BYTES)]]
+    sizes: dict[FileName, Annotated[int, Field(ge=0, le=MAX_RECOMMENDER_BYTES)]]
     metrics: dict[str, float]
     data_fingerprint: str = Field(min_length=1, max_length=200)
     parent: str | None = Field(default=None, max_length=200)
     profile_fingerprint: str = Field(pattern=r"^[0-9a-f]{16}$")
     created_at: datetime
-    trained_through: TrainedThrough | None = None
+    card: Card | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> RegisteredModel:
@@ -83,8 +86,12 @@ class RegisteredModel(BaseModel):
             raise ValueError("files and sizes must name the same files")
         if self.revision != revision_of(self.kind, self.files, self.profile_fingerprint):
             raise ValueError("the revision is not that of these files and this profile")
-        if (self.kind == "recommender") != (self.trained_through is not None):
-            raise ValueError("trained_through belongs to recommenders, and to each of them")
+        if max(self.sizes.values()) > _max_bytes(self.kind):
+            raise ValueError("a file is larger than its kind may have")
+        if (self.kind == "recommender") != (self.card is not None):
+            raise ValueError("recommenders have a card, and nothing else has one")
+        if self.card is not None and self.card.profile != self.profile_fingerprint:
+            raise ValueError("the card is of another profile")
         return self
 
 
@@ -128,7 +135,7 @@ class ModelRegistry:
         """
         check_name(name)
         self._check_kind(name, kind)
-        found = usable_files(folder)
+        found = usable_files(folder, _max_bytes(kind))
         with tempfile.TemporaryDirectory(prefix="mmpipe-register-") as copied:
             # What is loaded, digested and uploaded is one and the same, whatever happens to the folder.
             home = Path(copied)
@@ -150,7 +157,7 @@ class ModelRegistry:
                 parent=parent,
                 profile_fingerprint=fingerprint,
                 created_at=datetime.now(UTC),
-                trained_through=None if card is None else card.trained_through,
+                card=card,
             )
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
@@ -242,6 +249,7 @@ class ModelRegistry:
         home = cache_folder(self._cache_dir)
         folder = home / f"{model.kind}-{digest_of_files(model.kind, model.files)}"
         if folder.is_dir() and not faults(folder, model.files):
+            os.utime(folder)
             return folder
         # Beside its place, then renamed into it: another process sees all of the files or none.
         made = Path(tempfile.mkdtemp(prefix=".fetching-", dir=home))
@@ -281,6 +289,18 @@ class ModelRegistry:
             needed.update(self._read(name, revision).files.values())
         for digest in set(model.files.values()) - needed:
             self._store.delete(self._file_uri(digest))
+
+    def forget_copies(self, kind: ModelKind, *, unused_seconds: float) -> None:
+        """Remove local copies of one kind that nobody fetched or touched for so long. Who has their files
+        open keeps them."""
+        home, now = cache_folder(self._cache_dir), time.time()
+        for folder in home.glob(f"{kind}-*"):
+            try:
+                unused = now - folder.stat().st_mtime > unused_seconds
+            except FileNotFoundError:
+                continue  # somebody else removed it
+            if unused:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _check_kind(self, name: str, kind: ModelKind) -> None:
         for revision in self._revisions_of(name):
@@ -373,6 +393,10 @@ def check_name(name: str) -> None:
 
 def _fingerprint_of(name: str, folder: Path) -> str:
     return registry.load_folder(name, folder).profile.fingerprint
+
+
+def _max_bytes(kind: ModelKind) -> int:
+    return MAX_RECOMMENDER_BYTES if kind == "recommender" else MAX_FILE_BYTES
 
 
 def _is_record(key: str) -> bool:

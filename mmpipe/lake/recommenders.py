@@ -18,7 +18,9 @@ from mmpipe.lake.live import MAX_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Some
+    from collections.abc import Iterable
 
+    from mmpipe.lake.interactions import Erasure
     from mmpipe.objects import ObjectStat, ObjectStore
 
 CARD_FILE = "card.json"
@@ -29,33 +31,19 @@ _NAME = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _DIGEST = r"^[0-9a-f]{16}$"
 
 
-class TrainedThrough(BaseModel):
-    """How far the log of interactions went that a recommender was trained on.
-
-    ``received_at`` is the arrival of the latest event that was read. Everybody who was erased up to
-    ``erased_at`` was left out; None says that nobody had been erased.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    events: int = Field(ge=0)
-    shoppers: int = Field(ge=0)
-    received_at: AwareDatetime | None = None
-    erased_at: AwareDatetime | None = None
-
-    def holds_erased(self, erased_at: datetime | None) -> bool:
-        """Whether it may hold somebody who was erased since, the latest erasure being of ``erased_at``."""
-        return erased_at is not None and (self.erased_at is None or self.erased_at < erased_at)
-
-
 class Card(BaseModel):
-    """What a recommender is: of which collection, over which profile's fused vectors, trained how far."""
+    """What a recommender is: of which collection, over which profile's fused vectors, trained how far.
+
+    ``trained_through`` is when the log of interactions was read: whoever was erased before was left out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str = Field(min_length=1, max_length=200)
     profile: str = Field(pattern=_DIGEST, description="fingerprint of the table whose vectors it was given")
-    trained_through: TrainedThrough
+    trained_through: AwareDatetime
+    events: int = Field(ge=0)
+    shoppers: int = Field(ge=0)
 
 
 class LiveRecommender(BaseModel):
@@ -186,6 +174,11 @@ class RecommenderPointer:
         else:
             found = self._store.write(self.uri, data, if_match=former.live.etag)
         return content.live.model_copy(update={"etag": found.etag})
+
+
+def may_hold_erased(card: Card, erasures: Iterable[Erasure]) -> list[str]:
+    """The records of the erasures whose people a recommender may know of: it was trained before them."""
+    return [each.record_id for each in erasures if each.touches(card.trained_through)]
 
 
 def read_card(folder: Path) -> Card:

@@ -1,0 +1,280 @@
+"""A recommender as queries ask it: scores of all rows of a version after a history, and why it knows them.
+
+A recommender is read once and serves every version of its collection. What must be known of a version (which
+of its rows are items of the model, which are new) is kept for the last few that were asked.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.errors import ModelUnavailable
+from mmpipe.lake.recommenders import Card, read_card
+from mmpipe.recommend.model.features import features
+from mmpipe.recommend.model.form import ITEMS_FILE, POSITIVE, RANKER_FILE, Form, PartForm, read_form
+from mmpipe.recommend.model.ids import NO_ITEM, ItemIds
+from mmpipe.recommend.model.parts import (
+    ContentPart,
+    FactorPart,
+    NeighbourPart,
+    Part,
+    Past,
+    Place,
+    PopularPart,
+    SequencePart,
+)
+from mmpipe.recommend.model.ranker import Ranker
+from mmpipe.recommend.model.sequence import SequenceNet
+from mmpipe.recommend.model.shelf import Shelf, VersionShelf
+from mmpipe.recommend.model.tensors import mapped
+from mmpipe.schemas.interaction import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from mmpipe.search import Version
+
+Scores = NDArray[np.float32]
+Rows = NDArray[np.int32]
+_VERSIONS = 4
+_POSITIVE = np.array([name in POSITIVE for name in EVENT_TYPES])
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    form: PartForm
+    part: Part
+
+
+class Recommender:
+    """A model of one collection, read from ``folder``, whose arrays stay mapped. Safe to share between
+    threads, and quick enough for an event loop once a version is known (:meth:`prepare`).
+
+    ``name`` and ``revision`` are the registry's, ``kind`` says which sort of model was chosen. Raises
+    :class:`ModelUnavailable` for files that are missing, damaged or of another release.
+    """
+
+    def __init__(self, folder: Path, *, name: str, revision: str, card: Card | None = None) -> None:
+        self.name, self.revision = name, revision
+        self._folder = folder
+        self.card = read_card(folder) if card is None else card
+        self.form: Form = read_form(folder)
+        _, arrays = mapped(folder / ITEMS_FILE)
+        self.ids = ItemIds(_array(arrays, "start", np.int64), _array(arrays, "ids", np.uint8))
+        self.counts: Scores = _array(arrays, "counts", np.float32)
+        if self.counts.shape != (len(self.ids),) or not np.isfinite(self.counts).all():
+            raise ModelUnavailable(f"{ITEMS_FILE}: the items' counts are damaged")
+        self.parts = tuple(_Weighed(form, self._open(folder, form)) for form in self.form.parts)
+        self.ranker = (
+            None if self.form.ranker is None else Ranker.read(folder / RANKER_FILE, self.form.ranker)
+        )
+        self._held: OrderedDict[int, tuple[object, Bound]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def kind(self) -> str:
+        """Which sort of model it is: ``blend``, ``item-knn``, ``popular`` …"""
+        return self.form.name
+
+    def touch(self) -> None:
+        """Note on disk that the model's local copy is in use."""
+        with suppress(OSError):  # somebody removed it: what is mapped stays
+            os.utime(self._folder)
+
+    def on(self, version: Version) -> Bound:
+        """The model on a version's rows, kept for the versions that were asked last.
+
+        The first call for a version passes over its ids (tens of milliseconds for fifty thousand new ones):
+        followers make it before readers do. Raises :class:`ModelUnavailable` where nothing of the model can
+        be used with this version's vectors.
+        """
+        key = id(version.columns)
+        held = self._held.get(key)
+        if held is not None:
+            return held[1]
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None:
+                return held[1]
+            former = next(reversed(self._held.values()))[1].place.shelf if self._held else None
+            shelf = VersionShelf(version, former if isinstance(former, VersionShelf) else None)
+            bound = Bound(self, shelf)
+            # With the columns, so that no other object gets their address.
+            self._held[key] = (version.columns, bound)
+            while len(self._held) > _VERSIONS:
+                self._held.popitem(last=False)
+            return bound
+
+    def scores(
+        self,
+        version: Version,
+        product_ids: Sequence[str],
+        types: NDArray[np.uint8] | None = None,
+        times: NDArray[np.float64] | None = None,
+    ) -> Scores:
+        """Each row's share of what comes next after a history, oldest first: float32 ``(layout.rows,)``, of
+        sum 1 over the rows that have one, -inf for the others: dead rows, products of the history, and those
+        that the model can say nothing of. -inf everywhere where the history says nothing.
+
+        ``types`` are places in ``EVENT_TYPES``: events that show no liking are passed over. ``times`` are not
+        read: only the order counts.
+        """
+        del times
+        ids = list(product_ids) if types is None else positive(product_ids, types)
+        return self.on(version).scores(ids)
+
+    def interest(
+        self,
+        version: Version,
+        rows: Rows,
+        product_ids: Sequence[str],
+        types: NDArray[np.uint8] | None = None,
+        times: NDArray[np.float64] | None = None,
+        *,
+        now: float,
+        scores: Scores | None = None,
+    ) -> NDArray[np.float64] | None:
+        """How probably the shopper of a history is interested in some rows, calibrated: float64
+        ``(len(rows),)``; None where the model has no ranker or the history says nothing.
+
+        ``times`` and ``now`` are Unix seconds; ``scores``, of the same history and version, saves computing
+        them again. What exactly it is the probability of, ``form.ranker.target`` says.
+        """
+        ids = list(product_ids) if types is None else positive(product_ids, types)
+        pause = 0.0 if times is None or not len(times) else now - float(times[-1])
+        return self.on(version).interest(ids, rows, pause_seconds=pause, scores=scores)
+
+    def _open(self, folder: Path, form: PartForm) -> Part:
+        if form.kind == "popular":
+            return PopularPart(self.counts)
+        metadata, arrays = mapped(folder / form.file)
+        items = len(self.ids)
+        fading = 1.0 if form.fading is None else form.fading
+        part: Part
+        if form.kind == "sequence":
+            embedding = _array(arrays, "item_embedding", np.float32)
+            if len(embedding) != items:
+                raise ModelUnavailable(f"{form.file} is of another number of items")
+            part = SequencePart(SequenceNet(metadata, arrays), embedding)
+        elif form.kind == "neighbours":
+            typed = {
+                "starts": _array(arrays, "starts", np.int64),
+                "items": _array(arrays, "items", np.int32),
+                "weights": _array(arrays, "weights", np.float32),
+            }
+            part = NeighbourPart(typed, items, fading)
+        elif form.kind == "content":
+            part = ContentPart(_array(arrays, "mean", np.float32), fading)
+        else:
+            factors = _array(arrays, "factors", np.float32)
+            if len(factors) != items:
+                raise ModelUnavailable(f"{form.file} is of another number of items")
+            part = FactorPart(factors, form.regularization or 0.0, form.confidence or 0.0)
+        return part
+
+
+class Bound:
+    """A model on the rows of a shelf. Raises :class:`ModelUnavailable` as :meth:`Recommender.on` does;
+    ``refused`` says what is not done with this shelf, empty where everything is."""
+
+    def __init__(self, model: Recommender, shelf: Shelf) -> None:
+        self.model = model
+        readable = shelf.fingerprint == model.card.profile
+        self.refused = ""
+        if not readable:
+            self.refused = (
+                f"{model.name} {model.revision} was trained on vectors of profile {model.card.profile}, the"
+                f" table has those of {shelf.fingerprint}: new products are not scored until it is trained"
+                " again (mmpipe train recommender)"
+            )
+        self._parts = [each for each in model.parts if readable or not each.part.needs_vectors]
+        if not self._parts:
+            raise ModelUnavailable(self.refused)
+        items = shelf.items(model.ids)
+        described = shelf.described() if readable else np.zeros(0, np.int32)
+        self.place = Place(shelf, items, described[items[described] == NO_ITEM], readable)
+
+    def past(self, product_ids: Sequence[str]) -> Past:
+        """A history, oldest first, as the parts take it: of every product its latest event, products that
+        neither the model nor the shelf knows passed over."""
+        latest = list(dict.fromkeys(reversed(product_ids)))[::-1]
+        items, rows = self.model.ids.find(latest), self.place.shelf.find(latest)
+        there = (items != NO_ITEM) | (rows >= 0)
+        return Past(items[there], rows[there])
+
+    def scores(self, product_ids: Sequence[str]) -> Scores:
+        """See :meth:`Recommender.scores`."""
+        return self.scores_after(self.past(product_ids))
+
+    def scores_after(self, past: Past) -> Scores:
+        """The same of a history that was looked up."""
+        nothing: Scores = np.full(self.place.shelf.rows, -np.inf, np.float32)
+        if not len(past.items):
+            return nothing
+        mixed, scored, used = np.zeros_like(nothing), np.zeros(len(nothing), np.bool_), 0.0
+        for each in self._parts:
+            found = each.part.scores(past, self.place)
+            if found is None:
+                continue
+            found[past.rows[past.rows >= 0]] = -np.inf
+            scored |= found > -np.inf
+            mixed += np.float32(each.form.weight) * _share(found, each.form.sharpness)
+            used += each.form.weight
+        if used == 0.0:
+            return nothing
+        # Parts that say nothing of this history leave their weight to the others.
+        mixed *= np.float32(1 / used)
+        mixed[~scored] = -np.inf
+        return mixed
+
+    def interest(
+        self,
+        product_ids: Sequence[str],
+        rows: Rows,
+        *,
+        pause_seconds: float = 0.0,
+        scores: Scores | None = None,
+    ) -> NDArray[np.float64] | None:
+        """See :meth:`Recommender.interest`."""
+        past = self.past(product_ids)
+        if self.model.ranker is None or not len(past.items):
+            return None
+        shares = self.scores_after(past) if scores is None else scores
+        return self.model.ranker.interest(features(self, past, rows, shares, pause_seconds))
+
+
+def positive(product_ids: Sequence[str], types: NDArray[np.uint8]) -> list[str]:
+    """The products of the events that show a liking; ``types`` are places in ``EVENT_TYPES``."""
+    liked = _POSITIVE[np.minimum(types, len(_POSITIVE) - 1)] & (types < len(_POSITIVE))
+    return [product_ids[place] for place in np.flatnonzero(liked).tolist()]
+
+
+def _share(scores: Scores, sharpness: float | None) -> Scores:
+    """Each row's share of 1, 0 where it has no score (-inf); in place."""
+    if sharpness is None:
+        np.maximum(scores, 0, out=scores)
+    else:
+        scores *= np.float32(sharpness)
+        top = scores.max(initial=-np.inf)
+        if top > -np.inf:
+            scores -= top
+        np.exp(scores, out=scores)
+    total = float(scores.sum(dtype=np.float64))
+    if total > 0:
+        scores *= np.float32(1 / total)
+    return scores
+
+
+def _array(arrays: dict[str, NDArray[Any]], name: str, kind: type[np.generic]) -> NDArray[Any]:
+    array = arrays.get(name)
+    if array is None or array.dtype != kind:
+        raise ModelUnavailable(f"the model's {name} are missing, or not of type {np.dtype(kind).name}")
+    return array
