@@ -78,8 +78,9 @@ def main() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     seed_everything(7)
-    lines = [line.split() for line in given.interactions.read_text(encoding="utf-8").splitlines() if
-    line.strip()] rows = [
+    text = given.interactions.read_text(encoding="utf-8")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    rows = [
         (user, item, 1.0, place)
         for user, words in enumerate(lines)
         for place, item in enumerate(words[1:-1] if len(words) > 2 else words[1:])
@@ -108,8 +109,7 @@ def main() -> None:
     model.load_weights_from_checkpoint(best.best_model_path or str(next(Path(folder).glob("*.ckpt"))))
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - worked
     users = [user for user, words in enumerate(lines) if len(words) > 2]
-    known = [user for user in users if len(lines[user]) > 3]  # of one event it makes no session
-    found = model.recommend(known, dataset, k=_TOP, filter_viewed=True, on_unsupported_targets="ignore")
+    found = model.recommend(users, dataset, k=_TOP, filter_viewed=True, on_unsupported_targets="ignore")
     lists: dict[int, list[str]] = {}
     for user, item in zip(found[Columns.User], found[Columns.Item], strict=True):
         lists.setdefault(int(user), []).append(str(item))
