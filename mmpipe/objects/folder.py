@@ -131,7 +131,7 @@ class FolderStore:
             if base.startswith(prefix) and os.fsencode(base) > after:
                 yield self.stat("file://" + base)
             return
-        for path in self._walk(base, prefix):
+        for path in self._walk(base, prefix, after):
             if os.fsencode(path) <= after:
                 continue
             try:
@@ -162,7 +162,7 @@ class FolderStore:
             raise ObjectNotFound(f"{uri} leads out of {self._root}, which is all this store may reach")
         return path
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
+    def _walk(self, folder: str, prefix: str, after: bytes) -> Iterator[str]:
         try:
             with os.scandir(folder) as entries:
                 found = [
@@ -180,7 +180,10 @@ class FolderStore:
             if not (path.startswith(prefix) or prefix.startswith(path)):
                 continue
             if name.endswith("/"):
-                yield from self._walk(path.rstrip("/"), prefix)
+                below = os.fsencode(path)
+                # What is in a folder begins with its name, so one that comes before need not be looked at.
+                if below > after or after.startswith(below):
+                    yield from self._walk(path.rstrip("/"), prefix, after)
             else:
                 yield path
 

@@ -8,7 +8,8 @@ who reads counts each ``event_id`` once, so order, repetition and merging change
   :meth:`~InteractionLog.scan`, :meth:`~InteractionLog.tail`; ``reading`` says what counts, ``tailing`` how it
   is followed, ``folder`` touches the objects.
 * :class:`Pseudonyms` take the place of ids before anything is stored; ``rows`` turns events into rows.
-* ``records``: erasures and exports, with their proofs.
+* ``erasing``: a person leaves the log, or is handed what it holds, and ``records`` are the proofs;
+  ``compaction`` makes few of many segments. :meth:`~InteractionLog.maintain` does what is due.
 """
 
 from __future__ import annotations

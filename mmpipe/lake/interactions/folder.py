@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -63,9 +63,11 @@ class LogFolder:
                 found[segment] = stat
         return found
 
-    def names(self, folder: str) -> list[str]:
-        """Keys below the log's folder that begin with ``folder/``, sorted."""
-        return [stat.uri[len(self.uri) + 1 :] for stat in self.store.list(f"{self.uri}/{folder}/")]
+    def records(self, folder: str) -> dict[str, ObjectStat]:
+        """The small objects of a folder by their names, sorted: ``x`` and ``day/x`` for ``folder/x.json``."""
+        root = f"{self.uri}/{folder}/"
+        found = {stat.uri[len(root) :]: stat for stat in self.store.list(root)}
+        return {key.removesuffix(".json"): stat for key, stat in found.items() if key.endswith(".json")}
 
     def read(self, segment: Segment, columns: Sequence[str] | None = None) -> tuple[pa.Table, ObjectStat]:
         """Its rows as they are stored. Raises ``ObjectNotFound`` where it was merged or expired meanwhile,
@@ -106,6 +108,17 @@ class LogFolder:
     def delete(self, segment: Segment) -> None:
         """Remove a segment."""
         self.store.delete(f"{self.uri}/{segment.key}")
+
+    def delete_many(self, segments: Iterable[Segment]) -> int:
+        """Remove segments; gives how many."""
+        gone = list(segments)
+        if len(gone) > 1:
+            with ThreadPoolExecutor(_READERS, thread_name_prefix="interactions") as pool:
+                list(pool.map(self.delete, gone))
+        else:
+            for segment in gone:
+                self.delete(segment)
+        return len(gone)
 
     def read_record(self, key: str) -> tuple[bytes, str] | None:
         """A small object and its etag; None where there is none."""

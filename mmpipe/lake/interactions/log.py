@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from mmpipe.errors import CommitConflict, StorageUnavailable
+from mmpipe.lake.interactions import erasing
+from mmpipe.lake.interactions.compaction import Compacted, compact, expire
 from mmpipe.lake.interactions.folder import LogFolder, encoded
 from mmpipe.lake.interactions.reading import DECIDING, Erased, Once, first_copies, since
-from mmpipe.lake.interactions.records import Erasure
+from mmpipe.lake.interactions.records import Erasure, Export
 from mmpipe.lake.interactions.schema import DAY, ERASED, SCHEMA, Segment, day_of, fresh_name
 from mmpipe.lake.interactions.tailing import Position, tail
 
 if TYPE_CHECKING:
     from mmpipe.settings import StorageSettings
 
-log = logging.getLogger(__name__)
 _ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """Erasures by name, and what they leave out."""
+
+    names: frozenset[str]
+    erasures: dict[str, Erasure]
+    erased: Erased
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What :meth:`InteractionLog.maintain` did: erasures that were settled, segments that expired."""
+
+    compacted: Compacted
+    settled: int
+    expired: int
 
 
 class InteractionLog:
@@ -43,9 +62,8 @@ class InteractionLog:
         self.collection = collection or self.uri.rsplit("/", 2)[-2]
         self.folder = LogFolder(self.uri, storage)
         self.keep_days = keep_days
-        self._erasures: dict[str, Erasure] | None = None
-        self._erased = Erased()
-        self._lock = threading.Lock()
+        # The last that was heeded, never changed in place: threads may replace each other's.
+        self._heeded = Heeded(frozenset(), {}, Erased())
 
     def append(self, table: pa.Table, *, now: datetime | None = None) -> Segment:
         """Store events durably, in one request: when this returns no crash loses them.
@@ -74,9 +92,8 @@ class InteractionLog:
     def read(self, segment: Segment, columns: Sequence[str] | None = None) -> pa.Table:
         """The events of one segment that count, without looking for other copies of them; of all columns, or
         of these. Raises ``ObjectNotFound`` where it was merged into another, or expired."""
-        if self._erasures is None:
-            self.erasures()
-        return self.counting(self.folder.read(segment, self.needed(columns))[0], columns)
+        heeded = self.heed(self.folder.records(ERASED))
+        return self.counting(self.folder.read(segment, self.needed(columns))[0], heeded.erased, columns)
 
     def scan(self, columns: Sequence[str] | None = None, since: datetime | None = None) -> Iterator[pa.Table]:
         """Every event once, a table per UTC day of arrival, in the order of arrival; those that occurred
@@ -86,14 +103,16 @@ class InteractionLog:
         # Events may be a day ahead of their arrival.
         start = DAY if oldest is None else f"{DAY}{day_of(oldest - timedelta(days=1))}"
         listing = self.folder.list(start)
-        self.heed(listing.erasures)
+        erased = self.heed(listing.erasures).erased
         days: dict[str, list[Segment]] = defaultdict(list)
         for segment in listing.segments:
             days[segment.day].append(segment)
         once = Once()
         for day in sorted(days):
             held = self.read_day(day, days[day], self.needed(columns))
-            counted = {segment: self.counting(table, None, oldest=oldest) for segment, table in held.items()}
+            counted = {
+                segment: self.counting(table, erased, oldest=oldest) for segment, table in held.items()
+            }
             table = once.new(first_copies(counted))
             if len(table):
                 yield table.select(list(columns or SCHEMA.names))
@@ -126,35 +145,83 @@ class InteractionLog:
 
     def erasures(self) -> list[Erasure]:
         """Erasures that readers heed, oldest first; settled ones of long ago are in the archive."""
-        names = [key.rsplit("/", 1)[1].removesuffix(".json") for key in self.folder.names(ERASED)]
-        return sorted(self.heed(names).values(), key=lambda erasure: erasure.record_id)
+        held = (self._erasure(name) for name in self.folder.records(ERASED))
+        return [erasure for erasure in held if erasure is not None]
 
-    def heed(self, names: Iterable[str]) -> dict[str, Erasure]:
-        """Leave out from now on whoever these erasures name, which a reader has just listed; gives them by
-        name."""
-        held = self._erasures or {}
-        # Whom an erasure names never changes, so each is read once.
-        found = {name: held.get(name) or self._erasure(name) for name in names}
+    def heed(self, names: Iterable[str]) -> Heeded:
+        """The erasures of these names, which a reader has just listed. Whom one names never changes, so each
+        is read once."""
+        last = self._heeded
+        wanted = frozenset(names)
+        if wanted == last.names:
+            return last
+        found = {name: last.erasures.get(name) or self._erasure(name) for name in sorted(wanted)}
         erasures = {name: erasure for name, erasure in found.items() if erasure is not None}
-        with self._lock:
-            if erasures.keys() != (self._erasures or {}).keys():
-                self._erased = Erased(erasures.values())
-            self._erasures = erasures
-        return erasures
+        heeded = Heeded(frozenset(erasures), erasures, Erased(erasures.values()))
+        self._heeded = heeded
+        return heeded
+
+    def erase(
+        self, users: Iterable[str], *, models: Iterable[str] = (), now: datetime | None = None
+    ) -> Erasure:
+        """Remove what is held of these people (pseudonyms of users); gives the proof, which is kept.
+
+        With a person goes what happened anonymously in sessions that nobody else used. From the moment it
+        begins readers leave all of it out; when it returns, no object of the log that was there holds any of
+        it, former versions of a versioned bucket apart. Breaks it off, maintenance finishes it. What arrives
+        later is new. ``models`` are named in the proof as those to be trained again.
+        """
+        return erasing.erase(self, frozenset(users), tuple(models), now or datetime.now(UTC))
+
+    def export(self, user: str) -> pa.Table:
+        """What is held of a person (pseudonym of a user) in the order it arrived, with the sessions that
+        :meth:`erase` would remove. Leaves no proof: see :meth:`record_export`."""
+        return erasing.export(self, user)
+
+    def record_export(self, user: str, events: pa.Table, *, now: datetime | None = None) -> Export:
+        """Keep as a proof that this was handed out."""
+        return erasing.record_export(self, user, events, now or datetime.now(UTC))
+
+    def compact(self, now: datetime | None = None, **options: Any) -> Compacted:
+        """Merge small segments; see :func:`mmpipe.lake.interactions.compaction.compact`."""
+        return compact(self, now or datetime.now(UTC), **options)
+
+    def expire(self, days: int, *, now: datetime | None = None) -> int:
+        """Remove the days of arrival that ended more than ``days`` ago; gives how many segments went."""
+        return expire(self, days, now or datetime.now(UTC))
+
+    def maintain(self) -> Maintained:
+        """Compact, finish erasures, and remove what is older than ``keep_days``. Where the store forbids
+        removal, nothing more is merged. Loses nothing wherever it ends."""
+        now = datetime.now(UTC)
+        compacted = self.compact(now)
+        settled = erasing.settle(self, now)
+        expired = 0 if self.keep_days is None else self.expire(self.keep_days, now=now)
+        return Maintained(compacted, settled, expired)
 
     def _erasure(self, name: str) -> Erasure | None:
         held = self.folder.read_record(f"{ERASED}/{name}.json")
-        return None if held is None else Erasure.model_validate_json(held[0])
+        if held is None:
+            return None
+        try:
+            return Erasure.model_validate_json(held[0])
+        except ValidationError as error:
+            raise StorageUnavailable(f"{self.uri}: erasure {name} cannot be read: restore it") from error
 
     def needed(self, columns: Sequence[str] | None) -> list[str] | None:
         """The columns to read for these: what decides whether a row counts is among them."""
         return None if columns is None else list(dict.fromkeys((*columns, *DECIDING)))
 
     def counting(
-        self, table: pa.Table, columns: Sequence[str] | None, *, oldest: datetime | None = None
+        self,
+        table: pa.Table,
+        erased: Erased,
+        columns: Sequence[str] | None = None,
+        *,
+        oldest: datetime | None = None,
     ) -> pa.Table:
         """The rows that count, of these columns: of nobody who was erased, nothing too old."""
-        kept = since(self._erased.without(table), oldest or self._oldest())
+        kept = since(erased.without(table), oldest or self._oldest())
         return kept if columns is None else kept.select(list(columns))
 
     def read_day(

@@ -55,7 +55,7 @@ def tail(
             and segment not in found
             and (lost or not _was_read(segment, position))
         ]
-        erasures = log.heed(listing.erasures)
+        heeded = log.heed(listing.erasures)
         read = log.folder.read_many(due, log.needed(columns))
         found.update((segment, table) for segment, table in read.items() if table is not None)
         # What was merged before it could be read is in the merged ones, which were passed over.
@@ -65,15 +65,15 @@ def tail(
     else:
         raise StorageUnavailable(f"{log.uri}: segments are merged faster than they can be read")
     known = frozenset() if position is None else position.erasures
-    fresh = [name for name in listing.erasures if name not in known and name in erasures]
+    fresh = [name for name in listing.erasures if name not in known and name in heeded.names]
     listed = {(segment.day, segment.name) for segment in listing.segments}
-    tables = [log.counting(table, columns) for table in found.values()]
+    tables = [log.counting(table, heeded.erased, columns) for table in found.values()]
     return [table for table in tables if len(table)], Position(
         listed_at=now,
         whole_at=now if whole or position is None else position.whole_at,
         seen=frozenset(listed) if whole else seen | listed,
         erasures=frozenset(listing.erasures),
-        erased=frozenset(name for entry in fresh for name in erasures[entry].pseudonyms),
+        erased=frozenset(name for entry in fresh for name in heeded.erasures[entry].pseudonyms),
     )
 
 
