@@ -18,7 +18,9 @@ from mmpipe.cli.models import models_app
 from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
 from mmpipe.cli.serve import serve
+from mmpipe.cli.sponsored import sponsored_app
 from mmpipe.cli.status import status
+from mmpipe.cli.stock import stock
 from mmpipe.cli.train import train_app
 from mmpipe.cli.up import up
 from mmpipe.errors import InvalidRequest, MmpipeError
@@ -38,12 +40,14 @@ app.command()(serve)
 app.command()(search)
 app.command()(similar)
 app.command()(status)
+app.command()(stock)
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")
 app.add_typer(models_app, name="models")
 app.add_typer(eval_app, name="eval")
 app.add_typer(train_app, name="train")
+app.add_typer(sponsored_app, name="sponsored")
 
 
 def main() -> None:
