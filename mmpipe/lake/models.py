@@ -32,8 +32,8 @@ from mmpipe.errors import CommitConflict, InvalidRequest, ModelUnavailable, Obje
 from mmpipe.lake.model_files import (
     FILES_FOLDER,
     MAX_FILE_BYTES,
-    MAX_RECOMMENDER_BYTES,
     MAX_FILES,
+    MAX_RECOMMENDER_BYTES,
     cache_folder,
     digest_of_files,
     faults,

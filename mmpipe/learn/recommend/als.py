@@ -40,6 +40,11 @@ class AlsModel:
         self._items: Scores = np.zeros((0, 0), dtype=np.float32)
         self._known = np.zeros(0, dtype=bool)
 
+    @property
+    def factors(self) -> Scores:
+        """Every item's factors, float32 ``(items, k)``."""
+        return self._items
+
     def fit(self, sequences: Sequence[Items], items: int, features: Features | None = None) -> None:
         """See :class:`mmpipe.evaluate.recommend.run.Model`. Raises :class:`ModelUnavailable` where the
         package is not installed."""
