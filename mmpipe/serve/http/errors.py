@@ -41,6 +41,10 @@ class Unauthorized(errors.InvalidRequest):
     """A route was called without its token, or without a valid API key."""
 
 
+class Forbidden(errors.InvalidRequest):
+    """A route was called with a valid API key whose caller may not use it."""
+
+
 class InvalidFields(errors.InvalidRequest):
     """Several fields of one request; ``entries`` is pydantic's list of them."""
 
@@ -87,6 +91,7 @@ class Answer:
 TABLE: Mapping[type[Exception], Answer] = {
     MalformedRequest: Answer(HTTPStatus.BAD_REQUEST, "malformed-request", "The request cannot be read"),
     Unauthorized: Answer(HTTPStatus.UNAUTHORIZED, "unauthorized", "A valid token or key is needed"),
+    Forbidden: Answer(HTTPStatus.FORBIDDEN, "forbidden", "This key may not do that"),
     errors.NotFound: Answer(HTTPStatus.NOT_FOUND, "not-found", "No such thing"),
     errors.UnknownCollection: Answer(HTTPStatus.NOT_FOUND, "unknown-collection", "No such collection"),
     errors.UnknownProduct: Answer(HTTPStatus.NOT_FOUND, "unknown-product", "No such product"),

@@ -214,8 +214,8 @@ class KeyGuard(HTTPBearer):
         """See the class."""
         await self.admit(request.headers.get("authorization", ""))
 
-    async def admit(self, authorization: str) -> None:
-        """The same for the header's value, empty where there is none."""
+    async def admit(self, authorization: str) -> str:
+        """The same for the header's value, empty where there is none; gives the caller's name."""
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Unauthorized("Authorization", "send 'Bearer <key>' with your API key")
@@ -223,6 +223,7 @@ class KeyGuard(HTTPBearer):
         if name is None:
             raise Unauthorized("Authorization", "no such API key; ask who runs this service for a valid one")
         self._known(name)
+        return name
 
 
 def _digest(key: str) -> bytes:

@@ -25,6 +25,7 @@ _EXAMPLE = {
 _MEANINGS = {
     400: "The body cannot be read",
     401: "No valid API key",
+    403: "This API key may not use the route",
     404: "No such collection or product",
     413: "The body or a medium is over the limit",
     415: "The body's content type is not supported",

@@ -1,0 +1,90 @@
+"""``GET /v1/stock``: what is sold out and asked for, and what may run out. For the shop's people.
+
+It tells how much is sold, which shoppers' callers need not know: where the service has API keys, only those
+that ``MMPIPE_STOCK__CALLERS`` names may ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import HTTPConnection
+
+from mmpipe.recommend.stock import StockReport
+from mmpipe.serve.answer.stock import MAX_LIMIT
+from mmpipe.serve.http.errors import Forbidden
+from mmpipe.serve.http.openapi import problems
+
+if TYPE_CHECKING:
+    from mmpipe.serve.answer.service import QueryService
+    from mmpipe.serve.http.keys import KeyGuard
+
+PATH = "/v1/stock"
+
+
+class StockParams(BaseModel):
+    """The query string."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = Field(
+        default=None, max_length=63, description="omit where the lake has only one"
+    )
+    limit: int = Field(default=50, ge=1, le=MAX_LIMIT, description="products of each list")
+    days: int | None = Field(
+        default=None, ge=1, le=366, description="events of so many days; else what the settings say"
+    )
+    lead_days: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=366,
+        allow_inf_nan=False,
+        description="until new stock is there; else what the settings say",
+    )
+
+
+class OperatorGuard(HTTPBearer):
+    """Lets in the callers of ``guard`` that are named. Raises ``Unauthorized``, :class:`Forbidden`."""
+
+    def __init__(self, guard: KeyGuard, callers: Collection[str]) -> None:
+        super().__init__(scheme_name=guard.scheme_name, description=guard.model.description, auto_error=False)
+        self._guard = guard
+        self._callers = frozenset(callers)
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        """See the class."""
+        name = await self._guard.admit(request.headers.get("authorization", ""))
+        if name not in self._callers:
+            raise Forbidden(
+                "Authorization", "this key may not see stock: have MMPIPE_STOCK__CALLERS name its caller"
+            )
+
+
+def stock_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
+    """The route, for the named callers of ``guard``; without one, for everybody."""
+    answers: dict[int | str, dict[str, Any]] = problems(404, 422, 503)
+    dependencies = []
+    if guard is not None:
+        answers |= problems(401, 403)
+        dependencies = [Depends(OperatorGuard(guard, service.settings.stock.callers))]
+    router = APIRouter(dependencies=dependencies)
+
+    @router.get(
+        PATH,
+        summary="Sold-out products that are asked for, and what may run out",
+        response_model=StockReport,
+        responses=answers,
+        tags=["operations"],
+    )
+    async def stock(params: Annotated[StockParams, Query()]) -> Response:
+        found = await service.stock.report(
+            params.collection, params.limit, days=params.days, lead_days=params.lead_days
+        )
+        return Response(found, media_type="application/json")
+
+    return router
