@@ -7,7 +7,7 @@ result down.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -167,9 +167,11 @@ class InteractionSettings(_Section):
         default=300.0, gt=0, description="how often the indexer merges small objects of events"
     )
 
+    MIN_KEY: ClassVar[int] = 32
+
     @model_validator(mode="after")
     def _key_is_long(self) -> InteractionSettings:
-        if 0 < len(self.key.get_secret_value()) < 32:
+        if 0 < len(self.key.get_secret_value()) < self.MIN_KEY:
             raise ValueError("key: give 32 characters or more, as `openssl rand -hex 32` makes them")
         return self
 

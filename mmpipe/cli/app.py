@@ -23,6 +23,7 @@ from mmpipe.cli.status import status
 from mmpipe.cli.stock import stock
 from mmpipe.cli.train import train_app
 from mmpipe.cli.up import up
+from mmpipe.cli.users import users_app
 from mmpipe.errors import InvalidRequest, MmpipeError
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ app.add_typer(rejects_app, name="rejects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")
 app.add_typer(models_app, name="models")
+app.add_typer(users_app, name="users")
 app.add_typer(eval_app, name="eval")
 app.add_typer(train_app, name="train")
 app.add_typer(sponsored_app, name="sponsored")

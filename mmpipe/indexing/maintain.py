@@ -45,6 +45,7 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
         for table in tables:
             yield _maintain(collection, table)
         try:
+            collection.interactions.maintain()
             keep_records(collection, thorough=True)
         except (MmpipeError, OSError) as error:
             yield _failure(name, None, error)

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mmpipe.dispatch.pseudonym_key import with_pseudonym_key
 from mmpipe.lake import open_lake
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
@@ -89,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     import uvicorn
 
     configure_logging("WARNING")
-    settings = with_token(load_settings())
+    settings = with_pseudonym_key(with_token(load_settings()))
     app = standalone_app(settings)
     _log.info("serving", extra={"host": settings.serve.host, "port": settings.serve.port})
     uvicorn.run(

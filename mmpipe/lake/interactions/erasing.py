@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -79,6 +80,13 @@ def record_export(log: InteractionLog, user: str, events: pa.Table, now: datetim
     )
     log.folder.write_record(f"{ARCHIVE}/{record.record_id}.json", _sealed(record))
     return record.model_copy(update={"digest": record.sealed()})
+
+
+def archived(log: InteractionLog) -> list[Erasure]:
+    """The erasures of the archive."""
+    read = (log.folder.read_record(f"{ARCHIVE}/{name}.json") for name in log.folder.records(ARCHIVE))
+    held = (json.loads(record[0]) for record in read if record is not None)
+    return [Erasure.model_validate(record) for record in held if record["kind"] == "erasure"]
 
 
 def settle(log: InteractionLog, now: datetime) -> int:

@@ -148,6 +148,12 @@ class InteractionLog:
         held = (self._erasure(name) for name in self.folder.records(ERASED))
         return [erasure for erasure in held if erasure is not None]
 
+    def proofs(self) -> list[Erasure]:
+        """Every erasure there ever was, oldest first, also those of the archive."""
+        held = {erasure.record_id: erasure for erasure in erasing.archived(self)}
+        held.update((erasure.record_id, erasure) for erasure in self.erasures())
+        return [held[name] for name in sorted(held)]
+
     def heed(self, names: Iterable[str]) -> Heeded:
         """The erasures of these names, which a reader has just listed. Whom one names never changes, so each
         is read once."""

@@ -7,7 +7,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
+from mmpipe.errors import CommitConflict, NotReady, ObjectNotFound, StorageUnavailable
 from mmpipe.objects import open_store
 
 if TYPE_CHECKING:
@@ -53,10 +53,14 @@ def open_pseudonyms(settings: Settings, lake: Lake) -> Pseudonyms:
     """By the key that the settings hold; without one, by the key in the lake, made at random by whoever asks
     first.
 
-    Who names a secret (``interactions.key_secret``) has its text put into the settings before: see
-    :func:`mmpipe.serve.ray.app.with_secrets`. Raises ``StorageUnavailable``.
+    A secret (``interactions.key_secret``) has been put into the settings before, by
+    :func:`mmpipe.dispatch.pseudonym_key.with_pseudonym_key`; raises ``NotReady`` where it was not, and
+    ``StorageUnavailable``.
     """
     given = settings.interactions.key.get_secret_value()
+    if not given and settings.interactions.key_secret is not None:
+        # The lake's own key would give everybody another pseudonym.
+        raise NotReady("the secret that interactions.key_secret names was not read when this was started")
     return Pseudonyms(given.encode() if given else _key_in(lake))
 
 

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import Lake, open_lake
+from mmpipe.lake.interactions import Erasure
 from mmpipe.objects import open_store
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
@@ -21,12 +22,14 @@ from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.search import Version
 from mmpipe.search.shards import Transport
 from mmpipe.serve.answer.interactions import Interactions
+from mmpipe.serve.answer.people import People, PersonResponse
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.answer.sharded_source import ShardedSource
 from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
 from mmpipe.serve.answer.steps import step
+from mmpipe.serve.answer.stock import StockReports
 from mmpipe.serve.answer.voice import SpokenQuery, Voice
 from mmpipe.settings import Settings
 
@@ -86,11 +89,13 @@ class QueryService:
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
         self._interactions = Interactions(self._lake)
+        self._people = People(self._lake)
         self._source: Source = (
             WholeSource(settings, self._lake, encoder.prepare)
             if shards is None
             else ShardedSource(ShardedCollections(settings, self._lake, shards, check=encoder.prepare))
         )
+        self.stock = StockReports(settings, self._lake, self._source.open)
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
             self.voice.start()
@@ -162,6 +167,20 @@ class QueryService:
         with step("interactions.store", interactions=len(events)):
             return await self._interactions.store(version.collection, events, is_known)
 
+    async def export_person(
+        self, collection: str | None, user_id: str, limit: int, cursor: str | None
+    ) -> PersonResponse:
+        """See :meth:`People.export`. Raises ``UnknownCollection``, ``InvalidRequest``."""
+        version = await self._source.open(collection)
+        return await self._people.export(version.collection, user_id, limit, cursor)
+
+    async def erase_person(self, collection: str | None, user_id: str) -> Erasure:
+        """See :meth:`People.erase`. Raises ``UnknownCollection``, ``InvalidRequest`` for a missing name."""
+        version = await self._source.open(collection)
+        proof = await self._people.erase(version.collection, user_id)
+        self._interactions.forget(version.collection)
+        return proof
+
     async def collections(self) -> list[ServedCollection]:
         """Every collection of the lake with the version that answers, also those nobody asked for yet."""
         await self._source.look()
@@ -193,6 +212,8 @@ class QueryService:
     def close(self) -> None:
         """End the background threads."""
         self.voice.close()
+        self.stock.close()
+        self._people.close()
         self._source.close()
         self._media_threads.shutdown(wait=False, cancel_futures=True)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing import Indexer
+from mmpipe.lake.interactions.keeper import InteractionKeeper
 from mmpipe.lake.model_loading import load_profile
 from mmpipe.objects import open_store
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
@@ -30,6 +31,8 @@ class WarmWork:
     is first written to.
 
     Up to :data:`CALLS_AT_ONCE` batches run at a time; orders that arrive while all are busy share the next.
+    What shoppers did is maintained beside, so that its objects stay few.
+
     The constructor raises ``ModelUnavailable`` for a profile that is not here.
     """
 
@@ -40,6 +43,8 @@ class WarmWork:
             load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads),
             lambda uri: open_store(uri, settings.storage),
         )
+        self._keeper = InteractionKeeper(lake)
+        self._keeper.start()
         self._group: GroupCommit[WorkOrder, WorkOutcome] = GroupCommit(
             self._execute, max_items=MAX_ORDERS, name="indexer", at_once=CALLS_AT_ONCE
         )
@@ -55,6 +60,7 @@ class WarmWork:
     async def close(self) -> None:
         """See :class:`WorkGateway`; waits for maintenance that is under way."""
         await self._group.close()
+        await asyncio.to_thread(self._keeper.close)
         await asyncio.to_thread(self._pipeline.close)
 
     def _execute(self, orders: list[WorkOrder]) -> list[WorkOutcome]:

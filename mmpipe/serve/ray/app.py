@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from mmpipe.dispatch.pseudonym_key import with_pseudonym_key
 from mmpipe.serve.http.dispatch_token import with_token
 from mmpipe.serve.ray import scaling
 from mmpipe.settings import Settings
@@ -39,8 +40,9 @@ def build_app(settings: Settings) -> Application:
     place is ``/``.
 
     Without a GPU the encoders are in the process of the searcher, for a hop would cost more than it saves.
-    The API keys are read once here, so that wrong ones fail at once: raises ``InvalidKeys``, and
-    ``DispatchUnavailable`` where they cannot be read.
+    The API keys are read once here, so that wrong ones fail at once, and the key of the pseudonyms, so that
+    replicas need no right to its secret: raises ``InvalidKeys``, and ``DispatchUnavailable`` where they
+    cannot be read.
     """
     from mmpipe.serve.http.keys import configured_keys
     from mmpipe.serve.ray.deployments.api import Api
@@ -48,6 +50,7 @@ def build_app(settings: Settings) -> Application:
     from mmpipe.serve.ray.deployments.key_keeper import KeyKeeper
     from mmpipe.serve.ray.shards import deployments
 
+    settings = with_pseudonym_key(settings)
     configured_keys(settings.serve)
     encoders = _deployment(Encoders, scaling.encoders(settings), settings) if wants_gpu(settings) else None
     secret = settings.serve.api_keys_secret
@@ -59,6 +62,7 @@ def build_indexer(settings: Settings) -> Application:
     """``Indexer``, which takes the handlers' work. Its place is ``internal.PREFIX``."""
     from mmpipe.serve.ray.deployments.indexer import IndexerIngress
 
+    settings = with_pseudonym_key(settings)
     return _ingress(IndexerIngress, scaling.indexer(settings), settings, name="Indexer")
 
 

@@ -1,0 +1,55 @@
+"""Keeping every collection's log in order, on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import MmpipeError
+
+if TYPE_CHECKING:
+    from mmpipe.lake.lake import Lake
+
+_log = logging.getLogger(__name__)
+
+
+class InteractionKeeper:
+    """Maintains the logs of all collections every ``interactions.compact_seconds``, until it is closed.
+
+    What fails is logged and tried again at the next round: until then readers are slower, never wrong.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="interaction-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first round comes after the interval."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the collection that is being maintained."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def round(self) -> None:
+        """Maintain each collection once, now."""
+        try:
+            names = self._lake.collections()
+        except (MmpipeError, OSError) as error:
+            _log.warning("interactions are kept later", extra={"reason": str(error)})
+            return
+        for name in names:
+            if self._closed.is_set():
+                return
+            try:
+                self._lake.collection(name).interactions.maintain()
+            except (MmpipeError, OSError) as error:
+                _log.warning("interactions are kept later", extra={"collection": name, "reason": str(error)})
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._lake.settings.interactions.compact_seconds):
+            self.round()

@@ -1,0 +1,123 @@
+"""What is held of a person: handed out, erased, and a proof of either."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field
+
+from mmpipe.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mmpipe.lake import Lake
+    from mmpipe.lake.interactions import Erasure, InteractionLog
+
+MAX_EVENTS = 10_000
+
+
+class HeldEvent(BaseModel):
+    """One event as it is kept; the session is a pseudonym."""
+
+    event_id: str
+    type: str
+    session: str | None = None
+    product_id: str | None = None
+    occurred_at: datetime
+    received_at: datetime
+    device: str | None = None
+    query_id: str | None = None
+    query: str | None = None
+    position: int | None = None
+    list: str | None = None
+    rating: float | None = None
+    quantity: int | None = None
+
+
+class PersonResponse(BaseModel):
+    """A page of what is held of a person, in the order it arrived."""
+
+    collection: str
+    user: str = Field(description="the pseudonym under which it is held")
+    total: int = Field(description="events in all pages")
+    events: list[HeldEvent]
+    next_cursor: str | None = Field(default=None, description="null on the last page")
+    record_id: str | None = Field(default=None, description="of the proof that is kept; on the first page")
+
+
+class People:
+    """One person at a time, in a thread of its own: either call reads a collection's whole log."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="people")
+
+    async def export(self, collection: str, user_id: str, limit: int, cursor: str | None) -> PersonResponse:
+        """A page of what is held of ``user_id``; the first one is recorded. Raises ``InvalidRequest``."""
+        return await self._run(self._export, collection, user_id, limit, cursor)
+
+    async def erase(self, collection: str, user_id: str) -> Erasure:
+        """Erase ``user_id``; see :meth:`mmpipe.lake.interactions.InteractionLog.erase`."""
+        return await self._run(self._erase, collection, user_id)
+
+    def close(self) -> None:
+        """End the thread; what is under way is finished by maintenance."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, call: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+
+    def _export(self, collection: str, user_id: str, limit: int, cursor: str | None) -> PersonResponse:
+        log, user = self._of(collection, user_id)
+        begin = _place(cursor)
+        events = log.export(user)
+        record = log.record_export(user, events).record_id if cursor is None else None
+        # Retries of an event may stand beside it with the same moment; ids make the order a total one.
+        ordered = events.sort_by([("received_at", "ascending"), ("event_id", "ascending")])
+        rows = _after(ordered, begin)[: limit + 1]
+        more = len(rows) > limit
+        return PersonResponse(
+            collection=collection,
+            user=user,
+            total=len(events),
+            events=[HeldEvent.model_validate(row) for row in rows[:limit]],
+            next_cursor=_cursor(rows[limit - 1]) if more else None,
+            record_id=record,
+        )
+
+    def _erase(self, collection: str, user_id: str) -> Erasure:
+        log, user = self._of(collection, user_id)
+        return log.erase([user])
+
+    def _of(self, collection: str, user_id: str) -> tuple[InteractionLog, str]:
+        log = self._lake.collection(collection).interactions
+        return log, self._lake.pseudonyms.user(collection, user_id)
+
+
+def _after(events: pa.Table, begin: tuple[str, str] | None) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = events.drop_columns(["user", "run_id"]).to_pylist()
+    if begin is None:
+        return rows
+    return [row for row in rows if (row["received_at"].isoformat(), row["event_id"]) > begin]
+
+
+def _cursor(row: dict[str, Any]) -> str:
+    text = json.dumps([row["received_at"].isoformat(), row["event_id"]])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _place(cursor: str | None) -> tuple[str, str] | None:
+    if cursor is None:
+        return None
+    try:
+        moment, event_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+        return datetime.fromisoformat(moment).isoformat(), str(event_id)
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise InvalidRequest("cursor", "is none of ours; begin without one") from None

@@ -1,0 +1,74 @@
+"""``/v1/users/{id}``: what is held of a person, and its erasure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
+
+from mmpipe.errors import InvalidRequest
+from mmpipe.lake.interactions import Erasure
+from mmpipe.schemas.interaction import MAX_ID, PRINTABLE
+from mmpipe.serve.answer.people import MAX_EVENTS, PersonResponse
+from mmpipe.serve.http.openapi import problems
+
+if TYPE_CHECKING:
+    from mmpipe.serve.answer.service import QueryService
+
+_JSON = "application/json"
+_PATH = "/v1/users/{user_id:path}"
+# What a server decodes bytes to that are no UTF-8.
+_UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
+
+UserId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_ID,
+        pattern=PRINTABLE,
+        description="the user_id of its events, percent-encoded",
+    ),
+]
+Collection = Annotated[str | None, Query(max_length=63, description="omit where the lake has only one")]
+
+
+def add_people_routes(public: APIRouter, service: QueryService) -> None:
+    """The routes on the public router."""
+
+    @public.get(
+        _PATH,
+        summary="What is held of a person",
+        description="Events as they are kept, also those of sessions that nobody else used. That they were"
+        " handed out is recorded once, with the first page.",
+        response_model=PersonResponse,
+        responses=problems(404, 422, 503),
+        tags=["people"],
+    )
+    async def export(
+        user_id: UserId,
+        collection: Collection = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 1_000,
+        cursor: Annotated[str | None, Query(max_length=1_000)] = None,
+    ) -> Response:
+        page = await service.export_person(collection, _checked(user_id), limit, cursor)
+        return Response(page.model_dump_json(exclude_none=True), media_type=_JSON)
+
+    @public.delete(
+        _PATH,
+        summary="Erase a person",
+        description="Removes what is held, and answers with the proof, which is kept: pseudonyms, counts and"
+        " digests. No reader sees those events from the moment it begins. What arrives later is new.",
+        response_model=Erasure,
+        responses=problems(404, 422, 503),
+        tags=["people"],
+    )
+    async def erase(user_id: UserId, collection: Collection = None) -> Response:
+        proof = await service.erase_person(collection, _checked(user_id))
+        return Response(proof.model_dump_json(), media_type=_JSON)
+
+
+def _checked(user_id: str) -> str:
+    if _UNDECODABLE in user_id:
+        raise InvalidRequest("user_id", "is not UTF-8 when percent-decoded")
+    return user_id
