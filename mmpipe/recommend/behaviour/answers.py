@@ -1,0 +1,48 @@
+"""What behaviour is asked with, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """Who acts, by pseudonyms: somebody logged in, a visit, or somebody logged in during a visit."""
+
+    user: str | None
+    session: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Events of a shopper, oldest first: item codes int32 [n], types uint8 [n] (places in ``EVENT_TYPES``),
+    moments float64 [n] in Unix seconds, and weights float32 [n] as in :data:`~.events.WEIGHTS`, of ratings
+    by their value."""
+
+    items: NDArray[np.int32]
+    types: NDArray[np.uint8]
+    times: NDArray[np.float64]
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the shoppers of an item also bought, or viewed: item codes int32 [k], ascending; ``both`` int32
+    [k], how many of the ``sampled`` latest shoppers of the item have each; ``totals`` int32 [k], how many
+    shoppers each has altogether, as ``of_item`` says of the item itself and ``shoppers`` of any."""
+
+    codes: NDArray[np.int32]
+    both: NDArray[np.int32]
+    totals: NDArray[np.int32]
+    of_item: int
+    sampled: int
+    shoppers: int
+
+    def __len__(self) -> int:
+        return len(self.codes)

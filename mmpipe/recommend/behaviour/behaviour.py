@@ -1,0 +1,348 @@
+"""The behaviour of one collection, in memory."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.recommend.behaviour.answers import Counts, History, Shopper
+from mmpipe.recommend.behaviour.events import UNIT, kind_types
+from mmpipe.recommend.behaviour.kernels import ask
+from mmpipe.recommend.behaviour.kernels.hashing import find
+from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, SHIFT, VIEWED, Batch
+from mmpipe.recommend.behaviour.reading import Items, read, session_key, user_key
+from mmpipe.recommend.behaviour.state import State, appended, arranged, both, living, with_trends
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+Codes = NDArray[np.int32]
+Weights = NDArray[np.float64]
+
+HISTORY = 500
+"""A history has the latest so many events."""
+EACH = 200
+"""Of a shopper in common, the latest so many events count."""
+WALK = 50_000
+"""Shoppers in common are looked for among the latest so many events of an item."""
+HALF_LIVES = (86_400.0, 7 * 86_400.0)
+"""Seconds; trends that are kept up to date from the start. Others are from when they are first asked for."""
+_TRENDS = 6
+_SHORTEST = 60.0
+# A batch of more rows is put into the base at once.
+_BULK = 16_384
+# The base is made anew when so many rows, or this part of it, came since; as many more have room meanwhile.
+_RECENT, _PART = 8_192, 32
+_GROUPS = {"bought": BOUGHT, "viewed": VIEWED}
+_MICRO = 1e-6
+
+
+class Behaviour:
+    """Who did what with which item. Safe to share between threads.
+
+    What is answered depends on the set of events alone, not on the order in which they were added, or how
+    often: of copies with one ``event_id`` the one received first counts, events go by ``(time, event)``, and
+    an event without a user belongs to the user who identifies in its session first at its time or later, else
+    last before. A session of more than 1,000 events is joined to nobody. Events, users and sessions are told
+    apart by 64-bit digests.
+
+    Questions are answered from memory without waiting for whoever adds, each from one state; counts of all
+    shoppers (``totals``, ``popular``, ``trending``, ``exposures``) may be a batch ahead of it. None takes
+    longer the more events a shopper or an item has than a pass over their kinds. Item codes stay valid for as
+    long as this lives.
+
+    Where many events came since the base was made, it is made anew on a thread of its own.
+    """
+
+    def __init__(self, *, keep_days: float | None = None, clock: Callable[[], float] = time.time) -> None:
+        """``keep_days``: events that occurred before are dropped, at the latest a day later; ``clock`` gives
+        Unix seconds."""
+        self._keep, self._clock = keep_days, clock
+        self._items = Items()
+        self._half_lives = HALF_LIVES
+        self._state = arranged(_nothing(), 0, HALF_LIVES, clock())
+        self._types = kind_types()
+        self._lock = threading.Lock()  # of writing: held for a batch
+        self._making = threading.Lock()  # of making a base: held for as long as that takes
+        self._since: list[Batch] | None = None  # what is added while a base is made
+        self._due = False
+        self._made_at = clock()
+        self._revision = 0
+
+    @property
+    def event_count(self) -> int:
+        """How many events are known, each counted once."""
+        return int(self._state.tally.sums[2])
+
+    @property
+    def revision(self) -> int:
+        """Another number whenever something was added or forgotten."""
+        return self._revision
+
+    @property
+    def items(self) -> int:
+        """Codes below this are valid."""
+        return self._state.items
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes in memory."""
+        return self._state.nbytes + self._items.nbytes
+
+    def code(self, product_id: str) -> int | None:
+        """The code of a product that any event names."""
+        code = self._items.code(product_id)
+        return code if code is not None and code < self._state.items else None
+
+    def product_ids(self, codes: Codes) -> list[str]:
+        """The products of some codes."""
+        names = self._items.names
+        return [names[code] for code in codes.tolist()]
+
+    def history(self, shopper: Shopper, limit: int = HISTORY) -> History:
+        """What a shopper did with items, the latest ``limit`` events, oldest first; none of one who is not
+        known. What was merely shown is no part of it.
+
+        Of a user: the user's events, those of joined sessions among them, and with a session also what
+        happened in it before anybody identified there. Of a session alone: its events, whoever they belong
+        to.
+        """
+        state = self._state
+        user, session = self._actors(state, shopper)
+        out = np.empty(max(limit, 0), np.int32)
+        size = 0
+        if limit > 0:
+            size = ask.latest(
+                state.rows, state.index, state.meaning.groups, state.n, state.seq, user, session, ACTED, out
+            )
+        rows = out[:size][::-1]
+        kinds = state.rows.kind[rows] & CODE
+        return History(
+            items=state.rows.item[rows],
+            types=self._types[kinds],
+            times=state.rows.time[rows] * _MICRO,
+            weights=(state.meaning.weight[kinds] / UNIT).astype(np.float32),
+        )
+
+    def purchased(self, shopper: Shopper) -> Codes:
+        """Every item the shopper ever bought, ascending; whose events count is as in :meth:`history`."""
+        return self._items_of(shopper, BOUGHT)
+
+    def seen(self, shopper: Shopper) -> Codes:
+        """Every item the shopper ever did anything with, ascending; shown is not seen."""
+        return self._items_of(shopper, ACTED)
+
+    def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = 2_000) -> Counts:
+        """What the latest ``limit`` shoppers of an item also bought, or viewed, by their latest
+        :data:`EACH` events of that kind. The item itself is not among them."""
+        state, want = self._state, _GROUPS[kind]
+        if not 0 <= code < state.items or limit < 1:
+            return Counts(*(np.empty(0, np.int32) for _ in range(3)), 0, 0, int(state.tally.sums[want - 1]))
+        shared = (state.rows, state.index, state.meaning.groups, state.n, state.seq, code, want)
+        owners = np.empty(limit, np.int32)
+        owners = owners[: ask.shoppers_of(*shared, WALK, owners)]
+        counts = np.zeros(state.items, np.int32)
+        codes = np.empty(state.items, np.int32)
+        codes = np.sort(codes[: ask.together(*shared, EACH, owners, counts, codes)])
+        shoppers = state.tally.shoppers[want - 1]
+        return Counts(
+            codes=codes,
+            both=counts[codes],
+            totals=shoppers[codes],
+            of_item=int(shoppers[code]),
+            sampled=len(owners),
+            shoppers=int(state.tally.sums[want - 1]),
+        )
+
+    def trending(self, now: float, half_life_seconds: float) -> tuple[Codes, Weights]:
+        """Items of positive weight at ``now`` (Unix seconds), and these weights: the sum of their events'
+        weights, each halved per half-life since it happened, or since it arrived where its clock was ahead.
+
+        Codes ascend. Any ``now`` gives finite weights; one before the events makes them grow. An event of 40
+        half-lives ago counts nothing; a half-life of less than a minute is taken for one. The first call of a
+        half-life costs a pass over all events; six are kept. Raises ``ValueError`` for a half-life that is
+        not positive, or what is not a number.
+        """
+        if not (math.isfinite(half_life_seconds) and half_life_seconds > 0 and math.isfinite(now)):
+            raise ValueError("a trend has a moment and a positive half-life")
+        half_life = max(_SHORTEST, float(half_life_seconds))
+        state = self._state
+        if half_life not in state.meaning.half_life:
+            state = self._with_trend(half_life)
+        number = int(np.flatnonzero(state.meaning.half_life == half_life)[0])
+        weights = state.tally.trend[number, : state.items]
+        codes = np.flatnonzero(weights > 0).astype(np.int32)
+        lives = (float(state.meaning.reference[number]) - now) / half_life - SHIFT
+        return codes, weights[codes] * (2.0 ** min(max(lives, -900.0), 900.0) / UNIT)
+
+    def popular(self) -> tuple[Codes, Weights]:
+        """Items of positive weight, ascending, and the sum of their events' weights, whenever those were."""
+        state = self._state
+        weights = state.tally.weight[: state.items]
+        codes = np.flatnonzero(weights > 0).astype(np.int32)
+        return codes, weights[codes] / UNIT
+
+    def exposures(self, codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How often each item was shown, and how often it was clicked: ``search-click``, or a ``view`` that
+        names the list or query it came from. 0 of a code that is not known."""
+        state = self._state
+        good = (codes >= 0) & (codes < state.items)
+        at = np.where(good, codes, 0)
+        if not state.items:
+            return np.zeros(len(codes), np.int64), np.zeros(len(codes), np.int64)
+        return np.where(good, state.tally.shown[at], 0), np.where(good, state.tally.clicked[at], 0)
+
+    def first_seen(self, codes: Codes) -> Weights:
+        """When the first event of each item happened, Unix seconds; NaN where there is none."""
+        return self._spans(codes)[0]
+
+    def last_seen(self, codes: Codes) -> Weights:
+        """When the last event of each item happened, Unix seconds; NaN where there is none."""
+        return self._spans(codes)[1]
+
+    def add(self, table: pa.Table) -> None:
+        """Take in rows of the log (the columns in :data:`~.reading.COLUMNS`, others are not looked at); they
+        count when this returns. Known ones are passed over."""
+        with self._lock:
+            batch = read(table, self._items)
+            if len(batch.event) <= _BULK:
+                self._append(batch)
+                return
+        self._make(batch)
+
+    def forget(self, pseudonyms: Iterable[str]) -> None:
+        """Leave nothing of some users, and nothing anonymous of some sessions; when this returns no answer
+        holds any of it, nor does memory."""
+        gone = np.array([key(p) for p in pseudonyms for key in (user_key, session_key)], np.uint64)
+        if len(gone) and self._state.n:
+            self._make(None, gone)
+
+    def compact(self) -> None:
+        """Make the base anew of what is known, without what is too old."""
+        self._make(None)
+
+    def tidy(self) -> None:
+        """:meth:`compact`, if that is a day ago."""
+        if self._state.n and self._clock() - self._made_at > 86_400.0:
+            self._make(None)
+
+    def _actors(self, state: State, shopper: Shopper) -> tuple[int, int]:
+        keys = state.keys
+        user = session = -1
+        if shopper.user is not None:
+            user = int(find(keys.actors, keys.actor, np.uint64(user_key(shopper.user))))
+        if shopper.session is not None:
+            session = int(find(keys.actors, keys.actor, np.uint64(session_key(shopper.session))))
+        if shopper.user is not None and user < 0 and session >= 0:
+            # Nobody of that name acted yet: what nobody owns of the session is all there is.
+            user, session = session, -1
+        return user, session
+
+    def _items_of(self, shopper: Shopper, want: int) -> Codes:
+        state = self._state
+        user, session = self._actors(state, shopper)
+        mark = np.zeros(state.items, np.bool_)
+        ask.items_of(
+            state.rows, state.index, state.meaning.groups, state.n, state.seq, user, session, want, mark
+        )
+        return np.flatnonzero(mark).astype(np.int32)
+
+    def _spans(self, codes: Codes) -> tuple[Weights, Weights]:
+        state = self._state
+        first, last = (np.full(len(codes), np.iinfo(np.int64).min) for _ in range(2))
+        good = np.flatnonzero((codes >= 0) & (codes < state.items))
+        some = np.ascontiguousarray(codes[good], np.int32)
+        low, high = first[good], last[good]
+        ask.spans(state.rows, state.index, state.n, state.seq, some, low, high)
+        first[good], last[good] = low, high
+        none = np.iinfo(np.int64).min
+        return (
+            np.where(first == none, np.nan, first * _MICRO),
+            np.where(last == none, np.nan, last * _MICRO),
+        )
+
+    def _with_trend(self, half_life: float) -> State:
+        with self._lock:
+            if half_life not in self._half_lives:
+                kept = self._half_lives[: len(HALF_LIVES)]
+                others = (*self._half_lives[len(HALF_LIVES) :], half_life)
+                self._half_lives = (*kept, *others[len(HALF_LIVES) - _TRENDS :])
+            if half_life not in self._state.meaning.half_life:
+                self._state = with_trends(self._state, self._half_lives, self._clock())
+            return self._state
+
+    def _append(self, batch: Batch) -> None:
+        self._state = appended(self._state, batch, len(self._items), self._clock())
+        if self._since is not None:
+            self._since.append(batch)
+        self._revision += 1
+        state = self._state
+        if not self._due and state.recent > max(_RECENT, state.base // _PART):
+            self._due = True
+            threading.Thread(target=self._make_due, name="mmpipe-behaviour", daemon=True).start()
+
+    def _make_due(self) -> None:
+        try:
+            self._make(None)
+        except MemoryError:
+            # What is held is whole; the next batch tries again.
+            log.warning("no memory to arrange %d events anew", self._state.n)
+        finally:
+            self._due = False
+
+    def _make(self, more: Batch | None, gone: NDArray[np.uint64] | None = None) -> None:
+        """A base of all that is known and ``more``, without those whose key is in ``gone``; what is added
+        meanwhile is appended to it."""
+        with self._making:
+            with self._lock:
+                state, items, half_lives = self._state, len(self._items), self._half_lives
+                self._since = []
+            try:
+                batch = living(state)
+                if more is not None:
+                    batch = both(batch, more)
+                now = self._clock()
+                batch = self._kept(batch, gone, now)
+                room = 2 * max(_RECENT, len(batch.event) // _PART) if len(batch.event) else 0
+                made = arranged(batch, items, half_lives, now, room=room)
+            except BaseException:
+                with self._lock:
+                    self._since = None
+                raise
+            with self._lock:
+                for batch in self._since or ():
+                    made = appended(made, batch, len(self._items), now)
+                self._since = None
+                if tuple(made.meaning.half_life) != self._half_lives:
+                    made = with_trends(made, self._half_lives, now)
+                self._state, self._made_at = made, now
+                self._revision += 1
+
+    def _kept(self, batch: Batch, gone: NDArray[np.uint64] | None, now: float) -> Batch:
+        keep = np.ones(len(batch.event), np.bool_)
+        if self._keep is not None:
+            keep &= batch.time >= int((now - self._keep * 86_400.0) * 1e6)
+        if gone is not None:
+            keep &= ~np.isin(np.where(batch.user != 0, batch.user, batch.session), gone)
+        return batch if keep.all() else Batch(*(column[keep] for column in batch))
+
+
+def _nothing() -> Batch:
+    return Batch(
+        event=np.empty(0, np.uint64),
+        time=np.empty(0, np.int64),
+        received=np.empty(0, np.int64),
+        item=np.empty(0, np.int32),
+        user=np.empty(0, np.uint64),
+        session=np.empty(0, np.uint64),
+        kind=np.empty(0, np.uint8),
+    )

@@ -1,0 +1,1 @@
+"""Compiled passes over a collection's behaviour, without the interpreter lock."""

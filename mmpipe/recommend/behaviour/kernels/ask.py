@@ -1,0 +1,257 @@
+"""What queries ask of a state: a shopper's latest events, items of a shopper, shoppers in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+from numpy.typing import NDArray
+
+from mmpipe.recommend.behaviour.kernels.layout import CODE, I32, I64, INDEX, ROWS, U8, Index, Rows
+from mmpipe.recommend.behaviour.kernels.order import before, latest_first, make_heap, offer
+
+_I64 = types.int64
+_I32S, _I64S, _U8S = types.int32[::1], types.int64[::1], types.uint8[::1]
+
+
+@njit(types.boolean(ROWS, _U8S, _I64, _I64, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _counts(rows: Rows, groups: U8, row: int, seq: int, want: int) -> bool:
+    """Whether a row below ``n`` is alive, of the wanted kinds, and of an item."""
+    return bool(rows.died[row] > seq and groups[rows.kind[row] & CODE] & want and rows.item[row] >= 0)
+
+
+@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I32S, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _latest_of(
+    rows: Rows, index: Index, groups: U8, n: int, seq: int, owner: int, want: int, out: I32, size: int
+) -> int:
+    """Offer the rows of an owner to the heap ``out`` of ``size`` rows; gives its new size."""
+    base = np.int64(index.start[-1])
+    row = np.int64(index.head_owner[owner])
+    while row >= 0:
+        if row < n and _counts(rows, groups, row, seq, want):
+            size = offer(rows.time, rows.event, out, size, row)
+        row = np.int64(index.before_owner[row - base])
+    if owner + 1 < len(index.start):
+        for row in range(np.int64(index.start[owner + 1]) - 1, np.int64(index.start[owner]) - 1, -1):
+            if _counts(rows, groups, row, seq, want):
+                if size == len(out) and before(rows.time, rows.event, row, out[0]):
+                    break
+                size = offer(rows.time, rows.event, out, size, row)
+    return size
+
+
+@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I32S, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _latest_in(
+    rows: Rows, index: Index, groups: U8, n: int, seq: int, session: int, want: int, out: I32, size: int
+) -> int:
+    """:func:`_latest_of` of a session's events, whoever owns them."""
+    base = np.int64(index.start[-1])
+    row = np.int64(index.head_session[session])
+    while row >= 0:
+        if row < n and _counts(rows, groups, row, seq, want):
+            size = offer(rows.time, rows.event, out, size, row)
+        row = np.int64(index.before_session[row - base])
+    if session + 1 < len(index.session_start):
+        for at in range(
+            np.int64(index.session_start[session + 1]) - 1, np.int64(index.session_start[session]) - 1, -1
+        ):
+            row = np.int64(index.session_rows[at])
+            if _counts(rows, groups, row, seq, want):
+                if size == len(out) and before(rows.time, rows.event, row, out[0]):
+                    break
+                size = offer(rows.time, rows.event, out, size, row)
+    return size
+
+
+@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def latest(
+    rows: Rows, index: Index, groups: U8, n: int, seq: int, user: int, session: int, want: int, out: I32
+) -> int:
+    """The latest rows of a shopper, the latest first, at most ``len(out)``; gives how many.
+
+    Of a user: what the user owns, and with a session also what that owns itself. Of a session alone: all of
+    its events. -1 stands for no user or no session.
+    """
+    size = 0
+    if user >= 0:
+        size = _latest_of(rows, index, groups, n, seq, user, want, out, size)
+        if session >= 0:
+            size = _latest_of(rows, index, groups, n, seq, session, want, out, size)
+    elif session >= 0:
+        size = _latest_in(rows, index, groups, n, seq, session, want, out, size)
+    if size < len(out):
+        make_heap(rows.time, rows.event, out, size)
+    latest_first(rows.time, rows.event, out, size)
+    return size
+
+
+@njit(types.void(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, types.boolean[::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def items_of(
+    rows: Rows,
+    index: Index,
+    groups: U8,
+    n: int,
+    seq: int,
+    user: int,
+    session: int,
+    want: int,
+    mark: NDArray[np.bool_],
+) -> None:
+    """Mark the items of a shopper's events of the wanted kinds, all of them; whose as in :func:`latest`."""
+    base = np.int64(index.start[-1])
+    if user < 0 and session >= 0:
+        row = np.int64(index.head_session[session])
+        while row >= 0:
+            if row < n and _counts(rows, groups, row, seq, want):
+                mark[rows.item[row]] = True
+            row = np.int64(index.before_session[row - base])
+        if session + 1 < len(index.session_start):
+            for at in range(index.session_start[session], index.session_start[session + 1]):
+                row = np.int64(index.session_rows[at])
+                if _counts(rows, groups, row, seq, want):
+                    mark[rows.item[row]] = True
+        return
+    for owner in (user, session):
+        if owner < 0:
+            continue
+        row = np.int64(index.head_owner[owner])
+        while row >= 0:
+            if row < n and _counts(rows, groups, row, seq, want):
+                mark[rows.item[row]] = True
+            row = np.int64(index.before_owner[row - base])
+        if owner + 1 < len(index.start):
+            for row in range(np.int64(index.start[owner]), np.int64(index.start[owner + 1])):
+                if _counts(rows, groups, row, seq, want):
+                    mark[rows.item[row]] = True
+
+
+@njit(_I64(_I32S, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _enter(seen: I32, owner: int) -> int:
+    """1 where the owner is new to a set, whose size is a power of two."""
+    at = (owner * 2654435761) & (len(seen) - 1)
+    while seen[at] >= 0:
+        if seen[at] == owner:
+            return 0
+        at = (at + 1) & (len(seen) - 1)
+    seen[at] = np.int32(owner)
+    return 1
+
+
+@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def shoppers_of(
+    rows: Rows, index: Index, groups: U8, n: int, seq: int, item: int, want: int, walk: int, out: I32
+) -> int:
+    """The different owners of the item's latest ``walk`` events of the wanted kinds, the latest first, at
+    most ``len(out)``; gives how many."""
+    base = np.int64(index.start[-1])
+    room = 8
+    while room < 2 * len(out):
+        room *= 2
+    seen = np.full(room, np.int32(-1))
+    count = 0
+    row = np.int64(index.head_item[item])
+    while row >= 0:
+        if row < n and _counts(rows, groups, row, seq, want):
+            count += 1
+        row = np.int64(index.before_item[row - base])
+    recent = np.empty(min(count, walk), np.int32)
+    size = 0
+    if count:
+        row = np.int64(index.head_item[item])
+        while row >= 0:
+            if row < n and _counts(rows, groups, row, seq, want):
+                size = offer(rows.time, rows.event, recent, size, row)
+            row = np.int64(index.before_item[row - base])
+        latest_first(rows.time, rows.event, recent, size)
+    at, first = np.int64(-1), np.int64(0)
+    if item + 1 < len(index.item_start):
+        at, first = np.int64(index.item_start[item + 1]) - 1, np.int64(index.item_start[item])
+    found, next_recent = 0, 0
+    while walk > 0 and found < len(out):
+        while at >= first and not _counts(rows, groups, index.item_rows[at], seq, want):
+            at -= 1
+        if next_recent < size and (
+            at < first or before(rows.time, rows.event, index.item_rows[at], recent[next_recent])
+        ):
+            row = np.int64(recent[next_recent])
+            next_recent += 1
+        elif at >= first:
+            row = np.int64(index.item_rows[at])
+            at -= 1
+        else:
+            break
+        walk -= 1
+        if _enter(seen, np.int64(rows.owner[row])):
+            out[found] = rows.owner[row]
+            found += 1
+    return found
+
+
+@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S, _I32S, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def together(
+    rows: Rows,
+    index: Index,
+    groups: U8,
+    n: int,
+    seq: int,
+    item: int,
+    want: int,
+    each: int,
+    owners: I32,
+    both: I32,
+    codes: I32,
+) -> int:
+    """How many of ``owners`` have each other item among their latest ``each`` events of the wanted kinds.
+
+    ``both`` has a 0 per item and gets the counts; the items that have one are written to ``codes``, in no
+    order; gives how many.
+    """
+    stamp = np.zeros(len(both), np.int32)
+    some = np.empty(each, np.int32)
+    found = 0
+    for o in range(len(owners)):
+        owner = np.int64(owners[o])
+        size = 0
+        if index.head_owner[owner] >= 0:
+            size = _latest_of(rows, index, groups, n, seq, owner, want, some, 0)
+        elif owner + 1 < len(index.start):
+            row = np.int64(index.start[owner + 1]) - 1
+            while row >= index.start[owner] and size < each:
+                if _counts(rows, groups, row, seq, want):
+                    some[size] = row
+                    size += 1
+                row -= 1
+        for i in range(size):
+            other = np.int64(rows.item[some[i]])
+            if other != item and stamp[other] != o + 1:
+                stamp[other] = o + 1
+                if both[other] == 0:
+                    codes[found] = other
+                    found += 1
+                both[other] += 1
+    return found
+
+
+@njit(types.void(ROWS, INDEX, _I64, _I64, _I32S, _I64S, _I64S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def spans(rows: Rows, index: Index, n: int, seq: int, items: I32, first: I64, last: I64) -> None:
+    """When each item's first and last living event was, in microseconds; left alone where it has none."""
+    base = np.int64(index.start[-1])
+    for i in range(len(items)):
+        item = np.int64(items[i])
+        low, high = np.int64(np.iinfo(np.int64).max), np.int64(np.iinfo(np.int64).min)
+        if item + 1 < len(index.item_start):
+            start, end = np.int64(index.item_start[item]), np.int64(index.item_start[item + 1])
+            for at in range(start, end):
+                if rows.died[index.item_rows[at]] > seq:
+                    low = rows.time[index.item_rows[at]]
+                    break
+            for at in range(end - 1, start - 1, -1):
+                if rows.died[index.item_rows[at]] > seq:
+                    high = rows.time[index.item_rows[at]]
+                    break
+        row = np.int64(index.head_item[item])
+        while row >= 0:
+            if row < n and rows.died[row] > seq:
+                low, high = min(low, rows.time[row]), max(high, rows.time[row])
+            row = np.int64(index.before_item[row - base])
+        if low <= high:
+            first[i], last[i] = low, high

@@ -1,0 +1,149 @@
+"""Counts over living rows, kept up to date row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+
+from mmpipe.recommend.behaviour.kernels.layout import (
+    ALIVE,
+    CLICKED,
+    CODE,
+    I32,
+    I64,
+    INDEX,
+    LATEST,
+    MEANING,
+    ROWS,
+    SHIFT,
+    SHOWN,
+    TALLY,
+    Index,
+    Meaning,
+    Rows,
+    Tally,
+)
+
+_I64 = types.int64
+# Fewer rows of an owner are looked through before those of the item are considered.
+_FEW = 64
+# Half-lives ago, after which an event's part of a trend rounds to nothing.
+_EARLIEST = -40.0
+
+
+@njit(types.boolean(ROWS, INDEX, MEANING, _I64, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _paired(rows: Rows, index: Index, meaning: Meaning, owner: int, item: int, group: int) -> bool:
+    """Whether the owner has a living event of the group with the item: looks where fewer rows are."""
+    groups = meaning.groups
+    base = np.int64(index.start[-1])
+    first, end = np.int64(0), np.int64(0)
+    if owner + 1 < len(index.start):
+        first, end = np.int64(index.start[owner]), np.int64(index.start[owner + 1])
+    start, stop = np.int64(0), np.int64(0)
+    if item + 1 < len(index.item_start):
+        start, stop = np.int64(index.item_start[item]), np.int64(index.item_start[item + 1])
+    if end - first <= _FEW or end - first <= stop - start:
+        for row in range(end - 1, first - 1, -1):
+            if rows.item[row] == item and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
+                return True
+        row = np.int64(index.head_owner[owner])
+        while row >= 0:
+            if rows.item[row] == item and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
+                return True
+            row = np.int64(index.before_owner[row - base])
+        return False
+    for at in range(stop - 1, start - 1, -1):
+        row = np.int64(index.item_rows[at])
+        if rows.owner[row] == owner and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
+            return True
+    row = np.int64(index.head_item[item])
+    while row >= 0:
+        if rows.owner[row] == owner and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
+            return True
+        row = np.int64(index.before_item[row - base])
+    return False
+
+
+@njit(
+    types.int64(types.int64, types.int64, types.int64, types.float64, types.float64), cache=True, nogil=True
+)  # type: ignore[untyped-decorator]
+def _part(weight: int, time: int, received: int, half_life: float, reference: float) -> int:
+    """What an event adds to a trend. It decays from when it happened, or arrived if its clock was ahead; one
+    that arrived far in the future of ``reference`` is not believed and adds nothing."""
+    lives = (np.float64(min(time, received)) * 1e-6 - reference) / half_life
+    if not (_EARLIEST < lives <= LATEST):
+        return 0
+    return np.int64(np.rint(np.float64(weight) * 2.0 ** (lives + SHIFT)))
+
+
+@njit(types.void(ROWS, INDEX, TALLY, MEANING, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def count_row(rows: Rows, index: Index, tally: Tally, meaning: Meaning, row: int, sign: int) -> None:
+    """Count a row in (1), before it is linked to its owner and item, or out (-1), after it died."""
+    item, owner = np.int64(rows.item[row]), np.int64(rows.owner[row])
+    kind = np.int64(rows.kind[row])
+    groups = np.int64(meaning.groups[kind & CODE])
+    tally.sums[2] += sign
+    for g in range(2):
+        if groups & (1 << g):
+            was = tally.acts[g, owner]
+            tally.acts[g, owner] += sign
+            if was == 0 or was + sign == 0:
+                tally.sums[g] += sign
+            if item >= 0 and not _paired(rows, index, meaning, owner, item, 1 << g):
+                tally.shoppers[g, item] += sign
+    if item < 0:
+        return
+    if groups & SHOWN:
+        tally.shown[item] += sign
+    if kind & CLICKED:
+        tally.clicked[item] += sign
+    weight = meaning.weight[kind & CODE]
+    tally.weight[item] += sign * weight
+    for t in range(len(meaning.half_life)):
+        tally.trend[t, item] += sign * _part(
+            weight, rows.time[row], rows.received[row], meaning.half_life[t], meaning.reference[t]
+        )
+
+
+@njit(types.void(ROWS, MEANING, _I64, _I64, types.int64[::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def trend_of(rows: Rows, meaning: Meaning, n: int, trend: int, out: I64) -> None:
+    """Add every living row's part of one trend to its item's entry."""
+    half_life, reference = meaning.half_life[trend], meaning.reference[trend]
+    for row in range(n):
+        item = rows.item[row]
+        if item >= 0 and rows.died[row] == ALIVE:
+            weight = meaning.weight[rows.kind[row] & CODE]
+            if weight:
+                out[item] += _part(weight, rows.time[row], rows.received[row], half_life, reference)
+
+
+@njit(types.void(ROWS, INDEX, TALLY, MEANING, types.int32[::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def count_base(rows: Rows, index: Index, tally: Tally, meaning: Meaning, mark: I32) -> None:
+    """Count all base rows, every one of them alive; ``mark`` has a 0 per actor. Trends are left alone."""
+    base = np.int64(index.start[-1])
+    tally.sums[2] = base
+    for row in range(base):
+        kind = np.int64(rows.kind[row])
+        groups = np.int64(meaning.groups[kind & CODE])
+        for g in range(2):
+            if groups & (1 << g):
+                if tally.acts[g, rows.owner[row]] == 0:
+                    tally.sums[g] += 1
+                tally.acts[g, rows.owner[row]] += 1
+        if rows.session[row] >= 0:
+            tally.held[rows.session[row]] += 1
+        item = rows.item[row]
+        if item >= 0:
+            tally.weight[item] += meaning.weight[kind & CODE]
+            if groups & SHOWN:
+                tally.shown[item] += 1
+            if kind & CLICKED:
+                tally.clicked[item] += 1
+    for item in range(len(index.item_start) - 1):
+        for g in range(2):
+            stamp = np.int32(2 * item + g + 1)
+            for at in range(index.item_start[item], index.item_start[item + 1]):
+                row = index.item_rows[at]
+                if meaning.groups[rows.kind[row] & CODE] & (1 << g) and mark[rows.owner[row]] != stamp:
+                    mark[rows.owner[row]] = stamp
+                    tally.shoppers[g, item] += 1
