@@ -220,6 +220,13 @@ class ModelRegistry:
         found = [self._read(name, revision) for name, revision in self._records()]
         return sorted(_newest_first(found), key=lambda model: model.name)
 
+    def recommenders(self, collection: str) -> Sequence[RegisteredModel]:
+        """Every revision of the recommenders of one collection, newest first. Raises ``ModelUnavailable`` for
+        a record that cannot be used."""
+        return _newest_first(
+            [each for each in self.list() if each.card is not None and each.card.collection == collection]
+        )
+
     def with_fingerprint(self, name: str, fingerprint: str) -> RegisteredModel | None:
         """The revision of a name that loads as exactly this profile; None where there is none.
 

@@ -1,0 +1,136 @@
+"""A fitted model as a recommender's folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from mmpipe.lake.recommenders import CARD_FILE, Card
+from mmpipe.learn.recommend.als import AlsModel
+from mmpipe.learn.recommend.blend import Blend
+from mmpipe.learn.recommend.content import FADING, ContentModel
+from mmpipe.learn.recommend.neighbours import NeighbourModel
+from mmpipe.learn.recommend.popular import PopularModel
+from mmpipe.learn.recommend.train import SequenceModel
+from mmpipe.recommend.model.form import RANKER_FILE, Form, PartForm, RankerForm, write_form, write_items
+
+if TYPE_CHECKING:
+    from mmpipe.evaluate.recommend.run import Features, Model
+
+# Of cosines and factors alone, where no mixture has found it: the order does not depend on it.
+_SHARPNESS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRanker:
+    """A ranker's form and its arrays, float32."""
+
+    form: RankerForm
+    arrays: dict[str, NDArray[np.float32]]
+
+
+def export(
+    model: Model,
+    folder: Path,
+    *,
+    card: Card,
+    product_ids: Sequence[str],
+    counts: NDArray[np.float32],
+    features: Features | None,
+    ranker: FittedRanker | None = None,
+) -> None:
+    """Write the folder, which must be empty. ``product_ids`` are the items that behaviour is known of, the
+    first codes of those that ``model`` was fitted on with ``features``, in the order of their UTF-8 bytes;
+    ``counts`` their events."""
+    items = len(product_ids)
+    parts = tuple(
+        _part(each, folder, items, features, weight, sharpness)
+        for each, weight, sharpness in _portions(model)
+    )
+    form = Form(name=model.name, parts=parts, ranker=None if ranker is None else ranker.form)
+    write_items(folder, list(product_ids), counts)
+    if ranker is not None:
+        save_file(ranker.arrays, folder / RANKER_FILE)
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=1), encoding="utf-8")
+    write_form(folder, form)
+
+
+def _portions(model: Model) -> list[tuple[Model, float, float | None]]:
+    """The parts of a model with their weights, and what makes shares of their scores."""
+    if isinstance(model, Blend):
+        return [
+            (portion.part, float(weight), _sharpness(portion.sharpness, temperature))
+            for portion, weight, temperature in zip(
+                model.portions, model.weights, model.temperatures, strict=True
+            )
+            if weight > 0
+        ]
+    if isinstance(model, SequenceModel):
+        return [(model, 1.0, 1.0)]
+    logits = isinstance(model, ContentModel | AlsModel)
+    return [(model, 1.0, _SHARPNESS if logits else None)]
+
+
+def _sharpness(sharpness: float | None, temperature: float) -> float | None:
+    return None if sharpness is None else float(sharpness / temperature)
+
+
+def _part(
+    model: Model,
+    folder: Path,
+    items: int,
+    features: Features | None,
+    weight: float,
+    sharpness: float | None,
+) -> PartForm:
+    weight = min(weight, 1.0)
+    if isinstance(model, SequenceModel):
+        assert model.trained is not None, "fit comes first"
+        network = model.trained.network
+        form = PartForm(name=model.name, kind="sequence", weight=weight, sharpness=sharpness)
+        arrays = network.export()
+        del arrays["scorable"]
+        arrays["item_embedding"] = np.ascontiguousarray(arrays["item_embedding"][:items])
+        save_file(arrays, folder / form.file, metadata={"config": json.dumps(asdict(network.config))})
+    elif isinstance(model, NeighbourModel):
+        assert model.neighbours is not None, "fit comes first"
+        fading = model.settings.fading
+        form = PartForm(name=model.name, kind="neighbours", weight=weight, sharpness=sharpness, fading=fading)
+        found = model.neighbours
+        # Whatever no event names has no neighbours and is nobody's.
+        save_file(
+            {
+                "starts": np.ascontiguousarray(found.starts[: items + 1]),
+                "items": np.ascontiguousarray(found.items),
+                "weights": np.ascontiguousarray(found.weights),
+            },
+            folder / form.file,
+        )
+    elif isinstance(model, ContentModel):
+        assert features is not None, "it was fitted with features"
+        form = PartForm(name=model.name, kind="content", weight=weight, sharpness=sharpness, fading=FADING)
+        described = np.any(features != 0, axis=1)
+        save_file({"mean": features[described].mean(axis=0, dtype=np.float32)}, folder / form.file)
+    elif isinstance(model, AlsModel):
+        settings = model.settings
+        form = PartForm(
+            name=model.name,
+            kind="factors",
+            weight=weight,
+            sharpness=sharpness,
+            regularization=settings.regularization,
+            confidence=settings.confidence,
+        )
+        save_file({"factors": np.ascontiguousarray(model.factors[:items])}, folder / form.file)
+    elif isinstance(model, PopularModel):
+        form = PartForm(name=model.name, kind="popular", weight=weight, sharpness=sharpness)
+    else:
+        raise TypeError(f"{type(model).__name__} has no form that is served")
+    return form
