@@ -19,12 +19,14 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mmpipe into $(VENV) (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
 	@$(BIN)/python -m mmpipe.search.kernels
+	@$(BIN)/python -m mmpipe.recommend.behaviour.kernels
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing mmpipe and its test tools into $(VENV) (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/python -m mmpipe.search.kernels
+	@$(BIN)/python -m mmpipe.recommend.behaviour.kernels
 	@touch $@ $(VENV)/.runtime
 
 # checkov pins other versions of shared libraries than the project, so it lives on its own.

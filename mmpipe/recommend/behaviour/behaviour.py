@@ -18,7 +18,7 @@ from mmpipe.recommend.behaviour.kernels import ask
 from mmpipe.recommend.behaviour.kernels.hashing import find
 from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, SHIFT, VIEWED, Batch
 from mmpipe.recommend.behaviour.reading import Items, read, session_key, user_key
-from mmpipe.recommend.behaviour.state import State, appended, arranged, both, living, with_trends
+from mmpipe.recommend.behaviour.state import State, appended, arranged, both, living, some, with_trends
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,7 @@ class Behaviour:
         Unix seconds."""
         self._keep, self._clock = keep_days, clock
         self._items = Items()
-        self._half_lives = HALF_LIVES
+        self._half_lives: tuple[float, ...] = HALF_LIVES
         self._state = arranged(_nothing(), 0, HALF_LIVES, clock())
         self._types = kind_types()
         self._lock = threading.Lock()  # of writing: held for a batch
@@ -129,7 +129,7 @@ class Behaviour:
         return History(
             items=state.rows.item[rows],
             types=self._types[kinds],
-            times=state.rows.time[rows] * _MICRO,
+            times=state.rows.time[rows].astype(np.float64) * _MICRO,
             weights=(state.meaning.weight[kinds] / UNIT).astype(np.float32),
         )
 
@@ -146,7 +146,8 @@ class Behaviour:
         :data:`EACH` events of that kind. The item itself is not among them."""
         state, want = self._state, _GROUPS[kind]
         if not 0 <= code < state.items or limit < 1:
-            return Counts(*(np.empty(0, np.int32) for _ in range(3)), 0, 0, int(state.tally.sums[want - 1]))
+            none = np.empty(0, np.int32)
+            return Counts(none, none, none, 0, 0, int(state.tally.sums[want - 1]))
         shared = (state.rows, state.index, state.meaning.groups, state.n, state.seq, code, want)
         owners = np.empty(limit, np.int32)
         owners = owners[: ask.shoppers_of(*shared, WALK, owners)]
@@ -260,9 +261,9 @@ class Behaviour:
         state = self._state
         first, last = (np.full(len(codes), np.iinfo(np.int64).min) for _ in range(2))
         good = np.flatnonzero((codes >= 0) & (codes < state.items))
-        some = np.ascontiguousarray(codes[good], np.int32)
+        items = np.ascontiguousarray(codes[good], np.int32)
         low, high = first[good], last[good]
-        ask.spans(state.rows, state.index, state.n, state.seq, some, low, high)
+        ask.spans(state.rows, state.index, state.n, state.seq, items, low, high)
         first[good], last[good] = low, high
         none = np.iinfo(np.int64).min
         return (
@@ -333,7 +334,7 @@ class Behaviour:
             keep &= batch.time >= int((now - self._keep * 86_400.0) * 1e6)
         if gone is not None:
             keep &= ~np.isin(np.where(batch.user != 0, batch.user, batch.session), gone)
-        return batch if keep.all() else Batch(*(column[keep] for column in batch))
+        return batch if keep.all() else some(batch, keep)
 
 
 def _nothing() -> Batch:

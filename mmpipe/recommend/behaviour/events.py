@@ -82,4 +82,5 @@ def rating_kinds(ratings: NDArray[np.float64]) -> NDArray[np.uint8]:
     """The kind of ratings of 0 to 5, to the half star; one that is not finite is in the middle."""
     known = np.where(np.isfinite(ratings), ratings, MIDDLE_RATING)
     halves = np.rint(np.clip(known, 0.0, 5.0) * 2)
-    return (halves + FIRST_RATING).astype(np.uint8)
+    kinds: NDArray[np.uint8] = (halves + FIRST_RATING).astype(np.uint8)
+    return kinds

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def arranged(batch: Batch, items: int, half_lives: Sequence[float], now: float, 
     keep = np.empty(len(batch.event), np.bool_)
     first_copies(batch.event, batch.received, _places(len(keep)), keep)
     if not keep.all():
-        batch = Batch(*(column[keep] for column in batch))
+        batch = some(batch, keep)
     n = len(batch.event)
     actor, user, session = _actors(batch)
     actors = len(actor)
@@ -98,8 +98,8 @@ def arranged(batch: Batch, items: int, half_lives: Sequence[float], now: float, 
     places(by_owner, place)
     size, codes, goods = n + room, _more(actors), _more(items)
     columns = (batch.event, batch.time, batch.received, batch.item, session, owner, kind)
-    laid = [_longer(np.take(column, by_owner), size) for column in columns]
-    rows = Rows(*laid, died=np.full(size, ALIVE, np.int32))
+    laid = (_longer(np.take(column, by_owner), size) for column in columns)
+    rows = Rows._make((*laid, np.full(size, ALIVE, np.int32)))
     index = Index(
         start,
         item_start,
@@ -172,15 +172,29 @@ def with_trends(state: State, half_lives: Sequence[float], now: float) -> State:
 def living(state: State) -> Batch:
     """The events of a state, in no order."""
     alive = np.flatnonzero(state.rows.died[: state.n] > state.seq)
-    event, time, received, item, session, owner, kind, _ = (np.take(column, alive) for column in state.rows)
+    rows = Rows._make(np.take(column, alive) for column in state.rows)
     actor = np.append(state.keys.actor[: state.actors], np.uint64(0))
-    user = np.where(kind & IDENTIFIED, owner, -1)
-    return Batch(event, time, received, item, actor[user], actor[session], kind & np.uint8(CODE | CLICKED))
+    user = np.where(rows.kind & np.uint8(IDENTIFIED), rows.owner, -1)
+    return Batch(
+        event=rows.event,
+        time=rows.time,
+        received=rows.received,
+        item=rows.item,
+        user=actor[user],
+        session=actor[rows.session],
+        kind=rows.kind & np.uint8(CODE | CLICKED),
+    )
 
 
 def both(first: Batch, second: Batch) -> Batch:
     """The events of both."""
-    return Batch(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
+    pairs: Iterable[tuple[Any, Any]] = zip(first, second, strict=True)
+    return Batch._make(np.concatenate(pair) for pair in pairs)
+
+
+def some(batch: Batch, keep: NDArray[np.bool_]) -> Batch:
+    """The marked events."""
+    return Batch._make(column[keep] for column in batch)
 
 
 def _actors(batch: Batch) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int32]]:
@@ -206,7 +220,7 @@ def _with_rows(state: State, size: int) -> State:
     if size <= len(state.rows.event):
         return state
     size = max(_LEAST_ROWS, size + (size - state.base))
-    rows = Rows(*(_longer(column, size) for column in state.rows))
+    rows = Rows._make(_longer(column, size) for column in state.rows)
     recent = size - state.base
     index = state.index._replace(
         before_owner=_longer(state.index.before_owner, recent, -1),

@@ -66,7 +66,7 @@ def _end(rows: Rows, index: Index, tally: Tally, meaning: Meaning, row: int, seq
 
 @njit(types.void(INDEX, TALLY, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _into_session(index: Index, tally: Tally, row: int, session: int) -> None:
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     index.before_session[row - base] = index.head_session[session]
     index.head_session[session] = np.int32(row)
     tally.held[session] += 1
@@ -75,7 +75,7 @@ def _into_session(index: Index, tally: Tally, row: int, session: int) -> None:
 @njit(_I64(ROWS, INDEX, _I64, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _of_session(rows: Rows, index: Index, session: int, out: I32) -> int:
     """The living rows of a session, in their order."""
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     size = 0
     if session + 1 < len(index.session_start):
         for at in range(index.session_start[session], index.session_start[session + 1]):
@@ -83,12 +83,12 @@ def _of_session(rows: Rows, index: Index, session: int, out: I32) -> int:
             if rows.died[row] == ALIVE:
                 out[size] = row
                 size += 1
-    row = np.int64(index.head_session[session])
+    row = int(index.head_session[session])
     while row >= 0:
         if rows.died[row] == ALIVE:
             out[size] = row
             size += 1
-        row = np.int64(index.before_session[row - base])
+        row = int(index.before_session[row - base])
     make_heap(rows.time, rows.event, out, size)
     latest_first(rows.time, rows.event, out, size)
     for i in range(size // 2):
@@ -110,21 +110,21 @@ def _settle(
 ) -> int:
     """Give every event of a session its owner. Rows from ``first`` on are of this batch; an older one whose
     owner is another now ends, and a copy of it is appended. Gives the new ``n``."""
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     if tally.held[session] > JOINED + (n - first):
         # It was too large to be joined before, and is still.
-        row = np.int64(index.head_session[session])
+        row = int(index.head_session[session])
         while row >= first:
             if rows.owner[row] < 0:
                 rows.owner[row] = np.int32(session)
-            row = np.int64(index.before_session[row - base])
+            row = int(index.before_session[row - base])
         return n
     order = np.empty(tally.held[session], np.int32)
     size = _of_session(rows, index, session, order)
     owners = np.empty(size, np.int32)
     own(rows.time, rows.kind, rows.owner, order, size, session, owners)
     for i in range(size):
-        row = np.int64(order[i])
+        row = int(order[i])
         if rows.owner[row] == owners[i]:
             continue
         if row >= first:
@@ -168,10 +168,10 @@ def append(
     counts.
     """
     first = n
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     for i in range(len(batch.event)):
         at = slot(keys.rows, rows.event, batch.event[i])
-        row = np.int64(keys.rows[at])
+        row = int(keys.rows[at])
         if row >= 0 and rows.died[row] == ALIVE:
             if batch.received[i] >= rows.received[row]:
                 continue

@@ -24,14 +24,14 @@ def _latest_of(
     rows: Rows, index: Index, groups: U8, n: int, seq: int, owner: int, want: int, out: I32, size: int
 ) -> int:
     """Offer the rows of an owner to the heap ``out`` of ``size`` rows; gives its new size."""
-    base = np.int64(index.start[-1])
-    row = np.int64(index.head_owner[owner])
+    base = int(index.start[-1])
+    row = int(index.head_owner[owner])
     while row >= 0:
         if row < n and _counts(rows, groups, row, seq, want):
             size = offer(rows.time, rows.event, out, size, row)
-        row = np.int64(index.before_owner[row - base])
+        row = int(index.before_owner[row - base])
     if owner + 1 < len(index.start):
-        for row in range(np.int64(index.start[owner + 1]) - 1, np.int64(index.start[owner]) - 1, -1):
+        for row in range(int(index.start[owner + 1]) - 1, int(index.start[owner]) - 1, -1):
             if _counts(rows, groups, row, seq, want):
                 if size == len(out) and before(rows.time, rows.event, row, out[0]):
                     break
@@ -44,17 +44,15 @@ def _latest_in(
     rows: Rows, index: Index, groups: U8, n: int, seq: int, session: int, want: int, out: I32, size: int
 ) -> int:
     """:func:`_latest_of` of a session's events, whoever owns them."""
-    base = np.int64(index.start[-1])
-    row = np.int64(index.head_session[session])
+    base = int(index.start[-1])
+    row = int(index.head_session[session])
     while row >= 0:
         if row < n and _counts(rows, groups, row, seq, want):
             size = offer(rows.time, rows.event, out, size, row)
-        row = np.int64(index.before_session[row - base])
+        row = int(index.before_session[row - base])
     if session + 1 < len(index.session_start):
-        for at in range(
-            np.int64(index.session_start[session + 1]) - 1, np.int64(index.session_start[session]) - 1, -1
-        ):
-            row = np.int64(index.session_rows[at])
+        for at in range(int(index.session_start[session + 1]) - 1, int(index.session_start[session]) - 1, -1):
+            row = int(index.session_rows[at])
             if _counts(rows, groups, row, seq, want):
                 if size == len(out) and before(rows.time, rows.event, row, out[0]):
                     break
@@ -97,29 +95,29 @@ def items_of(
     mark: NDArray[np.bool_],
 ) -> None:
     """Mark the items of a shopper's events of the wanted kinds, all of them; whose as in :func:`latest`."""
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     if user < 0 and session >= 0:
-        row = np.int64(index.head_session[session])
+        row = int(index.head_session[session])
         while row >= 0:
             if row < n and _counts(rows, groups, row, seq, want):
                 mark[rows.item[row]] = True
-            row = np.int64(index.before_session[row - base])
+            row = int(index.before_session[row - base])
         if session + 1 < len(index.session_start):
             for at in range(index.session_start[session], index.session_start[session + 1]):
-                row = np.int64(index.session_rows[at])
+                row = int(index.session_rows[at])
                 if _counts(rows, groups, row, seq, want):
                     mark[rows.item[row]] = True
         return
     for owner in (user, session):
         if owner < 0:
             continue
-        row = np.int64(index.head_owner[owner])
+        row = int(index.head_owner[owner])
         while row >= 0:
             if row < n and _counts(rows, groups, row, seq, want):
                 mark[rows.item[row]] = True
-            row = np.int64(index.before_owner[row - base])
+            row = int(index.before_owner[row - base])
         if owner + 1 < len(index.start):
-            for row in range(np.int64(index.start[owner]), np.int64(index.start[owner + 1])):
+            for row in range(int(index.start[owner]), int(index.start[owner + 1])):
                 if _counts(rows, groups, row, seq, want):
                     mark[rows.item[row]] = True
 
@@ -142,29 +140,29 @@ def shoppers_of(
 ) -> int:
     """The different owners of the item's latest ``walk`` events of the wanted kinds, the latest first, at
     most ``len(out)``; gives how many."""
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     room = 8
     while room < 2 * len(out):
         room *= 2
     seen = np.full(room, np.int32(-1))
     count = 0
-    row = np.int64(index.head_item[item])
+    row = int(index.head_item[item])
     while row >= 0:
         if row < n and _counts(rows, groups, row, seq, want):
             count += 1
-        row = np.int64(index.before_item[row - base])
+        row = int(index.before_item[row - base])
     recent = np.empty(min(count, walk), np.int32)
     size = 0
     if count:
-        row = np.int64(index.head_item[item])
+        row = int(index.head_item[item])
         while row >= 0:
             if row < n and _counts(rows, groups, row, seq, want):
                 size = offer(rows.time, rows.event, recent, size, row)
-            row = np.int64(index.before_item[row - base])
+            row = int(index.before_item[row - base])
         latest_first(rows.time, rows.event, recent, size)
-    at, first = np.int64(-1), np.int64(0)
+    at, first = int(-1), int(0)
     if item + 1 < len(index.item_start):
-        at, first = np.int64(index.item_start[item + 1]) - 1, np.int64(index.item_start[item])
+        at, first = int(index.item_start[item + 1]) - 1, int(index.item_start[item])
     found, next_recent = 0, 0
     while walk > 0 and found < len(out):
         while at >= first and not _counts(rows, groups, index.item_rows[at], seq, want):
@@ -172,15 +170,15 @@ def shoppers_of(
         if next_recent < size and (
             at < first or before(rows.time, rows.event, index.item_rows[at], recent[next_recent])
         ):
-            row = np.int64(recent[next_recent])
+            row = int(recent[next_recent])
             next_recent += 1
         elif at >= first:
-            row = np.int64(index.item_rows[at])
+            row = int(index.item_rows[at])
             at -= 1
         else:
             break
         walk -= 1
-        if _enter(seen, np.int64(rows.owner[row])):
+        if _enter(seen, int(rows.owner[row])):
             out[found] = rows.owner[row]
             found += 1
     return found
@@ -209,19 +207,19 @@ def together(
     some = np.empty(each, np.int32)
     found = 0
     for o in range(len(owners)):
-        owner = np.int64(owners[o])
+        owner = int(owners[o])
         size = 0
         if index.head_owner[owner] >= 0:
             size = _latest_of(rows, index, groups, n, seq, owner, want, some, 0)
         elif owner + 1 < len(index.start):
-            row = np.int64(index.start[owner + 1]) - 1
+            row = int(index.start[owner + 1]) - 1
             while row >= index.start[owner] and size < each:
                 if _counts(rows, groups, row, seq, want):
                     some[size] = row
                     size += 1
                 row -= 1
         for i in range(size):
-            other = np.int64(rows.item[some[i]])
+            other = int(rows.item[some[i]])
             if other != item and stamp[other] != o + 1:
                 stamp[other] = o + 1
                 if both[other] == 0:
@@ -234,12 +232,12 @@ def together(
 @njit(types.void(ROWS, INDEX, _I64, _I64, _I32S, _I64S, _I64S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def spans(rows: Rows, index: Index, n: int, seq: int, items: I32, first: I64, last: I64) -> None:
     """When each item's first and last living event was, in microseconds; left alone where it has none."""
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     for i in range(len(items)):
-        item = np.int64(items[i])
+        item = int(items[i])
         low, high = np.int64(np.iinfo(np.int64).max), np.int64(np.iinfo(np.int64).min)
         if item + 1 < len(index.item_start):
-            start, end = np.int64(index.item_start[item]), np.int64(index.item_start[item + 1])
+            start, end = int(index.item_start[item]), int(index.item_start[item + 1])
             for at in range(start, end):
                 if rows.died[index.item_rows[at]] > seq:
                     low = rows.time[index.item_rows[at]]
@@ -248,10 +246,10 @@ def spans(rows: Rows, index: Index, n: int, seq: int, items: I32, first: I64, la
                 if rows.died[index.item_rows[at]] > seq:
                     high = rows.time[index.item_rows[at]]
                     break
-        row = np.int64(index.head_item[item])
+        row = int(index.head_item[item])
         while row >= 0:
             if row < n and rows.died[row] > seq:
                 low, high = min(low, rows.time[row]), max(high, rows.time[row])
-            row = np.int64(index.before_item[row - base])
+            row = int(index.before_item[row - base])
         if low <= high:
             first[i], last[i] = low, high

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
@@ -76,9 +78,9 @@ def find(slots: I32, keys: U64, key: int) -> int:
 
     A writer may fill the table meanwhile: a code counts only where its key is there already.
     """
-    at = np.int64(((key >> _HALF) * np.uint64(len(slots))) >> _HALF)
+    at: Any = np.int64(((key >> _HALF) * np.uint64(len(slots))) >> _HALF)
     while True:
-        code = np.int64(slots[at])
+        code = int(slots[at])
         if code < 0 or keys[code] == key:
             return code
         at += 1
@@ -89,12 +91,12 @@ def find(slots: I32, keys: U64, key: int) -> int:
 @njit("int64(int32[::1], uint64[::1], uint64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def slot(slots: I32, keys: U64, key: int) -> int:
     """Where a key's code is, or is to be put."""
-    at = np.int64(((key >> _HALF) * np.uint64(len(slots))) >> _HALF)
+    at: Any = np.int64(((key >> _HALF) * np.uint64(len(slots))) >> _HALF)
     while slots[at] >= 0 and keys[slots[at]] != key:
         at += 1
         if at == len(slots):
             at = 0
-    return at
+    return int(at)
 
 
 @njit("int64(int32[::1], uint64[::1], int64, uint64[::1], int32[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]

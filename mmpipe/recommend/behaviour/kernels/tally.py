@@ -35,32 +35,32 @@ _EARLIEST = -40.0
 def _paired(rows: Rows, index: Index, meaning: Meaning, owner: int, item: int, group: int) -> bool:
     """Whether the owner has a living event of the group with the item: looks where fewer rows are."""
     groups = meaning.groups
-    base = np.int64(index.start[-1])
-    first, end = np.int64(0), np.int64(0)
+    base = int(index.start[-1])
+    first, end = int(0), int(0)
     if owner + 1 < len(index.start):
-        first, end = np.int64(index.start[owner]), np.int64(index.start[owner + 1])
-    start, stop = np.int64(0), np.int64(0)
+        first, end = int(index.start[owner]), int(index.start[owner + 1])
+    start, stop = int(0), int(0)
     if item + 1 < len(index.item_start):
-        start, stop = np.int64(index.item_start[item]), np.int64(index.item_start[item + 1])
+        start, stop = int(index.item_start[item]), int(index.item_start[item + 1])
     if end - first <= _FEW or end - first <= stop - start:
         for row in range(end - 1, first - 1, -1):
             if rows.item[row] == item and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
                 return True
-        row = np.int64(index.head_owner[owner])
+        row = int(index.head_owner[owner])
         while row >= 0:
             if rows.item[row] == item and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
                 return True
-            row = np.int64(index.before_owner[row - base])
+            row = int(index.before_owner[row - base])
         return False
     for at in range(stop - 1, start - 1, -1):
-        row = np.int64(index.item_rows[at])
+        row = int(index.item_rows[at])
         if rows.owner[row] == owner and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
             return True
-    row = np.int64(index.head_item[item])
+    row = int(index.head_item[item])
     while row >= 0:
         if rows.owner[row] == owner and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
             return True
-        row = np.int64(index.before_item[row - base])
+        row = int(index.before_item[row - base])
     return False
 
 
@@ -73,15 +73,15 @@ def _part(weight: int, time: int, received: int, half_life: float, reference: fl
     lives = (np.float64(min(time, received)) * 1e-6 - reference) / half_life
     if not (_EARLIEST < lives <= LATEST):
         return 0
-    return np.int64(np.rint(np.float64(weight) * 2.0 ** (lives + SHIFT)))
+    return int(np.rint(np.float64(weight) * 2.0 ** (lives + SHIFT)))
 
 
 @njit(types.void(ROWS, INDEX, TALLY, MEANING, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def count_row(rows: Rows, index: Index, tally: Tally, meaning: Meaning, row: int, sign: int) -> None:
     """Count a row in (1), before it is linked to its owner and item, or out (-1), after it died."""
-    item, owner = np.int64(rows.item[row]), np.int64(rows.owner[row])
-    kind = np.int64(rows.kind[row])
-    groups = np.int64(meaning.groups[kind & CODE])
+    item, owner = int(rows.item[row]), int(rows.owner[row])
+    kind = int(rows.kind[row])
+    groups = int(meaning.groups[kind & CODE])
     tally.sums[2] += sign
     for g in range(2):
         if groups & (1 << g):
@@ -120,11 +120,11 @@ def trend_of(rows: Rows, meaning: Meaning, n: int, trend: int, out: I64) -> None
 @njit(types.void(ROWS, INDEX, TALLY, MEANING, types.int32[::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def count_base(rows: Rows, index: Index, tally: Tally, meaning: Meaning, mark: I32) -> None:
     """Count all base rows, every one of them alive; ``mark`` has a 0 per actor. Trends are left alone."""
-    base = np.int64(index.start[-1])
+    base = int(index.start[-1])
     tally.sums[2] = base
     for row in range(base):
-        kind = np.int64(rows.kind[row])
-        groups = np.int64(meaning.groups[kind & CODE])
+        kind = int(rows.kind[row])
+        groups = int(meaning.groups[kind & CODE])
         for g in range(2):
             if groups & (1 << g):
                 if tally.acts[g, rows.owner[row]] == 0:
