@@ -20,6 +20,7 @@ from mmpipe.cli.options import (
     settings_for_lake,
 )
 from mmpipe.cli.progress import counting
+from mmpipe.cli.recommender import live_recommender_command
 from mmpipe.errors import InvalidRequest, ModelUnavailable, ProfileMismatch, PublishRejected
 from mmpipe.telemetry import configure_logging
 
@@ -35,6 +36,7 @@ live_app = typer.Typer(
     help="Which version is live; go back, promote another, take back what was refused, or change the models.",
     no_args_is_help=True,
 )
+live_app.command("recommender")(live_recommender_command)
 Queries = Annotated[
     Path | None,
     typer.Option(

@@ -10,6 +10,7 @@ from rich.markup import escape
 from mmpipe.cli.console import emit, output, plain, table
 from mmpipe.cli.feeds import labelled, problems
 from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, Folder, LakeUri, running_stack, settings_for_lake
+from mmpipe.cli.recommender import recommender_of
 from mmpipe.schemas.feed import FeedReport
 
 if TYPE_CHECKING:
@@ -63,10 +64,11 @@ def _collections(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _collection(collection: Collection) -> dict[str, Any]:
-    live = collection.live()
+    live, recommender = collection.live(), recommender_of(collection)
     return {
         "name": collection.name,
         "live": None if live is None else live.model_dump(mode="json"),
+        "recommender": None if recommender is None else recommender.model_dump(mode="json"),
         "rejects": collection.rejects.count(),
         "runs": [run.model_dump(mode="json") for run in collection.runs.list(limit=_RUNS)],
     }
@@ -88,6 +90,9 @@ def _print_collection(entry: dict[str, Any]) -> None:
         f"{live['rows']} products, version {live['version']} of {live['table']}" if live else "nothing live"
     )
     output.print(f"\n[bold]{escape(entry['name'])}[/]  {escape(what)}, {entry['rejects']} rejects")
+    if entry["recommender"]:
+        recommender = entry["recommender"]
+        output.print(plain(f"  recommends by {recommender['name']} {recommender['revision']}"))
     if not entry["runs"]:
         return
     names = ["started", "status", "lane", "format", "read", "indexed", "unchanged", "rejected", "warnings"]

@@ -1,4 +1,4 @@
-"""``mmpipe train``: adapt a profile's encoders to a shop's own catalogue."""
+"""``mmpipe train``: encoders adapted to a shop's own catalogue, recommenders of what its shoppers did."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from mmpipe.cli.console import console, emit, output, table
 from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, Folder, LakeUri, settings_for_lake
+from mmpipe.cli.recommender import train_recommender_command
 from mmpipe.errors import InvalidRequest
 from mmpipe.telemetry import configure_logging
 
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
     from mmpipe.learn.adapt.run import Outcome, Teller
     from mmpipe.learn.adapt.settings import Balance, Device, HardNegatives, LossKind, Tower
 
-train_app = typer.Typer(help="Train encoders on your own catalogue.", no_args_is_help=True)
+train_app = typer.Typer(
+    help="Train encoders on your own catalogue, and recommenders on what your shoppers did.",
+    no_args_is_help=True,
+)
+train_app.command("recommender")(train_recommender_command)
 
 _NEEDED = {"torch": "ml", "safetensors": "ml", "matplotlib": "train", "lancedb": "lake"}
 _INTERRUPTED = 130
@@ -34,7 +39,7 @@ _NOT_BETTER = 3
 
 @train_app.callback()
 def train() -> None:
-    """Train encoders on your own catalogue."""
+    """Train encoders on your own catalogue, and recommenders on what your shoppers did."""
 
 
 @train_app.command("encoders")

@@ -1,8 +1,10 @@
-"""Scheduled training as a Ray job: ``python -m mmpipe.learn.retrain --catalogue ADDRESS``.
+"""Scheduled training as a Ray job: ``python -m mmpipe.learn.retrain --catalogue ADDRESS --recommender SHOP``.
 
-Prints one line of JSON: what was measured, whether the result was registered, and the commands by which
-people let readers have it; no reader is moved here. A result that is no better than its parent is not
-registered, which is an outcome and no failure: the job ends well, so that nobody is called for it.
+Prints one line of JSON for the encoders, where there is a catalogue, and one for each collection whose
+recommender is trained: what was measured, and whether the result was registered. Encoders' readers are not
+moved here: the line names the commands by which people do. A recommender that is better is followed at once,
+and ``mmpipe live recommender --rollback`` goes back. What is no better is an outcome and no failure: the job
+ends well, so that nobody is called for it. One that fails does not keep the others from being trained.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmpipe.errors import MmpipeError
 from mmpipe.lake import open_lake
@@ -64,15 +66,47 @@ def retrain(
     return outcome
 
 
+def retrain_recommender(settings: Settings, collection: str) -> dict[str, Any]:
+    """Train a collection's recommender on its log as it is now; the outcome, as it is printed.
+
+    Raises what :func:`mmpipe.learn.recommender.run.train_recommender` raises, ``UnknownCollection``.
+    """
+    from mmpipe.learn.recommender.run import train_recommender
+    from mmpipe.learn.recommender.settings import RecommenderSettings
+
+    lake = open_lake(settings)
+    return train_recommender(lake.collection(collection), lake.models, RecommenderSettings()).to_json()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The job's entry point. Its settings are those of the process: ``MMPIPE_LAKE__URI`` first of all."""
-    parser = argparse.ArgumentParser(prog="mmpipe.learn.retrain", description="Train on a catalogue.")
-    parser.add_argument("--catalogue", required=True, help="a feed's address")
+    parser = argparse.ArgumentParser(
+        prog="mmpipe.learn.retrain", description="Train on a catalogue, and on what shoppers did."
+    )
+    parser.add_argument("--catalogue", default=None, help="a feed's address, to train encoders on")
+    parser.add_argument(
+        "--recommender", action="append", default=[], metavar="COLLECTION", help="may be repeated"
+    )
     parser.add_argument("--from", dest="parent", default="starter", help="default: starter")
     parser.add_argument("--name", default=None, help="the new profile; default: parent and feed")
     options = parser.parse_args(arguments)
+    if options.catalogue is None and not options.recommender:
+        parser.error("name a --catalogue, a --recommender, or both")
     settings = load_settings()
     configure_logging()
+    ended = 0 if options.catalogue is None else _encoders(settings, options)
+    if ended == _STOPPED:
+        return ended
+    for collection in options.recommender:
+        try:
+            _tell(retrain_recommender(settings, collection))
+        except MmpipeError as error:
+            _tell({"collection": collection, "error": f"{type(error).__name__}: {error}"})
+            ended = 1
+    return ended
+
+
+def _encoders(settings: Settings, options: argparse.Namespace) -> int:
     stop = threading.Event()
     # A job that is stopped ends at its next step and leaves no files behind.
     former = signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -84,14 +118,17 @@ def main(arguments: list[str] | None = None) -> int:
         logger.warning("training stopped", extra={"step": stopped.step})
         return _STOPPED
     except MmpipeError as error:
-        reason = f"{type(error).__name__}: {error}"
-        sys.stdout.write(json.dumps({"catalogue": options.catalogue, "error": reason}) + "\n")
+        _tell({"catalogue": options.catalogue, "error": f"{type(error).__name__}: {error}"})
         return 1
     finally:
         signal.signal(signal.SIGTERM, former)
-    line = {name: value for name, value in outcome.to_json().items() if name != "folder"}
-    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    _tell({name: value for name, value in outcome.to_json().items() if name != "folder"})
     return 0
+
+
+def _tell(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ COLUMNS: Final = ("event_id", "type", "user", "session", "product_id", "occurred
 MAX_HISTORY: Final = 500
 # What is acted on so soon after it was shown was clicked.
 CLICK_SECONDS: Final = 1800.0
+# A session of more events is no visit of one person.
+MAX_JOINED: Final = 1_000
 _NOBODY = -1
 
 Times = NDArray[np.float64]
@@ -102,8 +104,8 @@ def read_log(tables: Iterable[pa.Table]) -> Log:
     """Events of the columns :data:`COLUMNS`, each once, in any order.
 
     An anonymous event belongs to the user who identifies in its session at it or after it, else to the latest
-    before it, else to the session. Liking are the events of :data:`POSITIVE`, ratings from
-    :data:`LEAST_RATING` on.
+    before it, else to the session, as in :mod:`mmpipe.recommend.behaviour`. Liking are the events of
+    :data:`POSITIVE`, ratings from :data:`LEAST_RATING` on.
     """
     users, sessions, products = _Codes(), _Codes(), _Codes()
     kinds = {name: code for code, name in enumerate(EVENT_TYPES)}
@@ -160,6 +162,7 @@ def _owners(
     before = np.maximum.accumulate(np.where(someone, places, -1))
     after = np.minimum.accumulate(np.where(someone, places, len(order))[::-1])[::-1]
     found = np.where(after < end, after, np.where(before >= begin, before, -1))
+    found[end - begin > MAX_JOINED] = -1
     in_session = session[order] >= 0
     known = user[order]
     joined = np.where(found >= 0, known[np.maximum(found, 0)], users + session[order])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mmpipe.errors import MmpipeError, ModelUnavailable
+from mmpipe.errors import ModelUnavailable
 from mmpipe.lake.recommenders import Card, may_hold_erased
 from mmpipe.learn.recommender.candidates import POPULAR, Workshop, complete, fit_all
 from mmpipe.learn.recommender.catalogue import read_catalogue
@@ -293,7 +293,7 @@ def _live(collection: Collection, models: ModelRegistry, content: RecommenderFil
         record = models.get(content.live.name, content.live.revision)
         live.card = record.card
         live.usable = Recommender(models.fetch(record), name=record.name, revision=record.revision)
-    except MmpipeError as error:
+    except ModelUnavailable as error:
         live.fault = str(error)
     return live
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from mmpipe.errors import InvalidRequest
 
 ModelName = Literal["popular", "item-knn", "als", "sasrec", "blend", "content", "sequence+content"]
-CANDIDATES: Final[tuple[ModelName, ...]] = ("item-knn", "als", "blend", "sequence+content")
+CANDIDATES: Final[tuple[ModelName, ...]] = ("item-knn", "als", "sasrec", "sequence+content")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.errors import ModelUnavailable
+from mmpipe.errors import InvalidRequest, ModelUnavailable
 from mmpipe.lake.recommenders import Card, read_card
 from mmpipe.recommend.model.features import features
 from mmpipe.recommend.model.form import ITEMS_FILE, POSITIVE, RANKER_FILE, Form, PartForm, read_form
@@ -62,10 +62,13 @@ class Recommender:
     :class:`ModelUnavailable` for files that are missing, damaged or of another release.
     """
 
-    def __init__(self, folder: Path, *, name: str, revision: str, card: Card | None = None) -> None:
+    def __init__(self, folder: Path, *, name: str, revision: str) -> None:
         self.name, self.revision = name, revision
         self._folder = folder
-        self.card = read_card(folder) if card is None else card
+        try:
+            self.card: Card = read_card(folder)
+        except InvalidRequest as error:
+            raise ModelUnavailable(f"recommender {name} {revision}: {error.reason}") from error
         self.form: Form = read_form(folder)
         _, arrays = mapped(folder / ITEMS_FILE)
         self.ids = ItemIds(_array(arrays, "start", np.int64), _array(arrays, "ids", np.uint8))
