@@ -224,7 +224,10 @@ class Behaviour:
         """Leave nothing of some users, and nothing anonymous of some sessions; when this returns no answer
         holds any of it, nor does memory."""
         gone = np.array([key(p) for p in pseudonyms for key in (user_key, session_key)], np.uint64)
-        if len(gone) and self._state.n:
+        with self._making, self._lock:
+            keys = self._state.keys
+            known = any(find(keys.actors, keys.actor, key) >= 0 for key in gone)
+        if known:
             self._make(None, gone)
 
     def compact(self) -> None:

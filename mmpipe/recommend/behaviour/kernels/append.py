@@ -24,7 +24,7 @@ from mmpipe.recommend.behaviour.kernels.layout import (
     Rows,
     Tally,
 )
-from mmpipe.recommend.behaviour.kernels.order import latest_first, make_heap, own
+from mmpipe.recommend.behaviour.kernels.order import before, own
 from mmpipe.recommend.behaviour.kernels.tally import count_row
 
 _I64, _I32S = types.int64, types.int32[::1]
@@ -74,25 +74,34 @@ def _into_session(index: Index, tally: Tally, row: int, session: int) -> None:
 
 @njit(_I64(ROWS, INDEX, _I64, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _of_session(rows: Rows, index: Index, session: int, out: I32) -> int:
-    """The living rows of a session, in their order."""
+    """The living rows of a session, in their order; in any where it is not to be joined."""
     base = int(index.start[-1])
     size = 0
     if session + 1 < len(index.session_start):
         for at in range(index.session_start[session], index.session_start[session + 1]):
-            row = index.session_rows[at]
+            row = int(index.session_rows[at])
             if rows.died[row] == ALIVE:
                 out[size] = row
                 size += 1
+    first = size
     row = int(index.head_session[session])
     while row >= 0:
         if rows.died[row] == ALIVE:
             out[size] = row
             size += 1
         row = int(index.before_session[row - base])
-    make_heap(rows.time, rows.event, out, size)
-    latest_first(rows.time, rows.event, out, size)
-    for i in range(size // 2):
-        out[i], out[size - 1 - i] = out[size - 1 - i], out[i]
+    if size > JOINED:
+        return size
+    # The latest arrival came first: turned round, these are nearly in order, as the first ones are.
+    for i in range((size - first) // 2):
+        out[first + i], out[size - 1 - i] = out[size - 1 - i], out[first + i]
+    for i in range(max(first, 1), size):
+        row = int(out[i])
+        at = i
+        while at > 0 and before(rows.time, rows.event, row, out[at - 1]):
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = row
     return size
 
 

@@ -160,7 +160,7 @@ def shoppers_of(
                 size = offer(rows.time, rows.event, recent, size, row)
             row = int(index.before_item[row - base])
         latest_first(rows.time, rows.event, recent, size)
-    at, first = int(-1), int(0)
+    at, first = -1, 0
     if item + 1 < len(index.item_start):
         at, first = int(index.item_start[item + 1]) - 1, int(index.item_start[item])
     found, next_recent = 0, 0

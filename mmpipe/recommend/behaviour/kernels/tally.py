@@ -36,10 +36,10 @@ def _paired(rows: Rows, index: Index, meaning: Meaning, owner: int, item: int, g
     """Whether the owner has a living event of the group with the item: looks where fewer rows are."""
     groups = meaning.groups
     base = int(index.start[-1])
-    first, end = int(0), int(0)
+    first, end = 0, 0
     if owner + 1 < len(index.start):
         first, end = int(index.start[owner]), int(index.start[owner + 1])
-    start, stop = int(0), int(0)
+    start, stop = 0, 0
     if item + 1 < len(index.item_start):
         start, stop = int(index.item_start[item]), int(index.item_start[item + 1])
     if end - first <= _FEW or end - first <= stop - start:
