@@ -33,6 +33,9 @@ _PUBLIC = [
     ("GET", "/v1/products/{product_id}/similar"),
     ("GET", "/v1/collections"),
     ("POST", "/v1/interactions"),
+    ("GET", "/v1/users/{user_id}"),
+    ("DELETE", "/v1/users/{user_id}"),
+    ("GET", "/v1/stock"),
 ]
 _INTERNAL = ["/internal/v1/work", "/internal/v1/runs", "/internal/v1/rejects"]
 _INTERNAL_OPEN = ["/internal/v1/healthz", "/internal/v1/metrics"]
@@ -114,7 +117,7 @@ def _paths(routes: Iterable[Any], prefix: str = "") -> Iterator[str]:
         elif isinstance(route, Mount):
             yield from _paths(route.routes, prefix + route.path)
         elif isinstance(route, APIRoute):
-            yield prefix + route.path
+            yield prefix + route.path_format
 
 
 def test_keys_do_not_open_the_internal_routes(closed: TestClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -149,12 +150,17 @@ def test_interactions_are_stored_before_they_are_accepted(fresh: tuple[Path, Set
     )
     client.app.state.service.refresh()  # type: ignore[attr-defined]
     events = [
-        {"type": "click", "user_id": "u1", "product_id": "red-shoe-0", "time": "2026-01-02T03:04:05+01:00"},
-        {"type": "search", "user_id": "u1", "query": "red shoe"},
+        {
+            "type": "view",
+            "user_id": "u1",
+            "product_id": "red-shoe-0",
+            "time": f"{datetime.now(UTC):%Y-%m-%d}",
+        },
+        {"type": "search", "user_id": "u1", "context": {"query": "red shoe"}},
     ]
     answer = client.post("/v1/interactions", json={"collection": "shop", "interactions": events})
     assert answer.status_code == 202
-    assert answer.json() == {"accepted": 2}
+    assert answer.json() == {"accepted": 2, "duplicates": 0, "unknown_products": 0, "rejected": []}
     assert open_lake(settings).collection("shop").interactions.count() == 2
 
 
@@ -163,9 +169,9 @@ def test_interactions_are_stored_before_they_are_accepted(fresh: tuple[Path, Set
     [
         ({"interactions": []}, 422, "interactions"),
         ({"interactions": [{"type": "stare", "user_id": "u"}]}, 422, "interactions.0.type"),
-        ({"interactions": [{"type": "view"}]}, 422, "interactions.0.user_id"),
+        ({"interactions": [{"type": "view", "product_id": "p"}]}, 422, "interactions.0.user_id"),
         (
-            {"interactions": [{"type": "view", "user_id": "u", "time": "yesterday"}]},
+            {"interactions": [{"type": "view", "user_id": "u", "product_id": "p", "time": "yesterday"}]},
             422,
             "interactions.0.time",
         ),

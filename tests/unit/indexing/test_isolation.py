@@ -154,8 +154,8 @@ def test_interactions_are_stored_once(shop: Shop) -> None:
     lines = [
         {"type": "view", "user_id": "u1", "product_id": "a"},
         {"type": "dance", "user_id": "u1"},
-        {"type": "click", "user_id": "u2", "product_id": "a", "time": "yesterday"},
-        {"type": "purchase", "user_id": "u2", "product_id": "a", "time": "2026-01-01T10:00:00Z"},
+        {"type": "view", "user_id": "u2", "product_id": "a", "time": "yesterday"},
+        {"type": "purchase", "user_id": "u2", "product_id": "a"},
     ]
     event = shop.bucket.put("events/day.jsonl", "\n".join(json.dumps(line) for line in lines).encode())
     shop.ok(event)
