@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -34,6 +35,26 @@ def test_what_arrives_during_a_commit_shares_the_next_one() -> None:
 
     assert asyncio.run(scenario()) == [[10], [20, 30], [40, 50], [60, 70]]
     assert seen == [[1], [2, 3, 4, 5, 6, 7]]
+
+
+def test_commits_begin_apart_and_the_first_at_once() -> None:
+    begun: list[tuple[float, int]] = []
+
+    def commit(items: list[int]) -> list[int]:
+        begun.append((time.monotonic(), len(items)))
+        return items
+
+    async def scenario() -> None:
+        group: GroupCommit[int, int] = GroupCommit(commit, max_items=100, name="test", apart_seconds=0.1)
+        asked = time.monotonic()
+        await group.submit([1])
+        assert begun[0][0] - asked < 0.1
+        await asyncio.gather(*(group.submit([n]) for n in range(5)))
+        await group.close()
+
+    asyncio.run(scenario())
+    assert [count for _, count in begun] == [1, 5]
+    assert begun[1][0] - begun[0][0] >= 0.09
 
 
 def test_a_failed_commit_fails_its_callers_only() -> None:
