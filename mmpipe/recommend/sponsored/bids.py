@@ -32,6 +32,7 @@ from pydantic import (
 
 from mmpipe.errors import InvalidRequest, ObjectNotFound, StorageUnavailable
 from mmpipe.lexical import tokens
+from mmpipe.objects import ObjectTooLarge
 from mmpipe.recommend.sponsored.amounts import micros
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN, Money
 
@@ -241,6 +242,8 @@ class BidFile:
         except ObjectNotFound:
             self._etag, self._bids = None, NO_BIDS
             return self._bids
+        except ObjectTooLarge as error:
+            raise StorageUnavailable(f"{error}; set the bids again") from error
         try:
             self._bids = parse_bids(changed[0])
         except InvalidRequest as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
+from mmpipe.objects import ObjectTooLarge
 from mmpipe.recommend.sponsored.tickets import is_current
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Charges:
     def _read(self, uri: str) -> Charge:
         try:
             return Charge.model_validate_json(self._store.read(uri, max_bytes=_MAX_BYTES)[0])
-        except ValidationError as error:
+        except (ValidationError, ObjectTooLarge) as error:
             raise StorageUnavailable(f"{uri} is no charge: remove it") from error
 
 

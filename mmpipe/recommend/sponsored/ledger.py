@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
+from mmpipe.objects import ObjectTooLarge
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStore
@@ -82,6 +83,8 @@ class Ledger:
             data, stat = self._store.read(uri, max_bytes=_MAX_BYTES)
         except ObjectNotFound:
             return {}, None
+        except ObjectTooLarge as error:
+            raise StorageUnavailable(str(error)) from error
         try:
             held = json.loads(data)
             leases = {str(name): int(amount) for name, amount in held["leases"].items()}

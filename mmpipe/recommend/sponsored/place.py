@@ -189,11 +189,11 @@ class Sponsored:
 
     def close(self) -> None:
         """Charge what waits and give back what was leased; what the lake refuses is logged."""
-        try:
-            self.work()
-            self._wallet.close()
-        except RetryableError as error:
-            log.warning("sponsored: what was leased could not be given back: %s", error)
+        for what, step in (("charged", self.work), ("given back", self._wallet.close)):
+            try:
+                step()
+            except RetryableError as error:
+                log.warning("sponsored: not everything could be %s: %s", what, error)
 
     def _candidates(self, fitting: dict[str, Bid], exposures: Exposures | None) -> list[Candidate]:
         ids = list(fitting)

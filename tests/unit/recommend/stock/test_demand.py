@@ -45,13 +45,13 @@ def test_purchases_by_whole_days_in_utc() -> None:
     ]
     found = demand_of(log_of(events), IDS, ALWAYS, now=NOW, days=15)
     assert sorted(zip(found.product.tolist(), found.day.tolist(), found.sold.tolist(), strict=True)) == [
-        (0, 13, 1.0),
-        (0, 14, 2.0),
+        (0, 14, 3.0),
         (1, 0, 1.0),
-        (1, 7, 1.0),
+        (1, 8, 1.0),
     ]
-    assert found.first_day.tolist() == [13, 0, 15]
-    assert found.per_week(np.array([0, 1])).tolist() == [[0.0, 3.0], [1.0, 0.0]]
+    assert found.first_day.tolist() == [14, 0, 15]
+    # Of fifteen days the first one is in no week.
+    assert found.per_week(np.array([0, 1])).tolist() == [[0.0, 3.0], [0.0, 1.0]]
     assert found.per_day(np.array([0, 0, 1]), 2).sum(axis=1).tolist() == [5.0, 0.0]
 
 
