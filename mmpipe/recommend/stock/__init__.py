@@ -11,10 +11,12 @@ from mmpipe.recommend.stock.forecast import METHODS, Method
 from mmpipe.recommend.stock.make import report_on
 from mmpipe.recommend.stock.quantities import read_quantities
 from mmpipe.recommend.stock.report import Question, StockReport, stock_report
+from mmpipe.recommend.stock.since import FormerStock
 from mmpipe.recommend.stock.substitutes import Substitutes, substitutes
 
 __all__ = [
     "METHODS",
+    "FormerStock",
     "Method",
     "Question",
     "StockReport",

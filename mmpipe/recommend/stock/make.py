@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.recommend.stock.demand import COLUMNS, start_of
 from mmpipe.recommend.stock.report import Question, StockReport, stock_report
-from mmpipe.recommend.stock.since import sold_out_since
+from mmpipe.recommend.stock.since import FormerStock
 from mmpipe.search.kernels.memory import rows_of
 
 if TYPE_CHECKING:
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 
 def report_on(
-    collection: Collection, version: Version, question: Question, *, now: datetime | None = None
+    collection: Collection,
+    version: Version,
+    question: Question,
+    *,
+    former: FormerStock | None = None,
+    now: datetime | None = None,
 ) -> StockReport:
-    """:func:`~mmpipe.recommend.stock.stock_report` of a live version of ``collection``. Reads former
-    versions and the log: seconds for millions of events. Raises ``RetryableError`` where the lake cannot be
-    read."""
+    """:func:`~mmpipe.recommend.stock.stock_report` of a live version of ``collection``. Reads the log, which
+    takes seconds for millions of events, and former versions, unless ``former`` has them from a report
+    before. Raises ``RetryableError`` where the lake cannot be read."""
     now = (now or datetime.now(UTC)).astimezone(UTC)
     out = rows_of(version.alive & version.coded["availability"].mask(["out_of_stock"]))
-    since = sold_out_since(collection, version.ids.ids(out)) if len(out) else {}
+    since = (former or FormerStock(collection)).since(version.ids.ids(out)) if len(out) else {}
     events = collection.interactions.scan(COLUMNS, start_of(now, max(question.history_days, question.days)))
     return stock_report(version, events, since, question, now=now)

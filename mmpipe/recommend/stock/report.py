@@ -149,7 +149,7 @@ def stock_report(
 ) -> StockReport:
     """The report on a live version. ``events`` are of the log, each once, with
     :data:`~mmpipe.recommend.stock.demand.COLUMNS`; ``since`` is of
-    :func:`~mmpipe.recommend.stock.since.sold_out_since`."""
+    :meth:`~mmpipe.recommend.stock.since.FormerStock.since`."""
     now = (now or datetime.now(UTC)).astimezone(UTC)
     shelf = _Shelf(version, question, now)
     out = shelf.sold_out

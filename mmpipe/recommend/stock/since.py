@@ -28,36 +28,43 @@ class SoldOut:
     at_latest: datetime
 
 
-def sold_out_since(
-    collection: Collection, ids: Iterable[str], *, most: int = MOST_VERSIONS
-) -> dict[str, SoldOut]:
-    """Of products that are sold out in the live version, as far as former versions can still be read.
+class FormerStock:
+    """What was sold out in former versions of one collection: each is read once. For one thread at a time."""
 
-    Reads two columns of up to ``most`` versions. Empty before the first publication.
-    """
-    open_ids = set(ids)
-    found: dict[str, SoldOut] = {}
-    latest: datetime | None = None
-    for entry in collection.history()[:most]:
-        if not open_ids:
-            break
-        if latest is not None:
-            try:
-                out = _sold_out(collection, entry.table, entry.version)
-            except (NotFound, OSError, RetryableError) as error:
-                # Older ones went with it; what was found holds.
-                log.info("version %d of %s cannot be read: %s", entry.version, entry.table, error)
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._sold_out: dict[tuple[str, int], frozenset[str]] = {}
+
+    def since(self, ids: Iterable[str], *, most: int = MOST_VERSIONS) -> dict[str, SoldOut]:
+        """Of products that are sold out in the live version, as far as former versions can still be read.
+
+        Reads two columns of up to ``most`` versions. Empty before the first publication.
+        """
+        left = set(ids)
+        found: dict[str, SoldOut] = {}
+        latest: datetime | None = None
+        held, self._sold_out = self._sold_out, {}
+        for entry in self._collection.history()[:most]:
+            if not left:
                 break
-            for product_id in open_ids - out:
-                found[product_id] = SoldOut(entry.published_at, latest)
-            open_ids &= out
-        latest = entry.published_at
-    if latest is not None:
-        found |= {product_id: SoldOut(None, latest) for product_id in open_ids}
-    return found
+            if latest is not None:
+                key = entry.table, entry.version
+                try:
+                    out = held[key] if key in held else self._read(*key)
+                except (NotFound, OSError, RetryableError) as error:
+                    # Older ones went with it; what was found holds.
+                    log.info("version %d of %s cannot be read: %s", entry.version, entry.table, error)
+                    break
+                self._sold_out[key] = out
+                for product_id in left - out:
+                    found[product_id] = SoldOut(entry.published_at, latest)
+                left &= out
+            latest = entry.published_at
+        if latest is not None:
+            found |= {product_id: SoldOut(None, latest) for product_id in left}
+        return found
 
-
-def _sold_out(collection: Collection, table: str, version: int) -> set[str]:
-    dataset = collection.table(table).at(version)
-    read = dataset.to_table(columns=["id"], filter="deleted = false AND availability = 'out_of_stock'")
-    return set(read["id"].to_pylist())
+    def _read(self, table: str, version: int) -> frozenset[str]:
+        dataset = self._collection.table(table).at(version)
+        read = dataset.to_table(columns=["id"], filter="deleted = false AND availability = 'out_of_stock'")
+        return frozenset(read["id"].to_pylist())

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import InvalidRequest, NotReady
-from mmpipe.recommend.stock import METHODS, Question, report_on
+from mmpipe.recommend.stock import METHODS, FormerStock, Question, report_on
 from mmpipe.serve.answer.steps import step
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class StockReports:
         self._opened = opened
         # One, so that reports never take more than one core from the searches.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stock")
+        self._former: dict[str, FormerStock] = {}
         self._made: dict[_Key, tuple[float, StockReport]] = {}
         self._waiting: dict[_Key, asyncio.Future[StockReport]] = {}
 
@@ -92,7 +93,11 @@ class StockReports:
             history_days=self._settings.history_days,
             methods=_METHODS,
         )
-        return report_on(self._lake.collection(key[0]), version, question)
+        collection = self._lake.collection(key[0])
+        former = self._former.get(key[0])
+        if former is None:
+            former = self._former[key[0]] = FormerStock(collection)
+        return report_on(collection, version, question, former=former)
 
     def _keep(self, key: _Key, done: asyncio.Future[StockReport]) -> None:
         del self._waiting[key]
