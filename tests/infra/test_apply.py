@@ -157,7 +157,7 @@ def test_a_worker_adds_to_tables_and_deletes_nothing(
     assert not head.may("s3:DeleteObject", f"{uploads}/alba/feeds/a.csv")
     assert not worker.may("ec2:RunInstances", "*")
     assert worker.may("secretsmanager:GetSecretValue", outputs["ray_token_secret_arn"])
-    for secret in ("indexer_token_secret_arn", "api_keys_secret_arn"):
+    for secret in ("indexer_token_secret_arn", "pseudonym_key_secret_arn", "api_keys_secret_arn"):
         assert not worker.may("secretsmanager:GetSecretValue", outputs[secret])
 
 
@@ -175,7 +175,8 @@ def test_a_handler_reads_its_queue_and_its_tokens_and_no_object(
                 assert not handler.may(call, f"{arn}/alba/media/a.jpg")
             assert not handler.may("s3:ListBucket", arn)
         assert handler.may("secretsmanager:GetSecretValue", outputs["ray_token_secret_arn"])
-        assert not handler.may("secretsmanager:GetSecretValue", outputs["api_keys_secret_arn"])
+        for secret in ("pseudonym_key_secret_arn", "api_keys_secret_arn"):
+            assert not handler.may("secretsmanager:GetSecretValue", outputs[secret])
         assert not handler.may("lambda:UpdateFunctionCode", "*")
     assert uploaded.may("secretsmanager:GetSecretValue", outputs["indexer_token_secret_arn"])
     assert not due.may("secretsmanager:GetSecretValue", outputs["indexer_token_secret_arn"])

@@ -162,7 +162,11 @@ def check_worker(worker: Principal) -> None:
         worker,
         **BUCKETS,
         ray_token=secret("mmpipe-test/ray-token"),
-        other_secrets=[secret("mmpipe-test/indexer-token"), secret("mmpipe-test/api-keys")],
+        other_secrets=[
+            secret("mmpipe-test/indexer-token"),
+            secret("mmpipe-test/pseudonym-key"),
+            secret("mmpipe-test/api-keys"),
+        ],
     )
 
 

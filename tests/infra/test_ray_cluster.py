@@ -35,6 +35,7 @@ OUTPUTS: dict[str, Any] = {
     "worker_launch_template": f"{NAME}-ray-worker",
     "ray_token_secret_arn": f"{_ARN}/ray-token-AbCdEf",
     "indexer_token_secret_arn": f"{_ARN}/indexer-token-AbCdEf",
+    "pseudonym_key_secret_arn": f"{_ARN}/pseudonym-key-AbCdEf",
     "api_keys_secret_arn": f"{_ARN}/api-keys-AbCdEf",
 }
 
@@ -132,6 +133,7 @@ def test_the_token_is_asked_for_and_stands_nowhere(cluster: dict[str, Any]) -> N
         assert starts
         assert commands.index(fetch) < starts[0]
     assert environment["MMPIPE_SERVE__API_KEYS_SECRET"] == OUTPUTS["api_keys_secret_arn"]
+    assert environment["MMPIPE_INTERACTIONS__KEY_SECRET"] == OUTPUTS["pseudonym_key_secret_arn"]
     secret = re.compile(r"(TOKEN|SECRET|PASSWORD|KEYS?)(?!_PATH)[A-Z_]*$")
     holding = {n: v for n, v in environment.items() if secret.search(n) and not v.startswith("arn:aws:")}
     assert holding == {}

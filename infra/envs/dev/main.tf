@@ -82,6 +82,7 @@ module "ray" {
   kms_key_arn              = module.storage.kms_key_arn
   ray_token_secret_arn     = module.secrets.ray_token_secret_arn
   indexer_token_secret_arn = module.secrets.indexer_token_secret_arn
+  pseudonym_key_secret_arn = module.secrets.pseudonym_key_secret_arn
   api_keys_secret_arn      = module.secrets.api_keys_secret_arn
   ecr_repository_arn       = module.registry.repository_arn
   metrics_namespace        = local.metrics_namespace

@@ -120,6 +120,11 @@ output "indexer_token_secret_arn" {
   value       = module.secrets.indexer_token_secret_arn
 }
 
+output "pseudonym_key_secret_arn" {
+  description = "Secret with the key of shoppers' pseudonyms."
+  value       = module.secrets.pseudonym_key_secret_arn
+}
+
 output "api_keys_secret_arn" {
   description = "Secret with the callers' API keys."
   value       = module.secrets.api_keys_secret_arn

@@ -11,14 +11,15 @@ locals {
     ray_token_secret = var.ray_token_secret_arn
     environment = merge(
       {
-        AWS_DEFAULT_REGION            = local.region
-        MMPIPE_DISPATCH__TOKEN_SECRET = var.indexer_token_secret_arn
-        MMPIPE_LAKE__URI              = var.lake_uri
-        MMPIPE_SERVE__API_KEYS_SECRET = var.api_keys_secret_arn
-        MMPIPE_SERVE__GPU             = "off"
-        MMPIPE_STORAGE__REGION        = local.region
-        RAY_AUTH_MODE                 = "token"
-        RAY_AUTH_TOKEN_PATH           = "/home/ray/.mmpipe/ray-token"
+        AWS_DEFAULT_REGION              = local.region
+        MMPIPE_DISPATCH__TOKEN_SECRET   = var.indexer_token_secret_arn
+        MMPIPE_INTERACTIONS__KEY_SECRET = var.pseudonym_key_secret_arn
+        MMPIPE_LAKE__URI                = var.lake_uri
+        MMPIPE_SERVE__API_KEYS_SECRET   = var.api_keys_secret_arn
+        MMPIPE_SERVE__GPU               = "off"
+        MMPIPE_STORAGE__REGION          = local.region
+        RAY_AUTH_MODE                   = "token"
+        RAY_AUTH_TOKEN_PATH             = "/home/ray/.mmpipe/ray-token"
       },
       var.head_environment,
     )

@@ -41,10 +41,12 @@ locals {
         Resource = ["${var.lake_bucket_arn}/*"]
       },
       {
-        Sid      = "ReadSecrets"
-        Effect   = "Allow"
-        Action   = ["secretsmanager:GetSecretValue"]
-        Resource = [var.ray_token_secret_arn, var.indexer_token_secret_arn, var.api_keys_secret_arn]
+        Sid    = "ReadSecrets"
+        Effect = "Allow"
+        Action = ["secretsmanager:GetSecretValue"]
+        Resource = [
+          var.ray_token_secret_arn, var.indexer_token_secret_arn, var.pseudonym_key_secret_arn, var.api_keys_secret_arn,
+        ]
       },
     ]
   })

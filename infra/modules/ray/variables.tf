@@ -119,6 +119,16 @@ variable "indexer_token_secret_arn" {
   }
 }
 
+variable "pseudonym_key_secret_arn" {
+  description = "Secret with the key of shoppers' pseudonyms; the head alone may read it, and gives it to its replicas."
+  type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:secretsmanager:[^*]+$", var.pseudonym_key_secret_arn))
+    error_message = "pseudonym_key_secret_arn must be the ARN of one Secrets Manager secret, never a key itself."
+  }
+}
+
 variable "api_keys_secret_arn" {
   description = "Secret with the callers' API keys; the head reads it."
   type        = string

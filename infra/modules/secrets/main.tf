@@ -8,6 +8,8 @@ locals {
   tokens = {
     ray-token     = { description = "Ray's cluster token (RAY_AUTH_MODE=token)", version = var.ray_token_version }
     indexer-token = { description = "Token of handlers for the indexer (MMPIPE_DISPATCH__TOKEN)", version = var.indexer_token_version }
+    # Never written anew: another key would give every shopper another pseudonym.
+    pseudonym-key = { description = "Key of shoppers' pseudonyms (MMPIPE_INTERACTIONS__KEY)", version = 1 }
   }
 
   generated_tokens   = var.generate_values ? local.tokens : {}

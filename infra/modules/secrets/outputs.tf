@@ -8,6 +8,11 @@ output "indexer_token_secret_arn" {
   value       = aws_secretsmanager_secret.token["indexer-token"].arn
 }
 
+output "pseudonym_key_secret_arn" {
+  description = "Secret with the key of shoppers' pseudonyms."
+  value       = aws_secretsmanager_secret.token["pseudonym-key"].arn
+}
+
 output "api_keys_secret_arn" {
   description = "Secret with the callers' API keys, a JSON object of name to key."
   value       = aws_secretsmanager_secret.api_keys.arn

@@ -66,6 +66,7 @@ variables {
   kms_key_arn              = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
   ray_token_secret_arn     = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mmpipe-test/ray-token-AbCdEf"
   indexer_token_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mmpipe-test/indexer-token-AbCdEf"
+  pseudonym_key_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mmpipe-test/pseudonym-key-AbCdEf"
   api_keys_secret_arn      = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mmpipe-test/api-keys-AbCdEf"
   ecr_repository_arn       = "arn:aws:ecr:eu-central-1:123456789012:repository/mmpipe-test"
 }
@@ -209,6 +210,11 @@ run "terraform_runs_the_head" {
   }
 
   assert {
+    condition     = strcontains(aws_instance.head[0].user_data, "MMPIPE_INTERACTIONS__KEY_SECRET=${var.pseudonym_key_secret_arn}")
+    error_message = "The key of the pseudonyms is in a secret."
+  }
+
+  assert {
     condition     = aws_instance.head[0].tags["ray-cluster-name"] == "mmpipe-test" && length(aws_instance.head[0].user_data) < 16384
     error_message = "It is tagged as the cluster's, and its user data fits."
   }
@@ -237,6 +243,7 @@ run "bad_input_is_refused" {
     security_group_id        = "ray"
     ray_token_secret_arn     = "hunter2"
     indexer_token_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:*"
+    pseudonym_key_secret_arn = "0123456789abcdef"
     api_keys_secret_arn      = "keys.json"
     ecr_repository_arn       = "mmpipe"
     name                     = "x"
@@ -269,7 +276,7 @@ run "bad_input_is_refused" {
     var.head_ami_ssm_parameter, var.worker_ami_id, var.worker_ami_ssm_parameter, var.root_device_name,
     var.head_instance_type, var.worker_instance_types, var.head_volume_gb, var.worker_volume_gb,
     var.metadata_hop_limit, var.head_image, var.head_environment, var.log_retention_days, var.vpc_id,
-    var.security_group_id, var.ray_token_secret_arn, var.indexer_token_secret_arn, var.api_keys_secret_arn,
-    var.ecr_repository_arn,
+    var.security_group_id, var.ray_token_secret_arn, var.indexer_token_secret_arn, var.pseudonym_key_secret_arn,
+    var.api_keys_secret_arn, var.ecr_repository_arn,
   ]
 }

@@ -35,6 +35,15 @@ override_resource {
 }
 
 override_resource {
+  target          = aws_secretsmanager_secret.token["pseudonym-key"]
+  override_during = plan
+
+  values = {
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mmpipe-test/pseudonym-key-AbCdEf"
+  }
+}
+
+override_resource {
   target          = aws_secretsmanager_secret.api_keys
   override_during = plan
 
@@ -53,8 +62,8 @@ run "secrets" {
   command = plan
 
   assert {
-    condition     = toset([for secret in aws_secretsmanager_secret.token : secret.name]) == toset(["mmpipe-test/indexer-token", "mmpipe-test/ray-token"]) && aws_secretsmanager_secret.api_keys.name == "mmpipe-test/api-keys"
-    error_message = "Ray's token, the indexer's token and the API keys, each in a secret of its own."
+    condition     = toset([for secret in aws_secretsmanager_secret.token : secret.name]) == toset(["mmpipe-test/indexer-token", "mmpipe-test/pseudonym-key", "mmpipe-test/ray-token"]) && aws_secretsmanager_secret.api_keys.name == "mmpipe-test/api-keys"
+    error_message = "Ray's token, the indexer's token, the pseudonyms' key and the API keys, each in a secret of its own."
   }
 
   assert {
@@ -68,7 +77,7 @@ run "secrets" {
   }
 
   assert {
-    condition     = strcontains(output.ray_token_secret_arn, "/ray-token-") && strcontains(output.indexer_token_secret_arn, "/indexer-token-") && strcontains(output.api_keys_secret_arn, "/api-keys-")
+    condition     = strcontains(output.ray_token_secret_arn, "/ray-token-") && strcontains(output.indexer_token_secret_arn, "/indexer-token-") && strcontains(output.pseudonym_key_secret_arn, "/pseudonym-key-") && strcontains(output.api_keys_secret_arn, "/api-keys-")
     error_message = "Each output names its own secret."
   }
 }
