@@ -7,19 +7,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, RetryableError
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
 from mmpipe.indexing.sources import readers
 from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.indexing.writing.commit import begun
+from mmpipe.lake.interactions import rows_of
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
 
 if TYPE_CHECKING:
     from mmpipe.indexing.sources.readers import StoreFor
     from mmpipe.indexing.sources.rows import Upload
-    from mmpipe.lake import ProductTable
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.lake.interactions import Pseudonyms
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.interaction import Judged
@@ -57,6 +61,22 @@ class ReadOrder:
         task = cls.of(order)
         task.error = error
         return task
+
+    def store_interactions(self, collection: Collection, table: ProductTable, pseudonyms: Pseudonyms) -> None:
+        """Append the events that were read to the log, those of unknown products too, which are counted in
+        the note."""
+        if self.interactions is None or not self.interactions.events:
+            return
+        run_id, events = self.order.run_id, self.interactions.events
+        collection.interactions.append(
+            rows_of([self.interactions], collection.name, pseudonyms, run_id=run_id)
+        )
+        products = [event.product_id for event in events if event.product_id is not None]
+        held = table.fetch(products, ["id", "deleted"])
+        known = set(held.filter(pc.invert(held["deleted"]))["id"].to_pylist())
+        unknown = sum(product not in known for product in products)
+        if unknown:
+            self.note = f"{unknown} of {len(events)} events are of products that are not there (yet)"
 
     def record(self, table: ProductTable, result: ChunkResult, refused: str) -> RunRecord:
         """The ledger's record of the finished order; ``refused`` says why what it wrote is not live."""

@@ -31,7 +31,6 @@ from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.indexing.writing.together import Share, Together, Turns
 from mmpipe.lake.checks import shows
-from mmpipe.lake.interactions import rows_of
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.telemetry import continued, span
 
@@ -288,11 +287,7 @@ class Indexer:
                 done.note = self._publish([_Upload(target, usable)], None, True) or done.note
         done.result.add(changed)
         for task in usable:
-            if task.interactions is not None and task.interactions.events:
-                rows = rows_of(
-                    [task.interactions], collection.name, self._lake.pseudonyms, run_id=task.order.run_id
-                )
-                collection.interactions.append(rows)
+            task.store_interactions(collection, table, self._lake.pseudonyms)
         return done
 
     def _process(

@@ -50,6 +50,23 @@ def test_the_same_event_by_both_doors_counts_once(shop: Shop) -> None:
     assert len(set(table["user"].to_pylist())) == 1
 
 
+def test_unknown_products_are_kept_and_counted(shop: Shop) -> None:
+    shop.ok(shop.bucket.put_product("a", title="Red dress"), shop.bucket.put_product("b", title="Hat"))
+    shop.bucket.tick()
+    shop.ok(shop.bucket.remove("products/b.json"))
+    (outcome,) = shop.run(
+        upload(
+            shop,
+            VIEW,
+            {**VIEW, "product_id": "b"},
+            {**VIEW, "product_id": "c"},
+            {"type": "search", "user_id": "u"},
+        )
+    )
+    assert (outcome.status, outcome.reason.split(" events")[0]) == ("done", "2 of 4")
+    assert shop.collection.interactions.count() == 4
+
+
 def test_bad_lines_are_rejects_in_which_nobody_is_named(shop: Shop, tmp_path: Path) -> None:
     event = upload(
         shop,
