@@ -2,8 +2,8 @@
 
 It is a unit vector in the space of the products' fused vectors, rounded to one byte a dimension: the first
 page and a cursor that carries it go by the same numbers, so that pages agree whatever the shopper does
-between them. What a match earns by it is bounded by its weight, so that it orders what was asked for and never
-stands for the question.
+between them. What a match earns by it is bounded by its weight, so that it orders what was asked for and
+never stands for the question.
 """
 
 from __future__ import annotations

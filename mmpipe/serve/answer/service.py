@@ -18,6 +18,7 @@ from mmpipe.lake.interactions import Erasure
 from mmpipe.objects import open_store
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
+from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.search import Version
 from mmpipe.search.shards import Transport
@@ -25,6 +26,7 @@ from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.people import People, PersonResponse
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
+from mmpipe.serve.answer.recommendations import Recommendations
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.answer.sharded_source import ShardedSource
 from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
@@ -88,7 +90,9 @@ class QueryService:
         self._encode: dict[str, Encode] = {}
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
-        self._interactions = Interactions(self._lake)
+        self._recommendations = Recommendations(settings, self._lake, self._version_of)
+        stored = self._recommendations.accepted if shards is None else None
+        self._interactions = Interactions(self._lake, stored)
         self._people = People(self._lake)
         self._source: Source = (
             WholeSource(settings, self._lake, encoder.prepare)
@@ -99,6 +103,10 @@ class QueryService:
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
             self.voice.start()
+        if shards is None:
+            self._recommendations.start()
+            for version in self._whole():
+                self._recommendations.follow(version.collection)
 
     async def start(self) -> None:
         """Follow what is live where shards hold it; returns once it was looked at. Else nothing is left to
@@ -132,7 +140,14 @@ class QueryService:
             with step("query.encode", media=len(media)):
                 query = await encode(request, media)
         with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
-            return await version.search(request, query)
+            return await version.search(request, query, await self._recommendations.taste(version, request))
+
+    async def recommend(self, request: RecommendationsRequest) -> bytes:
+        """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
+        and ``InvalidRequest`` for a collection that is split among shards."""
+        version = await self._source.open(request.collection)
+        with step("query.recommend", products=version.products, lists=len(request.wanted())):
+            return await self._recommendations.answer(version, request)
 
     async def similar(
         self, product_id: str, *, collection: str | None, limit: int, filters: Filters | None = None
@@ -179,6 +194,7 @@ class QueryService:
         version = await self._source.open(collection)
         proof = await self._people.erase(version.collection, user_id)
         self._interactions.forget(version.collection)
+        await self._recommendations.forget(version.collection, proof.pseudonyms)
         return proof
 
     async def collections(self) -> list[ServedCollection]:
@@ -212,6 +228,7 @@ class QueryService:
     def close(self) -> None:
         """End the background threads."""
         self.voice.close()
+        self._recommendations.close()
         self.stock.close()
         self._people.close()
         self._source.close()
@@ -230,6 +247,9 @@ class QueryService:
         loop = asyncio.get_running_loop()
         understand = self.voice.understand
         return await loop.run_in_executor(self._media_threads, understand, version, request, media)
+
+    def _version_of(self, collection: str) -> Version | None:
+        return next((each for each in self._whole() if each.collection == collection), None)
 
     def _whole(self) -> list[Version]:
         return [version.whole for version in self._source.live() if version.whole is not None]

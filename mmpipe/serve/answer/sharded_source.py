@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.schemas.search import Filters, SearchRequest
     from mmpipe.search import EncodedQuery
+    from mmpipe.search.find.taste import Taste
     from mmpipe.search.shards import ShardedVersion
     from mmpipe.serve.answer.sharded import ShardedCollections
     from mmpipe.serve.answer.source import LiveVersion
@@ -54,8 +55,8 @@ class SplitVersion:
         """What encoded it."""
         return self.version.profile
 
-    async def search(self, request: SearchRequest, query: EncodedQuery) -> bytes:
-        """See :meth:`ShardedCollections.search`."""
+    async def search(self, request: SearchRequest, query: EncodedQuery, taste: Taste | None = None) -> bytes:
+        """See :meth:`ShardedCollections.search`; ``taste`` takes no part."""
         return await self.collections.search(self.version, request, query)
 
     async def similar(self, product_id: str, filters: Filters | None, limit: int) -> bytes:

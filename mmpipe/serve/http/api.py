@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, Response
 
 from mmpipe.errors import NotReady
 from mmpipe.schemas.interaction import InteractionsRequest
+from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
@@ -26,6 +27,7 @@ from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
 from mmpipe.serve.http.people_routes import add_people_routes
+from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
 from mmpipe.serve.http.requests import SearchParams, SimilarParams
 from mmpipe.serve.http.search_route import SearchRoute
 from mmpipe.serve.http.stock_route import stock_router
@@ -41,6 +43,7 @@ _SEARCH_DESCRIPTION = (
 )
 # The page's own script and styles are inline; nothing may come from anywhere else.
 _DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+_BODIES = (SearchRequest, InteractionsRequest, RecommendationsRequest)
 _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
 
@@ -84,6 +87,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     _query_routes(public, service)
     add_interaction_routes(public, service)
     add_people_routes(public, service)
+    add_recommendation_routes(public, service)
     app.include_router(public)
     app.include_router(stock_router(service, guard))
     _operations_routes(app, service, meter)
@@ -94,7 +98,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.add_middleware(metrics.Measured, metrics=meter)
     app.add_middleware(Traced)
     described = [*_search_described(guard).routes, *app.routes]
-    app.openapi = document(app, described, (SearchRequest, InteractionsRequest))  # type: ignore[method-assign]
+    app.openapi = document(app, described, _BODIES)  # type: ignore[method-assign]
     return app
 
 

@@ -1,0 +1,185 @@
+"""One list as its kind sees it: the version, the shopper, what shoppers did, and who may be recommended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.errors import ModelUnavailable
+from mmpipe.recommend.kinds.past import (
+    HALF_LIFE_EVENTS,
+    SESSION_HALF_LIFE_EVENTS,
+    Liking,
+    Past,
+    liking,
+)
+from mmpipe.recommend.kinds.strength import strengths
+from mmpipe.search.kernels.memory import has
+
+if TYPE_CHECKING:
+    from mmpipe.recommend.items import ItemRows
+    from mmpipe.recommend.kinds.shelf import Shelf
+    from mmpipe.recommend.signals import Actions, Recommender
+    from mmpipe.schemas.search import Filters
+    from mmpipe.search.versions.version import Version
+
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What shoppers of the collection did, and which rows of the version it was done with."""
+
+    actions: Actions
+    items: ItemRows
+
+    def associated(self, row: int, kind: Literal["bought", "viewed"], words: Words) -> tuple[Rows, Values]:
+        """Products of a bit set that shoppers of ``row`` also bought or viewed, and how strongly each goes
+        with it, in (0, 1]; see :func:`~mmpipe.recommend.kinds.strength.strengths`."""
+        code = int(self.items.codes(np.array([row], np.int32))[0])
+        if code < 0:
+            return np.zeros(0, np.int32), np.zeros(0)
+        counts = self.actions.together(code, kind=kind)
+        return self._within(counts.codes, strengths(counts), words)
+
+    def trending(self, now: float, half_life_seconds: float, words: Words) -> tuple[Rows, Values]:
+        """Products of a bit set with their decayed counts."""
+        return self._within(*self.actions.trending(now, half_life_seconds), words)
+
+    def popular(self, words: Words) -> tuple[Rows, Values]:
+        """Products of a bit set with their counts."""
+        return self._within(*self.actions.popular(), words)
+
+    def exposures(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How often each of some rows was shown, and how often it was clicked."""
+        return self.actions.exposures(self.items.codes(rows))
+
+    def exposures_of_ids(self, product_ids: Sequence[str]) -> tuple[list[float], list[float]]:
+        """The same of products by their ids."""
+        codes = [self.actions.code(each) for each in product_ids]
+        found = np.array([-1 if code is None else code for code in codes], np.int32)
+        shown, clicked = self.actions.exposures(found)
+        return shown.astype(np.float64).tolist(), clicked.astype(np.float64).tolist()
+
+    def _within(self, codes: NDArray[np.int32], values: Values, words: Words) -> tuple[Rows, Values]:
+        counted = values > 0
+        rows, values = self.items.rows(codes[counted]), values[counted]
+        kept = rows >= 0
+        rows, values = rows[kept], values[kept]
+        inside = has(words, rows)
+        return rows[inside], values[inside]
+
+
+class Learnt:
+    """What the learnt model says after a shopper's history, asked when it is needed."""
+
+    def __init__(self, version: Version, model: Recommender | None, past: Past, now: float) -> None:
+        self.model = model
+        self._version, self._past, self._now = version, past, now
+
+    @cached_property
+    def shares(self) -> NDArray[np.float32] | None:
+        """Of every row its share of what comes next; None without a model, or where it cannot be used with
+        this version, of which whoever follows models tells, or knows nothing of the history."""
+        if self.model is None or not len(self._past):
+            return None
+        try:
+            found = self.model.scores(self._version, self._ids, self._past.types, self._past.times)
+        except ModelUnavailable:
+            return None
+        return found if np.isfinite(found).any() else None
+
+    @property
+    def took_part(self) -> bool:
+        """Whether it was asked, and said something."""
+        return self.__dict__.get("shares") is not None
+
+    def likely(self, mask: Words) -> tuple[Rows, Values] | None:
+        """The rows of a bit set that it gives a share, ascending, and the shares' logarithms."""
+        shares = self.shares
+        if shares is None:
+            return None
+        rows = np.flatnonzero(np.isfinite(shares) & (shares > 0)).astype(np.int32)
+        rows = rows[has(mask, rows)]
+        return (rows, np.log(shares[rows].astype(np.float64))) if len(rows) else None
+
+    def interest(self, rows: Rows) -> Values | None:
+        """How probably the shopper is interested in some rows; None where nobody can tell."""
+        if self.model is None or self.shares is None or not len(rows):
+            return None
+        past = self._past
+        return self.model.interest(
+            self._version, rows, self._ids, past.types, past.times, now=self._now, scores=self.shares
+        )
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return self._version.ids.ids(self._past.rows)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """``base`` are the products under the filters that are not sold out (where that is asked for), ``mask``
+    those of them that may be recommended. ``sources`` are the rows that the list is about; ``implied`` says
+    that these are the shopper's latest ones, since none was named. ``named`` says that a shopper was. Without
+    any event ``behaviour`` is None. ``now`` is in Unix seconds."""
+
+    version: Version
+    shelf: Shelf
+    behaviour: Behaviour | None
+    learnt: Learnt
+    past: Past
+    visit: Past
+    filters: Filters
+    base: Words
+    mask: Words
+    sources: tuple[int, ...]
+    now: float
+
+    @cached_property
+    def taste(self) -> Liking | None:
+        """What the shopper likes."""
+        return liking(self.version, self.past, self.now, HALF_LIFE_EVENTS)
+
+    @cached_property
+    def mood(self) -> Liking | None:
+        """What the shopper likes in this visit."""
+        return liking(self.version, self.visit, self.now, SESSION_HALF_LIFE_EVENTS)
+
+    def vector(self, row: int) -> NDArray[np.float32] | None:
+        """A product's fused vector, of unit length; None where it has none."""
+        vectors, there = self.version.fused.gather(np.array([row], np.int32))
+        if not there[0]:
+            return None
+        found: NDArray[np.float32] = (vectors[0] / np.linalg.norm(vectors[0])).astype(np.float32)
+        return found
+
+    def near(self, vector: NDArray[np.float32], mask: Words, count: int) -> Rows:
+        """The products of a bit set nearest to a unit vector."""
+        return self.version.fused.nearest(vector, mask, count, self.version.ids.rank)[0]
+
+    def cosines(self, rows: Rows, vector: NDArray[np.float32]) -> Values:
+        """Of some rows, float64; 0 without a vector."""
+        return self.version.fused.score(rows, vector).astype(np.float64)
+
+    def in_category(self, category: str) -> Words:
+        """The products of a category path and those below it."""
+        return self.version.coded["category"].mask([category])
+
+    def main_category(self) -> str | None:
+        """The category that most of the shopper's weight is in, None where nothing says so."""
+        rows, weights = self.past.weights(self.now)
+        total: dict[str, float] = {}
+        for row, weight in zip(rows.tolist(), weights.tolist(), strict=True):
+            category = self.shelf.category(row)
+            if category is not None:
+                total[category] = total.get(category, 0.0) + weight
+        best = min(total.items(), key=lambda each: (-each[1], each[0]), default=None)
+        return best[0] if best is not None and best[1] > 0 else None

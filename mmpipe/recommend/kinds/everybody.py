@@ -1,0 +1,109 @@
+"""Lists about everybody: what is wanted now, what always was, what is new, what stands for the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.recommend.kinds.shopper import tasted
+from mmpipe.recommend.rank.scored import NOBODY, Column, Scored, highest
+from mmpipe.search.kernels.memory import has
+
+if TYPE_CHECKING:
+    from mmpipe.recommend.kinds.asked import Asked
+
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
+Values = NDArray[np.float64]
+
+# What shoppers did yesterday counts half.
+TRENDING_HALF_LIFE_SECONDS = 86_400.0
+# What was part of an event so long ago is not new, however lately its row was written.
+NEW_SECONDS = 60 * 86_400.0
+_NEW_WEIGHT = 0.5
+
+
+def trending_here(asked: Asked, depth: int) -> Scored:
+    """What shoppers do now in the category that most of this one's history is in, as :func:`trending`;
+    nothing where the request chose a category, or where nothing says which is the shopper's."""
+    category = None if asked.filters.category else asked.main_category()
+    if category is None:
+        return NOBODY
+    return _trending(asked, asked.mask & asked.in_category(category), depth, category)
+
+
+def trending(asked: Asked, depth: int) -> Scored:
+    """What shoppers do now, each event half as much after a day: the logarithm of the sum, in parts of the
+    highest."""
+    return _trending(asked, asked.mask, depth, None)
+
+
+def popular(asked: Asked, depth: int) -> Scored:
+    """What shoppers do, whenever that was: its logarithm, in parts of the highest."""
+    if asked.behaviour is None:
+        return NOBODY
+    return _counted("popular", *asked.behaviour.popular(asked.mask), depth, None)
+
+
+def typical(asked: Asked, depth: int) -> Scored:
+    """Products that stand for the catalogue, of which nobody need have done anything
+    (:meth:`mmpipe.recommend.kinds.shelf.Shelf.typical`), of those that fit the shopper's taste more."""
+    rows, worth = asked.shelf.typical(asked.base)
+    inside = has(asked.mask, rows)
+    return Scored(rows[inside], (Column("typical", worth[inside]),))
+
+
+def anything(asked: Asked, depth: int) -> Scored:
+    """What there is, the latest first."""
+    rows = asked.shelf.newest(asked.mask, depth)
+    order = np.argsort(rows)
+    worth = 1.0 / (1 + np.arange(len(rows)))
+    return Scored(rows[order], (Column("in-range", worth[order]),), len(rows) >= depth)
+
+
+def new_arrivals(asked: Asked, depth: int) -> Scored:
+    """What the table got last, ``1`` for the latest down to ``1 / n``; with a shopper's taste half of that
+    and half of the cosine to it. The table holds what was written anew at its end as well: what shoppers knew
+    :data:`NEW_SECONDS` ago is left out."""
+    latest = asked.shelf.newest(asked.mask, depth)
+    more = len(latest) >= depth
+    if asked.behaviour is not None and len(latest):
+        codes = asked.behaviour.items.codes(latest)
+        known = codes >= 0
+        first = np.full(len(latest), np.inf)
+        first[known] = asked.behaviour.actions.first_seen(codes[known])
+        latest = latest[~(first < asked.now - NEW_SECONDS)]
+    newness = 1.0 - np.arange(len(latest)) / max(len(latest), 1)
+    order = np.argsort(latest)
+    rows, newness = latest[order], newness[order]
+    liking = asked.taste
+    if liking is None:
+        return Scored(rows, (Column("new-arrival", newness),), more)
+    return Scored(
+        rows,
+        (
+            Column("new-arrival", newness * _NEW_WEIGHT),
+            tasted(asked, liking, rows, 1 - _NEW_WEIGHT),
+        ),
+        more,
+    )
+
+
+def _trending(asked: Asked, mask: Words, depth: int, category: str | None) -> Scored:
+    if asked.behaviour is None:
+        return NOBODY
+    found = asked.behaviour.trending(asked.now, TRENDING_HALF_LIFE_SECONDS, mask)
+    return _counted("trending", *found, depth, category)
+
+
+def _counted(reason: str, rows: Rows, values: Values, depth: int, category: str | None) -> Scored:
+    if not len(rows):
+        return NOBODY
+    values = np.log1p(values)
+    most = float(values.max())
+    more = len(rows) > depth
+    rows, values = highest(rows, values, depth)
+    facts = {} if category is None else {"category": category}
+    return Scored(rows, (Column(reason, values / most, None, facts),), more)

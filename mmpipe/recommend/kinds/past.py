@@ -1,0 +1,176 @@
+"""What a shopper did, as lists weigh it.
+
+Every event weighs what its type says (:data:`mmpipe.recommend.behaviour.events.WEIGHTS`), halved with every
+:data:`HALF_LIFE_DAYS` that passed and with every :data:`HALF_LIFE_EVENTS` that came after it: a shopper of
+today is not the one of last winter, and of a long visit the end says most. A product's weight is the sum of
+its events', capped, so that a page that is opened again and again does not drown the others.
+
+The taste is ``u = Σ weight · vector`` over products, of unit length. What it earns a product is ``u · v``, a
+sum over the history, so that each part of it names the product that it comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.schemas.interaction import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Vectors
+    from mmpipe.recommend.behaviour import History
+    from mmpipe.recommend.items import ItemRows
+    from mmpipe.search.versions.version import Version
+
+Rows = NDArray[np.int32]
+Weights = NDArray[np.float64]
+Types = NDArray[np.uint8]
+
+HALF_LIFE_DAYS = 30.0
+HALF_LIFE_EVENTS = 20.0
+# Of the session at hand.
+SESSION_HALF_LIFE_EVENTS = 4.0
+# Without an event for so long a visit is over.
+SESSION_GAP_SECONDS = 1_800.0
+# So many times its strongest event a product weighs at most.
+_CAP = 2.0
+# Products that a taste is made of.
+_MOST = 50
+_DAY = 86_400.0
+
+_VIEWED = np.array([name in ("view", "search-click", "add-to-cart") for name in EVENT_TYPES])
+_PURCHASE = EVENT_TYPES.index("purchase")
+_CART = EVENT_TYPES.index("add-to-cart")
+_LIKE, _DISLIKE = EVENT_TYPES.index("like"), EVENT_TYPES.index("dislike")
+
+
+@dataclass(frozen=True)
+class Past:
+    """The events of a shopper whose products are in the version: parallel arrays, oldest first. ``times`` are
+    Unix seconds, ``worth`` what each event says of a liking."""
+
+    rows: Rows
+    types: Types
+    times: Weights
+    worth: Weights
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def of(cls, history: History, items: ItemRows) -> Past:
+        """What of a history is still in the version."""
+        rows = items.rows(history.items)
+        kept = rows >= 0
+        worth = history.weights[kept].astype(np.float64)
+        return cls(rows[kept], history.types[kept], history.times[kept], worth)
+
+    @classmethod
+    def nothing(cls) -> Past:
+        """Of nobody."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros(0), np.zeros(0))
+
+    def latest_visit(self, now: float) -> Past:
+        """The events since the last pause of :data:`SESSION_GAP_SECONDS`; none where it goes on now."""
+        if len(self) and now - self.times[-1] > SESSION_GAP_SECONDS:
+            return Past.nothing()
+        return self.last_part()
+
+    def last_part(self) -> Past:
+        """The events since the last pause of :data:`SESSION_GAP_SECONDS`."""
+        pauses = np.flatnonzero(np.diff(self.times) > SESSION_GAP_SECONDS)
+        begin = int(pauses[-1]) + 1 if len(pauses) else 0
+        return Past(self.rows[begin:], self.types[begin:], self.times[begin:], self.worth[begin:])
+
+    @property
+    def disliked(self) -> Rows:
+        """Products whose last like or dislike is a dislike."""
+        judged = (self.types == _LIKE) | (self.types == _DISLIKE)
+        last = dict(zip(self.rows[judged].tolist(), (self.types[judged] == _DISLIKE).tolist(), strict=True))
+        return np.array(sorted(row for row, disliked in last.items() if disliked), np.int32)
+
+    def viewed(self) -> tuple[Rows, Weights]:
+        """Products that were looked at, the latest first, and when each was last."""
+        marked = _VIEWED[self.types]
+        return _latest_first(self.rows[marked], self.times[marked])
+
+    def cart(self) -> Rows:
+        """Products that went into the cart and were not bought since, the latest first."""
+        inside: dict[int, None] = {}
+        for row, kind in zip(self.rows.tolist(), self.types.tolist(), strict=True):
+            if kind in (_CART, _PURCHASE):
+                inside.pop(row, None)
+            if kind == _CART:
+                inside[row] = None
+        return np.array(list(inside)[::-1], np.int32)
+
+    def weights(self, now: float, half_life_events: float = HALF_LIFE_EVENTS) -> tuple[Rows, Weights]:
+        """The products that say most of the shopper, with their weights, the strongest first; of equals the
+        lowest row. A disliked one weighs less than 0."""
+        after = np.arange(len(self) - 1, -1, -1)
+        age = np.maximum(now - self.times, 0.0) / _DAY
+        each = self.worth * np.exp2(-age / HALF_LIFE_DAYS - after / half_life_events)
+        rows, place = np.unique(self.rows, return_inverse=True)
+        total, most = np.zeros(len(rows)), np.zeros(len(rows))
+        np.add.at(total, place, each)
+        np.maximum.at(most, place, np.abs(each))
+        total = np.clip(total, -_CAP * most, _CAP * most)
+        order = np.lexsort((rows, -np.abs(total)))
+        order = order[total[order] != 0][:_MOST]
+        return rows[order], total[order]
+
+
+@dataclass(frozen=True)
+class Liking:
+    """What a shopper likes: ``vector`` float32 of unit length, ``Σ weights · vectors`` over ``rows``, the
+    products that it is made of, and the type of each one's strongest event."""
+
+    vector: Vectors
+    rows: Rows
+    weights: Weights
+    vectors: Vectors
+    reasons: tuple[str, ...]
+
+
+def liking(version: Version, past: Past, now: float, half_life_events: float) -> Liking | None:
+    """From what a shopper did; None where it says nothing."""
+    rows, weights = past.weights(now, half_life_events)
+    vectors, has = version.fused.gather(rows)
+    rows, weights, vectors = rows[has], weights[has], vectors[has]
+    if not len(rows) or weights.max() <= 0:
+        return None
+    total = weights @ vectors.astype(np.float64)
+    length = float(np.linalg.norm(total))
+    if length <= 1e-9:
+        return None
+    vector = (total / length).astype(np.float32)
+    return Liking(vector, rows, weights / length, vectors, _reasons(past, rows))
+
+
+_REASON: dict[str, str] = {
+    "purchase": "purchased",
+    "add-to-cart": "in-cart",
+    "like": "liked",
+    "dislike": "disliked",
+    "rating": "rated",
+}
+
+
+def _reasons(past: Past, rows: Rows) -> tuple[str, ...]:
+    strongest: dict[int, tuple[float, int]] = {}
+    for row, kind, worth in zip(past.rows.tolist(), past.types.tolist(), past.worth.tolist(), strict=True):
+        if abs(worth) >= strongest.get(row, (0.0, 0))[0]:
+            strongest[row] = abs(worth), kind
+    return tuple(_REASON.get(EVENT_TYPES[strongest[row][1]], "viewed") for row in rows.tolist())
+
+
+def _latest_first(rows: Rows, times: Weights) -> tuple[Rows, Weights]:
+    last = dict(zip(rows.tolist(), times.tolist(), strict=True))
+    order = sorted(last.items(), key=lambda each: (-each[1], each[0]))
+    return (
+        np.array([row for row, _ in order], np.int32),
+        np.array([moment for _, moment in order], np.float64),
+    )

@@ -1,0 +1,183 @@
+"""Lists about products: like them, viewed or bought with them, in their place, beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.recommend.rank.scored import NOBODY, Column, Scored, aligned, highest, united
+from mmpipe.recommend.stock import substitutes as in_its_place
+
+if TYPE_CHECKING:
+    from mmpipe.recommend.kinds.asked import Asked
+
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
+Values = NDArray[np.float64]
+
+# What shoppers who viewed both add to a cosine.
+_VIEWED_WEIGHT = 0.5
+# A substitute for the same category, or the one above it; price alone is none.
+_NEEDS = {"category": 0.5, "related": 0.25, "price": 0.0}
+_ALIKE_WEIGHT = 0.5
+# Products of a category whose baskets tell what goes with it, and the categories that are taken of these.
+_SIBLINGS = 8
+_CATEGORIES = 4
+_BRAND_WEIGHT = 0.2
+
+
+def similar(asked: Asked, depth: int) -> Scored:
+    """The mean over the sources of ``cosine + 0.5 * strength``: fused vectors, and being viewed together."""
+    vectors = {row: asked.vector(row) for row in asked.sources}
+    pools = [asked.near(each, asked.mask, depth) for each in vectors.values() if each is not None]
+    more = any(len(pool) >= depth for pool in pools)
+    seen = _associated(asked, "viewed", asked.mask, depth)
+    rows = united([*pools, *(rows for rows, _ in seen)])
+    share = 1.0 / max(len(asked.sources), 1)
+    columns = [
+        Column("similar", asked.cosines(rows, vector) * share, row)
+        for row, vector in vectors.items()
+        if vector is not None
+    ]
+    columns += _columns(asked, "also-viewed", rows, seen, _VIEWED_WEIGHT * share)
+    return Scored(rows, tuple(columns), more)
+
+
+def also_viewed(asked: Asked, depth: int) -> Scored:
+    """The mean over the sources of the strength with which shoppers view both."""
+    return _together(asked, "viewed", "also-viewed", asked.mask, depth)
+
+
+def bought_together(asked: Asked, depth: int) -> Scored:
+    """The mean over the sources of the strength with which shoppers buy both."""
+    return _together(asked, "bought", "bought-together", asked.mask, depth)
+
+
+def complements(asked: Asked, depth: int) -> Scored:
+    """As :func:`bought_together`, of other categories than the sources'."""
+    return _together(asked, "bought", "bought-together", _elsewhere(asked), depth)
+
+
+def goes_with(asked: Asked, depth: int) -> Scored:
+    """Of the categories whose products are bought with those of the sources' categories, what is most like
+    the sources: ``0.5 * how often that category is + 0.5 * cosine``. Where nobody bought anything yet,
+    products of other categories by ``cosine + 0.2`` for the same brand."""
+    mask = _elsewhere(asked)
+    paired = _paired_categories(asked, mask)
+    vectors = [(row, vector) for row in asked.sources if (vector := asked.vector(row)) is not None]
+    if not vectors:
+        return NOBODY
+    share = 1.0 / len(vectors)
+    if not paired:
+        pools = [asked.near(vector, mask, depth) for _, vector in vectors]
+        rows = united(pools)
+        columns = [Column("similar", asked.cosines(rows, vector) * share, row) for row, vector in vectors]
+        columns += [Column("same-brand", _same_brand(asked, row, rows) * share, row) for row, _ in vectors]
+        return Scored(rows, tuple(columns), any(len(pool) >= depth for pool in pools))
+    pools, affinity = [], []
+    most = max(paired.values())
+    for category, count in paired.items():
+        for _, vector in vectors:
+            pools.append(asked.near(vector, mask & asked.in_category(category), depth // 2 + 1))
+            affinity.append(count / most)
+    rows = united(pools)
+    pairs = np.zeros(len(rows))
+    for pool, value in zip(pools, affinity, strict=True):
+        np.maximum(pairs, aligned(rows, pool, np.full(len(pool), value)), out=pairs)
+    first = vectors[0][0]
+    category_facts = {"category": asked.shelf.category(first) or ""}
+    columns = [Column("category-bought-with", 0.5 * pairs, None, category_facts)]
+    columns += [Column("similar", 0.5 * share * asked.cosines(rows, vector), row) for row, vector in vectors]
+    return Scored(rows, tuple(columns), any(len(pool) > depth // 2 for pool in pools))
+
+
+def substitutes(asked: Asked, depth: int) -> Scored:
+    """In stock, near in price, of the same category or the one above it: ``0.5`` or ``0.25`` for that and
+    ``0.5 * cosine`` (:func:`mmpipe.recommend.stock.substitutes`)."""
+    found = [
+        (row, in_its_place(asked.version, row, depth, within=asked.mask))
+        for row in dict.fromkeys(asked.sources)
+    ]
+    rows = united([each.rows for _, each in found])
+    share = 1.0 / max(len(found), 1)
+    columns = []
+    for row, each in found:
+        need = np.array([_NEEDS[name] for name in each.needs])
+        alike = _ALIKE_WEIGHT * np.maximum(np.nan_to_num(each.cosine.astype(np.float64)), 0.0)
+        # Without a vector or a category the price is all that is known.
+        worth = np.where((need + alike) > 0, 0.0, 0.1)
+        facts = {"category": asked.shelf.category(row) or ""}
+        columns += [
+            Column("same-need", aligned(rows, each.rows, need) * share, row, facts),
+            Column("similar", aligned(rows, each.rows, alike) * share, row),
+            Column("near-price", aligned(rows, each.rows, worth) * share, row),
+        ]
+    return Scored(rows, tuple(columns), any(len(each.rows) >= depth for _, each in found))
+
+
+def _associated(
+    asked: Asked, kind: Literal["bought", "viewed"], mask: Words, depth: int
+) -> list[tuple[Rows, Values]]:
+    """Per source the products of a bit set that go with it."""
+    if asked.behaviour is None:
+        return []
+    return [highest(*asked.behaviour.associated(row, kind, mask), depth) for row in asked.sources]
+
+
+def _columns(
+    asked: Asked, reason: str, rows: Rows, found: Sequence[tuple[Rows, Values]], weight: float
+) -> list[Column]:
+    return [
+        Column(reason, aligned(rows, some, values) * weight, row)
+        for row, (some, values) in zip(asked.sources, found, strict=False)
+    ]
+
+
+def _together(
+    asked: Asked, kind: Literal["bought", "viewed"], reason: str, mask: Words, depth: int
+) -> Scored:
+    found = _associated(asked, kind, mask, depth)
+    rows = united([some for some, _ in found])
+    columns = _columns(asked, reason, rows, found, 1.0 / max(len(asked.sources), 1))
+    return Scored(rows, tuple(columns), any(len(some) >= depth for some, _ in found))
+
+
+def _elsewhere(asked: Asked) -> Words:
+    """Who may be recommended of other categories than the sources'."""
+    mask = asked.mask
+    for row in asked.sources:
+        category = asked.shelf.category(row)
+        if category is not None:
+            mask = mask & ~asked.in_category(category)
+    return mask
+
+
+def _paired_categories(asked: Asked, mask: Words) -> dict[str, float]:
+    """The categories that are bought with those of the sources most, and how strongly."""
+    if asked.behaviour is None:
+        return {}
+    paired: Counter[str] = Counter()
+    for category in dict.fromkeys(asked.shelf.category(row) for row in asked.sources):
+        if category is None:
+            continue
+        siblings, counts = asked.behaviour.popular(asked.version.alive & asked.in_category(category))
+        for row in highest(siblings, counts, _SIBLINGS)[0].tolist():
+            rows, values = asked.behaviour.associated(row, "bought", mask)
+            for other, value in zip(rows.tolist(), values.tolist(), strict=True):
+                name = asked.shelf.category(other)
+                if name is not None:
+                    paired[name] += value  # type: ignore[assignment]
+    first = sorted(paired.items(), key=lambda each: (-each[1], each[0]))[:_CATEGORIES]
+    return {name: float(value) for name, value in first}
+
+
+def _same_brand(asked: Asked, row: int, rows: Rows) -> Values:
+    column = asked.version.coded["brand"]
+    brand = column.values(np.array([row], np.int32))[0]
+    if brand is None:
+        return np.zeros(len(rows))
+    return np.array([_BRAND_WEIGHT if each == brand else 0.0 for each in column.values(rows)])

@@ -1,0 +1,159 @@
+"""What lists know of a version's products beyond its columns, worked out when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.search.kernels.memory import rows_of
+
+if TYPE_CHECKING:
+    from mmpipe.search.versions.version import Columns, Version
+
+Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
+Values = NDArray[np.float64]
+
+# Products that the middle of the catalogue, and of each of its categories, is judged by.
+_SAMPLE = 4_096
+_CATEGORIES = 24
+_PER_CATEGORY = 6
+_REMEMBERED = 65_536
+_MASKS = 8
+_VERSIONS = 6
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What texts and rules need of a product: ``group`` is its ``item_group_id``, None where it has none, and
+    ``category`` its whole path."""
+
+    title: str
+    group: str | None
+    category: str | None
+    image: bool
+
+
+class Shelf:
+    """The products of one version. Safe for many threads."""
+
+    def __init__(self, version: Version) -> None:
+        self._version = version
+        self._shown: dict[int, Shown] = {}
+        self._typical: OrderedDict[bytes, tuple[Rows, Values]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def shown(self, row: int) -> Shown:
+        """Of one product."""
+        found = self._shown.get(row)
+        if found is None:
+            if len(self._shown) >= _REMEMBERED:
+                self._shown = {}
+            static = self._version.page.static(row)
+            found = self._shown[row] = Shown(
+                static["title"] or "",
+                static["item_group_id"] or None,
+                static["category"] or None,
+                bool(static["image_link"]),
+            )
+        return found
+
+    def group(self, row: int) -> str | None:
+        """The product's ``item_group_id``."""
+        return self.shown(row).group
+
+    def category(self, row: int) -> str | None:
+        """Its whole category path."""
+        return self.shown(row).category
+
+    def typical(self, mask: Words) -> tuple[Rows, Values]:
+        """Products that stand for those of a bit set, ascending, and how well each does, in (0, 1].
+
+        They are the ones nearest to the middle of each of the largest categories, whose share of the products
+        counts too, those with a picture first. So a shop that nobody visited yet shows what it has most of.
+        """
+        key = mask.tobytes()
+        with self._lock:
+            found = self._typical.get(key)
+            if found is not None:
+                self._typical.move_to_end(key)
+                return found
+        found = self._middle(mask)
+        with self._lock:
+            self._typical[key] = found
+            while len(self._typical) > _MASKS:
+                self._typical.popitem(last=False)
+        return found
+
+    def _middle(self, mask: Words) -> tuple[Rows, Values]:
+        version = self._version
+        rows = rows_of(mask)
+        if not len(rows):
+            return rows, np.zeros(0)
+        sample = rows[:: max(1, len(rows) // _SAMPLE)]
+        vectors, there = version.fused.gather(sample)
+        names = version.coded["category"].values(sample)
+        counted = Counter(name for name, has_one in zip(names, there.tolist(), strict=True) if has_one)
+        best: dict[int, float] = {}
+        for name, count in sorted(counted.items(), key=lambda each: (-each[1], each[0] or ""))[:_CATEGORIES]:
+            own = np.array([each == name for each in names]) & there
+            centre = vectors[own].mean(axis=0)
+            length = float(np.linalg.norm(centre))
+            if length <= 1e-6:
+                continue
+            within = mask if name is None else mask & version.coded["category"].mask([name])
+            found, cosines = version.fused.nearest(
+                (centre / length).astype(np.float32), within, _PER_CATEGORY, version.ids.rank
+            )
+            share = count / counted.total()
+            for place, (row, cosine) in enumerate(zip(found.tolist(), cosines.tolist(), strict=True)):
+                # The first of each category, then the second of each: a shop window, not one shelf.
+                worth = (0.5 * max(cosine, 0.0) + 0.5 * share**0.5) / (1 + place)
+                worth *= 1.0 if self.shown(row).image else 0.5
+                best[row] = max(best.get(row, 0.0), worth)
+        if not best:
+            # Nothing has a vector: the first by id.
+            first = rows[np.argsort(version.ids.rank[rows])][: _CATEGORIES * _PER_CATEGORY]
+            order = np.argsort(first)
+            return first[order], (1.0 / (1 + np.arange(len(first))))[order]
+        chosen = np.array(sorted(best), np.int32)
+        return chosen, np.array([max(best[row], 1e-6) for row in chosen.tolist()])
+
+    def newest(self, mask: Words, count: int) -> Rows:
+        """Up to ``count`` rows of a bit set that the table got last, the latest first."""
+        found: list[Rows] = []
+        have, end, step = 0, len(mask), 64
+        while have < count and end > 0:
+            begin = max(0, end - step)
+            part = np.zeros(end, np.uint64)
+            part[begin:] = mask[begin:end]
+            rows = rows_of(part)[::-1]
+            found.append(rows)
+            have, end, step = have + len(rows), begin, step * 4
+        return np.concatenate(found)[:count] if found else np.zeros(0, np.int32)
+
+
+class ShelvesOfVersions:
+    """The shelves of the versions that were asked lately. Safe for many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[int, tuple[Columns, Shelf]] = OrderedDict()
+
+    def of(self, version: Version) -> Shelf:
+        """The shelf of a version, the same for all moments of it."""
+        key = id(version.columns)
+        with self._lock:
+            held = self._held.get(key)
+            if held is None:
+                # With the columns, so that no other object gets their address.
+                held = self._held[key] = version.columns, Shelf(version)
+                while len(self._held) > _VERSIONS:
+                    self._held.popitem(last=False)
+            self._held.move_to_end(key)
+            return held[1]

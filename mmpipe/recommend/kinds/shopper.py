@@ -1,0 +1,163 @@
+"""Lists about a shopper: what fits what they did, in all or in this visit, and what they looked at last.
+
+A score blends three measures: how near a product is to the shopper's taste
+(:mod:`mmpipe.recommend.kinds.past`), what the learnt model expects next, and what others viewed who viewed
+the shopper's latest products. Each has a weight; of those that have something to say the weights are scaled
+to sum to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmpipe.recommend.kinds.past import HALF_LIFE_EVENTS, SESSION_HALF_LIFE_EVENTS
+from mmpipe.recommend.rank.scored import NOBODY, Because, Column, Scored, Split, aligned, highest, united
+from mmpipe.search.kernels.memory import has
+
+if TYPE_CHECKING:
+    from mmpipe.recommend.kinds.asked import Asked
+    from mmpipe.recommend.kinds.past import Liking, Past
+
+Rows = NDArray[np.int32]
+Values = NDArray[np.float64]
+
+# Products of the history whose companions are looked up.
+_COMPANIONS_OF = 4
+# Products of the history that an item's why names; the others share one part.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What each measure weighs."""
+
+    taste: float
+    learnt: float
+    together: float
+
+
+FOR_YOU = Blend(taste=0.35, learnt=0.45, together=0.2)
+SESSION = Blend(taste=0.4, learnt=0.35, together=0.25)
+
+
+def for_you(asked: Asked, depth: int) -> Scored:
+    """By all that the shopper did."""
+    return _blended(asked, asked.past, asked.taste, FOR_YOU, HALF_LIFE_EVENTS, depth)
+
+
+def session(asked: Asked, depth: int) -> Scored:
+    """By what the shopper did in this visit."""
+    if not len(asked.visit):
+        return NOBODY
+    return _blended(asked, asked.visit, asked.mood, SESSION, SESSION_HALF_LIFE_EVENTS, depth)
+
+
+def recently_viewed(asked: Asked, depth: int) -> Scored:
+    """What the shopper viewed, the latest first: ``1 / n`` for the n-th."""
+    rows, times = asked.past.viewed()
+    inside = has(asked.mask, rows)
+    rows, times = rows[inside], times[inside]
+    worth = 1.0 / (1 + np.arange(len(rows)))
+    ago = dict(zip(rows.tolist(), np.maximum(asked.now - times, 0.0).tolist(), strict=True))
+
+    def told(some: Rows, values: Values) -> list[list[Because]]:
+        return [
+            [Because("recently-viewed", value, None, {"seconds": ago[row]})]
+            for row, value in zip(some.tolist(), values.tolist(), strict=True)
+        ]
+
+    order = np.argsort(rows)
+    return Scored(rows[order], (Column("recently-viewed", worth[order], split=told),))
+
+
+def tasted(asked: Asked, liking: Liking, rows: Rows, weight: float) -> Column:
+    """``weight`` times each row's cosine to a taste, told apart by the products that it is made of."""
+    return Column(
+        "taste", asked.cosines(rows, liking.vector) * weight, split=_by_product(asked, liking, weight)
+    )
+
+
+def _blended(
+    asked: Asked, past: Past, liking: Liking | None, blend: Blend, half_life_events: float, depth: int
+) -> Scored:
+    pools: list[Rows] = []
+    if liking is not None:
+        pools.append(asked.near(liking.vector, asked.mask, depth))
+    learnt = asked.learnt.likely(asked.mask)
+    if learnt is not None:
+        likeliest = highest(*learnt, depth)
+        pools.append(likeliest[0])
+    companions = _companions(asked, past, half_life_events, depth)
+    more = any(len(pool) >= depth for pool in pools)
+    rows = united([*pools, *(some for _, _, some, _ in companions)])
+    if not len(rows):
+        return NOBODY
+    total = (
+        (blend.taste if liking is not None else 0.0)
+        + (blend.learnt if learnt is not None else 0.0)
+        + (blend.together if companions else 0.0)
+    )
+    columns: list[Column] = []
+    if liking is not None:
+        columns.append(tasted(asked, liking, rows, blend.taste / total))
+    if learnt is not None:
+        values = _scaled(rows, *learnt, float(likeliest[1].min())) * (blend.learnt / total)
+        columns.append(Column("model", values))
+    for row, weight, some, values in companions:
+        part = aligned(rows, some, values) * (weight * blend.together / total)
+        columns.append(Column("also-viewed", part, row))
+    return Scored(rows, tuple(columns), more)
+
+
+def _scaled(rows: Rows, some: Rows, values: Values, floor: float) -> Values:
+    """``values`` of ``some`` as a column over ``rows``: 1 for the highest of all, 0 for ``floor`` and
+    below."""
+    high = float(values.max())
+    if high <= floor:
+        return aligned(rows, some, (values >= high).astype(np.float64))
+    return aligned(rows, some, np.clip((values - floor) / (high - floor), 0.0, 1.0))
+
+
+def _companions(
+    asked: Asked, past: Past, half_life_events: float, depth: int
+) -> list[tuple[int, float, Rows, Values]]:
+    """Of the products that say most of the shopper, each with its share of their weight, what others view who
+    view them."""
+    if asked.behaviour is None:
+        return []
+    rows, weights = past.weights(asked.now, half_life_events)
+    rows, weights = rows[weights > 0][:_COMPANIONS_OF], weights[weights > 0][:_COMPANIONS_OF]
+    found = []
+    for row, weight in zip(rows.tolist(), (weights / weights.sum()).tolist(), strict=True):
+        some, values = highest(*asked.behaviour.associated(row, "viewed", asked.mask), depth)
+        if len(some):
+            found.append((row, weight, some, values))
+    return found
+
+
+def _by_product(asked: Asked, liking: Liking, weight: float) -> Split:
+    def split(rows: Rows, values: Values) -> list[list[Because]]:
+        vectors, _ = asked.version.fused.gather(rows)
+        parts = (liking.vectors @ vectors.T).astype(np.float64) * (liking.weights * weight)[:, None]
+        found = []
+        for column, value in zip(parts.T, values.tolist(), strict=True):
+            first = np.argsort(-np.abs(column), kind="stable")[:_NAMED]
+            named = [
+                Because(liking.reasons[at], float(column[at]), int(liking.rows[at])) for at in first.tolist()
+            ]
+            rest = value - sum(each.part for each in named)
+            others = len(liking.rows) - len(named)
+            if others > 0:
+                named.append(Because("history", rest, None, {"products": others}))
+            elif named:
+                # The vectors' rounding, below a millionth.
+                last = named[-1]
+                named[-1] = Because(last.reason, last.part + rest, last.row)
+            found.append(named)
+        return found
+
+    return split

@@ -1,0 +1,93 @@
+"""Lists over versions, of what is known beside these: who makes calls, and what they keep between them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic_core import to_json
+
+from mmpipe.recommend.call import Call
+from mmpipe.recommend.items import ItemsOfVersions
+from mmpipe.recommend.kinds.asked import Behaviour
+from mmpipe.recommend.kinds.past import HALF_LIFE_EVENTS, Past, liking
+from mmpipe.recommend.kinds.shelf import ShelvesOfVersions
+from mmpipe.search.find.taste import Taste
+
+if TYPE_CHECKING:
+    from mmpipe.recommend.behaviour import Shopper
+    from mmpipe.recommend.signals import Actions, Recommender
+    from mmpipe.recommend.sponsored import Sponsored
+    from mmpipe.schemas.recommend import RecommendationsRequest
+    from mmpipe.search.versions.version import Version
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known beside the version: the events of the collection, None where there are none, the learnt
+    model, None where none was trained, the moment, in Unix seconds, and who sells places, None where nobody
+    does."""
+
+    actions: Actions | None
+    model: Recommender | None
+    now: float
+    sponsored: Sponsored | None = None
+
+
+class Lists:
+    """Makes lists over versions. Keeps what it worked out of the versions asked lately; safe for many
+    threads.
+
+    A call costs a few milliseconds at fifty thousand products, and tens the first time after many of them
+    changed.
+    """
+
+    def __init__(self) -> None:
+        self._shelves = ShelvesOfVersions()
+        self._items = ItemsOfVersions()
+
+    def answer_json(
+        self, version: Version, request: RecommendationsRequest, shopper: Shopper | None, known: Knowledge
+    ) -> bytes:
+        """The :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. The same request at the
+        same state of everything gives the same lists for an hour, which is how long a draw of exploration
+        holds.
+
+        Raises :class:`UnknownProduct` for a product that a list is about and that is not in the version, and
+        :class:`InvalidRequest` for a list that is about products where none is named and none is known.
+        """
+        started = time.perf_counter()
+        call = Call(
+            version=version,
+            shelf=self._shelves.of(version),
+            behaviour=self._behaviour(version, known.actions),
+            model=known.model,
+            sponsored=known.sponsored,
+            request=request,
+            shopper=shopper,
+            now=known.now,
+        )
+        lists = [call.answer(place, wanted) for place, wanted in enumerate(request.wanted())]
+        model = call.learnt.model if call.learnt.took_part else None
+        head = {
+            "collection": version.collection,
+            "version": version.label,
+            "model": None if model is None else f"{model.name} {model.revision}",
+            "took_ms": round((time.perf_counter() - started) * 1e3, 3),
+        }
+        return b"".join((to_json(head)[:-1], b',"lists":[', b",".join(lists), b"]}"))
+
+    def taste(self, version: Version, shopper: Shopper, known: Knowledge, weight: float) -> Taste | None:
+        """What a search leans to for a shopper; None where nothing is known of them."""
+        behaviour = self._behaviour(version, known.actions)
+        if behaviour is None or weight <= 0:
+            return None
+        past = Past.of(behaviour.actions.history(shopper), behaviour.items)
+        found = liking(version, past, known.now, HALF_LIFE_EVENTS)
+        return None if found is None else Taste.of(found.vector, weight)
+
+    def _behaviour(self, version: Version, actions: Actions | None) -> Behaviour | None:
+        if actions is None or not actions.event_count:
+            return None
+        return Behaviour(actions, self._items.of(version, actions))

@@ -1,0 +1,90 @@
+"""The places of a list that are paid for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmpipe.recommend.sponsored import Context
+
+if TYPE_CHECKING:
+    from mmpipe.recommend.kinds.asked import Asked
+    from mmpipe.recommend.rank.choice import Taken
+    from mmpipe.recommend.rank.scored import Because, Scored
+    from mmpipe.recommend.sponsored import Sponsored
+
+
+@dataclass(frozen=True)
+class Item:
+    """The candidate at one place of what a measure found, to be shown."""
+
+    scored: Scored
+    at: int
+    explored: bool = False
+    sponsored: bool = False
+
+    @property
+    def row(self) -> int:
+        """Its row in the version."""
+        return int(self.scored.rows[self.at])
+
+    @property
+    def score(self) -> float:
+        """Its score."""
+        return self.scored.score(self.at)
+
+    def because(self) -> list[Because]:
+        """The parts of its score."""
+        return self.scored.because(np.array([self.at], np.int64))[0]
+
+
+def sold(
+    sponsored: Sponsored, asked: Asked, items: list[Item], taken: Taken, limit: int, slots: int | None
+) -> tuple[list[Item], str | None]:
+    """A list's ``items`` with those that are paid for in their places, at most ``limit`` and ``slots``, and
+    the id by which a click on one of these is known; None where nothing was sold.
+
+    For sale are the candidates of the measure that gave the first item, as relevant as their scores are in
+    parts of the highest: those in the list already, and those that nothing excludes. A product is in the list
+    once, and so is a group; what is pushed behind the limit is left out.
+    """
+    bids = sponsored.bids.by_product
+    scored = items[0].scored
+    scores = scored.scores
+    highest = float(scores.max())
+    if not bids or highest <= 0:
+        return items, None
+    listed = {item.row for item in items}
+    free: dict[str, int] = {}
+    for at, (product_id, row) in enumerate(
+        zip(asked.version.ids.ids(scored.rows), scored.rows.tolist(), strict=True)
+    ):
+        if product_id in bids and (row in listed or _is_free(asked, taken, row)):
+            free[product_id] = at
+    relevance = [(product_id, float(scores[at]) / highest) for product_id, at in free.items()]
+    exposures = None if asked.behaviour is None else asked.behaviour.exposures_of_ids
+    won = sponsored.place(relevance, slots, Context(asked.main_category(), None, exposures))
+    placed: dict[int, Item] = {}
+    shown = []
+    groups = {group for item in items if (group := asked.shelf.group(item.row)) is not None}
+    for each in won:
+        item = Item(scored, free[each.product_id], sponsored=True)
+        group = asked.shelf.group(item.row)
+        if each.position >= limit or (item.row not in listed and group is not None and group in groups):
+            continue
+        groups |= set() if group is None else {group}
+        placed[each.position] = item
+        shown.append(each)
+    if not placed:
+        return items, None
+    rows = {item.row for item in placed.values()}
+    found = [item for item in items if item.row not in rows]
+    for position, item in sorted(placed.items()):
+        found.insert(min(position, len(found)), item)
+    return found[:limit], sponsored.query_id(shown)
+
+
+def _is_free(asked: Asked, taken: Taken, row: int) -> bool:
+    return row not in taken.rows and asked.shelf.group(row) not in taken.groups

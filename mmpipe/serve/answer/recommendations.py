@@ -1,0 +1,135 @@
+"""Lists for shoppers, and the taste that their searches lean to: what a replica knows of them, asked.
+
+Events that this replica accepts count here at once, those of the others within ``interactions.poll_seconds``
+of being stored: a thread follows the log of every collection that is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import InvalidRequest
+from mmpipe.recommend import Knowledge, Lists
+from mmpipe.recommend.behaviour import BehaviourFollower, Shopper
+from mmpipe.recommend.model import Recommenders
+from mmpipe.recommend.sponsored import PaidEvent, SponsoredBook, open_sponsored
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mmpipe.lake import Lake
+    from mmpipe.recommend.behaviour import Behaviour
+    from mmpipe.schemas.recommend import RecommendationsRequest
+    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.search import Version
+    from mmpipe.search.find.taste import Taste
+    from mmpipe.serve.answer.source import LiveVersion
+    from mmpipe.settings import Settings
+
+
+class Recommendations:
+    """Of one replica. :meth:`start` follows what shoppers do; ``version_of`` gives a collection's live
+    version where this process holds it. Calls may come from one event loop; what blocks for long runs in
+    threads."""
+
+    def __init__(self, settings: Settings, lake: Lake, version_of: Callable[[str], Version | None]) -> None:
+        self._weight = settings.serve.taste_weight
+        self._lake = lake
+        self._follower = BehaviourFollower(lake)
+        self._models = Recommenders(lake, version_of=version_of)
+        self._book: SponsoredBook | None = None
+        self._settings = settings
+        self._lists = Lists()
+
+    def start(self) -> None:
+        """Follow from now on, on threads of its own. Raises ``StorageUnavailable`` where places are for sale
+        and their key cannot be read."""
+        self._follower.start()
+        self._models.start()
+        self._book = open_sponsored(self._settings, self._lake)
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._follower.close()
+        self._models.close()
+        if self._book is not None:
+            self._book.close()
+
+    def follow(self, collection: str) -> Behaviour:
+        """What shoppers of a collection did, followed from now on."""
+        self._models.follow(collection)
+        return self._follower.get(collection)
+
+    def accepted(self, collection: str, events: pa.Table) -> None:
+        """Events that were just stored count here at once, and pay for the places that they name."""
+        self._follower.get(collection).add(events)
+        if self._book is not None:
+            self._book.of(collection).accepted(_paid(events))
+
+    async def forget(self, collection: str, pseudonyms: frozenset[str]) -> None:
+        """Leave nothing of people who were erased; the other replicas follow within moments."""
+        await asyncio.to_thread(self._follower.get(collection).forget, pseudonyms)
+
+    async def answer(self, version: LiveVersion, request: RecommendationsRequest) -> bytes:
+        """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
+        ``InvalidRequest``, and :class:`NotWhole` for a collection that is split among shards."""
+        whole = version.whole
+        if whole is None:
+            raise NotWhole("lists" if request.lists is not None else "kind")
+        shopper = await self._shopper(version.collection, request.user_id, request.session_id)
+        # Several milliseconds, which the searches of others need not wait for.
+        return await asyncio.to_thread(
+            self._lists.answer_json, whole, request, shopper, self._known(version.collection)
+        )
+
+    async def taste(self, version: LiveVersion, request: SearchRequest) -> Taste | None:
+        """What a search leans to: None where nobody is named or known, and where it must not. A cursor brings
+        its own."""
+        if not request.personalise or (request.user_id is None and request.session_id is None):
+            return None
+        if version.whole is None or request.cursor is not None or self._weight <= 0:
+            return None
+        shopper = await self._shopper(version.collection, request.user_id, request.session_id)
+        if shopper is None:
+            return None
+        known = self._known(version.collection)
+        return self._lists.taste(version.whole, shopper, known, self._weight)
+
+    def _known(self, collection: str) -> Knowledge:
+        sponsored = None if self._book is None else self._book.of(collection)
+        return Knowledge(self.follow(collection), self._models.get(collection), time.time(), sponsored)
+
+    async def _shopper(self, collection: str, user_id: str | None, session_id: str | None) -> Shopper | None:
+        if user_id is None and session_id is None:
+            return None
+        names = self._lake.__dict__.get("pseudonyms")
+        if names is None:
+            # The key is read once, from the lake or a secret.
+            names = await asyncio.to_thread(lambda: self._lake.pseudonyms)
+        return Shopper(
+            None if user_id is None else names.user(collection, user_id),
+            None if session_id is None else names.session(collection, session_id),
+        )
+
+
+def _paid(events: pa.Table) -> list[PaidEvent]:
+    """The events that name an answer."""
+    names = ["event_id", "type", "product_id", "query_id", "received_at"]
+    return [PaidEvent(**row) for row in events.select(names).to_pylist() if row["query_id"] is not None]
+
+
+class NotWhole(InvalidRequest):
+    """Lists are asked of a collection that is split among shards, none of which sees all of it."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            field,
+            "no list is available while collections are split (serve.shards above 1): set"
+            " MMPIPE_SERVE__SHARDS to 1, or ask GET /v1/products/{product_id}/similar, which shards answer",
+        )
+
+    def __reduce__(self) -> tuple[type[NotWhole], tuple[str]]:
+        return type(self), (self.field,)
