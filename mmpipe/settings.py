@@ -163,6 +163,11 @@ class InteractionSettings(_Section):
         description="a replica writes at most one object of events per collection so often; what arrives"
         " meanwhile shares the next",
     )
+    people_callers: tuple[str, ...] = Field(
+        default=(),
+        description="names of the API keys whose holders may ask for what is held of a person, and erase it;"
+        " without any, every key may",
+    )
     compact_seconds: float = Field(
         default=300.0, gt=0, description="how often the indexer merges small objects of events"
     )

@@ -26,7 +26,7 @@ from mmpipe.serve.http.interaction_routes import add_interaction_routes
 from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
-from mmpipe.serve.http.people_routes import add_people_routes
+from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
 from mmpipe.serve.http.requests import SearchParams, SimilarParams
 from mmpipe.serve.http.search_route import SearchRoute
@@ -86,9 +86,9 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     public = _public_router(guard)
     _query_routes(public, service)
     add_interaction_routes(public, service)
-    add_people_routes(public, service)
     add_recommendation_routes(public, service)
     app.include_router(public)
+    app.include_router(people_router(service, guard))
     app.include_router(stock_router(service, guard))
     _operations_routes(app, service, meter)
     app.state.service = service

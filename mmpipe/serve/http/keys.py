@@ -13,7 +13,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from fastapi.security import HTTPBearer
@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 
 from mmpipe.dispatch.tokens import read_secret
 from mmpipe.errors import DispatchUnavailable, MmpipeError, NotReady, PermanentError
-from mmpipe.serve.http.errors import Unauthorized
+from mmpipe.serve.http.errors import Forbidden, Unauthorized
 
 if TYPE_CHECKING:
     from mmpipe.settings import ServeSettings
@@ -224,6 +224,25 @@ class KeyGuard(HTTPBearer):
             raise Unauthorized("Authorization", "no such API key; ask who runs this service for a valid one")
         self._known(name)
         return name
+
+
+class CallerGuard(HTTPBearer):
+    """Lets in those of ``guard`` whose names are among ``callers``, which ``setting`` holds. Raises
+    ``Unauthorized``, :class:`~mmpipe.serve.http.errors.Forbidden`."""
+
+    def __init__(self, guard: KeyGuard, callers: Collection[str], setting: str) -> None:
+        super().__init__(scheme_name=guard.scheme_name, description=guard.model.description, auto_error=False)
+        self._guard = guard
+        self._callers = frozenset(callers)
+        self._setting = setting
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        """See the class."""
+        name = await self._guard.admit(request.headers.get("authorization", ""))
+        if name not in self._callers:
+            raise Forbidden(
+                "Authorization", f"this key may not do that: have {self._setting} name its caller"
+            )
 
 
 def _digest(key: str) -> bytes:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake.interactions import Erasure
 from mmpipe.schemas.interaction import MAX_ID, PRINTABLE
 from mmpipe.serve.answer.people import MAX_EVENTS, PersonResponse
+from mmpipe.serve.http.keys import CallerGuard
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
+    from mmpipe.serve.http.keys import KeyGuard
 
 _JSON = "application/json"
+SETTING = "MMPIPE_INTERACTIONS__PEOPLE_CALLERS"
 _PATH = "/v1/users/{user_id:path}"
 # What a server decodes bytes to that are no UTF-8.
 _UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
@@ -33,8 +36,15 @@ UserId = Annotated[
 Collection = Annotated[str | None, Query(max_length=63, description="omit where the lake has only one")]
 
 
-def add_people_routes(public: APIRouter, service: QueryService) -> None:
-    """The routes on the public router."""
+def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
+    """The routes, for the callers of ``guard``; of these for those that the settings name, where they do."""
+    answers: dict[int | str, dict[str, Any]] = problems(404, 422, 503)
+    dependencies = []
+    if guard is not None:
+        callers = service.settings.interactions.people_callers
+        answers |= problems(401, 403) if callers else problems(401)
+        dependencies = [Depends(CallerGuard(guard, callers, SETTING) if callers else guard)]
+    public = APIRouter(dependencies=dependencies)
 
     @public.get(
         _PATH,
@@ -42,7 +52,7 @@ def add_people_routes(public: APIRouter, service: QueryService) -> None:
         description="Events as they are kept, also those of sessions that nobody else used. That they were"
         " handed out is recorded once, with the first page.",
         response_model=PersonResponse,
-        responses=problems(404, 422, 503),
+        responses=answers,
         tags=["people"],
     )
     async def export(
@@ -60,12 +70,14 @@ def add_people_routes(public: APIRouter, service: QueryService) -> None:
         description="Removes what is held, and answers with the proof, which is kept: pseudonyms, counts and"
         " digests. No reader sees those events from the moment it begins. What arrives later is new.",
         response_model=Erasure,
-        responses=problems(404, 422, 503),
+        responses=answers,
         tags=["people"],
     )
     async def erase(user_id: UserId, collection: Collection = None) -> Response:
         proof = await service.erase_person(collection, _checked(user_id))
         return Response(proof.model_dump_json(), media_type=_JSON)
+
+    return public
 
 
 def _checked(user_id: str) -> str:

@@ -6,18 +6,15 @@ that ``MMPIPE_STOCK__CALLERS`` names may ask.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
-from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import HTTPConnection
 
 from mmpipe.recommend.stock import StockReport
 from mmpipe.serve.answer.stock import MAX_LIMIT
-from mmpipe.serve.http.errors import Forbidden
+from mmpipe.serve.http.keys import CallerGuard
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from mmpipe.serve.http.keys import KeyGuard
 
 PATH = "/v1/stock"
+SETTING = "MMPIPE_STOCK__CALLERS"
 
 
 class StockParams(BaseModel):
@@ -48,30 +46,13 @@ class StockParams(BaseModel):
     )
 
 
-class OperatorGuard(HTTPBearer):
-    """Lets in the callers of ``guard`` that are named. Raises ``Unauthorized``, :class:`Forbidden`."""
-
-    def __init__(self, guard: KeyGuard, callers: Collection[str]) -> None:
-        super().__init__(scheme_name=guard.scheme_name, description=guard.model.description, auto_error=False)
-        self._guard = guard
-        self._callers = frozenset(callers)
-
-    async def __call__(self, request: HTTPConnection) -> None:
-        """See the class."""
-        name = await self._guard.admit(request.headers.get("authorization", ""))
-        if name not in self._callers:
-            raise Forbidden(
-                "Authorization", "this key may not see stock: have MMPIPE_STOCK__CALLERS name its caller"
-            )
-
-
 def stock_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The route, for the named callers of ``guard``; without one, for everybody."""
     answers: dict[int | str, dict[str, Any]] = problems(404, 422, 503)
     dependencies = []
     if guard is not None:
         answers |= problems(401, 403)
-        dependencies = [Depends(OperatorGuard(guard, service.settings.stock.callers))]
+        dependencies = [Depends(CallerGuard(guard, service.settings.stock.callers, SETTING))]
     router = APIRouter(dependencies=dependencies)
 
     @router.get(
