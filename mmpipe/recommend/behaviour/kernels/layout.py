@@ -122,7 +122,8 @@ _I32, _I64, _F64, _U8, _U64 = map(
     _array, (types.int32, types.int64, types.float64, types.uint8, types.uint64)
 )
 ROWS = types.NamedTuple((_U64, _I64, _I64, _I32, _I32, _I32, _U8, _I32), Rows)
-INDEX = types.NamedTuple((_I32,) * 11, Index)
+# Of one type throughout: numba takes it for another type than a NamedTuple of the same.
+INDEX = types.NamedUniTuple(_I32, 11, Index)
 TALLY = types.NamedTuple(
     (_array(types.int32, 2), _array(types.int32, 2), _I64, _array(types.int64, 2), _I64, _I64, _I32, _I64),
     Tally,
