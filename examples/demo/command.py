@@ -15,6 +15,7 @@ from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, Folder, ProfileName, reac
 
 if TYPE_CHECKING:
     from examples.demo.report import DemoReport
+    from examples.demo.shopper import ShopperOutcome
 
 _SHOWN_HITS = 3
 
@@ -72,7 +73,7 @@ def demo(
         page = write_page(folder / "demo" / "results.html", report, manifest)
         _show(report)
         if as_json:
-            emit(report.to_json())
+            emit(report.to_json(manifest.products))
         _next_steps(page, folder, keep)
         if open_page:
             webbrowser.open(page.resolve().as_uri())
@@ -89,6 +90,8 @@ def _show(report: DemoReport) -> None:
         title = f"{mark} {escape(search.query.label)}  [dim]{search.query.kind}, {search.took_ms:.0f} ms[/]"
         console.print(hits_table(title, search.hits[:_SHOWN_HITS]))
         console.print()
+    if report.shopper is not None:
+        _show_shopper(report.shopper)
     shown = table("turned away, as planted", ["", "row", "product", "field", "reason"])
     for fault in report.faults:
         wanted = fault.expected
@@ -108,6 +111,18 @@ def _show(report: DemoReport) -> None:
     )
     for line in report.trouble():
         fail(line)
+
+
+def _show_shopper(shopper: ShopperOutcome) -> None:
+    seen = ", ".join(product.title_en for product in shopper.clicked)
+    when = "never" if shopper.seconds is None else f"{shopper.seconds * 1e3:.0f} ms later"
+    console.print(f"a new shopper clicks [bold]{escape(seen)}[/]")
+    changed = table(f"recommended before, and {when}", ["before", "after", "why"])
+    for former, now in zip(shopper.before, shopper.after, strict=False):
+        why = max(now.why, key=lambda each: each.part).text if now.why else ""
+        changed.add_row(escape(former.title), escape(now.title), escape(why))
+    console.print(changed)
+    console.print()
 
 
 def _next_steps(page: Path, folder: Path, keep: bool) -> None:

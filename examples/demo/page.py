@@ -12,7 +12,9 @@ from string import Template
 from examples.catalogue.products import SampleProduct
 from examples.catalogue.writer import SampleManifest
 from examples.demo.report import DemoReport, FaultOutcome, SearchOutcome
+from examples.demo.shopper import ShopperOutcome
 from mmpipe.cli.moment import in_the_clip
+from mmpipe.schemas.recommend import Recommended
 from mmpipe.schemas.search import Hit
 
 _THUMBNAIL = 220
@@ -22,6 +24,7 @@ _KINDS = {
     "text+image": "photo + text · 图文",
     "similar": "similar · 相似",
 }
+_SHOWN_WHYS = 2
 _PARTS = ("lexical", "text", "image", "audio", "video")
 
 
@@ -36,6 +39,7 @@ its searches, asked over HTTP.<br>
 <div class="figures">$figures</div>
 <p class="legend">What a score is made of · 得分构成$legend</p>
 $searches
+$shopper
 <section><header><h2>Turned away, each with its reason · 被拒绝的数据及原因</h2></header>
 <table><tr><th></th><th>row</th><th>product</th><th>field</th><th>reason</th></tr>
 $faults
@@ -62,7 +66,10 @@ def write_page(path: Path, report: DemoReport, manifest: SampleManifest) -> Path
         )
     )
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
-    page = _PAGE.substitute(style=style, figures=figures, legend=legend, searches=searches, faults=faults)
+    shopper = "" if report.shopper is None else _shopper(report.shopper, pictures)
+    page = _PAGE.substitute(
+        style=style, figures=figures, legend=legend, searches=searches, shopper=shopper, faults=faults
+    )
     path.write_text(page, encoding="utf-8")
     return path
 
@@ -145,6 +152,35 @@ def _split(hit: Hit) -> str:
         if value > 0
     )
     return f'<div class="split">{bars}</div>'
+
+
+def _shopper(shopper: ShopperOutcome, pictures: _Pictures) -> str:
+    clicked = "".join(
+        f'<img src="{pictures.of(product.id)}" alt="{escape(product.title_en)}">'
+        for product in shopper.clicked
+    )
+    when = "never · 未变化" if shopper.seconds is None else f"{shopper.seconds * 1e3:.0f} ms"
+    held = "" if shopper.fallback is None else f" ({escape(shopper.fallback)})"
+    before = "\n".join(_recommended(item, pictures) for item in shopper.before)
+    after = "\n".join(_recommended(item, pictures) for item in shopper.after)
+    return f"""<section><header>{clicked}<div><h2>Somebody new clicks these · 新顾客点击了这几件</h2>
+<div class="kind">recommendations changed after · 推荐更新用时 {when}</div></div></header>
+<p class="kind">before · 点击前{held}</p><div class="hits">{before}</div>
+<p class="kind">after, and why · 点击后及原因</p><div class="hits">{after}</div></section>"""
+
+
+def _recommended(item: Recommended, pictures: _Pictures) -> str:
+    photo = pictures.of(item.id)
+    shown = f'<img src="{photo}" alt="">' if photo else '<div class="blank"></div>'
+    product = pictures.products.get(item.id)
+    zh = escape(product.title_zh) if product else ""
+    parts = sorted((why for why in item.why if why.part > 0), key=lambda why: -why.part)
+    whys = "".join(
+        f'<li>{escape(why.text)} <span class="part">{why.part:.2f}</span></li>' for why in parts[:_SHOWN_WHYS]
+    )
+    title = escape(item.title)
+    return f"""<article class="hit">{shown}<div><p title="{title}">{title}</p>
+<p class="zh" title="{zh}">{zh}</p><ul class="why">{whys}</ul></div></article>"""
 
 
 def _fault(fault: FaultOutcome) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from examples.catalogue.faults import ExpectedReject
 from examples.catalogue.products import SampleProduct
 from examples.catalogue.queries import DemoQuery
+from examples.demo.shopper import ShopperOutcome
 from mmpipe.schemas.run import Reject
 from mmpipe.schemas.search import Hit
 
@@ -71,6 +73,7 @@ class DemoReport:
     faults: list[FaultOutcome] = field(default_factory=list)
     unexpected: list[Reject] = field(default_factory=list)
     dead_letters: int = 0
+    shopper: ShopperOutcome | None = None
 
     def trouble(self) -> list[str]:
         """Everything that is not as it should be."""
@@ -91,16 +94,18 @@ class DemoReport:
                 found.append(f"'{search.query.label}' found {top}, not {search.expected}")
         if self.dead_letters:
             found.append(f"{self.dead_letters} events ended among the dead letters")
-        return found
+        return found + ([] if self.shopper is None else self.shopper.trouble())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, products: Sequence[SampleProduct] = ()) -> dict[str, Any]:
         """The one JSON line."""
+        categories = {product.id: product.category for product in products}
         return {
             "uploaded": self.uploaded,
             "indexed": self.indexed,
             "rejected": sum(fault.reject is not None for fault in self.faults) + len(self.unexpected),
             "seconds": round(self.seconds, 1),
             "searches": [search.to_json() for search in self.searches],
+            "shopper": None if self.shopper is None else self.shopper.to_json(categories),
             "rejects": [fault.to_json() for fault in self.faults],
             "trouble": self.trouble(),
         }

@@ -1,4 +1,4 @@
-"""The demo's steps: draw, upload, wait for the ledger, search, collect the rejects."""
+"""The demo's steps: draw, upload, wait for the ledger, search, click as a shopper, collect the rejects."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rich.progress import (
 from examples.catalogue.queries import DemoQuery, demo_queries
 from examples.catalogue.writer import SampleManifest, write_sample
 from examples.demo.report import DemoReport, SearchOutcome, accepted, match_faults
+from examples.demo.shopper import click_three
 from mmpipe.cli.console import console
 from mmpipe.cli.options import api_key
 from mmpipe.cli.queries import HttpQueries
@@ -199,6 +200,7 @@ def run_demo(
     for done, query in enumerate(queries, start=1):
         report.searches.append(ask(http, query, manifest))
         step("search")(done, len(queries))
+    report.shopper = click_three(http, COLLECTION, manifest.products)
     rejects = collection.rejects.list(limit=_MAX_REJECTS)
     report.faults, report.unexpected = match_faults(manifest.expected_rejects, rejects)
     depths = queue_depths(stack.state.s3_url, stack.state.queue_url, stack.state.dead_letters_url)

@@ -89,6 +89,12 @@ class HttpQueries:
         _check(answer)
         return answer.json()
 
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The same, of a request with a JSON body."""
+        answer = self._http.request("POST", path, dict(body))
+        _check(answer)
+        return answer.json()
+
 
 class EmbeddedQueries:
     """The query service's own calls, without HTTP or Ray."""
