@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from mmpipe.cli.evaluate_recommend import eval_recommend
 from mmpipe.cli.options import AsJson, ProfileName, settings_with
 from mmpipe.errors import InvalidRequest
 
+_OF_KINDS = ("ndcg@10", "recall@10", "mrr")
 eval_app = typer.Typer(help="Measure search quality.", no_args_is_help=True)
 
 
@@ -36,6 +37,10 @@ def eval_search(
             "--queries", help='JSONL {"query", "relevant"}, or Parquet with image or audio, product_id'
         ),
     ],
+    by: Annotated[
+        Literal["kind"] | None,
+        typer.Option("--by", help="kind: also the figures of each kind of query, as queries say their kind"),
+    ] = None,
     doc_modalities: Annotated[
         str,
         typer.Option("--doc-modalities", help="what of the products is indexed: image, text, or image,text"),
@@ -52,13 +57,20 @@ def eval_search(
     if len(modalities) != len(named) or not modalities:
         raise InvalidRequest("doc-modalities", f"{doc_modalities!r} is not a list of {', '.join(MODALITIES)}")
     result = search_eval.run(settings_with(profile=profile), products, queries, modalities)
+    if by is not None and not result.by_kind:
+        raise InvalidRequest("by", f"no query of {queries.name} says its kind")
     if as_json:
-        emit(result)
+        emit(result.all if by is None else {**result.all, "by_kind": result.by_kind})
         return
     shown = table("", ["measure", "value"])
-    for measure, value in result.items():
+    for measure, value in result.all.items():
         shown.add_row(measure, f"{value:.4f}" if isinstance(value, float) else str(value))
     output.print(shown)
+    if by is not None:
+        shown = table("", ["kind", "queries", *_OF_KINDS])
+        for kind, figures in result.by_kind.items():
+            shown.add_row(kind, str(figures["queries"]), *(f"{figures[name]:.4f}" for name in _OF_KINDS))
+        output.print(shown)
 
 
 @eval_app.command("fusion")

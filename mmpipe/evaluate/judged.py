@@ -18,16 +18,18 @@ _MEDIA_COLUMNS: tuple[Modality, ...] = ("image", "audio")
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuery:
-    """One query: text, or a medium's bytes, or both; ``relevant`` is never empty."""
+    """One query: text, or a medium's bytes, or both; ``relevant`` is never empty. ``kind`` says what sort of
+    query it is, None where nobody said."""
 
     text: str | None
     media: dict[Modality, bytes]
     relevant: frozenset[str]
+    kind: str | None = None
 
 
 def read_queries(path: Path) -> list[JudgedQuery]:
     """Read JSONL ``{"query", "relevant"}``, or Parquet with ``image`` or ``audio`` bytes and ``product_id``
-    (and ``query`` besides, if mixed).
+    (and ``query`` besides, if mixed); both with ``kind`` where queries are of several kinds.
 
     Raises :class:`InvalidRequest` naming the line or column that cannot be used.
     """
@@ -56,7 +58,10 @@ def _from_jsonl(path: Path) -> Iterator[JudgedQuery]:
                 raise InvalidRequest(
                     "queries", f"line {number} needs a text query and a list of at least one relevant id"
                 )
-            yield JudgedQuery(text, {}, frozenset(str(item) for item in named))
+            kind = row.get("kind")
+            if kind is not None and not isinstance(kind, str):
+                raise InvalidRequest("queries", f"line {number}: kind must be a text")
+            yield JudgedQuery(text, {}, frozenset(str(item) for item in named), kind)
 
 
 def _from_parquet(path: Path) -> Iterator[JudgedQuery]:
@@ -65,7 +70,7 @@ def _from_parquet(path: Path) -> Iterator[JudgedQuery]:
     media = [name for name in _MEDIA_COLUMNS if name in columns]
     if "product_id" not in columns or not media:
         raise InvalidRequest("queries", f"{path.name} needs the columns product_id and image or audio")
-    wanted = ["product_id", *media, *(["query"] if "query" in columns else [])]
+    wanted = ["product_id", *media, *(name for name in ("query", "kind") if name in columns)]
     for batch in file.iter_batches(batch_size=256, columns=wanted):
         for row in batch.to_pylist():
             relevant = row["product_id"] if isinstance(row["product_id"], list) else [row["product_id"]]
@@ -73,6 +78,7 @@ def _from_parquet(path: Path) -> Iterator[JudgedQuery]:
                 row.get("query"),
                 {name: _bytes(row[name], name) for name in media if row[name] is not None},
                 frozenset(str(item) for item in relevant),
+                None if row.get("kind") is None else str(row["kind"]),
             )
 
 

@@ -33,6 +33,17 @@ COLLECTION = "eval"
 DEPTH = 100
 
 
+Figures = dict[str, float | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Means over all queries, and over those of each kind, by its name."""
+
+    all: Figures
+    by_kind: dict[str, Figures]
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """One query's ranking and its cost: encoding and search together, in milliseconds."""
@@ -46,11 +57,11 @@ def run(
     products: Sequence[Path],
     queries: Path,
     doc_modalities: Sequence[Modality],
-) -> dict[str, float | int]:
+) -> Report:
     """Index ``products`` (feed files; each later file is newer) and measure ``queries`` against them.
 
-    Returns means over queries of recall@1, recall@10, precision@1, precision@10, ndcg@10 and mrr (to rank
-    100), and the number of queries, seconds of indexing and median milliseconds of a query. Only
+    The means are of recall@1, recall@10, precision@1, precision@10, ndcg@10 and mrr (to rank 100), beside
+    them the number of queries, seconds of indexing and median milliseconds of a query. Only
     ``doc_modalities`` of the products are indexed.
 
     Raises :class:`InvalidRequest` for unusable arguments or queries and :class:`InvalidFeed` where a file
@@ -78,7 +89,12 @@ def run(
             measured = _search_all(judged, store.get(COLLECTION), loaded, here)
         finally:
             store.close()
-    return {**_means(judged, measured), "index_seconds": round(index_seconds, 2)}
+    kinds = sorted({query.kind for query in judged if query.kind is not None})
+    by_kind: dict[str, Figures] = {}
+    for kind in kinds:
+        of_kind = [at for at, query in enumerate(judged) if query.kind == kind]
+        by_kind[kind] = _means([judged[at] for at in of_kind], [measured[at] for at in of_kind])
+    return Report({**_means(judged, measured), "index_seconds": round(index_seconds, 2)}, by_kind)
 
 
 def _search_all(
@@ -102,7 +118,7 @@ def _decode(raw: Mapping[Modality, bytes], settings: Settings) -> dict[Modality,
     }
 
 
-def _means(judged: Sequence[JudgedQuery], measured: Sequence[Measured]) -> dict[str, float | int]:
+def _means(judged: Sequence[JudgedQuery], measured: Sequence[Measured]) -> Figures:
     pairs = [(m.ranked, q.relevant) for q, m in zip(judged, measured, strict=True)]
     metrics = {
         "recall@1": fmean(recall_at_k(ranked, relevant, 1) for ranked, relevant in pairs),

@@ -49,7 +49,7 @@ def texts(tmp_path: Path) -> Path:
 
 
 def test_text_queries_find_products_by_their_text(products: Path, texts: Path) -> None:
-    found = search_eval.run(SETTINGS, [products], texts, ["text"])
+    found = search_eval.run(SETTINGS, [products], texts, ["text"]).all
     assert found["queries"] == 4
     assert found["recall@1"] == found["mrr"] == found["ndcg@10"] == 1.0
     assert found["index_seconds"] > 0
@@ -58,7 +58,7 @@ def test_text_queries_find_products_by_their_text(products: Path, texts: Path) -
 
 def test_image_only_documents_keep_their_titles_out_of_the_index(products: Path, texts: Path) -> None:
     # The fake text vectors say nothing about pictures: with the titles out, only chance is left.
-    found = search_eval.run(SETTINGS, [products], texts, ["image"])
+    found = search_eval.run(SETTINGS, [products], texts, ["image"]).all
     assert found["recall@1"] < 1.0
     assert found["recall@10"] == 1.0
 
@@ -74,7 +74,7 @@ def test_photo_queries_find_their_products(products: Path, tmp_path: Path) -> No
         ),
         path,
     )
-    assert search_eval.run(SETTINGS, [products], path, ["image", "text"])["recall@1"] == 1.0
+    assert search_eval.run(SETTINGS, [products], path, ["image", "text"]).all["recall@1"] == 1.0
 
 
 def test_bad_input_is_named(products: Path, texts: Path, tmp_path: Path) -> None:
@@ -86,3 +86,16 @@ def test_bad_input_is_named(products: Path, texts: Path, tmp_path: Path) -> None
     broken.write_bytes(b"PAR1 but nothing more")
     with pytest.raises(InvalidFeed, match=r"broken\.parquet"):
         search_eval.run(SETTINGS, [broken], texts, ["text"])
+
+
+def test_queries_that_say_their_kind_are_counted_by_it(products: Path, tmp_path: Path) -> None:
+    asked = [("plain", name) for name in ("red", "blue")] + [("typo", "grene")]
+    path = tmp_path / "kinds.jsonl"
+    rows = [{"query": f"{name} mug", "relevant": ["p-red"], "kind": kind} for kind, name in asked]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    found = search_eval.run(SETTINGS, [products], path, ["text"])
+    assert {kind: figures["queries"] for kind, figures in found.by_kind.items()} == {"plain": 2, "typo": 1}
+    assert found.all["queries"] == 3
+    path.write_text(json.dumps({"query": "mug", "relevant": ["p-red"], "kind": 3}))
+    with pytest.raises(InvalidRequest, match="kind"):
+        search_eval.run(SETTINGS, [products], path, ["text"])
