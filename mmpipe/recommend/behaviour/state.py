@@ -222,7 +222,11 @@ def _with_rows(state: State, size: int) -> State:
     size = max(_LEAST_ROWS, size + (size - state.base))
     rows = Rows._make(_longer(column, size) for column in state.rows)
     recent = size - state.base
+    # Heads too: those of the former state must never lead to rows that it has no room for.
     index = state.index._replace(
+        head_owner=state.index.head_owner.copy(),
+        head_item=state.index.head_item.copy(),
+        head_session=state.index.head_session.copy(),
         before_owner=_longer(state.index.before_owner, recent, -1),
         before_item=_longer(state.index.before_item, recent, -1),
         before_session=_longer(state.index.before_session, recent, -1),
