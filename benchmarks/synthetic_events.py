@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,8 +124,10 @@ def pseudonym(kind: str, number: int) -> str:
     return f"{'ab'[kind == 'session']}{number:031x}"
 
 
-def table(events: Events, ids: Sequence[str]) -> pa.Table:
-    """As rows of the log; every event arrived when it happened."""
+def table(
+    events: Events, ids: Sequence[str], named: Callable[[str, int], str] = pseudonym, *, first: int = 0
+) -> pa.Table:
+    """As rows of the log, event ids counting from ``first``; every event arrived when it happened."""
     moments = pa.array(events.time, pa.timestamp("us", "UTC"))
     known = events.user >= 0
     users, user = np.unique(events.user[known], return_inverse=True)
@@ -133,12 +135,12 @@ def table(events: Events, ids: Sequence[str]) -> pa.Table:
     at[known] = user
     sessions, session = np.unique(events.session, return_inverse=True)
     held = {
-        "event_id": pa.array([f"event-{number:010d}" for number in range(len(events))]),
+        "event_id": pa.array([f"event-{number:010d}" for number in range(first, first + len(events))]),
         "type": pa.array(EVENT_TYPES).take(pa.array(events.kind)),
-        "user": pa.array([pseudonym("user", n) for n in users.tolist()], pa.string()).take(
+        "user": pa.array([named("user", n) for n in users.tolist()], pa.string()).take(
             pa.array(at, mask=~known)
         ),
-        "session": pa.array([pseudonym("session", n) for n in sessions.tolist()], pa.string()).take(
+        "session": pa.array([named("session", n) for n in sessions.tolist()], pa.string()).take(
             pa.array(session)
         ),
         "product_id": pa.array(list(ids), pa.string()).take(pa.array(events.item)),
