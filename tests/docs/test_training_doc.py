@@ -29,3 +29,20 @@ def test_every_option_is_documented_with_its_default() -> None:
             assert documented[name] == ("on" if default else "off"), name
         elif isinstance(default, str | int | float) and default != "":
             assert documented[name] == str(default), name
+
+
+def test_every_option_of_recommenders_is_documented_with_its_default() -> None:
+    text = (DOC.parent / "recommender.md").read_text(encoding="utf-8").split("\n## Options\n")[1]
+    documented = {}
+    for names, default in re.findall(r"\| (`--[^|]+) \| ([^|]*) \|", text):
+        for name in re.findall(r"`(--[a-z]+)`", names):
+            documented[name] = default.strip("` ")
+    group = typer.main.get_command(train_app)
+    assert isinstance(group, TyperGroup)
+    known = {option.opts[0]: option.default for option in group.commands["recommender"].params}
+    assert documented.keys() == known.keys()
+    for name, default in known.items():
+        if isinstance(default, bool):
+            assert documented[name] in ("", "off"), name
+        elif isinstance(default, str | int | float):
+            assert documented[name] == str(default), name

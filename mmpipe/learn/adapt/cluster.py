@@ -40,7 +40,7 @@ def train_on_workers(job: Job, report: Report | None = None) -> None:
     count = job.settings.workers
     started = not ray.is_initialized()
     if started:
-        _initialise(count)
+        initialise(count)
     try:
         on_gpu = job.settings.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= count
         if job.settings.device == "cuda" and not on_gpu:
@@ -65,7 +65,9 @@ def train_on_workers(job: Job, report: Report | None = None) -> None:
             ray.shutdown()
 
 
-def _initialise(count: int) -> None:
+def initialise(count: int) -> None:
+    """Reach the cluster of ``RAY_ADDRESS``, or start one here for so many workers. Raises
+    :class:`MmpipeError`."""
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -92,15 +94,18 @@ def _fit(trainer: Any, job: Job) -> None:
         # Ray takes Ctrl-C itself, ends the workers, and then leaves.
         raise Stopped(_saved_step(job.folder)) from None
     except (TrainingFailedError, RayError) as error:
-        causes = getattr(error, "worker_failures", {}) or {0: error}
-        first = causes[min(causes)]
-        reason = str(getattr(first, "cause", None) or first).strip().splitlines()
-        raise MmpipeError(
-            f"a training worker failed: {reason[-1] if reason else type(error).__name__}"
-        ) from error
+        raise failure(error) from error
     finally:
         if former is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, former)  # Ray leaves its own, which would end what comes next
+
+
+def failure(error: Exception) -> MmpipeError:
+    """What Ray raises of a training whose worker failed, as what the first of them said."""
+    causes = getattr(error, "worker_failures", {}) or {0: error}
+    first = causes[min(causes)]
+    reason = str(getattr(first, "cause", None) or first).strip().splitlines()
+    return MmpipeError(f"a training worker failed: {reason[-1] if reason else type(error).__name__}")
 
 
 def _saved_step(folder: Path) -> int:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmpipe.evaluate.recommend.interactions import Items
 from mmpipe.evaluate.recommend.run import Features, Scores
+from mmpipe.learn.adapt.workers import Workers
 from mmpipe.learn.recommend.batches import batches, padded, windows
 from mmpipe.learn.recommend.holding import Held, gain, hold_out, known_items
 from mmpipe.learn.recommend.sasrec import SasRec, SasRecConfig
@@ -27,6 +28,7 @@ _logger = logging.getLogger(__name__)
 # Events at once when states are computed without gradients.
 _EVENTS: Final = 16_384
 _ROWS: Final = 512
+ALONE: Final = Workers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,16 @@ def train(
     *,
     held: Held | None = None,
     epochs: int | None = None,
+    workers: Workers = ALONE,
 ) -> Trained:
     """Train on ``sequences``; with ``held``, whose histories they end with, until it gets no better, and give
-    the best weights, else for ``epochs``.
+    the best weights, else for ``epochs``. Several ``workers`` call it with the same, and get the same.
 
     The same data, settings and machine give the same weights, unless ``settings.seconds`` end it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return _train(sequences, items, features, settings, held, epochs)
+        return _train(sequences, items, features, settings, held, epochs, workers)
 
 
 def _train(
@@ -109,15 +112,18 @@ def _train(
     settings: TrainSettings,
     held: Held | None,
     epochs: int | None,
+    workers: Workers,
 ) -> Trained:
     width = 0 if features is None else features.shape[1]
     config = shape_of(settings, sequences, items, width)
     known = known_items(sequences, items) > 0
     network = SasRec(config, known, features)
     average = copy.deepcopy(network).eval()
+    if workers.size > 1:
+        torch.manual_seed(settings.seed + 1 + workers.rank)  # the same start, each its own dropout
     rng = np.random.default_rng(settings.seed)
     steps_an_epoch = max(1, sum(max(0, len(s) - 1) for s in sequences) // settings.events)
-    run = _Steps(network, average, settings, rng, known, steps_an_epoch)
+    run = _Steps(network, average, settings, rng, known, steps_an_epoch, workers)
     best, best_epoch, kept = -1.0, 0, average.state_dict()
     deadline = time.monotonic() + settings.seconds
     for epoch in range(1, (epochs or settings.epochs) + 1):
@@ -127,7 +133,8 @@ def _train(
             _logger.info("epoch %d: loss %.4f, %.1f s", epoch, loss, time.monotonic() - began)
             best_epoch = epoch
         else:
-            ndcg = gain(ranks(average, held.histories, held.targets))
+            measured = gain(ranks(average, held.histories, held.targets)) if workers.first else 0.0
+            ndcg = workers.from_first(measured)
             _logger.info(
                 "epoch %d: loss %.4f, validation ndcg@10 %.5f, %.1f s",
                 epoch, loss, ndcg, time.monotonic() - began,
@@ -136,7 +143,7 @@ def _train(
                 best, best_epoch, kept = ndcg, epoch, copy.deepcopy(average.state_dict())
             elif epoch - best_epoch >= settings.patience:
                 break
-        if time.monotonic() > deadline:
+        if workers.from_first(time.monotonic() > deadline):
             _logger.warning("training ended by the clock after %d epochs", epoch)
             break
     if held is not None:
@@ -155,8 +162,10 @@ class _Steps:
         rng: np.random.Generator,
         known: NDArray[np.bool_],
         steps_an_epoch: int,
+        workers: Workers,
     ) -> None:
         self._network, self._average, self._settings, self._rng = network, average, settings, rng
+        self._workers = workers
         self._optimizer = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98),
             weight_decay=settings.weight_decay, fused=True,
@@ -178,7 +187,7 @@ class _Steps:
         return float(np.mean(losses)) if losses else math.nan
 
     def _one(self, batch: NDArray[np.int64]) -> float:
-        codes = torch.from_numpy(batch)
+        codes = torch.from_numpy(batch[self._workers.rank :: self._workers.size])
         inputs, targets = codes[:, :-1].clamp(min=0), codes[:, 1:]
         there = targets >= 0
         network = self._network
@@ -187,11 +196,16 @@ class _Steps:
             hidden = torch.from_numpy(self._rng.random(network.config.items) < self._settings.hidden)
         table = network.table(hidden)
         states = network.states(inputs, table)[there]
-        loss = self._loss(states, table, targets[there])
+        loss = self._loss(states, table, targets[there]) if len(states) else table.sum() * 0.0
+        # Of several workers' means, each counts by its events.
+        if self._workers.size > 1:
+            loss = loss * (len(states) / max(1, int((batch[:, 1:] >= 0).sum())))
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * min(1.0, (self._step + 1) / self._warm_up)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self._workers.size > 1:
+            self._workers.sum_gradients(network)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         self._optimizer.step()
         self._step += 1

@@ -77,7 +77,7 @@ def make(name: ModelName, options: RecommenderSettings, *, content: bool) -> Mod
         seed=options.seed, epochs=options.epochs, seconds=options.seconds, dim=options.dim
     )
     if name in _MIXED:
-        portions = [Portion(SequenceModel(settings), 1.0)]
+        portions = [Portion(_sequence(settings, options), 1.0)]
         if content and name == "sequence+content":
             portions.append(Portion(ContentModel(), _SHARPNESS))
         portions += [
@@ -87,12 +87,20 @@ def make(name: ModelName, options: RecommenderSettings, *, content: bool) -> Mod
         ]
         return Blend(portions, seed=options.seed, name=name)
     if name == "sasrec":
-        return SequenceModel(settings)
+        return _sequence(settings, options)
     if name == "item-knn":
         return NeighbourModel(KNN)
     if name == "als":
         return AlsModel(AlsSettings(seed=options.seed))
     return ContentModel() if name == "content" else PopularModel()
+
+
+def _sequence(settings: TrainSettings, options: RecommenderSettings) -> SequenceModel:
+    if options.workers == 1:
+        return SequenceModel(settings)
+    from mmpipe.learn.recommender.cluster import SharedSequenceModel
+
+    return SharedSequenceModel(settings, options.workers)
 
 
 def complete(model: Model, corpus: Corpus) -> None:

@@ -74,7 +74,7 @@ class Form(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
-    name: PartName
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9+-]{0,39}$")
     parts: tuple[PartForm, ...] = Field(min_length=1, max_length=12)
     ranker: RankerForm | None = None
 
