@@ -170,7 +170,7 @@ def _paired_categories(asked: Asked, mask: Words) -> dict[str, float]:
             for other, value in zip(rows.tolist(), values.tolist(), strict=True):
                 name = asked.shelf.category(other)
                 if name is not None:
-                    paired[name] += value  # type: ignore[assignment]
+                    paired[name] += value
     first = sorted(paired.items(), key=lambda each: (-each[1], each[0]))[:_CATEGORIES]
     return {name: float(value) for name, value in first}
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mmpipe.lake import Lake
+    from mmpipe.lake.interactions import Pseudonyms
     from mmpipe.recommend.behaviour import Behaviour
     from mmpipe.schemas.recommend import RecommendationsRequest
     from mmpipe.schemas.search import SearchRequest
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from mmpipe.search.find.taste import Taste
     from mmpipe.serve.answer.source import LiveVersion
     from mmpipe.settings import Settings
+
+_NOT_WHOLE = (
+    "no list is available while collections are split (serve.shards above 1): set MMPIPE_SERVE__SHARDS to 1, or"
+    " ask GET /v1/products/{product_id}/similar, which shards answer"
+)
 
 
 class Recommendations:
@@ -40,6 +46,7 @@ class Recommendations:
         self._lake = lake
         self._follower = BehaviourFollower(lake)
         self._models = Recommenders(lake, version_of=version_of)
+        self._pseudonyms: Pseudonyms | None = None
         self._book: SponsoredBook | None = None
         self._settings = settings
         self._lists = Lists()
@@ -75,10 +82,10 @@ class Recommendations:
 
     async def answer(self, version: LiveVersion, request: RecommendationsRequest) -> bytes:
         """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
-        ``InvalidRequest``, and :class:`NotWhole` for a collection that is split among shards."""
+        ``InvalidRequest``, also for a collection that is split among shards, none of which sees all of it."""
         whole = version.whole
         if whole is None:
-            raise NotWhole("lists" if request.lists is not None else "kind")
+            raise InvalidRequest("lists" if request.lists is not None else "kind", _NOT_WHOLE)
         shopper = await self._shopper(version.collection, request.user_id, request.session_id)
         # Several milliseconds, which the searches of others need not wait for.
         return await asyncio.to_thread(
@@ -105,10 +112,10 @@ class Recommendations:
     async def _shopper(self, collection: str, user_id: str | None, session_id: str | None) -> Shopper | None:
         if user_id is None and session_id is None:
             return None
-        names = self._lake.__dict__.get("pseudonyms")
+        names = self._pseudonyms
         if names is None:
-            # The key is read once, from the lake or a secret.
-            names = await asyncio.to_thread(lambda: self._lake.pseudonyms)
+            # The key is read once, from the settings or the lake.
+            names = self._pseudonyms = await asyncio.to_thread(lambda: self._lake.pseudonyms)
         return Shopper(
             None if user_id is None else names.user(collection, user_id),
             None if session_id is None else names.session(collection, session_id),
@@ -119,17 +126,3 @@ def _paid(events: pa.Table) -> list[PaidEvent]:
     """The events that name an answer."""
     names = ["event_id", "type", "product_id", "query_id", "received_at"]
     return [PaidEvent(**row) for row in events.select(names).to_pylist() if row["query_id"] is not None]
-
-
-class NotWhole(InvalidRequest):
-    """Lists are asked of a collection that is split among shards, none of which sees all of it."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(
-            field,
-            "no list is available while collections are split (serve.shards above 1): set"
-            " MMPIPE_SERVE__SHARDS to 1, or ask GET /v1/products/{product_id}/similar, which shards answer",
-        )
-
-    def __reduce__(self) -> tuple[type[NotWhole], tuple[str]]:
-        return type(self), (self.field,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from mmpipe.recommend.items import ItemRows, ItemsOfVersions
 from mmpipe.recommend.kinds.strength import lifts, strengths
 from mmpipe.search.versions.version import Version
 from tests.unit.recommend import shops
-from tests.unit.recommend.behaviour.shoppers import NOW
+from tests.unit.recommend.behaviour.shoppers import NOW, table
 from tests.unit.recommend.shops import DAY, HOUR, Shop, did
 from tests.unit.search import catalogues
 
@@ -26,7 +25,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 
 @pytest.fixture(scope="module")
-def crowded(version: Version) -> Iterator[Shop]:
+def crowded(version: Version) -> Shop:
     return Shop.of(version, shops.crowd())
 
 
@@ -97,7 +96,7 @@ def test_substitutes_meet_the_same_need_in_stock_near_the_price(crowded: Shop) -
 
 def test_trending_is_of_the_shoppers_category_first(version: Version) -> None:
     mine = [did("me", "view", "green-hat-1", ago=HOUR)]
-    others = [did(f"t{n}", "view", "blue-hat-0", ago=HOUR) for n in range(3)]
+    others = [did(f"t{n}", "view", "blue-hat-0", ago=HOUR) for n in range(8)]
     shop = Shop.of(version, [*shops.crowd(), *mine, *others])
     (found,) = shop.ask("me", kind="trending", limit=4, diversity=0.0, explore=0.0).lists
     assert found.fallback is None
@@ -288,7 +287,7 @@ def test_items_are_found_in_the_versions_that_follow(tmp_path: Path) -> None:
         assert followed.tolist() == ItemRows(version, actions).rows(codes).tolist()
         expected = [version.find(name) for name in actions.product_ids(codes)]
         assert [None if row < 0 else row for row in followed.tolist()] == expected
-    actions.add(shops.table([did("v", "view", "p5", ago=1), did("v", "view", "late", ago=1)]))
+    actions.add(table([did("v", "view", "p5", ago=1), did("v", "view", "late", ago=1)]))
     assert held.of(after, actions).rows(np.array([9], np.int32)).tolist() == [-1]
 
 

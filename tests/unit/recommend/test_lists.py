@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 
 @pytest.fixture(scope="module")
-def shop(version: Version) -> Iterator[Shop]:
+def shop(version: Version) -> Shop:
     """The crowd, and ``me`` who viewed, bought, put into the cart, liked and disliked something."""
     mine = [
         did("me", "view", "red-shoe-0", ago=2 * DAY),
