@@ -100,8 +100,8 @@ def test_nobody_is_named_in_what_is_stored_logged_or_measured(
     client.get("/v1/users/u-secret")
     client.delete("/v1/users/u-secret")
     assert "u-secret" not in client.get("/metrics").text
-    assert "u-secret" not in caplog.text
-    assert "s-secret" not in caplog.text
+    ours = " ".join(str(vars(record)) for record in caplog.records if record.name.startswith("mmpipe"))
+    assert "-secret" not in ours
     for path in (tmp_path / "lake" / "shop" / "interactions").rglob("*"):
         assert not path.is_file() or b"-secret" not in path.read_bytes()
     assert len(log.proofs()) == 1

@@ -83,7 +83,7 @@ def test_any_id_that_events_may_have_is_found_by_its_path(own: Own, user_id: str
     assert client.delete(f"/v1/users/{path}").json()["events"] == 1
 
 
-@pytest.mark.parametrize("path", ["%00", "x" * 129, "%FF%FE", "a%0Ab", "%7F", "%ED%A0%80"])
+@pytest.mark.parametrize("path", ["%00", "x" * 129, "%FF%FE", "a%09b", "%7F", "%ED%A0%80"])
 def test_hostile_ids_are_refused(client: TestClient, path: str) -> None:
     for method in ("GET", "DELETE"):
         answer = client.request(method, f"/v1/users/{path}")
@@ -124,6 +124,7 @@ def test_only_named_callers_where_some_are_named(shop: tuple[Path, Settings]) ->
 
 
 def test_no_id_is_no_route(client: TestClient) -> None:
-    assert client.get("/v1/users").status_code == 404
-    assert client.get("/v1/users/").status_code in (404, 422)
+    assert client.get("/v1/users").status_code == 422
+    assert client.delete("/v1/users/").status_code == 422
+    assert client.get("/v1/users/a%0Ab").status_code in (404, 422)
     assert client.post("/v1/users/u").status_code == 405

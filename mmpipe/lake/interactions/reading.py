@@ -42,12 +42,13 @@ class Erased:
         users = pc.is_in(table["user"], value_set=pa.array(list(self._users), pa.string()))
         sessions = pc.is_in(table["session"], value_set=pa.array(list(self._sessions), pa.string()))
         maybe = pc.or_(users, pc.and_(sessions, pc.is_null(table["user"])))
-        rows = np.flatnonzero(maybe.to_numpy())
+        rows: NDArray[np.int64] = np.flatnonzero(maybe.to_numpy())
         if not len(rows):
             return rows
         some = table.select(["user", "session", "received_at"]).take(rows).to_pylist()
         gone = [row["received_at"] <= self._until(row) for row in some]
-        return rows[np.asarray(gone, bool)]
+        erased: NDArray[np.int64] = rows[np.asarray(gone, bool)]
+        return erased
 
     def without(self, table: pa.Table) -> pa.Table:
         """The table without those rows."""

@@ -6,9 +6,11 @@ import asyncio
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from mmpipe.lake import Lake
     from mmpipe.lake.interactions import Erasure, InteractionLog
 
+T = TypeVar("T")
 MAX_EVENTS = 10_000
 
 
@@ -61,18 +64,18 @@ class People:
 
     async def export(self, collection: str, user_id: str, limit: int, cursor: str | None) -> PersonResponse:
         """A page of what is held of ``user_id``; the first one is recorded. Raises ``InvalidRequest``."""
-        return await self._run(self._export, collection, user_id, limit, cursor)
+        return await self._run(partial(self._export, collection, user_id, limit, cursor))
 
     async def erase(self, collection: str, user_id: str) -> Erasure:
         """Erase ``user_id``; see :meth:`mmpipe.lake.interactions.InteractionLog.erase`."""
-        return await self._run(self._erase, collection, user_id)
+        return await self._run(partial(self._erase, collection, user_id))
 
     def close(self) -> None:
         """End the thread; what is under way is finished by maintenance."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, call: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
+    async def _run(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def _export(self, collection: str, user_id: str, limit: int, cursor: str | None) -> PersonResponse:
         log, user = self._of(collection, user_id)

@@ -81,8 +81,8 @@ def parse_events(body: bytes) -> tuple[str | None, Sequence[Interaction | Any], 
     held = from_json(body)
     if isinstance(held, dict) and "interactions" not in held:
         event = {name: value for name, value in held.items() if name != "collection"}
-        envelope = {"collection": held.get("collection"), "interactions": [event]}
-        return validate(_Envelope, envelope).collection, [event], _alone
+        around = {"collection": held.get("collection"), "interactions": [event]}
+        return validate(_Envelope, around).collection, [event], _alone
     envelope = validate(_Envelope, held)
     return envelope.collection, envelope.interactions, _in_list
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
+from pydantic import TypeAdapter, ValidationError
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake.interactions import Erasure
-from mmpipe.schemas.interaction import MAX_ID, PRINTABLE
+from mmpipe.schemas.interaction import Id
 from mmpipe.serve.answer.people import MAX_EVENTS, PersonResponse
 from mmpipe.serve.http.keys import CallerGuard
 from mmpipe.serve.http.openapi import problems
@@ -20,18 +22,13 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 SETTING = "MMPIPE_INTERACTIONS__PEOPLE_CALLERS"
-_PATH = "/v1/users/{user_id:path}"
-# What a server decodes bytes to that are no UTF-8.
-_UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
+_PREFIX = "/v1/users/"
+_PATH = _PREFIX + "{user_id:path}"
 
+_ID = TypeAdapter(Id)
+# For the document alone: a path is decoded once more on some ways here, so what was sent is read.
 UserId = Annotated[
-    str,
-    Path(
-        min_length=1,
-        max_length=MAX_ID,
-        pattern=PRINTABLE,
-        description="the user_id of its events, percent-encoded",
-    ),
+    str, Path(description="the `user_id` of its events, percent-encoded; up to 128 characters")
 ]
 Collection = Annotated[str | None, Query(max_length=63, description="omit where the lake has only one")]
 
@@ -56,12 +53,13 @@ def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
         tags=["people"],
     )
     async def export(
+        request: Request,
         user_id: UserId,
         collection: Collection = None,
         limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 1_000,
         cursor: Annotated[str | None, Query(max_length=1_000)] = None,
     ) -> Response:
-        page = await service.export_person(collection, _checked(user_id), limit, cursor)
+        page = await service.export_person(collection, _asked(request), limit, cursor)
         return Response(page.model_dump_json(exclude_none=True), media_type=_JSON)
 
     @public.delete(
@@ -73,14 +71,24 @@ def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
         responses=answers,
         tags=["people"],
     )
-    async def erase(user_id: UserId, collection: Collection = None) -> Response:
-        proof = await service.erase_person(collection, _checked(user_id))
+    async def erase(request: Request, user_id: UserId, collection: Collection = None) -> Response:
+        proof = await service.erase_person(collection, _asked(request))
         return Response(proof.model_dump_json(), media_type=_JSON)
 
     return public
 
 
-def _checked(user_id: str) -> str:
-    if _UNDECODABLE in user_id:
-        raise InvalidRequest("user_id", "is not UTF-8 when percent-decoded")
+def _asked(request: Request) -> str:
+    """The id of the path as it was sent, percent-decoded once. Raises ``InvalidRequest``."""
+    _, _, sent = request.scope["raw_path"].partition(_PREFIX.encode())
+    try:
+        user_id = unquote_to_bytes(sent).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest("user_id", "is not UTF-8 when percent-decoded") from None
+    try:
+        _ID.validate_python(user_id)
+    except ValidationError as error:
+        raise InvalidRequest(
+            "user_id", error.errors(include_url=False, include_input=False)[0]["msg"]
+        ) from None
     return user_id
