@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 _NOT_WHOLE = (
-    "no list is available while collections are split (serve.shards above 1): set MMPIPE_SERVE__SHARDS to 1, or"
-    " ask GET /v1/products/{product_id}/similar, which shards answer"
+    "no list is available while collections are split (serve.shards above 1): set MMPIPE_SERVE__SHARDS to 1,"
+    " or ask GET /v1/products/{product_id}/similar, which shards answer"
 )
 
 
