@@ -15,7 +15,10 @@ from mmpipe.lake.interactions.schema import COMPACTED
 from tests.unit.lake.interactions.logs import ZERO, append, collection_in, event, ids, merge
 from tests.unit.lake.interactions.test_log import in_memory
 
-SOON = datetime.now(UTC) + timedelta(seconds=2)
+
+def soon() -> datetime:
+    """When what was just written is old enough; stores tell times in whole seconds."""
+    return datetime.now(UTC) + timedelta(seconds=2)
 
 
 @pytest.fixture
@@ -32,37 +35,37 @@ def some(log: InteractionLog, count: int) -> list[str]:
 def test_many_become_one_and_copies_go(log: InteractionLog) -> None:
     names = some(log, 5)
     append(log, event("e0"))
-    first = log.compact(SOON, min_age=ZERO, grace=ZERO, few=2)
+    first = log.compact(soon(), min_age=ZERO, grace=ZERO, few=2)
     assert (first.sources, first.written, first.removed) == (6, 1, 0)
     assert sorted(ids(log.to_table())) == names
-    second = log.compact(SOON, min_age=ZERO, grace=ZERO, few=2)
+    second = log.compact(soon(), min_age=ZERO, grace=ZERO, few=2)
     assert (second.sources, second.written, second.removed) == (0, 0, 6)
     (merged,) = log.segments()
     assert merged.through is not None
     assert sorted(ids(log.read(merged))) == names
     assert log.folder.records(COMPACTED) == {}
-    assert log.compact(SOON, min_age=ZERO, grace=ZERO, few=2) == type(second)()
+    assert log.compact(soon(), min_age=ZERO, grace=ZERO, few=2) == type(second)()
 
 
 def test_what_is_young_or_few_is_left_alone(log: InteractionLog) -> None:
     some(log, 20)
     assert log.compact().sources == 0
-    assert log.compact(SOON, min_age=ZERO, few=21).sources == 0
-    assert log.compact(SOON, min_age=ZERO, few=20).sources == 20
+    assert log.compact(soon(), min_age=ZERO, few=21).sources == 0
+    assert log.compact(soon(), min_age=ZERO, few=20).sources == 20
 
 
 def test_a_day_that_is_over_becomes_one(log: InteractionLog) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=2)
     append(log, event("a"), now=yesterday)
     append(log, event("b"), now=yesterday)
-    assert log.compact(SOON, min_age=ZERO).sources == 2
+    assert log.compact(soon(), min_age=ZERO).sources == 2
 
 
 def test_sources_stay_for_their_grace(log: InteractionLog) -> None:
     some(log, 3)
-    log.compact(SOON, min_age=ZERO, few=2)
-    assert log.compact(SOON, min_age=ZERO, grace=timedelta(minutes=1), few=2).removed == 0
-    assert log.compact(SOON + timedelta(minutes=2), min_age=ZERO, few=2).removed == 3
+    log.compact(soon(), min_age=ZERO, few=2)
+    assert log.compact(soon(), min_age=ZERO, grace=timedelta(minutes=1), few=2).removed == 0
+    assert log.compact(soon() + timedelta(minutes=2), min_age=ZERO, few=2).removed == 3
 
 
 @pytest.mark.parametrize("failing", ["write", "delete"])
@@ -81,12 +84,12 @@ def test_broken_off_anywhere_it_loses_nothing(failing: str, after: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, failing, breaks)
         with pytest.raises(StorageUnavailable):  # noqa: PT012  the second call removes
-            log.compact(SOON, min_age=ZERO, grace=ZERO, few=2)
-            log.compact(SOON, min_age=ZERO, grace=ZERO, few=2)
+            log.compact(soon(), min_age=ZERO, grace=ZERO, few=2)
+            log.compact(soon(), min_age=ZERO, grace=ZERO, few=2)
             raise StorageUnavailable("not reached by so few calls")
     assert sorted(ids(log.to_table())) == names
     for _ in range(3):
-        merge(log, SOON + timedelta(hours=2))
+        merge(log, soon() + timedelta(hours=2))
     assert sorted(ids(log.to_table())) == names
     assert len(log.segments()) == 1
     assert log.folder.records(COMPACTED) == {}
@@ -99,7 +102,7 @@ def test_who_appends_and_who_merges_do_not_meet(log: InteractionLog) -> None:
     def merging() -> None:
         try:
             while not stop.is_set():
-                log.compact(SOON + timedelta(minutes=1), min_age=ZERO, grace=ZERO, few=2)
+                log.compact(soon() + timedelta(minutes=1), min_age=ZERO, grace=ZERO, few=2)
         except BaseException as error:  # noqa: BLE001  shown by the assertion
             failures.append(error)
 
@@ -138,7 +141,7 @@ def test_an_erasure_during_a_merge_reaches_the_merged_one(
         return found
 
     monkeypatch.setattr(log.folder, "read_many", read_many)
-    log.compact(SOON, min_age=ZERO, grace=ZERO, few=2)
+    log.compact(soon(), min_age=ZERO, grace=ZERO, few=2)
     stored = [log.folder.read(segment)[0] for segment in log.segments()]
     assert {user for table in stored for user in table["user"].to_pylist()} == {"u1", "u2"}
 
