@@ -158,7 +158,7 @@ class InteractionSettings(_Section):
         default=0.25, gt=0, description="how often a replica looks for events that others stored"
     )
     write_seconds: float = Field(
-        default=0.03,
+        default=0.015,
         ge=0,
         description="a replica writes at most one object of events per collection so often; what arrives"
         " meanwhile shares the next",
