@@ -112,8 +112,8 @@ def _show(found: StockReport) -> None:
             f"{name} {error.mae:.2f}" + ("" if error.mase is None else f" ({error.mase:.2f})")
             for name, error in group.errors.items()
         )
-        cells = (group.group, group.products, group.held_out_weeks, group.method or "", told)
-        errors.add_row(*(plain(str(cell)) for cell in cells))
+        numbers = str(group.products), str(group.held_out_weeks)
+        errors.add_row(*map(plain, (group.group, *numbers, group.method or "", told)))
     output.print(errors)
     for note in found.notes:
         output.print(plain(note), style="dim")

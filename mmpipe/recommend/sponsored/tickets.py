@@ -126,7 +126,7 @@ def is_current(ticket: Ticket, now: datetime, valid_hours: float) -> bool:
 
 def open_key(store: ObjectStore, lake_uri: str) -> bytes:
     """The lake's key for tickets, made once: of several makers one wins. Raises ``StorageUnavailable``."""
-    uri = f"{lake_uri}/keys/sponsored"
+    uri = f"{lake_uri}/_keys/sponsored"
     try:
         return store.read(uri, max_bytes=_KEY_BYTES)[0]
     except ObjectNotFound:

@@ -53,8 +53,7 @@ class Demand:
     def per_day(self, groups: Ints, number: int) -> Floats:
         """Pieces sold by group and day, ``(number, days)``; ``groups`` has the group of each product."""
         cells = groups[self.product] * self.days + self.day
-        found: Floats = np.bincount(cells, self.sold, number * self.days)
-        return found.reshape(number, self.days)
+        return _sums(cells, self.sold, number * self.days).reshape(number, self.days)
 
     def per_week(self, products: Ints) -> Floats:
         """Pieces sold by product and week, ``(len(products), days // 7)``, the last week ending
@@ -65,8 +64,7 @@ class Demand:
         week = (self.day - self.days % 7) // 7
         mine = (place[self.product] >= 0) & (week >= 0)
         cells = place[self.product[mine]] * weeks + week[mine]
-        found: Floats = np.bincount(cells, self.sold[mine], len(products) * weeks)
-        return found.reshape(len(products), weeks)
+        return _sums(cells, self.sold[mine], len(products) * weeks).reshape(len(products), weeks)
 
 
 @dataclass
@@ -89,7 +87,7 @@ class _Sales:
         if not self.keys:
             return np.zeros(0, np.int64), np.zeros(0)
         keys, place = np.unique(np.concatenate(self.keys), return_inverse=True)
-        return keys, np.bincount(place, np.concatenate(self.amounts), len(keys))
+        return keys, _sums(place, np.concatenate(self.amounts), len(keys))
 
 
 def start_of(now: datetime, days: int) -> datetime:
@@ -148,10 +146,13 @@ def demand_of(
     )
 
 
+def _sums(cells: Ints, amounts: Floats, number: int) -> Floats:
+    return np.bincount(cells, amounts, number).astype(np.float64)
+
+
 def _different(codes: list[Ints], people: list[NDArray[np.str_]], number: int) -> Ints:
     if not codes:
         return np.zeros(number, np.int64)
     _, who = np.unique(np.concatenate(people), return_inverse=True)
     pairs = np.unique(np.concatenate(codes) * (int(who.max(initial=0)) + 1) + who)
-    counted: Ints = np.bincount(pairs // (int(who.max(initial=0)) + 1), minlength=number).astype(np.int64)
-    return counted
+    return np.bincount(pairs // (int(who.max(initial=0)) + 1), minlength=number).astype(np.int64)

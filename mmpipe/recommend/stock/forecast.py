@@ -158,6 +158,10 @@ class _Group:
     days: Floats
     methods: Sequence[Method]
 
+    @property
+    def _total(self) -> int:
+        return int(self.weekly.shape[1])
+
     def judge(self) -> tuple[Method | None, dict[Method, Errors], Floats]:
         """The best method, the errors of all that could be tried, and the best one's mean squared error per
         product."""
@@ -166,7 +170,7 @@ class _Group:
         squared = np.zeros(len(self.weekly))
         if not len(self.weekly):
             return None, errors, squared
-        total = self.weekly.shape[1]
+        total = self._total
         actual = self.weekly[:, total - HELD_OUT :]
         scale = self._scale(total - HELD_OUT)
         for method in METHODS:
@@ -181,7 +185,7 @@ class _Group:
 
     def ahead(self, method: Method, lead_days: float) -> Floats:
         """Pieces per product in the days to come."""
-        total = self.weekly.shape[1]
+        total = self._total
         if method == "ets":
             whole = int(np.ceil(lead_days))
             days = smoothing.smoothed(self._series(total), whole)
@@ -191,7 +195,7 @@ class _Group:
         return self._week(method, total) * (lead_days / 7)
 
     def _possible(self, method: Method) -> bool:
-        total = self.weekly.shape[1]
+        total = self._total
         if method == "seasonal-naive":
             return total >= YEAR_WEEKS + HELD_OUT + 1
         if method == "ets":
@@ -206,13 +210,14 @@ class _Group:
             return self.weekly[:, week - YEAR_WEEKS]
         if method == "ets":
             return self._share(week) * float(smoothing.smoothed(self._series(week), 7).sum())
-        return self._recent(week).sum(axis=1) / self._weeks_known(week)
+        mean: Floats = self._recent(week).sum(axis=1) / self._weeks_known(week)
+        return mean
 
     def _recent(self, week: int) -> Floats:
         return self.weekly[:, max(week - MEAN_WEEKS, 0) : week]
 
     def _weeks_known(self, week: int) -> Floats:
-        since = self.weekly.shape[1] - self.history
+        since = self._total - self.history
         return np.clip(week - since, 1, MEAN_WEEKS).astype(np.float64)
 
     def _series(self, week: int) -> Floats:
@@ -230,7 +235,7 @@ class _Group:
         """How far a week was from the one before, on average, before the held-out ones."""
         steps = np.abs(np.diff(self.weekly[:, :weeks], axis=1))
         # Only steps between two weeks of a product's own history.
-        since = self.weekly.shape[1] - self.history
+        since = self._total - self.history
         counted = np.arange(1, weeks)[None, :] > since[:, None]
         number = int(counted.sum())
         return float(steps[counted].sum() / number) if number else 0.0

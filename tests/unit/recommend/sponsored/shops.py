@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Event
 
-from mmpipe.objects import MemoryStore, ObjectStore
+from mmpipe.errors import RetryableError
+from mmpipe.objects import FolderStore, MemoryStore, ObjectStore
 from mmpipe.recommend.sponsored import BidFile, PaidEvent, Sponsored
 from mmpipe.recommend.sponsored.charges import Charges
 from mmpipe.recommend.sponsored.ledger import Ledger
@@ -63,3 +65,30 @@ def click(
     event_id: str, product_id: str, query_id: str, kind: str = "search-click", at: datetime = NOW
 ) -> PaidEvent:
     return PaidEvent(event_id, kind, product_id, query_id, at)
+
+
+def spend(shop: Shop, query_ids: list[str], name: str, *, close: bool) -> int:
+    """A replica that is told of a click on each; gives how many it charged."""
+    replica = shop.replica()
+    for number, query_id in enumerate(query_ids):
+        replica.accepted([click(f"{name}-{number}", "a", query_id)])
+        _work(replica)
+    if close:
+        replica.close()
+    return replica.outcomes["charged"]
+
+
+def spend_at(folder: str, query_ids: list[str], name: str, ready: Event) -> None:
+    """The same for the shop in a folder, by a replica that is killed at the end."""
+    ready.set()
+    spend(Shop(FolderStore(folder), f"file://{folder}/shop"), query_ids, name, close=False)
+
+
+def _work(replica: Sponsored) -> None:
+    for _ in range(50):
+        try:
+            replica.work()
+        except RetryableError:
+            continue
+        return
+    raise AssertionError("the lake refused everything")

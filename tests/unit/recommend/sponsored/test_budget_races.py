@@ -20,10 +20,9 @@ from mmpipe.errors import CommitConflict, RetryableError, StorageUnavailable
 from mmpipe.objects import FolderStore, MemoryStore, ObjectStat, ObjectStore, S3Store
 from mmpipe.recommend.sponsored.charges import Cashier
 from mmpipe.recommend.sponsored.ledger import Ledger
-from mmpipe.recommend.sponsored.place import Sponsored
 from mmpipe.recommend.sponsored.tickets import Placement
 from mmpipe.settings import SponsoredSettings, StorageSettings
-from tests.unit.recommend.sponsored.shops import TODAY, Shop, click
+from tests.unit.recommend.sponsored.shops import TODAY, Shop, click, spend, spend_at
 
 BUDGET = 2_000_000
 PRICE = 70_000
@@ -40,27 +39,6 @@ def shop_at(store: ObjectStore, uri: str) -> Shop:
 def queries(shop: Shop, number: int) -> list[str]:
     place = Placement("a", 0, PRICE, "USD")
     return [shop.tickets.seal([place], shop.now) for _ in range(number)]
-
-
-def spend(shop: Shop, query_ids: list[str], name: str, *, close: bool) -> int:
-    """A replica that is told of a click on each."""
-    replica = shop.replica()
-    for number, query_id in enumerate(query_ids):
-        replica.accepted([click(f"{name}-{number}", "a", query_id)])
-        _work(replica)
-    if close:
-        replica.close()
-    return replica.outcomes["charged"]
-
-
-def _work(replica: Sponsored) -> None:
-    for _ in range(50):
-        try:
-            replica.work()
-        except RetryableError:
-            continue
-        return
-    raise AssertionError("the lake refused everything")
 
 
 @pytest.fixture(scope="module")
@@ -105,28 +83,22 @@ def test_racing_replicas_stay_within_the_budget(shop: Shop) -> None:
     assert shop.spent() == MOST * PRICE
 
 
-def _process(folder: str, query_ids: list[str], name: str) -> None:
-    spend(Shop(FolderStore(folder), f"file://{folder}/shop"), query_ids, name, close=False)
-
-
 def test_racing_processes_that_give_nothing_back(tmp_path: Path) -> None:
     shop = shop_at(FolderStore(tmp_path), f"file://{tmp_path}/shop")
     same = queries(shop, 25)
-    context = multiprocessing.get_context("fork")
-    running = [
-        context.Process(target=_process, args=(str(tmp_path), random.sample(same, 25), f"p{n}"))
-        for n in range(2)
-    ]
-    for process in running:
-        process.start()
-    for process in running:
-        process.join(60)
-    assert [process.exitcode for process in running] == [0, 0]
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    other = context.Process(target=spend_at, args=(str(tmp_path), random.sample(same, 25), "other", ready))
+    other.start()
+    assert ready.wait(100)
+    spend(shop, random.sample(same, 25), "this", close=False)
+    other.join(20)
+    assert other.exitcode == 0
     charges = list(shop.charges.of_day(TODAY))
     # Both were told of every place, each by events of its own.
     assert len({charge.query_id for charge in charges}) == len(charges) <= len(same)
     spent = sum(charge.price for charge in charges)
-    assert BUDGET - 2 * (PRICE + 100_000) < spent + PRICE * (MOST - 25) <= BUDGET
+    assert spent == 25 * PRICE
     assert spent <= Ledger(shop.store, shop.uri).leased(TODAY, "a") <= BUDGET
 
 
@@ -153,10 +125,14 @@ class Unreliable(MemoryStore):
 @settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
-    trouble=st.floats(0, 0.6),
+    trouble=st.floats(0, 0.4),
     steps=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(0, 39), st.sampled_from(["click", "die", "end"])),
-        max_size=80,
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 59),
+            st.sampled_from(["click"] * 6 + ["die", "end"]),
+        ),
+        max_size=60,
     ),
 )
 def test_lost_answers_and_deaths_never_overspend(
@@ -171,13 +147,15 @@ def test_lost_answers_and_deaths_never_overspend(
         return chance.choice(["down", "lost", "twice"])
 
     shop = shop_at(Unreliable(decide), "memory://lake/shop")
-    shop.settings = SponsoredSettings(enabled=True, lease=0.2)
-    sold = queries(shop, 40)
+    shop.settings = SponsoredSettings(enabled=True, lease=0.1)
+    sold = queries(shop, 60)
     replicas = [shop.replica() for _ in range(3)]
     quiet[0] = False
     for number, (at, place, what) in enumerate(steps):
         if what == "click":
-            replicas[at].accepted([click(f"e{number}", "a", sold[place])])
+            replicas[at].accepted(
+                click(f"e{number}-{n}", "a", sold[(place + n) % len(sold)]) for n in range(6)
+            )
             with contextlib.suppress(RetryableError):  # it stays for the next call
                 replicas[at].work()
         else:
