@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mmpipe.cli.console import console, fail
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
+from mmpipe.cli.experiments import experiments_app
 from mmpipe.cli.formats import formats
 from mmpipe.cli.index import index
 from mmpipe.cli.live import live_app
@@ -19,6 +20,7 @@ from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
 from mmpipe.cli.serve import serve
 from mmpipe.cli.sponsored import sponsored_app
+from mmpipe.cli.statistics import statistics
 from mmpipe.cli.status import status
 from mmpipe.cli.stock import stock
 from mmpipe.cli.train import train_app
@@ -42,6 +44,7 @@ app.command()(search)
 app.command()(similar)
 app.command()(status)
 app.command()(stock)
+app.command()(statistics)
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")
@@ -50,6 +53,7 @@ app.add_typer(users_app, name="users")
 app.add_typer(eval_app, name="eval")
 app.add_typer(train_app, name="train")
 app.add_typer(sponsored_app, name="sponsored")
+app.add_typer(experiments_app, name="experiments")
 
 
 def main() -> None:

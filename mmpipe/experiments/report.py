@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -210,9 +211,9 @@ def _ratio_compared(experiment: Experiment, seen: Observed, place: int, level: f
     # Of the ratio's logarithm, by the delta method; as many observations as people in both.
     count = len(groups[0]) + len(groups[1])
     spread = count * (base_variance / base**2 / len(groups[0]) + variance / value**2 / len(groups[1]))
-    centre = float(np.log(value / base))
+    centre = math.log(value / base)
     found = mean_interval(centre, spread, count, level)
-    interval = Interval(float(np.expm1(found.low)), float(np.expm1(found.high)))
+    interval = Interval(*(None if bound is None else math.expm1(bound) for bound in (found.low, found.high)))
     p = p_value(float(mean_evidence(centre, spread, count)))
     return _compared(name, "ctr", value / base - 1, interval, p, experiment)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection as Ids
 from collections.abc import Callable, Mapping
+from collections.abc import Collection as Ids
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from fractions import Fraction
@@ -77,11 +77,11 @@ class DailyStatistics:
         epsilon = self._per_day / len(STATISTICS)
         self._ledger.spend(day, kind, epsilon, now)
         shoppers = shoppers_of(self._day(day), _TYPES[kind])
-        bounds = {"most": self._settings.max_products, "min_shoppers": self._settings.min_shoppers}
+        most, least = self._settings.max_products, self._settings.min_shoppers
         if kind == "trending":
-            singles = release_trending(shoppers, domain, epsilon=epsilon, **bounds)
+            singles = release_trending(shoppers, domain, epsilon=epsilon, most=most, min_shoppers=least)
             return self._ledger.keep(day, _kept(kind, singles, [(cell,) for cell, _ in singles.counts]))
-        pairs = release_pairs(shoppers, domain, epsilon=epsilon, **bounds)
+        pairs = release_pairs(shoppers, domain, epsilon=epsilon, most=most, min_shoppers=least)
         return self._ledger.keep(day, _kept(kind, pairs, [cell for cell, _ in pairs.counts]))
 
     def over_days(
