@@ -76,8 +76,7 @@ def _count(
     scratch = np.zeros(count, np.float64)
     touched = np.empty(count, np.int32)
     out_starts = np.zeros(count + 1, np.int64)
-    room = max(1, min(count * kept, len(codes) * 2 * len(behind)))
-    items, weights = np.empty(room, np.int32), np.empty(room, np.float32)
+    items, weights = np.empty(1024 + kept, np.int32), np.empty(1024 + kept, np.float32)
     for item in range(count):
         found = 0
         for index in range(item_starts[item], item_starts[item + 1]):
@@ -97,6 +96,13 @@ def _count(
                 scratch[code] += weight
         order = np.argsort(-scratch[touched[:found]], kind="mergesort")
         end = out_starts[item]
+        if end + kept > len(items):
+            more, heavier = (
+                np.empty(2 * len(items) + kept, np.int32),
+                np.empty(2 * len(items) + kept, np.float32),
+            )
+            more[:end], heavier[:end] = items[:end], weights[:end]
+            items, weights = more, heavier
         for place in order[:kept]:
             items[end] = touched[place]
             weights[end] = scratch[touched[place]]

@@ -31,13 +31,14 @@ class _CrossEntropy(torch.autograd.Function):
         for begin in range(0, count, _ROWS):
             block = slice(begin, begin + _ROWS)
             rows, wanted = low_states[block], targets[block]
-            # The target's own logit is left out of what is shifted: it stands for itself alone.
             logits = (rows @ low_table.T).float()
+            # The target's own logit is left out of what is shifted: it stands for itself alone.
             own = logits.gather(1, wanted[:, None])
-            logits += shift
-            logits.scatter_(1, wanted[:, None], own)
-            total += (torch.logsumexp(logits, dim=1) - own[:, 0]).sum()
-            logits = torch.softmax(logits, dim=1)
+            logits.add_(shift).scatter_(1, wanted[:, None], own)
+            top = logits.amax(dim=1, keepdim=True)
+            mass = logits.sub_(top).exp_().sum(dim=1, keepdim=True)
+            total += (mass.log() + top - own).sum()
+            logits.div_(mass)
             logits[torch.arange(len(wanted)), wanted] -= 1.0
             gradient = logits.to(dtype)
             into_states[block] = (gradient @ low_table).float()

@@ -28,6 +28,7 @@ _logger = logging.getLogger(__name__)
 # Events at once when states are computed without gradients.
 _EVENTS: Final = 16_384
 _ROWS: Final = 512
+_WATCHED: Final = 4_000
 ALONE: Final = Workers()
 
 
@@ -54,8 +55,8 @@ class TrainSettings:
     patience: int = 6
     seconds: float = 1200.0
     average: float = 2.0
-    full_softmax: int = 30_000
-    negatives: int = 8_192
+    full_softmax: int = 4_096
+    negatives: int = 3_072
     hidden: float = 0.15
 
 
@@ -125,6 +126,7 @@ def _train(
     steps_an_epoch = max(1, sum(max(0, len(s) - 1) for s in sequences) // settings.events)
     run = _Steps(network, average, settings, rng, known, steps_an_epoch, workers)
     best, best_epoch, kept = -1.0, 0, average.state_dict()
+    sample = ([], np.zeros(0, np.int64)) if held is None else _sample(held, settings.seed)
     deadline = time.monotonic() + settings.seconds
     for epoch in range(1, (epochs or settings.epochs) + 1):
         began = time.monotonic()
@@ -133,7 +135,7 @@ def _train(
             _logger.info("epoch %d: loss %.4f, %.1f s", epoch, loss, time.monotonic() - began)
             best_epoch = epoch
         else:
-            measured = gain(ranks(average, held.histories, held.targets)) if workers.first else 0.0
+            measured = gain(ranks(average, *sample)) if workers.first else 0.0
             ndcg = workers.from_first(measured)
             _logger.info(
                 "epoch %d: loss %.4f, validation ndcg@10 %.5f, %.1f s",
@@ -149,6 +151,14 @@ def _train(
     if held is not None:
         average.load_state_dict(kept)
     return Trained(average, best_epoch, best if held is not None else math.nan)
+
+
+def _sample(held: Held, seed: int) -> tuple[list[Items], NDArray[np.int64]]:
+    """The users whose targets are ranked after each epoch, and the targets."""
+    chosen = np.arange(len(held.targets))
+    if len(chosen) > _WATCHED:
+        chosen = np.sort(np.random.default_rng(seed).choice(chosen, _WATCHED, replace=False))
+    return [held.histories[index] for index in chosen.tolist()], held.targets[chosen]
 
 
 class _Steps:
@@ -195,7 +205,8 @@ class _Steps:
         if network.config.features:
             hidden = torch.from_numpy(self._rng.random(network.config.items) < self._settings.hidden)
         table = network.table(hidden)
-        states = network.states(inputs, table)[there]
+        with torch.autocast("cpu", self._dtype, enabled=self._dtype == torch.bfloat16):
+            states = network.states(inputs, table)[there].float()
         loss = self._loss(states, table, targets[there]) if len(states) else table.sum() * 0.0
         # Of several workers' means, each counts by its events.
         if self._workers.size > 1:
@@ -260,15 +271,16 @@ def scores(network: SasRec, histories: Sequence[Items]) -> Scores:
 def ranks(network: SasRec, histories: Sequence[Items], targets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Each target's rank among the items outside its history, from 1; ties rank before it."""
     found = np.empty(len(histories), dtype=np.int64)
+    table = network.table()
+    unscorable = torch.from_numpy(~network.scorable())
     for begin in range(0, len(histories), _ROWS):
         block = slice(begin, begin + _ROWS)
-        part = torch.from_numpy(scores(network, histories[block]))
-        wanted = torch.from_numpy(targets[block])
-        own = part.gather(1, wanted[:, None])
+        part = shoppers(network, histories[block], table) @ table.T
+        part.masked_fill_(unscorable, -torch.inf)
+        own = part.gather(1, torch.from_numpy(targets[block])[:, None])
+        for row, history in zip(part, histories[block], strict=True):
+            row[torch.from_numpy(history).long()] = -torch.inf
         before = (part >= own).sum(dim=1)
-        for row, history in enumerate(histories[block]):
-            seen = torch.from_numpy(np.unique(history).astype(np.int64))
-            before[row] -= (part[row, seen] >= own[row]).sum()
         found[block] = torch.where(own[:, 0] > -torch.inf, before, part.shape[1] + 1).numpy()
     return found
 
