@@ -106,10 +106,11 @@ def _show(found: StockReport) -> None:
         row = (each.product_id, each.title, left, f"{each.expected:.1f}", bounds, lasting, each.method)
         low.add_row(*(plain(cell) for cell in row))
     output.print(low)
-    errors = table("forecast", ["group", "products", "held-out weeks", "method", "error a week (MASE)"])
+    errors = table("forecast", ["group", "products", "held-out weeks", "method", "RMSE a week, MAE (MASE)"])
     for group in found.forecast:
-        told = ", ".join(
-            f"{name} {error.mae:.2f}" + ("" if error.mase is None else f" ({error.mase:.2f})")
+        told = "; ".join(
+            f"{name} {error.rmse:.2f}, {error.mae:.2f}"
+            + ("" if error.mase is None else f" ({error.mase:.2f})")
             for name, error in group.errors.items()
         )
         numbers = str(group.products), str(group.held_out_weeks)

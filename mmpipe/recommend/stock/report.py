@@ -89,7 +89,8 @@ class LowProduct(_Part):
 class MethodError(_Part):
     """Of one method on the held-out weeks."""
 
-    mae: float = Field(description="mean absolute error, pieces a week and product")
+    rmse: float = Field(description="root of the mean squared error, pieces a week and product")
+    mae: float = Field(description="mean absolute error")
     mase: float | None = Field(description="as a multiple of the error of 'as last week' before them")
 
 
@@ -99,7 +100,7 @@ class GroupReport(_Part):
     group: str
     products: int = Field(description="with enough weeks to be judged")
     held_out_weeks: int
-    method: str | None = Field(description="of the least mae; null where no product could be judged")
+    method: str | None = Field(description="of the least rmse; null where no product could be judged")
     errors: dict[str, MethodError]
 
 
@@ -194,7 +195,8 @@ def _group(each: Any) -> GroupReport:
         held_out_weeks=each.held_out_weeks,
         method=each.method,
         errors={
-            name: MethodError(mae=error.mae, mase=error.mase) for name, error in sorted(each.errors.items())
+            name: MethodError(rmse=error.rmse, mae=error.mae, mase=error.mase)
+            for name, error in sorted(each.errors.items())
         },
     )
 

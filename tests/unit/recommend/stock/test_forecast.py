@@ -67,6 +67,16 @@ def test_the_method_of_the_least_error_is_taken() -> None:
     assert found.expected.tolist() == [70.0]
 
 
+def test_what_is_bought_now_and_then_is_not_forecast_as_nothing() -> None:
+    rng = np.random.default_rng(3)
+    days = (rng.random((40, 140)) < 0.04).astype(np.float64)
+    (group,) = told(sold(days)).groups
+    assert group.method == "mean"
+    errors = group.errors["mean"]
+    assert errors.rmse < group.errors["naive"].rmse
+    assert errors.mae <= errors.rmse
+
+
 def test_mase_is_a_multiple_of_the_naive_error_before() -> None:
     weekly = np.array([3.0, 5, 2, 6, 4, 4, 3, 7, 5, 2, 6, 8])
     days = np.zeros((1, 84))
