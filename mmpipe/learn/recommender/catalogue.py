@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,5 +57,6 @@ def _paid(read: pa.Table, now: datetime) -> NDArray[np.float64]:
     return np.where(runs, sale, price)
 
 
-def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:
-    return column.to_numpy().astype(np.float64)
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    numbers: NDArray[np.float64] = column.to_numpy().astype(np.float64)
+    return numbers

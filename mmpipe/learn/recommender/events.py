@@ -97,7 +97,8 @@ class _Codes:
             [known.setdefault(name, len(known)) for name in encoded.dictionary.to_pylist()], np.int64
         )
         places = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return np.append(mine, _NOBODY)[places]
+        numbers: NDArray[np.int64] = np.append(mine, _NOBODY)[places]
+        return numbers
 
 
 def read_log(tables: Iterable[pa.Table]) -> Log:

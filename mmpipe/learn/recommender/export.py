@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def export(
     write_form(folder, form)
 
 
-def _portions(model: Model) -> list[tuple[Model, float, float | None]]:
+def _portions(model: Model) -> list[tuple[object, float, float | None]]:
     """The parts of a model with their weights, and what makes shares of their scores."""
     if isinstance(model, Blend):
         return [
@@ -83,7 +83,7 @@ def _sharpness(sharpness: float | None, temperature: float) -> float | None:
 
 
 def _part(
-    model: Model,
+    model: object,
     folder: Path,
     items: int,
     features: Features | None,
@@ -95,7 +95,7 @@ def _part(
         assert model.trained is not None, "fit comes first"
         network = model.trained.network
         form = PartForm(name=model.name, kind="sequence", weight=weight, sharpness=sharpness)
-        arrays = network.export()
+        arrays: dict[str, NDArray[Any]] = dict(network.export())
         del arrays["scorable"]
         arrays["item_embedding"] = np.ascontiguousarray(arrays["item_embedding"][:items])
         save_file(arrays, folder / form.file, metadata={"config": json.dumps(asdict(network.config))})

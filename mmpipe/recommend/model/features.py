@@ -80,13 +80,12 @@ def _likeness(bound: Bound, past: Past, rows: Rows, taste: Inputs, last: Inputs)
 
 def _popularity(bound: Bound, items: NDArray[np.int32]) -> Vectors:
     counts = bound.model.counts
-    most = np.log1p(max(float(counts.max(initial=0.0)), 1.0))
-    popularity: Vectors = np.log1p(counts[items]) / np.float32(most)
-    return popularity
+    most = float(np.log1p(max(float(counts.max(initial=0.0)), 1.0)))
+    return np.log1p(counts[items], dtype=np.float32) / np.float32(most)
 
 
 def _together(bound: Bound, past: Past) -> NDArray[np.float64] | None:
-    part = next((each.part for each in bound.model.parts if isinstance(each.part, NeighbourPart)), None)
+    part = next((part for _, part in bound.model.parts if isinstance(part, NeighbourPart)), None)
     return None if part is None else part.by_item(past)
 
 

@@ -34,7 +34,7 @@ class ItemIds:
         if (np.diff(start) < 0).any():
             raise ModelUnavailable("the model's item ids are damaged")
         self._start, self._data = start, data
-        self._starts, self._bytes = memoryview(start), memoryview(data)
+        self._starts, self._bytes = start.data, data.data
         self._cached = lru_cache(_REMEMBERED)(self._find)
 
     def __len__(self) -> int:

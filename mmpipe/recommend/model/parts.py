@@ -33,41 +33,52 @@ class Past:
     @property
     def known(self) -> Codes:
         """The events of items that the model knows."""
-        return self.items[self.items != NO_ITEM]
+        known: Codes = self.items[self.items != NO_ITEM]
+        return known
 
     def latest(self, count: int) -> Past:
         """Its last events."""
         return Past(self.items[-count:], self.rows[-count:])
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
     """A shelf as parts see it. ``items`` is each row's item, int32 ``(rows,)``; ``cold`` are the rows of no
     item that have a fused vector the model can read, none where it reads others' (``readable``)."""
 
-    shelf: Shelf
-    items: Codes
-    cold: Rows
-    readable: bool
+    def __init__(self, shelf: Shelf, items: Codes, cold: Rows, *, readable: bool) -> None:
+        self.shelf, self.items, self.cold, self.readable = shelf, items, cold, readable
+        # NO_ITEM is -1, the last; numpy takes by numbers of this type without a copy.
+        self._taken = items.astype(np.intp)
 
-    def spread(self, by_item: NDArray[Any]) -> Scores:
-        """Scores by item as scores by row, -inf for rows of no item."""
+    def spread(self, by_item: NDArray[Any], none: float = -np.inf) -> Scores:
+        """Scores by item as scores by row, ``none`` for rows of no item."""
         with_none = np.empty(len(by_item) + 1, np.float32)
         with_none[:-1] = by_item
-        with_none[-1] = -np.inf
-        # NO_ITEM is -1, the last.
-        spread: Scores = with_none[self.items]
-        return spread
+        with_none[-1] = none
+        return with_none.take(self._taken, mode="wrap")
 
 
-class Part(Protocol):
-    """One part. ``needs_vectors``: it says nothing of products but by their fused vectors."""
+class LogitPart(Protocol):
+    """A part that gives rows logits. ``needs_vectors``: it says nothing of products but by their fused
+    vectors."""
 
     needs_vectors: bool
 
     def scores(self, past: Past, place: Place) -> Scores | None:
-        """Float32 ``(rows,)``, -inf for a row it says nothing of; None for a history it says nothing of."""
+        """A new array, float32 ``(rows,)``, -inf for a row it says nothing of; None for a history it says
+        nothing of."""
         ...
+
+
+class WeightPart(Protocol):
+    """A part that gives items weights, at least 0."""
+
+    def by_item(self, past: Past) -> NDArray[np.float64] | None:
+        """Float64 ``(items,)``, not for changing; None for a history it says nothing of."""
+        ...
+
+
+Part = LogitPart | WeightPart
 
 
 class SequencePart:
@@ -103,14 +114,14 @@ class SequencePart:
                 features, there = place.shelf.vectors(past.rows[others])
                 vectors[others[there]] = self.net.project(features[there])
                 known[others[there]] = True
-        return vectors[known]
+        found: Vectors = vectors[known]
+        return found
 
 
 class NeighbourPart:
     """Items near items: weights. Item ``j``'s neighbours are ``items[starts[j] : starts[j + 1]]``; each event
     of the history counts ``fading`` times the one after it."""
 
-    needs_vectors = False
     _EVENTS = 200
 
     def __init__(self, arrays: Arrays, items: int, fading: float) -> None:
@@ -128,12 +139,7 @@ class NeighbourPart:
         _finite("neighbours", self._weights)
         self._count, self._fading = items, fading
 
-    def scores(self, past: Past, place: Place) -> Scores | None:
-        by_item = self.by_item(past)
-        return None if by_item is None else place.spread(by_item)
-
     def by_item(self, past: Past) -> NDArray[np.float64] | None:
-        """Float64 ``(items,)``; None where the history has no item that is known."""
         events = past.latest(self._EVENTS).known
         if not len(events):
             return None
@@ -142,21 +148,18 @@ class NeighbourPart:
         ends = np.cumsum(counts)
         places = np.arange(int(ends[-1])) + np.repeat(first - (ends - counts), counts)
         weights = self._weights[places] * np.repeat(worth, counts)
-        summed: NDArray[np.float64] = np.bincount(self._items[places], weights, self._count)
-        return summed
+        return np.bincount(self._items[places], weights, self._count).astype(np.float64, copy=False)
 
 
 class PopularPart:
     """The same for everybody: weights. ``counts`` float32 ``(items,)``, events an item has."""
 
-    needs_vectors = False
-
     def __init__(self, counts: NDArray[np.float32]) -> None:
         _finite("counts", counts)
-        self._counts = counts
+        self._counts = np.maximum(counts, 0).astype(np.float64)
 
-    def scores(self, past: Past, place: Place) -> Scores | None:
-        return place.spread(self._counts)
+    def by_item(self, past: Past) -> NDArray[np.float64] | None:
+        return self._counts
 
 
 class ContentPart:
@@ -176,7 +179,7 @@ class ContentPart:
     def taste(self, past: Past, place: Place) -> Vectors | None:
         """The unit vector of a history; None where none of its products has a vector."""
         past = past.latest(self._EVENTS)
-        worth = self._fading ** np.arange(len(past.rows) - 1, -1, -1, dtype=np.float32)
+        worth = np.power(np.float32(self._fading), np.arange(len(past.rows) - 1, -1, -1, dtype=np.float32))
         here = past.rows >= 0
         vectors, there = place.shelf.vectors(past.rows[here])
         if not there.any():

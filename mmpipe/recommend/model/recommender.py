@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +47,6 @@ _VERSIONS = 4
 _POSITIVE = np.array([name in POSITIVE for name in EVENT_TYPES])
 
 
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    form: PartForm
-    part: Part
-
-
 class Recommender:
     """A model of one collection, read from ``folder``, whose arrays stay mapped. Safe to share between
     threads, and quick enough for an event loop once a version is known (:meth:`prepare`).
@@ -75,7 +68,7 @@ class Recommender:
         self.counts: Scores = _array(arrays, "counts", np.float32)
         if self.counts.shape != (len(self.ids),) or not np.isfinite(self.counts).all():
             raise ModelUnavailable(f"{ITEMS_FILE}: the items' counts are damaged")
-        self.parts = tuple(_Weighed(form, self._open(folder, form)) for form in self.form.parts)
+        self.parts = tuple((form, self._open(folder, form)) for form in self.form.parts)
         self.ranker = (
             None if self.form.ranker is None else Ranker.read(folder / RANKER_FILE, self.form.ranker)
         )
@@ -156,6 +149,8 @@ class Recommender:
         return self.on(version).interest(ids, rows, pause_seconds=pause, scores=scores)
 
     def _open(self, folder: Path, form: PartForm) -> Part:
+        if (form.sharpness is None) != (form.kind in ("neighbours", "popular")):
+            raise ModelUnavailable(f"{form.name}: weights have no sharpness, and logits need one")
         if form.kind == "popular":
             return PopularPart(self.counts)
         metadata, arrays = mapped(folder / form.file)
@@ -198,12 +193,23 @@ class Bound:
                 f" table has those of {shelf.fingerprint}: new products are not scored until it is trained"
                 " again (mmpipe train recommender)"
             )
-        self._parts = [each for each in model.parts if readable or not each.part.needs_vectors]
-        if not self._parts:
+        self._weighted = [
+            (form, part) for form, part in model.parts if isinstance(part, NeighbourPart | PopularPart)
+        ]
+        self._logits = [
+            (form, part)
+            for form, part in model.parts
+            if isinstance(part, SequencePart | ContentPart | FactorPart)
+            and (readable or not part.needs_vectors)
+        ]
+        if not self._weighted and not self._logits:
             raise ModelUnavailable(self.refused)
         items = shelf.items(model.ids)
+        self._here = np.zeros(len(model.ids))
+        self._of_items = items != NO_ITEM
+        self._here[items[self._of_items]] = 1
         described = shelf.described() if readable else np.zeros(0, np.int32)
-        self.place = Place(shelf, items, described[items[described] == NO_ITEM], readable)
+        self.place = Place(shelf, items, described[items[described] == NO_ITEM], readable=readable)
 
     def past(self, product_ids: Sequence[str]) -> Past:
         """A history, oldest first, as the parts take it: of every product its latest event, products that
@@ -219,24 +225,46 @@ class Bound:
 
     def scores_after(self, past: Past) -> Scores:
         """The same of a history that was looked up."""
-        nothing: Scores = np.full(self.place.shelf.rows, -np.inf, np.float32)
+        rows = self.place.shelf.rows
+        nothing: Scores = np.full(rows, -np.inf, np.float32)
         if not len(past.items):
             return nothing
-        mixed, scored, used = np.zeros_like(nothing), np.zeros(len(nothing), np.bool_), 0.0
-        for each in self._parts:
-            found = each.part.scores(past, self.place)
-            if found is None:
+        seen = past.rows[past.rows >= 0]
+        used = 0.0
+        weights = np.zeros(len(self.model.ids))
+        for weight, shares in self._weights(past):
+            weights += weight * shares
+            used += weight
+        mixed = self.place.spread(weights, 0.0)
+        scored = self._of_items.copy() if used > 0 else np.zeros(rows, np.bool_)
+        for form, part in self._logits:
+            logits = part.scores(past, self.place)
+            if logits is None:
                 continue
-            found[past.rows[past.rows >= 0]] = -np.inf
-            scored |= found > -np.inf
-            mixed += np.float32(each.form.weight) * _share(found, each.form.sharpness)
-            used += each.form.weight
+            logits[seen] = -np.inf
+            scored |= logits > -np.inf
+            mixed += np.float32(form.weight) * _softmax(logits, form.sharpness or 1.0)
+            used += form.weight
         if used == 0.0:
             return nothing
         # Parts that say nothing of this history leave their weight to the others.
         mixed *= np.float32(1 / used)
-        mixed[~scored] = -np.inf
-        return mixed
+        scored[seen] = False
+        np.copyto(nothing, mixed, where=scored)
+        return nothing
+
+    def _weights(self, past: Past) -> Iterator[tuple[float, NDArray[np.float64]]]:
+        """The weight of each part that gives weights, and its shares by item: of those on the shelf and not
+        in the history, of sum 1."""
+        for form, part in self._weighted:
+            by_item = part.by_item(past)
+            if by_item is None:
+                continue
+            shares = by_item * self._here
+            shares[past.known] = 0
+            total = float(shares.sum())
+            if total > 0:
+                yield form.weight, shares / total
 
     def interest(
         self,
@@ -260,20 +288,17 @@ def positive(product_ids: Sequence[str], types: NDArray[np.uint8]) -> list[str]:
     return [product_ids[place] for place in np.flatnonzero(liked).tolist()]
 
 
-def _share(scores: Scores, sharpness: float | None) -> Scores:
-    """Each row's share of 1, 0 where it has no score (-inf); in place."""
-    if sharpness is None:
-        np.maximum(scores, 0, out=scores)
-    else:
-        scores *= np.float32(sharpness)
-        top = scores.max(initial=-np.inf)
-        if top > -np.inf:
-            scores -= top
-        np.exp(scores, out=scores)
-    total = float(scores.sum(dtype=np.float64))
+def _softmax(logits: Scores, sharpness: float) -> Scores:
+    """Shares of sum 1 by logits, 0 for -inf; in place."""
+    logits *= np.float32(sharpness)
+    top = logits.max(initial=-np.inf)
+    if top > -np.inf:
+        logits -= top
+    np.exp(logits, out=logits)
+    total = float(logits.sum())
     if total > 0:
-        scores *= np.float32(1 / total)
-    return scores
+        logits *= np.float32(1 / total)
+    return logits
 
 
 def _array(arrays: dict[str, NDArray[Any]], name: str, kind: type[np.generic]) -> NDArray[Any]:

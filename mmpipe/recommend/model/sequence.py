@@ -111,7 +111,8 @@ class SequenceNet:
         last = self._layers[-1]
         # Scores follow from the last event's row alone, so the last layer has no other queries.
         x = self._step(last, x, x[-1:], last.distance_bias[:, distance[-1:]])
-        return _normed(x, self._norm)[-1]
+        state: Vectors = _normed(x, self._norm)[-1]
+        return state
 
     def _step(self, layer: _Layer, x: Vectors, asked: Vectors, bias: Vectors) -> Vectors:
         dim, heads, width = self.dim, self.heads, self.dim // self.heads

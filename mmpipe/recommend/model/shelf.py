@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.recommend.model.ids import NO_ITEM
-from mmpipe.search.kernels.memory import has, rows_of
+from mmpipe.search.kernels.memory import has, rows_of, set_rows
 
 if TYPE_CHECKING:
     from mmpipe.recommend.model.ids import Codes, ItemIds
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int32]
 Vectors = NDArray[np.float32]
 
+_FEW = 512
 IN_STOCK = frozenset({"in_stock", "preorder", "backorder"})
 
 
@@ -45,7 +46,8 @@ class Shelf(Protocol):
         ...
 
     def dot(self, rows: Rows, query: Vectors) -> Vectors:
-        """The products of some rows' fused vectors with ``query`` of any length; 0 where there is none."""
+        """The products of some rows' fused vectors with ``query`` of any length. The rows ascend, and all of
+        them have one."""
         ...
 
     def vectors(self, rows: Rows) -> tuple[Vectors, NDArray[np.bool_]]:
@@ -104,7 +106,13 @@ class VersionShelf:
         length = float(np.linalg.norm(query))
         if length == 0.0:
             return np.zeros(len(rows), np.float32)
-        scores: Vectors = self.version.fused.score(rows, query / np.float32(length)) * np.float32(length)
+        fused, unit = self.version.fused, query / np.float32(length)
+        # One pass over the part in which vectors lie costs a quarter of looking them up row by row.
+        if len(rows) > _FEW:
+            scores = fused.scan(unit, set_rows(rows, self.rows))[1]
+        else:
+            scores = fused.score(rows, unit)
+        scores *= np.float32(length)
         return scores
 
     def vectors(self, rows: Rows) -> tuple[Vectors, NDArray[np.bool_]]:
