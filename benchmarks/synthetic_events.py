@@ -2,13 +2,13 @@
 
     python benchmarks/synthetic_events.py EVENTS.jsonl --events 10000 --items 1000 --users 500
 
-Items lie on shelves (one for every 200), each with Zipf popularity (1 / (place + 5)); every item has a
-companion on another shelf. A user likes one to three shelves and comes as often as a log-normal draw (sigma
-1.2) says. A visit is a session: a geometric number of events, six on average, 40 s apart on average, on one
-of the user's shelves; one event in seven is of the companion of the one before. Of the events 80 % are views,
-8 % search clicks, 6 % carts, 3 % purchases, 2 % likes, 0.5 % dislikes, 0.5 % ratings. Visits lie on the last
-``days`` days, twice as many on the last as on the first. Of the visits 45 % are logged in, 25 % log in on the
-way, 30 % never do. Nothing is merely shown.
+Items lie on shelves (one for every 200), with Zipf popularity (1 / (place + 5)) of the shelves and of the
+items on each; every item has a companion on another shelf. A user likes one to three shelves and comes as
+often as a log-normal draw (sigma 1.2) says. A visit is a session: a geometric number of events, six on
+average, 40 s apart on average, on one of the user's shelves; one event in seven is of the companion of the
+one before. Of the events 80 % are views, 8 % search clicks, 6 % carts, 3 % purchases, 2 % likes, 0.5 %
+dislikes, 0.5 % ratings. Visits lie on the last ``days`` days, twice as many on the last as on the first. Of
+the visits 45 % are logged in, 25 % log in on the way, 30 % never do. Nothing is merely shown.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def draw(events: int, *, items: int, users: int, now: float, days: float = 180.0
     often = np.exp(1.2 * rng.standard_normal(users))
     who = rng.choice(users, visits, p=often / often.sum())
     shelves = max(1, items // _SHELF)
-    tastes = rng.integers(0, shelves, (users, _TASTES))
+    weights = 1 / (np.arange(shelves) + 5)
+    tastes = rng.choice(shelves, (users, _TASTES), p=weights / weights.sum())
     shelf = tastes[who, rng.integers(0, 1 + who % _TASTES)]
     popularity = 1 / (np.arange(-(-items // shelves)) + 5)
     rank = rng.choice(len(popularity), events, p=popularity / popularity.sum())

@@ -30,7 +30,10 @@ Weights = NDArray[np.float64]
 
 HISTORY = 500
 """A history has the latest so many events."""
-EACH = 200
+SHOPPERS = 1_000
+"""As many shoppers in common are looked at where no other number is asked for: a share of them is known to
+some hundredths."""
+EACH = 100
 """Of a shopper in common, the latest so many events count."""
 WALK = 50_000
 """Shoppers in common are looked for among the latest so many events of an item."""
@@ -141,7 +144,7 @@ class Behaviour:
         """Every item the shopper ever did anything with, ascending; shown is not seen."""
         return self._items_of(shopper, ACTED)
 
-    def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = 2_000) -> Counts:
+    def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = SHOPPERS) -> Counts:
         """What the latest ``limit`` shoppers of an item also bought, or viewed, by their latest
         :data:`EACH` events of that kind. The item itself is not among them."""
         state, want = self._state, _GROUPS[kind]
@@ -151,13 +154,13 @@ class Behaviour:
         shared = (state.rows, state.index, state.meaning.groups, state.n, state.seq, code, want)
         owners = np.empty(limit, np.int32)
         owners = owners[: ask.shoppers_of(*shared, WALK, owners)]
-        counts = np.zeros(state.items, np.int32)
+        counts = np.zeros(state.items, np.int64)
         codes = np.empty(state.items, np.int32)
         codes = np.sort(codes[: ask.together(*shared, EACH, owners, counts, codes)])
         shoppers = state.tally.shoppers[want - 1]
         return Counts(
             codes=codes,
-            both=counts[codes],
+            both=(counts[codes] & 0xFFFFFFFF).astype(np.int32),
             totals=shoppers[codes],
             of_item=int(shoppers[code]),
             sampled=len(owners),

@@ -1,4 +1,7 @@
-"""What queries ask of a state: a shopper's latest events, items of a shopper, shoppers in common."""
+"""What queries ask of a state: a shopper's latest events, items of a shopper, shoppers in common.
+
+Each kernel takes the arrays that it needs out of their tuples once: in a loop that costs more than the rest.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ _I64 = types.int64
 _I32S, _I64S, _U8S = types.int32[::1], types.int64[::1], types.uint8[::1]
 
 
-@njit(types.boolean(ROWS, _U8S, _I64, _I64, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _counts(rows: Rows, groups: U8, row: int, seq: int, want: int) -> bool:
+@njit(types.boolean(_I32S, _U8S, _I32S, _U8S, _I64, _I64, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _counts(died: I32, kind: U8, item: I32, groups: U8, row: int, seq: int, want: int) -> bool:
     """Whether a row below ``n`` is alive, of the wanted kinds, and of an item."""
-    return bool(rows.died[row] > seq and groups[rows.kind[row] & CODE] & want and rows.item[row] >= 0)
+    return bool(died[row] > seq and groups[kind[row] & CODE] & want and item[row] >= 0)
 
 
 @njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I32S, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -24,18 +27,20 @@ def _latest_of(
     rows: Rows, index: Index, groups: U8, n: int, seq: int, owner: int, want: int, out: I32, size: int
 ) -> int:
     """Offer the rows of an owner to the heap ``out`` of ``size`` rows; gives its new size."""
-    base = int(index.start[-1])
-    row = int(index.head_owner[owner])
+    died, kind, items, time, event = rows.died, rows.kind, rows.item, rows.time, rows.event
+    start, head_owner, before_owner = index.start, index.head_owner, index.before_owner
+    base = int(start[-1])
+    row = int(head_owner[owner])
     while row >= 0:
-        if row < n and _counts(rows, groups, row, seq, want):
-            size = offer(rows.time, rows.event, out, size, row)
-        row = int(index.before_owner[row - base])
-    if owner + 1 < len(index.start):
-        for row in range(int(index.start[owner + 1]) - 1, int(index.start[owner]) - 1, -1):
-            if _counts(rows, groups, row, seq, want):
-                if size == len(out) and before(rows.time, rows.event, row, out[0]):
+        if row < n and _counts(died, kind, items, groups, row, seq, want):
+            size = offer(time, event, out, size, row)
+        row = int(before_owner[row - base])
+    if owner + 1 < len(start):
+        for row in range(int(start[owner + 1]) - 1, int(start[owner]) - 1, -1):
+            if _counts(died, kind, items, groups, row, seq, want):
+                if size == len(out) and before(time, event, row, out[0]):
                     break
-                size = offer(rows.time, rows.event, out, size, row)
+                size = offer(time, event, out, size, row)
     return size
 
 
@@ -44,19 +49,22 @@ def _latest_in(
     rows: Rows, index: Index, groups: U8, n: int, seq: int, session: int, want: int, out: I32, size: int
 ) -> int:
     """:func:`_latest_of` of a session's events, whoever owns them."""
+    died, kind, items, time, event = rows.died, rows.kind, rows.item, rows.time, rows.event
+    head_session, before_session = index.head_session, index.before_session
+    session_start, session_rows = index.session_start, index.session_rows
     base = int(index.start[-1])
-    row = int(index.head_session[session])
+    row = int(head_session[session])
     while row >= 0:
-        if row < n and _counts(rows, groups, row, seq, want):
-            size = offer(rows.time, rows.event, out, size, row)
-        row = int(index.before_session[row - base])
-    if session + 1 < len(index.session_start):
-        for at in range(int(index.session_start[session + 1]) - 1, int(index.session_start[session]) - 1, -1):
-            row = int(index.session_rows[at])
-            if _counts(rows, groups, row, seq, want):
-                if size == len(out) and before(rows.time, rows.event, row, out[0]):
+        if row < n and _counts(died, kind, items, groups, row, seq, want):
+            size = offer(time, event, out, size, row)
+        row = int(before_session[row - base])
+    if session + 1 < len(session_start):
+        for at in range(int(session_start[session + 1]) - 1, int(session_start[session]) - 1, -1):
+            row = int(session_rows[at])
+            if _counts(died, kind, items, groups, row, seq, want):
+                if size == len(out) and before(time, event, row, out[0]):
                     break
-                size = offer(rows.time, rows.event, out, size, row)
+                size = offer(time, event, out, size, row)
     return size
 
 
@@ -69,6 +77,7 @@ def latest(
     Of a user: what the user owns, and with a session also what that owns itself. Of a session alone: all of
     its events. -1 stands for no user or no session.
     """
+    time, event = rows.time, rows.event
     size = 0
     if user >= 0:
         size = _latest_of(rows, index, groups, n, seq, user, want, out, size)
@@ -77,8 +86,8 @@ def latest(
     elif session >= 0:
         size = _latest_in(rows, index, groups, n, seq, session, want, out, size)
     if size < len(out):
-        make_heap(rows.time, rows.event, out, size)
-    latest_first(rows.time, rows.event, out, size)
+        make_heap(time, event, out, size)
+    latest_first(time, event, out, size)
     return size
 
 
@@ -95,31 +104,35 @@ def items_of(
     mark: NDArray[np.bool_],
 ) -> None:
     """Mark the items of a shopper's events of the wanted kinds, all of them; whose as in :func:`latest`."""
-    base = int(index.start[-1])
+    died, kind, items = rows.died, rows.kind, rows.item
+    start, head_owner, before_owner = index.start, index.head_owner, index.before_owner
+    head_session, before_session = index.head_session, index.before_session
+    session_start, session_rows = index.session_start, index.session_rows
+    base = int(start[-1])
     if user < 0 and session >= 0:
-        row = int(index.head_session[session])
+        row = int(head_session[session])
         while row >= 0:
-            if row < n and _counts(rows, groups, row, seq, want):
-                mark[rows.item[row]] = True
-            row = int(index.before_session[row - base])
-        if session + 1 < len(index.session_start):
-            for at in range(index.session_start[session], index.session_start[session + 1]):
-                row = int(index.session_rows[at])
-                if _counts(rows, groups, row, seq, want):
-                    mark[rows.item[row]] = True
+            if row < n and _counts(died, kind, items, groups, row, seq, want):
+                mark[items[row]] = True
+            row = int(before_session[row - base])
+        if session + 1 < len(session_start):
+            for at in range(session_start[session], session_start[session + 1]):
+                row = int(session_rows[at])
+                if _counts(died, kind, items, groups, row, seq, want):
+                    mark[items[row]] = True
         return
     for owner in (user, session):
         if owner < 0:
             continue
-        row = int(index.head_owner[owner])
+        row = int(head_owner[owner])
         while row >= 0:
-            if row < n and _counts(rows, groups, row, seq, want):
-                mark[rows.item[row]] = True
-            row = int(index.before_owner[row - base])
-        if owner + 1 < len(index.start):
-            for row in range(int(index.start[owner]), int(index.start[owner + 1])):
-                if _counts(rows, groups, row, seq, want):
-                    mark[rows.item[row]] = True
+            if row < n and _counts(died, kind, items, groups, row, seq, want):
+                mark[items[row]] = True
+            row = int(before_owner[row - base])
+        if owner + 1 < len(start):
+            for row in range(int(start[owner]), int(start[owner + 1])):
+                if _counts(died, kind, items, groups, row, seq, want):
+                    mark[items[row]] = True
 
 
 @njit(_I64(_I32S, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
@@ -140,51 +153,53 @@ def shoppers_of(
 ) -> int:
     """The different owners of the item's latest ``walk`` events of the wanted kinds, the latest first, at
     most ``len(out)``; gives how many."""
+    died, kind, items = rows.died, rows.kind, rows.item
+    time, event, owner_of = rows.time, rows.event, rows.owner
+    head_item, before_item = index.head_item, index.before_item
+    item_start, item_rows = index.item_start, index.item_rows
     base = int(index.start[-1])
     room = 8
     while room < 2 * len(out):
         room *= 2
     seen = np.full(room, np.int32(-1))
     count = 0
-    row = int(index.head_item[item])
+    row = int(head_item[item])
     while row >= 0:
-        if row < n and _counts(rows, groups, row, seq, want):
+        if row < n and _counts(died, kind, items, groups, row, seq, want):
             count += 1
-        row = int(index.before_item[row - base])
+        row = int(before_item[row - base])
     recent = np.empty(min(count, walk), np.int32)
     size = 0
     if count:
-        row = int(index.head_item[item])
+        row = int(head_item[item])
         while row >= 0:
-            if row < n and _counts(rows, groups, row, seq, want):
-                size = offer(rows.time, rows.event, recent, size, row)
-            row = int(index.before_item[row - base])
-        latest_first(rows.time, rows.event, recent, size)
+            if row < n and _counts(died, kind, items, groups, row, seq, want):
+                size = offer(time, event, recent, size, row)
+            row = int(before_item[row - base])
+        latest_first(time, event, recent, size)
     at, first = -1, 0
-    if item + 1 < len(index.item_start):
-        at, first = int(index.item_start[item + 1]) - 1, int(index.item_start[item])
+    if item + 1 < len(item_start):
+        at, first = int(item_start[item + 1]) - 1, int(item_start[item])
     found, next_recent = 0, 0
     while walk > 0 and found < len(out):
-        while at >= first and not _counts(rows, groups, index.item_rows[at], seq, want):
+        while at >= first and not _counts(died, kind, items, groups, item_rows[at], seq, want):
             at -= 1
-        if next_recent < size and (
-            at < first or before(rows.time, rows.event, index.item_rows[at], recent[next_recent])
-        ):
+        if next_recent < size and (at < first or before(time, event, item_rows[at], recent[next_recent])):
             row = int(recent[next_recent])
             next_recent += 1
         elif at >= first:
-            row = int(index.item_rows[at])
+            row = int(item_rows[at])
             at -= 1
         else:
             break
         walk -= 1
-        if _enter(seen, int(rows.owner[row])):
-            out[found] = rows.owner[row]
+        if _enter(seen, int(owner_of[row])):
+            out[found] = owner_of[row]
             found += 1
     return found
 
 
-@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S, _I32S, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S, _I64S, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def together(
     rows: Rows,
     index: Index,
@@ -195,61 +210,71 @@ def together(
     want: int,
     each: int,
     owners: I32,
-    both: I32,
+    counts: I64,
     codes: I32,
 ) -> int:
     """How many of ``owners`` have each other item among their latest ``each`` events of the wanted kinds.
 
-    ``both`` has a 0 per item and gets the counts; the items that have one are written to ``codes``, in no
-    order; gives how many.
+    ``counts`` has a 0 per item and gets the counts, in its lower 32 bits; the items that have one are written
+    to ``codes``, in no order; gives how many.
     """
-    stamp = np.zeros(len(both), np.int32)
+    died, kind, items = rows.died, rows.kind, rows.item
+    start, head_owner = index.start, index.head_owner
     some = np.empty(each, np.int32)
     found = 0
     for o in range(len(owners)):
         owner = int(owners[o])
         size = 0
-        if index.head_owner[owner] >= 0:
+        if head_owner[owner] >= 0:
             size = _latest_of(rows, index, groups, n, seq, owner, want, some, 0)
-        elif owner + 1 < len(index.start):
-            row = int(index.start[owner + 1]) - 1
-            while row >= index.start[owner] and size < each:
-                if _counts(rows, groups, row, seq, want):
+        elif owner + 1 < len(start):
+            row = int(start[owner + 1]) - 1
+            while row >= start[owner] and size < each:
+                if _counts(died, kind, items, groups, row, seq, want):
                     some[size] = row
                     size += 1
                 row -= 1
         for i in range(size):
-            other = int(rows.item[some[i]])
-            if other != item and stamp[other] != o + 1:
-                stamp[other] = o + 1
-                if both[other] == 0:
+            other = int(items[some[i]])
+            # Above the count is who was counted last.
+            count = counts[other]
+            if other != item and count >> 32 != o + 1:
+                if count == 0:
                     codes[found] = other
                     found += 1
-                both[other] += 1
+                counts[other] = (count & 0xFFFFFFFF) + 1 + ((o + 1) << 32)
     return found
 
 
 @njit(types.void(ROWS, INDEX, _I64, _I64, _I32S, _I64S, _I64S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def spans(rows: Rows, index: Index, n: int, seq: int, items: I32, first: I64, last: I64) -> None:
     """When each item's first and last living event was, in microseconds; left alone where it has none."""
-    base = int(index.start[-1])
+    died, time = rows.died, rows.time
+    start, item_start, item_rows, head_item, before_item = (
+        index.start,
+        index.item_start,
+        index.item_rows,
+        index.head_item,
+        index.before_item,
+    )
+    base = int(start[-1])
     for i in range(len(items)):
         item = int(items[i])
         low, high = np.int64(np.iinfo(np.int64).max), np.int64(np.iinfo(np.int64).min)
-        if item + 1 < len(index.item_start):
-            start, end = int(index.item_start[item]), int(index.item_start[item + 1])
+        if item + 1 < len(item_start):
+            start, end = int(item_start[item]), int(item_start[item + 1])
             for at in range(start, end):
-                if rows.died[index.item_rows[at]] > seq:
-                    low = rows.time[index.item_rows[at]]
+                if died[item_rows[at]] > seq:
+                    low = time[item_rows[at]]
                     break
             for at in range(end - 1, start - 1, -1):
-                if rows.died[index.item_rows[at]] > seq:
-                    high = rows.time[index.item_rows[at]]
+                if died[item_rows[at]] > seq:
+                    high = time[item_rows[at]]
                     break
-        row = int(index.head_item[item])
+        row = int(head_item[item])
         while row >= 0:
-            if row < n and rows.died[row] > seq:
-                low, high = min(low, rows.time[row]), max(high, rows.time[row])
-            row = int(index.before_item[row - base])
+            if row < n and died[row] > seq:
+                low, high = min(low, time[row]), max(high, time[row])
+            row = int(before_item[row - base])
         if low <= high:
             first[i], last[i] = low, high

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmpipe.recommend.behaviour import Behaviour, Shopper
+from mmpipe.recommend.behaviour.behaviour import EACH
 from mmpipe.schemas.interaction import EVENT_TYPES
 from tests.unit.recommend.behaviour.shoppers import BOUGHT, NO_ACT, NOW, VIEWED, Event, Oracle, table
 
@@ -68,7 +69,7 @@ def same(behaviour: Behaviour, oracle: Oracle) -> None:
             for limit in (1, 2_000):
                 counts = behaviour.together(code, kind=name, limit=limit)  # type: ignore[arg-type]
                 found_both = dict(zip(behaviour.product_ids(counts.codes), counts.both.tolist(), strict=True))
-                assert found_both == oracle.together(item, kinds, limit, 200)
+                assert found_both == oracle.together(item, kinds, limit, EACH)
                 totals = [oracle.shoppers(kinds, known[other]) for other in counts.codes.tolist()]
                 assert counts.totals.tolist() == totals
                 assert counts.of_item == oracle.shoppers(kinds, item)
