@@ -47,8 +47,8 @@ _Z: Final = 1.2815515594600038  # the standard normal's 0.9 quantile
 
 @dataclass(frozen=True)
 class Errors:
-    """Of one method on the held-out weeks of one group: ``rmse`` and ``mae`` in pieces a week and product, the
-    root of the mean squared and the mean absolute error; ``mase`` is the latter as a multiple of what the
+    """Of one method on the held-out weeks of one group: ``rmse`` and ``mae`` in pieces a week and product,
+    the root of the mean squared and the mean absolute error; ``mase`` is the latter as a multiple of what the
     week before was wrong by in the weeks that were not held out (Hyndman and Koehler, 2006), None where that
     was never wrong."""
 
