@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from mmpipe.recommend.kinds.asked import Asked, Learnt
 from mmpipe.recommend.kinds.past import Past
 from mmpipe.recommend.kinds.plans import PLANS
 from mmpipe.recommend.rank.choice import Manner, Taken, choose
-from mmpipe.recommend.rank.sold import Item, sold
+from mmpipe.recommend.rank.sold import Item, because, sold
 from mmpipe.search.find import filters
 from mmpipe.search.kernels.memory import set_rows
 from mmpipe.search.page import present
@@ -204,7 +205,7 @@ class Call:
         if plan.all_seen:
             diversity = explore = 0.0
         exposures = None if self.behaviour is None else self.behaviour.exposures
-        return Manner(diversity, explore, exposures, self._draws(wanted.kind))
+        return Manner(diversity, explore, exposures, partial(self._draws, wanted.kind))
 
     def _draws(self, kind: str) -> np.random.Generator:
         """Chance that stays the same for one shopper and kind for an hour."""
@@ -232,10 +233,11 @@ class Call:
         hits = present.hits(self.version, rows, [item.score for item in items], None, [None] * len(items))
         interest = self.learnt.interest(rows) if probable else None
         found = []
+        reasons = because(items) if self.request.explain else [[] for _ in items]
         for place, (item, hit) in enumerate(zip(items, hits, strict=True)):
             rest = {
                 "interest": None if interest is None else float(interest[place]),
-                "why": [self._why(part) for part in item.because()] if self.request.explain else [],
+                "why": [self._why(part) for part in reasons[place]],
                 "explored": item.explored,
                 "sponsored": item.sponsored,
             }
@@ -243,16 +245,17 @@ class Call:
         return found
 
     def _why(self, part: Because) -> dict[str, Any]:
-        known = part.row is not None
-        title = self.shelf.shown(part.row).title if part.row is not None else None
+        shown = None if part.row is None else self.shelf.shown(part.row)
+        title = None if shown is None else shown.title
         return {
             "reason": part.reason,
-            "product_id": self.version.ids.ids(np.array([part.row], np.int32))[0] if known else None,
+            "product_id": None if shown is None else shown.id,
             "text": why.reason_text(self.request.lang, part.reason, title, part.facts),
             "part": part.part,
         }
 
     def _take(self, taken: Taken, rows: list[int]) -> None:
+        self.shelf.see(rows)
         for row in rows:
             taken.add(row, self.shelf)
 

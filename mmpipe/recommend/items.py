@@ -40,6 +40,8 @@ class ItemRows:
         self._rows: Rows = np.zeros(0, np.int32)
         if former is not None:
             self._rows = self._carried(former)
+        elif actions.items:
+            self._look_up(np.arange(actions.items, dtype=np.int32))
 
     def rows(self, codes: Codes) -> Rows:
         """The row of each item, :data:`GONE` where no living product has its id."""
@@ -103,6 +105,11 @@ class ItemsOfVersions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: OrderedDict[int, tuple[Columns, ItemRows]] = OrderedDict()
+
+    def known(self, version: Version, actions: Actions) -> bool:
+        """Whether :meth:`of` has nothing to do."""
+        held = self._held.get(id(version.columns))
+        return held is not None and held[1]._actions is actions
 
     def of(self, version: Version, actions: Actions) -> ItemRows:
         """The items of ``actions`` in ``version``. What takes long, after many products changed, is done

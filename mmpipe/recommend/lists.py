@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
+from mmpipe.recommend.associations import AssociationsOfCollections
 from mmpipe.recommend.call import Call
 from mmpipe.recommend.items import ItemsOfVersions
 from mmpipe.recommend.kinds.asked import Behaviour
@@ -46,6 +47,7 @@ class Lists:
     def __init__(self) -> None:
         self._shelves = ShelvesOfVersions()
         self._items = ItemsOfVersions()
+        self._associations = AssociationsOfCollections()
 
     def answer_json(
         self, version: Version, request: RecommendationsRequest, shopper: Shopper | None, known: Knowledge
@@ -78,6 +80,11 @@ class Lists:
         }
         return b"".join((to_json(head)[:-1], b',"lists":[', b",".join(lists), b"]}"))
 
+    def ready(self, version: Version, known: Knowledge) -> bool:
+        """Whether a call for a version finds everything worked out that takes long."""
+        actions = known.actions
+        return actions is None or not actions.event_count or self._items.known(version, actions)
+
     def taste(self, version: Version, shopper: Shopper, known: Knowledge, weight: float) -> Taste | None:
         """What a search leans to for a shopper; None where nothing is known of them."""
         behaviour = self._behaviour(version, known.actions)
@@ -90,4 +97,4 @@ class Lists:
     def _behaviour(self, version: Version, actions: Actions | None) -> Behaviour | None:
         if actions is None or not actions.event_count:
             return None
-        return Behaviour(actions, self._items.of(version, actions))
+        return Behaviour(actions, self._items.of(version, actions), self._associations.of(actions))

@@ -28,6 +28,10 @@ class Actions(Protocol):
     def event_count(self) -> int:
         """How many events are known."""
 
+    @property
+    def items(self) -> int:
+        """Codes below this are valid."""
+
     def history(self, shopper: Shopper) -> History:
         """A shopper's latest events, oldest first; none of one who is not known."""
 

@@ -18,10 +18,10 @@ from mmpipe.recommend.kinds.past import (
     Past,
     liking,
 )
-from mmpipe.recommend.kinds.strength import strengths
 from mmpipe.search.kernels.memory import has
 
 if TYPE_CHECKING:
+    from mmpipe.recommend.associations import Associations
     from mmpipe.recommend.items import ItemRows
     from mmpipe.recommend.kinds.shelf import Shelf
     from mmpipe.recommend.signals import Actions, Recommender
@@ -32,6 +32,9 @@ Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
 Values = NDArray[np.float64]
 
+# Of a product the latest so many shoppers are asked what else they did.
+SHOPPERS = 2_000
+
 
 @dataclass(frozen=True)
 class Behaviour:
@@ -39,15 +42,17 @@ class Behaviour:
 
     actions: Actions
     items: ItemRows
+    associations: Associations
 
-    def associated(self, row: int, kind: Literal["bought", "viewed"], words: Words) -> tuple[Rows, Values]:
-        """Products of a bit set that shoppers of ``row`` also bought or viewed, and how strongly each goes
-        with it, in (0, 1]; see :func:`~mmpipe.recommend.kinds.strength.strengths`."""
+    def associated(
+        self, row: int, kind: Literal["bought", "viewed"], words: Words, shoppers: int = SHOPPERS
+    ) -> tuple[Rows, Values]:
+        """Products of a bit set that the latest ``shoppers`` of ``row`` also bought or viewed, and how
+        strongly each goes with it, in (0, 1]; see :func:`~mmpipe.recommend.kinds.strength.strengths`."""
         code = int(self.items.codes(np.array([row], np.int32))[0])
         if code < 0:
             return np.zeros(0, np.int32), np.zeros(0)
-        counts = self.actions.together(code, kind=kind)
-        return self._within(counts.codes, strengths(counts), words)
+        return self._within(*self.associations.of(code, kind, shoppers), words)
 
     def trending(self, now: float, half_life_seconds: float, words: Words) -> tuple[Rows, Values]:
         """Products of a bit set with their decayed counts."""
@@ -69,8 +74,7 @@ class Behaviour:
         return shown.astype(np.float64).tolist(), clicked.astype(np.float64).tolist()
 
     def _within(self, codes: NDArray[np.int32], values: Values, words: Words) -> tuple[Rows, Values]:
-        counted = values > 0
-        rows, values = self.items.rows(codes[counted]), values[counted]
+        rows = self.items.rows(codes)
         kept = rows >= 0
         rows, values = rows[kept], values[kept]
         inside = has(words, rows)

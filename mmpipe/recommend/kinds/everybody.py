@@ -101,9 +101,8 @@ def _trending(asked: Asked, mask: Words, depth: int, category: str | None) -> Sc
 def _counted(reason: str, rows: Rows, values: Values, depth: int, category: str | None) -> Scored:
     if not len(rows):
         return NOBODY
-    values = np.log1p(values)
-    most = float(values.max())
     more = len(rows) > depth
     rows, values = highest(rows, values, depth)
+    worth = np.log1p(values)
     facts = {} if category is None else {"category": category}
-    return Scored(rows, (Column(reason, values / most, None, facts),), more)
+    return Scored(rows, (Column(reason, worth / float(worth.max()), None, facts),), more)

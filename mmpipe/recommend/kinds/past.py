@@ -12,6 +12,7 @@ sum over the history, so that each part of it names the product that it comes fr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -126,13 +127,18 @@ class Past:
 @dataclass(frozen=True)
 class Liking:
     """What a shopper likes: ``vector`` float32 of unit length, ``Σ weights · vectors`` over ``rows``, the
-    products that it is made of, and the type of each one's strongest event."""
+    products that it is made of; ``past`` is what it follows from."""
 
     vector: Vectors
     rows: Rows
     weights: Weights
     vectors: Vectors
-    reasons: tuple[str, ...]
+    past: Past
+
+    @cached_property
+    def reasons(self) -> tuple[str, ...]:
+        """What each product's strongest event was, as a reason."""
+        return _reasons(self.past, self.rows)
 
 
 def liking(version: Version, past: Past, now: float, half_life_events: float) -> Liking | None:
@@ -147,7 +153,7 @@ def liking(version: Version, past: Past, now: float, half_life_events: float) ->
     if length <= 1e-9:
         return None
     vector = (total / length).astype(np.float32)
-    return Liking(vector, rows, weights / length, vectors, _reasons(past, rows))
+    return Liking(vector, rows, weights / length, vectors, past)
 
 
 _REASON: dict[str, str] = {

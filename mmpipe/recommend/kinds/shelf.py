@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 from mmpipe.search.kernels.memory import rows_of
 
@@ -33,6 +35,7 @@ class Shown:
     """What texts and rules need of a product: ``group`` is its ``item_group_id``, None where it has none, and
     ``category`` its whole path."""
 
+    id: str
     title: str
     group: str | None
     category: str | None
@@ -51,17 +54,28 @@ class Shelf:
     def shown(self, row: int) -> Shown:
         """Of one product."""
         found = self._shown.get(row)
-        if found is None:
-            if len(self._shown) >= _REMEMBERED:
-                self._shown = {}
-            static = self._version.page.static(row)
-            found = self._shown[row] = Shown(
-                static["title"] or "",
-                static["item_group_id"] or None,
-                static["category"] or None,
-                bool(static["image_link"]),
-            )
-        return found
+        return self.see([row])[row] if found is None else found
+
+    def see(self, rows: Sequence[int]) -> Mapping[int, Shown]:
+        """What :meth:`shown` gives of some rows, looked up at once."""
+        shown = self._shown
+        missing = [row for row in rows if row not in shown]
+        if missing:
+            if len(shown) >= _REMEMBERED:
+                # Others may be reading the former one.
+                shown = self._shown = {row: shown[row] for row in rows if row in shown}
+            for row, members in zip(
+                missing, self._version.page.members(np.array(missing, np.int32)), strict=True
+            ):
+                static = from_json(b"{%b}" % members)
+                shown[row] = Shown(
+                    static["id"],
+                    static["title"] or "",
+                    static["item_group_id"] or None,
+                    static["category"] or None,
+                    bool(static["image_link"]),
+                )
+        return shown
 
     def group(self, row: int) -> str | None:
         """The product's ``item_group_id``."""

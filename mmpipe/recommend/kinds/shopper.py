@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int32]
 Values = NDArray[np.float64]
 
-# Products of the history whose companions are looked up.
+# Products of the history whose companions are looked up, and the latest shoppers of each who are asked.
 _COMPANIONS_OF = 4
+_SHOPPERS = 500
 # Products of the history that an item's why names; the others share one part.
 _NAMED = 3
 
@@ -133,7 +134,7 @@ def _companions(
     rows, weights = rows[weights > 0][:_COMPANIONS_OF], weights[weights > 0][:_COMPANIONS_OF]
     found = []
     for row, weight in zip(rows.tolist(), (weights / weights.sum()).tolist(), strict=True):
-        some, values = highest(*asked.behaviour.associated(row, "viewed", asked.mask), depth)
+        some, values = highest(*asked.behaviour.associated(row, "viewed", asked.mask, _SHOPPERS), depth)
         if len(some):
             found.append((row, weight, some, values))
     return found

@@ -24,6 +24,8 @@ Exposures = Callable[[Rows], tuple[NDArray[np.int64], NDArray[np.int64]]]
 # Candidates that diversity and exploration choose from, for each that is shown.
 _POOL = 4
 _MOST = 200
+# Products that are looked up at once beyond those, for some are variants.
+_SPARE = 8
 
 
 @dataclass
@@ -44,12 +46,12 @@ class Taken:
 @dataclass(frozen=True)
 class Manner:
     """How a list is put together beyond its scores. ``exposures`` tells of rows how often each was shown and
-    clicked, None where nobody knows; ``draws`` is what chance goes by."""
+    clicked, None where nobody knows; ``draws`` gives what chance goes by."""
 
     diversity: float
     explore: float
     exposures: Exposures | None
-    draws: np.random.Generator
+    draws: Callable[[], np.random.Generator]
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def choose(
         shown, clicked = manner.exposures(rows)
         # Where nobody tells what was shown, nobody knows what is cold.
         if shown.any():
-            picked, cold = explored(picked, limit, worth, shown, clicked, manner.explore, manner.draws)
+            picked, cold = explored(picked, limit, worth, shown, clicked, manner.explore, manner.draws())
     places = pool[np.array(picked[:limit], np.int64)]
     return Chosen(places, frozenset(int(pool[at]) for at in cold))
 
@@ -89,6 +91,7 @@ def choose(
 def _collapsed(shelf: Shelf, rows: Rows, order: Places, count: int, taken: Taken) -> Places:
     found: list[int] = []
     groups: set[str] = set()
+    shelf.see(rows[order[: count + _SPARE]].tolist())
     for place in order.tolist():
         row = int(rows[place])
         if row in taken.rows:

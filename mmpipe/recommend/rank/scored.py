@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,10 @@ class Because:
     part: float
     row: int | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def scaled(self, factor: float) -> Because:
+        """The same of a score that many times as high."""
+        return Because(self.reason, self.part * factor, self.row, self.facts)
 
 
 # The parts of a column's values at some places of the candidates, one sequence per place.
@@ -76,7 +80,11 @@ class Scored:
             values = column.values[places]
             if column.split is not None:
                 for parts, split in zip(found, column.split(rows, values), strict=True):
-                    parts.extend(replace(part, part=part.part * self.factor) for part in split if part.part)
+                    parts.extend(
+                        each if self.factor == 1.0 else each.scaled(self.factor)
+                        for each in split
+                        if each.part
+                    )
                 continue
             for parts, value in zip(found, values.tolist(), strict=True):
                 if value:
@@ -110,10 +118,10 @@ def united(parts: Sequence[Rows]) -> Rows:
 def highest(rows: Rows, values: Values, count: int) -> tuple[Rows, Values]:
     """The ``count`` rows with the highest values, ascending by row; of equals at the edge the lowest rows."""
     if len(rows) > count:
-        order = np.lexsort((rows, -values))[:count]
-        order.sort()
-        rows, values = rows[order], values[order]
-    elif len(rows):
-        order = np.argsort(rows)
-        rows, values = rows[order], values[order]
-    return rows, values
+        edge = np.partition(values, len(values) - count)[len(values) - count]
+        above, equal = np.flatnonzero(values > edge), np.flatnonzero(values == edge)
+        first = np.argsort(rows[equal], kind="stable")[: count - len(above)]
+        chosen = np.concatenate([above, equal[first]])
+        rows, values = rows[chosen], values[chosen]
+    order = np.argsort(rows, kind="stable")
+    return rows[order], values[order]

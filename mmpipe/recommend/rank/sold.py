@@ -35,9 +35,16 @@ class Item:
         """Its score."""
         return self.scored.score(self.at)
 
-    def because(self) -> list[Because]:
-        """The parts of its score."""
-        return self.scored.because(np.array([self.at], np.int64))[0]
+
+def because(items: list[Item]) -> list[list[Because]]:
+    """The parts of each item's score."""
+    found: list[list[Because]] = [[] for _ in items]
+    for scored in {id(item.scored): item.scored for item in items}.values():
+        places = [place for place, item in enumerate(items) if item.scored is scored]
+        at = np.array([items[place].at for place in places], np.int64)
+        for place, parts in zip(places, scored.because(at), strict=True):
+            found[place] = parts
+    return found
 
 
 def sold(

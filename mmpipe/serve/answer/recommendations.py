@@ -103,7 +103,9 @@ class Recommendations:
         if shopper is None:
             return None
         known = self._known(version.collection)
-        return self._lists.taste(version.whole, shopper, known, self._weight)
+        if self._lists.ready(version.whole, known):
+            return self._lists.taste(version.whole, shopper, known, self._weight)
+        return await asyncio.to_thread(self._lists.taste, version.whole, shopper, known, self._weight)
 
     def _known(self, collection: str) -> Knowledge:
         sponsored = None if self._book is None else self._book.of(collection)
