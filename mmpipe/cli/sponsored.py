@@ -129,7 +129,10 @@ def settle(
     folder: Folder = DEFAULT_FOLDER,
     as_json: AsJson = False,
 ) -> None:
-    """Charge clicks of the log that a replica stored and did not charge before it ended: each place once."""
+    """Charge clicks of the log that a replica stored and did not charge before it ended: each place once.
+
+    Also removes the markers of events that are too old to be charged.
+    """
     from mmpipe.recommend.sponsored.charges import Charges
     from mmpipe.recommend.sponsored.ledger import Ledger
     from mmpipe.recommend.sponsored.report import COLUMNS
@@ -139,16 +142,18 @@ def settle(
     configure_logging("ERROR")
     held = open_collection(settings_for_lake(lake, folder), collection)
     chosen, store, now = held.settings.sponsored, _store(held), datetime.now(UTC)
+    charges = Charges(store, held.uri)
     outcomes = settled(
         # An event may be told a while after it happened; its ticket is no older than that.
         held.interactions.scan(COLUMNS, now - timedelta(hours=2 * chosen.valid_hours)),
         _file(held).read(),
         _tickets(held),
         Wallet(Ledger(store, held.uri), chosen.lease),
-        Charges(store, held.uri),
+        charges,
         chosen,
         now=now,
     )
+    charges.sweep(now, timedelta(hours=2 * chosen.valid_hours + 24))
     if as_json:
         emit(outcomes)
         return

@@ -30,7 +30,7 @@ Exposures = Callable[[Sequence[str]], tuple[Sequence[float], Sequence[float]]]
 PAID_TYPES: Final = {"click": "search-click", "impression": "impression"}
 # Events that wait to be charged; what is over this is found in the log by `mmpipe sponsored settle`.
 _MOST_WAITING: Final = 100_000
-_SWEEP: Final = timedelta(hours=1)
+_TIDY: Final = timedelta(hours=1)
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +68,6 @@ class Sponsored:
         self._file = file
         self._tickets = tickets
         self._wallet = wallet
-        self._charges = charges
         self._clock = clock
         self._paid = PAID_TYPES[settings.charge]
         self._cashier = Cashier(tickets, wallet, charges, paid=self._paid, valid_hours=settings.valid_hours)
@@ -80,7 +79,7 @@ class Sponsored:
         self._sold: dict[tuple[str, str], int] = {}
         self._secured: dict[tuple[str, str], int] = {}
         self._read_at: datetime | None = None
-        self._swept: datetime | None = None
+        self._tidied: datetime | None = None
         self._wake = wake or threading.Event()
         self.outcomes: Counter[str] = Counter()
 
@@ -219,15 +218,12 @@ class Sponsored:
             self._wake.set()
 
     def _tidy(self, now: datetime) -> None:
-        if self._swept is None:
-            self._swept = now
-        elif now - self._swept > _SWEEP:
-            self._swept = now
+        if self._tidied is None or now - self._tidied > _TIDY:
+            self._tidied = now
             self._wallet.forget_before(now)
             today = now.date().isoformat()
             for key in [key for key in self._secured if key[0] < today]:
                 del self._secured[key]
-            self._charges.sweep(now, timedelta(hours=2 * self._settings.valid_hours + 24))
 
 
 class _Asked:
