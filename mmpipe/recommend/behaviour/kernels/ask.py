@@ -250,14 +250,9 @@ def together(
 def spans(rows: Rows, index: Index, n: int, seq: int, items: I32, first: I64, last: I64) -> None:
     """When each item's first and last living event was, in microseconds; left alone where it has none."""
     died, time = rows.died, rows.time
-    start, item_start, item_rows, head_item, before_item = (
-        index.start,
-        index.item_start,
-        index.item_rows,
-        index.head_item,
-        index.before_item,
-    )
-    base = int(start[-1])
+    head_item, before_item = index.head_item, index.before_item
+    item_start, item_rows = index.item_start, index.item_rows
+    base = int(index.start[-1])
     for i in range(len(items)):
         item = int(items[i])
         low, high = np.int64(np.iinfo(np.int64).max), np.int64(np.iinfo(np.int64).min)
