@@ -60,8 +60,13 @@ def erase(
     log, user = _of(user_id, lake, collection, folder)
     if not yes:
         typer.confirm(f"Erase what {log.collection} holds of this person for good?", abort=True, err=True)
-    proof = log.erase([user])
+    from mmpipe.lake import open_lake
+
+    models = open_lake(settings_for_lake(lake, folder)).models.recommenders(log.collection)
+    proof = log.erase([user], models=[f"{model.name} {model.revision}" for model in models])
     console.print(f"{proof.events} events erased from {len(proof.segments)} objects")
+    if proof.events and models:
+        console.print("recommenders that may know of them: mmpipe train recommender --check")
     emit(proof.model_dump(mode="json"))
 
 

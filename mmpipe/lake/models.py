@@ -13,6 +13,7 @@ Nothing is loaded that was not read back and compared with its SHA-256 first.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -47,6 +48,8 @@ from mmpipe.objects import ObjectTooLarge, open_store, to_uri
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStore
     from mmpipe.settings import ModelSettings, StorageSettings
+
+log = logging.getLogger(__name__)
 
 MODELS_FOLDER = "models"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -221,11 +224,18 @@ class ModelRegistry:
         return sorted(_newest_first(found), key=lambda model: model.name)
 
     def recommenders(self, collection: str) -> Sequence[RegisteredModel]:
-        """Every revision of the recommenders of one collection, newest first. Raises ``ModelUnavailable`` for
-        a record that cannot be used."""
-        return _newest_first(
-            [each for each in self.list() if each.card is not None and each.card.collection == collection]
-        )
+        """Every revision of the recommenders of one collection, newest first. Damaged records, which nobody
+        can follow, are passed over with a warning: an erasure asks this and must not fail for them."""
+        found = []
+        for name, revision in self._records():
+            try:
+                model = self._read(name, revision)
+            except ModelUnavailable as error:
+                log.warning("passed over: %s", error)
+                continue
+            if model.card is not None and model.card.collection == collection:
+                found.append(model)
+        return _newest_first(found)
 
     def with_fingerprint(self, name: str, fingerprint: str) -> RegisteredModel | None:
         """The revision of a name that loads as exactly this profile; None where there is none.

@@ -34,7 +34,7 @@ def test_every_option_is_documented_with_its_default() -> None:
 def test_every_option_of_recommenders_is_documented_with_its_default() -> None:
     text = (DOC.parent / "recommender.md").read_text(encoding="utf-8").split("\n## Options\n")[1]
     documented = {}
-    for names, default in re.findall(r"\| (`--[^|]+) \| ([^|]*) \|", text):
+    for names, default in re.findall(r"\| (`--[^|]+)\|([^|]*)\|", text):
         for name in re.findall(r"`(--[a-z]+)`", names):
             documented[name] = default.strip("` ")
     group = typer.main.get_command(train_app)

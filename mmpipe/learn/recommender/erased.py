@@ -35,8 +35,7 @@ class Held:
 def check(collection: Collection, models: ModelRegistry) -> list[Held]:
     """Every recommender of a collection, newest first, with the erasures whose people it may know of: those
     of events that were in the log when it was read for its training. None means that it is shown to hold
-    nobody who was erased. Raises ``ModelUnavailable`` for a record that cannot be used,
-    ``StorageUnavailable``."""
+    nobody who was erased. Raises ``StorageUnavailable``."""
     content = collection.recommender.read()
     followed = None if content is None else content.live.revision
     proofs = collection.interactions.proofs()

@@ -97,7 +97,8 @@ class People:
 
     def _erase(self, collection: str, user_id: str) -> Erasure:
         log, user = self._of(collection, user_id)
-        return log.erase([user])
+        models = self._lake.models.recommenders(collection)
+        return log.erase([user], models=[f"{model.name} {model.revision}" for model in models])
 
     def _of(self, collection: str, user_id: str) -> tuple[InteractionLog, str]:
         log = self._lake.collection(collection).interactions

@@ -12,7 +12,7 @@ from click.testing import Result
 pytest.importorskip("torch")
 
 from mmpipe.errors import InvalidRequest, ModelUnavailable, NotFound
-from mmpipe.lake import Collection
+from mmpipe.lake import Collection, open_lake
 from mmpipe.learn.recommender.settings import RecommenderSettings
 from tests.unit.learn.recommender import shop
 
@@ -84,6 +84,10 @@ def test_check_tells_of_people_who_were_erased(run: Run, held: Collection, tmp_p
     result = train(run, tmp_path, "--check")
     assert result.exit_code == 0
     assert "none" in result.output
+    named = run("users", "erase", "nobody", "--yes", "--lake", tmp_path / "lake")
+    (revision,) = [m.revision for m in open_lake(held.settings).models.recommenders("shop")]
+    assert json.loads(named.stdout)["models"] == [f"shop-recommender {revision}"]
+    assert train(run, tmp_path, "--check").exit_code == 0  # nothing went, so nothing is held
     proof = held.interactions.erase(["u1-3"])
     result = train(run, tmp_path, "--check")
     assert result.exit_code == 3
