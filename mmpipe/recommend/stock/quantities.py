@@ -16,12 +16,12 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
 from mmpipe.errors import InvalidRequest
-from mmpipe.schemas.product import PRODUCT_ID_PATTERN
+from mmpipe.schemas.product import PRODUCT_ID_PATTERN, Product
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mmpipe.schemas.product import Product
+    from mmpipe.schemas.product import PublicProduct
 
 _NAMES: Final = frozenset(
     [
@@ -35,9 +35,11 @@ _MAX_LINES: Final = 5_000_000
 _MAX_ID: Final = 128
 
 
-def quantity_of(product: Product) -> int | None:
-    """The pieces left by the product's own columns; None where none says. Less than nothing is nothing."""
-    for kept in (product.private, product.attributes):
+def quantity_of(product: PublicProduct) -> int | None:
+    """The pieces left by the product's own columns, of a :class:`Product` also those that are private; None
+    where none says. Less than nothing is nothing."""
+    private = product.private if isinstance(product, Product) else {}
+    for kept in (private, product.attributes):
         for name, value in kept.items():
             if re.sub(r"[\W_]", "", name).lower() in _NAMES and (found := _whole(value)) is not None:
                 return found

@@ -129,7 +129,8 @@ class StockReport(_Part):
 class Question:
     """What a report is to look at: ``days`` of events, ``lead_days`` until new stock is there, ``limit``
     products of each list, each with up to ``substitutes``; forecasts from ``history_days`` of purchases by
-    one of ``methods``. ``quantities`` go before what the catalogue says."""
+    one of ``methods``. ``quantities`` go before what the catalogue says, of which ``private`` columns are
+    looked at for a reader who may know them."""
 
     days: int = 28
     lead_days: float = 14.0
@@ -138,6 +139,7 @@ class Question:
     history_days: int = 371
     methods: Sequence[Method] = METHODS
     quantities: Mapping[str, int] = field(default_factory=dict)
+    private: bool = True
 
 
 def stock_report(
@@ -217,6 +219,8 @@ def _notes(told: Forecast, question: Question, demand: Demand) -> list[str]:
         notes.append(
             "what could not be bought was not: after days without stock a forecast is lower than the demand"
         )
+    if not question.private:
+        notes.append("what the catalogue keeps privately is not told by a service without API keys")
     if demand.ignored:
         notes.append(f"{demand.ignored} events say that they are of the future: left out")
     return notes
@@ -321,7 +325,8 @@ class _Shelf:
         if given is not None:
             return given
         fragments, offsets = self.version.layout.locate(self.rows[place : place + 1])
-        return quantity_of(self.version.documents.product(int(fragments[0]), int(offsets[0])))
+        product = self.version.documents.product(int(fragments[0]), int(offsets[0]))
+        return quantity_of(product if self.question.private else product.public())
 
     def _low(self, told: Forecast, at: int, quantity: int | None) -> LowProduct:
         place = int(told.products[at])

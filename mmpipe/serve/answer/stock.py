@@ -37,6 +37,8 @@ class StockReports:
         self, settings: Settings, lake: Lake, opened: Callable[[str | None], Awaitable[LiveVersion]]
     ) -> None:
         self._settings = settings.stock
+        keys = settings.serve
+        self._guarded = keys.api_keys_secret is not None or bool(keys.api_keys.get_secret_value())
         self._lake = lake
         self._opened = opened
         # One, so that reports never take more than one core from the searches.
@@ -92,6 +94,8 @@ class StockReports:
             limit=MAX_LIMIT,
             history_days=self._settings.history_days,
             methods=_METHODS,
+            # Whoever reaches a service without keys may ask, and private columns are in no answer to them.
+            private=self._guarded,
         )
         collection = self._lake.collection(key[0])
         former = self._former.get(key[0])

@@ -107,6 +107,12 @@ def test_what_may_run_out_within_the_lead_time(shop: Version) -> None:
     assert [(line.product_id, line.quantity) for line in longer.low_stock] == [("toy", 0), ("unknown", 3)]
 
 
+def test_who_may_not_know_private_columns_is_not_told(shop: Version) -> None:
+    found = report(shop, private=False)
+    assert {line.quantity for line in found.low_stock} == {None}
+    assert any("keeps privately" in note for note in found.notes)
+
+
 def test_without_any_quantity_what_is_bought_most(tmp_path: Path) -> None:
     version = catalogues.version(
         catalogues.create(tmp_path / "t", catalogues.rows_of([dress("few"), dress("many"), dress("none")]))
