@@ -76,7 +76,8 @@ class Searcher:
         if cut.more:
             last = version.ids.ids(cut.rows[-1:])[0]
             key = float(cut.keys[-1])
-            following = cursor.after(version.label, digest, key, last, scoring, query.heard, taste)
+            leaning = None if found.matches is None else found.matches.leaning
+            following = cursor.after(version.label, digest, key, last, scoring, query.heard, leaning)
         words = None
         if query.text and question.words:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required

@@ -21,6 +21,7 @@ from mmpipe.search.kernels.memory import set_rows
 if TYPE_CHECKING:
     from mmpipe.search.columns.text import Terms
     from mmpipe.search.find.question import Question
+    from mmpipe.search.find.taste import Taste
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
@@ -47,7 +48,7 @@ class Matches:
     """The matches of a question: first those near by vector, then those of full text alone; ``rows`` by
     rising number within each. ``lexical`` are their BM25 scores and ``cosines`` those of the first
     ``len(cosines)``. ``late`` splits the vector scores by modality where they are sums of such. ``taste`` is
-    what a shopper's taste adds to each score, None where it takes no part."""
+    what a shopper's taste, ``leaning``, adds to each score; both None where it takes no part."""
 
     rows: Rows
     lexical: Scores
@@ -55,6 +56,7 @@ class Matches:
     scoring: Scoring
     late: late.Split | None = None
     taste: Shares | None = None
+    leaning: Taste | None = None
 
     def words(self, rows: int) -> Words:
         """The matches as bits of ``rows`` rows."""
@@ -121,8 +123,10 @@ class Search:
         weights = (self._question.text_weight, self._question.vector_weight)
         scoring = Scoring.of(text, scale, *weights) if pinned is None else pinned
         taste = self._question.taste
-        tasted = None if taste is None else taste.shares(self._version.fused, rows, scoring.span)
-        return Matches(rows, lexical, cosines, scoring, split, tasted)
+        leaning, shares = (
+            (None, None) if taste is None else taste.among(self._version.fused, rows, scoring.span)
+        )
+        return Matches(rows, lexical, cosines, scoring, split, shares, leaning)
 
     def _near(self, pinned: Scoring | None) -> tuple[Rows, Scores, VectorScale | None, late.Split | None]:
         """Rows near by vector, ascending, with their scores and the scale of these."""

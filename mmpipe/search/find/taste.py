@@ -8,11 +8,14 @@ never stands for the question.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmpipe.search.find.scoring import COSINE_NOISE
+from mmpipe.search.kernels.memory import has
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
@@ -26,10 +29,14 @@ _STEPS = 127
 @dataclass(frozen=True)
 class Taste:
     """``packed`` is the vector, one signed byte a dimension; ``weight`` in [0, 1] the part of a search's span
-    of scores (:attr:`~mmpipe.search.find.scoring.Scoring.span`) that a product just like it earns."""
+    of scores (:attr:`~mmpipe.search.find.scoring.Scoring.span`) that the match most like it earns. ``floor``
+    and ``best`` are the cosines of a search's matches that earn nothing and all of it, from its first page
+    on; equal while nobody knows them."""
 
     packed: bytes
     weight: float
+    floor: float = 0.0
+    best: float = 0.0
     vector: Vectors = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -45,8 +52,18 @@ class Taste:
             return None
         return cls(np.rint(vector * (_STEPS / largest)).astype(np.int8).tobytes(), weight)
 
-    def shares(self, fused: VectorColumn, rows: Rows, span: float) -> Shares:
-        """What it adds to the scores of some rows, float64: of ``weight * span`` the cosine's part, nothing
-        below a cosine of 0 or without a vector."""
+    def among(self, fused: VectorColumn, rows: Rows, span: float) -> tuple[Taste, Shares]:
+        """The taste with the bounds of a search's matches ``rows``, where it has none yet, and what it adds
+        to their scores, float64: of ``weight * span`` the part that a cosine reaches between the bounds.
+        Without a vector, and where all are alike, nothing."""
         cosines = fused.score(rows, self.vector).astype(np.float64)
-        return np.clip(cosines, 0.0, 1.0) * (self.weight * span)
+        taste = self
+        if self.best <= self.floor:
+            known = cosines[has(fused.present, rows)]
+            taste = (
+                replace(self, floor=float(np.median(known)), best=float(known.max())) if len(known) else self
+            )
+        reach = taste.best - taste.floor
+        if reach <= COSINE_NOISE:
+            return taste, np.zeros(len(rows))
+        return taste, np.clip((cosines - taste.floor) / reach, 0.0, 1.0) * (self.weight * span)

@@ -51,8 +51,8 @@ class Cursor(BaseModel):
     The next page begins behind ``key``, the last match's score or price (None: it has no price), and
     ``after``, its id. ``text`` and ``vector`` are the parts of a :class:`Scoring`. ``heard`` is the text and
     confidence of a spoken query and its language: later pages must not listen again, for the recogniser may
-    have been adapted meanwhile and understand something else. ``taste`` is the packed vector and the weight
-    of the taste that the pages lean to, which goes on changing with what the shopper does.
+    have been adapted meanwhile and understand something else. ``taste`` is the packed vector, the weight and
+    the bounds of the taste that the pages lean to: what the shopper does goes on meanwhile.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -66,7 +66,7 @@ class Cursor(BaseModel):
     vector: tuple[Number, Number] | None = None
     weights: tuple[Share, Share] = (1.0, 1.0)
     heard: tuple[Annotated[str, Field(max_length=1_000)], Share, str | None] | None = None
-    taste: tuple[Annotated[str, Field(max_length=_MAX_TASTE)], Share] | None = None
+    taste: tuple[Annotated[str, Field(max_length=_MAX_TASTE)], Share, Number, Number] | None = None
 
     def encode(self) -> str:
         """URL-safe text."""
@@ -90,7 +90,7 @@ class Cursor(BaseModel):
         packed = _bytes_of(self.taste[0])
         if len(packed) != dim:
             raise _foreign()
-        return Taste(packed, self.taste[1])
+        return Taste(packed, *self.taste[1:])
 
 
 _CURSOR = TypeAdapter(Cursor)
@@ -155,7 +155,7 @@ def after(
     if heard is not None:
         found["heard"] = (heard.text, heard.confidence, heard.language)
     if taste is not None:
-        found["taste"] = (_text_of(taste.packed), taste.weight)
+        found["taste"] = (_text_of(taste.packed), taste.weight, taste.floor, taste.best)
     return _text_of(to_json(found))
 
 

@@ -136,8 +136,17 @@ def test_what_is_no_direction_is_no_taste(value: float) -> None:
     assert Taste.of(np.full(DIM, value, np.float32), 0.15) is None
 
 
-@pytest.mark.parametrize("pinned", [("!!", 0.1), ("AAAA", 0.1), ("", 0.1)])
-def test_a_hostile_taste_is_refused(version: Version, pinned: tuple[str, float]) -> None:
+@pytest.mark.parametrize(
+    "pinned",
+    [
+        ("!!", 0.1, 0.0, 1.0),
+        ("AAAA", 0.1, 0.0, 1.0),
+        ("", 0.1, 0.0, 1.0),
+        ("AAAA", 7.0, 0.0, 1.0),
+        ("AAAA", 0.1),
+    ],
+)
+def test_a_hostile_taste_is_refused(version: Version, pinned: tuple[object, ...]) -> None:
     first = answered(version, taste("blue"), text="lamp", limit=7)
     padded = first["next_cursor"] + "=" * (-len(first["next_cursor"]) % 4)
     held = json.loads(base64.urlsafe_b64decode(padded))
