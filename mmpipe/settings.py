@@ -278,8 +278,8 @@ class ServeSettings(_Section):
         default=0.15,
         ge=0,
         le=1,
-        description="how far a search leans to the taste of a shopper who is named: what a product just"
-        " like it gains, as a share of the span of scores; 0: not at all",
+        description="how far a search leans to the taste of a shopper who is named: what the match"
+        " most like it gains, as a share of the span of scores; 0: not at all",
     )
     fusion_mode: Literal["early", "late", "hybrid"] = Field(
         default="early",
