@@ -93,7 +93,6 @@ run "bad_input_is_refused" {
   variables {
     metrics_namespace      = "AWS/Lambda"
     profile                = "../starter"
-    retrain_catalogue      = "/feeds/products.jsonl"
     retrain_recommender    = ["../shop"]
     timezone               = "CET+1"
     name                   = "Mmpipe"
@@ -110,7 +109,7 @@ run "bad_input_is_refused" {
   expect_failures = [
     var.name, var.lambda_timeout_seconds, var.jobs_url, var.ray_token_secret_arn, var.kms_key_arn,
     var.lake_uri, var.schedule_maintenance, var.schedule_retrain, var.environment, var.metrics_namespace,
-    var.profile, var.timezone, var.retrain_catalogue, var.retrain_recommender,
+    var.profile, var.timezone, var.retrain_recommender,
   ]
 }
 
@@ -119,6 +118,17 @@ run "training_needs_something_to_train_on" {
 
   variables {
     schedule_retrain = "rate(7 days)"
+  }
+
+  expect_failures = [var.retrain_catalogue]
+}
+
+run "a_feed_is_an_address" {
+  command = plan
+
+  variables {
+    schedule_retrain  = "rate(7 days)"
+    retrain_catalogue = "/feeds/products.jsonl"
   }
 
   expect_failures = [var.retrain_catalogue]
