@@ -47,8 +47,7 @@ def define(
         list[str] | None,
         typer.Option(
             "--set",
-            help="ARM.SETTING=VALUE, as in bold.taste=0.4; taste, diversity, explore, half_life_hours, or"
-            " blend as JSON",
+            help="ARM.SETTING=VALUE, as in bold.taste=0.4; of taste, diversity, explore, model, sponsored",
             show_default=False,
         ),
     ] = None,
@@ -229,7 +228,8 @@ def _print(found: Report) -> None:
     if found.mismatch:
         output.print(
             "[bold red]The arms' numbers of shoppers do not fit their weights"
-            f" (p = {found.sample_ratio_p:.1e}). Something else decides who is counted: believe none of this before you know what.[/]",
+            f" (p = {found.sample_ratio_p:.1e}).[/] Something else decides who is counted: believe none of"
+            " this before you know what.",
             soft_wrap=True,
         )
     if found.crossed:

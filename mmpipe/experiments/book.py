@@ -59,6 +59,8 @@ class ExperimentBook:
 
         def changed(held: Experiments) -> tuple[Experiments, Experiment]:
             former = held.get(name)
+            if former is not None:
+                _check_goes_on(former, arms, now)
             first = [] if former is None else [each.model_dump() for each in former.phases]
             made = _checked(
                 {
@@ -155,11 +157,14 @@ def _checked(content: dict[str, object]) -> Experiment:
         raise InvalidRequest(field, fault["msg"].removeprefix("Value error, ")) from error
 
 
-def _followed(former: Experiment, made: Experiment, now: datetime) -> Experiment:
+def _check_goes_on(former: Experiment, arms: tuple[Arm, ...], now: datetime) -> None:
     if former.stop is not None and former.stop <= now:
         raise InvalidRequest("name", f"experiment {former.name} has ended: define it under another name")
-    if [(arm.name, arm.settings) for arm in former.arms] != [(arm.name, arm.settings) for arm in made.arms]:
+    if [(arm.name, arm.settings) for arm in former.arms] != [(arm.name, arm.settings) for arm in arms]:
         raise InvalidRequest("arms", "only weights may change: define another treatment under another name")
+
+
+def _followed(former: Experiment, made: Experiment, now: datetime) -> Experiment:
     fixed = ("design", "goal", "alpha", "window_hours", "start")
     for field in fixed:
         if getattr(former, field) != getattr(made, field):

@@ -23,22 +23,18 @@ class _Part(BaseModel):
 
 
 class ArmSettings(_Part):
-    """All that an arm may change; what it leaves out is as the service and the request say.
-
-    No more than this: an arm cannot touch limits, keys or anything of another collection.
-    """
+    """All that an arm may change. What it gives stands above the request and the service's settings, what it
+    leaves out is as these say. It cannot touch limits, keys or another collection."""
 
     taste: float | None = Field(
         default=None, ge=0, le=1, description="how far a search's ranking leans to the shopper's taste"
     )
     diversity: float | None = Field(default=None, ge=0, le=1, description="of a list, as in a request")
     explore: float | None = Field(default=None, ge=0, le=1, description="of a list, as in a request")
-    half_life_hours: float | None = Field(
-        default=None, gt=0, le=24 * 365, description="after which an event counts half in `trending`"
+    model: bool | None = Field(
+        default=None, description="whether the learnt recommender is asked, where the collection has one"
     )
-    blend: dict[Name, Annotated[float, Field(ge=0, le=1)]] | None = Field(
-        default=None, max_length=20, description="weights of the parts of `for_you`, by their names"
-    )
+    sponsored: bool | None = Field(default=None, description="false shows no sponsored products")
 
     def changed(self) -> frozenset[str]:
         """Names of the settings that are given."""
@@ -93,8 +89,10 @@ class Experiment(_Part):
             raise ValueError("stop must not come before start, nor after the year 2100")
         if self.design == "interleave" and len(names) != 2:
             raise ValueError("interleaving compares exactly two arms")
-        if self.design == "interleave" and "taste" in self.changes():
-            raise ValueError("lists are interleaved, searches are not: compare `taste` by a split")
+        if self.design == "interleave" and (alone := self.changes() & {"taste", "sponsored"}):
+            raise ValueError(
+                f"interleaving compares how lists are ranked: split for {', '.join(sorted(alone))}"
+            )
         if any(phase.weights.keys() != set(names) for phase in self.phases):
             raise ValueError("each phase must give every arm's weight")
         return self
