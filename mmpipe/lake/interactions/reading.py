@@ -96,17 +96,25 @@ class Once:
     """
 
     def __init__(self) -> None:
-        self._given: NDArray[np.int64] = np.empty(0, np.int64)
+        # Sorted runs, each more than twice as long as the next: a day costs what it holds, not all before it.
+        self._runs: list[NDArray[np.int64]] = []
 
     def new(self, table: pa.Table) -> pa.Table:
         """The rows whose event was in no table before; within this one ids are distinct."""
         digests = _digests(table["event_id"])
-        if len(self._given) and len(digests):
-            at = np.minimum(np.searchsorted(self._given, digests), len(self._given) - 1)
-            fresh = self._given[at] != digests
-            if not fresh.all():
-                table, digests = table.filter(pa.array(fresh)), digests[fresh]
-        self._given = np.union1d(self._given, digests)
+        if not len(digests):
+            return table
+        given = np.zeros(len(digests), bool)
+        for run in self._runs:
+            at = np.minimum(np.searchsorted(run, digests), len(run) - 1)
+            given |= run[at] == digests
+        if given.any():
+            table, digests = table.filter(pa.array(~given)), digests[~given]
+        self._runs.append(np.sort(digests))
+        while len(self._runs) > 1 and len(self._runs[-2]) <= 2 * len(self._runs[-1]):
+            last = self._runs.pop()
+            self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]), kind="stable")
+        self._runs = [run for run in self._runs if len(run)]
         return table
 
 
