@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmpipe.schemas.recommend import Language
 
-_REASONS: dict[str, tuple[str, str]] = {
+REASONS: dict[str, tuple[str, str]] = {
     "viewed": ("because you viewed {title}", "因为您看过{title}"),
     "purchased": ("because you bought {title}", "因为您买过{title}"),
     "in-cart": ("because {title} is in your cart", "因为您把{title}加入了购物车"),
@@ -86,7 +86,7 @@ def reason_text(lang: Language, reason: str, title: str | None, facts: dict[str,
         known["ago"] = _ago(lang, float(facts["seconds"]))
     if "category" in facts:
         known["category"] = _short(str(facts["category"]))
-    return _in(lang, _REASONS[code]).format_map(known)
+    return _in(lang, REASONS[code]).format_map(known)
 
 
 def fallback_text(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +18,15 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from mmpipe.schemas.recommend import KINDS
-from mmpipe.settings import InteractionSettings, Settings
+from mmpipe.errors import InvalidRequest
+from mmpipe.lake import open_lake
+from mmpipe.objects import open_store
+from mmpipe.recommend.sponsored import BidFile
+from mmpipe.recommend.sponsored.charges import Charges
+from mmpipe.schemas.recommend import KINDS, RecommendationsRequest
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.serve.answer.recommendations import Recommendations
+from mmpipe.settings import InteractionSettings, Settings, SponsoredSettings
 from tests.serve.conftest import InProcessWork, make_app, make_service, order_for, write_feed
 
 _JSON = {"content-type": "application/json"}
@@ -220,6 +230,42 @@ def test_no_body_is_answered_by_a_5xx(client: TestClient, body: Any) -> None:
         (found,) = answer.json()["lists"]
         for item in found["items"]:
             assert sum(why["part"] for why in item["why"]) == pytest.approx(item["score"], abs=1e-6)
+
+
+def test_a_split_collection_says_which_setting_keeps_lists_away(lake: tuple[Path, Settings]) -> None:
+    made = Recommendations(lake[1], open_lake(lake[1]), lambda _: None)
+    split = SimpleNamespace(whole=None, collection="shop")
+    for body, field in (({"kind": "popular"}, "kind"), ({"lists": [{"kind": "similar"}]}, "lists")):
+        with pytest.raises(InvalidRequest, match="MMPIPE_SERVE__SHARDS to 1") as error:
+            asyncio.run(made.answer(split, RecommendationsRequest.model_validate(body)))  # type: ignore[arg-type]
+        assert error.value.field == field
+    search = SearchRequest(text="hat", user_id="u")
+    assert asyncio.run(made.taste(split, search)) is None  # type: ignore[arg-type]
+
+
+def test_a_click_on_a_place_that_is_paid_for_is_charged(lake: tuple[Path, Settings]) -> None:
+    settings = lake[1].model_copy(update={"sponsored": SponsoredSettings(enabled=True, poll_seconds=0.1)})
+    uri = f"{open_lake(settings).uri}/shop"
+    store = open_store(uri, settings.storage)
+    BidFile(store, uri).replace(b'{"product_id": "black-bag-3", "bid": "0.50 USD", "daily_budget": "10 USD"}')
+    service = make_service(settings)
+    with TestClient(make_app(service)) as client:
+        body = {
+            "user_id": "buyer",
+            "lists": [{"kind": "similar", "product_ids": ["black-bag-0"], "sponsored": 1}],
+        }
+
+        def sold() -> bool:
+            return asks(client, **body)["lists"][0]["query_id"] is not None
+
+        within_a_second(sold)
+        found = asks(client, **body)["lists"][0]
+        assert (found["items"][0]["id"], found["items"][0]["sponsored"]) == ("black-bag-3", True)
+        click = {"type": "search-click", "user_id": "buyer", "product_id": "black-bag-3"}
+        acts(client, {**click, "context": {"query_id": found["query_id"], "position": 0}})
+        today = datetime.now(UTC).date().isoformat()
+        within_a_second(lambda: len(list(Charges(store, uri).of_day(today))) == 1)
+    service.close()
 
 
 def test_events_of_any_clock_and_size_do_no_harm(replicas: tuple[TestClient, TestClient]) -> None:
