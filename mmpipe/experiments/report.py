@@ -152,7 +152,8 @@ def _arm(experiment: Experiment, seen: Observed, place: int) -> ArmReport:
     clicked, converted = sum(p.clicks > 0 for p in people), sum(p.purchased for p in people)
     value, variance = _ratio(people)
     interval = Interval(None, None)
-    if value is not None and _enough(people):
+    # Where all are alike a normal mean's interval would have no width, which nobody may believe.
+    if value is not None and variance and _enough(people):
         interval = mean_interval(value, variance, len(people), experiment.alpha)
     return ArmReport(
         name=experiment.arms[place].name,
@@ -205,7 +206,7 @@ def _ratio_compared(experiment: Experiment, seen: Observed, place: int, level: f
     groups = [[person for person in seen.people if person.arm == each] for each in (0, place)]
     (base, base_variance), (value, variance) = (_ratio(group) for group in groups)
     name = experiment.arms[place].name
-    if not base or not value or not all(map(_enough, groups)):
+    if not base or not value or not (base_variance or variance) or not all(map(_enough, groups)):
         lift = None if base is None or value is None or base == 0 else value / base - 1
         return _compared(name, "ctr", lift, Interval(None, None), None, experiment)
     # Of the ratio's logarithm, by the delta method; as many observations as people in both.

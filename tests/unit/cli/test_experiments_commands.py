@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,6 +105,7 @@ def test_one_that_nobody_defined(run: Run, shop_lake: Path) -> None:
 def test_statistics_are_released_with_noise_and_off_by_default(
     run: Run, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lake = shutil.copytree(lake, tmp_path / "mine")
     with pytest.raises(InvalidRequest, match="nothing is released"):
         run("statistics", "trending", "--lake", lake)
     with pytest.raises(InvalidRequest, match="trending"):

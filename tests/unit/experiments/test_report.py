@@ -138,6 +138,17 @@ def test_too_few_for_clicks_by_impressions_have_no_interval(crowd: list[dict[str
     assert (ctr.lift.low, ctr.p_value, ctr.verdict) == (None, None, "undecided")
 
 
+def test_shoppers_who_are_all_alike_prove_nothing_by_a_normal_mean() -> None:
+    rows = []
+    for n in range(500):
+        who = Who(f"u{n}")
+        rows += [shown(1, who, "bold" if n % 2 else "control"), did("impression", 2, who)]
+        rows.append(did("search-click", 3, who))
+    found = report_of([table(rows)], experiment(), after(60))
+    assert [(arm.ctr.value, arm.ctr.low) for arm in found.arms] == [(1.0, None), (1.0, None)]
+    assert {each.verdict for each in found.comparisons} == {"undecided"}
+
+
 def test_shoppers_that_go_missing_are_told(crowd: list[dict[str, Any]]) -> None:
     """Exposures of a fifth of an arm's shoppers are lost, as where its page is slower."""
     rows = [
