@@ -164,10 +164,13 @@ def register_model(
     if as_json:
         emit(model.model_dump(mode="json"))
         return
+    follow = (
+        f"mmpipe live recommender --to {model.name}@{model.revision}"
+        if model.kind == "recommender"
+        else f"mmpipe live reindex --profile {model.name}"
+    )
     console.print(
-        f"registered {escape(model.name)} revision {model.revision}; next: mmpipe live reindex --profile"
-        f" {escape(model.name)}",
-        soft_wrap=True,
+        f"registered {escape(model.name)} revision {model.revision}; next: {escape(follow)}", soft_wrap=True
     )
 
 
@@ -241,12 +244,13 @@ def _tell(line: str) -> None:
 
 
 def _registered_table(models: Sequence[RegisteredModel], lake: str) -> Table:
-    shown = table(f"registered in {lake}", ["name", "revision", "created", "parent", "metrics"])
+    shown = table(f"registered in {lake}", ["name", "kind", "revision", "created", "parent", "metrics"])
     for model in models:
         metrics = [f"{name} {value:.4g}" for name, value in model.metrics.items()]
         more = f" … {len(metrics)} in all" if len(metrics) > _SHOWN_METRICS else ""
         cells = (
             model.name,
+            model.kind,
             model.revision,
             f"{model.created_at:%Y-%m-%d %H:%M}",
             model.parent or "",

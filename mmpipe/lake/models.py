@@ -391,10 +391,15 @@ class ModelRegistry:
         try:
             return read_checked(self._store, uri, digest, size)
         except ModelUnavailable as error:
+            mend = (
+                "Train it again (mmpipe train recommender)"
+                if model.kind == "recommender"
+                else "Register the model again from the folder it was trained into, which mends the file"
+                f" (mmpipe models register {model.name} FOLDER)"
+            )
             raise ModelUnavailable(
-                f"model {model.name!r} {model.revision}: {name} {error}; it is refused. Register the model"
-                f" again from the folder it was trained into, which mends the file (mmpipe models register"
-                f" {model.name} FOLDER), or restore {uri}"
+                f"model {model.name!r} {model.revision}: {name} {error}; it is refused. {mend}, or restore"
+                f" {uri}"
             ) from error
 
 

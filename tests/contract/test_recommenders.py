@@ -54,6 +54,9 @@ def test_a_recommender_is_registered_by_its_card(place: Place, tmp_path: Path) -
     assert place.models.register_again("shop-recommender") == record
     fetched = place.models.fetch(record)
     assert {path.name for path in fetched.iterdir()} == {"part.safetensors", "card.json"}
+    place.store.delete(place.file(record, "part.safetensors"))
+    with pytest.raises(ModelUnavailable, match="from the lake; it is refused"):
+        place.models.verify(record)
     # Trained on later events, the same weights are another revision.
     later = CARD.model_copy(update={"trained_through": NOW + timedelta(days=1)})
     assert recommend(place, exported(tmp_path / "b", card=later)).revision != record.revision
