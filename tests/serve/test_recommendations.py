@@ -237,10 +237,10 @@ def test_a_split_collection_says_which_setting_keeps_lists_away(lake: tuple[Path
     split = SimpleNamespace(whole=None, collection="shop")
     for body, field in (({"kind": "popular"}, "kind"), ({"lists": [{"kind": "similar"}]}, "lists")):
         with pytest.raises(InvalidRequest, match="MMPIPE_SERVE__SHARDS to 1") as error:
-            asyncio.run(made.answer(split, RecommendationsRequest.model_validate(body)))  # type: ignore[arg-type]
+            asyncio.run(made.answer(split, RecommendationsRequest.model_validate(body)))
         assert error.value.field == field
     search = SearchRequest(text="hat", user_id="u")
-    assert asyncio.run(made.taste(split, search)) is None  # type: ignore[arg-type]
+    assert asyncio.run(made.taste(split, search)) is None
 
 
 def test_a_click_on_a_place_that_is_paid_for_is_charged(lake: tuple[Path, Settings]) -> None:
