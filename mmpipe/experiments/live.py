@@ -80,13 +80,14 @@ class LiveExperiments:
             self._thread.join()
         self.refresh()
 
+    def follow(self, collection: str) -> None:
+        """Read a collection's experiments from now on. For names that were checked: each is kept."""
+        self._held.setdefault(collection, NONE)
+
     def choose(self, collection: str, shopper: Shopper, now: datetime) -> Choice:
-        """What applies to a shopper: no I/O, microseconds. A collection that was never asked about has no
-        experiments until they are read, within ``seconds``."""
-        held = self._held.get(collection)
-        if held is None:
-            self._held.setdefault(collection, Experiments())
-            return NOTHING
+        """What applies to a shopper: no I/O, microseconds. A collection has no experiments until it is
+        followed and they were read, within ``seconds``."""
+        held = self._held.get(collection, NONE)
         unit = unit_of(shopper)
         running = held.running(now)
         if not running or unit is None:

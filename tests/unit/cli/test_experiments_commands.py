@@ -48,7 +48,7 @@ def test_from_definition_to_report(run: Run, shop_lake: Path) -> None:
     }
     lake = open_lake(Settings(lake=LakeSettings(uri=str(shop_lake))))
     live, now = LiveExperiments(lake), datetime.now(UTC)
-    live.choose("shop", Shopper("u", None), now)
+    live.follow("shop")
     live.refresh()
     for n in range(8):
         shopper = Shopper(f"user-{n}", None)

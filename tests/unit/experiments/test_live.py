@@ -33,6 +33,7 @@ def live(lake: Lake) -> LiveExperiments:
     lake.collection("shop", create=True)
     made = LiveExperiments(lake)
     assert made.choose("shop", ADA, START) is NOTHING
+    made.follow("shop")
     return made
 
 
@@ -50,7 +51,7 @@ def test_what_is_defined_is_followed(lake: Lake, live: LiveExperiments) -> None:
 def test_exposures_are_written_once_whoever_saw_them(lake: Lake, live: LiveExperiments) -> None:
     book(lake).define("bolder", ARMS, now=START)
     other = LiveExperiments(lake)
-    other.choose("shop", ADA, START)
+    other.follow("shop")
     for replica in (live, other):
         replica.refresh()
         for hours in (1, 2, 3):
@@ -115,7 +116,7 @@ def test_its_thread_follows_and_closing_writes_what_waits(lake: Lake) -> None:
     book(lake).define("bolder", ARMS, now=START)
     live = LiveExperiments(lake, seconds=0.01)
     live.start()
-    live.choose("shop", ADA, after(1))
+    live.follow("shop")
     for _ in range(500):
         chosen = live.choose("shop", ADA, after(1))
         if chosen.assigned:
