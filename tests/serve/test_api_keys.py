@@ -33,6 +33,7 @@ _PUBLIC = [
     ("GET", "/v1/products/{product_id}/similar"),
     ("GET", "/v1/collections"),
     ("POST", "/v1/interactions"),
+    ("POST", "/v1/recommendations"),
     ("GET", "/v1/users/{user_id}"),
     ("DELETE", "/v1/users/{user_id}"),
     ("GET", "/v1/stock"),
