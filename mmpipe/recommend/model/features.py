@@ -81,7 +81,8 @@ def _likeness(bound: Bound, past: Past, rows: Rows, taste: Inputs, last: Inputs)
 def _popularity(bound: Bound, items: NDArray[np.int32]) -> Vectors:
     counts = bound.model.counts
     most = float(np.log1p(max(float(counts.max(initial=0.0)), 1.0)))
-    return np.log1p(counts[items], dtype=np.float32) / np.float32(most)
+    popularity: Vectors = np.log1p(counts[items]).astype(np.float32) / np.float32(most)
+    return popularity
 
 
 def _together(bound: Bound, past: Past) -> NDArray[np.float64] | None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 Scores = NDArray[np.float32]
 Rows = NDArray[np.int32]
 _VERSIONS = 4
+_LATEST = 1_000
 _POSITIVE = np.array([name in POSITIVE for name in EVENT_TYPES])
 
 
@@ -212,9 +213,9 @@ class Bound:
         self.place = Place(shelf, items, described[items[described] == NO_ITEM], readable=readable)
 
     def past(self, product_ids: Sequence[str]) -> Past:
-        """A history, oldest first, as the parts take it: of every product its latest event, products that
-        neither the model nor the shelf knows passed over."""
-        latest = list(dict.fromkeys(reversed(product_ids)))[::-1]
+        """A history, oldest first, as the parts take it: of every product among the latest 1,000 its latest
+        event, products that neither the model nor the shelf knows passed over."""
+        latest = list(dict.fromkeys(reversed(product_ids[-_LATEST:])))[::-1]
         items, rows = self.model.ids.find(latest), self.place.shelf.find(latest)
         there = (items != NO_ITEM) | (rows >= 0)
         return Past(items[there], rows[there])

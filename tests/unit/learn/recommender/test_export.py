@@ -96,6 +96,8 @@ def test_shares_sum_to_one_and_nothing_is_known_of_nothing(corpus: Corpus) -> No
     assert shares[np.isfinite(shares)].sum() == pytest.approx(1.0, abs=1e-3)
     for history in ([], ["unknown"], ["\ud800", "x" * 5_000]):
         assert (bound.scores(history) == -np.inf).all()
+    # What is long ago does not matter, and costs nothing.
+    assert np.array_equal(bound.scores([*["p0-0"] * 100_000, *["p1-1"] * 999, "p1-2"]), shares)
     # What is not known is passed over.
     assert np.array_equal(bound.scores(["p1-1", "unknown", "p1-2"]), shares)
 
