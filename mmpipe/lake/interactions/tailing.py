@@ -59,7 +59,7 @@ def tail(
         read = log.folder.read_many(due, log.needed(columns))
         found.update((segment, table) for segment, table in read.items() if table is not None)
         # What was merged before it could be read is in the merged ones, which were passed over.
-        lost = len(found) < len(due) and any(table is None for table in read.values())
+        lost = any(table is None for table in read.values())
         if not lost:
             break
     else:
