@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/recommender.py [--items 42662] [--history 50] [--dim 192]
 
 Weights are drawn at random: nothing depends on them. ``sasrec`` is the sequence model alone, ``mixture`` all
-parts that ``sequence+content`` has. ``load_ms`` maps the files and checks them, ``version_ms`` finds a version's
-rows among the model's items, once a version; ``ms`` are median, 95th percentile and least of 500 histories of
+parts that ``sequence+content`` has. ``load_ms`` maps the files and checks them, ``version_ms`` finds a
+version's rows among the model's items, once; ``ms`` are median, 95th percentile and least of 500 histories of
 different products; ``interest_ms`` is the ranker's features of 500 rows. Prints one JSON line.
 """
 
