@@ -389,6 +389,7 @@ def _never_rests(*_: object, **__: object) -> None:
 def test_a_table_that_never_rests_is_tried_again_later(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.ok(export(shop, product("A", "dress")))
     monkeypatch.setattr(ProductTable, "_apply_once", _never_rests)
+    monkeypatch.setattr("mmpipe.lake.products._BACKOFF_SECONDS", 0.0)
     with pytest.raises(CommitConflict):
         shop.table.restock([("A", newest(shop, "out"))])
     event = inventory(shop, stock("A", "dress", 0))
