@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,14 +11,17 @@ import pytest
 
 pytest.importorskip("torch")
 
+from mmpipe.errors import ModelUnavailable
 from mmpipe.evaluate.recommend.run import Model
 from mmpipe.lake.recommenders import Card
+from mmpipe.learn.recommend.als import AlsModel
 from mmpipe.learn.recommend.blend import Blend
-from mmpipe.learn.recommender.candidates import Workshop, make
+from mmpipe.learn.recommend.train import SequenceModel
+from mmpipe.learn.recommender.candidates import Workshop, fit_all, make
 from mmpipe.learn.recommender.corpus import Corpus, corpus_of
 from mmpipe.learn.recommender.events import read_log
 from mmpipe.learn.recommender.settings import ModelName
-from mmpipe.recommend.model import Bound, TableShelf
+from mmpipe.recommend.model import Bound, Recommender, TableShelf
 from tests.unit.learn.recommender.shop import PROFILE, QUICK, ids, table_of, vectors_of, walks
 
 NEW = ["p0-new1", "p5-new2"]
@@ -102,10 +106,29 @@ def test_shares_sum_to_one_and_nothing_is_known_of_nothing(corpus: Corpus) -> No
     assert np.array_equal(bound.scores(["p1-1", "unknown", "p1-2"]), shares)
 
 
-def test_a_form_needs_its_files(corpus: Corpus, tmp_path: Path) -> None:
-    from mmpipe.errors import ModelUnavailable
-    from mmpipe.recommend.model import Recommender
+def test_candidates_that_cannot_be_had_are_named(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = replace(corpus, features=None, items=len(corpus.names))
+    monkeypatch.setattr(SequenceModel, "fit", lambda *words: None)
 
+    def missing(*words: object) -> None:
+        raise ModelUnavailable("needs the package implicit")
+
+    monkeypatch.setattr(AlsModel, "fit", missing)
+    monkeypatch.setattr(Blend, "fit", lambda *words: None)
+    options = replace(QUICK, models=("als", "content", "sequence+content", "blend", "sasrec"))
+    found = {fitted.name: fitted for fitted in fit_all(bare, options)}
+    assert found.keys() == {"popular", "als", "content", "blend", "sasrec"}
+    assert "implicit" in found["als"].left_out
+    assert "texts" in found["content"].left_out
+    assert found["als"].model is None
+    # The mixture's own sequence model is the candidate: it is trained once.
+    blend = found["blend"].model
+    assert isinstance(blend, Blend)
+    assert found["sasrec"].model is blend.portions[0].part
+    assert [each.part.name for each in blend.portions] == ["sasrec", "next", "item-knn", "popular"]
+
+
+def test_a_form_needs_its_files(corpus: Corpus, tmp_path: Path) -> None:
     model = make("item-knn", QUICK, content=True)
     model.fit(corpus.sequences, corpus.items, corpus.features)
     with Workshop() as workshop:
