@@ -28,7 +28,7 @@ from mmpipe.evaluate.metrics import ndcg_at_k
 from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
 from mmpipe.lake.model_loading import load_profile
-from mmpipe.recommend.kinds.past import HALF_LIFE_EVENTS, Past, liking
+from mmpipe.recommend.kinds.past import FADING, Past, liking
 from mmpipe.schemas.interaction import EVENT_TYPES
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, Version, encode
@@ -106,7 +106,7 @@ def _measured(
         request = SearchRequest(text=words, limit=_DEPTH, explain=False)
         query = encode(request, loaded, {})
         started = time.perf_counter()
-        liked = liking(version, past, _NOW, HALF_LIFE_EVENTS) if weight else None
+        liked = liking(version, past, _NOW, FADING) if weight else None
         taste = None if liked is None else Taste.of(liked.vector, weight)
         found = json.loads(searcher.search_json(version, request, query, taste))
         milliseconds.append((time.perf_counter() - started) * 1e3)

@@ -12,7 +12,7 @@ from mmpipe.recommend.associations import AssociationsOfCollections
 from mmpipe.recommend.call import Call
 from mmpipe.recommend.items import ItemsOfVersions
 from mmpipe.recommend.kinds.asked import Behaviour
-from mmpipe.recommend.kinds.past import HALF_LIFE_EVENTS, Past, liking
+from mmpipe.recommend.kinds.past import FADING, Past, liking
 from mmpipe.recommend.kinds.shelf import ShelvesOfVersions
 from mmpipe.search.find.taste import Taste
 
@@ -91,7 +91,7 @@ class Lists:
         if behaviour is None or weight <= 0:
             return None
         past = Past.of(behaviour.actions.history(shopper), behaviour.items)
-        found = liking(version, past, known.now, HALF_LIFE_EVENTS)
+        found = liking(version, past, known.now, FADING)
         return None if found is None else Taste.of(found.vector, weight)
 
     def _behaviour(self, version: Version, actions: Actions | None) -> Behaviour | None:

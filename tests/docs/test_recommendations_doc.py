@@ -35,7 +35,7 @@ def test_figures_are_those_of_the_code() -> None:
     )
     assert f"`session` {session.taste:g} + {session.learnt:g} + {session.together:g}" in text
     assert f"m / (m + {strength.SHRINKAGE:g})" in text
-    assert f"halved every {past.HALF_LIFE_DAYS:g} days and every {past.HALF_LIFE_EVENTS:g} events" in text
-    assert f"(in a visit, every {past.SESSION_HALF_LIFE_EVENTS:g})" in text
+    assert f"halved every {past.HALF_LIFE_DAYS:g} days" in text
+    assert f"`(1 + n) ^ -{past.FADING:g}` (in a visit `-{past.SESSION_FADING:g}`)" in text
     assert f"knew {everybody.NEW_SECONDS / 86_400:g} days ago" in text
     assert f"`MMPIPE_SERVE__TASTE_WEIGHT` ({ServeSettings().taste_weight:g})" in text

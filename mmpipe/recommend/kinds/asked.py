@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mmpipe.errors import ModelUnavailable
 from mmpipe.recommend.kinds.past import (
-    HALF_LIFE_EVENTS,
-    SESSION_HALF_LIFE_EVENTS,
+    FADING,
+    SESSION_FADING,
     Liking,
     Past,
     liking,
@@ -150,12 +150,12 @@ class Asked:
     @cached_property
     def taste(self) -> Liking | None:
         """What the shopper likes."""
-        return liking(self.version, self.past, self.now, HALF_LIFE_EVENTS)
+        return liking(self.version, self.past, self.now, FADING)
 
     @cached_property
     def mood(self) -> Liking | None:
         """What the shopper likes in this visit."""
-        return liking(self.version, self.visit, self.now, SESSION_HALF_LIFE_EVENTS)
+        return liking(self.version, self.visit, self.now, SESSION_FADING)
 
     def vector(self, row: int) -> NDArray[np.float32] | None:
         """A product's fused vector, of unit length; None where it has none."""

@@ -1,7 +1,7 @@
 """What a shopper did, as lists weigh it.
 
 Every event weighs what its type says (:data:`mmpipe.recommend.behaviour.events.WEIGHTS`), halved with every
-:data:`HALF_LIFE_DAYS` that passed and with every :data:`HALF_LIFE_EVENTS` that came after it: a shopper of
+:data:`HALF_LIFE_DAYS` that passed, and less for every event that came after it (:data:`FADING`): a shopper of
 today is not the one of last winter, and of a long visit the end says most. A product's weight is the sum of
 its events', capped, so that a page that is opened again and again does not drown the others.
 
@@ -31,9 +31,10 @@ Weights = NDArray[np.float64]
 Types = NDArray[np.uint8]
 
 HALF_LIFE_DAYS = 30.0
-HALF_LIFE_EVENTS = 20.0
-# Of the session at hand.
-SESSION_HALF_LIFE_EVENTS = 4.0
+# Of n events after it an event weighs (1 + n) ** -FADING: the latest say most, and none is forgotten, as an
+# exponential would. Of the session at hand the latest say more.
+FADING = 1.5
+SESSION_FADING = 2.0
 # Without an event for so long a visit is over.
 SESSION_GAP_SECONDS = 1_800.0
 # So many times its strongest event a product weighs at most.
@@ -108,12 +109,12 @@ class Past:
                 inside[row] = None
         return np.array(list(inside)[::-1], np.int32)
 
-    def weights(self, now: float, half_life_events: float = HALF_LIFE_EVENTS) -> tuple[Rows, Weights]:
+    def weights(self, now: float, fading: float = FADING) -> tuple[Rows, Weights]:
         """The products that say most of the shopper, with their weights, the strongest first; of equals the
         lowest row. A disliked one weighs less than 0."""
         after = np.arange(len(self) - 1, -1, -1)
         age = np.maximum(now - self.times, 0.0) / _DAY
-        each = self.worth * np.exp2(-age / HALF_LIFE_DAYS - after / half_life_events)
+        each = self.worth * np.exp2(-age / HALF_LIFE_DAYS) * (1.0 + after) ** -fading
         rows, place = np.unique(self.rows, return_inverse=True)
         total, most = np.zeros(len(rows)), np.zeros(len(rows))
         np.add.at(total, place, each)
@@ -141,9 +142,9 @@ class Liking:
         return _reasons(self.past, self.rows)
 
 
-def liking(version: Version, past: Past, now: float, half_life_events: float) -> Liking | None:
+def liking(version: Version, past: Past, now: float, fading: float) -> Liking | None:
     """From what a shopper did; None where it says nothing."""
-    rows, weights = past.weights(now, half_life_events)
+    rows, weights = past.weights(now, fading)
     vectors, has = version.fused.gather(rows)
     rows, weights, vectors = rows[has], weights[has], vectors[has]
     if not len(rows) or weights.max() <= 0:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.recommend.kinds.past import HALF_LIFE_EVENTS, SESSION_HALF_LIFE_EVENTS
+from mmpipe.recommend.kinds.past import FADING, SESSION_FADING
 from mmpipe.recommend.rank.scored import NOBODY, Because, Column, Scored, Split, aligned, highest, united
 from mmpipe.search.kernels.memory import has
 
@@ -41,20 +41,20 @@ class Blend:
     together: float
 
 
-FOR_YOU = Blend(taste=0.35, learnt=0.45, together=0.2)
-SESSION = Blend(taste=0.4, learnt=0.35, together=0.25)
+FOR_YOU = Blend(taste=0.28, learnt=0.6, together=0.12)
+SESSION = Blend(taste=0.35, learnt=0.5, together=0.15)
 
 
 def for_you(asked: Asked, depth: int) -> Scored:
     """By all that the shopper did."""
-    return _blended(asked, asked.past, asked.taste, FOR_YOU, HALF_LIFE_EVENTS, depth)
+    return _blended(asked, asked.past, asked.taste, FOR_YOU, FADING, depth)
 
 
 def session(asked: Asked, depth: int) -> Scored:
     """By what the shopper did in this visit."""
     if not len(asked.visit):
         return NOBODY
-    return _blended(asked, asked.visit, asked.mood, SESSION, SESSION_HALF_LIFE_EVENTS, depth)
+    return _blended(asked, asked.visit, asked.mood, SESSION, SESSION_FADING, depth)
 
 
 def recently_viewed(asked: Asked, depth: int) -> Scored:
@@ -83,7 +83,7 @@ def tasted(asked: Asked, liking: Liking, rows: Rows, weight: float) -> Column:
 
 
 def _blended(
-    asked: Asked, past: Past, liking: Liking | None, blend: Blend, half_life_events: float, depth: int
+    asked: Asked, past: Past, liking: Liking | None, blend: Blend, fading: float, depth: int
 ) -> Scored:
     pools: list[Rows] = []
     if liking is not None:
@@ -92,7 +92,7 @@ def _blended(
     if learnt is not None:
         likeliest = highest(*learnt, depth)
         pools.append(likeliest[0])
-    companions = _companions(asked, past, half_life_events, depth)
+    companions = _companions(asked, past, fading, depth)
     more = any(len(pool) >= depth for pool in pools)
     rows = united([*pools, *(some for _, _, some, _ in companions)])
     if not len(rows):
@@ -108,9 +108,11 @@ def _blended(
     if learnt is not None:
         values = _scaled(rows, *learnt, float(likeliest[1].min())) * (blend.learnt / total)
         columns.append(Column("model", values))
-    for row, weight, some, values in companions:
-        part = aligned(rows, some, values) * (weight * blend.together / total)
-        columns.append(Column("also-viewed", part, row))
+    parts = [aligned(rows, some, values) * weight for _, weight, some, values in companions]
+    # In parts of the highest: how strong the strongest is differs from shop to shop.
+    highest_of_all = max(float(np.sum(parts, axis=0).max()), 1e-12) if parts else 1.0
+    for (row, *_), part in zip(companions, parts, strict=True):
+        columns.append(Column("also-viewed", part * (blend.together / total / highest_of_all), row))
     return Scored(rows, tuple(columns), more)
 
 
@@ -123,14 +125,12 @@ def _scaled(rows: Rows, some: Rows, values: Values, floor: float) -> Values:
     return aligned(rows, some, np.clip((values - floor) / (high - floor), 0.0, 1.0))
 
 
-def _companions(
-    asked: Asked, past: Past, half_life_events: float, depth: int
-) -> list[tuple[int, float, Rows, Values]]:
+def _companions(asked: Asked, past: Past, fading: float, depth: int) -> list[tuple[int, float, Rows, Values]]:
     """Of the products that say most of the shopper, each with its share of their weight, what others view who
     view them."""
     if asked.behaviour is None:
         return []
-    rows, weights = past.weights(asked.now, half_life_events)
+    rows, weights = past.weights(asked.now, fading)
     rows, weights = rows[weights > 0][:_COMPANIONS_OF], weights[weights > 0][:_COMPANIONS_OF]
     found = []
     for row, weight in zip(rows.tolist(), (weights / weights.sum()).tolist(), strict=True):
