@@ -1,36 +1,174 @@
-"""Text to full-text tokens, the same for products and queries, Chinese and English.
+"""Text to words, the same for products and queries, Chinese and English: one fold decides what matches what.
 
-The lake indexes the joined tokens with a plain whitespace tokenizer, so this one function decides what
-matches what: NFKC, lower case, accents removed, English possessives dropped and plural endings folded
-(Harman's S-stemmer, "How effective is suffixing?", JASIS 42(1), 1991, with -es after a sibilant besides),
-Chinese, Japanese and Korean runs as overlapping character bigrams (a lone character stays).
+:func:`fold` makes one spelling of what is written in several ways: NFKC (full width), lower case, letters
+without accents, ß ø æ as two letters or one, soft hyphens and other invisible characters gone, one
+apostrophe, traditional characters as simplified ones (OpenCC's table, https://github.com/BYVoid/OpenCC).
+
+:func:`tokens` makes full-text tokens of it. The lake stores them joined by spaces. English possessives are
+dropped and plural endings folded (Harman's S-stemmer, "How effective is suffixing?", JASIS 42(1), 1991, with
+-es after a sibilant besides). Chinese, Japanese and Korean runs are overlapping character bigrams (a lone
+character stays). A number and its unit are one token (``500 ml`` is ``500ml``, ``1,500 W`` is ``1500w``,
+``15.6"`` is ``15.6in``), and the number is one besides. Words joined by a hyphen, an apostrophe, ``&``, a dot
+or a plus are tokens each and together (``wi-fi`` is ``wi``, ``fi`` and ``wifi``). ``c++`` and ``c#`` are
+words of their own.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
-_RUNS = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
-_POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\b")
-_FIRST_CJK = re.compile(rf"[{_CJK}]")
 MAX_TOKEN_CHARACTERS = 40
+# Marks the token of an identifier: no word begins with it.
+IDENTIFIER = "#"
+_HAN: Final = tuple(range(0x3400, 0x4DC0)) + tuple(range(0x4E00, 0xA000)) + tuple(range(0xF900, 0xFB00))
+_LETTERS: Final = {
+    "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i",
+    **dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\u00b4`\u2032\u05f3", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u2033\u05f4", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", ""),
+}  # fmt: skip
+_UNITS: Final = {
+    unit: name
+    for name, units in {
+        "ml": "ml milliliter milliliters millilitre millilitres 毫升", "cl": "cl",
+        "l": "l liter liters litre litres 升",
+        "mg": "mg 毫克", "g": "g gram grams gr 克", "kg": "kg kgs kilo kilos kilogram kilograms 千克 公斤",
+        "lb": "lb lbs pound pounds 磅", "oz": "oz ounce ounces 盎司",
+        "mm": "mm 毫米", "cm": "cm 厘米 公分", "m": "m meter meters metre metres 米", "km": "km 公里 千米",
+        "in": "inch inches \" '' 英寸 寸", "ft": "ft foot feet 英尺",
+        "w": "w watt watts 瓦", "kw": "kw 千瓦", "v": "v volt volts 伏", "mah": "mah 毫安 毫安时",
+        "ah": "ah", "wh": "wh", "hz": "hz 赫兹", "khz": "khz", "mhz": "mhz", "ghz": "ghz",
+        "kb": "kb", "mb": "mb", "gb": "gb", "tb": "tb",
+        "mp": "mp megapixel megapixels", "fps": "fps", "rpm": "rpm", "db": "db", "lm": "lm lumen lumens 流明",
+    }.items()
+    for unit in units.split()
+}  # fmt: skip
+_UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+_LETTER = rf"[^\W_{_CJK}]"
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
+_ITEM = re.compile(
+    rf"(?<![a-z0-9])(?P<amount>{_NUMBER})(?:(?P<glued>in)|[ -]?(?P<unit>{_UNIT}))(?!{_LETTER})"
+    rf"|(?<!{_LETTER})(?P<symbol>[a-z](?:\+\+|#))(?!{_LETTER})"
+    rf"|(?<![a-z0-9])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+\.\d+)(?![.,]?{_LETTER})"
+    rf"|(?P<word>{_LETTER}+(?:[-'&.+/]{_LETTER}+)*)"
+    rf"|(?P<run>[{_CJK}]+)"
+)
+_TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
+_POSSESSIVE = re.compile(rf"(?<={_LETTER})'s(?!{_LETTER})")
+_JOINT = re.compile(r"[-'&.+/]")
+_MOST_JOINED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of a text: a word, words joined by punctuation, an amount, or a run of Chinese.
+
+    ``text`` is what is written, folded. ``tokens`` are what a product holds that has the parts of it, and
+    ``whole``, where there is one, the token that a product holds that has it as one. A ``run`` is Chinese,
+    Japanese or Korean, and ``tokens`` its bigrams.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    whole: str | None = None
+    run: bool = False
+
+
+def fold(text: str) -> str:
+    """One spelling of a text; letters, marks and blanks that say nothing else are as they were."""
+    if text.isascii():
+        return text.lower().replace("`", "'")
+    plain = unicodedata.normalize("NFKC", text).casefold().translate(_table())
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFD", plain)
+        plain = unicodedata.normalize("NFC", "".join(c for c in plain if not "\u0300" <= c <= "\u036f"))
+    return plain
+
+
+def items(text: str) -> Iterator[Item]:
+    """The pieces of ``text`` in order."""
+    folded = _TIMES.sub(" ", fold(text))
+    if "'" in folded:
+        folded = _POSSESSIVE.sub("", folded)
+    for found in _ITEM.finditer(folded):
+        kind, written = found.lastgroup, found.group()
+        if kind == "run":
+            yield Item(written, bigrams(written), run=True)
+        elif kind in ("unit", "glued"):
+            number = _number(found["amount"])
+            unit = "in" if found["glued"] else _UNITS[found["unit"]]
+            yield Item(written, (number,), f"{number}{unit}"[:MAX_TOKEN_CHARACTERS])
+        elif kind == "symbol":
+            yield Item(written, (written,))
+        elif kind == "number":
+            yield Item(written, (_number(written),))
+        else:
+            yield _word(written)
 
 
 def tokens(text: str) -> list[str]:
     """Tokens of ``text`` in order, repeated as often as they occur; none for text without word characters."""
-    folded = unicodedata.normalize("NFKC", text).lower()
-    if not folded.isascii():
-        decomposed = unicodedata.normalize("NFD", folded)
-        folded = unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
     found: list[str] = []
-    for run in _RUNS.findall(_POSSESSIVE.sub("", folded)):
-        if _FIRST_CJK.match(run):
-            found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-        else:
-            found.append(_singular(run[:MAX_TOKEN_CHARACTERS]))
+    for item in items(text):
+        found += item.tokens
+        if item.whole is not None:
+            found.append(item.whole)
     return found
+
+
+def identifier(text: str) -> str | None:
+    """The token of an identifier, whatever its punctuation and, where it is a number, its leading zeros; None
+    where nothing is left."""
+    kept = "".join(char for char in fold(text) if char.isalnum())
+    if kept.isdecimal():
+        kept = kept.lstrip("0") or kept
+    return IDENTIFIER + kept[: MAX_TOKEN_CHARACTERS - 1] if kept else None
+
+
+@lru_cache(maxsize=65_536)
+def _word(written: str) -> Item:
+    parts = tuple(_JOINT.split(written))
+    if len(parts) == 1:
+        return Item(written, (_singular(written[:MAX_TOKEN_CHARACTERS]),))
+    own = tuple(_singular(part[:MAX_TOKEN_CHARACTERS]) for part in parts)
+    joined = "".join(parts)
+    # What a slash parts is seldom one word; an article's number is.
+    apart = len(parts) > _MOST_JOINED or len(joined) > MAX_TOKEN_CHARACTERS
+    apart = apart or ("/" in written and not any(char.isdecimal() for char in joined))
+    return Item(written, own, None if apart else _singular(joined))
+
+
+def bigrams(run: str) -> tuple[str, ...]:
+    """The tokens of a folded Chinese, Japanese or Korean run."""
+    return tuple(run[i : i + 2] for i in range(len(run) - 1)) or (run,)
+
+
+def _number(written: str) -> str:
+    whole, comma, rest = written.partition(",")
+    if comma and "." not in rest and len(rest) < 3:
+        written = f"{whole}.{rest}"
+    written = written.replace(",", "")
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return written[:MAX_TOKEN_CHARACTERS]
+
+
+@lru_cache(maxsize=1)
+def _table() -> Mapping[int, str]:
+    from opencc import OpenCC
+
+    # Character by character: what stands beside it must not change what a character is indexed as.
+    characters = [chr(code) for code in _HAN]
+    simple = OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    table = {ord(old): new for old, new in zip(characters, simple, strict=True) if old != new}
+    return table | {ord(old): new for old, new in _LETTERS.items()}
 
 
 def _singular(word: str) -> str:

@@ -274,6 +274,16 @@ class ServeSettings(_Section):
         le=1,
         description="the fused vector's part of a hybrid score; the rest is full text's",
     )
+    synonyms: bool = Field(
+        default=True,
+        description="a query's words are also looked for by what stands for them, in English and Chinese: the"
+        " shipped words and the collection's own",
+    )
+    typos: bool = Field(
+        default=True,
+        description="words that no product holds are looked for as those of the catalogue that a slip makes"
+        " them of: one from 4 letters on, two from 8",
+    )
     taste_weight: float = Field(
         default=0.15,
         ge=0,

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from mmpipe.encoders.base import MODALITIES, Modality, Profile
 from mmpipe.errors import ProfileMismatch
 from mmpipe.lake.frames import ClipFrames, frame_arrays, frame_fields
-from mmpipe.lexical import tokens
+from mmpipe.lexical import identifier, tokens
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
@@ -237,7 +237,9 @@ def _columns(rows: Sequence[ProductRow]) -> dict[str, pa.Array]:
         ),
         "media_uris": pa.array([list(row.media_uris) for row in rows], pa.list_(pa.string())),
         "document": pa.array([p.model_dump_json(exclude_defaults=True) for p in products], pa.string()),
-        "search_text": pa.array([_search_text(row) for row in rows], pa.string()),
+        "search_text": pa.array(
+            [" ".join(search_tokens(row.product, row.transcript)) for row in rows], pa.string()
+        ),
         "media_keys": pa.array([" ".join(map(media_key, row.media_uris)) for row in rows], pa.string()),
         "transcript": pa.array([row.transcript for row in rows], pa.string()),
         "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
@@ -310,8 +312,12 @@ def _assemble(columns: Mapping[str, pa.Array], dim: int) -> pa.Table:
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _search_text(row: ProductRow) -> str:
-    return " ".join([*tokens(row.product.text_for_lexical()), *tokens(row.transcript or "")])
+def search_tokens(product: Product, transcript: str | None = None) -> list[str]:
+    """The tokens that full text finds a product by: its words, its identifiers (id, MPN, GTIN, item group),
+    and what is said in its recording."""
+    named = (product.id, product.mpn, product.gtin, product.item_group_id)
+    identifiers = dict.fromkeys(token for name in named if name and (token := identifier(name)))
+    return [*tokens(product.text_for_lexical()), *identifiers, *tokens(transcript or "")]
 
 
 def _prices(products: Sequence[Product]) -> dict[str, pa.Array]:

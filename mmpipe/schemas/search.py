@@ -107,7 +107,7 @@ class SearchRequest(BaseModel):
         " shopper pays now, products without a price in the collection's own currency last",
     )
     limit: int = Field(default=20, ge=1, le=100)
-    cursor: str | None = Field(default=None, max_length=8_000)
+    cursor: str | None = Field(default=None, max_length=16_000)
     explain: bool = True
     user_id: ShopperId | None = Field(
         default=None, description="who asks, as interactions name them: the order leans to their taste"
@@ -189,12 +189,27 @@ class Heard(BaseModel):
     words: list[HeardWord] = Field(default_factory=list, description="on the first page only")
 
 
+class WordChange(BaseModel):
+    """A word of the query, and what it was looked for as."""
+
+    asked: str
+    found: str
+
+
 class WordMatch(BaseModel):
     """How full text matched: every match that it found holds at least ``required`` of the query's ``asked``
     distinct words. Fewer than asked where no product under the filters holds them all."""
 
     asked: int
     required: int = Field(description="0 where no product holds any of them")
+    corrected: list[WordChange] = Field(
+        default_factory=list,
+        description="words that no product holds, and the catalogue's words that they were taken for",
+    )
+    replaced: list[WordChange] = Field(
+        default_factory=list,
+        description="words that no product holds, and the other words for the same that were found",
+    )
 
 
 class SearchResponse(BaseModel):

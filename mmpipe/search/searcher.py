@@ -12,9 +12,10 @@ from pydantic_core import to_json
 
 from mmpipe.errors import ProfileMismatch
 from mmpipe.schemas.search import SearchResponse
-from mmpipe.search.find import filters, rank
+from mmpipe.search.find import filters, rank, synonyms
 from mmpipe.search.find.match import Matches, Search
-from mmpipe.search.find.question import Question
+from mmpipe.search.find.question import NOTHING, Question
+from mmpipe.search.find.words import Understood, told, understand_by
 from mmpipe.search.kernels.memory import count_bits
 from mmpipe.search.page import cursor, explain, facets, moments, present
 
@@ -45,6 +46,7 @@ class Searcher:
         self._fingerprint = profile.fingerprint
         self._name = profile.name
         self._settings = settings
+        self._synonyms = synonyms.base() if settings.synonyms else None
 
     def search(self, version: Version, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
         """:meth:`search_json` as a model."""
@@ -68,8 +70,9 @@ class Searcher:
             taste = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)
         if query.asks_nothing:
             taste = None
-        question = Question.of(request, query, self._settings, taste)
-        opened = cursor.opened(request.cursor, digest, len(question.words))
+        opened = cursor.opened(request.cursor, digest)
+        understood = self._understood(version, query) if opened is None else opened.understood
+        question = Question.of(request, query, self._settings, taste, understood)
         found = _found(version, question, request.limit, opened)
         cut, scoring = found.cut, None if found.matches is None else found.matches.scoring
         following = None
@@ -77,11 +80,13 @@ class Searcher:
             last = version.ids.ids(cut.rows[-1:])[0]
             key = float(cut.keys[-1])
             leaning = None if found.matches is None else found.matches.leaning
-            following = cursor.after(version.label, digest, key, last, scoring, query.heard, leaning)
+            following = cursor.after(
+                version.label, digest, key, last, scoring, query.heard, leaning, understood
+            )
         words = None
         if query.text and question.words:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required
-            words = {"asked": len(question.words), "required": required}
+            words = told(understood, required)
         counted = facets.count(version, found.words, request.facets)
         page = _page(version, found, query, explained=request.explain)
         head: dict[str, Any] = {
@@ -101,6 +106,11 @@ class Searcher:
         if taste is not None:
             head["personalised"] = True
         return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}"))
+
+    def _understood(self, version: Version, query: EncodedQuery) -> Understood:
+        if not query.text:
+            return NOTHING
+        return understand_by(version.text, query.text, self._synonyms, typos=self._settings.typos)
 
     def _check_profile(self, version: Version) -> None:
         if version.fingerprint != self._fingerprint:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, identifier, tokens
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,15 @@ from mmpipe.lexical import MAX_TOKEN_CHARACTERS, tokens
         ("红色连衣裙", ["红色", "色连", "连衣", "衣裙"]),
         ("茶 tea", ["茶", "tea"]),
         ("ＡＢＣ１２", ["abc12"]),
-        ("iPhone手机 128GB", ["iphone", "手机", "128gb"]),
+        ("iPhone手机 128GB", ["iphone", "手机", "128", "128gb"]),
+        ("T-shirts & Wi-Fi", ["t", "shirt", "tshirt", "wi", "fi", "wifi"]),
+        ("C++, C# or C", ["c++", "c#", "or", "c"]),
+        ("Kaffee\u00adbecher, große Straße", ["kaffeebecher", "grosse", "strasse"]),
+        ("Smørrebrød æon", ["smorrebrod", "aeon"]),
+        ("電腦椅", ["电脑", "脑椅"]),
+        ("black/white", ["black", "white"]),
+        ("WH-1000XM5", ["wh", "1000xm5", "wh1000xm5"]),
+        ("160 x 200 cm, 2 in 1", ["160", "200", "200cm", "2", "in", "1"]),
         ("—!?", []),
     ],
 )
@@ -31,6 +39,45 @@ def test_tokens(text: str, expected: list[str]) -> None:
 )
 def test_singular_and_plural_meet(one: str, many: str) -> None:
     assert tokens(one) == tokens(many)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("500ml", "500 ml"),
+        ("500ml", "500毫升"),
+        ("1,500W", "1500 watts"),
+        ("16 GB", "16gb"),
+        ('15.6"', "15.6 inch"),
+        ("15.6″", "15.6in"),
+        ("1.0 L", "1 litre"),
+        ("L'Oréal", "L\u2019Ore\u0301al"),
+        ("H&M", "h&m"),
+        ("ＵＳＢ－Ｃ", "usb-c"),
+        ("人體工學", "人体工学"),
+        ("160x200", "160 × 200"),
+    ],
+)
+def test_one_spelling(one: str, other: str) -> None:
+    assert tokens(one) == tokens(other)
+
+
+def test_letters_with_signs_are_words_of_their_own() -> None:
+    assert len({tuple(tokens(name)) for name in ("C", "C#", "C++", "F#")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ABC-123/45", "abc12345"),
+        ("978-3-16-148410-0", "09783161484100"),
+        ("04433", "4433"),
+        ("000", "0-0-0"),
+    ],
+)
+def test_identifiers_in_any_punctuation(one: str, other: str) -> None:
+    assert identifier(one) == identifier(other)
+    assert identifier("--") is None
 
 
 @given(st.text(max_size=200))

@@ -5,8 +5,8 @@ The newest version's loader appends; readers hold views of the part that existed
 loaded, and never see it move. Where most codes belong to values that no row carries any more, the loader
 starts a fresh dictionary, and the versions before keep theirs.
 
-Values that differ in case only share a *key*: filters and facets work on keys, so a facet's count is always
-the number of rows that its value filters. What a facet shows of a key is a *name*.
+Values that differ in case or accents only share a *key*: filters and facets work on keys, so a facet's count
+is always the number of rows that its value filters. What a facet shows of a key is a *name*.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from mmpipe import lexical
+
 Arrays = Mapping[str, NDArray[Any]]
 Codes = NDArray[np.int32]
 NULL = -1
@@ -32,8 +34,9 @@ log = logging.getLogger(__name__)
 
 
 def fold(value: str) -> str:
-    """What two values must share to count as one: case and surrounding or repeated blanks do not matter."""
-    return " ".join(value.casefold().split())
+    """What two values must share to count as one: the spelling of :func:`mmpipe.lexical.fold`, whatever the
+    blanks around and between."""
+    return " ".join(lexical.fold(value).split())
 
 
 def fold_path(path: str) -> str:

@@ -5,12 +5,37 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
+T = TypeVar("T")
 # What an entry costs besides its array.
 _OVERHEAD = 256
+
+
+class Latest(Generic[T]):
+    """Answers given lately, by key, at most ``limit`` of them. Safe for use by many threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> T | None:
+        """What was put by ``key``; None where it was not, or not lately."""
+        with self._lock:
+            found = self._held.get(key)
+            if found is not None:
+                self._held.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, answer: T) -> None:
+        """Keep an answer."""
+        with self._lock:
+            self._held[key] = answer
+            while len(self._held) > self._limit:
+                self._held.popitem(last=False)
 
 
 class Kept:

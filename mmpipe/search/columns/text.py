@@ -1,4 +1,8 @@
-"""Full text: the inverted lists of fragments, and the rows of a version that hold a query's tokens.
+"""Full text: the inverted lists of fragments, and the rows of a version that hold a query's words.
+
+A word is one token or several ways to say it; the latter are merged into one list of rows, which is kept
+while it is asked for. A row earns the most that one of a word's ways earns, and a word is as rare as all its
+ways together.
 
 Scores are BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4),
 2009) with k1 = 1.2 and b = 0.75. The weights of tokens and the average length are the caller's, so a row's
@@ -7,9 +11,11 @@ score depends on these and on the row, and not on how rows lie in fragments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,18 +23,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mmpipe.search.columns.kept import Latest
 from mmpipe.search.columns.layout import Layout, places_in
 from mmpipe.search.columns.pack import DamagedPack
+from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.kernels import text as kernels
 from mmpipe.search.kernels.memory import Rows, Words, address
+from mmpipe.search.kernels.similar import similar
 
 Arrays = Mapping[str, NDArray[Any]]
 Weights = NDArray[np.float64]
 Scores = NDArray[np.float32]
 MAX_TOKENS = 64
+# Merged lists of one version that are kept, 6 bytes a row.
+_MOST_MERGED_ROWS = 4_000_000
+_UNDERSTOOD = 2_048
 _TYPES = {
     "token_start": np.int64, "token_bytes": np.uint8, "slots": np.int32, "post_start": np.int64,
     "post_rows": np.int32, "post_tf": np.uint16, "lengths": np.uint16, "length_sum": np.int64,
+    "said_start": np.int64, "said": np.int32,
 }  # fmt: skip
 
 
@@ -39,7 +52,8 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     ``token_bytes`` uint8. ``slots`` int32 is a hash table of them (FNV-1a of 64 bits, linear probing, -1 for
     empty). Token t is held by ``post_rows[post_start[t] : post_start[t + 1]]``, int32 ascending, as often as
     ``post_tf`` (uint16) says. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is their
-    sum. uint16 values above 65,535 are given as that.
+    sum. uint16 values above 65,535 are given as that. Row r says the tokens ``said[said_start[r] :
+    said_start[r + 1]]``, int32, -1 for none, one after the other.
     """
     texts = pc.fill_null(search_text, "") if search_text.null_count else search_text
     split = pc.ascii_split_whitespace(texts)
@@ -54,7 +68,8 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     starts, data = _bytes_of(tokens)
     size = 1 << (2 * len(tokens) - 1).bit_length() if len(tokens) else 1
     codes = places[encoded.indices.to_numpy()]
-    inverted = kernels.invert(codes, split.offsets.to_numpy().astype(np.int64), len(tokens))
+    said_start = split.offsets.to_numpy().astype(np.int64)
+    inverted = kernels.invert(codes, said_start, len(tokens))
     post_start, rows, counts, lengths, total = inverted
     return {
         "token_start": starts,
@@ -65,18 +80,22 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
         "post_tf": counts,
         "lengths": lengths,
         "length_sum": np.array([total], np.int64),
+        "said_start": said_start,
+        "said": codes,
     }
 
 
 @dataclass(frozen=True)
 class Terms:
-    """A query's distinct ``tokens``, in order of first use, and how many living rows hold each, int64
-    ``df``. ``used`` are the places of those that searches use: all, or the ``MAX_TOKENS`` rarest."""
+    """A query's distinct words, ``tokens`` by their texts, in order of first use, and how many living rows
+    hold each, int64 ``df``. ``used`` are the places of those that searches use: all, or the ``MAX_TOKENS``
+    rarest. ``merged`` holds what the lists point into."""
 
     tokens: tuple[str, ...]
     df: NDArray[np.int64]
     used: NDArray[np.int64] | None
     lists: NDArray[np.int64]
+    merged: tuple[_Merged, ...] = ()
 
     def weights(self, weights: Weights) -> Weights:
         """The weights of the used tokens."""
@@ -131,7 +150,28 @@ class _Fragment:
             address(part["post_tf"]),
             address(part["lengths"]),
             0 if self.live is None else address(self.live),
+            address(part["said_start"]),
+            address(part["said"]),
         ]
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """The rows that hold a word in one of its ways, their counts, and what the kernels read of them."""
+
+    rows: Rows
+    counts: NDArray[np.uint16]
+    living: int
+    lists: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, begins: NDArray[np.int64], rows: Rows, counts: NDArray[np.uint16], living: int) -> _Merged:
+        lists = np.empty((len(begins) - 1, kernels.LIST), np.int64)
+        lists[:, kernels.AT] = address(rows) + 4 * begins[:-1]
+        lists[:, kernels.SIZE] = np.diff(begins)
+        lists[:, kernels.COUNTED] = address(counts) + 2 * begins[:-1]
+        lists[:, kernels.UNIT] = kernels.PARTS
+        return cls(rows, counts, living, lists)
 
 
 class TextColumn:
@@ -161,28 +201,102 @@ class TextColumn:
         if former is not None:
             self._table[came >= 0] = former._table[came[came >= 0]]
         self._table[:, kernels.BASE] = layout.bases[:-1]
+        self._merged: OrderedDict[tuple[Way, ...], _Merged] = OrderedDict()
+        self._merged_rows = 0
+        # What queries' texts were understood as, by whoever asks this version.
+        self.understood: Latest[Any] = Latest(_UNDERSTOOD)
+        self._lock = Lock()
         self._words = layout.words
         self.documents = sum(each.documents for each in self._fragments)
         self.total_length = sum(each.length for each in self._fragments)
 
-    def find(self, tokens: Sequence[str]) -> Terms:
-        """Look up tokens; repeated ones once."""
-        distinct = tuple(dict.fromkeys(tokens))
-        encoded = [token.encode("utf-8", "surrogatepass") for token in distinct]
-        data = np.frombuffer(b"".join(encoded), np.uint8)
-        starts = np.array([0, *accumulate(map(len, encoded))], np.int64)
-        lists = np.empty((len(self._table), len(encoded), 2), np.int64)
-        df = np.empty(len(encoded), np.int64)
-        kernels.look_up(self._table, address(data), starts, lists, df)
+    def find(self, words: Sequence[str | Word]) -> Terms:
+        """Look up words, a text being the token of that name; repeated ones once."""
+        named: dict[str, Word] = {}
+        for each in words:
+            word = plain(each) if isinstance(each, str) else each
+            named.setdefault(word.text, word)
+        distinct, asked = tuple(named), named.values()
+        lists, df = self._look_up([word.ways[0].tokens[0] for word in asked])
+        merged = {at: self._merge(word) for at, word in enumerate(asked) if not word.plain}
+        for at, found in merged.items():
+            lists[:, at], df[at] = found.lists, found.living
+        kept = tuple(merged.values())
         if len(distinct) <= MAX_TOKENS:
-            return Terms(distinct, df, None, lists)
+            return Terms(distinct, df, None, lists, kept)
         rarest = sorted(range(len(distinct)), key=lambda t: (int(df[t]), distinct[t]))[:MAX_TOKENS]
         used = np.array(sorted(rarest), np.int64)
-        return Terms(distinct, df, used, np.ascontiguousarray(lists[:, used]))
+        return Terms(distinct, df, used, np.ascontiguousarray(lists[:, used]), kept)
+
+    def holding(self, tokens: Sequence[str]) -> dict[str, int]:
+        """How many living rows hold each token; those that none holds are left out."""
+        if not tokens:
+            return {}
+        _, df = self._look_up(tokens)
+        return {token: count for token, count in zip(tokens, df.tolist(), strict=True) if count}
+
+    def similar(self, word: str, edits: int) -> dict[str, int]:
+        """Tokens that a living row holds and that are ``word`` but for at most ``edits`` letters, with how
+        many (two that change places count one); ``edits`` is 1 or 2. Of letters of other than Latin script
+        and of tokens that begin with a digit or a sign none is found."""
+        letters = np.array([ord(letter) for letter in word], np.int32)
+        found: dict[str, int] = {}
+        for fragment in self._fragments:
+            starts, data = fragment.part["token_start"], fragment.part["token_bytes"]
+            places, distances = similar(address(starts), address(data), len(starts) - 1, letters, edits)
+            for place, distance in zip(places.tolist(), distances.tolist(), strict=True):
+                found[data[starts[place] : starts[place + 1]].tobytes().decode()] = distance
+        living = self.holding(list(found))
+        return {token: distance for token, distance in found.items() if token in living}
+
+    def without(self, words: Sequence[Word], mask: Words) -> Words:
+        """``mask`` less the rows that hold any of the words."""
+        left = mask.copy()
+        kernels.exclude(self._table, self.find(words).lists, left)
+        return left
+
+    def with_phrase(self, tokens: Sequence[str], mask: Words) -> Words:
+        """The rows of ``mask`` that say the tokens one after the other."""
+        data, starts = _encoded(tokens)
+        left = np.zeros_like(mask)
+        kernels.phrase(self._table, address(data), starts, mask, left)
+        return left
+
+    def _look_up(self, tokens: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        data, starts = _encoded(tokens)
+        lists = np.empty((len(self._table), len(tokens), kernels.LIST), np.int64)
+        df = np.empty(len(tokens), np.int64)
+        kernels.look_up(self._table, address(data), starts, lists, df)
+        return lists, df
+
+    def _merge(self, word: Word) -> _Merged:
+        with self._lock:
+            found = self._merged.get(word.ways)
+            if found is not None:
+                self._merged.move_to_end(word.ways)
+                return found
+        tokens = tuple(dict.fromkeys(token for way in word.ways for token in way.tokens))
+        lists, _ = self._look_up(tokens)
+        places = {token: at for at, token in enumerate(tokens)}
+        begins, rows, counts, living = kernels.merge(
+            self._table,
+            lists,
+            np.array([places[token] for way in word.ways for token in way.tokens], np.int64),
+            np.array([0, *accumulate(len(way.tokens) for way in word.ways)], np.int64),
+            np.array([way.factor for way in word.ways], np.float64),
+            address(self._alive),
+        )
+        made = _Merged.of(begins, rows, counts, living)
+        with self._lock:
+            if len(rows) <= _MOST_MERGED_ROWS and self._merged.setdefault(word.ways, made) is made:
+                self._merged_rows += len(rows)
+                while self._merged_rows > _MOST_MERGED_ROWS:
+                    self._merged_rows -= len(self._merged.popitem(last=False)[1].rows)
+        return made
 
     def holds(self, token: str) -> bool:
         """Whether any living row has the token."""
-        return bool(self.find((token,)).df[0])
+        return bool(self.holding((token,)))
 
     def search(
         self, terms: Terms, weights: Weights, average: float, mask: Words, required: int | None = None
@@ -243,6 +357,12 @@ def _same_rows(layout: Layout, alive: Words, former: TextColumn, fragment: int, 
     return np.array_equal(own, former._fragments[place].alive)
 
 
+def _encoded(tokens: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Bytes and starts of a query's tokens."""
+    encoded = [token.encode("utf-8", "surrogatepass") for token in tokens]
+    return np.frombuffer(b"".join(encoded), np.uint8), np.array([0, *accumulate(map(len, encoded))], np.int64)
+
+
 def _bytes_of(tokens: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Starts and bytes of strings."""
     if not len(tokens):
@@ -268,6 +388,8 @@ def _check(part: Arrays, n: int) -> None:
         and slots & (slots - 1) == 0
         and kernels.ascending(address(part["token_start"]), terms + 1, len(part["token_bytes"]))
         and kernels.ascending(address(part["post_start"]), terms + 1, rows)
+        and len(part["said_start"]) == n + 1
+        and kernels.ascending(address(part["said_start"]), n + 1, len(part["said"]))
         and kernels.terms_within(address(part["slots"]), slots, terms)
     )
     if not sound:

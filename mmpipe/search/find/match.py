@@ -96,13 +96,22 @@ class Matches:
         return scores
 
 
+def _said(version: Version, question: Question, mask: Words) -> Words:
+    """Of ``mask`` the rows with what the question says in quotes, without what it does not want."""
+    if question.without:
+        mask = version.text.without(question.without, mask)
+    for phrase in question.phrases:
+        mask = version.text.with_phrase(phrase, mask)
+    return mask
+
+
 class Search:
     """One question put to one version."""
 
     def __init__(self, version: Version, question: Question) -> None:
         self._version = version
         self._question = question
-        self.mask: Words = filters.mask(version, question.filters)
+        self.mask: Words = _said(version, question, filters.mask(version, question.filters))
         self._terms: Terms | None = version.text.find(question.words) if question.words else None
 
     def survey(self) -> Survey:

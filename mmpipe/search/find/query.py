@@ -14,6 +14,7 @@ import numpy as np
 from mmpipe.encoders.base import AudioClip, EncoderInput, KnowsItsWords, Modality, VideoFrames
 from mmpipe.errors import InvalidRequest
 from mmpipe.fusion import load as load_fusion
+from mmpipe.search.find.stated import state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,14 +90,15 @@ def encode(
 ) -> EncodedQuery:
     """Encode ``request.text`` and the decoded ``media`` (image, audio, video), then :func:`compose` them.
 
-    Raises :class:`InvalidRequest` for a medium the profile cannot encode, and where the weights of all given
+    Of the text what is asked for counts, not what is not wanted. Raises :class:`InvalidRequest` for a medium
+    the profile cannot encode, and where the weights of all given
     parts are 0. A text without a text encoder is searched by full text alone; one of words that the encoder
     was never trained on leans on full text as far as they are unknown.
     """
     vectors: dict[Modality, Vectors] = {}
     confidence = 1.0
     if request.text and "text" in loaded.encoders:
-        encoded = _text(request.text, loaded, cache)
+        encoded = _text(state(request.text).asked, loaded, cache)
         vectors["text"] = encoded.vector
         if not media:
             confidence = encoded.confidence

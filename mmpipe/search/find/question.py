@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import tokens
 from mmpipe.schemas.search import Filters, SearchRequest, Sort
+from mmpipe.search.columns.words import Word
+from mmpipe.search.find import words as asked_words
+from mmpipe.search.find.words import Understood
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Modality, Vectors
@@ -16,20 +17,25 @@ if TYPE_CHECKING:
     from mmpipe.search.find.taste import Taste
     from mmpipe.settings import ServeSettings
 
-MAX_WORDS = 64
+# A text that its encoder knows less of, and no word of which any product holds, is looked for in vain.
+SURE = 0.5
+NOTHING = Understood()
 
 
 @dataclass(frozen=True)
 class Question:
     """What is looked for. Without ``asks`` every product under the filters is a match. ``words`` are the
     query's distinct words in order and ``times`` how often each occurs; none where full text takes no part.
+    No match holds a word of ``without``, all hold the ``phrases``.
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count. ``taste`` is the shopper's whom the order leans to."""
 
     filters: Filters
     asks: bool = False
-    words: tuple[str, ...] = ()
+    words: tuple[Word | str, ...] = ()
     times: tuple[int, ...] = ()
+    without: tuple[Word, ...] = ()
+    phrases: tuple[tuple[str, ...], ...] = ()
     vector: Vectors | None = None
     modality_vectors: Mapping[Modality, Vectors] = field(default_factory=dict)
     modality_weights: Mapping[Modality, float] = field(default_factory=dict)
@@ -48,20 +54,24 @@ class Question:
         query: EncodedQuery,
         settings: ServeSettings,
         taste: Taste | None = None,
+        understood: Understood = NOTHING,
     ) -> Question:
-        """A request's question. Of more than ``MAX_WORDS`` distinct words the longest are asked, for long
-        words are rare ones."""
+        """A request's question; ``understood`` is what its text was."""
         text_weight = (1 - settings.vector_weight) * query.text_share
         vector_weight = settings.vector_weight * query.confidence
-        counted = Counter(tokens(query.text)) if query.text and text_weight > 0 else Counter[str]()
-        if len(counted) > MAX_WORDS:
-            kept = sorted(counted, key=len, reverse=True)[:MAX_WORDS]
-            counted = Counter({word: counted[word] for word in counted if word in set(kept)})
+        if text_weight <= 0:
+            understood = NOTHING
+        alone = query.modality_vectors.keys() <= {"text"}
+        if alone and understood.words and not understood.known and query.confidence < SURE:
+            vector_weight = 0.0
+        said = query.text or ""
         return cls(
             filters=request.filters,
             asks=not query.asks_nothing,
-            words=tuple(counted),
-            times=tuple(counted.values()),
+            words=understood.words,
+            times=understood.times,
+            without=asked_words.without(said),
+            phrases=asked_words.phrases(said),
             vector=query.vector if vector_weight > 0 else None,
             modality_vectors=query.modality_vectors,
             modality_weights=query.modality_weights,

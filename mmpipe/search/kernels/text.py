@@ -1,10 +1,10 @@
 """Compiled passes over inverted lists: building them, looking tokens up, matching and scoring rows.
 
 A *table* is ``int64[F, COLUMNS]``: one row per fragment with its first row, its sizes and the addresses of
-its arrays. *Lists* are ``int64[F, m, 2]``: where each of m tokens' rows begin in a fragment, and how many
-they are (0 for a token it lacks).
+its arrays. *Lists* are ``int64[F, m, 4]``: of each of m words the address of its rows in a fragment, how many
+they are (0 for a word it lacks), the address of their counts, and how many of these are one occurrence.
 
-A row that holds at least k of the m tokens a fragment has holds one of the m - k + 1 rarest of them. So only
+A row that holds at least k of the m words a fragment has holds one of the m - k + 1 rarest of them. So only
 the rows of those lists are looked at, in ascending order; the other lists are probed from where the last
 probe ended, by doubling steps (Bentley and Yao, "An almost optimal algorithm for unbounded searching", IPL
 5(3), 1976), rare ones first, until k is out of reach. The cost follows the rare tokens.
@@ -20,7 +20,12 @@ from numba import carray, njit
 from mmpipe.search.kernels.memory import as_i32, as_i64, as_u8, as_u16, as_u64, bit_count
 
 BASE, N, TERMS, TOKEN_START, TOKENS, SLOTS, SLOT_COUNT, POST_START, ROWS, COUNTS, LENGTHS, LIVE = range(12)
-COLUMNS = 12
+SAID_START, SAID = 12, 13
+COLUMNS = 14
+AT, SIZE, COUNTED, UNIT = range(4)
+LIST = 4
+# A merged list counts in parts of one occurrence.
+PARTS = 64
 K1 = 1.2
 B = 0.75
 
@@ -149,43 +154,89 @@ def living_rows(alive: Any, post_start: Any, post_rows: Any, terms: Any) -> Any:
     return out
 
 
+@njit("int64(int64[::1], int64, int64, int64, uint64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _term(fragment: Any, data: Any, start: Any, end: Any, value: Any) -> Any:
+    """The term of one fragment whose UTF-8 is at ``data`` from ``start`` to ``end`` and has the hash
+    ``value``; -1 where it has none."""
+    letters, slots, tokens = as_u8(data), as_i32(fragment[SLOTS]), as_u8(fragment[TOKENS])
+    token_start, size = as_i64(fragment[TOKEN_START]), end - start
+    last = fragment[SLOT_COUNT] - 1
+    slot = np.int64(value & np.uint64(last))
+    while True:
+        term = np.int64(slots[slot])
+        if term < 0:
+            return np.int64(-1)
+        other = token_start[term]
+        if token_start[term + 1] - other == size:
+            i = 0
+            while i < size and tokens[other + i] == letters[start + i]:
+                i += 1
+            if i == size:
+                return term
+        slot = (slot + 1) & last
+
+
 @njit(  # type: ignore[untyped-decorator]
     "void(int64[:, ::1], int64, int64[::1], int64[:, :, ::1], int64[::1])", cache=True, nogil=True
 )
 def look_up(table: Any, data: Any, starts: Any, lists: Any, found: Any) -> None:
-    """The lists of tokens whose UTF-8 is at ``data``, from ``starts[t]`` to ``starts[t + 1]``; ``found`` is
-    how many living rows hold each."""
-    letters = as_u8(data)
+    """The lists of tokens whose UTF-8 is at ``data``, from ``starts[t]`` to ``starts[t + 1]``, each token
+    being one word; ``found`` is how many living rows hold each."""
     for t in range(len(starts) - 1):
-        start, size = starts[t], starts[t + 1] - starts[t]
-        value = _hash(data, start, starts[t + 1])
+        value = _hash(data, starts[t], starts[t + 1])
         living = np.int64(0)
         for f in range(len(table)):
-            slots, tokens = as_i32(table[f, SLOTS]), as_u8(table[f, TOKENS])
-            token_start = as_i64(table[f, TOKEN_START])
-            last = table[f, SLOT_COUNT] - 1
-            slot = np.int64(value & np.uint64(last))
-            lists[f, t, 0] = 0
-            lists[f, t, 1] = 0
-            while True:
-                term = np.int64(slots[slot])
-                if term < 0:
-                    break
-                other = token_start[term]
-                if token_start[term + 1] - other == size:
-                    i = 0
-                    while i < size and tokens[other + i] == letters[start + i]:
-                        i += 1
-                    if i == size:
-                        post_start = as_i64(table[f, POST_START])
-                        length = post_start[term + 1] - post_start[term]
-                        lists[f, t, 0] = post_start[term]
-                        lists[f, t, 1] = length
-                        live = table[f, LIVE]
-                        living += length if live == 0 else np.int64(as_i32(live)[term])
-                        break
-                slot = (slot + 1) & last
+            term = _term(table[f], data, starts[t], starts[t + 1], value)
+            lists[f, t, AT] = 0
+            lists[f, t, SIZE] = 0
+            lists[f, t, COUNTED] = 0
+            lists[f, t, UNIT] = 1
+            if term < 0:
+                continue
+            post_start = as_i64(table[f, POST_START])
+            length = post_start[term + 1] - post_start[term]
+            lists[f, t, AT] = table[f, ROWS] + 4 * post_start[term]
+            lists[f, t, SIZE] = length
+            lists[f, t, COUNTED] = table[f, COUNTS] + 2 * post_start[term]
+            live = table[f, LIVE]
+            living += length if live == 0 else np.int64(as_i32(live)[term])
         found[t] = living
+
+
+@njit(  # type: ignore[untyped-decorator]
+    "void(int64[:, ::1], int64, int64[::1], uint64[::1], uint64[::1])", cache=True, nogil=True
+)
+def phrase(table: Any, data: Any, starts: Any, mask: Any, out: Any) -> None:
+    """Set the rows of ``mask`` in ``out`` that say the tokens at ``data``, one after the other."""
+    count = len(starts) - 1
+    terms = np.empty(count, np.int64)
+    for f in range(len(table)):
+        lead = -1
+        post_start = as_i64(table[f, POST_START])
+        for t in range(count):
+            terms[t] = _term(table[f], data, starts[t], starts[t + 1], _hash(data, starts[t], starts[t + 1]))
+            if terms[t] < 0:
+                lead = -1
+                break
+            size = post_start[terms[t] + 1] - post_start[terms[t]]
+            if lead < 0 or size < post_start[terms[lead] + 1] - post_start[terms[lead]]:
+                lead = t
+        if lead < 0:
+            continue
+        base = table[f, BASE] >> 6
+        rows, said, begins = as_i32(table[f, ROWS]), as_i32(table[f, SAID]), as_i64(table[f, SAID_START])
+        for i in range(post_start[terms[lead]], post_start[terms[lead] + 1]):
+            row = np.int64(rows[i])
+            bit = _ONE << np.uint64(row & 63)
+            if not mask[base + (row >> 6)] & bit:
+                continue
+            for at in range(begins[row], begins[row + 1] - count + 1):
+                t = 0
+                while t < count and np.int64(said[at + t]) == terms[t]:
+                    t += 1
+                if t == count:
+                    out[base + (row >> 6)] |= bit
+                    break
 
 
 @njit("int64(int64, int64, int64, int32)", cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
@@ -210,15 +261,18 @@ def _seek(rows: Any, at: Any, size: Any, row: Any) -> Any:
 
 
 @njit(  # type: ignore[untyped-decorator]
-    "float32(float64[::1], float64, int64[::1], int64, uint16)", cache=True, nogil=True, inline="always"
+    "float32(float64[::1], float64, int64[::1], int64[:, ::1], uint16)",
+    cache=True,
+    nogil=True,
+    inline="always",
 )
-def _score(weights: Any, average: Any, places: Any, counts: Any, length: Any) -> Any:
-    """BM25 of one row: its counts at ``places`` (-1 for a token it lacks), summed in the tokens' order."""
+def _score(weights: Any, average: Any, places: Any, lists: Any, length: Any) -> Any:
+    """BM25 of one row: its counts at ``places`` (-1 for a word it lacks), summed in the words' order."""
     norm = K1 * (1.0 - B + B * np.float64(length) / average)
-    score, values = 0.0, as_u16(counts)
+    score = 0.0
     for t in range(len(weights)):
         if places[t] >= 0:
-            count = np.float64(values[places[t]])
+            count = np.float64(as_u16(lists[t, COUNTED])[places[t]]) / np.float64(lists[t, UNIT])
             score += weights[t] * (K1 + 1.0) * count / (count + norm)
     return np.float32(score)
 
@@ -228,15 +282,113 @@ def _rarest_first(lists: Any, order: Any) -> Any:
     """The tokens of one fragment's lists that it has, rarest first; how many."""
     held = 0
     for t in range(len(lists)):
-        size = lists[t, 1]
+        size = lists[t, SIZE]
         if size:
             place = held
-            while place > 0 and lists[order[place - 1], 1] > size:
+            while place > 0 and lists[order[place - 1], SIZE] > size:
                 order[place] = order[place - 1]
                 place -= 1
             order[place] = t
             held += 1
     return held
+
+
+@njit(  # type: ignore[untyped-decorator]
+    "int64(int64[:, ::1], int64[::1], int64, int64, int64[::1], int64[::1])", cache=True, nogil=True
+)
+def _next_of_way(lists: Any, way: Any, start: Any, end: Any, at: Any, count: Any) -> Any:
+    """The next row that holds all of ``way[start:end]``, places in ``lists``, from where ``at`` stands, or
+    the end; ``at`` is moved behind it, ``count[0]`` is the least of their counts there."""
+    first = way[start]
+    size = lists[first, SIZE]
+    rows = as_i32(lists[first, AT])
+    while at[start] < size:
+        row = rows[at[start]]
+        least = np.int64(as_u16(lists[first, COUNTED])[at[start]])
+        at[start] += 1
+        holds = True
+        for i in range(start + 1, end):
+            other = way[i]
+            at[i] = _seek(lists[other, AT], at[i], lists[other, SIZE], row)
+            if at[i] >= lists[other, SIZE]:
+                return np.int64(_END)
+            if as_i32(lists[other, AT])[at[i]] != row:
+                holds = False
+                break
+            least = min(least, np.int64(as_u16(lists[other, COUNTED])[at[i]]))
+        if holds:
+            count[0] = least
+            return np.int64(row)
+    return np.int64(_END)
+
+
+@njit(  # type: ignore[untyped-decorator]
+    "Tuple((int64[::1], int32[::1], uint16[::1], int64))(int64[:, ::1], int64[:, :, ::1], int64[::1],"
+    " int64[::1], float64[::1], int64)",
+    cache=True,
+    nogil=True,
+)
+def merge(table: Any, lists: Any, way: Any, starts: Any, factors: Any, alive: Any) -> Any:
+    """One list of the rows that hold a word in any of several ways: way w is all of the tokens
+    ``way[starts[w] : starts[w + 1]]``, places in the lists of tokens. Where each fragment's rows begin, the
+    rows ascending, their counts (in :data:`PARTS`, the most that a way earns by its factor, at least one
+    part), and how many of them are alive in the bit set at ``alive``."""
+    ways = len(factors)
+    room = np.int64(0)
+    order = way.copy()
+    for f in range(len(table)):
+        for w in range(ways):
+            least = lists[f, way[starts[w]], SIZE]
+            for i in range(starts[w], starts[w + 1]):
+                least = min(least, lists[f, way[i], SIZE])
+            room += least
+    rows, counts = np.empty(room, np.int32), np.empty(room, np.uint16)
+    begins = np.zeros(len(table) + 1, np.int64)
+    at, heads, tf = np.empty(len(way), np.int64), np.empty(ways, np.int64), np.empty(ways, np.int64)
+    count = np.zeros(1, np.int64)
+    found, living = np.int64(0), np.int64(0)
+    for f in range(len(table)):
+        words = as_u64(alive + (table[f, BASE] >> 3))
+        at[:] = 0
+        for w in range(ways):
+            # The rarest goes first.
+            for i in range(starts[w], starts[w + 1]):
+                order[i] = way[i]
+                if lists[f, order[i], SIZE] < lists[f, order[starts[w]], SIZE]:
+                    order[i], order[starts[w]] = order[starts[w]], order[i]
+            heads[w] = _next_of_way(lists[f], order, starts[w], starts[w + 1], at, count)
+            tf[w] = count[0]
+        while True:
+            row = np.int64(_END)
+            for w in range(ways):
+                row = min(row, heads[w])
+            if row == _END:
+                break
+            best = 1.0
+            for w in range(ways):
+                if heads[w] == row:
+                    best = max(best, factors[w] * np.float64(tf[w]) * PARTS)
+                    heads[w] = _next_of_way(lists[f], order, starts[w], starts[w + 1], at, count)
+                    tf[w] = count[0]
+            rows[found] = row
+            rounded: Any = np.int64(best + 0.5)
+            counts[found] = np.uint16(min(rounded, _MOST))
+            living += np.int64((words[row >> 6] >> np.uint64(row & 63)) & _ONE)
+            found += 1
+        begins[f + 1] = found
+    return begins, rows[:found].copy(), counts[:found].copy(), living
+
+
+@njit("void(int64[:, ::1], int64[:, :, ::1], uint64[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def exclude(table: Any, lists: Any, mask: Any) -> None:
+    """Take the rows out of ``mask`` that hold any of the words."""
+    for f in range(len(table)):
+        base = table[f, BASE] >> 6
+        for t in range(lists.shape[1]):
+            rows = as_i32(lists[f, t, AT])
+            for i in range(lists[f, t, SIZE]):
+                row = np.int64(rows[i])
+                mask[base + (row >> 6)] &= ~(_ONE << np.uint64(row & 63))
 
 
 @njit(  # type: ignore[untyped-decorator]
@@ -248,7 +400,7 @@ def _rarest_first(lists: Any, order: Any) -> Any:
 def _gather(
     table: Any, lists: Any, mask: Any, weights: Any, average: Any, least: Any, rising: Any, collect: Any
 ) -> Any:
-    """Rows set in ``mask`` that hold ``least`` tokens and their scores, and the most tokens that one holds, 0
+    """Rows set in ``mask`` that hold ``least`` words and their scores, and the most words that one holds, 0
     where none holds ``least``. ``rising``: of those, only the ones that hold the most. Without ``collect``
     no rows are given."""
     m = lists.shape[1]
@@ -266,8 +418,8 @@ def _gather(
         for t in range(m):
             places[t] = -1
         for j in range(held):
-            address[j] = table[f, ROWS] + 4 * lists[f, order[j], 0]
-            sizes[j] = lists[f, order[j], 1]
+            address[j] = lists[f, order[j], AT]
+            sizes[j] = lists[f, order[j], SIZE]
             at[j] = 0
             heads[j] = as_i32(address[j])[0]
         looked_at = held - least + 1
@@ -314,11 +466,8 @@ def _gather(
                     more_rows[:found] = rows
                     more_scores[:found] = scores
                     rows, scores = more_rows, more_scores
-                for t in range(m):
-                    if places[t] >= 0:
-                        places[t] += lists[f, t, 0]
                 rows[found] = base + row
-                scores[found] = _score(weights, average, places, table[f, COUNTS], lengths[row])
+                scores[found] = _score(weights, average, places, lists[f], lengths[row])
                 found += 1
             if looked_at < 1:
                 break
@@ -341,7 +490,7 @@ def match(table: Any, lists: Any, mask: Any, weights: Any, average: Any, require
     for f in range(len(table)):
         held = np.int64(0)
         for t in range(lists.shape[1]):
-            held += lists[f, t, 1] > 0
+            held += lists[f, t, SIZE] > 0
         top = max(top, held)
     # Where no row holds as many, twice as many tokens are given up the next time, so that passes are few.
     given_up: Any = np.int64(0)
@@ -375,10 +524,9 @@ def score(table: Any, lists: Any, weights: Any, average: Any, asked: Any, out: A
             at[:] = 0
         offset = np.int32(row - table[f, BASE])
         for t in range(m):
-            start, size = lists[f, t, 0], lists[f, t, 1]
-            address = table[f, ROWS] + 4 * start
+            address, size = lists[f, t, AT], lists[f, t, SIZE]
             at[t] = _seek(address, at[t], size, offset)
             held = at[t] < size and as_i32(address)[at[t]] == offset
-            places[t] = start + at[t] if held else -1
+            places[t] = at[t] if held else -1
         length = as_u16(table[f, LENGTHS])[offset] if offset < table[f, N] else np.uint16(0)
-        out[i] = _score(weights, average, places, table[f, COUNTS], length)
+        out[i] = _score(weights, average, places, lists[f], length)

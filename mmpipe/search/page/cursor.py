@@ -20,14 +20,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from mmpipe.errors import InvalidRequest
+from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.find.taste import Taste
+from mmpipe.search.find.words import MOST_WAYS, Change, Understood
 
 if TYPE_CHECKING:
     from mmpipe.schemas.search import Heard, SearchRequest
     from mmpipe.search.find.query import EncodedQuery
 
-_FORM: Literal[2] = 2
+_FORM: Literal[3] = 3
 # base64 of one byte a dimension.
 _MAX_TASTE = 6_000
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
@@ -45,23 +47,40 @@ class _Text(BaseModel):
     c: Annotated[float, Field(gt=0, le=1e12)]
 
 
+Said = Annotated[str, Field(max_length=1_000)]
+_Token = Annotated[str, Field(min_length=1, max_length=80)]
+_Way = tuple[
+    Annotated[float, Field(gt=0, le=100)],
+    Annotated[tuple[_Token, ...], Field(min_length=1, max_length=1_000)],
+]
+# A word that is one token as it stands is given as that.
+_Word = _Token | tuple[Said, Annotated[tuple[_Way, ...], Field(min_length=1, max_length=MOST_WAYS)]]
+_Changes = Annotated[tuple[tuple[Said, Said], ...], Field(max_length=64)]
+
+
 class Cursor(BaseModel):
     """``version`` is the label of the version that the page before came from; ``digest`` names the search.
 
     The next page begins behind ``key``, the last match's score or price (None: it has no price), and
     ``after``, its id. ``text`` and ``vector`` are the parts of a :class:`Scoring`. ``heard`` is the text and
     confidence of a spoken query and its language: later pages must not listen again, for the recogniser may
-    have been adapted meanwhile and understand something else. ``taste`` is the packed vector, the weight and
-    the bounds of the taste that the pages lean to: what the shopper does goes on meanwhile.
+    have been adapted meanwhile and understand something else. ``words`` and what belongs to them are what the
+    text was understood as, for the catalogue may know other words by now. ``taste`` is the packed
+    vector, the weight and the bounds of the taste that the pages lean to: what the shopper does goes on
+    meanwhile.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    f: Literal[2]
+    f: Literal[3]
     version: Annotated[str, Field(max_length=200)]
     digest: Annotated[str, Field(max_length=64)]
     key: Number | None
     after: Annotated[str, Field(max_length=512)]
+    words: Annotated[tuple[_Word, ...], Field(max_length=64)] = ()
+    times: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(max_length=64)] = ()
+    corrected: _Changes = ()
+    replaced: _Changes = ()
     text: _Text | None = None
     vector: tuple[Number, Number] | None = None
     weights: tuple[Share, Share] = (1.0, 1.0)
@@ -81,6 +100,21 @@ class Cursor(BaseModel):
             text = TextScale(statistics, self.text.r, self.text.c)
         vector = None if self.vector is None else VectorScale(*self.vector)
         return Scoring(text, vector, *self.weights)
+
+    @property
+    def understood(self) -> Understood:
+        """What the query's text was understood as."""
+        return Understood(
+            tuple(
+                plain(word)
+                if isinstance(word, str)
+                else Word(word[0], tuple(Way(held, factor) for factor, held in word[1]))
+                for word in self.words
+            ),
+            self.times,
+            tuple(Change(*change) for change in self.corrected),
+            tuple(Change(*change) for change in self.replaced),
+        )
 
     def pinned_taste(self, table: str, dim: int) -> Taste | None:
         """The taste of the pages before; None where there is none, and in another table, whose vectors other
@@ -105,6 +139,8 @@ def decode(text: str) -> Cursor:
     text_part = found.text
     if text_part is not None and any(count > text_part.n for count in text_part.df):
         raise _foreign()
+    if len(found.times) != len(found.words):
+        raise _foreign()
     return found
 
 
@@ -113,13 +149,13 @@ def pinned_version(text: str | None) -> str | None:
     return None if text is None else decode(text).version
 
 
-def opened(text: str | None, digest: str, words: int) -> Cursor | None:
-    """The cursor of a request whose query has ``words`` distinct words; None without one. Raises
-    :class:`InvalidRequest` where it belongs to another search."""
+def opened(text: str | None, digest: str) -> Cursor | None:
+    """The cursor of a request; None without one. Raises :class:`InvalidRequest` where it belongs to another
+    search."""
     if text is None:
         return None
     found = decode(text)
-    if found.digest != digest or (found.text is not None and len(found.text.df) != words):
+    if found.digest != digest or (found.text is not None and len(found.text.df) != len(found.words)):
         raise InvalidRequest(
             "cursor", "belongs to another search; send it with the same query, weights, filters and order"
         )
@@ -134,6 +170,7 @@ def after(
     scoring: Scoring | None,
     heard: Heard | None,
     taste: Taste | None = None,
+    understood: Understood | None = None,
 ) -> str:
     """The cursor of the page behind a match; ``key`` is what matches are ordered by, NaN for none."""
     # As :class:`Cursor` would be written, which takes ten times as long.
@@ -154,9 +191,21 @@ def after(
             found["vector"] = (scoring.vector.floor, scoring.vector.best)
     if heard is not None:
         found["heard"] = (heard.text, heard.confidence, heard.language)
+    if understood is not None and understood.words:
+        found["words"] = [_said(word) for word in understood.words]
+        found["times"] = understood.times
+        for name, changes in (("corrected", understood.corrected), ("replaced", understood.replaced)):
+            if changes:
+                found[name] = [(change.asked, change.found) for change in changes]
     if taste is not None:
         found["taste"] = (_text_of(taste.packed), taste.weight, taste.floor, taste.best)
     return _text_of(to_json(found))
+
+
+def _said(word: Word) -> object:
+    if word.plain and word.ways[0].tokens[0] == word.text:
+        return word.text
+    return word.text, [(way.factor, way.tokens) for way in word.ways]
 
 
 def _text_of(raw: bytes) -> str:

@@ -18,8 +18,9 @@ import numpy as np
 from pydantic_core import to_json
 
 from mmpipe.errors import NotReady
-from mmpipe.search.find import rank
-from mmpipe.search.find.question import Question
+from mmpipe.search.find import rank, synonyms
+from mmpipe.search.find.question import NOTHING, Question
+from mmpipe.search.find.words import Told, Understanding, Understood, told, understand
 from mmpipe.search.page import cursor, facets, moments
 from mmpipe.search.shards.merge import Merged, page_of, scoring_of
 from mmpipe.search.shards.shard import Moment, Page, Wanted
@@ -97,6 +98,7 @@ class ShardedSearcher:
     def __init__(self, settings: ServeSettings, transport: Transport) -> None:
         self._settings = settings
         self._transport = transport
+        self._synonyms = synonyms.base() if settings.synonyms else None
 
     async def search_json(
         self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery, *, seconds: float
@@ -129,9 +131,13 @@ class ShardedSearcher:
         calls = [self._transport.call(shard, method, version.ref, *own) for shard, own in args]
         return await asyncio.gather(*calls)
 
-    def question(self, request: SearchRequest, query: EncodedQuery) -> Question:
+    def question(self, request: SearchRequest, query: EncodedQuery, understood: Understood) -> Question:
         """A request's question."""
-        return Question.of(request, query, self._settings)
+        return Question.of(request, query, self._settings, None, understood)
+
+    def understanding(self, text: str) -> Understanding:
+        """The understanding of a query's text."""
+        return understand(text, self._synonyms, typos=self._settings.typos)
 
 
 class _Round:
@@ -151,12 +157,14 @@ class _Round:
         self._searcher, self._version, self._asked = searcher, version, asked
         self._request, self._query = request, query
         self._moment = Moment(seconds, version.currency)
-        self._question = searcher.question(request, query)
         self._digest = cursor.digest_of(version.ref.collection, request, query)
-        self._opened = cursor.opened(request.cursor, self._digest, len(self._question.words))
+        self._opened = cursor.opened(request.cursor, self._digest)
+        self._understood = NOTHING
 
     async def answer(self) -> bytes:
         """The response."""
+        self._understood = await self._words()
+        self._question = self._searcher.question(self._request, self._query, self._understood)
         scoring = await self._scoring()
         settled = self._opened is not None
         after = None if self._opened is None else rank.After(self._opened.key, self._opened.after)
@@ -167,6 +175,21 @@ class _Round:
         )
         merged = page_of(parts, request.sort, wanted, scoring)
         return self._response(merged, await self._hits(merged))
+
+    async def _words(self) -> Understood:
+        if self._opened is not None:
+            return self._opened.understood
+        if not self._query.text:
+            return NOTHING
+        going = self._searcher.understanding(self._query.text)
+        try:
+            need = next(going)
+            while True:
+                parts = await self._searcher.ask(self._asked, "tell", self._version, need)
+                need = going.send(Told.total(parts))
+        except StopIteration as done:
+            understood: Understood = done.value
+            return understood
 
     async def _scoring(self) -> Scoring | None:
         if not self._question.asks:
@@ -206,12 +229,18 @@ class _Round:
         following = None
         if merged.last is not None:
             following = cursor.after(
-                label, self._digest, float(merged.keys[-1]), merged.last, merged.scoring, query.heard
+                label,
+                self._digest,
+                float(merged.keys[-1]),
+                merged.last,
+                merged.scoring,
+                query.heard,
+                understood=self._understood,
             )
         words = None
         if query.text and self._question.words:
             text = None if merged.scoring is None else merged.scoring.text
-            words = {"asked": len(self._question.words), "required": 0 if text is None else text.required}
+            words = told(self._understood, 0 if text is None else text.required)
         head: dict[str, Any] = {
             "collection": self._version.ref.collection,
             "version": label,

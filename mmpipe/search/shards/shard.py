@@ -19,6 +19,7 @@ from mmpipe.search.columns.prices import PriceColumn
 from mmpipe.search.find import filters, rank
 from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness
 from mmpipe.search.find.match import Matches, Search, Survey
+from mmpipe.search.find.words import Need, Told, tell
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
 from mmpipe.search.kernels.text import K1
@@ -122,6 +123,10 @@ class Shard:
         """What it adds to the whole."""
         version = self._version
         return Loaded(version.profile, len(version), _currencies(version))
+
+    def tell(self, need: Need) -> Told:
+        """What it knows of words."""
+        return tell(self._version.text, need)
 
     def survey(self, moment: Moment, question: Question) -> Survey:
         """What it adds to a search's scoring."""

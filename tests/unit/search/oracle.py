@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from mmpipe.encoders.base import Vectors
+from mmpipe.lake.schema import search_tokens
 from mmpipe.lexical import tokens
 from mmpipe.schemas.product import FACET_FIELDS, Product
 from mmpipe.schemas.search import Filters
@@ -51,7 +52,7 @@ def passes(product: Product, filters: Filters, now: datetime) -> bool:
 
 
 def bm25(products: Sequence[Product], text: str) -> dict[str, float]:
-    documents = {p.id: Counter(tokens(p.text_for_lexical())) for p in products}
+    documents = {p.id: Counter(search_tokens(p)) for p in products}
     average = sum(sum(d.values()) for d in documents.values()) / max(len(documents), 1)
     scores: dict[str, float] = {}
     for token in tokens(text):
@@ -66,7 +67,7 @@ def bm25(products: Sequence[Product], text: str) -> dict[str, float]:
 
 def words_of(product: Product, text: str) -> int:
     """How many of the query's distinct words a product holds."""
-    held = set(tokens(product.text_for_lexical()))
+    held = set(search_tokens(product))
     return sum(token in held for token in set(tokens(text)))
 
 
@@ -76,7 +77,7 @@ def cosines(ids: Sequence[str], vectors: Vectors, query: Vectors) -> dict[str, f
 
 def whole_query(products: Sequence[Product], text: str) -> float:
     """What a product of average length earns that holds every token of the query once."""
-    documents = [set(tokens(p.text_for_lexical())) for p in products]
+    documents = [set(search_tokens(p)) for p in products]
     holding = [sum(token in d for d in documents) for token in tokens(text)]
     return sum(math.log(1 + (len(documents) - n + 0.5) / (n + 0.5)) for n in holding)
 

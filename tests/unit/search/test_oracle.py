@@ -134,7 +134,7 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
 ) -> None:
     products = make(rows)
     loaded = registry.load("fake")
-    searcher = Searcher(loaded.profile, ServeSettings(candidates=DEPTH))
+    searcher = Searcher(loaded.profile, ServeSettings(candidates=DEPTH, synonyms=False, typos=False))
     facets = ["brand", "category", "color", "price", "attributes.season"]
     request = SearchRequest(text=text, filters=filters, limit=limit, facets=facets)
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchRequest, Weights
 from mmpipe.search import TextCache, encode
-from mmpipe.search.find.question import MAX_WORDS, Question
+from mmpipe.search.columns.words import Word, plain
+from mmpipe.search.find.question import Question
+from mmpipe.search.find.words import MAX_WORDS, Told, Understood, understand
 from mmpipe.settings import ServeSettings
 
 
@@ -88,32 +91,58 @@ def test_half_known_words_lean_on_full_text() -> None:
     assert encode(request, fake, {}).confidence == 1.0
 
 
+def unheard(text: str) -> Understood:
+    """A text of words that no product holds."""
+    going = understand(text, None, typos=False)
+    next(going)
+    with pytest.raises(StopIteration) as done:
+        going.send(Told({}))
+    understood: Understood = done.value.value
+    return understood
+
+
+def test_a_text_that_its_models_do_not_know_is_looked_for_by_words_alone(loaded: LoadedEncoders) -> None:
+    request = SearchRequest(text="xqzvbn")
+    query = replace(encode(request, loaded, {}), confidence=0.1)
+    assert Question.of(request, query, ServeSettings(), None, unheard("xqzvbn")).vector is None
+    known = replace(unheard("xqzvbn"), known=True)
+    assert Question.of(request, query, ServeSettings(), None, known).vector is not None
+
+
 def test_a_question_has_each_word_once_and_of_too_many_the_longest(loaded: LoadedEncoders) -> None:
     settings = ServeSettings()
 
     def asked(text: str, **more: object) -> Question:
         request = SearchRequest(text=text, **more)  # type: ignore[arg-type]
-        return Question.of(request, encode(request, loaded, {}), settings)
+        return Question.of(request, encode(request, loaded, {}), settings, None, unheard(text))
 
     few = asked("red shoe RED lamp red")
-    assert dict(zip(few.words, few.times, strict=True)) == {"red": 3, "shoe": 1, "lamp": 1}
-    assert few.words[0] == "red"
+    assert dict(zip(few.words, few.times, strict=True)) == {
+        plain("red"): 3,
+        plain("shoe"): 1,
+        plain("lamp"): 1,
+    }
+    assert few.words[0] == plain("red")
     words = [f"{'x' * (n % 9)}q{n}" for n in range(MAX_WORDS + 20)]
     many = asked(" ".join(words))
     assert len(many.words) == MAX_WORDS
-    assert many.words == tuple(word for word in words if word in many.words), "in the query's order"
-    left_out = set(words) - set(many.words)
-    assert max(map(len, left_out)) <= min(map(len, many.words))
+    told = [word.text for word in many.words if isinstance(word, Word)]
+    assert told == [word for word in words if word in told], "in the query's order"
+    assert max(map(len, set(words) - set(told))) <= min(map(len, told))
     assert asked("!!!").words == ()
 
 
 def test_a_text_of_no_weight_takes_no_part(loaded: LoadedEncoders) -> None:
     picture = np.full((4, 4, 3), 9, np.uint8)
     request = SearchRequest(text="red lamp", weights=Weights(text=0))
-    by_picture = Question.of(request, encode(request, loaded, {"image": picture}), ServeSettings())
+    by_picture = Question.of(
+        request, encode(request, loaded, {"image": picture}), ServeSettings(), None, unheard("red lamp")
+    )
     assert by_picture.words == ()
     assert by_picture.vector is not None
-    plain = SearchRequest(text="red lamp")
-    by_text = Question.of(plain, encode(plain, loaded, {}), ServeSettings(vector_weight=0))
+    request = SearchRequest(text="red lamp")
+    by_text = Question.of(
+        request, encode(request, loaded, {}), ServeSettings(vector_weight=0), None, unheard("red lamp")
+    )
     assert by_text.vector is None
-    assert by_text.words == ("red", "lamp")
+    assert by_text.words == (plain("red"), plain("lamp"))

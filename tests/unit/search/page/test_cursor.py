@@ -13,16 +13,21 @@ from hypothesis import strategies as st
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import Filters, Heard, SearchRequest, Weights
 from mmpipe.search import EncodedQuery, pinned_version
+from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.find.words import Change, Understood
 from mmpipe.search.page.cursor import after, decode, digest_of, opened
 from mmpipe.serve.answer.voice import MAX_HEARD_CHARACTERS
 
 SOUND: dict[str, Any] = {
-    "f": 2,
+    "f": 3,
     "version": "products@7",
     "digest": "ab",
     "key": 0.25,
     "after": "p1",
+    "words": ["red", ["wi-fi", [[1.0, ["wifi"]], [0.9, ["wi", "fi"]]]]],
+    "times": [1, 2],
+    "corrected": [["rde", "red"]],
     "text": {"n": 10, "l": 50, "df": [3, 10], "r": 2, "c": 4.5},
     "vector": [0.1, 0.9],
     "weights": [0.25, 0.75],
@@ -67,14 +72,20 @@ def test_no_score_and_no_price() -> None:
     assert (found.key, found.scoring.text, found.scoring.vector, found.heard) == (None, None, None, None)
     assert pinned_version(None) is None
     assert pinned_version(after("products@7", "ab", None, "p1", None, None)) == "products@7"
-    assert opened(None, "ab", 0) is None
+    assert opened(None, "ab") is None
 
 
 def test_the_longest_query_has_a_cursor_that_may_be_sent() -> None:
     statistics = Statistics(9_999_999, 999_999_999, (9_999_999,) * 64)
     scoring = Scoring(TextScale(statistics, 64, 1 / 3), VectorScale(1 / 3, 2 / 3), 1 / 3, 2 / 3)
     heard = Heard(text="w" * MAX_HEARD_CHARACTERS, confidence=1 / 3, language="en")
-    text = after("products_starter_12345678@123456", "d" * 24, 1 / 3, "p" * 128, scoring, heard)
+    # As many other ways as a query is given.
+    others = (Way(("中" * 13,), 1 / 3),)
+    words = tuple(Word("w" * 15, (Way(("w" * 15,)), *others[: n < 54])) for n in range(64))
+    understood = Understood(words, (9,) * 64, (Change("a" * 400, "b" * 400),), (Change("c", "d"),))
+    text = after(
+        "products_starter_12345678@123456", "d" * 24, 1 / 3, "p" * 128, scoring, heard, None, understood
+    )
     assert SearchRequest(cursor=text).cursor == text
 
 
@@ -95,7 +106,7 @@ def test_foreign_cursors_are_refused(text: str) -> None:
 BAD_NUMBERS = (None, "1", True, [], 1e13, -1e13, 10**30, float("nan"), float("inf"))
 BAD_COUNTS = (None, "1", True, -1, 1.5, 2**53 + 1, float("nan"))
 TAMPERED: dict[str, tuple[object, ...]] = {
-    "f": (None, 1, 3, "2", True, 2.5),
+    "f": (None, 1, 2, "3", True, 2.5),
     "version": (None, 7, "v" * 201, ["v"]),
     "digest": (None, 7, "d" * 65),
     "key": tuple(value for value in BAD_NUMBERS if value is not None),
@@ -104,6 +115,10 @@ TAMPERED: dict[str, tuple[object, ...]] = {
     "vector": (7, [0.1], [0.1, 0.9, 1.0], *([0.1, bad] for bad in BAD_NUMBERS)),
     "weights": (None, 1, [1.0], [0.5, 1.1], [-0.1, 0.5], [float("nan"), 0.5], ["0.5", 0.5]),
     "heard": (7, "x", ["x"], ["x", 1.5, None], ["x" * 1_001, 0.5, None], [7, 0.5, None], ["x", 0.5, 7]),
+    "words": (None, 7, ["red"], ["", "x"], ["a", ["b", []]], ["a", ["b", [[0, ["b"]]]]], ["w"] * 65),
+    "times": (None, [1], [0, 1], [1, "2"], [1, 1.5]),
+    "corrected": (None, ["a"], [["a", "b", "c"]], [["a", "b"]] * 65),
+    "replaced": (7, [["a", 7]]),
     "unknown": (1, None),
 }
 TAMPERED_TEXT: dict[str, tuple[object, ...]] = {
@@ -137,10 +152,18 @@ def test_a_cursor_without_what_it_needs_is_refused() -> None:
 
 def test_a_cursor_of_another_search_is_refused() -> None:
     sound = raw(SOUND)
-    assert opened(sound, "ab", 2) == decode(sound)
-    for digest, words in (("ac", 2), ("ab", 1), ("ab", 3)):
+    assert opened(sound, "ab") == decode(sound)
+    fewer = raw({**SOUND, "words": ["red"], "times": [1]})
+    for text, digest in ((sound, "ac"), (fewer, "ab")):
         with pytest.raises(InvalidRequest, match="belongs to another search"):
-            opened(sound, digest, words)
+            opened(text, digest)
+
+
+def test_what_the_words_were_taken_for_goes_with_it() -> None:
+    found = decode(raw(SOUND)).understood
+    assert found.words == (plain("red"), Word("wi-fi", (Way(("wifi",)), Way(("wi", "fi"), 0.9))))
+    assert (found.times, found.corrected, found.replaced) == ((1, 2), (Change("rde", "red"),), ())
+    assert decode(after("v", "ab", 1.0, "p", None, None, None, found)).understood == found
 
 
 def test_a_search_is_its_query_weights_filters_and_order() -> None:

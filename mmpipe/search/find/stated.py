@@ -1,0 +1,42 @@
+"""What a query's text states outright: words, exact phrases in quotes, words with a minus before them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u300c\u300d\u300e\u300f\uff02", '"'))
+# A quotation mark behind a number is an inch.
+_PART = re.compile(r'(?:(?<=\s)|^)(?P<minus>[-\u2212\uff0d]?)(?:"(?P<phrase>[^"]+)"(?=\s|$)|(?P<word>\S+))')
+
+
+@dataclass(frozen=True)
+class Stated:
+    """``asked`` is what is looked for, without quotation marks and without what is not wanted; ``phrases``
+    are parts of it. ``without`` are the words and phrases that no match may hold."""
+
+    asked: str
+    phrases: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=4_096)
+def state(text: str) -> Stated:
+    """Read a query's text. A text of nothing but words with a minus is taken as it stands."""
+    if '"' not in text and "-" not in text and text.isascii():
+        return Stated(text)
+    asked: list[str] = []
+    phrases: list[str] = []
+    without: list[str] = []
+    for found in _PART.finditer(text.translate(_QUOTES)):
+        said = found["phrase"] or found["word"]
+        if found["minus"] and any(letter.isalnum() for letter in said):
+            without.append(said)
+            continue
+        asked.append(said)
+        if found["phrase"]:
+            phrases.append(said)
+    if without and not asked:
+        return Stated(text)
+    return Stated(" ".join(asked), tuple(phrases), tuple(without))

@@ -1,0 +1,194 @@
+"""Other words for the same thing, in English and Chinese: which a query is looked for by besides its own.
+
+A *group* is a set of words that stand for one another; a *replacement* goes one way, from what is asked to
+what is looked for. The base set, ``synonyms.tsv``, is shipped, and the starter models' glossary is part of
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+
+from mmpipe.encoders.starter.glossary import load_glossary
+from mmpipe.lexical import fold, items
+from mmpipe.search.kernels.memory import address
+from mmpipe.search.kernels.similar import similar
+
+# What occurrences of another word count for: of the same language, of the other one (the word that it is
+# mostly called by, and the rest), of what a replacement names.
+SAME, TRANSLATED, ALSO_TRANSLATED, REPLACED = 0.8, 0.9, 0.8, 0.6
+_LONGEST = 5
+_FILE = "synonyms.tsv"
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another way to say something: ``text``, found by any of ``tokens`` (all of one of them), for a
+    ``factor`` of what the word itself earns."""
+
+    text: str
+    tokens: tuple[tuple[str, ...], ...]
+    factor: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Words for one thing, the usual one of each language first."""
+
+    en: tuple[str, ...] = ()
+    zh: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """``asked`` is also looked for as ``found``."""
+
+    asked: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Vocabulary:
+    """Single words that are known, in the order of their UTF-8."""
+
+    words: tuple[str, ...] = ()
+    starts: np.ndarray[tuple[int], np.dtype[np.int64]] = field(default_factory=lambda: np.zeros(1, np.int64))
+    data: np.ndarray[tuple[int], np.dtype[np.uint8]] = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+
+class Synonyms:
+    """Lookup of what stands for what."""
+
+    def __init__(self, groups: Iterable[Group] = (), replacements: Iterable[Replacement] = ()) -> None:
+        self._words: dict[tuple[str, ...], dict[str, Other]] = {}
+        self._runs: dict[str, dict[str, Other]] = {}
+        for group in groups:
+            for said, same, foreign in ((group.en, group.en, group.zh), (group.zh, group.zh, group.en)):
+                for text in said:
+                    factors = [(other, SAME) for other in same if other != text]
+                    factors += [(o, ALSO_TRANSLATED if n else TRANSLATED) for n, o in enumerate(foreign)]
+                    self._add(text, factors)
+        for replacement in replacements:
+            for text in replacement.asked:
+                self._add(text, [(other, REPLACED) for other in replacement.found])
+        self._longest_run = max(map(len, self._runs), default=0)
+        self._vocabulary = _vocabulary({key[0] for key in self._words if len(key) == 1})
+
+    def of_words(self, heads: Sequence[str], start: int) -> tuple[int, tuple[Other, ...]] | None:
+        """What stands for the longest phrase of tokens that begins at ``start``, and where it ends."""
+        for stop in range(min(len(heads), start + _LONGEST), start, -1):
+            found = self._words.get(tuple(heads[start:stop]))
+            if found is not None:
+                return stop, tuple(found.values())
+        return None
+
+    def in_run(self, run: str) -> Iterator[tuple[int, int, tuple[Other, ...]]]:
+        """Longest phrases of a folded Chinese run, from left to right: begin, end and what stands for it."""
+        start = 0
+        while start < len(run):
+            for stop in range(min(len(run), start + self._longest_run), start, -1):
+                found = self._runs.get(run[start:stop])
+                if found is not None:
+                    yield start, stop, tuple(found.values())
+                    start = stop
+                    break
+            else:
+                start += 1
+
+    def similar(self, word: str, edits: int) -> dict[str, int]:
+        """Known words like one that is not, see :meth:`mmpipe.search.columns.text.TextColumn.similar`."""
+        known = self._vocabulary
+        letters = np.array([ord(letter) for letter in word], np.int32)
+        places, distances = similar(
+            address(known.starts), address(known.data), len(known.words), letters, edits
+        )
+        pairs = zip(places.tolist(), distances.tolist(), strict=True)
+        return {known.words[place]: distance for place, distance in pairs}
+
+    def _add(self, text: str, others: Sequence[tuple[str, float]]) -> None:
+        for keys in self._keys(text):
+            for other, factor in others:
+                tokens = ways(other)
+                if tokens:
+                    held = keys.setdefault(other, Other(other, tokens, factor))
+                    if held.factor < factor:
+                        keys[other] = Other(other, tokens, factor)
+
+    def _keys(self, text: str) -> list[dict[str, Other]]:
+        found = list(items(text))
+        if len(found) == 1 and found[0].run:
+            return [self._runs.setdefault(found[0].text, {})]
+        return [self._words.setdefault(key, {}) for key in {heads(text), *ways(text)} if key]
+
+
+def heads(text: str) -> tuple[str, ...]:
+    """The tokens of a text by which a phrase is looked up: of joined words the whole."""
+    return tuple(head for item in items(text) for head in ((item.whole,) if item.whole else item.tokens))
+
+
+def ways(text: str) -> tuple[tuple[str, ...], ...]:
+    """The tokens that a product holds, all of one of these, that has ``text``. A single Chinese character is
+    in none: only a lone one is a token."""
+    found = list(items(text))
+    if len(found) == 1 and found[0].run and len(found[0].text) == 1:
+        return ()
+    parts = tuple(token for item in found for token in item.tokens)
+    return tuple(dict.fromkeys(way for way in (heads(text), parts) if way))
+
+
+@lru_cache(maxsize=1)
+def base() -> Synonyms:
+    """What is shipped."""
+    groups, replacements = read((files(__package__) / _FILE).read_text(encoding="utf-8"))
+    own = {fold(text) for group in groups for text in (*group.en, *group.zh)}
+    # The glossary's terms are wider than words: they translate what is not known better.
+    for term in load_glossary().terms:
+        en = tuple(text for text in term.en if fold(text) not in own)
+        zh = tuple(text for text in term.zh if fold(text) not in own)
+        replacements.append(Replacement(en, term.zh[:1]))
+        replacements.append(Replacement(zh, term.en[:2]))
+    return Synonyms(groups, replacements)
+
+
+def read(text: str) -> tuple[list[Group], list[Replacement]]:
+    """Groups and replacements of a file: a line is ``english|english<TAB>chinese|chinese`` (either may be
+    empty) or ``asked|asked => found|found``, or a remark behind ``#``. Raises ``ValueError`` naming a line
+    that is neither."""
+    groups: list[Group] = []
+    replacements: list[Replacement] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        said = line.strip(" ")
+        if not said.strip() or said.startswith("#"):
+            continue
+        if "=>" in said:
+            asked, found = (_surfaces(part) for part in said.split("=>", 1))
+            if not asked or not found:
+                raise ValueError(f"line {number}: a replacement needs words on both sides of =>")
+            replacements.append(Replacement(asked, found))
+            continue
+        columns = said.split("\t")
+        if len(columns) > 2:
+            raise ValueError(
+                f"line {number}: more than two languages; write english|english, a tab, 中文|中文"
+            )
+        group = Group(*map(_surfaces, columns))
+        if len(group.en) + len(group.zh) < 2:
+            raise ValueError(f"line {number}: a group needs two words or more")
+        groups.append(group)
+    return groups, replacements
+
+
+def _surfaces(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split("|")))))
+
+
+def _vocabulary(words: Iterable[str]) -> _Vocabulary:
+    ordered = sorted(words, key=str.encode)
+    encoded = [word.encode() for word in ordered]
+    starts = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return _Vocabulary(tuple(ordered), starts, np.frombuffer(b"".join(encoded), np.uint8))

@@ -1,0 +1,192 @@
+"""What a query's words are looked for by: catalogues in which the answer is plain to see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmpipe.encoders import registry
+from mmpipe.schemas.search import SearchRequest, SearchResponse
+from mmpipe.search import Searcher, Version, encode
+from mmpipe.search.find.synonyms import Synonyms, base, read
+from mmpipe.search.find.words import Told, understand
+from mmpipe.settings import ServeSettings
+from tests.unit.search import catalogues
+
+LOADED = registry.load("fake")
+TITLES = {
+    "curtain": "Blackout curtain navy",
+    "kurta": "Red kurta",
+    "kurta-blue": "Blue kurta",
+    "sofa": "Velvet sofa green",
+    "earphones": "Earphones with case",
+    "vanity": "Vanity box pink",
+    "tee": "T-shirt white",
+    "router": "Wi-Fi router AX3000",
+    "phone": "Smartphone Nova 14 128GB",
+    "oil": "Olive oil 500 ml bottle",
+    "cooker": "Rice cooker 1.8 L",
+    "loreal": "L'Oréal lipstick",
+    "zh": "電腦椅 人體工學",
+    "red-dress": "Red summer dress",
+    "dress-red": "Dress with red dots, a summer one",
+    "c": "C language book",
+    "cpp": "C++ primer",
+    "umbrella": "Umbrella windproof",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    products = [catalogues.product(name, title) for name, title in TITLES.items()]
+    products.append(
+        catalogues.product(
+            "ABC-123.45", "Pump seal", mpn="WH-1000XM5", gtin="978-3-16-148410-0", item_group_id="SEAL-9"
+        )
+    )
+    folder = tmp_path_factory.mktemp("words") / "t"
+    halves = (catalogues.rows_of(products[:9]), catalogues.rows_of(products[9:]))
+    return catalogues.version(catalogues.create(folder, *halves))
+
+
+def ask(version: Version, text: str, **more: object) -> SearchResponse:
+    settings = ServeSettings(vector_weight=0).model_copy(update=more)
+    request = SearchRequest(text=text, limit=100)
+    return Searcher(LOADED.profile, settings).search(version, request, encode(request, LOADED, {}))
+
+
+def found(version: Version, text: str, **more: object) -> list[str]:
+    return [hit.id for hit in ask(version, text, **more).hits]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("curtian", ["curtain"]),
+        ("umbrela", ["umbrella"]),
+        ("umrbellla", ["umbrella"]),
+        ("vurtain", ["curtain"]),
+        ("vanitybox", ["vanity"]),
+        ("ear phones", ["earphones"]),
+        ("t shirt", ["tee"]),
+        ("tshirt", ["tee"]),
+        ("tee", ["tee"]),
+        ("wifi", ["router"]),
+        ("nova14", ["phone"]),
+        ("500ml", ["oil"]),
+        ("olive oil 500 millilitres", ["oil"]),
+        ("128 gb", ["phone"]),
+        ("loreal", ["loreal"]),
+        ("L\u2019Ore\u0301al", ["loreal"]),
+        ("人体工学", ["zh"]),
+        ("couch", ["sofa"]),
+        ("cuoch", ["sofa"]),
+        ("沙发", ["sofa"]),
+        ("電飯煲", ["cooker"]),
+        ("绿色沙发", ["sofa"]),
+        ("手机", ["phone"]),
+        ("computer chair", ["zh"]),
+        ("C", ["c"]),
+        ("C++", ["cpp"]),
+        ("kurta -red", ["kurta-blue"]),
+        ('kurta -"red kurta"', ["kurta-blue"]),
+        ('"red summer dress"', ["red-dress"]),
+        ('summer "red"', ["dress-red", "red-dress"]),
+        ("“red summer”", ["red-dress"]),
+        ("abc12345", ["ABC-123.45"]),
+        ("ABC 123-45", ["ABC-123.45"]),
+        ("wh1000xm5", ["ABC-123.45"]),
+        ("9783161484100", ["ABC-123.45"]),
+        ("09783161484100", ["ABC-123.45"]),
+        ("seal-9", ["ABC-123.45"]),
+        ("xqzvbn", []),
+    ],
+)
+def test_a_query_finds_what_it_means(shop: Version, text: str, expected: list[str]) -> None:
+    assert sorted(found(shop, text)) == expected
+
+
+def test_what_was_changed_is_told(shop: Version) -> None:
+    def told(text: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        words = ask(shop, text).words
+        assert words is not None
+        return [(c.asked, c.found) for c in words.corrected], [(c.asked, c.found) for c in words.replaced]
+
+    assert told("navy curtian") == ([("curtian", "curtain")], [])
+    assert told("couch") == ([], [("couch", "sofa")])
+    assert told("ear phones") == ([("ear phones", "earphone")], [])
+    assert told("vanitybox") == ([("vanitybox", "vanity box")], [])
+    assert told("velvet sofa") == ([], [])
+
+
+def test_what_is_not_the_word_itself_earns_less(tmp_path: Path) -> None:
+    products = [
+        catalogues.product(name, title) for name, title in (("a", "sofa"), ("b", "couch"), ("c", "sofas"))
+    ]
+    shop = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(products)))
+    assert found(shop, "sofa") == ["a", "c", "b"]
+    assert found(shop, "couch") == ["b", "a", "c"]
+    hits = ask(shop, "couch").hits
+    assert hits[0].score > hits[1].score == hits[2].score > 0
+
+
+def test_words_that_the_catalogue_knows_are_not_corrected(tmp_path: Path) -> None:
+    titles = ["black lamp", *(f"block {n}" for n in range(40)), "slack line"]
+    products = [catalogues.product(f"p{n:02}", title) for n, title in enumerate(titles)]
+    shop = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(products)))
+    assert found(shop, "black") == ["p00"]
+    assert len(found(shop, "blcok")) == 40
+    # As far from the commonest as it is rarer.
+    assert found(shop, "blak") == ["p00"]
+    assert found(shop, "bla") == []
+    assert found(shop, "blak", typos=False) == []
+
+
+def test_synonyms_may_be_off(shop: Version) -> None:
+    assert found(shop, "沙发", synonyms=False) == []
+    assert found(shop, "couch", synonyms=False) == []
+    assert found(shop, "curtian", synonyms=False) == ["curtain"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(max_size=80)
+    | st.lists(st.sampled_from(["-", '"', "red", "沙发", "500 ml", "''", "#"])).map(" ".join)
+)
+def test_no_text_is_refused(text: str) -> None:
+    going = understand(text, base())
+    need = next(going)
+    try:
+        while True:
+            need = going.send(
+                Told(dict.fromkeys(need.tokens[::2], 3), {w: {"x": 1} for w, _ in need.unknown})
+            )
+    except StopIteration as done:
+        understood = done.value
+    assert len(understood.words) == len(understood.times) <= 64
+    assert all(way.tokens and way.factor > 0 for word in understood.words for way in word.ways)
+    assert len({word.text for word in understood.words}) == len(understood.words)
+
+
+def test_a_file_of_synonyms_is_read_or_says_which_line_is_wrong() -> None:
+    groups, replacements = read("# remark\nsofa|couch\t沙发\n\nfootwear => shoes|boots\nC#|c sharp\n")
+    assert [(g.en, g.zh) for g in groups] == [(("sofa", "couch"), ("沙发",)), (("C#", "c sharp"), ())]
+    assert replacements[0].found == ("shoes", "boots")
+    synonyms = Synonyms(groups, replacements)
+    assert synonyms.of_words(("footwear",), 0) is not None
+    assert synonyms.of_words(("shoe",), 0) is None
+    assert [(a, b) for a, b, _ in synonyms.in_run("新沙发")] == [(1, 3)]
+    for wrong in ("sofa", "a|b\tc\td", "a =>", "=> b"):
+        with pytest.raises(ValueError, match="line 1"):
+            read(wrong)
+
+
+def test_every_shipped_word_stands_for_something() -> None:
+    others = base().of_words(("couch",), 0)
+    assert others is not None
+    assert {"sofa", "沙发"} <= {other.text for other in others[1]}
+    assert base().of_words(("zorblax",), 0) is None
+    assert base().similar("cuoch", 1) == {"couch": 1}
