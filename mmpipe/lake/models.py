@@ -266,7 +266,8 @@ class ModelRegistry:
         home = cache_folder(self._cache_dir)
         folder = home / f"{model.kind}-{digest_of_files(model.kind, model.files)}"
         if folder.is_dir() and not faults(folder, model.files):
-            os.utime(folder)
+            with suppress(OSError):  # a folder that nobody may write to is pruned by nobody either
+                os.utime(folder)
             return folder
         # Beside its place, then renamed into it: another process sees all of the files or none.
         made = Path(tempfile.mkdtemp(prefix=".fetching-", dir=home))
