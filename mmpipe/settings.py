@@ -285,7 +285,7 @@ class ServeSettings(_Section):
         " them of: one from 4 letters on, two from 8",
     )
     taste_weight: float = Field(
-        default=0.15,
+        default=0.2,
         ge=0,
         le=1,
         description="how far a search leans to the taste of a shopper who is named: what the match"
