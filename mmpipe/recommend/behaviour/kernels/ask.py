@@ -1,6 +1,7 @@
 """What queries ask of a state: a shopper's latest events, items of a shopper, shoppers in common.
 
-Each kernel takes the arrays that it needs out of their tuples once: in a loop that costs more than the rest.
+Each kernel takes the arrays that it needs out of their tuples once and hands none to a smaller one: in a loop
+that costs more than the rest. A row counts that is alive, of the wanted kinds, and of an item.
 """
 
 from __future__ import annotations
@@ -16,12 +17,6 @@ _I64 = types.int64
 _I32S, _I64S, _U8S = types.int32[::1], types.int64[::1], types.uint8[::1]
 
 
-@njit(types.boolean(_I32S, _U8S, _I32S, _U8S, _I64, _I64, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _counts(died: I32, kind: U8, item: I32, groups: U8, row: int, seq: int, want: int) -> bool:
-    """Whether a row below ``n`` is alive, of the wanted kinds, and of an item."""
-    return bool(died[row] > seq and groups[kind[row] & CODE] & want and item[row] >= 0)
-
-
 @njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I32S, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _latest_of(
     rows: Rows, index: Index, groups: U8, n: int, seq: int, owner: int, want: int, out: I32, size: int
@@ -32,12 +27,12 @@ def _latest_of(
     base = int(start[-1])
     row = int(head_owner[owner])
     while row >= 0:
-        if row < n and _counts(died, kind, items, groups, row, seq, want):
+        if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
             size = offer(time, event, out, size, row)
         row = int(before_owner[row - base])
     if owner + 1 < len(start):
         for row in range(int(start[owner + 1]) - 1, int(start[owner]) - 1, -1):
-            if _counts(died, kind, items, groups, row, seq, want):
+            if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                 if size == len(out) and before(time, event, row, out[0]):
                     break
                 size = offer(time, event, out, size, row)
@@ -55,13 +50,13 @@ def _latest_in(
     base = int(index.start[-1])
     row = int(head_session[session])
     while row >= 0:
-        if row < n and _counts(died, kind, items, groups, row, seq, want):
+        if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
             size = offer(time, event, out, size, row)
         row = int(before_session[row - base])
     if session + 1 < len(session_start):
         for at in range(int(session_start[session + 1]) - 1, int(session_start[session]) - 1, -1):
             row = int(session_rows[at])
-            if _counts(died, kind, items, groups, row, seq, want):
+            if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                 if size == len(out) and before(time, event, row, out[0]):
                     break
                 size = offer(time, event, out, size, row)
@@ -112,13 +107,13 @@ def items_of(
     if user < 0 and session >= 0:
         row = int(head_session[session])
         while row >= 0:
-            if row < n and _counts(died, kind, items, groups, row, seq, want):
+            if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                 mark[items[row]] = True
             row = int(before_session[row - base])
         if session + 1 < len(session_start):
             for at in range(session_start[session], session_start[session + 1]):
                 row = int(session_rows[at])
-                if _counts(died, kind, items, groups, row, seq, want):
+                if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                     mark[items[row]] = True
         return
     for owner in (user, session):
@@ -126,12 +121,12 @@ def items_of(
             continue
         row = int(head_owner[owner])
         while row >= 0:
-            if row < n and _counts(died, kind, items, groups, row, seq, want):
+            if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                 mark[items[row]] = True
             row = int(before_owner[row - base])
         if owner + 1 < len(start):
             for row in range(int(start[owner]), int(start[owner + 1])):
-                if _counts(died, kind, items, groups, row, seq, want):
+                if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                     mark[items[row]] = True
 
 
@@ -165,7 +160,7 @@ def shoppers_of(
     count = 0
     row = int(head_item[item])
     while row >= 0:
-        if row < n and _counts(died, kind, items, groups, row, seq, want):
+        if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
             count += 1
         row = int(before_item[row - base])
     recent = np.empty(min(count, walk), np.int32)
@@ -173,7 +168,7 @@ def shoppers_of(
     if count:
         row = int(head_item[item])
         while row >= 0:
-            if row < n and _counts(died, kind, items, groups, row, seq, want):
+            if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                 size = offer(time, event, recent, size, row)
             row = int(before_item[row - base])
         latest_first(time, event, recent, size)
@@ -182,7 +177,11 @@ def shoppers_of(
         at, first = int(item_start[item + 1]) - 1, int(item_start[item])
     found, next_recent = 0, 0
     while walk > 0 and found < len(out):
-        while at >= first and not _counts(died, kind, items, groups, item_rows[at], seq, want):
+        while at >= first and not (
+            died[item_rows[at]] > seq
+            and groups[kind[item_rows[at]] & CODE] & want
+            and items[item_rows[at]] >= 0
+        ):
             at -= 1
         if next_recent < size and (at < first or before(time, event, item_rows[at], recent[next_recent])):
             row = int(recent[next_recent])
@@ -230,7 +229,7 @@ def together(
         elif owner + 1 < len(start):
             row = int(start[owner + 1]) - 1
             while row >= start[owner] and size < each:
-                if _counts(died, kind, items, groups, row, seq, want):
+                if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
                     some[size] = row
                     size += 1
                 row -= 1

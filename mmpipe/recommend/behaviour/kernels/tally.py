@@ -25,43 +25,45 @@ from mmpipe.recommend.behaviour.kernels.layout import (
 )
 
 _I64 = types.int64
-# Fewer rows of an owner are looked through before those of the item are considered.
-_FEW = 64
 # Half-lives ago, after which an event's part of a trend rounds to nothing.
 _EARLIEST = -40.0
 
 
 @njit(types.boolean(ROWS, INDEX, MEANING, _I64, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _paired(rows: Rows, index: Index, meaning: Meaning, owner: int, item: int, group: int) -> bool:
-    """Whether the owner has a living event of the group with the item: looks where fewer rows are."""
-    groups = meaning.groups
+    """Whether the owner has a living event of the group with the item. Looks through the owner's rows and the
+    item's by turns, until either has no more: however many the other has."""
+    groups, items, died, kind, owner_of = meaning.groups, rows.item, rows.died, rows.kind, rows.owner
+    before_owner, before_item, item_rows = index.before_owner, index.before_item, index.item_rows
     base = int(index.start[-1])
-    first, end = 0, 0
+    own_first, own_last = 0, -1
     if owner + 1 < len(index.start):
-        first, end = int(index.start[owner]), int(index.start[owner + 1])
-    start, stop = 0, 0
+        own_first, own_last = int(index.start[owner]), int(index.start[owner + 1]) - 1
+    its_first, its_last = 0, -1
     if item + 1 < len(index.item_start):
-        start, stop = int(index.item_start[item]), int(index.item_start[item + 1])
-    if end - first <= _FEW or end - first <= stop - start:
-        for row in range(end - 1, first - 1, -1):
-            if rows.item[row] == item and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
-                return True
-        row = int(index.head_owner[owner])
-        while row >= 0:
-            if rows.item[row] == item and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
-                return True
-            row = int(index.before_owner[row - base])
-        return False
-    for at in range(stop - 1, start - 1, -1):
-        row = int(index.item_rows[at])
-        if rows.owner[row] == owner and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
+        its_first, its_last = int(index.item_start[item]), int(index.item_start[item + 1]) - 1
+    own_recent, its_recent = int(index.head_owner[owner]), int(index.head_item[item])
+    while True:
+        if own_recent >= 0:
+            row = own_recent
+            own_recent = int(before_owner[row - base])
+        elif own_last >= own_first:
+            row = own_last
+            own_last -= 1
+        else:
+            return False
+        if items[row] == item and died[row] == ALIVE and groups[kind[row] & CODE] & group:
             return True
-    row = int(index.head_item[item])
-    while row >= 0:
-        if rows.owner[row] == owner and rows.died[row] == ALIVE and groups[rows.kind[row] & CODE] & group:
+        if its_recent >= 0:
+            row = its_recent
+            its_recent = int(before_item[row - base])
+        elif its_last >= its_first:
+            row = int(item_rows[its_last])
+            its_last -= 1
+        else:
+            return False
+        if owner_of[row] == owner and died[row] == ALIVE and groups[kind[row] & CODE] & group:
             return True
-        row = int(index.before_item[row - base])
-    return False
 
 
 @njit(
