@@ -33,7 +33,6 @@ from mmpipe.lake.schema import ProductRow, VectorBlock, build_table
 from mmpipe.learn.recommend.blend import Blend, Portion
 from mmpipe.learn.recommend.content import ContentModel
 from mmpipe.learn.recommend.neighbours import KNN, NEXT, NeighbourModel
-from mmpipe.learn.recommend.popular import PopularModel
 from mmpipe.learn.recommend.sasrec import SasRec, SasRecConfig
 from mmpipe.learn.recommend.train import SequenceModel, Trained
 from mmpipe.learn.recommender.candidates import Workshop
@@ -122,7 +121,7 @@ def _models(corpus: Corpus, dim: int) -> tuple[SequenceModel, Blend]:
     config = SasRecConfig(items=corpus.items, features=dim)
     network = SasRec(config, np.ones(corpus.items, np.bool_), corpus.features).eval()
     sequence.trained = Trained(network, 1, 0.0)
-    others = [ContentModel(), NeighbourModel(NEXT, name="next"), NeighbourModel(KNN), PopularModel()]
+    others = [ContentModel(), NeighbourModel(NEXT, name="next"), NeighbourModel(KNN)]
     for model in others:
         model.fit(corpus.sequences, corpus.items, corpus.features)
     content, *weights = others

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import InvalidRequest, ModelUnavailable
-from mmpipe.learn.recommend.als import AlsModel, AlsSettings
-from mmpipe.learn.recommend.blend import Blend, Portion
-from mmpipe.learn.recommend.content import ContentModel
-from mmpipe.learn.recommend.neighbours import KNN, NEXT, NeighbourModel
+from mmpipe.learn.recommend import names
+from mmpipe.learn.recommend.blend import Blend
 from mmpipe.learn.recommend.popular import PopularModel
 from mmpipe.learn.recommend.train import SequenceModel, TrainSettings
 from mmpipe.learn.recommender.export import FittedRanker, export
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 POPULAR: Final = "popular"
-_MIXED: Final = ("blend", "sequence+content")
-# What cosines are multiplied with before a softmax; a temperature around it is chosen.
-_SHARPNESS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +54,38 @@ def fit_all(corpus: Corpus, options: RecommenderSettings) -> Iterator[Fitted]:
             if name == "sasrec" and sequence is not None:
                 yield Fitted(name, sequence)
                 continue
-            model = make(name, options, content=corpus.features is not None)
+            model = make(name, options)
             _fitted(model, corpus)
         except (ModelUnavailable, InvalidRequest) as error:
             _logger.warning("candidate %s is left out: %s", name, error)
             yield Fitted(name, None, str(error))
             continue
         if isinstance(model, Blend):
-            first = model.portions[0].part
-            sequence = first if isinstance(first, SequenceModel) else None
+            sequence = next((p.part for p in model.portions if isinstance(p.part, SequenceModel)), None)
         yield Fitted(name, model)
 
 
-def make(name: ModelName, options: RecommenderSettings, *, content: bool) -> Model:
-    """A model that is not fitted yet; ``content`` says whether items have vectors."""
+def make(name: ModelName, options: RecommenderSettings) -> Model:
+    """A model that is not fitted yet, whose trainings run on as many workers as the options say."""
     settings = TrainSettings(
         seed=options.seed, epochs=options.epochs, seconds=options.seconds, dim=options.dim
     )
-    if name in _MIXED:
-        portions = [Portion(_sequence(settings, options), 1.0)]
-        if content and name == "sequence+content":
-            portions.append(Portion(ContentModel(), _SHARPNESS))
-        portions += [
-            Portion(NeighbourModel(NEXT, name="next"), None),
-            Portion(NeighbourModel(KNN), None),
-            Portion(PopularModel(), None),
-        ]
-        return Blend(portions, seed=options.seed, name=name)
-    if name == "sasrec":
-        return _sequence(settings, options)
-    if name == "item-knn":
-        return NeighbourModel(KNN)
-    if name == "als":
-        return AlsModel(AlsSettings(seed=options.seed))
-    return ContentModel() if name == "content" else PopularModel()
-
-
-def _sequence(settings: TrainSettings, options: RecommenderSettings) -> SequenceModel:
+    model = names.make(name, settings)
     if options.workers == 1:
-        return SequenceModel(settings)
+        return model
     from mmpipe.learn.recommender.cluster import SharedSequenceModel
 
-    return SharedSequenceModel(settings, options.workers)
+    if isinstance(model, SequenceModel):
+        return SharedSequenceModel(settings, options.workers, name=model.name)
+    if isinstance(model, Blend):
+        portions = [
+            replace(portion, part=SharedSequenceModel(settings, options.workers, name=portion.part.name))
+            if isinstance(portion.part, SequenceModel)
+            else portion
+            for portion in model.portions
+        ]
+        return Blend(portions, seed=model.seed, name=model.name)
+    return model
 
 
 def complete(model: Model, corpus: Corpus) -> None:

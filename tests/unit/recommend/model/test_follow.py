@@ -48,7 +48,7 @@ def registered(lake: Lake, name: ModelName, *, seed: int = 1, **card: str) -> Re
     """A model of a few made-up shoppers."""
     log = read_log([shop.table_of(shop.walks(60, seed=seed))])
     corpus = corpus_of(log.sequences, log.names, shelf(), seed=1)
-    model = make(name, shop.QUICK, content=True)
+    model = make(name, shop.QUICK)
     model.fit(corpus.sequences, corpus.items, corpus.features)
     with Workshop() as workshop:
         folder = workshop.write(model, corpus, CARD.model_copy(update=card))

@@ -45,7 +45,7 @@ def corpus() -> Corpus:
 def recommender(
     corpus: Corpus, folder: Path, name: ModelName = "sequence+content", card: Card = CARD
 ) -> Recommender:
-    model = make(name, shop.QUICK, content=True)
+    model = make(name, shop.QUICK)
     model.fit(corpus.sequences, corpus.items, corpus.features)
     with Workshop() as workshop:
         shutil.copytree(workshop.write(model, corpus, card), folder)
