@@ -64,6 +64,11 @@ _LACKING: dict[str, tuple[str, str]] = {
     "new_arrivals": ("nothing more is new under these filters", "在这些条件下没有更多新品"),
     "recently_viewed": ("nothing more was viewed", "没有更多浏览记录"),
 }
+# Where something of these was found.
+_NO_MORE: dict[str, tuple[str, str]] = {
+    "for_you": ("nothing more fits the shopper's history", "没有更多符合顾客历史的商品"),
+    "session": ("nothing more fits this visit", "没有更多符合本次访问的商品"),
+}
 _NO_SHOPPER = ("no shopper was named", "未指明顾客")
 _NOTHING = ("{lacking}; nothing stands for it", "{lacking}；没有可替代的商品")
 _FILLED = ("{lacking}: from place {place} on {given}", "{lacking}：从第{place}位起为{given}")
@@ -97,6 +102,8 @@ def fallback_text(
     that the list is about products of which none is known."""
     if kind in ("for_you", "session", "recently_viewed") and not named:
         lacking = _in(lang, _NO_SHOPPER)
+    elif found and kind in _NO_MORE:
+        lacking = _in(lang, _NO_MORE[kind])
     else:
         lacking = _in(lang, _LACKING["for_you" if sourceless else kind])
     if not given:

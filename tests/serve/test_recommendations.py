@@ -118,6 +118,16 @@ def test_an_event_changes_lists_here_at_once_and_elsewhere_within_a_second(
         assert sum(hit["scores"].values()) == pytest.approx(hit["score"], abs=1e-9)
 
 
+def test_a_replica_that_starts_knows_what_was_done(
+    replicas: tuple[TestClient, TestClient], lake: tuple[Path, Settings]
+) -> None:
+    acts(replicas[0], {"user_id": "before", "type": "like", "product_id": "green-shoe-4"})
+    service = make_service(lake[1])
+    with TestClient(make_app(service)) as later:
+        assert asks(later, user_id="before", kind="for_you")["lists"][0]["fallback"] is None
+    service.close()
+
+
 def test_search_without_a_shopper_is_what_it_was(replicas: tuple[TestClient, TestClient]) -> None:
     def plain(**more: Any) -> dict[str, Any]:
         found: dict[str, Any] = replicas[0].post("/v1/search", json={"text": "red shoe", **more}).json()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import InvalidRequest
@@ -34,6 +34,8 @@ _NOT_WHOLE = (
     "no list is available while collections are split (serve.shards above 1): set MMPIPE_SERVE__SHARDS to 1,"
     " or ask GET /v1/products/{product_id}/similar, which shards answer"
 )
+# A replica that starts waits for a log so long: two million events take a few seconds.
+READ_SECONDS = 15.0
 
 
 class Recommendations:
@@ -51,12 +53,18 @@ class Recommendations:
         self._settings = settings
         self._lists = Lists()
 
-    def start(self) -> None:
-        """Follow from now on, on threads of its own. Raises ``StorageUnavailable`` where places are for sale
-        and their key cannot be read."""
+    def start(self, collections: Sequence[str] = ()) -> None:
+        """Follow from now on, on threads of its own; returns once what shoppers of ``collections`` did was
+        read, after :data:`READ_SECONDS` whether or not. Raises ``StorageUnavailable`` where places are for
+        sale and their key cannot be read."""
         self._follower.start()
         self._models.start()
+        for collection in collections:
+            self.follow(collection)
         self._book = open_sponsored(self._settings, self._lake)
+        until = time.monotonic() + READ_SECONDS
+        for collection in collections:
+            self._follower.wait_until_read(collection, max(until - time.monotonic(), 0.0))
 
     def close(self) -> None:
         """Follow no longer."""

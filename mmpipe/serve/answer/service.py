@@ -104,9 +104,7 @@ class QueryService:
         if listen and shards is None:
             self.voice.start()
         if shards is None:
-            self._recommendations.start()
-            for version in self._whole():
-                self._recommendations.follow(version.collection)
+            self._recommendations.start([version.collection for version in self._whole()])
 
     async def start(self) -> None:
         """Follow what is live where shards hold it; returns once it was looked at. Else nothing is left to
