@@ -274,6 +274,11 @@ class ServeSettings(_Section):
         le=1,
         description="the fused vector's part of a hybrid score; the rest is full text's",
     )
+    nothing_found: bool = Field(
+        default=True,
+        description="a text that the catalogue has nothing like finds nothing, where the models can tell near"
+        " from far; false: the nearest by vector are found, however far",
+    )
     synonyms: bool = Field(
         default=True,
         description="a query's words are also looked for by what stands for them, in English and Chinese: the"

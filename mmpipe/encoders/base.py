@@ -92,6 +92,27 @@ class KnowsItsWords(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """What a text query's cosines with products' fused vectors mean, where these are of text too: from
+    ``near`` on a product is what was asked for, below ``far`` it has nothing to do with it. ``sure`` is what
+    hardly any product reaches that has nothing to do with a query."""
+
+    far: float
+    near: float
+    sure: float
+
+
+@runtime_checkable
+class KnowsItsReach(Protocol):
+    """A text encoder that can tell near from far."""
+
+    @property
+    def reach(self) -> Reach | None:
+        """Of a query whose every word it knows; None where it cannot tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class FusionInfo:
     """The frozen description of a fusion: ``kind`` plus everything that changes its output.
 

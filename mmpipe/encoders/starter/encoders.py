@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmpipe.encoders.base import AudioClip, EncoderInfo, EncoderInput, VideoFrames
+from mmpipe.encoders.base import AudioClip, EncoderInfo, EncoderInput, Reach, VideoFrames
 from mmpipe.encoders.pooling import MEAN, Pooling, pool, split
 from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.images import fit_all
@@ -40,9 +40,12 @@ def bf16_is_fast() -> bool:
 class StarterText:
     """Chinese and English text."""
 
-    def __init__(self, tower: TextTower, vocabulary: Vocabulary, info: EncoderInfo) -> None:
+    def __init__(
+        self, tower: TextTower, vocabulary: Vocabulary, info: EncoderInfo, reach: Reach | None = None
+    ) -> None:
         self._vocabulary = vocabulary
         self._info = info
+        self._reach = reach
         # One query touches a few dozen rows and four small layers: numpy has the shorter call path.
         state = {name: tensor.detach().float().numpy() for name, tensor in tower.state_dict().items()}
         self._state: dict[str, NDArray[np.float32]] = state
@@ -50,6 +53,11 @@ class StarterText:
     @property
     def info(self) -> EncoderInfo:
         return self._info
+
+    @property
+    def reach(self) -> Reach | None:
+        """See :class:`mmpipe.encoders.base.KnowsItsReach`."""
+        return self._reach
 
     def confidence(self, query: str) -> float:
         """How much of ``query`` the training text held, 0 (nothing) to 1 (every word)."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from mmpipe.encoders import fusion_file
-from mmpipe.encoders.base import Encoder, EncoderInfo, FusionInfo, Modality, Profile
+from mmpipe.encoders.base import Encoder, EncoderInfo, FusionInfo, Modality, Profile, Reach
 from mmpipe.encoders.pooling import Pooling
 from mmpipe.encoders.starter.encoders import StarterAudio, StarterImage, StarterText, StarterVideo
 from mmpipe.encoders.starter.features import Vocabulary
@@ -28,6 +28,9 @@ FUSION = FusionInfo(
 
 # Chosen by benchmarks/video_pooling.py; from 8 to 32 it hardly matters.
 POOLING = Pooling(sharpness=16.0)
+# Of the shipped towers. In a fashion shop of 44,000 products the median of what was asked for is 0.86 and the
+# best of what has nothing to do with it 0.4 to 0.75; in one of 108 household products 0.65 and 0.3 to 0.6.
+REACH = Reach(far=0.4, near=0.7, sure=0.75)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def load(threads: int | None = None, folder: Path | None = None, name: str = "st
     image_encoder = StarterImage(image, infos["image"])
     return LoadedStarter(
         profile=Profile(name, DIM, infos, _fusion(home)),
-        text=StarterText(text, vocabulary, infos["text"]),
+        text=StarterText(text, vocabulary, infos["text"], REACH if folder is None else None),
         image=image_encoder,
         audio=StarterAudio(audio, infos["audio"]),
         video=StarterVideo(image_encoder, infos["video"], POOLING),

@@ -36,11 +36,13 @@ _NO_SCORES: Scores = np.zeros(0, np.float32)
 @dataclass(frozen=True)
 class Survey:
     """What a version can say before the scores are fixed: full-text statistics of the query's words, the
-    most of them that a product under the filters holds, and the cosines of its nearest, best first."""
+    most of them that a product under the filters holds, the cosines of its nearest, best first, and whether
+    its fused vectors are of text too."""
 
     statistics: Statistics
     most: int
     nearest: Scores
+    says_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Search:
         """What this version adds to the scoring of a search over several."""
         most = 0 if self._terms is None else self._version.text.most(self._terms, self.mask)
         _, nearest = self._nearest()
-        return Survey(self.statistics(), most, nearest)
+        return Survey(self.statistics(), most, nearest, "text" in self._version.modalities)
 
     def statistics(self) -> Statistics:
         """Of the whole version, whatever the filters."""
@@ -153,7 +155,8 @@ class Search:
         if scale is not None:
             return *self._above(scale.floor), scale, None
         rows, scores = self._nearest()
-        scale = VectorScale.of(scores[: question.depth], question.relevance)
+        reach = (question.far, question.near) if "text" in version.modalities else (None, None)
+        scale = VectorScale.of(scores[: question.depth], question.relevance, *reach)
         if scale is None:
             return _NO_ROWS, _NO_SCORES, None, None
         if len(scores) > question.depth and float(scores[-1]) >= scale.floor:

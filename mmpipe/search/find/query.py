@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.encoders.base import AudioClip, EncoderInput, KnowsItsWords, Modality, VideoFrames
+from mmpipe.encoders.base import (
+    AudioClip,
+    EncoderInput,
+    KnowsItsReach,
+    KnowsItsWords,
+    Modality,
+    Reach,
+    VideoFrames,
+)
 from mmpipe.errors import InvalidRequest
 from mmpipe.fusion import load as load_fusion
 from mmpipe.search.find.stated import state
@@ -33,7 +41,8 @@ class EncodedQuery:
     [0, 1] says how far the vector is to be trusted (a text of words the encoder never saw: 0): it scales the
     vector list's weight against full text. ``text_share`` is the text's part of the request's weights: it
     scales the full-text list. ``identity``
-    differs between different queries. ``heard`` is what a spoken query was understood as, part of ``text``.
+    differs between different queries. ``reach`` is what cosines mean to this query, for a text by itself
+    whose encoder can tell. ``heard`` is what a spoken query was understood as, part of ``text``.
     """
 
     text: str | None = None
@@ -44,6 +53,7 @@ class EncodedQuery:
     text_share: float = 1.0
     identity: bytes = b""
     heard: Heard | None = None
+    reach: Reach | None = None
 
     @property
     def asks_nothing(self) -> bool:
@@ -53,10 +63,11 @@ class EncodedQuery:
 
 @dataclass(frozen=True)
 class EncodedText:
-    """A text's unit vector, and how far it is to be trusted."""
+    """A text's unit vector, how far it is to be trusted, and what its cosines mean."""
 
     vector: Vectors
     confidence: float
+    reach: Reach | None = None
 
 
 class TextCache:
@@ -96,12 +107,12 @@ def encode(
     was never trained on leans on full text as far as they are unknown.
     """
     vectors: dict[Modality, Vectors] = {}
-    confidence = 1.0
+    confidence, reach = 1.0, None
     if request.text and "text" in loaded.encoders:
         encoded = _text(state(request.text).asked, loaded, cache)
         vectors["text"] = encoded.vector
         if not media:
-            confidence = encoded.confidence
+            confidence, reach = encoded.confidence, encoded.reach
     for modality, medium in media.items():
         if modality not in loaded.encoders:
             raise InvalidRequest(
@@ -109,7 +120,8 @@ def encode(
                 f"model profile '{loaded.profile.name}' cannot encode {modality} queries; leave it out",
             )
         vectors[modality] = loaded.encoders[modality].embed_query(medium)
-    return compose(request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder)
+    composed = compose(request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder)
+    return composed if reach is None else replace(composed, reach=reach)
 
 
 def compose(
@@ -147,7 +159,8 @@ def _text(text: str, loaded: LoadedEncoders, cache: TextCache | None) -> Encoded
     if found is None:
         encoder = loaded.encoders["text"]
         confidence = encoder.confidence(text) if isinstance(encoder, KnowsItsWords) else 1.0
-        found = EncodedText(encoder.embed_query(text), confidence)
+        reach = encoder.reach if isinstance(encoder, KnowsItsReach) else None
+        found = EncodedText(encoder.embed_query(text), confidence, reach)
         if cache is not None:
             cache.put(text, found)
     return found

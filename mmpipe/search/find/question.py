@@ -28,7 +28,8 @@ class Question:
     query's distinct words in order and ``times`` how often each occurs; none where full text takes no part.
     No match holds a word of ``without``, all hold the ``phrases``.
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
-    within ``relevance`` of the best count. ``taste`` is the shopper's whom the order leans to."""
+    within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
+    what was asked for, None where nobody can tell. ``taste`` is the shopper's whom the order leans to."""
 
     filters: Filters
     asks: bool = False
@@ -43,6 +44,8 @@ class Question:
     vector_weight: float = 0.0
     depth: int = 200
     relevance: float = 0.0
+    far: float | None = None
+    near: float | None = None
     mode: str = "early"
     sort: Sort = "relevance"
     taste: Taste | None = None
@@ -65,6 +68,12 @@ class Question:
         if alone and understood.words and not understood.known and query.confidence < SURE:
             vector_weight = 0.0
         said = query.text or ""
+        far = near = None
+        if query.reach is not None and query.confidence > 0 and settings.nothing_found:
+            # What is half known is half as near as it looks.
+            unknown = bool(understood.words) and not understood.known
+            far = (query.reach.sure if unknown else query.reach.far) / query.confidence
+            near = query.reach.near / query.confidence
         return cls(
             filters=request.filters,
             asks=not query.asks_nothing,
@@ -79,6 +88,8 @@ class Question:
             vector_weight=vector_weight,
             depth=settings.candidates,
             relevance=settings.relevance,
+            far=far,
+            near=near,
             mode=settings.fusion_mode if query.modality_weights else "early",
             sort=request.sort,
             taste=taste,

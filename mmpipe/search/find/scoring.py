@@ -80,15 +80,21 @@ class VectorScale:
     best: float
 
     @classmethod
-    def of(cls, nearest: Scores, relevance: float) -> VectorScale | None:
+    def of(
+        cls, nearest: Scores, relevance: float, far: float | None = None, near: float | None = None
+    ) -> VectorScale | None:
         """From the cosines of the nearest products, best first: the floor is the last of them, or
         ``relevance`` times the best where that is above 0 and more, but never above the :data:`LEAST`-th.
-        None where there are none."""
+        It is not below ``far``, nor what counts as everything below ``near``, where these are known: a list
+        that is scaled to its own best makes noise look sure. None where there are none."""
         if not len(nearest):
             return None
         best, last = float(nearest[0]), float(nearest[-1])
+        if far is not None and best < far:
+            return None
         cut = min(relevance * best, float(nearest[min(LEAST, len(nearest)) - 1]))
-        return cls(max(last, cut) if cut > 0 else last, best)
+        floor = max(last, cut) if cut > 0 else last
+        return cls(floor if far is None else max(floor, far), best if near is None else max(best, near))
 
     def scaled(self, scores: Scores) -> Shares:
         """Cosines between floor (0) and best (1), float64; all 1 or 0 where the two are one."""

@@ -60,7 +60,9 @@ def scoring_of(surveys: Sequence[Survey], question: Question) -> Scoring:
         statistics = Statistics.total([survey.statistics for survey in surveys])
         text = TextScale(statistics, required, float(statistics.weights(question.times).sum()))
     nearest = -np.sort(-np.concatenate([survey.nearest for survey in surveys]))
-    vector = VectorScale.of(nearest[: question.depth], question.relevance)
+    says_text = any(survey.says_text for survey in surveys)
+    reach = (question.far, question.near) if says_text else (None, None)
+    vector = VectorScale.of(nearest[: question.depth], question.relevance, *reach)
     return Scoring.of(text, vector, question.text_weight, question.vector_weight)
 
 

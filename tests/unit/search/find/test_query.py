@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmpipe.encoders import registry
-from mmpipe.encoders.base import AudioClip, Encoder, EncoderInput, Vectors, VideoFrames
+from mmpipe.encoders.base import AudioClip, Encoder, EncoderInput, Reach, Vectors, VideoFrames
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchRequest, Weights
@@ -107,6 +107,18 @@ def test_a_text_that_its_models_do_not_know_is_looked_for_by_words_alone(loaded:
     assert Question.of(request, query, ServeSettings(), None, unheard("xqzvbn")).vector is None
     known = replace(unheard("xqzvbn"), known=True)
     assert Question.of(request, query, ServeSettings(), None, known).vector is not None
+
+
+def test_what_is_half_known_is_half_as_near(loaded: LoadedEncoders) -> None:
+    request = SearchRequest(text="red lamp")
+    query = replace(encode(request, loaded, {}), confidence=0.5, reach=Reach(0.4, 0.7, 0.75))
+    known = replace(unheard("red lamp"), known=True)
+    asked = Question.of(request, query, ServeSettings(), None, known)
+    assert (asked.far, asked.near) == (0.8, 1.4)
+    assert Question.of(request, query, ServeSettings(), None, unheard("red lamp")).far == 1.5
+    free = Question.of(request, query, ServeSettings(nothing_found=False), None, known)
+    assert (free.far, free.near) == (None, None)
+    assert Question.of(request, replace(query, confidence=0.0), ServeSettings(), None, known).far is None
 
 
 def test_a_question_has_each_word_once_and_of_too_many_the_longest(loaded: LoadedEncoders) -> None:

@@ -55,6 +55,16 @@ def test_the_floor_is_the_last_of_the_nearest_or_a_share_of_the_best(
     assert VectorScale.of(floats(), relevance) is None
 
 
+def test_noise_is_not_scaled_to_its_own_best() -> None:
+    cosines = floats(0.5, 0.45, 0.3)
+    assert VectorScale.of(cosines, 0.0, 0.6, 0.9) is None
+    scale = VectorScale.of(cosines, 0.0, 0.4, 0.9)
+    assert scale is not None
+    assert scale.scaled(cosines).tolist() == pytest.approx([0.2, 0.1, 0.0], abs=1e-6)
+    # What is nearer than near counts as ever.
+    assert VectorScale.of(cosines, 0.0, 0.1, 0.4) == VectorScale.of(cosines, 0.0)
+
+
 def test_both_measures_by_a_worked_example() -> None:
     scoring = Scoring.of(TextScale(STATISTICS, 1, 4.0), VectorScale(0.5, 0.9), 0.75, 0.25)
     assert scoring.text_share(floats(0, 1, 4, 8)).tolist() == pytest.approx([0, 0.1875, 0.75, 0.75])
