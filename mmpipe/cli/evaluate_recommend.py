@@ -43,8 +43,8 @@ def eval_recommend(
     ] = SplitName.last,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="of the processor")] = None,
     minutes: Annotated[
-        float, typer.Option("--minutes", min=0.01, help="training a network ends at the latest after")
-    ] = 20.0,
+        float, typer.Option("--minutes", min=0.01, help="one training of a network ends at the latest after")
+    ] = 25.0,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1)] = 7,
     profile: ProfileName = None,
     as_json: AsJson = False,

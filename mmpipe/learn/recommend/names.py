@@ -26,7 +26,6 @@ def _blend(settings: TrainSettings) -> Blend:
             Portion(SequenceModel(settings), 1.0),
             Portion(NeighbourModel(NEXT, name="next"), None),
             Portion(NeighbourModel(KNN), None),
-            Portion(PopularModel(), None),
         ],
         seed=settings.seed,
         name="blend",

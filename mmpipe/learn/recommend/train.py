@@ -53,9 +53,9 @@ class TrainSettings:
     events: int = 1024
     epochs: int = 200
     patience: int = 6
-    seconds: float = 1200.0
+    seconds: float = 1500.0
     average: float = 2.0
-    full_softmax: int = 4_096
+    full_softmax: int = 6_000
     negatives: int = 3_072
     hidden: float = 0.15
 
