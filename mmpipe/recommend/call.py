@@ -68,7 +68,10 @@ class Call:
     def __post_init__(self) -> None:
         self._past, self._visit = self._history()
         self.learnt = Learnt(self.version, self.model, self._past, self.now)
+        # What no list may show: what was excluded by its id, and what lists have shown.
         self._shown = Taken()
+        known = (self.version.find(product_id) for product_id in self.request.exclude.product_ids)
+        self._take(self._shown, [row for row in known if row is not None])
         self._refused, self._refused_rows = self._exclusions()
 
     def answer(self, place: int, wanted: WantedList) -> bytes:
@@ -164,8 +167,6 @@ class Call:
             taken.rows |= self._refused.rows
             taken.groups |= self._refused.groups
             mask = mask & ~self._refused_rows
-        known = (version.find(product_id) for product_id in exclude.product_ids)
-        self._take(taken, [row for row in known if row is not None])
         self._take(taken, list(sources))
         asked = Asked(
             version=version,
