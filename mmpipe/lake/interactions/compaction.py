@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter, ValidationError
+
 from mmpipe.lake.interactions.erasing import rewrite
+from mmpipe.lake.interactions.folder import DamagedSegment
 from mmpipe.lake.interactions.reading import Erased, first_copies
 from mmpipe.lake.interactions.schema import (
     COMPACTED,
@@ -40,6 +43,7 @@ _MERGED_BYTES = 64_000_000
 _FEW = 16
 _AFTER_MIDNIGHT = timedelta(hours=1)
 _ABANDONED = timedelta(hours=1)
+_NAMES = TypeAdapter(list[str])
 # Stores tell times in whole seconds.
 _SECOND_MS = 1_000
 
@@ -75,9 +79,9 @@ def compact(
         if len(segments) < (2 if day < today else few):
             continue
         for part in _parts(segments):
-            if len(part) > 1 and _merge(log, listing, day, part, now):
-                sources += len(part)
-                written += 1
+            merged = _merge(log, listing, day, part, now) if len(part) > 1 else 0
+            sources += merged
+            written += merged > 0
     return Compacted(sources, written, removed)
 
 
@@ -100,12 +104,14 @@ def _remove_merged(
     held = {(segment.day, segment.name): segment for segment in listing.segments}
     for name, stat in log.folder.records(COMPACTED).items():
         key = f"{COMPACTED}/{name}.json"
-        day, merged_name = name.split("/")
+        day, _, merged_name = name.partition("/")
         merged = held.get((day, merged_name))
         record = log.folder.read_record(key)
-        if record is None:
+        named = None if record is None else _named(record[0])
+        if named is None:
+            # Gone; or it says nothing: then what it named is merged once more.
             continue
-        sources = {held[day, source] for source in json.loads(record[0]) if (day, source) in held}
+        sources = {held[day, source] for source in named if (day, source) in held}
         if merged is None:
             # Not written yet, or whoever began it has ended.
             if stat.last_modified <= abandoned:
@@ -121,6 +127,14 @@ def _remove_merged(
     return removed, pending
 
 
+def _named(record: bytes) -> list[str] | None:
+    """The sources that a record names; None where it is damaged, or none of ours."""
+    try:
+        return _NAMES.validate_json(record)
+    except ValidationError:
+        return None
+
+
 def _parts(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     part: list[Segment] = []
     size = 0
@@ -133,16 +147,19 @@ def _parts(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
     yield part
 
 
-def _merge(log: InteractionLog, listing: Listing, day: str, part: Sequence[Segment], now: datetime) -> bool:
-    read = log.folder.read_many(part)
+def _merge(log: InteractionLog, listing: Listing, day: str, part: Sequence[Segment], now: datetime) -> int:
+    """Merge what can be read of a part; gives how many segments that was."""
+    read = log.folder.read_whole(part)
+    # What is damaged stays as it is: whoever restores it finds it where it was.
+    part = [segment for segment in part if not isinstance(read[segment], DamagedSegment)]
     erased = log.heed(listing.erasures).erased
-    held = {segment: log.counting(table, erased) for segment, table in read.items() if table is not None}
-    if len(held) < len(part):
-        return False  # another process merges them
+    held = {s: log.counting(read[s], erased) for s in part if read[s] is not None}
+    if len(held) < len(part) or len(part) < 2:
+        return 0  # another process merges them, or there is nothing to merge
     table = first_copies(held)
     if not len(table):
         log.folder.delete_many(part)
-        return True
+        return len(part)
     ends = [
         segment.through or milliseconds(listing.segments[segment].last_modified) + _SECOND_MS
         for segment in part
@@ -152,7 +169,7 @@ def _merge(log: InteractionLog, listing: Listing, day: str, part: Sequence[Segme
     log.folder.write_record(f"{COMPACTED}/{day}/{merged.name}.json", names)
     written = log.folder.write(merged, table)
     _leave_out_erased(log, written, listing.erasures)
-    return True
+    return len(part)
 
 
 def _leave_out_erased(log: InteractionLog, merged: Segment, known: Sequence[str]) -> None:

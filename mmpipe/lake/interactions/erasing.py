@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field, TypeAdapter, ValidationError
 
 from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
 from mmpipe.lake.interactions.folder import encoded
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SETTLE_AFTER = timedelta(hours=1)
 # Who follows the log looks far more often than this.
 ARCHIVE_AFTER = timedelta(days=7)
+_PROOF: TypeAdapter[Erasure | Export] = TypeAdapter(Annotated[Erasure | Export, Field(discriminator="kind")])
 _ATTEMPTS = 8
 _WRITERS = 8
 
@@ -83,10 +84,19 @@ def record_export(log: InteractionLog, user: str, events: pa.Table, now: datetim
 
 
 def archived(log: InteractionLog) -> list[Erasure]:
-    """The erasures of the archive."""
-    read = (log.folder.read_record(f"{ARCHIVE}/{name}.json") for name in log.folder.records(ARCHIVE))
-    held = (json.loads(record[0]) for record in read if record is not None)
-    return [Erasure.model_validate(record) for record in held if record["kind"] == "erasure"]
+    """The erasures of the archive. Raises ``StorageUnavailable`` also where a proof is damaged."""
+    found = []
+    for name in log.folder.records(ARCHIVE):
+        record = log.folder.read_record(f"{ARCHIVE}/{name}.json")
+        if record is None:
+            continue
+        try:
+            proof = _PROOF.validate_json(record[0])
+        except ValidationError as error:
+            raise StorageUnavailable(f"{log.uri}: proof {name} cannot be read: restore it") from error
+        if isinstance(proof, Erasure):
+            found.append(proof)
+    return found
 
 
 def settle(log: InteractionLog, now: datetime) -> int:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmpipe.errors import ObjectNotFound, StorageUnavailable
-from mmpipe.lake.interactions.schema import DAY, ERASED, Segment, segment_at
+from mmpipe.lake.interactions.schema import DAY, ERASED, SCHEMA, Segment, segment_at
 from mmpipe.objects import open_store
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _MAX_BYTES = 2_000_000_000
 _MAX_RECORD_BYTES = 64_000_000
 _READERS = 8
+
+
+class DamagedSegment(StorageUnavailable):
+    """An object stands where a segment should, and is none."""
 
 
 @dataclass(slots=True)
@@ -70,27 +74,41 @@ class LogFolder:
         return {key.removesuffix(".json"): stat for key, stat in found.items() if key.endswith(".json")}
 
     def read(self, segment: Segment, columns: Sequence[str] | None = None) -> tuple[pa.Table, ObjectStat]:
-        """Its rows as they are stored. Raises ``ObjectNotFound`` where it was merged or expired meanwhile,
-        ``StorageUnavailable`` also for one that is damaged."""
+        """Its rows as they are stored, with the columns of ``SCHEMA`` or these of them. Raises
+        ``ObjectNotFound`` where it was merged or expired meanwhile, ``DamagedSegment`` where it is no
+        segment."""
         uri = f"{self.uri}/{segment.key}"
+        wanted = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
         data, stat = self.store.read(uri, max_bytes=_MAX_BYTES)
         try:
             file = pq.ParquetFile(pa.BufferReader(data))
-            table = file.read(columns=None if columns is None else list(columns), use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise StorageUnavailable(f"{uri} is no segment ({error}): restore its former version") from error
+            table = file.read(columns=wanted.names, use_threads=False).select(wanted.names).cast(wanted)
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise DamagedSegment(f"{uri} is no segment ({error}): restore its former version") from error
         return table, stat
 
     def read_many(
         self, segments: Sequence[Segment], columns: Sequence[str] | None = None
     ) -> dict[Segment, pa.Table | None]:
         """The same of several at once; None for one that is gone."""
+        read = self.read_whole(segments, columns)
+        for held in read.values():
+            if isinstance(held, DamagedSegment):
+                raise held
+        return {segment: held for segment, held in read.items() if not isinstance(held, DamagedSegment)}
 
-        def read(segment: Segment) -> pa.Table | None:
+    def read_whole(
+        self, segments: Sequence[Segment], columns: Sequence[str] | None = None
+    ) -> dict[Segment, pa.Table | DamagedSegment | None]:
+        """The same, with what is wrong in place of those that are damaged."""
+
+        def read(segment: Segment) -> pa.Table | DamagedSegment | None:
             try:
                 return self.read(segment, columns)[0]
             except ObjectNotFound:
                 return None
+            except DamagedSegment as error:
+                return error
 
         if len(segments) < 2:
             return {segment: read(segment) for segment in segments}

@@ -11,7 +11,7 @@ from mmpipe.errors import MmpipeError
 if TYPE_CHECKING:
     from mmpipe.lake.lake import Lake
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class InteractionKeeper:
@@ -40,7 +40,7 @@ class InteractionKeeper:
         try:
             names = self._lake.collections()
         except (MmpipeError, OSError) as error:
-            _log.warning("interactions are kept later", extra={"reason": str(error)})
+            log.warning("interactions are kept later", extra={"reason": str(error)})
             return
         for name in names:
             if self._closed.is_set():
@@ -48,7 +48,10 @@ class InteractionKeeper:
             try:
                 self._lake.collection(name).interactions.maintain()
             except (MmpipeError, OSError) as error:
-                _log.warning("interactions are kept later", extra={"collection": name, "reason": str(error)})
+                log.warning("interactions are kept later", extra={"collection": name, "reason": str(error)})
+            except Exception:
+                # The other collections' logs, and the next round, must not end with this one.
+                log.exception("interactions are kept later", extra={"collection": name})
 
     def _run(self) -> None:
         while not self._closed.wait(self._lake.settings.interactions.compact_seconds):

@@ -201,8 +201,9 @@ class InteractionLog:
         removal, nothing more is merged. Loses nothing wherever it ends."""
         now = datetime.now(UTC)
         compacted = self.compact(now)
-        settled = erasing.settle(self, now)
+        # Before erasures, which a damaged segment holds up for as long as it is there.
         expired = 0 if self.keep_days is None else self.expire(self.keep_days, now=now)
+        settled = erasing.settle(self, now)
         return Maintained(compacted, settled, expired)
 
     def _erasure(self, name: str) -> Erasure | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import StorageUnavailable
+from mmpipe.lake.interactions.folder import DamagedSegment
 from mmpipe.lake.interactions.schema import DAY, Segment, day_of, milliseconds
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a follower is; of this process alone, and opaque but for ``erased``.
+    """How far a follower is; of this process alone, and opaque but for ``erased`` and ``damaged``.
 
+    ``damaged`` are segments that cannot be read, with the reason; they are tried again every minute.
     ``erased`` are the pseudonyms whose erasure is new since the position before. What is known of them is to
     be forgotten before the tables are added, which hold of them only what arrived after the erasure.
     """
@@ -36,6 +38,7 @@ class Position:
     seen: frozenset[tuple[str, str]]
     erasures: frozenset[str]
     erased: frozenset[str]
+    damaged: Mapping[Segment, str] = field(default_factory=dict)
 
 
 def tail(
@@ -43,6 +46,7 @@ def tail(
 ) -> tuple[list[pa.Table], Position]:
     """See :meth:`InteractionLog.tail`."""
     found: dict[Segment, pa.Table] = {}
+    damaged = {} if position is None else dict(position.damaged)
     lost = False
     for _ in range(_ATTEMPTS):
         whole = lost or position is None or now - position.whole_at >= _WHOLE_DAY
@@ -53,13 +57,21 @@ def tail(
             for segment in listing.segments
             if (segment.day, segment.name) not in seen
             and segment not in found
+            and segment not in damaged
             and (lost or not _was_read(segment, position))
         ]
         heeded = log.heed(listing.erasures)
-        read = log.folder.read_many(due, log.needed(columns))
-        found.update((segment, table) for segment, table in read.items() if table is not None)
+        again = list(damaged) if whole else []
+        read = log.folder.read_whole([*due, *again], log.needed(columns))
+        for segment, held in read.items():
+            damaged.pop(segment, None)
+            if isinstance(held, DamagedSegment):
+                # One object must not keep everybody's events from being followed.
+                damaged[segment] = str(held)
+            elif held is not None:
+                found[segment] = held
         # What was merged before it could be read is in the merged ones, which were passed over.
-        lost = any(table is None for table in read.values())
+        lost = any(read[segment] is None for segment in due)
         if not lost:
             break
     else:
@@ -74,6 +86,7 @@ def tail(
         seen=frozenset(listed) if whole else seen | listed,
         erasures=frozenset(listing.erasures),
         erased=frozenset(name for entry in fresh for name in heeded.erasures[entry].pseudonyms),
+        damaged=damaged,
     )
 
 

@@ -130,17 +130,17 @@ def test_an_erasure_during_a_merge_reaches_the_merged_one(
     log: InteractionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some(log, 6)
-    original = log.folder.read_many
+    original = log.folder.read_whole
     erased = []
 
-    def read_many(segments: list[object], columns: object = None) -> object:
+    def read_whole(segments: list[object], columns: object = None) -> object:
         found = original(segments, columns)  # type: ignore[arg-type]
         if not erased:
             erased.append(True)
             log.erase(["u0"])
         return found
 
-    monkeypatch.setattr(log.folder, "read_many", read_many)
+    monkeypatch.setattr(log.folder, "read_whole", read_whole)
     log.compact(soon(), min_age=ZERO, grace=ZERO, few=2)
     stored = [log.folder.read(segment)[0] for segment in log.segments()]
     assert {user for table in stored for user in table["user"].to_pylist()} == {"u1", "u2"}

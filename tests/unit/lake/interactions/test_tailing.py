@@ -72,16 +72,16 @@ def test_what_is_merged_while_it_is_read_comes_all_the_same(
     position = log.tail(position, now=datetime.now(UTC) + timedelta(minutes=10))[1]
     append(log, event("b"))
     append(log, event("c"))
-    original = log.folder.read_many
+    original = log.folder.read_whole
     merged = []
 
-    def read_many(segments: list[object], columns: object = None) -> object:
+    def read_whole(segments: list[object], columns: object = None) -> object:
         if not merged:
             merged.append(True)
             merge(log)
         return original(segments, columns)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(log.folder, "read_many", read_many)
+    monkeypatch.setattr(log.folder, "read_whole", read_whole)
     assert {"b", "c"} <= set(ids(log.tail(position)[0]))
 
 
@@ -128,7 +128,7 @@ def test_erasures_are_handed_on(log: InteractionLog) -> None:
 def test_a_segment_that_is_gone_is_no_error_for_readers(log: InteractionLog) -> None:
     segment = log.append(rows(event("a")))
     log.folder.delete(segment)
-    assert log.folder.read_many([segment]) == {segment: None}
+    assert log.folder.read_whole([segment]) == {segment: None}
     with pytest.raises(ObjectNotFound):
         log.read(segment)
     assert log.compact(min_age=ZERO, grace=ZERO).sources == 0
