@@ -107,6 +107,20 @@ def test_nobody_is_named_in_what_is_stored_logged_or_measured(
     assert len(log.proofs()) == 1
 
 
+def test_metrics_say_what_the_replica_knows_of_shoppers(own: tuple[TestClient, InteractionLog]) -> None:
+    client, _ = own
+    post(client, VIEW)
+    told = {
+        line.split("{")[0] + ("/" + line.split('what="')[1].split('"')[0] if "what=" in line else ""): line
+        for line in client.get("/metrics").text.splitlines()
+        if "shop" in line and not line.startswith("#")
+    }
+    assert told["mmpipe_interactions_known"].endswith(" 1.0")
+    assert told["mmpipe_recommender_generation"].endswith(" 0.0")
+    assert told["mmpipe_follow_faults/interactions"].endswith(" 0.0")
+    assert told["mmpipe_follow_faults/recommender"].endswith(" 0.0")
+
+
 def test_many_callers_share_an_object(own: tuple[TestClient, InteractionLog]) -> None:
     client, log = own
     with ThreadPoolExecutor(16) as pool:

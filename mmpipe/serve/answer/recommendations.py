@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import InvalidRequest
@@ -36,6 +37,20 @@ _NOT_WHOLE = (
 )
 # A replica that starts waits for a log so long: two million events take a few seconds.
 READ_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a replica knows of one collection's shoppers: events in memory, bytes they take, seconds since the
+    log was looked at in whole (None before); which switch of the recommender it follows, 0 for none; and what
+    went wrong at the last looks, empty where nothing did."""
+
+    events: int
+    nbytes: int
+    age_seconds: float | None
+    recommender_generation: int
+    log_error: str
+    recommender_error: str
 
 
 class Recommendations:
@@ -77,6 +92,22 @@ class Recommendations:
         """What shoppers of a collection did, followed from now on."""
         self._models.follow(collection)
         return self._follower.get(collection)
+
+    def known(self) -> dict[str, Known]:
+        """By collection that is followed. Touches memory only."""
+        models = self._models.status()
+        found = {}
+        for name, log in self._follower.status().items():
+            model = models.get(name)
+            found[name] = Known(
+                log.events,
+                log.nbytes,
+                log.age_seconds,
+                0 if model is None else model.generation,
+                log.error or "",
+                "" if model is None else model.error or model.refused,
+            )
+        return found
 
     def accepted(self, collection: str, events: pa.Table) -> None:
         """Events that were just stored count here at once, and pay for the places that they name."""

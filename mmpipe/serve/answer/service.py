@@ -26,7 +26,7 @@ from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.people import People, PersonResponse
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
-from mmpipe.serve.answer.recommendations import Recommendations
+from mmpipe.serve.answer.recommendations import Known, Recommendations
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.answer.sharded_source import ShardedSource
 from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
@@ -203,6 +203,10 @@ class QueryService:
     def served(self) -> list[ServedCollection]:
         """The versions that answer now, by collection. Touches memory only."""
         return [_served(version) for version in self._source.live()]
+
+    def known_of_shoppers(self) -> dict[str, Known]:
+        """What this replica knows of shoppers, by collection. Touches memory only."""
+        return self._recommendations.known()
 
     def not_ready(self) -> str | None:
         """Why this replica should get no traffic; None where it should."""

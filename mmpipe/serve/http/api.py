@@ -199,7 +199,8 @@ def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metri
     )
     async def prometheus() -> Response:
         return Response(
-            meter.render(entry.model_dump() for entry in service.served()), media_type=metrics.CONTENT_TYPE
+            meter.render((entry.model_dump() for entry in service.served()), service.known_of_shoppers()),
+            media_type=metrics.CONTENT_TYPE,
         )
 
     @app.get("/openapi.json", include_in_schema=False)

@@ -17,6 +17,8 @@ from starlette.routing import Mount
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from mmpipe.serve.answer.recommendations import Known
+
 _BUCKETS = (
     0.001,
     0.002,
@@ -67,6 +69,30 @@ class Metrics:
             (*collection, "table"),
             registry=self._registry,
         )
+        self._events = Gauge(
+            "mmpipe_interactions_known", "Events of shoppers in memory", collection, registry=self._registry
+        )
+        self._events_bytes = Gauge(
+            "mmpipe_interactions_bytes", "Memory that they take", collection, registry=self._registry
+        )
+        self._events_age = Gauge(
+            "mmpipe_interactions_age_seconds",
+            "Since the log was looked at in whole; absent before",
+            collection,
+            registry=self._registry,
+        )
+        self._recommender = Gauge(
+            "mmpipe_recommender_generation",
+            "Switches of the recommender that is followed; 0 while there is none",
+            collection,
+            registry=self._registry,
+        )
+        self._faults = Gauge(
+            "mmpipe_follow_faults",
+            "1 where the last look at the log or the recommender went wrong",
+            (*collection, "what"),
+            registry=self._registry,
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -85,8 +111,12 @@ class Metrics:
         """Count one request that was let in with the API key of this name."""
         self._callers.labels(self._replica, caller).inc()
 
-    def render(self, served: Iterable[Mapping[str, object]]) -> bytes:
-        """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``."""
+    def render(
+        self, served: Iterable[Mapping[str, object]], known: Mapping[str, Known] | None = None
+    ) -> bytes:
+        """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``;
+        ``known``: what is known of shoppers, by collection."""
+        self._tell_known(known or {})
         self._rows.clear()
         self._version.clear()
         for entry in served:
@@ -97,6 +127,19 @@ class Metrics:
             )
         text: bytes = generate_latest(self._registry)
         return text
+
+    def _tell_known(self, known: Mapping[str, Known]) -> None:
+        for gauge in (self._events, self._events_bytes, self._events_age, self._recommender, self._faults):
+            gauge.clear()
+        for name, status in known.items():
+            labels = (self._replica, name)
+            self._events.labels(*labels).set(status.events)
+            self._events_bytes.labels(*labels).set(status.nbytes)
+            if status.age_seconds is not None:
+                self._events_age.labels(*labels).set(status.age_seconds)
+            self._recommender.labels(*labels).set(status.recommender_generation)
+            self._faults.labels(*labels, "interactions").set(bool(status.log_error))
+            self._faults.labels(*labels, "recommender").set(bool(status.recommender_error))
 
 
 def route_of(scope: Scope, prefix: str) -> str:
