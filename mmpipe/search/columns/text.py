@@ -1,8 +1,8 @@
 """Full text: the inverted lists of fragments, and the rows of a version that hold a query's words.
 
 A word is one token or several ways to say it; the latter are merged into one list of rows, which is kept
-while it is asked for. A row earns the most that one of a word's ways earns, and a word is as rare as all its
-ways together.
+while it is asked for. A row earns the most that one of a word's ways earns, and a word is as rare as its
+best ways together.
 
 Scores are BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4),
 2009) with k1 = 1.2 and b = 0.75. The weights of tokens and the average length are the caller's, so a row's

@@ -30,6 +30,8 @@ MAX_WORDS = 64
 # What occurrences of a word count for that is one in the catalogue and two in the query, or the other way
 # round; that is one or two slips away; by how much less where the first letter is another one.
 JOINED, ONE_SLIP, TWO_SLIPS, FIRST_LETTER = 0.95, 0.85, 0.7, 0.75
+# How much of their factor is left to words that stand for one that the catalogue knows itself.
+BESIDE = 0.6
 # An identifier counts as so many occurrences, so that its product is first.
 IDENTIFIED = 8.0
 _ONE_FROM, _TWO_FROM = 4, 8
@@ -108,6 +110,7 @@ class _Piece:
     single: str | None = None
     parts: tuple[str, ...] = ()
     id: str | None = None
+    size: int = 1
     found: list[tuple[Way, str]] = field(default_factory=list)
 
     def tokens(self) -> Iterable[str]:
@@ -244,6 +247,15 @@ def _pieces(found: Sequence[Item], synonyms: Synonyms | None) -> list[_Piece]:
 
 
 def _of_items(some: Sequence[Item], others: tuple[Other, ...]) -> _Piece:
+    text, ways, alone, apart, named = _said(tuple(some))
+    return _Piece(text, ways, others, alone, apart, named, len(some))
+
+
+@lru_cache(maxsize=16_384)
+def _said(
+    some: tuple[Item, ...],
+) -> tuple[str, tuple[tuple[str, ...], ...], str | None, tuple[str, ...], str | None]:
+    """What a piece of these items is made of, apart from what stands for it."""
     text = " ".join(item.text for item in some)
     heads = tuple(head for item in some for head in ((item.whole,) if item.whole else item.tokens))
     parts = tuple(token for item in some for token in item.tokens)
@@ -253,10 +265,8 @@ def _of_items(some: Sequence[Item], others: tuple[Other, ...]) -> _Piece:
         ways += [(_token(joined),) for joined in ["".join(item.text for item in some)] if joined.isalnum()]
     alone = some[0].text if len(some) == 1 and some[0].whole is None and len(parts) == 1 else None
     apart = () if alone is None else _letters_and_digits(alone)
-    piece = _Piece(text, tuple(dict.fromkeys(ways)), others, alone, apart)
-    if len(some) == 1:
-        piece.id = _as_identifier(text, alone=False)
-    return piece
+    named = _as_identifier(text, alone=False) if len(some) == 1 else None
+    return text, tuple(dict.fromkeys(ways)), alone, apart, named
 
 
 def _of_phrase(text: str) -> _Piece:
@@ -274,7 +284,7 @@ def _of_run(run: str, synonyms: Synonyms | None) -> list[_Piece]:
             pieces += _between(part, before, start)
             own = bigrams(part[start:stop])
             # A lone character is a token only where it stands alone.
-            pieces.append(_Piece(part[start:stop], (own,), others))
+            pieces.append(_Piece(part[start:stop], (own,), others, size=len(own)))
             before = stop
         pieces += _between(part, before, len(part))
     return pieces or [_Piece(run, (bigrams(run),))]
@@ -309,7 +319,9 @@ def _joined(
             at += 1
             continue
         one, other = pieces[at : at + 2]
-        both = _Piece(f"{one.text} {other.text}", (tuple(dict.fromkeys((*one.ways[0], *other.ways[0]))),))
+        both = _Piece(
+            f"{one.text} {other.text}", (tuple(dict.fromkeys((*one.ways[0], *other.ways[0]))),), size=2
+        )
         both.found.append((Way((joint,), JOINED), joint))
         if not all(token in holding for token in both.ways[0]):
             corrected.append(Change(both.text, joint))
@@ -329,7 +341,7 @@ def _known(piece: _Piece, holding: Mapping[str, int]) -> None:
         piece.found.append((Way(piece.parts, JOINED), " ".join(piece.parts)))
     if piece.id is not None and piece.id in holding:
         piece.found.insert(0, (Way((piece.id,), IDENTIFIED), piece.text))
-    piece.found += _alive(piece.others, holding, 1.0)
+    piece.found += _alive(piece.others, holding, BESIDE if piece.found else 1.0)
 
 
 def _alive(others: Iterable[Other], holding: Mapping[str, int], share: float) -> list[tuple[Way, str]]:
@@ -404,7 +416,8 @@ def _words(pieces: Sequence[_Piece], corrected: Sequence[Change], replaced: Sequ
             room -= sum(_WAY_BYTES + len(token.encode()) for way in ways[1:] for token in way.tokens)
             ways = ways if room >= 0 else ways[:1]
         text = (piece.single and piece.ways[0][0]) or piece.text
-        times[text] += 1
+        # Who names a thing by two words says as much as by two words of one thing each.
+        times[text] += piece.size
         words.setdefault(text, Word(text, ways or (Way(piece.ways[0]),)))
     if len(words) > MAX_WORDS:
         # Long words are rare ones.
@@ -458,5 +471,6 @@ def _edits(word: str) -> int:
     return 1 if len(word) < _TWO_FROM else 2
 
 
+@lru_cache(maxsize=16_384)
 def _token(word: str) -> str:
     return next(iter(tokens(word)), word)

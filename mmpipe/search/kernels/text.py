@@ -26,6 +26,8 @@ AT, SIZE, COUNTED, UNIT = range(4)
 LIST = 4
 # A merged list counts in parts of one occurrence.
 PARTS = 64
+# How rare a word is, its best ways say: those whose factor is at least this part of the highest.
+BEST = 0.9
 K1 = 1.2
 B = 0.75
 
@@ -332,8 +334,9 @@ def merge(table: Any, lists: Any, way: Any, starts: Any, factors: Any, alive: An
     """One list of the rows that hold a word in any of several ways: way w is all of the tokens
     ``way[starts[w] : starts[w + 1]]``, places in the lists of tokens. Where each fragment's rows begin, the
     rows ascending, their counts (in :data:`PARTS`, the most that a way earns by its factor, at least one
-    part), and how many of them are alive in the bit set at ``alive``."""
+    part), and how many of them are alive in the bit set at ``alive`` and hold it in one of the best ways."""
     ways = len(factors)
+    good = BEST * factors.max()
     room = np.int64(0)
     order = way.copy()
     for f in range(len(table)):
@@ -364,16 +367,18 @@ def merge(table: Any, lists: Any, way: Any, starts: Any, factors: Any, alive: An
                 row = min(row, heads[w])
             if row == _END:
                 break
-            best = 1.0
+            best, counted = 1.0, False
             for w in range(ways):
                 if heads[w] == row:
+                    counted |= factors[w] >= good
                     best = max(best, factors[w] * np.float64(tf[w]) * PARTS)
                     heads[w] = _next_of_way(lists[f], order, starts[w], starts[w + 1], at, count)
                     tf[w] = count[0]
             rows[found] = row
             rounded: Any = np.int64(best + 0.5)
             counts[found] = np.uint16(min(rounded, _MOST))
-            living += np.int64((words[row >> 6] >> np.uint64(row & 63)) & _ONE)
+            if counted:
+                living += np.int64((words[row >> 6] >> np.uint64(row & 63)) & _ONE)
             found += 1
         begins[f + 1] = found
     return begins, rows[:found].copy(), counts[:found].copy(), living
