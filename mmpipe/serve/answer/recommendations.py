@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import InvalidRequest
@@ -17,10 +17,12 @@ from mmpipe.recommend import Knowledge, Lists
 from mmpipe.recommend.behaviour import BehaviourFollower, Shopper
 from mmpipe.recommend.model import Recommenders
 from mmpipe.recommend.sponsored import PaidEvent, SponsoredBook, open_sponsored
+from mmpipe.serve.answer.trials import Trials
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mmpipe.experiments import ArmSettings
     from mmpipe.lake import Lake
     from mmpipe.lake.interactions import Pseudonyms
     from mmpipe.recommend.behaviour import Behaviour
@@ -67,6 +69,7 @@ class Recommendations:
         self._book: SponsoredBook | None = None
         self._settings = settings
         self._lists = Lists()
+        self._trials = Trials(lake)
 
     def start(self, collections: Sequence[str] = ()) -> None:
         """Follow from now on, on threads of its own; returns once what shoppers of ``collections`` did was
@@ -74,6 +77,7 @@ class Recommendations:
         sale and their key cannot be read."""
         self._follower.start()
         self._models.start()
+        self._trials.start()
         for collection in collections:
             self.follow(collection)
         self._book = open_sponsored(self._settings, self._lake)
@@ -85,12 +89,14 @@ class Recommendations:
         """Follow no longer."""
         self._follower.close()
         self._models.close()
+        self._trials.close()
         if self._book is not None:
             self._book.close()
 
     def follow(self, collection: str) -> Behaviour:
         """What shoppers of a collection did, followed from now on."""
         self._models.follow(collection)
+        self._trials.follow(collection)
         return self._follower.get(collection)
 
     def known(self) -> dict[str, Known]:
@@ -126,25 +132,29 @@ class Recommendations:
         if whole is None:
             raise InvalidRequest("lists" if request.lists is not None else "kind", _NOT_WHOLE)
         shopper = await self._shopper(version.collection, request.user_id, request.session_id)
+        known = self._known(version.collection)
+
+        def make(asked: RecommendationsRequest, settings: ArmSettings) -> bytes:
+            return self._lists.answer_json(whole, asked, shopper, _as_told(known, settings))
+
         # Several milliseconds, which the searches of others need not wait for.
-        return await asyncio.to_thread(
-            self._lists.answer_json, whole, request, shopper, self._known(version.collection)
-        )
+        return await asyncio.to_thread(self._trials.lists, version.collection, shopper, request, make)
 
     async def taste(self, version: LiveVersion, request: SearchRequest) -> Taste | None:
         """What a search leans to: None where nobody is named or known, and where it must not. A cursor brings
         its own."""
         if not request.personalise or (request.user_id is None and request.session_id is None):
             return None
-        if version.whole is None or request.cursor is not None or self._weight <= 0:
+        if version.whole is None or request.cursor is not None:
             return None
         shopper = await self._shopper(version.collection, request.user_id, request.session_id)
         if shopper is None:
             return None
+        weight = self._trials.taste(version.collection, shopper, self._weight)
         known = self._known(version.collection)
         if self._lists.ready(version.whole, known):
-            return self._lists.taste(version.whole, shopper, known, self._weight)
-        return await asyncio.to_thread(self._lists.taste, version.whole, shopper, known, self._weight)
+            return self._lists.taste(version.whole, shopper, known, weight)
+        return await asyncio.to_thread(self._lists.taste, version.whole, shopper, known, weight)
 
     def _known(self, collection: str) -> Knowledge:
         sponsored = None if self._book is None else self._book.of(collection)
@@ -161,6 +171,13 @@ class Recommendations:
             None if user_id is None else names.user(collection, user_id),
             None if session_id is None else names.session(collection, session_id),
         )
+
+
+def _as_told(known: Knowledge, settings: ArmSettings) -> Knowledge:
+    """Without what an arm leaves out."""
+    model = None if settings.model is False else known.model
+    sponsored = None if settings.sponsored is False else known.sponsored
+    return replace(known, model=model, sponsored=sponsored)
 
 
 def _paid(events: pa.Table) -> list[PaidEvent]:
