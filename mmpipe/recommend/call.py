@@ -72,7 +72,7 @@ class Call:
         self._shown = Taken()
         known = (self.version.find(product_id) for product_id in self.request.exclude.product_ids)
         self._take(self._shown, [row for row in known if row is not None])
-        self._refused, self._refused_rows = self._exclusions()
+        self._disliked, self._refused, self._refused_rows = self._exclusions()
 
     def answer(self, place: int, wanted: WantedList) -> bytes:
         """The list at one place of the request, as JSON."""
@@ -136,13 +136,15 @@ class Call:
             visit = Past.of(actions.history(replace(self.shopper, user=None)), items)
         return past, visit.last_part()
 
-    def _exclusions(self) -> tuple[Taken, Words]:
-        """What no list but that of what was seen may show: products with variants, and rows."""
-        refused, exclude = Taken(), self.request.exclude
-        self._take(refused, self._past.disliked.tolist())
+    def _exclusions(self) -> tuple[Taken, Taken, Words]:
+        """What no list may show, and what none but that of what was seen: products with variants, and rows
+        of the latter."""
+        disliked, refused, exclude = Taken(), Taken(), self.request.exclude
         rows: list[Rows] = []
         if self.behaviour is not None and self.shopper is not None:
             actions, items = self.behaviour.actions, self.behaviour.items
+            none = items.rows(actions.disliked(self.shopper))
+            self._take(disliked, none[none >= 0].tolist())
             if exclude.purchased:
                 rows.append(items.rows(actions.purchased(self.shopper)))
             if exclude.seen:
@@ -153,7 +155,7 @@ class Call:
             there = some[some >= 0]
             words |= set_rows(there, self.version.layout.rows)
             self._take(refused, list(dict.fromkeys(there.tolist()))[:_WITH_VARIANTS])
-        return refused, words
+        return disliked, refused, words
 
     def _asked(self, place: int, wanted: WantedList, plan: Plan) -> tuple[Asked, Taken]:
         version, exclude = self.version, self.request.exclude
@@ -162,7 +164,7 @@ class Call:
             base = base & ~version.coded["availability"].mask(["out_of_stock"])
         mask = base
         sources = self._sources(place, wanted, plan)
-        taken = Taken(set(self._shown.rows), set(self._shown.groups))
+        taken = Taken(self._shown.rows | self._disliked.rows, self._shown.groups | self._disliked.groups)
         if not plan.all_seen:
             taken.rows |= self._refused.rows
             taken.groups |= self._refused.groups

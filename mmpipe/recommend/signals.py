@@ -41,6 +41,9 @@ class Actions(Protocol):
     def seen(self, shopper: Shopper) -> Codes:
         """Every item the shopper ever did anything with."""
 
+    def disliked(self, shopper: Shopper) -> Codes:
+        """Every item whose last like or dislike by the shopper is a dislike."""
+
     def code(self, product_id: str) -> int | None:
         """The code of a product that any event names."""
 

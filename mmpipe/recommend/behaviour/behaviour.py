@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.recommend.behaviour.answers import Counts, History, Shopper
-from mmpipe.recommend.behaviour.events import UNIT, kind_types
+from mmpipe.recommend.behaviour.events import TYPE_CODES, UNIT, kind_types
 from mmpipe.recommend.behaviour.kernels import ask
 from mmpipe.recommend.behaviour.kernels.hashing import find
-from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, SHIFT, VIEWED, Batch
+from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, JUDGED, SHIFT, VIEWED, Batch
 from mmpipe.recommend.behaviour.reading import Items, read, session_key, user_key
 from mmpipe.recommend.behaviour.state import State, appended, arranged, both, living, some, with_trends
 
@@ -30,6 +30,8 @@ Weights = NDArray[np.float64]
 
 HISTORY = 500
 """A history has the latest so many events."""
+JUDGEMENTS = 2_000
+"""Of a shopper's likes and dislikes the latest so many are looked at."""
 SHOPPERS = 1_000
 """As many shoppers in common are looked at where no other number is asked for: a share of them is known to
 some hundredths."""
@@ -47,6 +49,7 @@ _BULK = 16_384
 _RECENT, _PART = 8_192, 32
 _GROUPS = {"bought": BOUGHT, "viewed": VIEWED}
 _MICRO = 1e-6
+_DISLIKE = TYPE_CODES["dislike"]
 
 
 class Behaviour:
@@ -120,14 +123,7 @@ class Behaviour:
         to.
         """
         state = self._state
-        user, session = self._actors(state, shopper)
-        out = np.empty(max(limit, 0), np.int32)
-        size = 0
-        if limit > 0:
-            size = ask.latest(
-                state.rows, state.index, state.meaning.groups, state.n, state.seq, user, session, ACTED, out
-            )
-        rows = out[:size][::-1]
+        rows = self._latest(state, shopper, ACTED, limit)
         kinds = state.rows.kind[rows] & CODE
         return History(
             items=state.rows.item[rows],
@@ -143,6 +139,14 @@ class Behaviour:
     def seen(self, shopper: Shopper) -> Codes:
         """Every item the shopper ever did anything with, ascending; shown is not seen."""
         return self._items_of(shopper, ACTED)
+
+    def disliked(self, shopper: Shopper) -> Codes:
+        """Every item whose last like or dislike by the shopper is a dislike, ascending; whose events count is
+        as in :meth:`history`."""
+        state = self._state
+        rows = self._latest(state, shopper, JUDGED, JUDGEMENTS)
+        last = dict(zip(state.rows.item[rows].tolist(), (state.rows.kind[rows] & CODE).tolist(), strict=True))
+        return np.array(sorted(item for item, kind in last.items() if kind == _DISLIKE), np.int32)
 
     def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = SHOPPERS) -> Counts:
         """What the latest ``limit`` shoppers of an item also bought, or viewed, by their latest
@@ -241,6 +245,17 @@ class Behaviour:
         """:meth:`compact`, if that is a day ago."""
         if self._state.n and self._clock() - self._made_at > 86_400.0:
             self._make(None)
+
+    def _latest(self, state: State, shopper: Shopper, want: int, limit: int) -> Codes:
+        """The latest rows of a shopper that count as ``want``, oldest first."""
+        user, session = self._actors(state, shopper)
+        out = np.empty(max(limit, 0), np.int32)
+        if limit <= 0:
+            return out
+        size = ask.latest(
+            state.rows, state.index, state.meaning.groups, state.n, state.seq, user, session, want, out
+        )
+        return out[:size][::-1]
 
     def _actors(self, state: State, shopper: Shopper) -> tuple[int, int]:
         keys = state.keys

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, SHOWN, VIEWED
+from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, JUDGED, SHOWN, VIEWED
 from mmpipe.schemas.interaction import EVENT_TYPES, EventType
 
 TYPE_CODES: Final[dict[str, int]] = {name: code for code, name in enumerate(EVENT_TYPES)}
@@ -42,10 +42,10 @@ _HALVES: Final = 10
 _GROUPS: Final[dict[EventType, int]] = {
     "view": VIEWED | ACTED,
     "search-click": VIEWED | ACTED,
-    "like": ACTED,
+    "like": ACTED | JUDGED,
     "add-to-cart": ACTED,
     "purchase": BOUGHT | ACTED,
-    "dislike": ACTED,
+    "dislike": ACTED | JUDGED,
     "rating": ACTED,
     "impression": SHOWN,
     "search": 0,

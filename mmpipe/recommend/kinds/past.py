@@ -46,7 +46,6 @@ _DAY = 86_400.0
 _VIEWED = np.array([name in ("view", "search-click", "add-to-cart") for name in EVENT_TYPES])
 _PURCHASE = EVENT_TYPES.index("purchase")
 _CART = EVENT_TYPES.index("add-to-cart")
-_LIKE, _DISLIKE = EVENT_TYPES.index("like"), EVENT_TYPES.index("dislike")
 
 
 @dataclass(frozen=True)
@@ -86,13 +85,6 @@ class Past:
         pauses = np.flatnonzero(np.diff(self.times) > SESSION_GAP_SECONDS)
         begin = int(pauses[-1]) + 1 if len(pauses) else 0
         return Past(self.rows[begin:], self.types[begin:], self.times[begin:], self.worth[begin:])
-
-    @property
-    def disliked(self) -> Rows:
-        """Products whose last like or dislike is a dislike."""
-        judged = (self.types == _LIKE) | (self.types == _DISLIKE)
-        last = dict(zip(self.rows[judged].tolist(), (self.types[judged] == _DISLIKE).tolist(), strict=True))
-        return np.array(sorted(row for row, disliked in last.items() if disliked), np.int32)
 
     def viewed(self) -> tuple[Rows, Weights]:
         """Products that were looked at, the latest first, and when each was last."""

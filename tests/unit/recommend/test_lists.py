@@ -86,6 +86,33 @@ def test_what_is_excluded_appears_nowhere(shop: Shop, kind: Kind) -> None:
         assert not ids & (gone | {"red-shoe-1"})
 
 
+def test_what_was_disliked_long_ago_is_shown_by_no_list(version: Version) -> None:
+    events = [did("me", kind, "green-hat-0", ago=9 * DAY - n) for n, kind in enumerate(("view", "dislike"))]
+    events += [did("me", "like", "red-bag-0", ago=9 * DAY), did("me", "dislike", "blue-bag-0", ago=9 * DAY)]
+    events += [did("me", "view", "red-shoe-0", ago=8 * DAY - n) for n in range(600)]
+    events += [did("me", "dislike", "red-bag-0", ago=DAY), did("me", "like", "blue-bag-0", ago=DAY)]
+    shop = Shop.of(version, events)
+    everything = {"purchased": False, "seen": False, "sold_out": False}
+    for kind in ("for_you", "popular", "new_arrivals", "recently_viewed"):
+        ids = shop.ids(kind, "me", limit=100, exclude=everything, explore=0)
+        assert not {"green-hat-0", "red-bag-0"} & set(ids), kind
+    assert "blue-bag-0" in shop.ids("popular", "me", limit=100, exclude=everything, explore=0)
+
+
+def test_what_was_viewed_and_disliked_is_not_shown_as_viewed(version: Version) -> None:
+    shop = Shop.of(
+        version,
+        [
+            did("me", "view", "green-hat-0", ago=60),
+            did("me", "view", "red-shoe-0", ago=50),
+            did("me", "dislike", "green-hat-0", ago=40),
+            did("me", "dislike", "red-shoe-1", ago=30),
+            did("me", "view", "blue-bag-0", ago=20),
+        ],
+    )
+    assert shop.ids("recently_viewed", "me") == ["blue-bag-0"], "nor is a variant of what was disliked"
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "recently_viewed"])
 def test_nothing_but_the_disliked_is_excluded_where_that_is_asked(shop: Shop, kind: Kind) -> None:
     exclude = {"purchased": False, "seen": False, "sold_out": False}

@@ -28,7 +28,7 @@ ALIVE = np.int32(np.iinfo(np.int32).max)
 # Bits of a row's kind: what happened, whether it followed from a list, whether a user was named.
 CODE, CLICKED, IDENTIFIED = 0x1F, 0x20, 0x80
 # Bits of what a kind of event counts as.
-BOUGHT, VIEWED, ACTED, SHOWN = 1, 2, 4, 8
+BOUGHT, VIEWED, ACTED, SHOWN, JUDGED = 1, 2, 4, 8, 16
 # A session with more events is a machine's, or shared by a shop's every visitor: it is joined to nobody.
 JOINED = 1_000
 # Contributions to a trend are integers, so that taking one back leaves nothing: 2**SHIFT for one of weight 1
