@@ -115,6 +115,10 @@ class ItemsOfVersions:
         """The items of ``actions`` in ``version``. What takes long, after many products changed, is done
         here: tens of milliseconds for a hundred thousand new products."""
         key = id(version.columns)
+        held = self._held.get(key)
+        if held is not None and held[1]._actions is actions:
+            # Without the lock: whoever works something out for another version holds it for long.
+            return held[1]
         with self._lock:
             held = self._held.get(key)
             if held is not None and held[1]._actions is actions:
