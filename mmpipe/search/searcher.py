@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
     from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.search.find.synonyms import Synonyms
     from mmpipe.search.find.taste import Taste
     from mmpipe.search.versions.version import Version
     from mmpipe.settings import ServeSettings
@@ -53,10 +54,16 @@ class Searcher:
         return SearchResponse.model_validate_json(self.search_json(version, request, query))
 
     def search_json(
-        self, version: Version, request: SearchRequest, query: EncodedQuery, taste: Taste | None = None
+        self,
+        version: Version,
+        request: SearchRequest,
+        query: EncodedQuery,
+        taste: Taste | None = None,
+        own: Synonyms | None = None,
     ) -> bytes:
-        """The :class:`SearchResponse` as JSON. The order leans to ``taste``; on later pages to that of the
-        first, whatever is given here. It takes no part in browsing, nor in what is found.
+        """The :class:`SearchResponse` as JSON. ``own`` are the collection's synonyms and the shipped, where
+        it has its own. The order leans to ``taste``; on later pages to that of the first, whatever is given
+        here. It takes no part in browsing, nor in what is found.
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ProfileMismatch` where other models encoded the table. A query that matches nothing gives
@@ -71,7 +78,7 @@ class Searcher:
         if query.asks_nothing:
             taste = None
         opened = cursor.opened(request.cursor, digest)
-        understood = self._understood(version, query) if opened is None else opened.understood
+        understood = self._understood(version, query, own) if opened is None else opened.understood
         question = Question.of(request, query, self._settings, taste, understood)
         found = _found(version, question, request.limit, opened)
         cut, scoring = found.cut, None if found.matches is None else found.matches.scoring
@@ -107,10 +114,11 @@ class Searcher:
             head["personalised"] = True
         return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}"))
 
-    def _understood(self, version: Version, query: EncodedQuery) -> Understood:
+    def _understood(self, version: Version, query: EncodedQuery, own: Synonyms | None) -> Understood:
         if not query.text:
             return NOTHING
-        return understand_by(version.text, query.text, self._synonyms, typos=self._settings.typos)
+        stand = None if self._synonyms is None else own or self._synonyms
+        return understand_by(version.text, query.text, stand, typos=self._settings.typos)
 
     def _check_profile(self, version: Version) -> None:
         if version.fingerprint != self._fingerprint:

@@ -2,7 +2,7 @@
 
 A *group* is a set of words that stand for one another; a *replacement* goes one way, from what is asked to
 what is looked for. The base set, ``synonyms.tsv``, is shipped, and the starter models' glossary is part of
-it.
+it; a collection's own (:mod:`mmpipe.lake.synonyms`) come on top.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from itertools import count
 
 import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
+from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
 from mmpipe.lexical import fold, items
 from mmpipe.search.kernels.memory import address
 from mmpipe.search.kernels.similar import similar
@@ -24,6 +26,7 @@ from mmpipe.search.kernels.similar import similar
 SAME, TRANSLATED, ALSO_TRANSLATED, REPLACED = 0.8, 0.9, 0.8, 0.6
 _LONGEST = 5
 _FILE = "synonyms.tsv"
+_NUMBERS = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +37,6 @@ class Other:
     text: str
     tokens: tuple[tuple[str, ...], ...]
     factor: float
-
-
-@dataclass(frozen=True)
-class Group:
-    """Words for one thing, the usual one of each language first."""
-
-    en: tuple[str, ...] = ()
-    zh: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """``asked`` is also looked for as ``found``."""
-
-    asked: tuple[str, ...]
-    found: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,9 +51,28 @@ class _Vocabulary:
 class Synonyms:
     """Lookup of what stands for what."""
 
-    def __init__(self, groups: Iterable[Group] = (), replacements: Iterable[Replacement] = ()) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Group] = (),
+        replacements: Sequence[Replacement] = (),
+        *,
+        alone: Sequence[str] = (),
+        shipped: tuple[int, int] = (0, 0),
+    ) -> None:
+        """The first ``shipped`` groups and replacements do not count for the words of ``alone``."""
+        # Tells what was understood by these from what was by others.
+        self.number = next(_NUMBERS)
         self._words: dict[tuple[str, ...], dict[str, Other]] = {}
         self._runs: dict[str, dict[str, Other]] = {}
+        self._take(groups[: shipped[0]], replacements[: shipped[1]])
+        for text in alone:
+            for keys in self._keys(text):
+                keys.clear()
+        self._take(groups[shipped[0] :], replacements[shipped[1] :])
+        self._longest_run = max(map(len, self._runs), default=0)
+        self._vocabulary = _vocabulary({key[0] for key in self._words if len(key) == 1})
+
+    def _take(self, groups: Sequence[Group], replacements: Sequence[Replacement]) -> None:
         for group in groups:
             for said, same, foreign in ((group.en, group.en, group.zh), (group.zh, group.zh, group.en)):
                 for text in said:
@@ -76,8 +82,6 @@ class Synonyms:
         for replacement in replacements:
             for text in replacement.asked:
                 self._add(text, [(other, REPLACED) for other in replacement.found])
-        self._longest_run = max(map(len, self._runs), default=0)
-        self._vocabulary = _vocabulary({key[0] for key in self._words if len(key) == 1})
 
     def of_words(self, heads: Sequence[str], start: int) -> tuple[int, tuple[Other, ...]] | None:
         """What stands for the longest phrase of tokens that begins at ``start``, and where it ends."""
@@ -144,47 +148,32 @@ def ways(text: str) -> tuple[tuple[str, ...], ...]:
 @lru_cache(maxsize=1)
 def base() -> Synonyms:
     """What is shipped."""
-    groups, replacements = read((files(__package__) / _FILE).read_text(encoding="utf-8"))
-    own = {fold(text) for group in groups for text in (*group.en, *group.zh)}
+    shipped = _shipped()
+    return Synonyms(shipped.groups, shipped.replacements)
+
+
+def with_own(lines: SynonymLines) -> Synonyms:
+    """What is shipped and a collection's own."""
+    shipped = _shipped()
+    return Synonyms(
+        (*shipped.groups, *lines.groups),
+        (*shipped.replacements, *lines.replacements),
+        alone=lines.alone,
+        shipped=(len(shipped.groups), len(shipped.replacements)),
+    )
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> SynonymLines:
+    lines = parse_synonyms((files(__package__) / _FILE).read_bytes())
+    own = {fold(text) for group in lines.groups for text in (*group.en, *group.zh)}
+    glossary = []
     # The glossary's terms are wider than words: they translate what is not known better.
     for term in load_glossary().terms:
         en = tuple(text for text in term.en if fold(text) not in own)
         zh = tuple(text for text in term.zh if fold(text) not in own)
-        replacements.append(Replacement(en, term.zh[:1]))
-        replacements.append(Replacement(zh, term.en[:2]))
-    return Synonyms(groups, replacements)
-
-
-def read(text: str) -> tuple[list[Group], list[Replacement]]:
-    """Groups and replacements of a file: a line is ``english|english<TAB>chinese|chinese`` (either may be
-    empty) or ``asked|asked => found|found``, or a remark behind ``#``. Raises ``ValueError`` naming a line
-    that is neither."""
-    groups: list[Group] = []
-    replacements: list[Replacement] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        said = line.strip(" ")
-        if not said.strip() or said.startswith("#"):
-            continue
-        if "=>" in said:
-            asked, found = (_surfaces(part) for part in said.split("=>", 1))
-            if not asked or not found:
-                raise ValueError(f"line {number}: a replacement needs words on both sides of =>")
-            replacements.append(Replacement(asked, found))
-            continue
-        columns = said.split("\t")
-        if len(columns) > 2:
-            raise ValueError(
-                f"line {number}: more than two languages; write english|english, a tab, 中文|中文"
-            )
-        group = Group(*map(_surfaces, columns))
-        if len(group.en) + len(group.zh) < 2:
-            raise ValueError(f"line {number}: a group needs two words or more")
-        groups.append(group)
-    return groups, replacements
-
-
-def _surfaces(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split("|")))))
+        glossary += [Replacement(en, term.zh[:1]), Replacement(zh, term.en[:2])]
+    return SynonymLines(lines.groups, (*lines.replacements, *glossary))
 
 
 def _vocabulary(words: Iterable[str]) -> _Vocabulary:

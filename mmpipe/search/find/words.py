@@ -183,7 +183,7 @@ def tell(text: TextColumn, need: Need) -> Told:
 
 def understand_by(text: TextColumn, said: str, synonyms: Synonyms | None, *, typos: bool) -> Understood:
     """:func:`understand` by one version, that remembers what it was asked lately."""
-    key = (said, id(synonyms), typos)
+    key = (said, None if synonyms is None else synonyms.number, typos)
     found: Understood | None = text.understood.get(key)
     if found is None:
         going = understand(said, synonyms, typos=typos)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmpipe.schemas.search import SearchRequest
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.scoring import Scoring
+    from mmpipe.search.find.synonyms import Synonyms
     from mmpipe.search.shards.shard import Part
     from mmpipe.settings import ServeSettings
 
@@ -101,10 +102,16 @@ class ShardedSearcher:
         self._synonyms = synonyms.base() if settings.synonyms else None
 
     async def search_json(
-        self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery, *, seconds: float
+        self,
+        version: ShardedVersion,
+        request: SearchRequest,
+        query: EncodedQuery,
+        *,
+        seconds: float,
+        own: Synonyms | None = None,
     ) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON, with the prices of a moment, in Unix
-        seconds.
+        seconds. ``own`` are the collection's synonyms beside the shipped.
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ShardMissing`.
@@ -112,7 +119,7 @@ class ShardedSearcher:
         asked = list(range(version.shards))
         while True:
             try:
-                return await _Round(self, version, request, query, seconds, asked).answer()
+                return await _Round(self, version, request, query, seconds, asked, own).answer()
             except ShardMissing as missing:
                 # The others begin anew: what fixes the scores is theirs alone.
                 asked = [shard for shard in asked if shard != missing.shard]
@@ -135,9 +142,10 @@ class ShardedSearcher:
         """A request's question."""
         return Question.of(request, query, self._settings, None, understood)
 
-    def understanding(self, text: str) -> Understanding:
+    def understanding(self, text: str, own: Synonyms | None) -> Understanding:
         """The understanding of a query's text."""
-        return understand(text, self._synonyms, typos=self._settings.typos)
+        stand = None if self._synonyms is None else own or self._synonyms
+        return understand(text, stand, typos=self._settings.typos)
 
 
 class _Round:
@@ -151,6 +159,7 @@ class _Round:
         query: EncodedQuery,
         seconds: float,
         asked: Sequence[int],
+        own: Synonyms | None,
     ) -> None:
         facets.check(request.facets)
         self._started = time.perf_counter()
@@ -160,6 +169,7 @@ class _Round:
         self._digest = cursor.digest_of(version.ref.collection, request, query)
         self._opened = cursor.opened(request.cursor, self._digest)
         self._understood = NOTHING
+        self._own = own
 
     async def answer(self) -> bytes:
         """The response."""
@@ -181,7 +191,7 @@ class _Round:
             return self._opened.understood
         if not self._query.text:
             return NOTHING
-        going = self._searcher.understanding(self._query.text)
+        going = self._searcher.understanding(self._query.text, self._own)
         try:
             need = next(going)
             while True:

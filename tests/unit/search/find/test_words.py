@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmpipe.encoders import registry
+from mmpipe.lake.synonyms import Group, Replacement, SynonymLines
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
-from mmpipe.search.find.synonyms import Synonyms, base, read
+from mmpipe.search.find.synonyms import Synonyms, base, with_own
 from mmpipe.search.find.words import Told, understand
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
@@ -171,17 +172,25 @@ def test_no_text_is_refused(text: str) -> None:
     assert len({word.text for word in understood.words}) == len(understood.words)
 
 
-def test_a_file_of_synonyms_is_read_or_says_which_line_is_wrong() -> None:
-    groups, replacements = read("# remark\nsofa|couch\t沙发\n\nfootwear => shoes|boots\nC#|c sharp\n")
-    assert [(g.en, g.zh) for g in groups] == [(("sofa", "couch"), ("沙发",)), (("C#", "c sharp"), ())]
-    assert replacements[0].found == ("shoes", "boots")
-    synonyms = Synonyms(groups, replacements)
+def test_replacements_go_one_way() -> None:
+    synonyms = Synonyms([Group(("sofa",), ("沙发",))], [Replacement(("footwear",), ("shoes", "boots"))])
     assert synonyms.of_words(("footwear",), 0) is not None
     assert synonyms.of_words(("shoe",), 0) is None
     assert [(a, b) for a, b, _ in synonyms.in_run("新沙发")] == [(1, 3)]
-    for wrong in ("sofa", "a|b\tc\td", "a =>", "=> b"):
-        with pytest.raises(ValueError, match="line 1"):
-            read(wrong)
+
+
+def test_a_collection_has_words_of_its_own_and_may_do_without_shipped_ones(shop: Version) -> None:
+    own = with_own(SynonymLines((Group(("snorkel", "sofa")),), (), ("couch",)))
+    searcher = Searcher(LOADED.profile, ServeSettings(vector_weight=0))
+
+    def ids(text: str) -> list[str]:
+        request = SearchRequest(text=text)
+        answer = searcher.search_json(shop, request, encode(request, LOADED, {}), None, own)
+        return [hit.id for hit in SearchResponse.model_validate_json(answer).hits]
+
+    assert ids("snorkel") == ids("沙发") == ["sofa"]
+    assert ids("couch") == []
+    assert found(shop, "snorkel") == []
 
 
 def test_every_shipped_word_stands_for_something() -> None:

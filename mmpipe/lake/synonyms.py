@@ -1,0 +1,161 @@
+"""``synonyms.tsv`` of a collection: which words stand for one another, and which are looked for in place of
+others. Replaced as a whole, by a conditional write.
+
+A line is one of these; empty lines and lines that begin with ``#`` say nothing:
+
+- ``sofa|couch<TAB>沙发``: words for one thing, of one or of two languages, the usual one of each first;
+- ``footwear => shoes|boots``: who asks for what is on the left is shown what is on the right too, and not the
+  other way round;
+- ``- couch|settee``: of the shipped words nothing stands for these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mmpipe.errors import InvalidRequest, ObjectNotFound, StorageUnavailable
+from mmpipe.objects import ObjectTooLarge
+
+if TYPE_CHECKING:
+    from mmpipe.objects import ObjectStore
+
+MAX_BYTES = 4_000_000
+MAX_LINES = 50_000
+MAX_WORDS_A_LINE = 40
+_MAX_WORD = 200
+
+
+@dataclass(frozen=True)
+class Group:
+    """Words for one thing, the usual one of each language first."""
+
+    en: tuple[str, ...] = ()
+    zh: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """``asked`` is also looked for as ``found``."""
+
+    asked: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SynonymLines:
+    """What a file says. Nothing shipped stands for the words of ``alone``."""
+
+    groups: tuple[Group, ...] = ()
+    replacements: tuple[Replacement, ...] = ()
+    alone: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.groups) + len(self.replacements) + len(self.alone)
+
+
+NO_LINES = SynonymLines()
+
+
+def parse_synonyms(data: bytes) -> SynonymLines:
+    """The lines of a file. Raises :class:`InvalidRequest` naming the line that cannot be used."""
+    if len(data) > MAX_BYTES:
+        raise InvalidRequest("synonyms", f"the file has more than {MAX_BYTES:,} bytes")
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(
+            "synonyms", f"the file is not UTF-8: {error.reason} at byte {error.start}"
+        ) from error
+    if len(lines) > MAX_LINES:
+        raise InvalidRequest("synonyms", f"the file has more than {MAX_LINES:,} lines")
+    groups: list[Group] = []
+    replacements: list[Replacement] = []
+    alone: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        said = line.strip(" ")
+        if not said.strip() or said.startswith("#"):
+            continue
+        if said.startswith("- "):
+            alone += _words(said[2:], number)
+        elif "=>" in said:
+            asked, found = (_words(part, number) for part in said.split("=>", 1))
+            if not asked or not found:
+                raise _refused(number, "a replacement needs words on both sides of =>")
+            replacements.append(Replacement(asked, found))
+        else:
+            columns = said.split("\t")
+            if len(columns) > 2:
+                raise _refused(number, "has more than two columns; write english|english, a tab, 中文|中文")
+            group = Group(*(_words(column, number) for column in columns))
+            if len(group.en) + len(group.zh) < 2:
+                raise _refused(number, "a group needs two words or more, with | between them")
+            groups.append(group)
+    return SynonymLines(tuple(groups), tuple(replacements), tuple(alone))
+
+
+class SynonymFile:
+    """The file of one collection, followed. Not for several threads at once."""
+
+    def __init__(self, store: ObjectStore, collection_uri: str) -> None:
+        self._store = store
+        self.uri = f"{collection_uri}/synonyms.tsv"
+        self._etag: str | None = None
+        self._lines = NO_LINES
+
+    def read(self) -> SynonymLines:
+        """The lines as they are now: the same object, and one conditional request, while nothing changed.
+
+        Raises ``StorageUnavailable``, also where the file is damaged: nobody but :meth:`replace` checks it.
+        """
+        try:
+            if self._etag is None:
+                changed = self._store.read(self.uri, max_bytes=MAX_BYTES)
+            else:
+                fresh = self._store.read_changed(self.uri, etag=self._etag, max_bytes=MAX_BYTES)
+                if fresh is None:
+                    return self._lines
+                changed = fresh
+        except ObjectNotFound:
+            self._etag, self._lines = None, NO_LINES
+            return self._lines
+        except ObjectTooLarge as error:
+            raise StorageUnavailable(f"{error}; set the synonyms again") from error
+        try:
+            self._lines = parse_synonyms(changed[0])
+        except InvalidRequest as error:
+            raise StorageUnavailable(f"{self.uri}: {error}; set the synonyms again") from error
+        self._etag = changed[1].etag
+        return self._lines
+
+    def replace(self, data: bytes) -> SynonymLines:
+        """Check and store a whole new file. Raises :class:`InvalidRequest` as :func:`parse_synonyms`,
+        ``CommitConflict`` where somebody else replaced it at the same moment."""
+        lines = parse_synonyms(data)
+        try:
+            etag = self._store.stat(self.uri).etag
+        except ObjectNotFound:
+            self._store.write(self.uri, data, if_none_match=True)
+        else:
+            self._store.write(self.uri, data, if_match=etag)
+        return lines
+
+    def text(self) -> bytes:
+        """The file as it was set; empty where there is none."""
+        try:
+            return self._store.read(self.uri, max_bytes=MAX_BYTES)[0]
+        except ObjectNotFound:
+            return b""
+
+
+def _words(text: str, number: int) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split("|")))))
+    if len(found) > MAX_WORDS_A_LINE or any(len(word) > _MAX_WORD for word in found):
+        raise _refused(
+            number, f"has more than {MAX_WORDS_A_LINE} words, or one of more than {_MAX_WORD} characters"
+        )
+    return found
+
+
+def _refused(number: int, reason: str) -> InvalidRequest:
+    return InvalidRequest("synonyms", f"line {number}: {reason}")
