@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mmpipe.lake.interactions.log import InteractionLog
+    from mmpipe.lake.interactions.records import Erasure
 
 # Clocks of writers, of the store and of this machine may differ by so much.
 _SKEW = timedelta(seconds=120)
@@ -29,15 +30,15 @@ class Position:
     """How far a follower is; of this process alone, and opaque but for ``erased`` and ``damaged``.
 
     ``damaged`` are segments that cannot be read, with the reason; they are tried again every minute.
-    ``erased`` are the pseudonyms whose erasure is new since the position before. What is known of them is to
-    be forgotten before the tables are added, which hold of them only what arrived after the erasure.
+    ``erased`` are the pseudonyms whose erasure is new since the position before, and its moment. What arrived
+    of them until then is to be forgotten before the tables are added, which hold only what came later.
     """
 
     listed_at: datetime
     whole_at: datetime
     seen: frozenset[tuple[str, str]]
     erasures: frozenset[str]
-    erased: frozenset[str]
+    erased: Mapping[str, datetime]
     damaged: Mapping[Segment, str] = field(default_factory=dict)
 
 
@@ -85,9 +86,17 @@ def tail(
         whole_at=now if whole or position is None else position.whole_at,
         seen=frozenset(listed) if whole else seen | listed,
         erasures=frozenset(listing.erasures),
-        erased=frozenset(name for entry in fresh for name in heeded.erasures[entry].pseudonyms),
+        erased=_erased(heeded.erasures[name] for name in fresh),
         damaged=damaged,
     )
+
+
+def _erased(erasures: Iterable[Erasure]) -> dict[str, datetime]:
+    """Whom they name, and the last moment of each."""
+    found: dict[str, datetime] = {}
+    for erasure in erasures:
+        found.update((name, max(erasure.at, found.get(name, erasure.at))) for name in erasure.pseudonyms)
+    return found
 
 
 def _start(position: Position | None, now: datetime, *, whole: bool) -> str:

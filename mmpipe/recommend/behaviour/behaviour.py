@@ -6,7 +6,8 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmpipe.recommend.behaviour.answers import Counts, History, Shopper
 from mmpipe.recommend.behaviour.events import TYPE_CODES, UNIT, kind_types
+from mmpipe.recommend.behaviour.gone import Gone
 from mmpipe.recommend.behaviour.kernels import ask
 from mmpipe.recommend.behaviour.kernels.hashing import find
 from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, JUDGED, SHIFT, VIEWED, Batch
@@ -227,13 +229,13 @@ class Behaviour:
                 return
         self._make(batch)
 
-    def forget(self, pseudonyms: Iterable[str]) -> None:
-        """Leave nothing of some users, and nothing anonymous of some sessions; when this returns no answer
-        holds any of it, nor does memory."""
-        gone = np.array([key(p) for p in pseudonyms for key in (user_key, session_key)], np.uint64)
+    def forget(self, erased: Mapping[str, datetime]) -> None:
+        """Leave nothing of some users, and nothing anonymous of some sessions (pseudonyms), of what arrived
+        up to a moment; when this returns no answer holds any of it, nor does memory."""
+        gone = Gone.of(erased)
         with self._making, self._lock:
             keys = self._state.keys
-            known = any(find(keys.actors, keys.actor, key) >= 0 for key in gone)
+            known = any(find(keys.actors, keys.actor, key) >= 0 for key in gone.keys)
         if known:
             self._make(None, gone)
 
@@ -321,8 +323,8 @@ class Behaviour:
         finally:
             self._due = False
 
-    def _make(self, more: Batch | None, gone: NDArray[np.uint64] | None = None) -> None:
-        """A base of all that is known and ``more``, without those whose key is in ``gone``; what is added
+    def _make(self, more: Batch | None, gone: Gone | None = None) -> None:
+        """A base of all that is known and ``more``, without who is ``gone``; what is added
         meanwhile is appended to it."""
         with self._making:
             with self._lock:
@@ -349,12 +351,12 @@ class Behaviour:
                 self._state, self._made_at = made, now
                 self._revision += 1
 
-    def _kept(self, batch: Batch, gone: NDArray[np.uint64] | None, now: float) -> Batch:
+    def _kept(self, batch: Batch, gone: Gone | None, now: float) -> Batch:
         keep = np.ones(len(batch.event), np.bool_)
         if self._keep is not None:
             keep &= batch.time >= int((now - self._keep * 86_400.0) * 1e6)
         if gone is not None:
-            keep &= ~np.isin(np.where(batch.user != 0, batch.user, batch.session), gone)
+            keep &= ~gone.holds(batch)
         return batch if keep.all() else some(batch, keep)
 
 

@@ -57,8 +57,15 @@ class BehaviourFollower:
     A fault of storage delays a collection and is told by :meth:`status`; what is known stays, and answers.
     """
 
-    def __init__(self, lake: Lake, *, clock: Callable[[], float] = time.time) -> None:
-        self._lake, self._clock = lake, clock
+    def __init__(
+        self,
+        lake: Lake,
+        *,
+        erased: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``erased`` is told, on the thread, of a collection in which somebody was erased."""
+        self._lake, self._clock, self._erased = lake, clock, erased
         self._settings = lake.settings.interactions
         self._followed: dict[str, _Followed] = {}
         self._lock = threading.Lock()
@@ -127,7 +134,7 @@ class BehaviourFollower:
     def _look(self, name: str, followed: _Followed) -> None:
         poll = self._settings.poll_seconds
         try:
-            self._read(followed)
+            self._read(name, followed)
         except Exception as error:
             followed.faults += 1
             followed.error = str(error) if isinstance(error, MmpipeError) else type(error).__name__
@@ -140,17 +147,27 @@ class BehaviourFollower:
             )
             wait = min(poll * 2.0 ** min(followed.faults, 20), max(poll, _LONGEST_WAIT))
         else:
-            followed.faults, followed.error, wait = 0, None, poll
+            followed.faults, wait = 0, poll
+            self._tell_damaged(name, followed)
             followed.read_at = time.monotonic()
             followed.read.set()
         followed.due = time.monotonic() + wait
 
-    def _read(self, followed: _Followed) -> None:
+    def _tell_damaged(self, name: str, followed: _Followed) -> None:
+        """What is wrong with segments that were passed over."""
+        damaged = () if followed.position is None else sorted(followed.position.damaged.values())
+        error = "; ".join(damaged) or None
+        if error is not None and error != followed.error:
+            log.warning("behaviour of %s lacks events: %s", name, error)
+        followed.error = error
+
+    def _read(self, name: str, followed: _Followed) -> None:
         behaviour = followed.behaviour
         tables, position = followed.log.tail(followed.position, COLUMNS)
         # Those who are to be forgotten may be back already, with what the tables hold of them.
         if position.erased:
             behaviour.forget(position.erased)
+            self._erased(name)
         tables.reverse()
         while tables:
             some, rows = [], 0

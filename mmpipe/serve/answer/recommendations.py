@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mmpipe.experiments import ArmSettings
     from mmpipe.lake import Lake
-    from mmpipe.lake.interactions import Pseudonyms
+    from mmpipe.lake.interactions import Erasure, Pseudonyms
     from mmpipe.recommend.behaviour import Behaviour
     from mmpipe.schemas.recommend import RecommendationsRequest
     from mmpipe.schemas.search import SearchRequest
@@ -61,10 +61,18 @@ class Recommendations:
     version where this process holds it. Calls may come from one event loop; what blocks for long runs in
     threads."""
 
-    def __init__(self, settings: Settings, lake: Lake, version_of: Callable[[str], Version | None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        lake: Lake,
+        version_of: Callable[[str], Version | None],
+        erased: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``erased`` is told, on a thread, of a collection in which somebody was erased, by whichever
+        replica."""
         self._weight = settings.serve.taste_weight
         self._lake = lake
-        self._follower = BehaviourFollower(lake)
+        self._follower = BehaviourFollower(lake, erased=erased)
         self._models = Recommenders(lake, version_of=version_of)
         self._pseudonyms: Pseudonyms | None = None
         self._book: SponsoredBook | None = None
@@ -125,9 +133,10 @@ class Recommendations:
         if self._book is not None:
             self._book.of(collection).accepted(_paid(events))
 
-    async def forget(self, collection: str, pseudonyms: frozenset[str]) -> None:
+    async def forget(self, collection: str, erasure: Erasure) -> None:
         """Leave nothing of people who were erased; the other replicas follow within moments."""
-        await asyncio.to_thread(self._follower.get(collection).forget, pseudonyms)
+        gone = dict.fromkeys(erasure.pseudonyms, erasure.at)
+        await asyncio.to_thread(self._follower.get(collection).forget, gone)
 
     async def answer(self, version: LiveVersion, request: RecommendationsRequest) -> bytes:
         """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,

@@ -90,7 +90,13 @@ class QueryService:
         self._encode: dict[str, Encode] = {}
         self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
         self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
-        self._recommendations = Recommendations(settings, self._lake, self._version_of)
+        self._recommendations = Recommendations(
+            settings,
+            self._lake,
+            self._version_of,
+            # It may come again, to any replica, and is no duplicate then.
+            erased=lambda collection: self._interactions.forget(collection),
+        )
         stored = self._recommendations.accepted if shards is None else None
         self._interactions = Interactions(self._lake, stored)
         self._people = People(self._lake)
@@ -192,7 +198,7 @@ class QueryService:
         version = await self._source.open(collection)
         proof = await self._people.erase(version.collection, user_id)
         self._interactions.forget(version.collection)
-        await self._recommendations.forget(version.collection, proof.pseudonyms)
+        await self._recommendations.forget(version.collection, proof)
         return proof
 
     async def collections(self) -> list[ServedCollection]:

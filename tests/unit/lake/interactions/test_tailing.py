@@ -117,12 +117,12 @@ def test_erasures_are_handed_on(log: InteractionLog) -> None:
     log.erase(["u1"])
     append(log, event("d", "u1", received_at=datetime.now(UTC)))
     tables, position = log.tail(position)
-    assert position.erased == {"u1", "s1"}
+    assert set(position.erased) == {"u1", "s1"}
     assert ids(tables) == ["d"]
-    assert log.tail(position)[1].erased == frozenset()
+    assert log.tail(position)[1].erased == {}
     tables, fresh = log.tail()
     assert sorted(ids(tables)) == ["c", "d"]
-    assert fresh.erased == {"u1", "s1"}
+    assert set(fresh.erased) == {"u1", "s1"}
 
 
 def test_a_segment_that_is_gone_is_no_error_for_readers(log: InteractionLog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_nothing_known_answers_nothing_and_takes_nothing() -> None:
     behaviour = Behaviour()
     behaviour.add(table([]))
     behaviour.compact()
-    behaviour.forget(["u"])
+    behaviour.forget({"u": datetime.now(UTC)})
     assert behaviour.nbytes < 100_000
     assert behaviour.event_count == behaviour.items == 0
     assert behaviour.code("a") is None

@@ -102,6 +102,42 @@ def test_a_person_who_was_erased_is_forgotten_and_may_come_back(
     until(lambda: seen(behaviour) == ["i4"])
 
 
+def test_what_arrives_while_somebody_is_erased_is_new(lake: Lake, follower: BehaviourFollower) -> None:
+    log, behaviour = log_of(lake), follower.get("shop")
+    log.append(table([event(1)]))
+    until(lambda: behaviour.event_count == 1)
+    moment = datetime.now(UTC)
+    # Met before the erasure is, which takes as long as the log is large.
+    log.append(table([event(2, received=moment.timestamp() + 1)]))
+    until(lambda: behaviour.event_count == 2)
+    proof = log.erase(["u"], now=moment)
+    until(lambda: seen(behaviour) == ["i2"])
+    behaviour.forget(dict.fromkeys(proof.pseudonyms, proof.at))
+    assert seen(behaviour) == ["i2"]
+    assert [table["product_id"].to_pylist() for table in log.scan()] == [["i2"]]
+
+
+def test_one_damaged_segment_hides_nothing_else_and_is_told(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = log_of(lake)
+    log.append(table([event(1)]))
+    day = datetime.now(UTC).date().isoformat()
+    damaged = Path(log.uri.removeprefix("file://"), f"day={day}", "1700000000000-0123456789abcdef.parquet")
+    damaged.write_bytes(b"PAR1")
+    follower = BehaviourFollower(lake)
+    follower.start()
+    try:
+        behaviour = follower.get("shop")
+        until(lambda: seen(behaviour) == ["i1"])
+        log.append(table([event(2)]))
+        until(lambda: seen(behaviour) == ["i1", "i2"])
+        assert damaged.name in str(follower.status()["shop"].error)
+        assert sum(damaged.name in record.getMessage() for record in caplog.records) == 1
+    finally:
+        follower.close()
+
+
 def test_a_lake_without_events_costs_nothing(lake: Lake, follower: BehaviourFollower) -> None:
     behaviour = follower.get("quiet")
     assert follower.wait_until_read("quiet", 10)
