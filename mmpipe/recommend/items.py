@@ -8,7 +8,6 @@ they are asked for, many at once in one pass over the version's ids.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,18 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mmpipe.recommend.versions import OfVersions
 from mmpipe.search.kernels.memory import has, rows_of
 
 if TYPE_CHECKING:
     from mmpipe.recommend.signals import Actions, Codes
-    from mmpipe.search.versions.version import Columns, Version
+    from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
 # No living product has that id; nobody looked yet.
 GONE, UNASKED = -1, -2
 # More than so many are looked up in one pass over all ids.
 _FEW = 256
-_VERSIONS = 6
 
 
 class ItemRows:
@@ -35,7 +34,7 @@ class ItemRows:
     whose fragments this one has all, and first. Safe for many threads."""
 
     def __init__(self, version: Version, actions: Actions, former: ItemRows | None = None) -> None:
-        self._version, self._actions = version, actions
+        self.version, self.actions = version, actions
         self._lock = threading.Lock()
         self._rows: Rows = np.zeros(0, np.int32)
         if former is not None:
@@ -54,8 +53,8 @@ class ItemRows:
 
     def codes(self, rows: Rows) -> Codes:
         """The code of each row's product, -1 where no event names it."""
-        ids = self._version.ids.ids(rows)
-        found = [self._actions.code(product_id) for product_id in ids]
+        ids = self.version.ids.ids(rows)
+        found = [self.actions.code(product_id) for product_id in ids]
         return np.array([-1 if code is None else code for code in found], np.int32)
 
     def _look_up(self, codes: Codes) -> None:
@@ -68,17 +67,17 @@ class ItemRows:
         else:
             known = known.copy()
         asked = np.unique(codes[known[codes] == UNASKED])
-        ids = self._actions.product_ids(asked)
+        ids = self.actions.product_ids(asked)
         if len(asked) <= _FEW:
-            found = [self._version.find(product_id) for product_id in ids]
+            found = [self.version.find(product_id) for product_id in ids]
             known[asked] = [GONE if row is None else row for row in found]
         else:
             known[asked] = self._find_all(ids)
         self._rows = known  # whole at once: others read it meanwhile
 
     def _find_all(self, ids: list[str]) -> Rows:
-        rows = rows_of(self._version.alive)
-        texts = pa.array(self._version.ids.ids(rows), pa.large_string())
+        rows = rows_of(self.version.alive)
+        texts = pa.array(self.version.ids.ids(rows), pa.large_string())
         asked = pa.array([each.encode("utf-8", "replace").decode() for each in ids], pa.large_string())
         places = pc.index_in(asked, value_set=texts).fill_null(-1).to_numpy(zero_copy_only=False)
         found: Rows = np.where(places >= 0, np.append(rows, np.int32(GONE))[places], GONE).astype(np.int32)
@@ -86,12 +85,12 @@ class ItemRows:
 
     def _carried(self, former: ItemRows) -> Rows:
         """What ``former`` found, where it still holds, and what came with the fragments that are new."""
-        version = self._version
+        version = self.version
         rows = former._rows.copy()
         there = np.flatnonzero(rows >= 0)
         # A row that died was deleted, or is in a new fragment now.
         rows[there[~has(version.alive, rows[there])]] = GONE
-        first = former._version.layout.words
+        first = former.version.layout.words
         fresh = rows_of(np.concatenate([np.zeros(first, np.uint64), version.alive[first:]]))
         codes = self.codes(fresh)
         named = (codes >= 0) & (codes < len(rows))
@@ -103,39 +102,23 @@ class ItemsOfVersions:
     """The items of the versions that were asked lately. Safe for many threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: OrderedDict[int, tuple[Columns, ItemRows]] = OrderedDict()
+        self._kept: OfVersions[ItemRows] = OfVersions()
 
     def known(self, version: Version, actions: Actions) -> bool:
         """Whether :meth:`of` has nothing to do."""
-        held = self._held.get(id(version.columns))
-        return held is not None and held[1]._actions is actions
+        found = self._kept.find(version)
+        return found is not None and found.actions is actions
 
     def of(self, version: Version, actions: Actions) -> ItemRows:
-        """The items of ``actions`` in ``version``. What takes long, after many products changed, is done
-        here: tens of milliseconds for a hundred thousand new products."""
-        key = id(version.columns)
-        held = self._held.get(key)
-        if held is not None and held[1]._actions is actions:
-            # Without the lock: whoever works something out for another version holds it for long.
-            return held[1]
-        with self._lock:
-            held = self._held.get(key)
-            if held is not None and held[1]._actions is actions:
-                return held[1]
-            found = ItemRows(version, actions, self._former(version, actions))
-            # With the columns, so that no other object gets their address.
-            self._held[key] = version.columns, found
-            self._held.move_to_end(key)
-            while len(self._held) > _VERSIONS:
-                self._held.popitem(last=False)
-            return found
+        """The items of ``actions`` in ``version``. What takes long, after many products changed, is done here:
+        tens of milliseconds for fifty thousand."""
+        found = self._kept.get(version, lambda former: _made(version, actions, former))
+        return found if found.actions is actions else ItemRows(version, actions)
 
-    def _former(self, version: Version, actions: Actions) -> ItemRows | None:
-        for _, items in reversed(self._held.values()):
-            if items._actions is actions and _begins_alike(items._version, version):
-                return items
-        return None
+
+def _made(version: Version, actions: Actions, former: ItemRows | None) -> ItemRows:
+    alike = former is not None and former.actions is actions and _begins_alike(former.version, version)
+    return ItemRows(version, actions, former if alike else None)
 
 
 def _begins_alike(former: Version, version: Version) -> bool:

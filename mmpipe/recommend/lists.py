@@ -13,7 +13,8 @@ from mmpipe.recommend.call import Call
 from mmpipe.recommend.items import ItemsOfVersions
 from mmpipe.recommend.kinds.asked import Behaviour
 from mmpipe.recommend.kinds.past import FADING, Past, liking
-from mmpipe.recommend.kinds.shelf import ShelvesOfVersions
+from mmpipe.recommend.kinds.shelf import Shelf
+from mmpipe.recommend.versions import OfVersions
 from mmpipe.search.find.taste import Taste
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Lists:
     """
 
     def __init__(self) -> None:
-        self._shelves = ShelvesOfVersions()
+        self._shelves: OfVersions[Shelf] = OfVersions()
         self._items = ItemsOfVersions()
         self._associations = AssociationsOfCollections()
 
@@ -62,7 +63,7 @@ class Lists:
         started = time.perf_counter()
         call = Call(
             version=version,
-            shelf=self._shelves.of(version),
+            shelf=self._shelves.get(version, lambda _: Shelf(version)),
             behaviour=self._behaviour(version, known.actions),
             model=known.model,
             sponsored=known.sponsored,

@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from mmpipe.search.kernels.memory import rows_of
 
 if TYPE_CHECKING:
-    from mmpipe.search.versions.version import Columns, Version
+    from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
@@ -27,7 +27,6 @@ _CATEGORIES = 24
 _PER_CATEGORY = 6
 _REMEMBERED = 65_536
 _MASKS = 8
-_VERSIONS = 6
 
 
 @dataclass(frozen=True)
@@ -150,24 +149,3 @@ class Shelf:
             found.append(rows)
             have, end, step = have + len(rows), begin, step * 4
         return np.concatenate(found)[:count] if found else np.zeros(0, np.int32)
-
-
-class ShelvesOfVersions:
-    """The shelves of the versions that were asked lately. Safe for many threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: OrderedDict[int, tuple[Columns, Shelf]] = OrderedDict()
-
-    def of(self, version: Version) -> Shelf:
-        """The shelf of a version, the same for all moments of it."""
-        key = id(version.columns)
-        with self._lock:
-            held = self._held.get(key)
-            if held is None:
-                # With the columns, so that no other object gets their address.
-                held = self._held[key] = version.columns, Shelf(version)
-                while len(self._held) > _VERSIONS:
-                    self._held.popitem(last=False)
-            self._held.move_to_end(key)
-            return held[1]
