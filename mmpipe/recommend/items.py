@@ -110,8 +110,8 @@ class ItemsOfVersions:
         return found is not None and found.actions is actions
 
     def of(self, version: Version, actions: Actions) -> ItemRows:
-        """The items of ``actions`` in ``version``. What takes long, after many products changed, is done here:
-        tens of milliseconds for fifty thousand."""
+        """The items of ``actions`` in ``version``. What takes long, after many products changed, is done
+        here: tens of milliseconds for fifty thousand."""
         found = self._kept.get(version, lambda former: _made(version, actions, former))
         return found if found.actions is actions else ItemRows(version, actions)
 
