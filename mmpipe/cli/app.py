@@ -23,6 +23,7 @@ from mmpipe.cli.sponsored import sponsored_app
 from mmpipe.cli.statistics import statistics
 from mmpipe.cli.status import status
 from mmpipe.cli.stock import stock
+from mmpipe.cli.synonyms import synonyms_app
 from mmpipe.cli.train import train_app
 from mmpipe.cli.up import up
 from mmpipe.cli.users import users_app
@@ -54,6 +55,7 @@ app.add_typer(eval_app, name="eval")
 app.add_typer(train_app, name="train")
 app.add_typer(sponsored_app, name="sponsored")
 app.add_typer(experiments_app, name="experiments")
+app.add_typer(synonyms_app, name="synonyms")
 
 
 def main() -> None:

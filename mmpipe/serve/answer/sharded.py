@@ -28,6 +28,7 @@ from mmpipe.search.shards import (
     currency_of,
 )
 from mmpipe.search.versions.store import HOLD_SECONDS, MAX_HELD, MIN_HELD
+from mmpipe.serve.answer.synonyms import OwnSynonyms
 from mmpipe.serve.answer.watch import LIST_SECONDS, STALE_SECONDS, STUCK_SECONDS
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class ShardedCollections:
         self._check = check
         self._clock = clock
         self._searcher = ShardedSearcher(settings.serve, transport)
+        self._synonyms = OwnSynonyms(settings, lake)
         self._followed: dict[str, _Followed] = {}
         self._listed_at: float | None = None
         self._fault = ""
@@ -104,10 +106,13 @@ class ShardedCollections:
         """Look once at every collection, then keep looking. A lake or shards that cannot be reached yet are
         no error: the task keeps trying."""
         await self.look()
+        await asyncio.to_thread(self._synonyms.look)
+        self._synonyms.start()
         self._task = asyncio.create_task(self._follow())
 
     async def close(self) -> None:
         """Stop looking."""
+        await asyncio.to_thread(self._synonyms.close)
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -136,13 +141,17 @@ class ShardedCollections:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON, with the prices of now. See
         :meth:`ShardedSearcher.search_json`."""
         try:
-            return await self._searcher.search_json(version, request, query, seconds=self._clock())
+            return await self._searcher.search_json(
+                version, request, query, seconds=self._clock(), own=self._synonyms.of(version.ref.collection)
+            )
         except VersionGone:
             current = self.get(version.ref.collection)
             if current.ref == version.ref:
                 raise
             # A cursor's version that a shard no longer has: the current one gives the same places.
-            return await self._searcher.search_json(current, request, query, seconds=self._clock())
+            return await self._searcher.search_json(
+                current, request, query, seconds=self._clock(), own=self._synonyms.of(current.ref.collection)
+            )
 
     async def product(self, version: ShardedVersion, product_id: str) -> PublicProduct:
         """What is public of a product. Raises :class:`UnknownProduct`, :class:`ShardMissing`."""
