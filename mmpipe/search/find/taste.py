@@ -50,7 +50,8 @@ class Taste:
         largest = float(np.abs(vector).max(initial=0.0))
         if not (0.0 < largest < np.inf) or weight <= 0:
             return None
-        return cls(np.rint(vector * (_STEPS / largest)).astype(np.int8).tobytes(), weight)
+        steps = np.rint(vector.astype(np.float64) / largest * _STEPS)
+        return cls(steps.astype(np.int8).tobytes(), weight)
 
     def among(self, fused: VectorColumn, rows: Rows, span: float) -> tuple[Taste, Shares]:
         """The taste with the bounds of a search's matches ``rows``, where it has none yet, and what it adds
