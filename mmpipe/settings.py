@@ -236,7 +236,12 @@ class ServeSettings(_Section):
     target_ongoing_requests: float = Field(
         default=4.0, gt=0, description="requests in flight per replica that autoscaling aims at"
     )
-    max_body_bytes: int = Field(default=30_000_000, gt=0, description="larger request bodies get a 413")
+    max_body_bytes: int = Field(
+        default=30_000_000, gt=0, description="larger bodies of a search, which may hold media, get a 413"
+    )
+    max_json_bytes: int = Field(
+        default=4_000_000, gt=0, description="larger bodies of requests that hold no media get a 413"
+    )
     live_poll_seconds: float = Field(
         default=0.25, gt=0, description="how often a replica asks which version is live"
     )

@@ -93,7 +93,10 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     _operations_routes(app, service, meter)
     app.state.service = service
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=service.settings.serve.max_body_bytes)
+    limits = service.settings.serve
+    app.add_middleware(
+        BodyLimit, max_bytes=limits.max_json_bytes, of_paths={search_route.PATH: limits.max_body_bytes}
+    )
     app.add_middleware(HeadAsGet)
     app.add_middleware(metrics.Measured, metrics=meter)
     app.add_middleware(Traced)
@@ -125,7 +128,7 @@ def _search_described(guard: KeyGuard | None) -> APIRouter:
         search_route.PATH,
         summary="Search by text",
         response_model=SearchResponse,
-        responses=problems(404, 422, 503),
+        responses=problems(404, 414, 422, 503),
         tags=["search"],
     )
     async def search_text(params: Annotated[SearchParams, Query()]) -> None: ...
@@ -138,7 +141,7 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
         "/v1/products/{product_id}",
         summary="One product as it is live",
         response_model=ProductResponse,
-        responses=problems(404, 422, 503),
+        responses=problems(404, 414, 422, 503),
         tags=["products"],
     )
     async def product(
@@ -150,7 +153,7 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
         "/v1/products/{product_id}/similar",
         summary="Products like this one",
         response_model=SearchResponse,
-        responses=problems(404, 422, 503),
+        responses=problems(404, 414, 422, 503),
         tags=["products"],
     )
     async def similar(product_id: ProductId, params: Annotated[SimilarParams, Query()]) -> Response:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 CONTENT_TYPE = "application/problem+json"
+# As nginx counts callers that did not wait; nobody is left to see it but metrics and traces.
+CALLER_GONE = 499
 _log = logging.getLogger("mmpipe.serve")
 
 
@@ -35,6 +37,10 @@ class MalformedRequest(errors.InvalidRequest):
 
 class UnsupportedMediaType(errors.InvalidRequest):
     """A body of a content type the route does not take."""
+
+
+class UriTooLong(errors.InvalidRequest):
+    """A query string over the limits."""
 
 
 class Unauthorized(errors.InvalidRequest):
@@ -102,6 +108,7 @@ TABLE: Mapping[type[Exception], Answer] = {
     errors.MediaTooLarge: Answer(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "media-too-large", "A medium is too large"
     ),
+    UriTooLong: Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "uri-too-long", "The query string is too long"),
     UnsupportedMediaType: Answer(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The content type is not supported"
     ),
@@ -217,6 +224,12 @@ def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem document."""
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
+    from starlette.responses import Response
+
+    async def gone(request: Request, _error: Exception) -> Response:
+        _log.info("the caller went away before its request was read", extra={"path": request.url.path[:200]})
+        return Response(status_code=CALLER_GONE)
 
     async def known(_request: Request, error: Exception) -> Response:
         problem, headers = problem_of(error)
@@ -234,6 +247,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(InvalidFields, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(Exception, known)
 
 

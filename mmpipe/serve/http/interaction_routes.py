@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from mmpipe.schemas.interaction import MAX_EVENTS, Interaction, InteractionsRequest, InteractionsResponse
+from mmpipe.serve.http import bounds
 from mmpipe.serve.http.errors import InvalidFields
 from mmpipe.serve.http.openapi import json_body, problems
-from mmpipe.serve.http.requests import parse_json, read_json_body, validate
+from mmpipe.serve.http.requests import aside, parse_json, read_json_body, validate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,8 @@ def add_interaction_routes(public: APIRouter, service: QueryService) -> None:
         tags=["interactions"],
     )
     async def interactions(request: Request) -> Response:
-        collection, events, place = parse_events(await read_json_body(request))
+        body = await read_json_body(request)
+        collection, events, place = await aside(len(body), parse_events, body)
         answer = await service.record(collection, events)
         if not answer.accepted and not answer.duplicates:
             raise InvalidFields(
@@ -69,14 +71,17 @@ def add_interaction_routes(public: APIRouter, service: QueryService) -> None:
 def parse_events(body: bytes) -> tuple[str | None, Sequence[Interaction | Any], Any]:
     """The collection and the events of a body, not all of them valid; and where the n-th stands in it.
 
-    Raises :class:`InvalidFields` where it is no such body as a whole.
+    Raises :class:`InvalidFields` where it is no such body as a whole, and as
+    :func:`mmpipe.serve.http.bounds.check`.
     """
+    bounds.check(body, bounds.INTERACTIONS)
     try:
         # One pass for what nearly always comes: a batch without a fault.
         request = InteractionsRequest.model_validate_json(body)
         return request.collection, request.interactions, _in_list
     except ValidationError as error:
-        if any(entry["type"] == "json_invalid" for entry in error.errors(include_url=False)):
+        # That is the only error where it is one; a list of all would be long where many events are bad.
+        if error.error_count() == 1 and error.errors(include_url=False)[0]["type"] == "json_invalid":
             parse_json(InteractionsRequest, body)
     held = from_json(body)
     if isinstance(held, dict) and "interactions" not in held:

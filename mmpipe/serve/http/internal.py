@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
 
-from mmpipe.serve.http import errors, metrics
+from mmpipe.serve.http import bounds, errors, metrics
 from mmpipe.serve.http.dispatch_token import authorize
 from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.limits import BodyLimit
@@ -66,7 +66,7 @@ def create_internal_app(
         return Response(meter.render(()), media_type=metrics.CONTENT_TYPE)
 
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.serve.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.serve.max_json_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(metrics.Measured, metrics=meter, prefix=PREFIX)
     app.add_middleware(Traced, prefix=PREFIX)
@@ -81,7 +81,7 @@ def _guarded(settings: Settings, work: WorkGateway, uploads: Uploads) -> APIRout
 
     @router.post("/work")
     async def warm_work(request: Request) -> Response:
-        asked = await read_json(request, WorkRequest)
+        asked = await read_json(request, WorkRequest, bounds.WORK)
         answer = WorkResponse(outcomes=await work.execute(asked.orders))
         return Response(answer.model_dump_json(), media_type=_JSON)
 

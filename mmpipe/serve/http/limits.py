@@ -1,34 +1,57 @@
-"""A bound on request bodies, enforced while they stream in."""
+"""A bound on request bodies, enforced while they stream in, and on query strings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from mmpipe.errors import RequestTooLarge
-from mmpipe.serve.http.errors import problem_of, respond
+from mmpipe.errors import InvalidRequest, RequestTooLarge
+from mmpipe.serve.http.errors import UriTooLong, problem_of, respond
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+# A cursor has up to 8,000 characters, the words of a query 1,000, which percent-encoding makes 9,000.
+MAX_QUERY_BYTES: Final = 64_000
+# Each makes an error where it is not known.
+MAX_QUERY_FIELDS: Final = 500
+
+
 class BodyLimit:
-    """ASGI middleware: no request body over ``max_bytes`` is read into memory.
+    """ASGI middleware: no request body over ``max_bytes`` is read into memory; ``of_paths`` has the limits of
+    paths that take larger ones.
 
     A declared Content-Length is refused before a byte is read; a chunked body is cut off at the limit.
-    Either way the caller gets 413 as a problem document, whatever the route was doing with the body.
+    Either way the caller gets 413 as a problem document, whatever the route was doing with the body. A query
+    string over :data:`MAX_QUERY_BYTES` or :data:`MAX_QUERY_FIELDS` gets 414.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, of_paths: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._of_paths = of_paths or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        query = scope["query_string"]
+        if len(query) > MAX_QUERY_BYTES or query.count(b"&") >= MAX_QUERY_FIELDS:
+            allowed = f"{MAX_QUERY_FIELDS} fields or {MAX_QUERY_BYTES:,} bytes"
+            await self._refuse(
+                UriTooLong("query", f"has more than {allowed}; send less"), scope, receive, send
+            )
+            return
+        if scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        most = self._of_paths.get(scope["path"], self._max_bytes)
+        too_large = RequestTooLarge("body", f"larger than the limit of {most} bytes; send less")
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            await self._refuse(scope, receive, send)
+        if declared.isdigit() and int(declared) > most:
+            await self._refuse(too_large, scope, receive, send)
             return
         seen = 0
         started = False
@@ -37,7 +60,7 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
+            if seen > most:
                 raise _TooLarge
             return message
 
@@ -51,12 +74,9 @@ class BodyLimit:
         except _TooLarge:
             if started:
                 raise
-            await self._refuse(scope, receive, send)
+            await self._refuse(too_large, scope, receive, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = RequestTooLarge(
-            "body", f"larger than the limit of {self._max_bytes} bytes; send smaller media"
-        )
+    async def _refuse(self, error: InvalidRequest, scope: Scope, receive: Receive, send: Send) -> None:
         problem, headers = problem_of(error)
         # The rest of the body is still on the wire, so the connection cannot be used again.
         await respond(problem, {**headers, "Connection": "close"})(scope, receive, send)

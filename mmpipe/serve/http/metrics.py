@@ -6,6 +6,7 @@ reaches some replica, so every series carries a ``replica`` label and never mixe
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.routing import Mount
+
+from mmpipe.serve.http.errors import CALLER_GONE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -172,6 +175,9 @@ class Measured:
 
         try:
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            status = CALLER_GONE  # Serve ends what nobody waits for any more
+            raise
         finally:
             route = route_of(scope, self._prefix)
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"

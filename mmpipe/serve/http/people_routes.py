@@ -35,7 +35,7 @@ Collection = Annotated[str | None, Query(max_length=63, description="omit where 
 
 def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The routes, for the callers of ``guard``; of these for those that the settings name, where they do."""
-    answers: dict[int | str, dict[str, Any]] = problems(404, 422, 503)
+    answers: dict[int | str, dict[str, Any]] = problems(404, 414, 422, 503)
     dependencies = []
     if guard is not None:
         callers = service.settings.interactions.people_callers

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mmpipe.schemas.recommend import RecommendationsRequest, RecommendationsResponse
+from mmpipe.serve.http import bounds
 from mmpipe.serve.http.openapi import json_body, problems
 from mmpipe.serve.http.requests import read_json
 
@@ -45,5 +46,7 @@ def add_recommendation_routes(public: APIRouter, service: QueryService) -> None:
         tags=["recommendations"],
     )
     async def recommendations(request: Request) -> Response:
-        found = await service.recommend(await read_json(request, RecommendationsRequest))
+        found = await service.recommend(
+            await read_json(request, RecommendationsRequest, bounds.RECOMMENDATIONS)
+        )
         return Response(found, media_type=_JSON)

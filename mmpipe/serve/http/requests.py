@@ -6,37 +6,44 @@ multipart, errors come out of one place, and the hot path parses straight from b
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
 from mmpipe.encoders.base import Modality
-from mmpipe.errors import InvalidRequest
+from mmpipe.errors import InvalidRequest, RequestTooLarge
 from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.schemas.search import Filters, SearchRequest, ShopperId
 from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch
-from mmpipe.serve.http.errors import InvalidFields, MalformedRequest, UnsupportedMediaType
+from mmpipe.serve.http import bounds
+from mmpipe.serve.http.bounds import MAX_TEXT, Bounds, check
+from mmpipe.serve.http.errors import InvalidFields, UnsupportedMediaType
+from mmpipe.serve.http.forms import parse_form
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 _PLAIN_PARTS = frozenset(
     {"collection", "text", "limit", "cursor", "explain", "audio_as", "user_id", "session_id", "personalise"}
 )
 _JSON_PARTS = frozenset({"weights", "filters"})
-_MAX_TEXT_PART = 1_000_000
+# Smaller bodies are read in less time than a thread takes to begin.
+_ASIDE_BYTES: Final = 64_000
+_CHARSET: Final = re.compile(r"""\bcharset\s*\*?=\s*["']?([^\s;"']{1,80})""", re.IGNORECASE)
+_UTF8: Final = frozenset({"utf-8", "utf8"})
 
 
 class FilterParams(BaseModel):
@@ -154,8 +161,13 @@ def header(scope: Scope, name: bytes) -> str:
 
 
 def content_type(scope: Scope) -> str:
-    """The media type of the body without its parameters, lower case."""
-    return header(scope, b"content-type").partition(";")[0].strip().lower()
+    """The media type of the body without its parameters, lower case. Raises ``UnsupportedMediaType`` where
+    they name another character set than UTF-8."""
+    given = header(scope, b"content-type")
+    kind, parameters, rest = given.partition(";")
+    if parameters and (charset := _CHARSET.search(rest)) and charset[1].lower() not in _UTF8:
+        raise UnsupportedMediaType("Content-Type", f"charset '{charset[1]}' is not taken here; send UTF-8")
+    return kind.strip().lower()
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -170,17 +182,32 @@ async def read_body(receive: Receive) -> bytes:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def read_json(request: Request, model: type[M]) -> M:
-    """The body of a JSON-only route. Raises ``UnsupportedMediaType``, or as :func:`parse_json`."""
-    return parse_json(model, await read_json_body(request))
+async def read_json(request: Request, model: type[M], bounds: Bounds) -> M:
+    """The body of a JSON-only route. Raises ``UnsupportedMediaType``, or as
+    :func:`mmpipe.serve.http.bounds.check` and :func:`parse_json`."""
+    body = await read_json_body(request)
+    return await aside(len(body), _bounded, model, body, bounds)
 
 
 async def read_json_body(request: Request) -> bytes:
-    """The same, not parsed. Raises ``UnsupportedMediaType``."""
+    """The same, neither held against bounds nor parsed. Raises ``UnsupportedMediaType``."""
     kind = content_type(request.scope)
     if kind != JSON:
         raise UnsupportedMediaType("Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON}")
     return await request.body()
+
+
+async def aside(size: int, call: Callable[..., T], *arguments: Any) -> T:
+    """``call(*arguments)``; where ``size`` is over :data:`_ASIDE_BYTES` in a thread, between whose steps
+    others are answered."""
+    if size > _ASIDE_BYTES:
+        return await asyncio.to_thread(call, *arguments)
+    return call(*arguments)
+
+
+def _bounded(model: type[M], body: bytes, bounds: Bounds, within: str = "body") -> M:
+    check(body, bounds, within)
+    return parse_json(model, body, within)
 
 
 def search_params(query: bytes) -> SearchParams:
@@ -197,62 +224,51 @@ def search_params(query: bytes) -> SearchParams:
 async def read_search(scope: Scope, receive: Receive) -> ParsedSearch:
     """The body of ``POST /v1/search``, JSON or multipart.
 
-    Raises ``UnsupportedMediaType``, ``MalformedRequest`` and ``InvalidRequest``, each naming the field.
+    Raises ``UnsupportedMediaType``, ``MalformedRequest``, ``RequestTooLarge`` and ``InvalidRequest``, each
+    naming the field.
     """
     kind = content_type(scope)
     if kind == JSON:
-        return ParsedSearch(parse_json(SearchRequest, await read_body(receive)))
+        body = await read_body(receive)
+        return ParsedSearch(await aside(len(body), _bounded, SearchRequest, body, bounds.SEARCH))
     if kind == MULTIPART:
-        return await _read_multipart(Request(scope, receive))
+        body = await read_body(receive)
+        return await aside(len(body), _parse_form, body, header(scope, b"content-type").encode("latin-1"))
     raise UnsupportedMediaType(
         "Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON} or {MULTIPART}"
     )
 
 
-async def _read_multipart(request: Request) -> ParsedSearch:
-    # The parser takes a form that breaks off for a shorter one: a search without its text or its filters.
-    if not _is_whole(await request.body(), request.headers["content-type"]):
-        raise MalformedRequest("body", "breaks off before the form's closing boundary; send all of it")
-    try:
-        form = await request.form(max_files=len(MEDIA_PARTS), max_fields=60, max_part_size=_MAX_TEXT_PART)
-    except (MultiPartException, HTTPException, UnicodeDecodeError, ValueError, KeyError) as error:
-        reason = getattr(error, "detail", None) or getattr(error, "message", None) or str(error)
-        raise MalformedRequest("body", f"not a readable multipart form ({str(reason)[:200]})") from None
+def _parse_form(body: bytes, content_type: bytes) -> ParsedSearch:
     uploads: dict[Modality, bytes] = {}
     whole: SearchRequest | None = None
     loose: dict[str, Any] = {}
-    try:
-        for name, part in form.multi_items():
-            if name in MEDIA_PARTS:
-                if not isinstance(part, UploadFile):
-                    raise InvalidRequest(name, "send it as a file part (with a filename)")
-                if name in uploads:
-                    raise InvalidRequest(name, "was sent twice; send one file for it")
-                uploads[name] = await part.read()
-                if not uploads[name]:
-                    raise InvalidRequest(
-                        name, "is an empty file; send the file's bytes or leave the part out"
-                    )
-                continue
-            data = await part.read() if isinstance(part, UploadFile) else part.encode("utf-8", "replace")
-            if name == "request":
-                if whole is not None:
-                    raise InvalidRequest(name, "was sent twice; send one value")
-                whole = parse_json(SearchRequest, data, "request")
-            elif name == "facets":
-                loose.setdefault("facets", []).extend(v for v in _text(name, data).split(",") if v.strip())
-            elif name in loose:
+    for part in parse_form(body, content_type):
+        name, data = part.name, part.data
+        if name in MEDIA_PARTS:
+            if not part.file:
+                raise InvalidRequest(name, "send it as a file part (with a filename)")
+            if name in uploads:
+                raise InvalidRequest(name, "was sent twice; send one file for it")
+            if not data:
+                raise InvalidRequest(name, "is an empty file; send the file's bytes or leave the part out")
+            uploads[name] = data
+        elif name == "request":
+            if whole is not None:
                 raise InvalidRequest(name, "was sent twice; send one value")
-            elif name in _JSON_PARTS:
-                loose[name] = _json_part(name, data)
-            elif name in _PLAIN_PARTS:
-                loose[name] = _text(name, data)
-            else:
-                raise InvalidRequest(
-                    name[:100], "unknown field; remove it or see /docs for the fields there are"
-                )
-    finally:
-        await form.close()
+            whole = _bounded(SearchRequest, data, bounds.SEARCH, "request")
+        elif len(data) > MAX_TEXT:
+            raise RequestTooLarge(name[:100], f"is over {MAX_TEXT:,} bytes of text; send less")
+        elif name == "facets":
+            loose.setdefault("facets", []).extend(v for v in _text(name, data).split(",") if v.strip())
+        elif name in loose:
+            raise InvalidRequest(name, "was sent twice; send one value")
+        elif name in _JSON_PARTS:
+            loose[name] = _json_part(name, data)
+        elif name in _PLAIN_PARTS:
+            loose[name] = _text(name, data)
+        else:
+            raise InvalidRequest(name[:100], "unknown field; remove it or see /docs for the fields there are")
     if whole is not None and loose:
         raise InvalidRequest(next(iter(loose)), "is sent beside a 'request' part; put it inside that part")
     asked = whole if whole is not None else validate(SearchRequest, loose)
@@ -260,12 +276,6 @@ async def _read_multipart(request: Request) -> ParsedSearch:
         if getattr(asked, name) is not None:
             raise InvalidRequest(name, "is given both as a file and inside the request; send one of them")
     return ParsedSearch(asked, uploads)
-
-
-def _is_whole(body: bytes, content_type: str) -> bool:
-    """Whether a form ends; one that names no boundary is the parser's to refuse."""
-    boundary = parse_options_header(content_type)[1].get(b"boundary")
-    return boundary is None or b"--" + boundary + b"--" in body
 
 
 def _text(name: str, data: bytes) -> str:
@@ -276,6 +286,7 @@ def _text(name: str, data: bytes) -> str:
 
 
 def _json_part(name: str, data: bytes) -> Any:
+    check(data, bounds.FILTERS, name)
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

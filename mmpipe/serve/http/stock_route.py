@@ -48,7 +48,7 @@ class StockParams(BaseModel):
 
 def stock_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The route, for the named callers of ``guard``; without one, for everybody."""
-    answers: dict[int | str, dict[str, Any]] = problems(404, 422, 503)
+    answers: dict[int | str, dict[str, Any]] = problems(404, 414, 422, 503)
     dependencies = []
     if guard is not None:
         answers |= problems(401, 403)

@@ -7,11 +7,13 @@ would pay it, and more where a caller sends its trace.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import ProxyTracerProvider, Span, StatusCode, get_tracer_provider
 
+from mmpipe.serve.http.errors import CALLER_GONE
 from mmpipe.serve.http.metrics import route_of
 from mmpipe.telemetry import annotate, continued, span
 
@@ -57,6 +59,9 @@ class Traced:
 
         try:
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            status = CALLER_GONE
+            raise
         finally:
             route = route_of(scope, self._prefix)
             current.update_name(f"{scope['method']} {route}")
