@@ -98,8 +98,10 @@ def goes_with(asked: Asked, depth: int) -> Scored:
 def substitutes(asked: Asked, depth: int) -> Scored:
     """In stock, near in price, of the same category or the one above it: ``0.5`` or ``0.25`` for that and
     ``0.5 * cosine`` (:func:`mmpipe.recommend.stock.substitutes`)."""
+    # One of each group, and none that the mask leaves out: fewer need be looked at than elsewhere.
+    count = depth // 4
     found = [
-        (row, in_its_place(asked.version, row, depth, within=asked.mask))
+        (row, in_its_place(asked.version, row, count, within=asked.mask))
         for row in dict.fromkeys(asked.sources)
     ]
     rows = united([each.rows for _, each in found])
@@ -116,7 +118,7 @@ def substitutes(asked: Asked, depth: int) -> Scored:
             Column("similar", aligned(rows, each.rows, alike) * share, row),
             Column("near-price", aligned(rows, each.rows, worth) * share, row),
         ]
-    return Scored(rows, tuple(columns), any(len(each.rows) >= depth for _, each in found))
+    return Scored(rows, tuple(columns), any(len(each.rows) >= count for _, each in found))
 
 
 def _associated(
