@@ -473,6 +473,23 @@ class SponsoredSettings(_Section):
         return self
 
 
+class SuggestSettings(_Section):
+    """What is suggested while somebody types: see docs/suggestions.md."""
+
+    min_shoppers: int = Field(
+        default=3,
+        ge=1,
+        le=10_000,
+        description="a query is suggested to others once so many different shoppers asked it",
+    )
+    half_life_days: float = Field(
+        default=14.0, gt=0, le=3_650, description="what somebody asked counts half as much after so long"
+    )
+    poll_seconds: float = Field(
+        default=2.0, gt=0, description="how often a replica looks for queries that were asked since"
+    )
+
+
 class PrivacySettings(_Section):
     """What statistics of shoppers may tell of each of them: see docs/experiments.md."""
 
@@ -518,6 +535,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     stock: StockSettings = StockSettings()
     sponsored: SponsoredSettings = SponsoredSettings()
+    suggest: SuggestSettings = SuggestSettings()
     privacy: PrivacySettings = PrivacySettings()
 
 
