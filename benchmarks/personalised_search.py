@@ -55,7 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(lake=LakeSettings(uri=str(Path(folder) / "lake")))
         feed = Path(folder) / "items.jsonl"
-        feed.write_text("".join(json.dumps(_product(row)) + "\n" for row in items.values()), "utf-8")
+        feed.write_text("".join(json.dumps(product(row)) + "\n" for row in items.values()), "utf-8")
         record = execute_file(settings, feed, "shop")
         loaded = load_profile(settings.indexing.profile, settings)
         store = LiveVersions(settings, open_lake(settings))
@@ -71,7 +71,8 @@ def main() -> None:
     print(json.dumps({"items": record.indexed, "searches": len(asked), "by_weight": rows}))
 
 
-def _product(row: dict[str, Any]) -> dict[str, Any]:
+def product(row: dict[str, Any]) -> dict[str, Any]:
+    """An item as a row of a feed."""
     labels = [label.strip() for label in (row.get("categories") or "").split(",") if label.strip()]
     found = {
         "id": str(row["id"]),
