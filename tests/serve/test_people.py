@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -128,3 +129,38 @@ def test_no_id_is_no_route(client: TestClient) -> None:
     assert client.delete("/v1/users/").status_code == 422
     assert client.get("/v1/users/a%0Ab").status_code in (404, 422)
     assert client.post("/v1/users/u").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "held",
+    ["1", "null", "[]", "[1, 2]", '["x", "y"]', '["2026-01-01", "\\ud800"]', "[" * 400, '{"a": 1, "b": 2}'],
+)
+def test_a_cursor_that_was_made_up_is_told(visited: Own, held: str) -> None:
+    client, _ = visited
+    for cursor in (base64.urlsafe_b64encode(held.encode()).decode(), held, "é"):
+        answer = client.get("/v1/users/anna", params={"cursor": cursor})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["field"] == "cursor"
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "2026-01-01", "9999-12-31T23:59:59.999999+14:00"])
+def test_a_cursor_of_any_moment_has_a_page(visited: Own, moment: str) -> None:
+    client, _ = visited
+    cursor = base64.urlsafe_b64encode(json.dumps([moment, "a"]).encode()).decode()
+    found = client.get("/v1/users/anna", params={"cursor": cursor}).json()
+    assert found["total"] == 5
+    assert len(found["events"]) == (0 if moment.startswith("9999") else 5)
+
+
+def test_events_of_one_moment_are_on_one_page_each(own: Own) -> None:
+    client, _ = own
+    post(client, *({"type": "search", "user_id": "cleo", "event_id": f"é{n}"} for n in range(5)))
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get(
+            "/v1/users/cleo", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
+        ).json()
+        found += [event["event_id"] for event in page["events"]]
+        cursor = page.get("next_cursor")
+    assert found == [f"é{n}" for n in range(5)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What must be read of a row to tell whether it counts.
 DECIDING = ("event_id", "user", "session", "occurred_at", "received_at")
+# So many ids become Python objects at a time: meanwhile no other thread runs.
+_AT_ONCE = 8_192
 
 
 class Erased:
@@ -119,7 +121,8 @@ class Once:
 
 
 def _digests(ids: pa.ChunkedArray) -> NDArray[np.int64]:
+    slices = [chunk.slice(at, _AT_ONCE) for chunk in ids.chunks for at in range(0, len(chunk), _AT_ONCE)]
     parts: Sequence[NDArray[np.int64]] = [
-        np.fromiter(map(hash, chunk.to_pylist()), np.int64, len(chunk)) for chunk in ids.chunks
+        np.fromiter(map(hash, some.to_pylist()), np.int64, len(some)) for some in slices
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)

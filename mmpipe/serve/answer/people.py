@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,7 +84,7 @@ class People:
         record = log.record_export(user, events).record_id if cursor is None else None
         # Retries of an event may stand beside it with the same moment; ids make the order a total one.
         ordered = events.sort_by([("received_at", "ascending"), ("event_id", "ascending")])
-        rows = _after(ordered, begin)[: limit + 1]
+        rows = _after(ordered, begin, limit + 1)
         more = len(rows) > limit
         return PersonResponse(
             collection=collection,
@@ -105,11 +105,16 @@ class People:
         return log, self._lake.pseudonyms.user(collection, user_id)
 
 
-def _after(events: pa.Table, begin: tuple[str, str] | None) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = events.drop_columns(["user", "run_id"]).to_pylist()
-    if begin is None:
-        return rows
-    return [row for row in rows if (row["received_at"].isoformat(), row["event_id"]) > begin]
+def _after(events: pa.Table, begin: tuple[datetime, str] | None, count: int) -> list[dict[str, Any]]:
+    import pyarrow.compute as pc
+
+    if begin is not None:
+        moments, ids = events["received_at"], events["event_id"]
+        same = pc.and_(pc.equal(moments, begin[0]), pc.greater(ids, begin[1]))
+        events = events.filter(pc.or_(pc.greater(moments, begin[0]), same))
+    # Of a long history no more than the page becomes Python objects: searches would wait for it.
+    rows: list[dict[str, Any]] = events.slice(0, count).drop_columns(["user", "run_id"]).to_pylist()
+    return rows
 
 
 def _cursor(row: dict[str, Any]) -> str:
@@ -117,11 +122,12 @@ def _cursor(row: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _place(cursor: str | None) -> tuple[str, str] | None:
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
     if cursor is None:
         return None
     try:
         moment, event_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-        return datetime.fromisoformat(moment).isoformat(), str(event_id)
+        # Without an offset it would be the time of this machine's zone.
+        return datetime.fromisoformat(moment).replace(tzinfo=UTC), str(event_id).encode().decode()
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise InvalidRequest("cursor", "is none of ours; begin without one") from None
