@@ -144,7 +144,12 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     pieces = _joined(pieces, joints, holding, corrected)
     for piece in pieces:
         _known(piece, holding)
-    lost = [piece for piece in pieces if not piece.found and piece.single and _may_be_slip(piece.single)]
+    # A word that stands for something is no slip, though the catalogue has nothing of it.
+    lost = [
+        piece
+        for piece in pieces
+        if not piece.found and not piece.others and piece.single and _may_be_slip(piece.single)
+    ]
     if lost and typos:
         slips = {piece.single: _edits(piece.single) for piece in lost if piece.single}
         near = {word: synonyms.similar(word, edits) for word, edits in slips.items()} if synonyms else {}

@@ -146,6 +146,14 @@ def test_words_that_the_catalogue_knows_are_not_corrected(tmp_path: Path) -> Non
     assert found(shop, "blak", typos=False) == []
 
 
+def test_words_of_the_language_are_no_slips(tmp_path: Path) -> None:
+    shop = catalogues.version(
+        catalogues.create(tmp_path / "t", catalogues.rows_of([catalogues.product("a", "Lump of chalk")]))
+    )
+    assert found(shop, "lamp") == []
+    assert found(shop, "lamp", synonyms=False) == ["a"]
+
+
 def test_synonyms_may_be_off(shop: Version) -> None:
     assert found(shop, "沙发", synonyms=False) == []
     assert found(shop, "couch", synonyms=False) == []
