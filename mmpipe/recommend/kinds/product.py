@@ -28,6 +28,8 @@ _ALIKE_WEIGHT = 0.5
 _SIBLINGS = 8
 _CATEGORIES = 4
 _BRAND_WEIGHT = 0.2
+# Between the labels of a category path.
+_WITHIN = " > "
 
 
 def similar(asked: Asked, depth: int) -> Scored:
@@ -65,7 +67,7 @@ def complements(asked: Asked, depth: int) -> Scored:
 def goes_with(asked: Asked, depth: int) -> Scored:
     """Of the categories whose products are bought with those of the sources' categories, what is most like
     the sources: ``0.5 * how often that category is + 0.5 * cosine``. Where nobody bought anything yet,
-    products of other categories by ``cosine + 0.2`` for the same brand."""
+    products of other branches of the categories by ``cosine + 0.2`` for the same brand."""
     mask = _elsewhere(asked)
     paired = _paired_categories(asked, mask)
     vectors = [(row, vector) for row in asked.sources if (vector := asked.vector(row)) is not None]
@@ -73,6 +75,7 @@ def goes_with(asked: Asked, depth: int) -> Scored:
         return NOBODY
     share = 1.0 / len(vectors)
     if not paired:
+        mask = _farther(asked, mask)
         pools = [asked.near(vector, mask, depth) for _, vector in vectors]
         rows = united(pools)
         columns = [Column("similar", asked.cosines(rows, vector) * share, row) for row, vector in vectors]
@@ -156,6 +159,17 @@ def _elsewhere(asked: Asked) -> Words:
         if category is not None:
             mask = mask & ~asked.in_category(category)
     return mask
+
+
+def _farther(asked: Asked, mask: Words) -> Words:
+    """Without the categories beside the sources' own, which serve the same need as a rule (flats beside
+    heels). Those right below a root stay (a hat beside a dress), and all do where nothing else is left."""
+    rest = mask
+    for row in asked.sources:
+        above, _, _ = (asked.shelf.category(row) or "").rpartition(_WITHIN)
+        if _WITHIN in above:
+            rest = rest & ~asked.in_category(above)
+    return rest if rest.any() else mask
 
 
 def _paired_categories(asked: Asked, mask: Words) -> dict[str, float]:

@@ -302,3 +302,22 @@ def test_a_clock_that_runs_behind_does_no_harm(version: Version) -> None:
             assert found.items or found.fallback
             for item in found.items:
                 assert math.isfinite(item.score)
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        ("Wear > Shoes > Heels", ["Wear > Shoes > Flats", "Wear > Bags > Totes"], {"Wear > Bags > Totes"}),
+        ("Wear > Shoes > Heels", ["Wear > Shoes > Flats"], {"Wear > Shoes > Flats"}),
+        ("Wear > Dresses", ["Wear > Hats", "Home > Lamps"], {"Wear > Hats", "Home > Lamps"}),
+    ],
+)
+def test_what_serves_the_same_need_complements_nothing(
+    tmp_path: Path, own: str, others: list[str], expected: set[str]
+) -> None:
+    categories = [own, own, *others, *others]
+    items = [catalogues.product(f"p{n}", "red", product_type=each) for n, each in enumerate(categories)]
+    shop = Shop.of(shops.stocked(tmp_path, items))
+    (found,) = shop.ask(kind="complements", product_ids=["p0"]).lists
+    assert {item.category for item in found.items} == expected
+    assert found.fallback is not None
