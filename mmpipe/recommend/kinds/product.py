@@ -30,6 +30,7 @@ _CATEGORIES = 4
 _BRAND_WEIGHT = 0.2
 # Between the labels of a category path.
 _WITHIN = " > "
+_EVERYBODY = "unisex"
 
 
 def similar(asked: Asked, depth: int) -> Scored:
@@ -162,14 +163,23 @@ def _elsewhere(asked: Asked) -> Words:
 
 
 def _farther(asked: Asked, mask: Words) -> Words:
-    """Without the categories beside the sources' own, which serve the same need as a rule (flats beside
-    heels). Those right below a root stay (a hat beside a dress), and all do where nothing else is left."""
-    rest = mask
+    """Of other branches than the sources' own, which serve the same need as a rule (sandals beside heels),
+    and for the same people. Where the tree has two levels, what is beside them stays (a hat beside a dress);
+    where nothing else is left, all does."""
+    genders = asked.version.coded["gender"]
     for row in asked.sources:
-        above, _, _ = (asked.shelf.category(row) or "").rpartition(_WITHIN)
-        if _WITHIN in above:
-            rest = rest & ~asked.in_category(above)
-    return rest if rest.any() else mask
+        labels = (asked.shelf.category(row) or "").split(_WITHIN)
+        if len(labels) > 2:
+            nearer = _some(mask & ~asked.in_category(_WITHIN.join(labels[:2])), mask)
+            mask = _some(mask & ~asked.in_category(labels[0]), nearer)
+        gender = genders.values(np.array([row], np.int32))[0]
+        if gender is not None:
+            mask = _some(mask & genders.mask([gender, _EVERYBODY]), mask)
+    return mask
+
+
+def _some(chosen: Words, else_: Words) -> Words:
+    return chosen if chosen.any() else else_
 
 
 def _paired_categories(asked: Asked, mask: Words) -> dict[str, float]:
