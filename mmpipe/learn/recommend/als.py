@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class AlsModel:
     def __init__(self, settings: AlsSettings | None = None, *, name: str = "als") -> None:
         self.name = name
         self.settings = settings or AlsSettings()
-        self._model: object = None
+        self._model: Any = None
         self._items: Scores = np.zeros((0, 0), dtype=np.float32)
         self._known = np.zeros(0, dtype=bool)
 
@@ -68,18 +69,16 @@ class AlsModel:
 
     def scores(self, histories: Sequence[Items]) -> Scores:
         """Inner products; -inf for items nobody was seen with."""
-        model: object = self._model
-        if model is None:
+        if self._model is None:
             raise RuntimeError("fit comes first")
-        shoppers = model.recalculate_user(  # type: ignore[attr-defined]
-            np.arange(len(histories)), _matrix(histories, len(self._items))
-        )
-        found = np.asarray(shoppers, dtype=np.float32) @ self._items.T
+        codes = np.arange(len(histories))
+        shoppers = self._model.recalculate_user(codes, _matrix(histories, len(self._items)))
+        found: Scores = np.asarray(shoppers, dtype=np.float32) @ self._items.T
         found[:, ~self._known] = -np.inf
         return found
 
 
-def _matrix(sequences: Sequence[Items], items: int):  # type: ignore[no-untyped-def]
+def _matrix(sequences: Sequence[Items], items: int) -> Any:
     from scipy.sparse import csr_matrix
 
     starts, codes = flat(sequences)

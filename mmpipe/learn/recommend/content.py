@@ -11,13 +11,14 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.evaluate.recommend.interactions import Items
 from mmpipe.evaluate.recommend.run import Features, Scores
 from mmpipe.learn.recommend.holding import Held
+from mmpipe.learn.recommend.whitening import whitening
 
 FADING: Final = 0.8
 _EVENTS: Final = 50
 
 
 class ContentModel:
-    """Cosine between items' features (their mean taken off) and a history's, each event worth
+    """Cosine between items' whitened features and a history's, each event worth
     :data:`FADING` times the one after it. Needs no behaviour but the history."""
 
     def __init__(self, *, name: str = "content") -> None:
@@ -38,10 +39,9 @@ class ContentModel:
         del sequences, items
         if features is None:
             raise InvalidRequest("items", f"model {self.name} needs the items' texts: give --items FILE")
-        described = np.any(features != 0, axis=1)
-        centred = np.where(described[:, None], features - features[described].mean(axis=0), 0.0)
-        norms = np.linalg.norm(centred, axis=1, keepdims=True)
-        self._vectors = (centred / np.maximum(norms, 1e-9)).astype(np.float32)
+        spread = whitening(features).apply(features)
+        norms = np.linalg.norm(spread, axis=1, keepdims=True)
+        self._vectors = (spread / np.maximum(norms, 1e-9)).astype(np.float32)
 
     def scores(self, histories: Sequence[Items]) -> Scores:
         """Cosines in [-1, 1]; -inf for items without features, 0 for all others where no event of the
@@ -51,6 +51,6 @@ class ContentModel:
             latest = history[: -_EVENTS - 1 : -1]
             row += (FADING ** np.arange(len(latest), dtype=np.float32)) @ self._vectors[latest]
         norms = np.linalg.norm(shoppers, axis=1, keepdims=True)
-        found = (shoppers / np.maximum(norms, 1e-9)) @ self._vectors.T
+        found: Scores = (shoppers / np.maximum(norms, 1e-9)) @ self._vectors.T
         found[:, ~np.any(self._vectors != 0, axis=1)] = -np.inf
         return found

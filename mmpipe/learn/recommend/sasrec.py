@@ -48,6 +48,8 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mmpipe.learn.recommend.whitening import whitening
+
 Tensors = dict[str, NDArray[np.float32] | NDArray[np.uint8]]
 
 
@@ -90,8 +92,8 @@ class _Layer(nn.Module):
 class SasRec(nn.Module):
     """The network; see the module's text for its maths.
 
-    ``features`` is float32 ``(items, f)``, a row of zeros where an item has none; their mean is taken off, so
-    that what all items share says nothing. ``trained`` marks the items that behaviour is known of: the own
+    ``features`` is float32 ``(items, f)``, a row of zeros where an item has none; they are whitened, and the
+    file's ``feature_weight`` does so too. ``trained`` marks the items that behaviour is known of: the own
     embedding of others stays zero.
     """
 
@@ -119,11 +121,9 @@ class SasRec(nn.Module):
         known = np.ones(config.items, dtype=bool) if trained is None else trained
         self.register_buffer("trained", torch.from_numpy(known.astype(np.float32))[:, None])
         given = np.zeros((config.items, 0), np.float32) if features is None else features
-        described = np.any(given != 0, axis=1)
-        mean = given[described].mean(axis=0) if described.any() else np.zeros(given.shape[1], np.float32)
-        self.register_buffer("features", torch.from_numpy(np.where(described[:, None], given - mean, 0.0)))
-        self.register_buffer("described", torch.from_numpy(described))
-        self._mean = torch.from_numpy(np.asarray(mean, np.float32))
+        self._whitening = whitening(given)
+        self.register_buffer("features", torch.from_numpy(self._whitening.apply(given)))
+        self.register_buffer("described", torch.from_numpy(np.any(given != 0, axis=1)))
         self.feature_weight = nn.Parameter(torch.empty(config.features, config.dim))
         nn.init.normal_(self.feature_weight, std=0.02)
 
@@ -151,7 +151,8 @@ class SasRec(nn.Module):
 
     def scorable(self) -> NDArray[np.bool_]:
         """Which items have a score at all."""
-        return (self.trained[:, 0] > 0).numpy() | self.described.numpy()
+        shown: NDArray[np.bool_] = (self.trained[:, 0] > 0).numpy() | self.described.numpy()
+        return shown
 
     @torch.no_grad()
     def export(self) -> Tensors:
@@ -160,8 +161,8 @@ class SasRec(nn.Module):
         found |= {f"layers.{name}": value for name, value in self.layers.state_dict().items()}
         found |= {f"norm.{name}": value for name, value in self.norm.state_dict().items()}
         if self.config.features:
-            found["feature_weight"] = self.feature_weight
-            found["feature_bias"] = -(self._mean @ self.feature_weight)
+            found["feature_weight"] = torch.from_numpy(self._whitening.matrix) @ self.feature_weight
+            found["feature_bias"] = -torch.from_numpy(self._whitening.mean) @ found["feature_weight"]
         arrays: Tensors = {n: np.ascontiguousarray(t.detach().numpy(), np.float32) for n, t in found.items()}
         arrays["scorable"] = self.scorable().astype(np.uint8)
         return arrays

@@ -20,7 +20,7 @@ class _CrossEntropy(torch.autograd.Function):
     """The gradient is made on the way forth, a block of events at a time."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, states: Tensor, table: Tensor, targets: Tensor, shift: Tensor, dtype: torch.dtype
     ) -> Tensor:
         count = len(states)
@@ -47,9 +47,7 @@ class _CrossEntropy(torch.autograd.Function):
         return total / count
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: Any, gradient: Tensor
-    ) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         into_states, into_table = ctx.saved_tensors
         return into_states * gradient, into_table * gradient, None, None, None
 

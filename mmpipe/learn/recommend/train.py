@@ -262,9 +262,9 @@ def shoppers(network: SasRec, histories: Sequence[Items], table: Tensor) -> Tens
 def scores(network: SasRec, histories: Sequence[Items]) -> Scores:
     """Logits float32 ``(len(histories), items)``, -inf for items that have no score."""
     table = network.table()
-    found = (shoppers(network, histories, table) @ table.T).numpy()
+    found: Scores = (shoppers(network, histories, table) @ table.T).numpy()
     found[:, ~network.scorable()] = -np.inf
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @torch.no_grad()

@@ -87,7 +87,7 @@ def test_content_finds_what_is_alike_and_needs_texts() -> None:
     features = np.array([[1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [0, 0]], np.float32)
     model.fit([], 5, features)
     found = model.scores(of([0]))[0]
-    assert found[1] > 0.9
+    assert found[1] > max(found[2], found[3])
     assert found[2] < 0
     assert found[4] == -np.inf
     assert model.scores(of([4]))[0, :4].tolist() == [0, 0, 0, 0]
