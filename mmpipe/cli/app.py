@@ -23,6 +23,7 @@ from mmpipe.cli.sponsored import sponsored_app
 from mmpipe.cli.statistics import statistics
 from mmpipe.cli.status import status
 from mmpipe.cli.stock import stock
+from mmpipe.cli.suggest import suggest
 from mmpipe.cli.synonyms import synonyms_app
 from mmpipe.cli.train import train_app
 from mmpipe.cli.up import up
@@ -43,6 +44,7 @@ app.command()(formats)
 app.command()(serve)
 app.command()(search)
 app.command()(similar)
+app.command()(suggest)
 app.command()(status)
 app.command()(stock)
 app.command()(statistics)

@@ -7,25 +7,27 @@ import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, running_stack, settings_with
 from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
 from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
+from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
 
 _TIMEOUT_SECONDS = 60.0
+R = TypeVar("R", bound=BaseModel)
 
 
 class Queries(Protocol):
-    """The two questions of the command line."""
+    """The questions of the command line."""
 
     def search(
         self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
@@ -35,6 +37,10 @@ class Queries(Protocol):
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
         """Products like one. Raises :class:`MmpipeError`."""
+        ...
+
+    def suggest(self, params: SuggestParams) -> SuggestResponse:
+        """What may be meant by what was typed. Raises :class:`MmpipeError`."""
         ...
 
 
@@ -72,7 +78,8 @@ class HttpQueries:
         """See :class:`Queries`."""
         request = _request(text, media, collection, limit)
         return _response(
-            self._http.request("POST", "/v1/search", request.model_dump(mode="json", exclude_none=True))
+            self._http.request("POST", "/v1/search", request.model_dump(mode="json", exclude_none=True)),
+            SearchResponse,
         )
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
@@ -81,7 +88,13 @@ class HttpQueries:
         if collection is not None:
             params["collection"] = collection
         path = f"/v1/products/{quote(product_id, safe='')}/similar?{urlencode(params)}"
-        return _response(self._http.request("GET", path))
+        return _response(self._http.request("GET", path), SearchResponse)
+
+    def suggest(self, params: SuggestParams) -> SuggestResponse:
+        """See :class:`Queries`."""
+        given = params.model_dump(exclude_none=True)
+        answer = self._http.request("GET", f"/v1/suggest?{urlencode(given, errors='replace')}")
+        return _response(answer, SuggestResponse)
 
     def get(self, path: str) -> Any:
         """Any other JSON answer of the service. Raises :class:`MmpipeError`."""
@@ -119,6 +132,10 @@ class EmbeddedQueries:
         answer = self._service.similar(product_id, collection=collection, limit=limit)
         return SearchResponse.model_validate_json(asyncio.run(answer))
 
+    def suggest(self, params: SuggestParams) -> SuggestResponse:
+        """See :class:`Queries`."""
+        return SuggestResponse.model_validate_json(asyncio.run(self._service.suggest(params)))
+
 
 def _embedded(lake: str) -> Iterator[Queries]:
     from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
@@ -144,14 +161,12 @@ def _request(
         raise InvalidRequest(".".join(str(part) for part in fault["loc"]), fault["msg"]) from error
 
 
-def _response(answer: Answer) -> SearchResponse:
+def _response(answer: Answer, model: type[R]) -> R:
     _check(answer)
     try:
-        return SearchResponse.model_validate_json(answer.text)
+        return model.model_validate_json(answer.text)
     except ValidationError as error:
-        raise MmpipeError(
-            "the service's answer is no search response; is that address an mmpipe service?"
-        ) from error
+        raise MmpipeError("the service's answer is none; is that address an mmpipe service?") from error
 
 
 def _check(answer: Answer) -> None:

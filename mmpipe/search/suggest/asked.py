@@ -142,7 +142,10 @@ class Asked:
             return []
         texts = list(self._number)
         groups: dict[tuple[str, ...], int] = {}
-        group_of = np.array([groups.setdefault(tuple(tokens(text)), len(groups)) for text in texts], np.int32)
+        group_of = np.array(
+            [groups.setdefault(tuple(tokens(text.replace("-", " "))), len(groups)) for text in texts],
+            np.int32,
+        )
         owners = self._owners(pairs.asker)
         merged = _once(_Pairs(group_of[pairs.spelling], owners, pairs.time, pairs.clicked))
         age = np.maximum(now - merged.time, 0.0) / (half_life_days * _DAY)

@@ -22,6 +22,8 @@ from mmpipe.search.suggest.words import WINDOW, Key, Word
 ONE_FROM, TWO_FROM = 4, 8
 MOST_WORDS = 12
 _NONE = 0xFF
+GONE_STANDING = 0xFF
+"""The standing of an entry that is not to be found."""
 # Above any UTF-8.
 _END = b"\xff"
 # The parts of a place in the order, from the weightiest: slips, standing, whether it leads, the entry.
@@ -128,7 +130,7 @@ class WordIndex:
         places, total = self._gather(ways[-1])
         entry = places >> 1
         follows = places & 1 if leads is None else ~leads[entry]
-        good = standing[entry] != _NONE
+        good = standing[entry] != GONE_STANDING
         if cost is not None:
             earlier = cost[entry]
             good &= earlier < _NONE

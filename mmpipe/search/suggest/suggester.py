@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from mmpipe.schemas.suggest import Language, Suggestion, SuggestionKind
@@ -64,9 +64,12 @@ class Suggester:
             self.answers.put(key, found)
         return found
 
-    def with_asked(self, asked: Names) -> Suggester:
-        """The same with other queries."""
-        return Suggester(self.version, asked, self.categories, self.brands, self.titles, Latest(_KEPT))
+    def with_popular(self, popular: Iterable[Popular]) -> Suggester:
+        """The same with other queries: those of ``popular`` that find something in this version."""
+        asked = names_of(queries(self.version, popular), self.asked)
+        if asked is self.asked:
+            return self
+        return replace(self, asked=asked, answers=Latest(_KEPT))
 
     def _suggest(
         self, said: list[Word], limit: int, lang: Language | None, *, whole: bool
@@ -125,20 +128,16 @@ class Suggester:
         return list(shown.values())
 
 
-def make(
-    version: Version, popular: Iterable[Popular] | None = None, former: Suggester | None = None
-) -> Suggester:
-    """The suggestions of a version; what did not change is taken over from ``former``, of any version before,
-    and where ``popular`` is not given, so are the queries that it has."""
-    before = former if former is not None and former.version.collection == version.collection else None
+def make(version: Version, former: Suggester | None = None) -> Suggester:
+    """The suggestions of a version, with the queries of ``former``, of any version before; whatever else did
+    not change since is taken over too."""
     nothing = Names()
-    held = nothing if before is None else before.asked
     return Suggester(
         version=version,
-        asked=held if popular is None else names_of(queries(version, popular), held),
-        categories=names_of(categories(version), nothing if before is None else before.categories),
-        brands=names_of(brands(version), nothing if before is None else before.brands),
-        titles=tuple(placed(version, () if before is None else before.titles)),
+        asked=nothing if former is None else former.asked,
+        categories=names_of(categories(version), nothing if former is None else former.categories),
+        brands=names_of(brands(version), nothing if former is None else former.brands),
+        titles=tuple(placed(version, () if former is None else former.titles)),
         answers=Latest(_KEPT),
     )
 

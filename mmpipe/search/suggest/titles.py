@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.search.suggest.index import Sought, WordIndex
+from mmpipe.search.suggest.index import GONE_STANDING, Sought, WordIndex
 from mmpipe.search.suggest.words import keys, words
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Page = Mapping[str, NDArray[Any]]
 # A title is found by so many of its characters.
 MOST_TITLE = 120
-IN_STOCK, OUT_OF_STOCK, GONE = 0, 1, 255
+IN_STOCK, OUT_OF_STOCK = 0, 1
 OTHER_SCRIPT = 2
 """Added to a standing where another language is preferred."""
 # Fragments of fewer rows share a part with those of their size: a small write makes a small part anew.
@@ -82,7 +82,9 @@ class PlacedPart:
         ]
         self.row = np.concatenate(of_row)[part.held] if len(part.held) else np.zeros(0, np.int32)
         lives = alive[self.row]
-        of_rows = np.where(lives, np.where(in_stock[self.row], IN_STOCK, OUT_OF_STOCK), GONE).astype(np.uint8)
+        of_rows = np.where(lives, np.where(in_stock[self.row], IN_STOCK, OUT_OF_STOCK), GONE_STANDING).astype(
+            np.uint8
+        )
         self.of_rows = of_rows
         empty = not len(self.row)
         self.standing = of_rows if empty else np.minimum.reduceat(of_rows, part.start[:-1])
@@ -117,7 +119,7 @@ def preferred(
     """Standings by which what is ``foreign``, or is not, comes before all else."""
     if wanted is None or not len(standing):
         return standing
-    behind = (standing != GONE) & (foreign != wanted)
+    behind = (standing != GONE_STANDING) & (foreign != wanted)
     return standing + np.where(behind, OTHER_SCRIPT, 0).astype(np.uint8)
 
 

@@ -20,6 +20,7 @@ from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import Filters, SearchRequest
+from mmpipe.schemas.suggest import SuggestParams
 from mmpipe.search import Version
 from mmpipe.search.shards import Transport
 from mmpipe.serve.answer.interactions import Interactions
@@ -32,6 +33,7 @@ from mmpipe.serve.answer.sharded_source import ShardedSource
 from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
 from mmpipe.serve.answer.steps import step
 from mmpipe.serve.answer.stock import StockReports
+from mmpipe.serve.answer.suggestions import Suggestions
 from mmpipe.serve.answer.voice import SpokenQuery, Voice
 from mmpipe.settings import Settings
 
@@ -100,6 +102,7 @@ class QueryService:
         stored = self._recommendations.accepted if shards is None else None
         self._interactions = Interactions(self._lake, stored)
         self._people = People(self._lake)
+        self._suggestions = Suggestions(settings, self._lake, self._version_of)
         self._source: Source = (
             WholeSource(settings, self._lake, encoder.prepare)
             if shards is None
@@ -113,9 +116,11 @@ class QueryService:
             self._recommendations.start([version.collection for version in self._whole()])
 
     async def start(self) -> None:
-        """Follow what is live where shards hold it; returns once it was looked at. Else nothing is left to
-        start."""
+        """Follow what is live where shards hold it; returns once it was looked at. Else prepare suggestions
+        from now on."""
         await self._source.start()
+        for version in self._whole():
+            self._suggestions.follow(version.collection)
 
     async def search(self, parsed: ParsedSearch) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON."""
@@ -152,6 +157,10 @@ class QueryService:
         version = await self._source.open(request.collection)
         with step("query.recommend", products=version.products, lists=len(request.wanted())):
             return await self._recommendations.answer(version, request)
+
+    async def suggest(self, params: SuggestParams) -> bytes:
+        """See :meth:`Suggestions.answer`. Raises ``UnknownCollection``, ``InvalidRequest``, ``NotReady``."""
+        return await self._suggestions.answer(await self._source.open(params.collection), params)
 
     async def similar(
         self, product_id: str, *, collection: str | None, limit: int, filters: Filters | None = None
@@ -199,6 +208,7 @@ class QueryService:
         proof = await self._people.erase(version.collection, user_id)
         self._interactions.forget(version.collection)
         await self._recommendations.forget(version.collection, proof)
+        self._suggestions.forget(version.collection)
         return proof
 
     async def collections(self) -> list[ServedCollection]:
@@ -237,6 +247,7 @@ class QueryService:
         """End the background threads."""
         self.voice.close()
         self._recommendations.close()
+        self._suggestions.close()
         self.stock.close()
         self._people.close()
         self._source.close()

@@ -31,6 +31,7 @@ from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
 from mmpipe.serve.http.requests import SearchParams, SimilarParams
 from mmpipe.serve.http.search_route import SearchRoute
 from mmpipe.serve.http.stock_route import stock_router
+from mmpipe.serve.http.suggest_route import SuggestRoute, describe_suggest
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 
 API_VERSION = "1.0.0"
@@ -83,6 +84,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     )
     guard = None if keys is None else KeyGuard(keys, meter.called)
     app.router.routes.append(SearchRoute(service, guard))
+    app.router.routes.append(SuggestRoute(service, guard))
     public = _public_router(guard)
     _query_routes(public, service)
     add_interaction_routes(public, service)
@@ -133,6 +135,7 @@ def _search_described(guard: KeyGuard | None) -> APIRouter:
     )
     async def search_text(params: Annotated[SearchParams, Query()]) -> None: ...
 
+    describe_suggest(described)
     return described
 
 

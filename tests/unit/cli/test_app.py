@@ -72,7 +72,7 @@ def test_every_command_is_there() -> None:
     commands = {entry.callback.__name__ for entry in command.registered_commands if entry.callback}
     lake = {"rejects", "live", "models", "users", "dlq"}
     assert names == lake | {"eval", "train", "sponsored", "experiments"}
-    asked = {"search", "similar", "status", "stock", "statistics"}
+    asked = {"search", "similar", "suggest", "status", "stock", "statistics"}
     assert commands == asked | {"up", "index", "serve", "formats"}
 
 
