@@ -42,6 +42,7 @@ class MediaSettings(_Section):
     )
     max_image_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one image file")
     max_image_pixels: int = Field(default=50_000_000, gt=0, description="width × height an image may declare")
+    max_image_side: int = Field(default=30_000, gt=0, description="width or height an image may declare")
     max_audio_bytes: int = Field(default=20_000_000, gt=0, description="bytes of one recording")
     max_audio_seconds: float = Field(default=300.0, gt=0, description="length of one recording")
     max_video_bytes: int = Field(default=200_000_000, gt=0, description="bytes of one clip")
@@ -241,6 +242,17 @@ class ServeSettings(_Section):
     )
     max_json_bytes: int = Field(
         default=4_000_000, gt=0, description="larger bodies of requests that hold no media get a 413"
+    )
+    media_megapixels: float = Field(
+        default=64.0,
+        gt=0,
+        description="what a replica decodes of media at the same time, in megapixels of 4 MB each: a picture"
+        " counts with the pixels that its format makes us hold, a recording or clip with 16",
+    )
+    media_wait_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="a search waits this long for its media's turn; then 503 with Retry-After",
     )
     live_poll_seconds: float = Field(
         default=0.25, gt=0, description="how often a replica asks which version is live"

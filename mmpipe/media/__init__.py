@@ -5,7 +5,8 @@ row follows every address that a link may mean, so that whichever spelling is up
 :class:`Asker` tells without fetching whether a medium is what it was, by the :class:`MediaStamp` that was
 kept of it. :class:`Fetcher` gives the bytes, :func:`decode` what an encoder takes of them (RGB in sRGB, mono
 samples, a few frames), both within the settings' limits: ``InvalidMedia``, ``MediaTooLarge``,
-``MediaNotAllowed``. A host that fails for now is a ``RetryableError``, as is an object store.
+``MediaNotAllowed``; :func:`decoding_pixels` tells before how much memory that takes. A host that fails for
+now is a ``RetryableError``, as is an object store.
 
 :class:`HttpsClient` asks allowed hosts alone, never a private network address: checked after the name was
 resolved, and again for each redirect.
@@ -14,13 +15,15 @@ resolved, and again for each redirect.
 from __future__ import annotations
 
 from mmpipe.media.ask import Asker, Question
-from mmpipe.media.decode import decode
+from mmpipe.media.cost import decoding_pixels
+from mmpipe.media.decode import DEFAULT_TARGET, decode
 from mmpipe.media.fetch import Fetcher
 from mmpipe.media.https import HttpsClient
 from mmpipe.media.refs import MediaBytes, MediaRef, resolve
 from mmpipe.media.stamps import MediaStamp
 
 __all__ = [
+    "DEFAULT_TARGET",
     "Asker",
     "Fetcher",
     "HttpsClient",
@@ -29,5 +32,6 @@ __all__ = [
     "MediaStamp",
     "Question",
     "decode",
+    "decoding_pixels",
     "resolve",
 ]

@@ -39,7 +39,7 @@ def decode(
     if not data:
         raise InvalidMedia(field, "is empty: upload the file again")
     if modality == "image":
-        return decode_image(data, settings.max_image_pixels, field, target)
+        return decode_image(data, settings.max_image_pixels, settings.max_image_side, field, target)
     if modality == "audio":
         return decode_audio(data, settings.max_audio_seconds, field)
     return decode_video(

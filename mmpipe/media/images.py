@@ -35,18 +35,26 @@ _MAX_ASPECT: Final = 8
 # Pixels of the shorter side below which a picture is one of those that stand in for a photo, or count
 # visits: 1 or 2 of them are usual. The smallest icons have 8.
 MIN_SIDE: Final = 4
+# Pixels that are made of a picture at a time, where it has to be converted before it is reduced.
+_STRIP_PIXELS: Final = 1 << 20
+# Scans of a JPEG file, each a pass over the whole picture; a progressive one has about ten.
+_MAX_SCANS: Final = 100
+_START_OF_SCAN: Final = b"\xff\xda"
 # Part of a JPEG's picture that may be missing: a strip at its foot, where a photo shows its background.
 _MAX_MISSING: Final = 0.1
 
 
-def decode_image(data: bytes, max_pixels: int, field: str, target: int | None) -> NDArray[np.uint8]:
+def decode_image(
+    data: bytes, max_pixels: int, max_side: int, field: str, target: int | None
+) -> NDArray[np.uint8]:
     """uint8 sRGB of shape ``(height, width, 3)``, upright, transparency over white, of an animation the
     first frame. An embedded ICC profile is applied (:mod:`mmpipe.media.colours`).
 
-    The size that the file declares is held against ``max_pixels`` before anything is decoded; a side of less
-    than :data:`MIN_SIDE` pixels makes a placeholder, which is refused. With ``target``, larger images are
-    reduced by whole factors while their shorter side keeps at least ``target`` pixels (a panorama's longer
-    side at least eight times that).
+    The size that the file declares is held against ``max_pixels`` and ``max_side`` before anything is
+    decoded; a side of less than :data:`MIN_SIDE` pixels makes a placeholder, which is refused. With
+    ``target``, larger images are reduced by whole factors while their shorter side keeps at least ``target``
+    pixels (a panorama's longer side at least eight times that): JPEG as it is decoded, the others at once
+    after, so that none is held in more than the file's own channels.
 
     A file that breaks off is refused, but for a JPEG that lacks its end marker, or so few bytes before it
     that at most a tenth of the picture depends on them: that tenth is grey. Bytes behind a file's end do no
@@ -63,8 +71,10 @@ def decode_image(data: bytes, max_pixels: int, field: str, target: int | None) -
         if kind == "AVIF":
             data = with_avif_brand(data)
         if kind == "WEBP":
-            _check_size(field, webp_size(data), max_pixels)
-        return _pixels(_loaded(data, kind, max_pixels, field, target), target)
+            _check_size(field, webp_size(data), max_pixels, max_side)
+        if kind == "JPEG" and data.count(_START_OF_SCAN) > _MAX_SCANS:
+            raise MediaTooLarge(field, f"has more than {_MAX_SCANS} scans: export it anew")
+        return _pixels(_loaded(data, kind, (max_pixels, max_side), field, target), target)
     except Image.DecompressionBombError:
         raise _too_many(field, max_pixels) from None
     except InvalidMedia:
@@ -73,13 +83,13 @@ def decode_image(data: bytes, max_pixels: int, field: str, target: int | None) -
         raise InvalidMedia(field, f"is a broken {kind} file ({_reason(error)}): export it anew") from None
 
 
-def _loaded(data: bytes, kind: str, max_pixels: int, field: str, target: int | None) -> PilImage:
-    """The file's first frame, decoded."""
+def _loaded(data: bytes, kind: str, limits: tuple[int, int], field: str, target: int | None) -> PilImage:
+    """The file's first frame, decoded; ``limits`` are those of pixels and of a side."""
 
     def load(content: bytes) -> PilImage:
         image = _opened(content, kind)
-        _check_size(field, image.size, max_pixels)
-        factor = _reduction(image.size, target)
+        _check_size(field, image.size, *limits)
+        factor = reduction(image.size, target)
         if factor > 1 and kind == "JPEG":
             image.draft("RGB", (-(-image.width // factor), -(-image.height // factor)))
         image.load()
@@ -120,25 +130,63 @@ def _reason(error: Exception) -> str:
 def _pixels(image: PilImage, target: int | None) -> NDArray[np.uint8]:
     from PIL import Image
 
-    factor = _reduction(image.size, target)
+    factor = reduction(image.size, target)
     upright = _orientation(image)
     profile = image.info.get("icc_profile")
-    picture = _eight_bit_channels(image)
-    if factor > 1:
-        picture = picture.reduce(factor)  # before the colours: fewer pixels to convert
-    picture = _over_white(picture, profile)
+    # Reduced before the colours: fewer pixels to convert.
+    picture = _over_white(_reduced(image, factor), profile)
     if upright is not None:
         picture = picture.transpose(Image.Transpose(upright))
     return np.array(picture, dtype=np.uint8)
 
 
-def _eight_bit_channels(image: PilImage) -> PilImage:
-    """The picture in mode RGB, L or CMYK, with transparency RGBA or LA."""
+def _reduced(image: PilImage, factor: int) -> PilImage:
+    """The picture in mode RGB, L or CMYK, with transparency RGBA or LA, its sides divided by ``factor``.
+
+    What has to be converted first is so strip by strip: as a whole it would be held again, in up to eight
+    times the bytes.
+    """
     from PIL import Image
 
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image)))
-    if image.has_transparency_data or image.mode in ("RGBa", "La"):
+    if image.mode in ("RGB", "L", "CMYK") and not image.has_transparency_data:
+        return image.reduce(factor) if factor > 1 else image
+    width, height = image.size
+    rows = factor * max(1, _STRIP_PIXELS // (width * factor))
+    white = _white_of(image, rows) if _is_deep(image) else 0.0
+    whole: PilImage | None = None
+    for top in range(0, height, rows):
+        strip = _eight_bit_channels(image.crop((0, top, width, min(top + rows, height))), white)
+        strip = strip.reduce(factor) if factor > 1 else strip
+        if whole is None:
+            whole = Image.new(strip.mode, (-(-width // factor), -(-height // factor)))
+        whole.paste(strip, (0, top // factor))
+    assert whole is not None
+    return whole
+
+
+def _is_deep(image: PilImage) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def _white_of(image: PilImage, rows: int) -> float:
+    """The value that stands for white in a picture of more than eight bits a channel."""
+    if image.mode.startswith("I;16"):
+        return 65_535.0
+    tops = range(0, image.height, rows)
+    strips = (np.asarray(image.crop((0, top, image.width, min(top + rows, image.height)))) for top in tops)
+    most = max(float(np.nan_to_num(strip.astype(np.float64)).max()) for strip in strips)
+    if image.mode == "F":
+        return 1.0 if most <= 1.0 else 255.0
+    return 65_535.0 if most > 255 else 255.0
+
+
+def _eight_bit_channels(image: PilImage, white: float) -> PilImage:
+    from PIL import Image
+
+    if _is_deep(image):
+        values = np.nan_to_num(np.asarray(image).astype(np.float64))
+        return Image.fromarray(np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
         return image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
     return image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
 
@@ -152,15 +200,6 @@ def _over_white(picture: PilImage, profile: object) -> PilImage:
     opaque = picture.convert(picture.mode.removesuffix("A"))
     white.paste(to_srgb(opaque, profile), mask=picture.getchannel("A"))
     return white
-
-
-def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    wide = np.nan_to_num(values.astype(np.float64))
-    if values.dtype.kind == "f":
-        scale = 255.0 if wide.max(initial=0.0) <= 1.0 else 1.0
-    else:
-        scale = 255.0 / 65_535.0 if values.dtype.itemsize == 2 or wide.max(initial=0.0) > 255 else 1.0
-    return np.clip(wide * scale + 0.5, 0, 255).astype(np.uint8)
 
 
 def _orientation(image: PilImage) -> int | None:
@@ -185,19 +224,21 @@ def _orientation(image: PilImage) -> int | None:
         return None  # a picture with broken notes is still a picture
 
 
-def _reduction(size: tuple[int, int], target: int | None) -> int:
+def reduction(size: tuple[int, int], target: int | None) -> int:
+    """The factor by which a picture's sides may be divided as :func:`decode_image` has it."""
     if target is None:
         return 1
     return max(1, min(size) // target, max(size) // (target * _MAX_ASPECT))
 
 
-def _check_size(field: str, size: tuple[int, int], max_pixels: int) -> None:
+def _check_size(field: str, size: tuple[int, int], max_pixels: int, max_side: int) -> None:
+    shown = f"{size[0]:,} × {size[1]:,} pixels"
     if min(size) < MIN_SIDE:
-        raise InvalidMedia(field, f"is a placeholder of {size[0]:,} × {size[1]:,} pixels: upload the photo")
+        raise InvalidMedia(field, f"is a placeholder of {shown}: upload the photo")
+    if max(size) > max_side:
+        raise MediaTooLarge(field, f"is {shown}, a side may have {max_side:,}: scale it down")
     if size[0] * size[1] > max_pixels:
-        raise MediaTooLarge(
-            field, f"is {size[0]:,} × {size[1]:,} pixels, {max_pixels:,} in all are allowed: scale it down"
-        )
+        raise MediaTooLarge(field, f"is {shown}, {max_pixels:,} in all are allowed: scale it down")
 
 
 def _too_many(field: str, max_pixels: int) -> MediaTooLarge:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -13,9 +15,14 @@ from mmpipe.encoders.base import EncoderInput, Modality
 from mmpipe.errors import InvalidRequest, MediaNotAllowed
 from mmpipe.objects import ObjectStore
 from mmpipe.schemas.search import MediaInput, SearchRequest
+from mmpipe.serve.answer.budget import Budget
+from mmpipe.serve.answer.memory import give_back_memory
 from mmpipe.settings import MediaSettings
 
 MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")
+_THREADS = 8
+# Pixels of which the allocator would keep tens of megabytes.
+_LARGE = 4_000_000
 _SCHEMES = frozenset({"data", "https"})
 
 
@@ -28,26 +35,50 @@ class ParsedSearch:
 
 
 class QueryMedia:
-    """Decodes the media of searches under the limits of ``settings``.
+    """Decodes the media of searches under the limits of ``settings``, on threads of its own: a slow host must
+    not hold up what else runs in threads. All searches together hold no more at a time than ``budget``.
 
     Addresses may be ``data:`` or ``https://`` on an allowed host: a shopper must not be able to read the
     shop's bucket, its disk or its network through a query.
     """
 
-    def __init__(self, settings: MediaSettings, store_for: Callable[[str], ObjectStore]) -> None:
+    def __init__(
+        self, settings: MediaSettings, store_for: Callable[[str], ObjectStore], budget: Budget
+    ) -> None:
         self._settings = settings
         self._fetcher = media.Fetcher(settings, store_for)
+        self._budget = budget
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="query-media")
 
-    def decode(self, parsed: ParsedSearch) -> dict[Modality, EncoderInput]:
-        """Decoded media by modality. Blocks: decoding is CPU work and a fetch is network.
+    async def decode(self, parsed: ParsedSearch) -> dict[Modality, EncoderInput]:
+        """Decoded media by modality.
 
         Raises ``InvalidRequest`` for broken base64, ``InvalidMedia`` and its kinds for the rest, each
-        naming the field.
+        naming the field; ``Busy`` where other searches' media take too long.
         """
-        inputs: dict[Modality, EncoderInput] = {}
-        for modality, data in self._bytes(parsed).items():
-            inputs[modality] = media.decode(modality, data, self._settings, modality)
-        return inputs
+        loop = asyncio.get_running_loop()
+        files, pixels = await loop.run_in_executor(self._threads, self._weighed, parsed)
+        async with self._budget.held(pixels):
+            return await loop.run_in_executor(self._threads, self._decoded, files, pixels)
+
+    def close(self) -> None:
+        """End the threads, without waiting for them."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _weighed(self, parsed: ParsedSearch) -> tuple[Mapping[Modality, bytes], int]:
+        files = self._bytes(parsed)
+        target = media.DEFAULT_TARGET
+        return files, sum(media.decoding_pixels(modality, data, target) for modality, data in files.items())
+
+    def _decoded(self, files: Mapping[Modality, bytes], pixels: int) -> dict[Modality, EncoderInput]:
+        try:
+            return {
+                modality: media.decode(modality, data, self._settings, modality)
+                for modality, data in files.items()
+            }
+        finally:
+            if pixels > _LARGE:
+                give_back_memory()
 
     def _bytes(self, parsed: ParsedSearch) -> Mapping[Modality, bytes]:
         found = dict(parsed.uploads)

@@ -23,6 +23,7 @@ from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.suggest import SuggestParams
 from mmpipe.search import Version
 from mmpipe.search.shards import Transport
+from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.people import People, PersonResponse
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
@@ -37,7 +38,7 @@ from mmpipe.serve.answer.suggestions import Suggestions
 from mmpipe.serve.answer.voice import SpokenQuery, Voice
 from mmpipe.settings import Settings
 
-_MEDIA_THREADS = 8
+_LISTENING_THREADS = 8
 
 
 class ServedCollection(BaseModel):
@@ -90,8 +91,12 @@ class QueryService:
         self._encoder = encoder
         self._lake: Lake = open_lake(settings)
         self._encode: dict[str, Encode] = {}
-        self._media = QueryMedia(settings.media, lambda uri: open_store(uri, settings.storage))
-        self._media_threads = ThreadPoolExecutor(_MEDIA_THREADS, thread_name_prefix="query-media")
+        self._media = QueryMedia(
+            settings.media,
+            lambda uri: open_store(uri, settings.storage),
+            Budget(int(settings.serve.media_megapixels * 1e6), settings.serve.media_wait_seconds),
+        )
+        self._listening = ThreadPoolExecutor(_LISTENING_THREADS, thread_name_prefix="query-voice")
         self._recommendations = Recommendations(
             settings,
             self._lake,
@@ -126,10 +131,8 @@ class QueryService:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON."""
         media: Media = {}
         if has_media(parsed):
-            # Threads of their own: a slow host must not hold up what else runs in threads.
-            loop = asyncio.get_running_loop()
             with step("query.media"):
-                media = await loop.run_in_executor(self._media_threads, self._media.decode, parsed)
+                media = await self._media.decode(parsed)
         return await self._search(parsed.request, media)
 
     async def search_text(self, request: SearchRequest) -> bytes:
@@ -251,7 +254,8 @@ class QueryService:
         self.stock.close()
         self._people.close()
         self._source.close()
-        self._media_threads.shutdown(wait=False, cancel_futures=True)
+        self._media.close()
+        self._listening.shutdown(wait=False, cancel_futures=True)
 
     async def _understood(self, version: Version | None, request: SearchRequest, media: Media) -> SpokenQuery:
         if version is None:
@@ -265,7 +269,7 @@ class QueryService:
         # Listening takes a good part of the recording's own length.
         loop = asyncio.get_running_loop()
         understand = self.voice.understand
-        return await loop.run_in_executor(self._media_threads, understand, version, request, media)
+        return await loop.run_in_executor(self._listening, understand, version, request, media)
 
     def _version_of(self, collection: str) -> Version | None:
         return next((each for each in self._whole() if each.collection == collection), None)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe import errors
+from mmpipe.serve.answer.budget import Busy
 from mmpipe.serve.answer.query_encoder import EncodersStarting
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ TABLE: Mapping[type[Exception], Answer] = {
     errors.InvalidFeed: Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-feed", "The feed cannot be read"),
     errors.InvalidEvent: Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-event", "The event cannot be read"),
     errors.NotReady: Answer(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "Not ready yet", retry_after=1),
+    Busy: Answer(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "Too much is asked at once", retry_after=2),
     EncodersStarting: Answer(
         HTTPStatus.SERVICE_UNAVAILABLE, "encoders-starting", "The query encoders are starting", retry_after=15
     ),
