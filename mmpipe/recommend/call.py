@@ -134,7 +134,7 @@ class Call:
         visit = past
         if self.shopper.user is not None:
             visit = Past.of(actions.history(replace(self.shopper, user=None)), items)
-        return past, visit.last_part()
+        return past, visit.last_part(self.now)
 
     def _exclusions(self) -> tuple[Taken, Taken, Words]:
         """What no list may show, and what none but that of what was seen: products with variants, and rows

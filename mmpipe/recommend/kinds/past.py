@@ -78,11 +78,12 @@ class Past:
         """The events since the last pause of :data:`SESSION_GAP_SECONDS`; none where it goes on now."""
         if len(self) and now - self.times[-1] > SESSION_GAP_SECONDS:
             return Past.nothing()
-        return self.last_part()
+        return self.last_part(now)
 
-    def last_part(self) -> Past:
+    def last_part(self, now: float) -> Past:
         """The events since the last pause of :data:`SESSION_GAP_SECONDS`."""
-        pauses = np.flatnonzero(np.diff(self.times) > SESSION_GAP_SECONDS)
+        # A clock that is ahead makes no pause: what it says of later happened by now.
+        pauses = np.flatnonzero(np.diff(np.minimum(self.times, now)) > SESSION_GAP_SECONDS)
         begin = int(pauses[-1]) + 1 if len(pauses) else 0
         return Past(self.rows[begin:], self.types[begin:], self.times[begin:], self.worth[begin:])
 

@@ -167,6 +167,17 @@ def test_a_session_is_this_visit_alone(version: Version) -> None:
     assert found.items[0].color == "black"
 
 
+def test_a_clock_that_is_ahead_ends_no_visit(version: Version) -> None:
+    events = [
+        did("", "view", "green-hat-0", ago=60, session="now"),
+        did("", "view", "green-hat-1", ago=30, session="now"),
+        did("", "view", "red-lamp-0", ago=-20 * HOUR, session="now"),
+    ]
+    (found,) = Shop.of(version, events).ask(None, "now", kind="session", limit=20).lists
+    named = {why.product_id for item in found.items for why in item.why}
+    assert {"green-hat-0", "green-hat-1", "red-lamp-0"} <= named
+
+
 def test_recently_viewed_is_in_the_order_of_time(version: Version) -> None:
     shop = Shop.of(
         version,
