@@ -18,11 +18,13 @@ _EVENTS: Final = 50
 
 
 class ContentModel:
-    """Cosine between items' whitened features and a history's, each event worth
-    :data:`FADING` times the one after it. Needs no behaviour but the history."""
+    """Cosine between items' features and a history's, each event worth :data:`FADING` times the one after it.
+    What all items share is taken off; with ``spread`` the features are whitened, which tells items of one
+    trade apart. Needs no behaviour but the history."""
 
-    def __init__(self, *, name: str = "content") -> None:
+    def __init__(self, *, spread: bool = False, name: str = "content") -> None:
         self.name = name
+        self._spread = spread
         self._vectors: Features = np.zeros((0, 0), dtype=np.float32)
 
     def choose(self, held: Held, items: int, features: Features | None) -> None:
@@ -39,9 +41,13 @@ class ContentModel:
         del sequences, items
         if features is None:
             raise InvalidRequest("items", f"model {self.name} needs the items' texts: give --items FILE")
-        spread = whitening(features).apply(features)
-        norms = np.linalg.norm(spread, axis=1, keepdims=True)
-        self._vectors = (spread / np.maximum(norms, 1e-9)).astype(np.float32)
+        described = np.any(features != 0, axis=1)
+        if self._spread:
+            made = whitening(features).apply(features)
+        else:
+            made = np.where(described[:, None], features - features[described].mean(axis=0), np.float32(0))
+        norms = np.linalg.norm(made, axis=1, keepdims=True)
+        self._vectors = (made / np.maximum(norms, 1e-9)).astype(np.float32)
 
     def scores(self, histories: Sequence[Items]) -> Scores:
         """Cosines in [-1, 1]; -inf for items without features, 0 for all others where no event of the

@@ -36,7 +36,7 @@ def _with_content(settings: TrainSettings) -> Blend:
     return Blend(
         [
             Portion(SequenceModel(settings), 1.0),
-            Portion(ContentModel(), _SHARPNESS),
+            Portion(ContentModel(spread=True), _SHARPNESS),
             Portion(NeighbourModel(NEXT, name="next"), None),
             Portion(NeighbourModel(KNN), None),
         ],
@@ -51,7 +51,7 @@ MODELS: Final[Mapping[str, Callable[[TrainSettings], Model]]] = {
     "als": lambda settings: AlsModel(AlsSettings(seed=settings.seed)),
     "sasrec": SequenceModel,
     "blend": _blend,
-    "content": lambda settings: ContentModel(),
+    "content": lambda settings: ContentModel(spread=True),
     "sequence+content": _with_content,
 }
 
