@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import threading
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from mmpipe.errors import NotReady
+from mmpipe.lake import open_lake
 from mmpipe.lake.interactions import Erasure, InteractionLog
-from mmpipe.settings import InteractionSettings, Settings
+from mmpipe.serve.answer.people import People
+from mmpipe.settings import InteractionSettings, LakeSettings, Settings
 from tests.serve.conftest import make_app, make_service
 from tests.serve.test_interactions import own, post
 
@@ -164,3 +169,22 @@ def test_events_of_one_moment_are_on_one_page_each(own: Own) -> None:
         found += [event["event_id"] for event in page["events"]]
         cursor = page.get("next_cursor")
     assert found == [f"é{n}" for n in range(5)]
+
+
+def test_who_asks_for_too_many_at_once_is_told_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(People, "_export", lambda *_: held.wait(10))
+    people = People(open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))))
+
+    async def many() -> list[object]:
+        asked = [asyncio.ensure_future(people.export("shop", f"u{n}", 1, None)) for n in range(40)]
+        await asyncio.sleep(0.05)
+        held.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(many())
+    assert sum(isinstance(each, NotReady) for each in found) == 8
+    assert asyncio.run(people.export("shop", "u", 1, None))
+    people.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, Field
 
-from mmpipe.errors import InvalidRequest
+from mmpipe.errors import InvalidRequest, NotReady
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_EVENTS = 10_000
+# Each takes seconds in a large shop; who waits for more of them has long gone away.
+_MOST_ASKED = 32
 
 
 class HeldEvent(BaseModel):
@@ -56,10 +58,12 @@ class PersonResponse(BaseModel):
 
 
 class People:
-    """One person at a time, in a thread of its own: either call reads a collection's whole log."""
+    """One person at a time, in a thread of its own: either call reads a collection's whole log. For one event
+    loop. Both raise ``NotReady`` where too many others are being asked for."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._asked = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="people")
 
     async def export(self, collection: str, user_id: str, limit: int, cursor: str | None) -> PersonResponse:
@@ -75,7 +79,13 @@ class People:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        if self._asked >= _MOST_ASKED:
+            raise NotReady("others are being asked for: ask again")
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        finally:
+            self._asked -= 1
 
     def _export(self, collection: str, user_id: str, limit: int, cursor: str | None) -> PersonResponse:
         log, user = self._of(collection, user_id)
