@@ -74,6 +74,13 @@ HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
 VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
 
+# How many times a word of a field counts, and its place in the product's length, for full text (BM25F with
+# whole numbers: Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted fields", CIKM
+# 2004). At most 8: the number is written as a control character.
+FIELD_WEIGHTS: Mapping[str, int] = {
+    "title": 3, "brand": 2, "category": 2, "attributes": 2, "description": 1, "transcript": 1,
+}  # fmt: skip
+
 # What moves on where nothing changed, after the order itself.
 SEEN_COLUMNS: tuple[str, ...] = ("source_order", "content", "media_seen", "media_asked")
 # Everything but the vectors and what came with them.
@@ -237,9 +244,7 @@ def _columns(rows: Sequence[ProductRow]) -> dict[str, pa.Array]:
         ),
         "media_uris": pa.array([list(row.media_uris) for row in rows], pa.list_(pa.string())),
         "document": pa.array([p.model_dump_json(exclude_defaults=True) for p in products], pa.string()),
-        "search_text": pa.array(
-            [" ".join(search_tokens(row.product, row.transcript)) for row in rows], pa.string()
-        ),
+        "search_text": pa.array([search_text(row.product, row.transcript) for row in rows], pa.string()),
         "media_keys": pa.array([" ".join(map(media_key, row.media_uris)) for row in rows], pa.string()),
         "transcript": pa.array([row.transcript for row in rows], pa.string()),
         "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
@@ -312,12 +317,21 @@ def _assemble(columns: Mapping[str, pa.Array], dim: int) -> pa.Table:
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def search_tokens(product: Product, transcript: str | None = None) -> list[str]:
-    """The tokens that full text finds a product by: its words, its identifiers (id, MPN, GTIN, item group),
-    and what is said in its recording."""
+def search_tokens(product: Product, transcript: str | None = None) -> list[tuple[int, list[str]]]:
+    """The tokens that full text finds a product by, field by field, each field with how many times it counts:
+    its words, its identifiers (id, MPN, GTIN, item group), and what is said in its recording."""
     named = (product.id, product.mpn, product.gtin, product.item_group_id)
     identifiers = dict.fromkeys(token for name in named if name and (token := identifier(name)))
-    return [*tokens(product.text_for_lexical()), *identifiers, *tokens(transcript or "")]
+    fields = [(FIELD_WEIGHTS[name], tokens(text)) for name, text in product.lexical_fields().items()]
+    fields += [(1, list(identifiers)), (FIELD_WEIGHTS["transcript"], tokens(transcript or ""))]
+    return [(weight, found) for weight, found in fields if found]
+
+
+def search_text(product: Product, transcript: str | None = None) -> str:
+    """:func:`search_tokens` as the column has them: joined by spaces, before each field a token that is the
+    control character of its weight's number."""
+    parts = search_tokens(product, transcript)
+    return " ".join(token for weight, found in parts for token in (chr(weight), *found))
 
 
 def _prices(products: Sequence[Product]) -> dict[str, pa.Array]:

@@ -178,28 +178,28 @@ class PublicProduct(BaseModel):
         ]
         return " . ".join(dict.fromkeys(part for part in parts if part))
 
-    def text_for_lexical(self) -> str:
-        """What full-text search reads: everything a shopper may type."""
-        parts = [self.title, self.description]
-        for translation in self.translations.values():
-            parts += [translation.title, translation.description]
-        parts += [
-            p
-            for p in (
-                self.brand,
-                self.category,
-                self.color,
-                self.size,
-                self.gender,
-                self.material,
-                self.pattern,
+    def lexical_fields(self) -> dict[str, str]:
+        """What full-text search reads, everything a shopper may type, by ``title``, ``brand``, ``category``,
+        ``attributes`` and ``description``."""
+        looks = (self.color, self.size, self.gender, self.material, self.pattern)
+        said = [value for name, value in self.attributes.items() if says_words(name, value)]
+        parts = {
+            "title": [self.title, *(t.title for t in self.translations.values()), self.item_group_title],
+            "brand": [self.brand],
+            "category": [self.category],
+            "attributes": [*looks, *said],
+            "description": [
+                self.description,
+                *(t.description for t in self.translations.values()),
                 self.gtin,
-            )
-            if p
-        ]
-        parts += [self.item_group_title or "", self.additional_text]
-        parts += [value for name, value in self.attributes.items() if says_words(name, value)]
-        return " \n".join(part for part in parts if part)
+                self.additional_text,
+            ],
+        }
+        return {name: " \n".join(filter(None, texts)) for name, texts in parts.items()}
+
+    def text_for_lexical(self) -> str:
+        """All of :meth:`lexical_fields`."""
+        return " \n".join(filter(None, self.lexical_fields().values()))
 
 
 class Product(PublicProduct):

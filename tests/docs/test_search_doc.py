@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mmpipe.encoders.starter.loader import REACH
+from mmpipe.lake.schema import FIELD_WEIGHTS
 from mmpipe.lake.synonyms import parse_synonyms
 from mmpipe.lexical import tokens
 from mmpipe.search.find import synonyms, words
@@ -33,6 +34,13 @@ def test_the_lines_of_a_file_are_read() -> None:
 
 def test_figures_are_those_of_the_code() -> None:
     text = PAGE.text
+    assert {name: FIELD_WEIGHTS[name] for name in ("title", "brand", "category", "attributes")} == {
+        "title": 3,
+        "brand": 2,
+        "category": 2,
+        "attributes": 2,
+    }
+    assert FIELD_WEIGHTS["description"] == FIELD_WEIGHTS["transcript"] == 1
     assert f"It counts {words.JOINED:g} of the word" in text
     assert f"of the same language counts {synonyms.SAME:g}, a translation {synonyms.TRANSLATED:g}" in text
     assert (

@@ -4,6 +4,8 @@ A word is one token or several ways to say it; the latter are merged into one li
 while it is asked for. A row earns the most that one of a word's ways earns, and a word is as rare as its
 best ways together.
 
+Words count as often as their field does (:data:`mmpipe.lake.schema.FIELD_WEIGHTS`).
+
 Scores are BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4),
 2009) with k1 = 1.2 and b = 0.75. The weights of tokens and the average length are the caller's, so a row's
 score depends on these and on the row, and not on how rows lie in fragments.
@@ -38,6 +40,7 @@ MAX_TOKENS = 64
 # Merged lists of one version that are kept, 6 bytes a row.
 _MOST_MERGED_ROWS = 4_000_000
 _UNDERSTOOD = 2_048
+_MOST_WEIGHT = 8
 _TYPES = {
     "token_start": np.int64, "token_bytes": np.uint8, "slots": np.int32, "post_start": np.int64,
     "post_rows": np.int32, "post_tf": np.uint16, "lengths": np.uint16, "length_sum": np.int64,
@@ -51,8 +54,9 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     Tokens are numbered in the order of their UTF-8 bytes: ``token_start`` int64 ``(T + 1,)`` and
     ``token_bytes`` uint8. ``slots`` int32 is a hash table of them (FNV-1a of 64 bits, linear probing, -1 for
     empty). Token t is held by ``post_rows[post_start[t] : post_start[t + 1]]``, int32 ascending, as often as
-    ``post_tf`` (uint16) says. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is their
-    sum. uint16 values above 65,535 are given as that. Row r says the tokens ``said[said_start[r] :
+    ``post_tf`` (uint16) says. A token that is one control character is no word: what is behind it counts as
+    many times as its number says. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is
+    their sum. uint16 values above 65,535 are given as that. Row r says the tokens ``said[said_start[r] :
     said_start[r + 1]]``, int32, -1 for none, one after the other.
     """
     texts = pc.fill_null(search_text, "") if search_text.null_count else search_text
@@ -69,7 +73,7 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     size = 1 << (2 * len(tokens) - 1).bit_length() if len(tokens) else 1
     codes = places[encoded.indices.to_numpy()]
     said_start = split.offsets.to_numpy().astype(np.int64)
-    inverted = kernels.invert(codes, said_start, len(tokens))
+    inverted = kernels.invert(codes, said_start, len(tokens), _weights(starts, data))
     post_start, rows, counts, lengths, total = inverted
     return {
         "token_start": starts,
@@ -355,6 +359,15 @@ def _changed(layout: Layout, alive: Words, former: TextColumn, came: NDArray[np.
 def _same_rows(layout: Layout, alive: Words, former: TextColumn, fragment: int, place: int) -> bool:
     own = alive[layout.bases[fragment] >> 6 : layout.bases[fragment + 1] >> 6]
     return np.array_equal(own, former._fragments[place].alive)
+
+
+def _weights(starts: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Of tokens in the order of their bytes, what those that are one control character say; else 0."""
+    weights = np.zeros(len(starts) - 1, np.int64)
+    for term in range(min(len(weights), _MOST_WEIGHT)):
+        if starts[term + 1] - starts[term] == 1 and data[starts[term]] <= _MOST_WEIGHT:
+            weights[term] = data[starts[term]]
+    return weights
 
 
 def _encoded(tokens: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

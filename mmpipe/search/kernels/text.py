@@ -63,24 +63,28 @@ def hash_table(starts: Any, data: Any, size: Any) -> Any:
 
 
 @njit(  # type: ignore[untyped-decorator]
-    "Tuple((int64[::1], int32[::1], uint16[::1], uint16[::1], int64))(int32[::1], int64[::1], int64)",
+    "Tuple((int64[::1], int32[::1], uint16[::1], uint16[::1], int64))(int32[::1], int64[::1], int64,"
+    " int64[::1])",
     cache=True,
     nogil=True,
 )
-def invert(codes: Any, starts: Any, terms: Any) -> Any:
+def invert(codes: Any, starts: Any, terms: Any, weights: Any) -> Any:
     """Inverted lists of rows whose terms are ``codes[starts[row] : starts[row + 1]]``, -1 for none: starts
-    per term, rows, counts, the rows' lengths and the sum of these. Counts and lengths saturate."""
+    per term, rows, counts, the rows' lengths and the sum of these. Counts and lengths saturate. A term whose
+    place in ``weights`` is above 0 is no word: those behind it count so many times, until the next."""
     n = len(starts) - 1
     post_start = np.zeros(terms + 1, np.int64)
     last = np.full(terms, -1, np.int32)
     lengths = np.zeros(n, np.uint16)
     total = np.int64(0)
     for row in range(n):
-        length = 0
+        length, weight = 0, 1
         for i in range(starts[row], starts[row + 1]):
             code = codes[i]
-            if code >= 0:
-                length += 1
+            if code >= 0 and weights[code]:
+                weight = weights[code]
+            elif code >= 0:
+                length += weight
                 if last[code] != row:
                     last[code] = row
                     post_start[code + 1] += 1
@@ -93,17 +97,20 @@ def invert(codes: Any, starts: Any, terms: Any) -> Any:
     counts = np.empty(post_start[terms], np.uint16)
     last[:] = -1
     for row in range(n):
+        weight = 1
         for i in range(starts[row], starts[row + 1]):
             code = codes[i]
-            if code >= 0:
+            if code >= 0 and weights[code]:
+                weight = weights[code]
+            elif code >= 0:
                 at = place[code]
                 if last[code] != row:
                     last[code] = row
                     rows[at] = row
-                    counts[at] = 1
+                    counts[at] = weight
                     place[code] = at + 1
-                elif counts[at - 1] < _MOST:
-                    counts[at - 1] += 1
+                else:
+                    counts[at - 1] = min(np.int64(counts[at - 1]) + weight, _MOST)
     return post_start, rows, counts, lengths, total
 
 

@@ -49,7 +49,7 @@ PAGE_FIELDS: tuple[str, ...] = (
     "id", "title", "image_link", "link", "item_group_id", "transcript", "brand", "category", "color",
 )  # fmt: skip
 # Raised with every change of what a builder makes: packs of another form are left to the pruning.
-_FORM = 4
+_FORM = 5
 _TEXT = pa.string()
 _MOMENT = pa.timestamp("us", tz="UTC")
 # A fragment whose vectors take no more than this as float32 is read at once.

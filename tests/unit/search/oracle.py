@@ -51,8 +51,17 @@ def passes(product: Product, filters: Filters, now: datetime) -> bool:
     return True
 
 
+def _bag(product: Product) -> Counter[str]:
+    """How often a product has each token, as often as its fields count."""
+    found: Counter[str] = Counter()
+    for weight, tokens_of_field in search_tokens(product):
+        for token in tokens_of_field:
+            found[token] += weight
+    return found
+
+
 def bm25(products: Sequence[Product], text: str) -> dict[str, float]:
-    documents = {p.id: Counter(search_tokens(p)) for p in products}
+    documents = {p.id: _bag(p) for p in products}
     average = sum(sum(d.values()) for d in documents.values()) / max(len(documents), 1)
     scores: dict[str, float] = {}
     for token in tokens(text):
@@ -67,7 +76,7 @@ def bm25(products: Sequence[Product], text: str) -> dict[str, float]:
 
 def words_of(product: Product, text: str) -> int:
     """How many of the query's distinct words a product holds."""
-    held = set(search_tokens(product))
+    held = set(_bag(product))
     return sum(token in held for token in set(tokens(text)))
 
 
@@ -77,7 +86,7 @@ def cosines(ids: Sequence[str], vectors: Vectors, query: Vectors) -> dict[str, f
 
 def whole_query(products: Sequence[Product], text: str) -> float:
     """What a product of average length earns that holds every token of the query once."""
-    documents = [set(search_tokens(p)) for p in products]
+    documents = [set(_bag(p)) for p in products]
     holding = [sum(token in d for d in documents) for token in tokens(text)]
     return sum(math.log(1 + (len(documents) - n + 0.5) / (n + 0.5)) for n in holding)
 

@@ -200,6 +200,16 @@ def test_lists_are_in_the_order_of_bytes() -> None:
     assert sorted(built["slots"].tolist()) == [-1, -1, -1, -1, 0, 1, 2, 3]
 
 
+def test_fields_count_as_often_as_they_say() -> None:
+    built = part(["\x03 red lamp \x01 red oak", "lamp", None])
+    starts, data = built["token_start"], built["token_bytes"].tobytes()
+    tokens = [data[start:end].decode() for start, end in pairwise(starts)]
+    assert tokens == ["\x01", "\x03", "lamp", "oak", "red"]
+    assert np.diff(built["post_start"]).tolist() == [0, 0, 2, 1, 1]
+    assert built["post_tf"].tolist() == [3, 1, 1, 4]
+    assert built["lengths"].tolist() == [8, 1, 0]
+
+
 def test_counts_and_lengths_saturate() -> None:
     built = part(["a " * 65_536 + "b"])
     assert built["post_tf"].tolist() == [65_535, 1]

@@ -35,7 +35,7 @@ def test_a_token_lies_at_its_hash_or_behind_full_slots(tokens: list[bytes]) -> N
 def test_lists_hold_each_row_once_with_its_count(rows: list[list[int]]) -> None:
     codes = np.array([code for row in rows for code in row], np.int32)
     starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    post_start, post_rows, counts, lengths, total = invert(codes, starts, 7)
+    post_start, post_rows, counts, lengths, total = invert(codes, starts, 7, np.zeros(7, np.int64))
     for term in range(7):
         part = slice(post_start[term], post_start[term + 1])
         expected = [(i, row.count(term)) for i, row in enumerate(rows) if term in row]
