@@ -105,6 +105,27 @@ def test_two_rankings_become_one_list(lake: Lake) -> None:
     assert sum(exposures(lake, found).values()) == len(SHOPPERS)
 
 
+def test_interleaved_lists_repeat_no_variant_and_sell_what_the_first_sold(lake: Lake) -> None:
+    found = trials(lake, ArmSettings(diversity=0.9), design="interleave")
+
+    def item(name: str, group: str | None = None, *, sponsored: bool = False) -> dict[str, Any]:
+        return {"id": name, "item_group_id": group, "sponsored": sponsored}
+
+    first = [item("sold", sponsored=True), item("red-1", "red"), item("a")]
+    second = [item("other", sponsored=True), item("red-2", "red"), item("sold"), item("b"), item("c")]
+
+    def make(request: RecommendationsRequest, settings: ArmSettings) -> bytes:
+        items, paid = (first, "paid") if request.diversity == 0.1 else (second, "not shown")
+        return json.dumps({"lists": [{"kind": "for_you", "query_id": paid, "items": items}]}).encode()
+
+    for shopper in SHOPPERS:
+        (answer,) = json.loads(found.lists(SHOP, shopper, REQUEST, make))["lists"]
+        ids = [each["id"] for each in answer["items"]]
+        assert answer["query_id"] == "paid"
+        assert sorted(ids) == ["a", "b", "c", "red-1", "sold"]
+        assert {each["id"] for each in answer["items"] if each["sponsored"]} == {"sold"}
+
+
 def test_several_lists_are_those_of_the_first_ranking(lake: Lake) -> None:
     found = trials(lake, ArmSettings(diversity=0.9), design="interleave")
     both = RecommendationsRequest.model_validate({"lists": [{"kind": "popular"}, {"kind": "trending"}]})

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmpipe.experiments import ArmSettings, LiveExperiments
 
@@ -78,11 +78,11 @@ class Trials:
         first, second = (json.loads(answer) for answer in answers)
         (one,), (other,) = first["lists"], second["lists"]
         by_id = {item["id"]: item for item in (*other["items"], *one["items"])}
-        ids = [[item["id"] for item in each["items"]] for each in (one, other)]
-        most = max(len(each) for each in ids)
+        ids = [item["id"] for item in one["items"]], _beside(one["items"], other["items"])
+        most = max(len(each["items"]) for each in (one, other))
         one["items"] = [
             by_id[product_id]
-            for product_id in self._live.interleave(collection, shopper, choice, (ids[0], ids[1]), now, most)
+            for product_id in self._live.interleave(collection, shopper, choice, ids, now, most)
         ]
         return json.dumps(first, ensure_ascii=False).encode()
 
@@ -97,6 +97,19 @@ class Trials:
         }
         rankings = None if search else choice.rankings
         return replace(choice, assigned=assigned, rankings=rankings)
+
+
+def _beside(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> list[str]:
+    """The second ranking as it may stand in one list with the first: of a product's variants it shows the one
+    that the first does, and it has no paid place of its own, which the answer's ``query_id`` would not pay
+    for."""
+    own = {item["id"] for item in first}
+    variants = {group: item["id"] for item in first if (group := item.get("item_group_id")) is not None}
+    return [
+        variants.get(item.get("item_group_id"), item["id"])
+        for item in second
+        if item["id"] in own or not item.get("sponsored")
+    ]
 
 
 def _asked(request: RecommendationsRequest, settings: ArmSettings) -> RecommendationsRequest:
