@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import Item, bigrams, identifier, items, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, Item, bigrams, identifier, items, tokens
 from mmpipe.search.columns.words import Way, Word
 from mmpipe.search.find.stated import Stated, state
 from mmpipe.search.find.synonyms import Other, Synonyms
@@ -37,6 +37,8 @@ IDENTIFIED = 8.0
 _ONE_FROM, _TWO_FROM = 4, 8
 _SHORTEST_PART = 2
 _MOST_CORRECTIONS = 3
+# Each costs a look at the whole vocabulary.
+_MOST_SLIPS = 8
 # A correction that so many times fewer products hold than the commonest is none.
 _RARE = 20
 MOST_WAYS = 16
@@ -149,7 +151,7 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
         piece
         for piece in pieces
         if not piece.found and not piece.others and piece.single and _may_be_slip(piece.single)
-    ]
+    ][:_MOST_SLIPS]
     if lost and typos:
         slips = {piece.single: _edits(piece.single) for piece in lost if piece.single}
         near = {word: synonyms.similar(word, edits) for word, edits in slips.items()} if synonyms else {}
@@ -469,7 +471,7 @@ def _splits(word: str | None) -> tuple[tuple[str, str], ...]:
 
 
 def _may_be_slip(word: str) -> bool:
-    return len(word) >= _ONE_FROM and word.isalpha()
+    return _ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and word.isalpha()
 
 
 def _edits(word: str) -> int:

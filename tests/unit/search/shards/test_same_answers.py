@@ -39,7 +39,13 @@ rows = st.tuples(
 fragments = st.lists(st.lists(rows, min_size=1, max_size=8), min_size=1, max_size=5)
 queries = st.one_of(
     st.none(),
-    st.lists(st.sampled_from((*WORDS, "nothing")), min_size=1, max_size=4).map(" ".join),
+    st.lists(
+        st.sampled_from(
+            (*WORDS, "nothing", "shrit", "tee", "blueshirt", "la mp", "-red", '"red shirt"', "p7")
+        ),
+        min_size=1,
+        max_size=4,
+    ).map(" ".join),
 )
 filters = st.builds(
     Filters,
