@@ -273,6 +273,27 @@ def test_a_split_collection_says_which_setting_keeps_lists_away(lake: tuple[Path
     assert asyncio.run(made.taste(split, search)) is None
 
 
+def test_a_key_that_cannot_be_read_leaves_searches_as_they_are(
+    lake: tuple[Path, Settings], tmp_path: Path
+) -> None:
+    shutil.copytree(lake[0] / "lake", tmp_path / "lake")
+    (tmp_path / "lake" / "_keys" / "pseudonyms").write_bytes(b"")
+    uri = {"uri": str(tmp_path / "lake")}
+    service = make_service(lake[1].model_copy(update={"lake": lake[1].lake.model_copy(update=uri)}))
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        found = client.get("/v1/search", params={"q": "bag", "user_id": "u"})
+        assert found.status_code == 200
+        assert "personalised" not in found.json()
+        for answer in (
+            client.post("/v1/recommendations", json={"kind": "for_you", "user_id": "u"}),
+            client.post("/v1/interactions", json={"type": "view", "user_id": "u", "product_id": "p"}),
+            client.delete("/v1/users/u"),
+        ):
+            assert answer.status_code == 503, answer.text
+        assert client.post("/v1/recommendations", json={"kind": "popular"}).status_code == 200
+    service.close()
+
+
 def test_a_click_on_a_place_that_is_paid_for_is_charged(lake: tuple[Path, Settings]) -> None:
     settings = lake[1].model_copy(update={"sponsored": SponsoredSettings(enabled=True, poll_seconds=0.1)})
     uri = f"{open_lake(settings).uri}/shop"

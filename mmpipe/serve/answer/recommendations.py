@@ -7,13 +7,14 @@ of being stored: a thread follows the log of every collection that is served.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mmpipe.errors import InvalidRequest
+from mmpipe.errors import InvalidRequest, RetryableError
 from mmpipe.recommend import Knowledge, Lists
 from mmpipe.recommend.behaviour import BehaviourFollower, Shopper
 from mmpipe.recommend.model import Recommenders
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mmpipe.search.find.taste import Taste
     from mmpipe.serve.answer.source import LiveVersion
     from mmpipe.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _NOT_WHOLE = (
     "no list is available while collections are split (serve.shards above 1): set MMPIPE_SERVE__SHARDS to 1,"
@@ -162,7 +165,12 @@ class Recommendations:
             return None
         if version.whole is None or request.cursor is not None:
             return None
-        shopper = await self._shopper(version.collection, request.user_id, request.session_id)
+        try:
+            shopper = await self._shopper(version.collection, request.user_id, request.session_id)
+        except RetryableError as error:
+            # Without the key nobody is known, which is no reason not to search.
+            log.debug("searches lean to nobody's taste: %s", error)
+            return None
         if shopper is None:
             return None
         weight = self._trials.taste(version.collection, shopper, self._weight)
