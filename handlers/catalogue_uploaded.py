@@ -114,10 +114,10 @@ class _Batch:
             raise error
         outcomes = [self._outcomes[run] for run in self._runs[message]]
         for outcome in outcomes:
-            level = logging.WARNING if outcome.status in ("failed", "retry") else logging.INFO
+            level = logging.WARNING if outcome.status in ("failed", "retry", "large") else logging.INFO
             extra = {"message_id": message, "run_id": outcome.run_id, "reason": outcome.reason}
             logger.log(level, "work %s", outcome.status, extra=extra)
-        waiting = [outcome for outcome in outcomes if outcome.status == "retry"]
+        waiting = [outcome for outcome in outcomes if outcome.status in ("retry", "large")]
         if waiting:
             raise DispatchUnavailable("; ".join(outcome.reason for outcome in waiting))
 

@@ -6,12 +6,14 @@
     ├── RetryableError          the same call may succeed later; the work goes back to its queue
     │   ├── StorageUnavailable      object store timed out, throttled or answered 5xx
     │   ├── DispatchUnavailable     indexer or Ray's Jobs API did not take the work
+    │   ├── BatchLaneNeeded         a feed turned out to be more than the warm lane takes
     │   ├── CommitConflict          another writer committed first, more often than we retry
     │   │   └── LiveMoved               readers were moved to another table or version meanwhile
     │   └── NotReady                a replica has no live version loaded yet
     └── PermanentError          repeating the call cannot help; the caller must change something
         ├── InvalidEvent            an event payload that is not an S3 notification
         ├── InvalidFeed             a feed file that cannot be read at all
+        │   └── FeedTooLarge            more bytes, after decompression, than are allowed
         ├── InvalidRow              one feed row; names the field and the remedy
         │   ├── StockWithoutProduct     the stock of a product that is not there (yet)
         │   └── InvalidVector           a model made a vector of it that nobody can search
@@ -53,6 +55,10 @@ class DispatchUnavailable(RetryableError):
     """The indexer or Ray's Jobs API did not accept the work."""
 
 
+class BatchLaneNeeded(RetryableError):
+    """A feed holds more than the warm lane takes, which its size did not tell; nothing of it was written."""
+
+
 class CommitConflict(RetryableError):
     """Other writers kept committing first; nothing was written."""
 
@@ -75,6 +81,10 @@ class InvalidEvent(PermanentError):
 
 class InvalidFeed(PermanentError):
     """A feed file that cannot be read at all (one bad row is an :class:`InvalidRow`)."""
+
+
+class FeedTooLarge(InvalidFeed):
+    """A feed holds more bytes, after decompression, than are allowed."""
 
 
 class _FieldError(PermanentError):

@@ -83,6 +83,15 @@ class IndexingSettings(_Section):
         description="what of a product is encoded; without text nothing enters the full-text index either",
     )
     warm_max_bytes: int = Field(default=400_000, gt=0, description="larger feeds take the batch lane")
+    warm_max_rows: int = Field(
+        default=10_000,
+        gt=0,
+        description="feeds with more rows take the batch lane as well, once that is seen; where there is none"
+        " they are refused",
+    )
+    warm_seconds: float = Field(
+        default=3.0, gt=0, description="likewise feeds whose reading takes more of a CPU's time"
+    )
     chunk_rows: int = Field(default=256, gt=0, description="rows encoded together")
     commit_rows: int = Field(
         default=8_192,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 from typing import Any, BinaryIO, Final
 
-from mmpipe.errors import InvalidFeed
+from mmpipe.errors import FeedTooLarge, InvalidFeed
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -27,11 +28,14 @@ def plain_name(name: str) -> str:
     return name
 
 
-def decompressed(stream: BinaryIO, max_bytes: int) -> io.BufferedReader:
+def decompressed(
+    stream: BinaryIO, max_bytes: int, watch: Callable[[], None] | None = None
+) -> io.BufferedReader:
     """A buffered stream over the plain bytes, whatever the file is called.
 
     Reading raises ``InvalidFeed`` for a broken or truncated archive, once more than ``max_bytes`` have
     come out, and for a bomb (over 300 times its own size). At most two layers are opened.
+    ``watch`` is called before each part of some 100 kB; what it raises ends the reading.
     """
     source = _Counted(stream)
     reader = _buffered(source)
@@ -44,7 +48,7 @@ def decompressed(stream: BinaryIO, max_bytes: int) -> io.BufferedReader:
         else:
             break
         reader = _buffered(_Guarded(layer))
-    return _buffered(_Bounded(reader, source, max_bytes))
+    return _buffered(_Bounded(reader, source, max_bytes, watch))
 
 
 def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
@@ -103,17 +107,22 @@ class _Guarded(_Reader):
 class _Bounded(_Reader):
     """What has come out, held against what went in and against the limit."""
 
-    def __init__(self, stream: BinaryIO, source: _Counted, max_bytes: int) -> None:
+    def __init__(
+        self, stream: BinaryIO, source: _Counted, max_bytes: int, watch: Callable[[], None] | None
+    ) -> None:
+        self._watch = watch
         self._stream = stream
         self._source = source
         self._max_bytes = max_bytes
         self._count = 0
 
     def take(self, size: int) -> bytes:
+        if self._watch is not None:
+            self._watch()
         data = self._stream.read(size)
         self._count += len(data)
         if self._count > self._max_bytes:
-            raise InvalidFeed(
+            raise FeedTooLarge(
                 f"the feed holds more than {self._max_bytes:,} bytes: split it into several files"
             )
         if self._count > _RATIO_FREE_BYTES and self._count > _MAX_RATIO * self._source.count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -57,7 +57,12 @@ class FeedRows(Iterator[FeedRow]):
 
 
 def read_feed(
-    stream: BinaryIO, name: str, settings: FeedSettings, *, collection: str | None = None
+    stream: BinaryIO,
+    name: str,
+    settings: FeedSettings,
+    *,
+    collection: str | None = None,
+    watch: Callable[[], None] | None = None,
 ) -> FeedRows:
     """The rows of a feed, in memory that does not grow with it; every record of the file yields at least one,
     good or rejected, but those that only add pictures or languages to another.
@@ -67,9 +72,10 @@ def read_feed(
     ``collection`` chooses the columns that are public besides the known ones (``settings.public_columns``).
     ``InvalidFeed``, naming what was found and the remedy, is raised by the call itself or by a later row,
     after the rows before it: a file cut off half-way gives its first half and then the error. The caller
-    keeps the stream open until the last row.
+    keeps the stream open until the last row. ``watch`` is called as the file's bytes are read, whether
+    they make rows or not; what it raises ends the reading.
     """
-    container, names, records = _opened(stream, name, settings)
+    container, names, records = _opened(stream, name, settings, watch)
     first: Record | None = None
     if names is None:
         # The first that can be read tells the format; what stands before it is kept.
@@ -140,12 +146,12 @@ def _built(records: Iterator[Record], default_currency: str, roles: Roles) -> It
 
 
 def _opened(
-    stream: BinaryIO, name: str, settings: FeedSettings
+    stream: BinaryIO, name: str, settings: FeedSettings, watch: Callable[[], None] | None
 ) -> tuple[Container, list[str] | None, Iterator[Record]]:
     """The container, the names of its columns where it tells them before its records, and these."""
     if _is_plain_parquet(stream):
         return "parquet", None, read_parquet(stream, settings.max_row_bytes, settings.max_bytes)
-    plain = decompressed(stream, settings.max_bytes)
+    plain = decompressed(stream, settings.max_bytes, watch)
     head = plain.peek(_HEAD_BYTES)[:_HEAD_BYTES]
     limit = settings.max_row_bytes
     if not head:

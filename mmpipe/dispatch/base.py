@@ -26,7 +26,8 @@ class Dispatcher(Protocol):
 
 
 class LaneDispatcher:
-    """Sends each order to its lane's dispatcher, in at most one call per lane."""
+    """Sends each order to its lane's dispatcher, in at most one call per lane; what turns out to be too much
+    for the warm lane goes to the batch lane then."""
 
     def __init__(self, warm: Dispatcher, batch: Dispatcher) -> None:
         self._lanes: dict[Lane, Dispatcher] = {"warm": warm, "batch": batch}
@@ -38,6 +39,10 @@ class LaneDispatcher:
             places = [i for i, order in enumerate(orders) if order.lane == lane]
             if places:
                 outcomes.update(zip(places, dispatcher.submit([orders[i] for i in places]), strict=True))
+        large = [i for i, outcome in outcomes.items() if outcome.status == "large"]
+        if large:
+            moved = [orders[i].model_copy(update={"lane": "batch"}) for i in large]
+            outcomes.update(zip(large, self._lanes["batch"].submit(moved), strict=True))
         return [outcomes[i] for i in range(len(orders))]
 
 

@@ -19,7 +19,7 @@ EventKind = Literal[
 ]
 REMOVALS: frozenset[EventKind] = frozenset({"feed_removed", "product_removed", "media_removed"})
 Lane = Literal["warm", "batch"]
-OutcomeStatus = Literal["done", "accepted", "duplicate", "failed", "retry"]
+OutcomeStatus = Literal["done", "accepted", "duplicate", "failed", "retry", "large"]
 
 
 class ObjectRef(BaseModel):
@@ -72,7 +72,7 @@ class WorkOutcome(BaseModel):
 
     ``done``: committed (and live unless publishing refused it). ``accepted``: a batch job owns it now.
     ``duplicate``: the same run had been taken before. ``failed``: permanently, and recorded as such.
-    ``retry``: nothing was written, send it again.
+    ``retry``: nothing was written, send it again. ``large``: likewise, to the batch lane.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,7 +2,8 @@
 
 For a shop so small that no machine should wait for it: as a container function that exists while it is called
 (infra/lambda_search), or on any container service. Small uploads are indexed here, as the indexer deployment
-does it; there is no batch lane, so ``indexing.warm_max_bytes`` is the largest feed it takes.
+does it; there is no batch lane, so ``indexing.warm_max_bytes`` is the largest feed it takes, and one with
+more rows than ``indexing.warm_max_rows`` is refused.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class WorkOnDemand:
     def _make(self) -> WarmWork:
         from mmpipe.serve.ingest.warm_work import WarmWork
 
-        return WarmWork(self._settings, self._lake)
+        return WarmWork(self._settings, self._lake, batch_lane=False)
 
 
 def standalone_app(settings: Settings) -> Starlette:

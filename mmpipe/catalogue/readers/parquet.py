@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from mmpipe.catalogue.columns import column_name
 from mmpipe.catalogue.rows import INCOMPLETE_KEY, Record
-from mmpipe.errors import InvalidFeed, InvalidRow
+from mmpipe.errors import FeedTooLarge, InvalidFeed, InvalidRow
 
 # Fields that may hold a medium itself, as ``bytes`` or as the ``{bytes, path}`` that Hugging Face writes.
 MEDIA_COLUMNS: Final = {
@@ -43,7 +43,7 @@ def _seekable(stream: BinaryIO, spool: Any, max_bytes: int) -> Any:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         if size > max_bytes:
-            raise InvalidFeed(f"the feed holds more than {max_bytes:,} bytes: split it into several files")
+            raise FeedTooLarge(f"the feed holds more than {max_bytes:,} bytes: split it into several files")
         return stream
     while chunk := stream.read(_COPY_BYTES):
         spool.write(chunk)
@@ -76,7 +76,7 @@ def _rows(file: Any, max_row_bytes: int, max_bytes: int) -> Iterator[Record]:
             size = _bytes_of(batch)
             held += size
             if held > max_bytes:
-                raise InvalidFeed(
+                raise FeedTooLarge(
                     f"the feed holds more than {max_bytes:,} bytes: split it into several files"
                 )
             parts = [batch] if size <= _BATCH_BYTES else [batch.slice(n, 1) for n in range(batch.num_rows)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from mmpipe.errors import MmpipeError, ObjectNotFound, PermanentError, RetryableError
+from mmpipe.errors import BatchLaneNeeded, MmpipeError, ObjectNotFound, PermanentError, RetryableError
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
 from mmpipe.indexing.sources import readers
 from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
@@ -130,11 +130,13 @@ def outcome(order: WorkOrder, status: OutcomeStatus, reason: str = "") -> WorkOu
 
 
 def outcome_of(order: WorkOrder, error: Exception) -> WorkOutcome:
-    """``failed`` for what cannot succeed; ``retry`` for everything else, so that the queue's redrive policy
-    decides.
+    """``failed`` for what cannot succeed, ``large`` for what the batch lane is to do; ``retry`` for
+    everything else, so that the queue's redrive policy decides.
     """
     if isinstance(error, PermanentError):
         return outcome(order, "failed", str(error))
+    if isinstance(error, BatchLaneNeeded):
+        return outcome(order, "large", str(error))
     if not isinstance(error, RetryableError):
         logger.error("an order failed unexpectedly", extra={"run_id": order.run_id}, exc_info=error)
         return outcome(order, "retry", f"{type(error).__name__}: {error}")

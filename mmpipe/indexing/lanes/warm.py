@@ -12,6 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import (
+    BatchLaneNeeded,
+    InvalidFeed,
     LiveMoved,
     MmpipeError,
     ModelUnavailable,
@@ -94,6 +96,9 @@ class Indexer:
     Safe to call from several threads: they read at the same time, encode in turn, and what several of them
     have ready for one collection shares a commit and a publication. Maintenance (indexes, compaction) runs
     after the outcomes are returned, on a thread of its own, and only one at a time.
+
+    A feed that holds more than its size told is ``large``, for the batch lane; without ``batch_lane`` it is
+    ``failed``, and rejected as a whole.
     """
 
     def __init__(
@@ -104,10 +109,12 @@ class Indexer:
         store_for: StoreFor,
         *,
         maintain: bool = True,
+        batch_lane: bool = True,
     ) -> None:
         self._settings = settings
         self._lake = lake
         self._store_for = store_for
+        self._batch_lane = batch_lane
         self._pipelines = Pipelines(settings, loaded, store_for)
         self._commits: dict[str, Together[_Upload]] = {}
         self._ledgers: dict[str, Turns[list[RunRecord]]] = {}
@@ -254,7 +261,10 @@ class Indexer:
 
         def read(order: WorkOrder) -> ReadOrder:
             with continued(order.trace), span("upload.read", kind=order.kind):
-                return read_task(order, self._settings, self._store_for, collection.runs)
+                task = read_task(order, self._settings, self._store_for, collection.runs)
+            if isinstance(task.error, BatchLaneNeeded) and not self._batch_lane:
+                task.error = InvalidFeed(f"{task.error}, and there is no batch lane here: split the file")
+            return task
 
         return {order.run_id: self._reading.submit(read, order) for order in orders}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from mmpipe import catalogue
-from mmpipe.errors import InvalidFeed, InvalidRow, ObjectNotFound
+from mmpipe.errors import BatchLaneNeeded, FeedTooLarge, InvalidFeed, InvalidRow, ObjectNotFound
 from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
 from mmpipe.schemas.interaction import Interaction, Judged, Rejected, judge, rejected
@@ -21,6 +22,7 @@ from mmpipe.schemas.product import PRODUCT_ID_PATTERN
 from mmpipe.schemas.work import REMOVALS
 
 if TYPE_CHECKING:
+    from mmpipe.catalogue import FeedRow
     from mmpipe.objects import ObjectStat, ObjectStore
     from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.work import WorkOrder
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 StoreFor = Callable[[str], "ObjectStore"]
 MAX_INTERACTIONS_BYTES = 64_000_000
+# A feed's size is an estimate where it is compressed: real ones shrink up to 50 times, of which the estimate
+# counts 8, and some are compressed under a name that does not say so.
+_GROWTH = 16
+_LOOK_EVERY = 64
 # Of a bad line of interactions, what its report shows.
 _SHOWN = frozenset({"type", "event_id", "product_id", "time", "device", "rating", "quantity"})
 
@@ -49,12 +55,48 @@ def feed_rows(
     order: WorkOrder, settings: Settings, store_for: StoreFor
 ) -> tuple[list[UploadRow], FeedReport]:
     """All rows of a small feed, and what was found in it. Nothing is returned of a file that breaks off: it
-    raises ``InvalidFeed``."""
+    raises ``InvalidFeed``; and of one that is not small, whatever its size said: ``BatchLaneNeeded``."""
     stream, stat = open_version(order, store_for)
     source = put_source(order, stat.last_modified)
+    most = min(settings.feeds.max_bytes, _GROWTH * settings.indexing.warm_max_bytes)
+    feeds = settings.feeds.model_copy(update={"max_bytes": most})
+    watch = _watch(settings.indexing.warm_seconds)
     with stream:
-        rows = catalogue.read_feed(stream, order.object.uri, settings.feeds, collection=order.collection)
-        return [UploadRow.of(source, row) for row in rows], rows.report
+        try:
+            rows = catalogue.read_feed(
+                stream,
+                order.object.uri,
+                feeds,
+                collection=order.collection,
+                watch=watch,
+            )
+            return [
+                UploadRow.of(source, row) for row in _few(rows, settings.indexing.warm_max_rows, watch)
+            ], rows.report
+        except FeedTooLarge as error:
+            if most == settings.feeds.max_bytes:
+                raise
+            raise BatchLaneNeeded(f"the feed holds more than {most:,} bytes after decompression") from error
+
+
+def _watch(seconds: float) -> Callable[[], None]:
+    """Raises once this thread has computed for so long since now."""
+    begun = time.thread_time()
+
+    def look() -> None:
+        if time.thread_time() - begun > seconds:
+            raise BatchLaneNeeded(f"reading the feed takes more than {seconds:g} seconds")
+
+    return look
+
+
+def _few(rows: Iterable[FeedRow], most: int, look: Callable[[], None]) -> Iterator[FeedRow]:
+    for count, row in enumerate(rows, start=1):
+        if count > most:
+            raise BatchLaneNeeded(f"the feed holds more than {most:,} rows")
+        if count % _LOOK_EVERY == 0:
+            look()
+        yield row
 
 
 def product_rows(order: WorkOrder, settings: Settings, store_for: StoreFor) -> list[UploadRow]:

@@ -36,12 +36,13 @@ class WarmWork:
     The constructor raises ``ModelUnavailable`` for a profile that is not here.
     """
 
-    def __init__(self, settings: Settings, lake: Lake) -> None:
+    def __init__(self, settings: Settings, lake: Lake, *, batch_lane: bool = True) -> None:
         self._pipeline = Indexer(
             settings,
             lake,
             load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads),
             lambda uri: open_store(uri, settings.storage),
+            batch_lane=batch_lane,
         )
         self._keeper = InteractionKeeper(lake)
         self._keeper.start()

@@ -21,7 +21,7 @@ from mmpipe.dispatch import (
 from mmpipe.dispatch.environment import to_environment
 from mmpipe.dispatch.ray_jobs import entrypoint
 from mmpipe.errors import StorageUnavailable
-from mmpipe.schemas.work import Lane, ObjectRef, WorkOrder, WorkOutcome
+from mmpipe.schemas.work import Lane, ObjectRef, OutcomeStatus, WorkOrder, WorkOutcome
 from mmpipe.settings import DispatchSettings, IndexingSettings, LakeSettings, MediaSettings, Settings
 
 TOKEN = "s3cr3t-token"
@@ -312,3 +312,27 @@ def test_lanes_are_called_once_each() -> None:
     outcomes = LaneDispatcher(lane("warm"), lane("batch")).submit(orders)
     assert [o.run_id for o in outcomes] == [o.run_id for o in orders]
     assert calls == [("warm", ["1", "3"]), ("batch", ["2", "4"])]
+
+
+def test_what_is_too_much_for_the_warm_lane_goes_to_the_batch_lane() -> None:
+    seen: dict[Lane, list[WorkOrder]] = {"warm": [], "batch": []}
+
+    class Far:
+        def __init__(self, lane: Lane) -> None:
+            self._lane = lane
+
+        def submit(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+            seen[self._lane] += orders
+            return [WorkOutcome(run_id=each.run_id, status=self._status(each)) for each in orders]
+
+        def _status(self, order: WorkOrder) -> OutcomeStatus:
+            if self._lane == "batch":
+                return "accepted"
+            return "large" if int(order.run_id, 16) % 2 else "done"
+
+    orders = [order(1), order(2), order(3), order(4, "batch")]
+    outcomes = LaneDispatcher(Far("warm"), Far("batch")).submit(orders)
+    assert [outcome.run_id for outcome in outcomes] == [each.run_id for each in orders]
+    assert [outcome.status for outcome in outcomes] == ["accepted", "done", "accepted", "accepted"]
+    assert [each.run_id for each in seen["batch"]] == [orders[at].run_id for at in (3, 0, 2)]
+    assert {each.lane for each in seen["batch"]} == {"batch"}
