@@ -4,8 +4,8 @@
 
 ``new``: every request is another text, so that no answer is one that was given before: beginnings of one to
 three words of the catalogue's own titles, from the first letter on; in one of five a letter was left out, or
-two changed places. ``typing`` is what shops see: whole queries, one key after the other, with the beginnings that
-they have in common. Prints one JSON line.
+two changed places. ``typing`` is what shops see: whole queries, one key after the other, with the beginnings
+that they have in common. Prints one JSON line.
 """
 
 from __future__ import annotations

@@ -83,6 +83,8 @@ class WordIndex:
         self._places = held_by[np.argsort(ranked, kind="stable")]
         self._bytes = b"".join(encoded[at] for at in order)
         self._key_start = np.array([0, *accumulate(len(encoded[at]) for at in order)], np.int64)
+        # Its items are Python's own numbers, which a search by halves reads in half the time.
+        self._ends = memoryview(self._key_start)
         self._letters = np.frombuffer(self._bytes, np.uint8).copy()
         self._entries = count
 
@@ -91,10 +93,8 @@ class WordIndex:
         return len(self._start) - 1
 
     def __getitem__(self, at: int) -> bytes:
-        """The key at a place, in UTF-8."""
-        if not 0 <= at < len(self):
-            raise IndexError(at)
-        return self._bytes[self._key_start[at] : self._key_start[at + 1]]
+        """The key at a place below the length, in UTF-8."""
+        return self._bytes[self._ends[at] : self._ends[at + 1]]
 
     @property
     def nbytes(self) -> int:
@@ -153,8 +153,8 @@ class WordIndex:
         """Ranges of keys, from begin to end, and the slips in each: one as it is, else those that are like
         it."""
         key = word.text.encode("utf-8", "surrogatepass")
-        begin = bisect_left(self, key)
-        end = bisect_left(self, key + _END, begin) if word.begins else begin + self._is(begin, key)
+        begin = bisect_left(self, key, 0, len(self))
+        end = bisect_left(self, key + _END, begin, len(self)) if word.begins else begin + self._is(begin, key)
         if end > begin or not slips:
             held = slice(0, int(end > begin))
             return (np.array([begin])[held], np.array([end])[held], np.zeros(1, np.int64)[held])

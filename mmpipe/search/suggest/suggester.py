@@ -11,7 +11,7 @@ from mmpipe.search.columns.kept import Latest
 from mmpipe.search.suggest.index import Sought, sought
 from mmpipe.search.suggest.names import Name, Names, brands, categories, names_of, queries
 from mmpipe.search.suggest.spans import spans
-from mmpipe.search.suggest.titles import PlacedPart, Title, placed
+from mmpipe.search.suggest.titles import PlacedPart, placed
 from mmpipe.search.suggest.words import Word, spelling, words
 
 if TYPE_CHECKING:
@@ -105,20 +105,23 @@ class Suggester:
     def _products(
         self, wanted: Sequence[Sought], limit: int, *, slips: bool, foreign: bool | None
     ) -> list[Suggestion]:
-        found: list[tuple[int, Title]] = []
-        for part in self.titles:
-            found += part.find(wanted, _SPARE * limit, slips=slips, foreign=foreign)
+        found = [
+            (rank, part, entry)
+            for part in self.titles
+            for rank, entry in part.find(wanted, limit, slips=slips, foreign=foreign)
+        ]
         if len(self.titles) > 1:
             found.sort(key=lambda each: each[0])
         shown: dict[str, Suggestion] = {}
-        for _, title in found:
+        for _, part, entry in found:
             if len(shown) == limit:
                 break
+            title = part.title(entry)
             static = self.version.page.static(title.row)
             text = static["title"] or ""
-            said = spelling(text)
-            if said not in shown:
-                shown[said] = Suggestion(
+            # Two parts may have the same.
+            if text.casefold() not in shown:
+                shown[text.casefold()] = Suggestion(
                     kind="product",
                     text=text,
                     spans=spans(text, wanted),

@@ -25,6 +25,7 @@ OTHER_SCRIPT = 2
 """Added to a standing where another language is preferred."""
 # Fragments of fewer rows share a part with those of their size: a small write makes a small part anew.
 _SIZES = (64, 512, 4_096)
+_MOST_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,18 @@ class PlacedPart:
 
     def find(
         self, wanted: Sequence[Sought], limit: int, *, slips: bool, foreign: bool | None
-    ) -> list[tuple[int, Title]]:
-        """The best titles with their ranks, see :meth:`WordIndex.find`; ``foreign`` prefers those that are
-        so, or are not."""
+    ) -> list[tuple[int, int]]:
+        """The best entries, each behind its rank, see :meth:`WordIndex.find`; ``foreign`` prefers titles that
+        are so, or are not."""
         standing = preferred(self.standing, self.part.foreign, foreign)
         entries, ranks = self.part.index.find(wanted, standing, limit, slips=slips)
-        found = []
-        for entry, rank in zip(entries.tolist(), ranks.tolist(), strict=True):
-            begin, end = self.part.start[entry], self.part.start[entry + 1]
-            best = begin + int(np.argmin(self.of_rows[begin:end]))
-            found.append((rank, Title(int(self.row[best]), int(self.products[entry]))))
-        return found
+        return list(zip(ranks.tolist(), entries.tolist(), strict=True))
+
+    def title(self, entry: int) -> Title:
+        """A living entry's product."""
+        begin, end = self.part.start[entry], self.part.start[entry + 1]
+        best = begin + int(np.argmin(self.of_rows[begin:end]))
+        return Title(int(self.row[best]), int(self.products[entry]))
 
 
 def preferred(
@@ -130,20 +132,31 @@ def is_foreign(text: str) -> bool:
 
 def placed(version: Version, former: Sequence[PlacedPart]) -> list[PlacedPart]:
     """The titles of a version; parts of ``former`` whose fragments are the same are taken over."""
-    groups: dict[int, list[int]] = {}
-    for place, size in enumerate(version.layout.sizes):
-        sizes = [at for at, most in enumerate(_SIZES) if size < most]
-        groups.setdefault(sizes[0] if sizes else len(_SIZES) + place, []).append(place)
+    groups = _groups(version.layout.sizes)
     pages = [fragment.parts["page"] for fragment in version.fragments.values()]
     bases = version.layout.bases.tolist()
     alive = _bits(version.alive)
     in_stock = _bits(version.coded["availability"].mask(["in_stock"]))
     found = []
-    for places in groups.values():
+    for places in groups:
         own = [pages[place] for place in places]
         part = next((held.part for held in former if _same(held.part.pages, own)), None) or TitlePart(own)
         found.append(PlacedPart(part, [bases[place] for place in places], alive, in_stock))
     return found
+
+
+def _groups(sizes: Sequence[int]) -> list[list[int]]:
+    """The places of the fragments of each part: those of about the same size, of large ones as many as have
+    :data:`_MOST_ROWS` together."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    rows = number = 0
+    for place, size in enumerate(sizes):
+        small = next((at for at, most in enumerate(_SIZES) if size < most), None)
+        if small is None and rows and rows + size > _MOST_ROWS:
+            rows, number = 0, number + 1
+        rows += size if small is None else 0
+        groups.setdefault((len(_SIZES), number) if small is None else (small, 0), []).append(place)
+    return list(groups.values())
 
 
 def _same(one: Sequence[Page], other: Sequence[Page]) -> bool:

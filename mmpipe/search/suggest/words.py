@@ -47,8 +47,10 @@ class Key(NamedTuple):
 def words(text: str) -> list[Word]:
     """The words of a text in order."""
     found = []
-    for match in _WORD.finditer(text):
-        folded = fold(match.group())
+    # Of most titles nothing else needs folding, and places stay.
+    plain = text.isascii()
+    for match in _WORD.finditer(text.lower() if plain else text):
+        folded = match.group() if plain else fold(match.group())
         if not folded.isalnum():
             folded = "".join(letter for letter in folded if letter.isalnum())
         if folded:
