@@ -32,6 +32,7 @@ MAX_ID = 128
 # A clock that was never set says 1970; nobody has events of before there were shops on the web.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(days=1)
+_STEP = timedelta(microseconds=1)
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID, pattern=PRINTABLE)]
@@ -77,7 +78,7 @@ class Interaction(BaseModel):
     )
     product_id: Id | None = Field(default=None, description="required for every type but search")
     time: Annotated[str, StringConstraints(max_length=40)] | None = Field(
-        default=None, description="ISO 8601, UTC where it has no offset; now if absent"
+        default=None, description="ISO 8601, UTC where it has no offset; now if absent, in the order sent"
     )
     device: Annotated[str, StringConstraints(max_length=64)] | None = None
     rating: float | None = Field(
@@ -157,8 +158,9 @@ class Judged:
 def judge(events: Iterable[tuple[int, Interaction | Any]], now: datetime, *, keep: timedelta) -> Judged:
     """Each event by itself: its place, and an :class:`Interaction` or what JSON gave.
 
-    ``now`` is when they arrived, and the time of those without one. An event of before 1990, of more than
-    ``keep`` ago (it would not be kept) or of more than a day ahead is rejected. Reasons quote no value.
+    ``now`` is when they arrived, and the time of those without one, a microsecond later by each place. An
+    event of before 1990, of more than ``keep`` ago (it would not be kept) or of more than a day ahead is
+    rejected. Reasons quote no value.
     """
     judged = Judged(now)
     latest, oldest = now + CLOCK_SKEW, max(EARLIEST, now - keep)
@@ -172,7 +174,8 @@ def judge(events: Iterable[tuple[int, Interaction | Any]], now: datetime, *, kee
                 judged.rejected.append(rejected(place, given, error))
                 continue
         if event.time is None:
-            moment = now
+            # As they stand: what came first happened first.
+            moment = now + place * _STEP
         else:
             reason, moment = _moment(event.time, now, oldest, latest)
             if reason:

@@ -128,6 +128,20 @@ def test_a_replica_that_starts_knows_what_was_done(
     service.close()
 
 
+def test_what_is_sent_together_happened_in_its_order(replicas: tuple[TestClient, TestClient]) -> None:
+    here, _ = replicas
+    looked = [f"blue-shoe-{n}" for n in range(9)]
+    acts(here, *({"user_id": "orderly", "type": "view", "product_id": each} for each in looked))
+    (found,) = asks(here, user_id="orderly", kind="recently_viewed")["lists"]
+    assert [item["id"] for item in found["items"]] == looked[::-1]
+    acts(
+        here,
+        *({"user_id": "orderly", "type": kind, "product_id": "blue-shoe-3"} for kind in ("like", "dislike")),
+    )
+    (found,) = asks(here, user_id="orderly", kind="recently_viewed")["lists"]
+    assert "blue-shoe-3" not in {item["id"] for item in found["items"]}
+
+
 def test_search_without_a_shopper_is_what_it_was(replicas: tuple[TestClient, TestClient]) -> None:
     def plain(**more: Any) -> dict[str, Any]:
         found: dict[str, Any] = replicas[0].post("/v1/search", json={"text": "red shoe", **more}).json()

@@ -36,6 +36,13 @@ def test_a_time_that_is_absent_is_that_of_arrival() -> None:
     assert found.times == [NOW, datetime(2026, 6, 1, 1, tzinfo=UTC), datetime(2026, 5, 31, tzinfo=UTC)]
 
 
+def test_events_without_a_time_happened_in_the_order_sent() -> None:
+    events = [{"type": "view", "user_id": "u", "product_id": f"p{n}"} for n in range(1_000)]
+    times = judged(*events).times
+    assert times == sorted(set(times))
+    assert (times[0], times[-1]) == (NOW, NOW + timedelta(microseconds=999))
+
+
 @pytest.mark.parametrize(
     "time",
     [
