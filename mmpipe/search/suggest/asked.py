@@ -108,7 +108,8 @@ class Asked:
             user = None if row["user"] is None else _digest("u", row["user"])
             session = None if row["session"] is None else _digest("s", row["session"])
             if user is not None and session is not None:
-                self._owner[session] = user
+                # Of several who share it always the same one, in whatever order they come.
+                self._owner[session] = min(user, self._owner.get(session, user))
             said.append(self._number.setdefault(text, len(self._number)))
             askers.append(session if user is None else user)  # type: ignore[arg-type]
             times.append(row["occurred_at"].timestamp())
@@ -132,12 +133,18 @@ class Asked:
             self._keep(self._pairs.take(kept))
 
     def popular(
-        self, now: float, *, shoppers: int, half_life_days: float, most: int = MOST_QUERIES
+        self,
+        now: float,
+        *,
+        shoppers: int,
+        half_life_days: float,
+        keep_days: float = 365.0,
+        most: int = MOST_QUERIES,
     ) -> list[Popular]:
         """What at least ``shoppers`` different ones asked, the most popular first; spellings of the same
         words are one query, however they are written. ``now`` is in Unix seconds; what is of later counts as
-        of now."""
-        pairs = self._pairs
+        of now, and what is of more than ``keep_days`` ago not at all."""
+        pairs = self._pairs.take(self._pairs.time >= now - keep_days * _DAY)
         if not len(pairs):
             return []
         texts = list(self._number)

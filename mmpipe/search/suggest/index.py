@@ -84,7 +84,7 @@ class WordIndex:
         self._bytes = b"".join(encoded[at] for at in order)
         self._key_start = np.array([0, *accumulate(len(encoded[at]) for at in order)], np.int64)
         # Its items are Python's own numbers, which a search by halves reads in half the time.
-        self._ends = memoryview(self._key_start)
+        self._ends = self._key_start.data
         self._letters = np.frombuffer(self._bytes, np.uint8).copy()
         self._entries = count
 

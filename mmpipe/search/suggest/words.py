@@ -93,7 +93,7 @@ def keys(text: str, *, everywhere: bool) -> tuple[Key, ...]:
     return tuple(Key(key, leads) for key, leads in found.items())
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)
 def keys_of_name(text: str) -> tuple[Key, ...]:
     """:func:`keys` of a short text, ``everywhere``."""
     return keys(text, everywhere=True)

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 # How often the thread looks whether another version is live.
 _LOOK_SECONDS = 0.25
-# Who asks first waits so long for what is being prepared.
-WAIT_SECONDS = 10.0
+# Who asks first waits so long for what is being prepared, and so long for what others asked.
+WAIT_SECONDS, WAIT_FOR_ASKED_SECONDS = 10.0, 2.0
 # What was asked is weighed anew after so many times as long as that took, and at least this many seconds.
 _REST = 20.0
 _AGAIN_SECONDS = 600.0
@@ -59,6 +59,7 @@ class _Prepared:
     weighed: tuple[int, str] | None = None
     weighed_at: float = 0.0
     weigh_due: float = 0.0
+    due: float = 0.0
 
 
 class Suggestions:
@@ -74,6 +75,7 @@ class Suggestions:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings.suggest
+        self._keep_days = settings.interactions.keep_days
         self._lake, self._version_of, self._clock = lake, version_of, clock
         self._prepared: dict[str, _Prepared] = {}
         self._lock = threading.Lock()
@@ -93,12 +95,11 @@ class Suggestions:
         if version.whole is None:
             raise InvalidRequest("collection", _NOT_WHOLE)
         held = self._held(version.collection)
+        if not held.ready.is_set():
+            await _wait(held)
         suggester = held.suggester
         if suggester is None:
-            await asyncio.to_thread(held.ready.wait, WAIT_SECONDS)
-            suggester = held.suggester
-            if suggester is None:
-                raise NotReady(f"suggestions of '{version.collection}' are being prepared; try again soon")
+            raise NotReady(f"suggestions of '{version.collection}' are being prepared; try again soon")
         found = suggester.suggest(params.q, params.limit, params.lang)
         return to_json(
             {
@@ -143,11 +144,13 @@ class Suggestions:
             for name, held in list(self._prepared.items()):
                 if self._ends.is_set():
                     return
+                if held.due > time.monotonic():
+                    continue
                 try:
                     self._prepare(name, held)
                 except Exception:  # one collection's fault must not end the others' suggestions
                     log.exception("suggestions of %s stay as they are", name)
-                    held.read_due = time.monotonic() + _LONGEST_WAIT
+                    held.due = time.monotonic() + _LONGEST_WAIT
             self._wake.wait(_LOOK_SECONDS)
 
     def _prepare(self, name: str, held: _Prepared) -> None:
@@ -156,8 +159,7 @@ class Suggestions:
             return
         former = held.suggester
         if former is None or former.version.label != version.label:
-            held.suggester = former = make(version, former=former)
-            held.ready.set()
+            held.suggester = former = make(version, former)
         if held.read_due <= time.monotonic():
             self._read(name, held)
         now = time.monotonic()
@@ -167,11 +169,13 @@ class Suggestions:
                 self._clock(),
                 shoppers=self._settings.min_shoppers,
                 half_life_days=self._settings.half_life_days,
+                keep_days=self._keep_days,
             )
             held.suggester = former.with_popular(popular)
             held.weighed = held.asked.revision, version.label
             held.weighed_at = time.monotonic()
             held.weigh_due = held.weighed_at + _REST * (held.weighed_at - now)
+        held.ready.set()
 
     def _read(self, name: str, held: _Prepared) -> None:
         wait = self._settings.poll_seconds
@@ -191,3 +195,13 @@ class Suggestions:
             level = logging.WARNING if held.faults == 1 else logging.DEBUG
             log.log(level, "what is asked in %s is not up to date: %s", name, error)
         held.read_due = time.monotonic() + wait
+
+
+async def _wait(held: _Prepared) -> None:
+    """Until it is ready, or for as long as that is worth: without a thread that others may need."""
+    begun = time.monotonic()
+    while not held.ready.is_set():
+        waited = time.monotonic() - begun
+        if waited > (WAIT_SECONDS if held.suggester is None else WAIT_FOR_ASKED_SECONDS):
+            return
+        await asyncio.sleep(0.02)

@@ -128,6 +128,16 @@ def test_neither_order_nor_repetition_matters(rows: list[tuple[Any, ...]], rng: 
     assert one.popular(now, shoppers=1, half_life_days=7) == other.popular(now, shoppers=1, half_life_days=7)
 
 
+def test_what_is_kept_no_longer_counts_no_longer() -> None:
+    asked = Asked()
+    asked.add(table(*[asks("boots", f"u{n}", days=n * 40) for n in range(3)]))
+    found = [
+        len(asked.popular(NOW.timestamp(), shoppers=3, half_life_days=10, keep_days=days))
+        for days in (81, 79)
+    ]
+    assert found == [1, 0]
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmpipe.search.suggest.asked.MOST_PAIRS", 100)
     asked = Asked()
