@@ -97,29 +97,31 @@ class Asked:
         """Take in rows of the log, those in :data:`COLUMNS`. What may name or number a person is passed
         over, and so is a query of more than 80 characters."""
         chosen = table.filter(pc.and_(pc.is_in(table["type"], value_set=_TYPES), pc.is_valid(table["query"])))
+        queries, users, sessions = (chosen[name].to_pylist() for name in ("query", "user", "session"))
+        seconds = pc.divide(chosen["occurred_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()), 1e6)
+        texts = {query: spelled(query) for query in set(queries)}
+        people = {name: _digest("u", name) for name in set(users) if name is not None}
+        visits = {name: _digest("s", name) for name in set(sessions) if name is not None}
         said: list[int] = []
         askers: list[int] = []
-        times: list[float] = []
-        clicked: list[bool] = []
-        for row in chosen.select(list(COLUMNS)).to_pylist():
-            text = spelled(row["query"])
-            if text is None or (row["user"] is None and row["session"] is None):
+        rows: list[int] = []
+        for row, (query, user, session) in enumerate(zip(queries, users, sessions, strict=True)):
+            text, person, visit = texts[query], people.get(user), visits.get(session)
+            asker = visit if person is None else person
+            if text is None or asker is None:
                 continue
-            user = None if row["user"] is None else _digest("u", row["user"])
-            session = None if row["session"] is None else _digest("s", row["session"])
-            if user is not None and session is not None:
+            if person is not None and visit is not None:
                 # Of several who share it always the same one, in whatever order they come.
-                self._owner[session] = min(user, self._owner.get(session, user))
+                self._owner[visit] = min(person, self._owner.get(visit, person))
             said.append(self._number.setdefault(text, len(self._number)))
-            askers.append(session if user is None else user)  # type: ignore[arg-type]
-            times.append(row["occurred_at"].timestamp())
-            clicked.append(row["type"] == "search-click")
+            askers.append(asker)
+            rows.append(row)
         if said:
             added = _Pairs(
                 np.array(said, np.int32),
                 np.array(askers, np.uint64),
-                np.array(times, np.float64),
-                np.array(clicked, np.bool_),
+                seconds.to_numpy()[rows],
+                pc.equal(chosen["type"], "search-click").to_numpy()[rows],
             )
             self._keep(_once(_both(self._pairs, added)))
 
