@@ -153,12 +153,12 @@ def _names(count: int) -> bytes:
     return b"{" + b",".join(b'"k%d":1' % n for n in range(count)) + b"}"
 
 
-def _json(body: bytes) -> Attack:
-    return lambda replica: [replica.ask("/v1/search", body, _JSON)[0]]
+def _json(body: bytes, path: str = "/v1/search") -> Attack:
+    return lambda replica: [replica.ask(path, body, _JSON)[0]]
 
 
 def _form(text: bytes, charset: str) -> Attack:
-    body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n' + text + b"\r\n--b--\r\n"
+    body = b'--b\r\nContent-Disposition: form-data; name="text-"\r\n\r\n' + text + b"\r\n--b--\r\n"
     headers = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
     return lambda replica: [replica.ask("/v1/search", body, headers)[0]]
 
@@ -196,7 +196,11 @@ def _attacks() -> dict[str, Callable[[], Attack]]:
         "nothing": lambda: lambda _: time.sleep(4.0) or [],  # type: ignore[func-returns-value]
         "unknown_names_2m": lambda: _json(_names(2_000_000)),
         "attributes_1m": lambda: _json(b'{"filters":{"attributes":' + _names(1_000_000) + b"}}"),
-        "form_in_punycode_200kb": lambda: _form(b"a" * 200_000, "punycode"),
+        "form_in_punycode_200kb": lambda: _form(b"b" * 200_000, "punycode"),
+        "events_of_20k_names": lambda: _json(
+            b'{"interactions":[' + _names(19_900) + b"]}", "/v1/interactions"
+        ),
+        "base64_22mb": lambda: _json(b'{"image":{"data":"' + b"AAAA" * 5_500_000 + b'"}}'),
         "pictures_rgb": lambda: _pictures(_picture("RGB")),
         "pictures_rgba": lambda: _pictures(_picture("RGBA")),
         "pictures_16_bit": lambda: _pictures(_picture("I;16")),
