@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,10 +42,10 @@ def test_what_is_not_ready_in_time_says_so(
 def test_a_log_that_cannot_be_read_leaves_the_rest(
     shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[float] = []
+    looks: list[bool] = []
 
     def fails(*_: object) -> None:
-        looks.append(time.monotonic())
+        looks.append(True)
         raise StorageUnavailable("the store is away")
 
     monkeypatch.setattr(InteractionLog, "tail", fails)
@@ -57,4 +56,4 @@ def test_a_log_that_cannot_be_read_leaves_the_rest(
             assert b"Red shoe" in asyncio.run(held.answer(version, SuggestParams(q="red sh")))
         finally:
             held.close()
-    assert len(looks) <= 1
+    assert looks
