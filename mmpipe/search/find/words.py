@@ -11,6 +11,7 @@ needs to be told and goes on with the answer. One that is given for the first pa
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ _MOST_SLIPS = 8
 _RARE = 20
 MOST_WAYS = 16
 _MOST_WAYS_BYTES, _WAY_BYTES = 3_000, 16
+_DIGIT = re.compile(r"\d")
 _STOP = frozenset(
     tokens("a an and are as at by for from in is it of on or that the this to with your my me some any")
 ) | {"的", "了", "和", "与", "及", "或"}
@@ -412,12 +414,7 @@ def _words(pieces: Sequence[_Piece], corrected: Sequence[Change], replaced: Sequ
     room = _MOST_WAYS_BYTES
     words: dict[str, Word] = {}
     for piece in pieces:
-        best: dict[tuple[str, ...], float] = {}
-        for way, _ in piece.found:
-            key = tuple(sorted(set(way.tokens)))
-            best[key] = max(best.get(key, 0.0), way.factor)
-        ranked = sorted(best.items(), key=lambda each: (-each[1], len(each[0]), each[0]))[:MOST_WAYS]
-        ways = tuple(Way(way, factor) for way, factor in ranked)
+        ways = _ranked(piece.found)
         if len(ways) > 1 and piece.text not in words:
             # A cursor carries all of it.
             room -= sum(_WAY_BYTES + len(token.encode()) for way in ways[1:] for token in way.tokens)
@@ -439,13 +436,27 @@ def _words(pieces: Sequence[_Piece], corrected: Sequence[Change], replaced: Sequ
     )
 
 
+def _ranked(found: Sequence[tuple[Way, str]]) -> tuple[Way, ...]:
+    """The different ways, the best first, :data:`MOST_WAYS` of them at most."""
+    if len(found) == 1 and len(found[0][0].tokens) == 1:
+        return (found[0][0],)
+    best: dict[tuple[str, ...], float] = {}
+    for way, _ in found:
+        key = tuple(sorted(set(way.tokens)))
+        best[key] = max(best.get(key, 0.0), way.factor)
+    ranked = sorted(best.items(), key=lambda each: (-each[1], len(each[0]), each[0]))[:MOST_WAYS]
+    return tuple(Way(way, factor) for way, factor in ranked)
+
+
 def _as_identifier(text: str, *, alone: bool = True) -> str | None:
     """The token of what may be an identifier: it has a digit, and in a longer query also a letter or as many
     digits as no amount has."""
-    digits = sum(char.isdecimal() for char in text)
-    found = identifier(text) if digits and len(text) <= MAX_WORDS else None
+    if len(text) > MAX_WORDS or not _DIGIT.search(text):
+        return None
+    found = identifier(text)
     if found is None or alone:
         return found
+    digits = sum(char.isdecimal() for char in text)
     letters = sum(char.isalpha() for char in text)
     return found if (letters and len(found) > _ONE_FROM) or digits >= _TWO_FROM else None
 
