@@ -11,6 +11,7 @@ the table; :class:`Searcher` answers it: filters → matches → order → facet
   the nearest by vector, as far as they are relevant; without a query, all products under the filters.
 * ``page``: facets, explanation, the hits and the cursor of the next page. ``total``, facets and pages speak
   of exactly one set.
+* ``suggest``: what is being typed, completed from asked queries, titles, categories and brands.
 
 Of full text and vector the scaled scores are combined (decision 5), one alone keeps its own; ties go by id.
 Prices, in filters, facets, order and hits, are what a shopper pays now. What ``Product.private`` holds is in
