@@ -95,7 +95,8 @@ def main() -> None:
         return Trainer(
             accelerator="cpu", devices=1, precision="bf16-mixed", max_epochs=200,
             max_time={"minutes": given.minutes}, enable_progress_bar=False, enable_model_summary=False,
-            logger=False, callbacks=[Gain(), EarlyStopping("ndcg", mode="max", patience=6), best],
+            logger=False, num_sanity_val_steps=0,
+            callbacks=[Gain(), EarlyStopping("ndcg", mode="max", patience=6), best],
         )  # fmt: skip
 
     model = SASRecModel(
