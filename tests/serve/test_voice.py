@@ -117,7 +117,7 @@ def test_a_spoken_query_is_the_typed_one_and_shows_what_was_heard(voice: TestCli
     assert _ids(page) == _ids(typed)
     assert typed["heard"] is None
     assert ear.threads
-    assert all(name.startswith("query-media") for name in ear.threads)
+    assert all(name.startswith("query-voice") for name in ear.threads)
 
 
 def test_words_are_added_to_a_given_text(voice: TestClient) -> None:

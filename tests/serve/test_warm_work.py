@@ -115,9 +115,9 @@ def test_on_demand_nothing_is_loaded_before_the_first_order(
     made: list[Settings] = []
     original = WarmWork.__init__
 
-    def recorded(self: WarmWork, *arguments: object) -> None:
+    def recorded(self: WarmWork, *arguments: object, **options: bool) -> None:
         made.append(settings)
-        original(self, *arguments)  # type: ignore[arg-type]
+        original(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(WarmWork, "__init__", recorded)
 
