@@ -28,7 +28,7 @@ from mmpipe.evaluate.recommend.ranking import TOP, Tally
 from mmpipe.evaluate.recommend.splits import last
 
 _HERE = Path(__file__).resolve().parent
-_MODELS = ("popular", "item-knn", "als", "sasrec", "blend")
+_MODELS = ("popular", "item-knn", "next", "als", "sasrec", "blend")
 _USERS = 256
 
 

@@ -48,6 +48,7 @@ def _with_content(settings: TrainSettings) -> Blend:
 MODELS: Final[Mapping[str, Callable[[TrainSettings], Model]]] = {
     "popular": lambda settings: PopularModel(),
     "item-knn": lambda settings: NeighbourModel(KNN),
+    "next": lambda settings: NeighbourModel(NEXT, name="next"),
     "als": lambda settings: AlsModel(AlsSettings(seed=settings.seed)),
     "sasrec": SequenceModel,
     "blend": _blend,
