@@ -37,6 +37,7 @@ _PUBLIC = [
     ("GET", "/v1/users/{user_id}"),
     ("DELETE", "/v1/users/{user_id}"),
     ("GET", "/v1/stock"),
+    ("GET", "/v1/suggest"),
 ]
 _INTERNAL = ["/internal/v1/work", "/internal/v1/runs", "/internal/v1/rejects"]
 _INTERNAL_OPEN = ["/internal/v1/healthz", "/internal/v1/metrics"]
