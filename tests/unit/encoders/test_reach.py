@@ -1,0 +1,24 @@
+"""Near and far, where the shipped towers can tell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmpipe.encoders import registry
+from mmpipe.encoders.base import KnowsItsReach
+from mmpipe.encoders.starter.loader import REACH, WEIGHTS, load
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.search import encode
+
+
+def test_the_shipped_text_tower_tells_near_from_far_and_one_from_elsewhere_does_not() -> None:
+    loaded = registry.load("starter")
+    text = loaded.encoders["text"]
+    assert isinstance(text, KnowsItsReach)
+    assert text.reach == REACH
+    assert REACH.far < REACH.near <= REACH.sure
+    assert load(folder=WEIGHTS, name="elsewhere").text.reach is None
+    request = SearchRequest(text="red dress -long")
+    assert encode(request, loaded, {}).reach == REACH
+    assert np.array_equal(encode(request, loaded, {}).modality_vectors["text"], text.embed_query("red dress"))
+    assert encode(SearchRequest(text="red dress"), registry.load("fake"), {}).reach is None
