@@ -58,11 +58,11 @@ class AlsModel:
                 "model als needs the package implicit: pip install 'mmpipe[train]'"
             ) from error
         settings = self.settings
-        self._model = AlternatingLeastSquares(
-            factors=settings.factors, regularization=settings.regularization, alpha=settings.confidence,
-            iterations=settings.iterations, random_state=settings.seed, num_threads=settings.threads,
-        )  # fmt: skip
         with threadpool_limits(1, "blas"):  # its own threads call BLAS
+            self._model = AlternatingLeastSquares(
+                factors=settings.factors, regularization=settings.regularization, alpha=settings.confidence,
+                iterations=settings.iterations, random_state=settings.seed, num_threads=settings.threads,
+            )  # fmt: skip
             self._model.fit(_matrix(sequences, items), show_progress=False)
         self._items = np.asarray(self._model.item_factors, dtype=np.float32)
         self._known = known_items(sequences, items) > 0

@@ -32,11 +32,11 @@ def _blend(settings: TrainSettings) -> Blend:
     )
 
 
-def _with_content(settings: TrainSettings) -> Blend:
+def _with_content(settings: TrainSettings, *, spread: bool = False) -> Blend:
     return Blend(
         [
             Portion(SequenceModel(settings), 1.0),
-            Portion(ContentModel(spread=True), _SHARPNESS),
+            Portion(ContentModel(spread=spread), _SHARPNESS),
             Portion(NeighbourModel(NEXT, name="next"), None),
             Portion(NeighbourModel(KNN), None),
         ],
@@ -52,7 +52,7 @@ MODELS: Final[Mapping[str, Callable[[TrainSettings], Model]]] = {
     "als": lambda settings: AlsModel(AlsSettings(seed=settings.seed)),
     "sasrec": SequenceModel,
     "blend": _blend,
-    "content": lambda settings: ContentModel(spread=True),
+    "content": lambda settings: ContentModel(),
     "sequence+content": _with_content,
 }
 
@@ -72,6 +72,11 @@ def chosen(name: str | None, *, described: bool) -> list[str]:
     return [name]
 
 
-def make(name: str, settings: TrainSettings) -> Model:
-    """A model that is not fitted yet; the name is one of :data:`MODELS`."""
+def make(name: str, settings: TrainSettings, *, spread: bool = False) -> Model:
+    """A model that is not fitted yet; the name is one of :data:`MODELS`. With ``spread`` likeness of content
+    is that of whitened features, which the exported form does not have."""
+    if spread and name == "content":
+        return ContentModel(spread=True)
+    if spread and name == "sequence+content":
+        return _with_content(settings, spread=True)
     return MODELS[name](settings)
