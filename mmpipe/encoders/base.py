@@ -95,11 +95,13 @@ class KnowsItsWords(Protocol):
 class Reach:
     """What a text query's cosines with products' fused vectors mean, where these are of text too: from
     ``near`` on a product is what was asked for, below ``far`` it has nothing to do with it. ``sure`` is what
-    hardly any product reaches that has nothing to do with a query."""
+    hardly any product reaches that has nothing to do with a query. ``seen`` is the same of a text's cosine
+    with a picture or clip alone: what is seen to be asked for is near, whatever the product's text says."""
 
     far: float
     near: float
     sure: float
+    seen: float
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
-from mmpipe.settings import IndexingSettings, LakeSettings, Settings
+from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings
 
 
 def shots(*parts: tuple[SampleProduct, float], rate: int = 10) -> bytes:
@@ -68,7 +68,8 @@ def test_a_query_for_a_shots_content_says_when_it_is_shown(tmp_path: Path) -> No
         "sofa": {"dress-first": (2.0, 3.0), "sofa-first": (0.0, 1.5)},
         "guitar": {"sofa-first": (1.9, 2.9)},
     }
-    searcher = Searcher(loaded.profile, settings.serve)
+    # Also shots that are a small part of their clip are asked for.
+    searcher = Searcher(loaded.profile, ServeSettings(nothing_found=False))
     with LiveVersions(settings, open_lake(settings)) as store:
         for words, expected in asked.items():
             photo = render_image({"dress": dress, "sofa": sofa, "guitar": guitar}[words], size=128)
@@ -79,3 +80,8 @@ def test_a_query_for_a_shots_content_says_when_it_is_shown(tmp_path: Path) -> No
                     second = hits[name]
                     assert second is not None
                     assert low <= second < high, (words, name, list(media))
+        strict = Searcher(loaded.profile, settings.serve)
+        for words, found in (("dress", "dress-first"), ("refrigerator", None)):
+            request = SearchRequest(text=words)
+            seen = strict.search(store.get(), request, encode(request, loaded, {})).hits
+            assert (seen[0].id if seen else None) == found, "what the clip shows, though no word says so"

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.lake.schema import vector_column
 from mmpipe.search.find import filters, late
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.kernels import matches as kernels
 from mmpipe.search.kernels.memory import set_rows
 
 if TYPE_CHECKING:
+    from mmpipe.encoders.base import Modality
     from mmpipe.search.columns.text import Terms
     from mmpipe.search.find.question import Question
     from mmpipe.search.find.taste import Taste
@@ -29,20 +31,23 @@ Words = NDArray[np.uint64]
 Scores = NDArray[np.float32]
 Shares = NDArray[np.float64]
 Places = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 _NO_ROWS: Rows = np.zeros(0, np.int32)
 _NO_SCORES: Scores = np.zeros(0, np.float32)
+_VISIBLE: tuple[Modality, ...] = ("image", "video")
 
 
 @dataclass(frozen=True)
 class Survey:
     """What a version can say before the scores are fixed: full-text statistics of the query's words, the
-    most of them that a product under the filters holds, the cosines of its nearest, best first, and whether
-    its fused vectors are of text too."""
+    most of them that a product under the filters holds, the cosines of its nearest, best first, whether its
+    fused vectors are of text too, and which of the nearest are seen to be what was asked for."""
 
     statistics: Statistics
     most: int
     nearest: Scores
-    says_text: bool = False
+    says_text: bool
+    seen: Marks
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,9 @@ class Search:
     def survey(self) -> Survey:
         """What this version adds to the scoring of a search over several."""
         most = 0 if self._terms is None else self._version.text.most(self._terms, self.mask)
-        _, nearest = self._nearest()
-        return Survey(self.statistics(), most, nearest, "text" in self._version.modalities)
+        rows, nearest = self._nearest()
+        says_text = "text" in self._version.modalities
+        return Survey(self.statistics(), most, nearest, says_text, self._seen(rows))
 
     def statistics(self) -> Statistics:
         """Of the whole version, whatever the filters."""
@@ -155,7 +161,9 @@ class Search:
         if scale is not None:
             return *self._above(scale.floor), scale, None
         rows, scores = self._nearest()
-        reach = (question.far, question.near) if "text" in version.modalities else (None, None)
+        reach: tuple[float | None, float | None] = (None, None)
+        if "text" in version.modalities:
+            reach = question.reach(scores, self._seen(rows))
         scale = VectorScale.of(scores[: question.depth], question.relevance, *reach)
         if scale is None:
             return _NO_ROWS, _NO_SCORES, None, None
@@ -166,6 +174,18 @@ class Search:
         rows, scores = rows[relevant], scores[relevant]
         order = np.argsort(rows)
         return rows[order], scores[order], scale, None
+
+    def _seen(self, rows: Rows) -> Marks:
+        """Which rows' pictures or clips are by themselves like a query of text."""
+        question, version = self._question, self._version
+        marks = np.zeros(len(rows), np.bool_)
+        vector = question.modality_vectors.get("text")
+        if question.seen is not None and vector is not None:
+            for modality in _VISIBLE:
+                if modality in version.modalities:
+                    column = version.vectors[vector_column(modality)]
+                    marks |= column.score(rows, vector) >= question.seen
+        return marks
 
     def _above(self, floor: float) -> tuple[Rows, Scores]:
         """Rows whose cosine is ``floor`` or more, ascending: of as many as the nearest are chosen from."""

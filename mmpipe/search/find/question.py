@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmpipe.schemas.search import Filters, SearchRequest, Sort
 from mmpipe.search.columns.words import Word
 from mmpipe.search.find import words as asked_words
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 SURE = 0.5
 NOTHING = Understood()
 
+# Of the nearest products so many, and equals of the last, are looked at.
+_LOOKED = 50
+
 
 @dataclass(frozen=True)
 class Question:
@@ -29,7 +35,8 @@ class Question:
     No match holds a word of ``without``, all hold the ``phrases``.
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
-    what was asked for, None where nobody can tell. ``taste`` is the shopper's whom the order leans to."""
+    what was asked for, None where nobody can tell; ``seen`` is the cosine of a picture or clip by itself that
+    makes ``far`` void. ``taste`` is the shopper's whom the order leans to."""
 
     filters: Filters
     asks: bool = False
@@ -46,9 +53,19 @@ class Question:
     relevance: float = 0.0
     far: float | None = None
     near: float | None = None
+    seen: float | None = None
     mode: str = "early"
     sort: Sort = "relevance"
     taste: Taste | None = None
+
+    def reach(
+        self, nearest: NDArray[np.float32], seen: NDArray[np.bool_]
+    ) -> tuple[float | None, float | None]:
+        """``far`` and ``near`` for products by falling cosine: nothing is too far where one of the first is
+        ``seen`` to be what was asked for, whatever its own text says."""
+        if len(nearest) and bool(seen[nearest >= nearest[min(_LOOKED, len(nearest)) - 1]].any()):
+            return None, self.near
+        return self.far, self.near
 
     @classmethod
     def of(
@@ -68,12 +85,13 @@ class Question:
         if alone and understood.words and not understood.known and query.confidence < SURE:
             vector_weight = 0.0
         said = query.text or ""
-        far = near = None
+        far = near = seen = None
         if query.reach is not None and query.confidence > 0 and settings.nothing_found:
             # What is half known is half as near as it looks.
             unknown = bool(understood.words) and not understood.known
             far = (query.reach.sure if unknown else query.reach.far) / query.confidence
             near = query.reach.near / query.confidence
+            seen = query.reach.seen / query.confidence
         return cls(
             filters=request.filters,
             asks=not query.asks_nothing,
@@ -90,6 +108,7 @@ class Question:
             relevance=settings.relevance,
             far=far,
             near=near,
+            seen=seen,
             mode=settings.fusion_mode if query.modality_weights else "early",
             sort=request.sort,
             taste=taste,

@@ -59,9 +59,11 @@ def scoring_of(surveys: Sequence[Survey], question: Question) -> Scoring:
     if required:
         statistics = Statistics.total([survey.statistics for survey in surveys])
         text = TextScale(statistics, required, float(statistics.weights(question.times).sum()))
-    nearest = -np.sort(-np.concatenate([survey.nearest for survey in surveys]))
+    nearest = np.concatenate([survey.nearest for survey in surveys])
+    order = np.argsort(-nearest, kind="stable")
+    nearest, seen = nearest[order], np.concatenate([survey.seen for survey in surveys])[order]
     says_text = any(survey.says_text for survey in surveys)
-    reach = (question.far, question.near) if says_text else (None, None)
+    reach = question.reach(nearest, seen) if says_text else (None, None)
     vector = VectorScale.of(nearest[: question.depth], question.relevance, *reach)
     return Scoring.of(text, vector, question.text_weight, question.vector_weight)
 

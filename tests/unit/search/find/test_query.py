@@ -111,7 +111,7 @@ def test_a_text_that_its_models_do_not_know_is_looked_for_by_words_alone(loaded:
 
 def test_what_is_half_known_is_half_as_near(loaded: LoadedEncoders) -> None:
     request = SearchRequest(text="red lamp")
-    query = replace(encode(request, loaded, {}), confidence=0.5, reach=Reach(0.4, 0.7, 0.75))
+    query = replace(encode(request, loaded, {}), confidence=0.5, reach=Reach(0.4, 0.7, 0.75, 0.6))
     known = replace(unheard("red lamp"), known=True)
     asked = Question.of(request, query, ServeSettings(), None, known)
     assert (asked.far, asked.near) == (0.8, 1.4)
