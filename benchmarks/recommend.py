@@ -50,6 +50,8 @@ _ABOUT_PRODUCTS = ("similar", "bought_together", "also_viewed", "substitutes", "
 _SEGMENTS, _CLIENTS, _BATCH = 40, 8, 10
 _REQUESTS, _LIMIT = 3_000, 10
 _KILLED_SECONDS = 20.0
+# Before a client connects again.
+_PAUSE_SECONDS = 0.05
 _FACTORS, _FOLDED = 64, 300
 
 
@@ -61,6 +63,7 @@ def main() -> None:
     parser.add_argument("--lake", type=Path, required=True, help="a folder with one indexed collection")
     parser.add_argument("--events", type=int, default=2_000_000)
     parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--replicas", type=int, default=2, help="query replicas, fixed")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each run")
     parser.add_argument("--warmup", type=float, default=1.0)
     parser.add_argument("--work", type=Path, help="where the copy is made; default: the system's")
@@ -131,10 +134,12 @@ class Shop:
 
 
 def _over_http(shop: Shop, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
-    with serving(Build("this", HERE), shop.table, 1) as url:
+    with serving(Build("this", HERE), shop.table, options.replicas) as url:
         host = urlsplit(url).netloc
         _until_known(shop, url)
-        kinds = {kind: drive(url, shop.requests(kind, host), _CLIENTS, options) for kind in KINDS}
+        kinds: dict[str, Any] = {
+            kind: drive(url, shop.requests(kind, host), _CLIENTS, options) for kind in KINDS
+        }
         for kind, figures in kinds.items():
             print(f"{kind}: {json.dumps(figures)}", file=sys.stderr, flush=True)
         # More than are sent: an event that comes twice would be a duplicate, and cheap.
@@ -163,13 +168,17 @@ def _killed(shop: Shop) -> dict[str, Any]:
     accepted: list[set[str]] = [set() for _ in range(_CLIENTS)]
     failed = [0] * _CLIENTS
     ended = threading.Event()
+    before = set(_query_replicas())
     with serving(Build("this", HERE), shop.table, 2) as url:
         netloc = urlsplit(url).netloc
-        replicas = _replicas(url, shop)
+        _until_known(shop, url)
+        replicas = [process for process in _query_replicas() if process not in before]
+        if not replicas:
+            raise SystemExit("no replica was found")
 
         def send(client: int) -> None:
             mine = iter(bodies[client::_CLIENTS])
-            while not ended.is_set():
+            while not ended.wait(_PAUSE_SECONDS):
                 connection = http.client.HTTPConnection(netloc, timeout=30)
                 with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
                     while not ended.is_set():
@@ -206,17 +215,14 @@ def _killed(shop: Shop) -> dict[str, Any]:
     }
 
 
-def _replicas(url: str, shop: Shop) -> list[int]:
-    """Processes of the query replicas."""
-    _until_known(shop, url)
+def _query_replicas() -> list[int]:
+    """Processes of query replicas on this machine."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has just ended
             title = (process / "cmdline").read_bytes().decode(errors="replace")
             if "ServeReplica:mmpipe:Api" in title or ":mmpipe#Api#" in title:
                 found.append(int(process.name))
-    if not found:
-        raise SystemExit("no replica was found")
     return found
 
 
