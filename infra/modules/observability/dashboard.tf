@@ -20,7 +20,7 @@ locals {
       for name in var.function_names : ["AWS/Lambda", "Duration", "FunctionName", name, { stat = "p95" }]
     ]
     "Uploads: orders by what became of them" = [
-      for outcome in ["Done", "Accepted", "Duplicate", "Failed", "Retry"] :
+      for outcome in ["Done", "Accepted", "Duplicate", "Failed", "Retry", "Large"] :
       [var.metrics_namespace, "Orders${outcome}", "service", local.uploads, { stat = "Sum" }]
     ]
     "Runs and jobs that failed" = [
