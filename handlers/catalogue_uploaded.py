@@ -57,8 +57,8 @@ def build_handler(
 
     Without ``redelivery`` messages come back when the queue's visibility timeout ends. ``count`` takes the
     metrics ``Messages``, ``MessagesRefused``, ``Orders`` and, by what became of the orders, ``OrdersDone``,
-    ``OrdersAccepted``, ``OrdersDuplicate``, ``OrdersFailed``, ``OrdersRetry`` and ``OrdersLarge``; what is 0 is
-    left out.
+    ``OrdersAccepted``, ``OrdersDuplicate``, ``OrdersFailed``, ``OrdersRetry`` and ``OrdersLarge``; what is 0
+    is left out.
     """
 
     def handle(event: dict[str, Any], context: Any) -> Response:
