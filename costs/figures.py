@@ -128,7 +128,7 @@ FIGURES: Mapping[str, Figure] = {
     "nat_gb": Figure(10, "GB a month", "assumed", "AWS APIs; S3 has a gateway endpoint, which costs nothing"),
     "logs_gb": Figure(2, "GB a month", "assumed", "flow logs of prod among them; access logs are off"),
     "custom_metrics": Figure(
-        15,
+        16,
         "metrics",
         "design",
         "heartbeat, failed jobs and GPU use of the head, failed runs of the logs, what the handlers count",
