@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from mmpipe.errors import CommitConflict, InvalidRequest, NotFound, ObjectNotFound, StorageUnavailable
+from mmpipe.errors import CommitConflict, InvalidRequest, NotFound, StorageUnavailable
 from mmpipe.experiments.definition import Arm, Design, Experiment, Experiments, Goal
+from mmpipe.objects import FollowedObject
 
 if TYPE_CHECKING:
-    from mmpipe.objects import ObjectStore
+    from mmpipe.objects import ObjectStat, ObjectStore
 
 _MAX_BYTES = 4_000_000
 _ATTEMPTS = 8
@@ -23,9 +25,8 @@ class ExperimentBook:
     """The experiments of one collection. Safe to share between threads."""
 
     def __init__(self, store: ObjectStore, collection_uri: str) -> None:
-        self._store = store
         self.uri = f"{collection_uri.rstrip('/')}/experiments.json"
-        self._seen: tuple[Experiments, str] | None = None  # replaced, never changed in place
+        self._file = FollowedObject(store, self.uri, partial(_content_of, self.uri), max_bytes=_MAX_BYTES)
 
     def read(self) -> Experiments:
         """What is defined; nothing where nothing ever was.
@@ -116,36 +117,23 @@ class ExperimentBook:
             if len(data) > _MAX_BYTES:
                 raise InvalidRequest("experiments", "too many are kept: remove some that ended from the file")
             try:
-                if etag is None:
-                    self._store.write(self.uri, data, if_none_match=True)
-                else:
-                    self._store.write(self.uri, data, if_match=etag)
+                self._file.write(data, former=etag)
             except CommitConflict:
                 continue
             return made
         raise CommitConflict(f"{self.uri}: others kept changing it first")
 
     def _read(self) -> tuple[Experiments, str | None]:
-        seen = self._seen
-        try:
-            if seen is not None:
-                changed = self._store.read_changed(self.uri, etag=seen[1], max_bytes=_MAX_BYTES)
-                if changed is None:
-                    return seen
-            else:
-                changed = self._store.read(self.uri, max_bytes=_MAX_BYTES)
-        except ObjectNotFound:
-            self._seen = None
-            return Experiments(), None
-        data, found = changed
-        try:
-            content = Experiments.model_validate_json(data)
-        except ValidationError as error:
-            raise StorageUnavailable(
-                f"{self.uri} holds no experiments ({error.error_count()} faults): restore or remove it"
-            ) from error
-        self._seen = (content, found.etag)
-        return self._seen
+        return self._file.read() or (Experiments(), None)
+
+
+def _content_of(uri: str, data: bytes, found: ObjectStat) -> tuple[Experiments, str | None]:
+    try:
+        return Experiments.model_validate_json(data), found.etag
+    except ValidationError as error:
+        raise StorageUnavailable(
+            f"{uri} holds no experiments ({error.error_count()} faults): restore or remove it"
+        ) from error
 
 
 def _checked(content: dict[str, object]) -> Experiment:

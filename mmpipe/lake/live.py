@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from mmpipe.errors import ObjectNotFound, StorageUnavailable
+from mmpipe.errors import StorageUnavailable
+from mmpipe.objects import FollowedObject
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStat, ObjectStore
@@ -21,6 +23,14 @@ KEEP_DAILY = timedelta(days=30)
 # Every replica reads the file about four times a second.
 MAX_REASON = 200
 _MAX_BYTES = 1_000_000
+
+
+def _bounded(reason: str) -> str:
+    return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 1]}…"
+
+
+Reason = Annotated[str, AfterValidator(_bounded)]
+"""Why an entry was made, cut to :data:`MAX_REASON` characters."""
 
 
 class LiveVersion(BaseModel):
@@ -36,18 +46,13 @@ class LiveVersion(BaseModel):
     published_at: datetime
     rows: int = Field(ge=0, description="products that are not deleted")
     tombstones: int = Field(default=0, ge=0)
-    reason: str = ""
+    reason: Reason = ""
     restores: int | None = None
     reset_to: int | None = Field(
         default=None,
         description="the version that a reset went back to: what came between is not in this one",
     )
     etag: str | None = Field(default=None, exclude=True, description="of live.json, where read from it")
-
-    @field_validator("reason")
-    @classmethod
-    def _bounded(cls, reason: str) -> str:
-        return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 1]}…"
 
     @property
     def origin(self) -> int:
@@ -117,9 +122,8 @@ class LivePointer:
     """Reads and replaces one ``live.json``. Safe to share between threads."""
 
     def __init__(self, store: ObjectStore, uri: str) -> None:
-        self._store = store
         self.uri = uri
-        self._seen: LiveFile | None = None  # as it was read last; replaced, never changed in place
+        self._file = FollowedObject(store, uri, partial(_content_of, uri), max_bytes=_MAX_BYTES)
 
     def read(self) -> LiveFile | None:
         """The current file, its live entry carrying the etag; None before the first publication.
@@ -127,28 +131,13 @@ class LivePointer:
         While the file stays as it was, every further call costs one conditional request without a body and
         gives the same object. Raises ``StorageUnavailable``, also where the file is damaged: its message says
         what to do."""
-        seen = self._seen
-        try:
-            if seen is not None and seen.live.etag is not None:
-                changed = self._store.read_changed(self.uri, etag=seen.live.etag, max_bytes=_MAX_BYTES)
-                if changed is None:
-                    return seen
-            else:
-                changed = self._store.read(self.uri, max_bytes=_MAX_BYTES)
-        except ObjectNotFound:
-            self._seen = None
-            return None
-        self._seen = _content_of(self.uri, *changed)
-        return self._seen
+        return self._file.read()
 
     def replace(self, content: LiveFile, former: LiveFile | None) -> LiveVersion:
         """Write ``content`` only where ``former`` still stands (nothing, for None). Raises
         ``CommitConflict``."""
         data = content.model_dump_json(indent=1, exclude_none=True).encode()
-        if former is None:
-            found = self._store.write(self.uri, data, if_none_match=True)
-        else:
-            found = self._store.write(self.uri, data, if_match=former.live.etag)
+        found = self._file.write(data, former=None if former is None else former.live.etag)
         return content.live.model_copy(update={"etag": found.etag})
 
 

@@ -8,13 +8,15 @@ the one that replicas follow and those before it; it is replaced as a whole, by 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from mmpipe.errors import CommitConflict, InvalidRequest, NotFound, ObjectNotFound, StorageUnavailable
-from mmpipe.lake.live import MAX_REASON
+from mmpipe.errors import CommitConflict, InvalidRequest, NotFound, StorageUnavailable
+from mmpipe.lake.live import Reason
+from mmpipe.objects import FollowedObject
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Some
@@ -58,14 +60,9 @@ class LiveRecommender(BaseModel):
     name: str | None = Field(default=None, pattern=_NAME)
     revision: str | None = Field(default=None, pattern=_DIGEST)
     switched_at: AwareDatetime
-    reason: str = ""
+    reason: Reason = ""
     restores: int | None = None
     etag: str | None = Field(default=None, exclude=True, description="of the file, where read from it")
-
-    @field_validator("reason")
-    @classmethod
-    def _bounded(cls, reason: str) -> str:
-        return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 1]}…"
 
     @property
     def origin(self) -> int:
@@ -95,26 +92,13 @@ class RecommenderPointer:
     """
 
     def __init__(self, store: ObjectStore, uri: str) -> None:
-        self._store = store
         self.uri = uri
-        self._seen: RecommenderFile | None = None  # replaced, never changed in place
+        self._file = FollowedObject(store, uri, partial(_content_of, uri), max_bytes=_MAX_BYTES)
 
     def read(self) -> RecommenderFile | None:
         """The current file; None where no recommender was ever switched to. While the file stays as it was,
         a call costs one conditional request without a body and gives the same object."""
-        seen = self._seen
-        try:
-            if seen is not None and seen.live.etag is not None:
-                changed = self._store.read_changed(self.uri, etag=seen.live.etag, max_bytes=_MAX_BYTES)
-                if changed is None:
-                    return seen
-            else:
-                changed = self._store.read(self.uri, max_bytes=_MAX_BYTES)
-        except ObjectNotFound:
-            self._seen = None
-            return None
-        self._seen = _content_of(self.uri, *changed)
-        return self._seen
+        return self._file.read()
 
     def switch(
         self, name: str | None, revision: str | None, *, reason: str, former: RecommenderFile | None
@@ -169,10 +153,7 @@ class RecommenderPointer:
 
     def _write(self, content: RecommenderFile, former: RecommenderFile | None) -> LiveRecommender:
         data = content.model_dump_json(indent=1, exclude_none=True).encode()
-        if former is None:
-            found = self._store.write(self.uri, data, if_none_match=True)
-        else:
-            found = self._store.write(self.uri, data, if_match=former.live.etag)
+        found = self._file.write(data, former=None if former is None else former.live.etag)
         return content.live.model_copy(update={"etag": found.etag})
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmpipe.errors import InvalidRequest, ObjectNotFound, StorageUnavailable
-from mmpipe.objects import ObjectTooLarge
+from mmpipe.errors import InvalidRequest
+from mmpipe.lake.set_file import SetFile
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStore
@@ -94,58 +94,19 @@ def parse_synonyms(data: bytes) -> SynonymLines:
     return SynonymLines(tuple(groups), tuple(replacements), tuple(alone))
 
 
-class SynonymFile:
-    """The file of one collection, followed. Not for several threads at once."""
+class SynonymFile(SetFile[SynonymLines]):
+    """The file of one collection, followed."""
 
     def __init__(self, store: ObjectStore, collection_uri: str) -> None:
-        self._store = store
-        self.uri = f"{collection_uri}/synonyms.tsv"
-        self._etag: str | None = None
-        self._lines = NO_LINES
-
-    def read(self) -> SynonymLines:
-        """The lines as they are now: the same object, and one conditional request, while nothing changed.
-
-        Raises ``StorageUnavailable``, also where the file is damaged: nobody but :meth:`replace` checks it.
-        """
-        try:
-            if self._etag is None:
-                changed = self._store.read(self.uri, max_bytes=MAX_BYTES)
-            else:
-                fresh = self._store.read_changed(self.uri, etag=self._etag, max_bytes=MAX_BYTES)
-                if fresh is None:
-                    return self._lines
-                changed = fresh
-        except ObjectNotFound:
-            self._etag, self._lines = None, NO_LINES
-            return self._lines
-        except ObjectTooLarge as error:
-            raise StorageUnavailable(f"{error}; set the synonyms again") from error
-        try:
-            self._lines = parse_synonyms(changed[0])
-        except InvalidRequest as error:
-            raise StorageUnavailable(f"{self.uri}: {error}; set the synonyms again") from error
-        self._etag = changed[1].etag
-        return self._lines
-
-    def replace(self, data: bytes) -> SynonymLines:
-        """Check and store a whole new file. Raises :class:`InvalidRequest` as :func:`parse_synonyms`,
-        ``CommitConflict`` where somebody else replaced it at the same moment."""
-        lines = parse_synonyms(data)
-        try:
-            etag = self._store.stat(self.uri).etag
-        except ObjectNotFound:
-            self._store.write(self.uri, data, if_none_match=True)
-        else:
-            self._store.write(self.uri, data, if_match=etag)
-        return lines
-
-    def text(self) -> bytes:
-        """The file as it was set; empty where there is none."""
-        try:
-            return self._store.read(self.uri, max_bytes=MAX_BYTES)[0]
-        except ObjectNotFound:
-            return b""
+        super().__init__(
+            store,
+            collection_uri,
+            "synonyms.tsv",
+            what="synonyms",
+            parse=parse_synonyms,
+            nothing=NO_LINES,
+            max_bytes=MAX_BYTES,
+        )
 
 
 def _words(text: str, number: int) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ stream), ``write``, ``list``, ``delete``. A version that is named is the one tha
 held to the ETag that is there (``if_match``) or to nothing being there (``if_none_match``), else
 ``CommitConflict``. Nothing at an address is an ``ObjectNotFound``, more than the caller's limit an
 :class:`ObjectTooLarge`; timeouts, throttles and 5xx are a ``StorageUnavailable``. :func:`stat_many` looks
-many objects up with few requests. Addresses are ``s3://bucket/key``, ``file:///abs/path`` and
-``memory://name/key``; :func:`to_uri` takes plain paths too.
+many objects up with few requests, :class:`FollowedObject` reads one again and again. Addresses are
+``s3://bucket/key``, ``file:///abs/path`` and ``memory://name/key``; :func:`to_uri` takes plain paths too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import PurePath
 from mmpipe.objects.address import InvalidAddress, check_key, join, scheme_of, split_s3, to_path, to_uri
 from mmpipe.objects.base import ObjectStat, ObjectStore, ObjectTooLarge
 from mmpipe.objects.folder import FolderStore
+from mmpipe.objects.followed import FollowedObject
 from mmpipe.objects.many import stat_many
 from mmpipe.objects.memory import MemoryStore
 from mmpipe.objects.s3 import S3Store
@@ -24,6 +25,7 @@ from mmpipe.settings import StorageSettings
 
 __all__ = [
     "FolderStore",
+    "FollowedObject",
     "InvalidAddress",
     "MemoryStore",
     "ObjectStat",

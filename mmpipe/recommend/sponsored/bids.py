@@ -30,9 +30,9 @@ from pydantic import (
     model_validator,
 )
 
-from mmpipe.errors import InvalidRequest, ObjectNotFound, StorageUnavailable
+from mmpipe.errors import InvalidRequest
+from mmpipe.lake.set_file import SetFile
 from mmpipe.lexical import tokens
-from mmpipe.objects import ObjectTooLarge
 from mmpipe.recommend.sponsored.amounts import micros
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN, Money
 
@@ -217,55 +217,16 @@ def folded_path(path: str) -> str:
     return " > ".join(part.strip().casefold() for part in path.split(">") if part.strip())
 
 
-class BidFile:
-    """The bids of one collection in the lake, followed. Not for several threads at once."""
+class BidFile(SetFile[Bids]):
+    """The bids of one collection in the lake, followed."""
 
     def __init__(self, store: ObjectStore, collection_uri: str) -> None:
-        self._store = store
-        self.uri = f"{collection_uri}/bids.jsonl"
-        self._etag: str | None = None
-        self._bids = NO_BIDS
-
-    def read(self) -> Bids:
-        """The bids as they are now: the same object, and one conditional request, while nothing changed.
-
-        Raises ``StorageUnavailable``, also where the file is damaged: nobody but :meth:`replace` checks it.
-        """
-        try:
-            if self._etag is None:
-                changed = self._store.read(self.uri, max_bytes=MAX_BYTES)
-            else:
-                fresh = self._store.read_changed(self.uri, etag=self._etag, max_bytes=MAX_BYTES)
-                if fresh is None:
-                    return self._bids
-                changed = fresh
-        except ObjectNotFound:
-            self._etag, self._bids = None, NO_BIDS
-            return self._bids
-        except ObjectTooLarge as error:
-            raise StorageUnavailable(f"{error}; set the bids again") from error
-        try:
-            self._bids = parse_bids(changed[0])
-        except InvalidRequest as error:
-            raise StorageUnavailable(f"{self.uri}: {error}; set the bids again") from error
-        self._etag = changed[1].etag
-        return self._bids
-
-    def replace(self, data: bytes) -> Bids:
-        """Check and store a whole new file. Raises :class:`InvalidRequest` as :func:`parse_bids`,
-        ``CommitConflict`` where somebody else replaced it at the same moment."""
-        bids = parse_bids(data)
-        try:
-            etag = self._store.stat(self.uri).etag
-        except ObjectNotFound:
-            self._store.write(self.uri, data, if_none_match=True)
-        else:
-            self._store.write(self.uri, data, if_match=etag)
-        return bids
-
-    def text(self) -> bytes:
-        """The file as it was set; empty where there is none."""
-        try:
-            return self._store.read(self.uri, max_bytes=MAX_BYTES)[0]
-        except ObjectNotFound:
-            return b""
+        super().__init__(
+            store,
+            collection_uri,
+            "bids.jsonl",
+            what="bids",
+            parse=parse_bids,
+            nothing=NO_BIDS,
+            max_bytes=MAX_BYTES,
+        )
