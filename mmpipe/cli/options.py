@@ -58,6 +58,14 @@ def api_key() -> str:
     return os.environ.get(API_KEY, "")
 
 
+def file_bytes(name: str, path: Path) -> bytes:
+    """A file that was named by the option or argument ``name``. Raises ``InvalidRequest``."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(name, f"{path} cannot be read: {error.strerror}") from error
+
+
 def running_stack(folder: Path) -> StackState | None:
     """The stack that runs in a folder, if any."""
     from mmpipe.local.state import is_running, read_state

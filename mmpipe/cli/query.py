@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mmpipe.cli.console import emit, hits_table, output
-from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, CollectionName, Folder, LakeUri
+from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, CollectionName, Folder, LakeUri, file_bytes
 from mmpipe.cli.queries import queries_for
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchResponse
@@ -42,7 +42,7 @@ def search(
 ) -> None:
     """Search by text, photo, recording, clip, or any mix of them."""
     files = {"image": image, "audio": audio, "video": video}
-    media = {name: _read(name, path) for name, path in files.items() if path is not None}
+    media = {name: file_bytes(name, path) for name, path in files.items() if path is not None}
     if not query and not media:
         raise InvalidRequest("query", "give words, --image, --audio or --video")
     with queries_for(url, lake, folder) as service:
@@ -61,13 +61,6 @@ def similar(
     """Products like a given one."""
     with queries_for(url, lake, folder) as service:
         _show(service.similar(product_id, collection, limit), f"similar to {product_id}", as_json)
-
-
-def _read(name: str, path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidRequest(name, f"{path} cannot be read: {error.strerror}") from error
 
 
 def _show(response: SearchResponse, title: str, as_json: bool) -> None:

@@ -15,10 +15,10 @@ from mmpipe.cli.options import (
     CollectionName,
     Folder,
     LakeUri,
+    file_bytes,
     open_collection,
     settings_for_lake,
 )
-from mmpipe.errors import InvalidRequest
 from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ def set_bids(
 ) -> None:
     """Replace all bids of a collection by those of a file. A bad line changes nothing."""
     held = open_collection(settings_for_lake(lake, folder), collection)
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InvalidRequest("file", f"{file} cannot be read: {error.strerror}") from error
-    bids = _file(held).replace(data)
+    bids = _file(held).replace(file_bytes("file", file))
     console.print(f"{len(bids)} bids of {held.name} are set")
     if not held.settings.sponsored.enabled:
         console.print("nothing is sold while MMPIPE_SPONSORED__ENABLED is not true")

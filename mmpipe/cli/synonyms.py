@@ -14,10 +14,10 @@ from mmpipe.cli.options import (
     CollectionName,
     Folder,
     LakeUri,
+    file_bytes,
     open_collection,
     settings_for_lake,
 )
-from mmpipe.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
@@ -41,11 +41,7 @@ def set_synonyms(
 ) -> None:
     """Replace a collection's own synonyms by those of a file. A bad line changes nothing."""
     held = open_collection(settings_for_lake(lake, folder), collection)
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InvalidRequest("file", f"{file} cannot be read: {error.strerror}") from error
-    lines = _file(held).replace(data)
+    lines = _file(held).replace(file_bytes("file", file))
     console.print(f"{len(lines)} lines of synonyms of {held.name} are set; searches follow within seconds")
 
 
