@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mmpipe.lake.schema import vector_column
 from mmpipe.search.find import filters, late
+from mmpipe.search.find.question import looked_at
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.kernels import matches as kernels
 from mmpipe.search.kernels.memory import set_rows
@@ -126,7 +127,7 @@ class Search:
         most = 0 if self._terms is None else self._version.text.most(self._terms, self.mask)
         rows, nearest = self._nearest()
         says_text = "text" in self._version.modalities
-        return Survey(self.statistics(), most, nearest, says_text, self._seen(rows))
+        return Survey(self.statistics(), most, nearest, says_text, self._seen(rows, nearest))
 
     def statistics(self) -> Statistics:
         """Of the whole version, whatever the filters."""
@@ -163,7 +164,7 @@ class Search:
         rows, scores = self._nearest()
         reach: tuple[float | None, float | None] = (None, None)
         if "text" in version.modalities:
-            reach = question.reach(scores, self._seen(rows))
+            reach = question.reach(scores, self._seen(rows, scores))
         scale = VectorScale.of(scores[: question.depth], question.relevance, *reach)
         if scale is None:
             return _NO_ROWS, _NO_SCORES, None, None
@@ -175,16 +176,18 @@ class Search:
         order = np.argsort(rows)
         return rows[order], scores[order], scale, None
 
-    def _seen(self, rows: Rows) -> Marks:
-        """Which rows' pictures or clips are by themselves like a query of text."""
+    def _seen(self, rows: Rows, nearest: Scores) -> Marks:
+        """Which of the nearest rows, as far as they are looked at, have a picture or clip that is by itself
+        like a query of text."""
         question, version = self._question, self._version
         marks = np.zeros(len(rows), np.bool_)
         vector = question.modality_vectors.get("text")
         if question.seen is not None and vector is not None:
+            first = looked_at(nearest)
             for modality in _VISIBLE:
                 if modality in version.modalities:
                     column = version.vectors[vector_column(modality)]
-                    marks |= column.score(rows, vector) >= question.seen
+                    marks[:first] |= column.score(rows[:first], vector) >= question.seen
         return marks
 
     def _above(self, floor: float) -> tuple[Rows, Scores]:

@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 SURE = 0.5
 NOTHING = Understood()
 
-# Of the nearest products so many, and equals of the last, are looked at.
+# Of the nearest products so many are looked at.
 _LOOKED = 50
+
+
+def looked_at(nearest: NDArray[np.float32]) -> int:
+    """How many of the nearest products, by falling cosine, are looked at: the first, and equals of the last
+    of these."""
+    if len(nearest) <= _LOOKED:
+        return len(nearest)
+    return int(np.count_nonzero(nearest >= nearest[_LOOKED - 1]))
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Question:
     ) -> tuple[float | None, float | None]:
         """``far`` and ``near`` for products by falling cosine: nothing is too far where one of the first is
         ``seen`` to be what was asked for, whatever its own text says."""
-        if len(nearest) and bool(seen[nearest >= nearest[min(_LOOKED, len(nearest)) - 1]].any()):
+        if bool(seen[: looked_at(nearest)].any()):
             return None, self.near
         return self.far, self.near
 
