@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mmpipe.search.kernels.memory import as_i64, as_u8
+from mmpipe.search.kernels.memory import as_i64, as_u8, bit_count
 
 # UTF-8 of scripts without letters in our sense begins at this byte; Latin, Greek and Cyrillic are below.
 _BEYOND = 0xE0
@@ -20,15 +20,6 @@ _FIRST = ord("a")
 _MOST_LETTERS = 40
 _FIRST_ROOM = 64
 _ONE = np.uint64(1)
-
-
-@njit("int64(uint64)", cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _bits(value: Any) -> Any:
-    count = np.int64(0)
-    while value:
-        value &= value - _ONE
-        count += 1
-    return count
 
 
 @njit("int64(int32[::1], int64, int32[::1], int64, int64, int64[:, ::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -100,7 +91,7 @@ def similar(token_start: Any, token_bytes: Any, terms: Any, letters: Any, most: 
             own |= _ONE << np.uint64(letter & 63)
             size += 1
         # One edit changes at most two of the letters that a word has at all.
-        if size < n - most or size > n + most or _bits(own ^ wanted) > 2 * most:
+        if size < n - most or size > n + most or bit_count(own ^ wanted) > 2 * most:
             continue
         distance = _distance(letters, n, word, size, most, rows)
         if 0 < distance <= most:
