@@ -129,6 +129,12 @@ def test_interleaved_lists_repeat_no_variant_and_sell_what_the_first_sold(lake: 
 def test_several_lists_are_those_of_the_first_ranking(lake: Lake) -> None:
     found = trials(lake, ArmSettings(diversity=0.9), design="interleave")
     both = RecommendationsRequest.model_validate({"lists": [{"kind": "popular"}, {"kind": "trending"}]})
-    answer = found.lists(SHOP, SHOPPERS[0], both, lambda request, _: str(request.diversity).encode())
-    assert answer == b"None"
+    made: list[float | None] = []
+
+    def make(request: RecommendationsRequest, settings: ArmSettings) -> bytes:
+        made.append(request.diversity)
+        return str(request.diversity).encode()
+
+    assert found.lists(SHOP, SHOPPERS[0], both, make) == b"None"
+    assert made == [None], "nothing is made that is not shown"
     assert not exposures(lake, found)

@@ -18,6 +18,7 @@ from mmpipe.recommend.kinds.past import (
     Past,
     liking,
 )
+from mmpipe.search.find.likeness import fused_vector
 from mmpipe.search.kernels.memory import has
 
 if TYPE_CHECKING:
@@ -159,11 +160,7 @@ class Asked:
 
     def vector(self, row: int) -> NDArray[np.float32] | None:
         """A product's fused vector, of unit length; None where it has none."""
-        vectors, there = self.version.fused.gather(np.array([row], np.int32))
-        if not there[0]:
-            return None
-        found: NDArray[np.float32] = (vectors[0] / np.linalg.norm(vectors[0])).astype(np.float32)
-        return found
+        return fused_vector(self.version, row)
 
     def near(self, vector: NDArray[np.float32], mask: Words, count: int) -> Rows:
         """The products of a bit set nearest to a unit vector."""

@@ -39,10 +39,18 @@ class Alike:
     scores: Scores
 
 
+def fused_vector(version: Version, row: int) -> Vectors | None:
+    """A product's fused vector, of unit length; None where it has none."""
+    vectors, has = version.fused.gather(np.array([row], np.int32))
+    if not has[0]:
+        return None
+    found: Vectors = (vectors[0] / np.linalg.norm(vectors[0])).astype(np.float32)
+    return found
+
+
 def likeness(version: Version, row: int) -> Likeness:
     """Of the product in a row."""
-    vectors, has = version.fused.gather(np.array([row], np.int32))
-    vector = (vectors[0] / np.linalg.norm(vectors[0])).astype(np.float32) if has[0] else None
+    vector = fused_vector(version, row)
     ids = version.ids.ids(np.array([row], np.int32))
     return Likeness(ids[0], _group(version, row), vector)
 

@@ -63,12 +63,10 @@ class Trials:
         if choice.rankings is None:
             found = make(_asked(request, choice.settings), choice.settings)
         else:
-            both = [_over(choice.settings, ranking) for ranking in choice.rankings]
-            answers = [make(_asked(request, settings), settings) for settings in both]
-            if len(request.wanted()) == 1:
-                found = self._interleaved(collection, shopper, choice, answers, now)
-            else:
-                found = answers[0]
+            alone = len(request.wanted()) == 1
+            shown = [_over(choice.settings, each) for each in choice.rankings[: 2 if alone else 1]]
+            answers = [make(_asked(request, settings), settings) for settings in shown]
+            found = self._interleaved(collection, shopper, choice, answers, now) if alone else answers[0]
         self._live.expose(collection, shopper, choice, now)
         return found
 
