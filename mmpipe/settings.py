@@ -263,6 +263,52 @@ class ServeSettings(_Section):
         ge=0,
         description="a search waits this long for its media's turn; then 503 with Retry-After",
     )
+    head_seconds: float = Field(
+        default=10.0,
+        ge=1,
+        description="a caller has so long to send the head of a request, at the proxy and at a replica; then"
+        " the connection is closed with 408",
+    )
+    body_seconds: float = Field(default=30.0, ge=1, description="likewise its body, once the head is there")
+    arriving_bodies: int = Field(
+        default=128,
+        ge=1,
+        description="bodies that come in parts and may be on their way to a replica at a time; more get 503",
+    )
+    burst_seconds: float = Field(
+        default=0.1,
+        gt=0,
+        description="a request that would wait longer than this for the searches before it gets 503 with"
+        " Retry-After at once",
+    )
+    standing_seconds: float = Field(
+        default=0.005,
+        gt=0,
+        description="likewise while more arrives than is answered: since requests have been waiting for 0.1 s"
+        " without a break",
+    )
+    caller_requests: int = Field(
+        default=128,
+        ge=1,
+        description="requests of one caller that a replica works on at a time; more get 429",
+    )
+    caller_rate: float = Field(
+        default=0.0,
+        ge=0,
+        description="requests a second of one caller, on average, that a replica takes; more get 429. 0: any"
+        " number",
+    )
+    caller_burst: int = Field(
+        default=100, ge=1, description="of them so many may come at once, after as long a pause"
+    )
+    forwarded_hops: int = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description="proxies in front that append who called them to `X-Forwarded-For`; callers without a key"
+        " are told apart by the address that the first of them saw. 0: by that of the connection, where"
+        " it is not this machine's own",
+    )
     live_poll_seconds: float = Field(
         default=0.25, gt=0, description="how often a replica asks which version is live"
     )
@@ -511,6 +557,38 @@ class SuggestSettings(_Section):
     )
 
 
+class AnalyticsSettings(_Section):
+    """Records of searches, by nobody's name: see docs/analytics.md."""
+
+    enabled: bool = Field(
+        default=True, description="what was searched for and what was found is recorded, never by whom"
+    )
+    sample: float = Field(default=1.0, gt=0, le=1, description="the share of searches that is recorded")
+    write_seconds: float = Field(
+        default=5.0, gt=0, le=300, description="how often a replica writes the records that wait"
+    )
+    keep_days: int = Field(
+        default=180, ge=1, le=3_650, description="older records are not read, and removed by maintenance"
+    )
+    min_searches: int = Field(
+        default=3,
+        ge=1,
+        le=10_000,
+        description="a text that was searched less often is rare: reports put such texts together, unnamed",
+    )
+    rare_days: int = Field(
+        default=30, ge=0, le=3_650, description="rare texts are removed from the records after so many days"
+    )
+    callers: tuple[str, ...] = Field(
+        default=(),
+        description="names of the API keys that may ask for `/v1/analytics`; where the service has keys, no"
+        " other may",
+    )
+    cache_seconds: float = Field(
+        default=60.0, ge=0, description="`/v1/analytics` answers from a report that is at most so old"
+    )
+
+
 class PrivacySettings(_Section):
     """What statistics of shoppers may tell of each of them: see docs/experiments.md."""
 
@@ -557,6 +635,7 @@ class Settings(BaseSettings):
     stock: StockSettings = StockSettings()
     sponsored: SponsoredSettings = SponsoredSettings()
     suggest: SuggestSettings = SuggestSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
     privacy: PrivacySettings = PrivacySettings()
 
 

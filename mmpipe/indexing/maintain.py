@@ -46,6 +46,7 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
             yield _maintain(collection, table)
         try:
             collection.interactions.maintain()
+            collection.searches.maintain()
             keep_records(collection, thorough=True)
         except (MmpipeError, OSError) as error:
             yield _failure(name, None, error)

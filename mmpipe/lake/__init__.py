@@ -2,9 +2,9 @@
 
 ``<lake>/<collection>/`` holds ``products_<profile>_<fingerprint>``, one table per profile that ever filled
 the collection; the small tables ``runs`` (the ledger), ``rejects`` and ``media`` (what was announced of
-media); ``interactions/``, the log of what shoppers did; ``staging/``, journals of large runs; and
-``live.json``. ``<lake>/models/`` is the registry, ``<lake>/_keys/`` has the key of shoppers' pseudonyms
-where no other is given.
+media); ``interactions/``, the log of what shoppers did; ``analytics/``, what was asked (``searches``);
+``staging/``, journals of large runs; and ``live.json``. ``<lake>/models/`` is the registry, ``<lake>/_keys/``
+has the key of shoppers' pseudonyms where no other is given.
 
 * :func:`open_lake` → :class:`Lake` → :class:`Collection`: its tables, :meth:`~Collection.publish`,
   :meth:`~Collection.promote`, :meth:`~Collection.rollback`, :meth:`~Collection.reset`.

@@ -29,6 +29,7 @@ from mmpipe.lake.recommenders import POINTER_FILE, RecommenderPointer
 from mmpipe.lake.rejects import RejectTable
 from mmpipe.lake.reset import Reset, reset
 from mmpipe.lake.runs import RunTable
+from mmpipe.lake.searches import SearchLog
 from mmpipe.lake.storage import child_folders
 from mmpipe.lake.tags import LiveTags, surplus
 from mmpipe.objects import open_store, to_uri
@@ -150,6 +151,11 @@ class Collection:
             collection=self.name,
             keep_days=self.settings.interactions.keep_days,
         )
+
+    @cached_property
+    def searches(self) -> SearchLog:
+        """What was asked and what was found."""
+        return SearchLog(f"{self.uri}/analytics", self.settings.storage, self.settings.analytics)
 
     @cached_property
     def recommender(self) -> RecommenderPointer:

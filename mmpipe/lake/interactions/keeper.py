@@ -1,4 +1,4 @@
-"""Keeping every collection's log in order, on a thread of its own."""
+"""Keeping every collection's logs in order, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 
 class InteractionKeeper:
-    """Maintains the logs of all collections every ``interactions.compact_seconds``, until it is closed.
+    """Maintains the logs of all collections, that of searches too, every ``interactions.compact_seconds``,
+    until it is closed.
 
     What fails is logged and tried again at the next round: until then readers are slower, never wrong.
     """
@@ -46,7 +47,9 @@ class InteractionKeeper:
             if self._closed.is_set():
                 return
             try:
-                self._lake.collection(name).interactions.maintain()
+                collection = self._lake.collection(name)
+                collection.interactions.maintain()
+                collection.searches.maintain()
             except (MmpipeError, OSError) as error:
                 log.warning("interactions are kept later", extra={"collection": name, "reason": str(error)})
             except Exception:
