@@ -32,6 +32,7 @@ from mmpipe.recommend.kinds.past import FADING, Past, liking
 from mmpipe.schemas.interaction import EVENT_TYPES
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, Version, encode
+from mmpipe.search.asked import Asked
 from mmpipe.search.find.taste import Taste
 from mmpipe.settings import LakeSettings, Settings
 
@@ -109,7 +110,7 @@ def _measured(
         started = time.perf_counter()
         liked = liking(version, past, _NOW, FADING) if weight else None
         taste = None if liked is None else Taste.of(liked.vector, weight)
-        found = json.loads(searcher.search_json(version, request, query, taste))
+        found = json.loads(searcher.answer(version, request, query, Asked(taste)).body)
         milliseconds.append((time.perf_counter() - started) * 1e3)
         ranked = [hit["id"] for hit in found["hits"]]
         ndcg.append(ndcg_at_k(ranked, {target}, 10))

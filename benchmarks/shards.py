@@ -136,7 +136,8 @@ class Front:
             if whole:
                 return self._plain.search_json(self._whole, *case)
             assert self._version is not None
-            return await self._sharded.search_json(self._version, *case, seconds=_NOW)
+            answer = await self._sharded.answer(self._version, *case, seconds=_NOW)
+            return answer.body
 
         return await timed(search, cases, clients)
 
@@ -194,7 +195,11 @@ def _in_process(where: tuple[Any, ...], shards: int, cases: list[Case]) -> dict[
 
     def by(transport: Transport) -> Callable[[Case], Awaitable[bytes]]:
         searcher = ShardedSearcher(SETTINGS, transport)
-        return lambda case: searcher.search_json(version, *case, seconds=_NOW)
+
+        async def body(case: Case) -> bytes:
+            return (await searcher.answer(version, *case, seconds=_NOW)).body
+
+        return body
 
     same, near = asyncio.run(_compared(by_whole, by(InProcess(held, packed=False)), cases))
     report: dict[str, Any] = {

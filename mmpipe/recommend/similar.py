@@ -90,7 +90,14 @@ async def similar_in_shards_json(
         at = [place for owner, place in best if owner == shard]
         if at:
             scores = part.scores[at].astype(np.float64)
-            page = Page(part.rows[at], scores.tolist(), None, scores, like.vector, seen, explained=True)
+            page = Page(
+                rows=part.rows[at],
+                scores=scores.tolist(),
+                vector=scores,
+                query=like.vector,
+                moment=seen,
+                explained=True,
+            )
             pages.append((shard, (moment, page)))
     answers: list[list[bytes]] = await searcher.ask_each("hits", version, pages)
     hits_of = {shard: iter(hits) for (shard, _), hits in zip(pages, answers, strict=True)}

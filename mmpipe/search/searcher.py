@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from pydantic_core import to_json
 
 from mmpipe.errors import ProfileMismatch
 from mmpipe.schemas.search import SearchResponse
+from mmpipe.search.answer import Answer
+from mmpipe.search.asked import NOBODY
 from mmpipe.search.find import filters, rank, synonyms
 from mmpipe.search.find.match import Matches, Search
 from mmpipe.search.find.question import NOTHING, Question
@@ -22,9 +24,9 @@ from mmpipe.search.page import cursor, explain, facets, moments, present
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
+    from mmpipe.search.asked import Asked
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.synonyms import Synonyms
-    from mmpipe.search.find.taste import Taste
     from mmpipe.search.versions.version import Version
     from mmpipe.settings import ServeSettings
 
@@ -53,17 +55,21 @@ class Searcher:
         """:meth:`search_json` as a model."""
         return SearchResponse.model_validate_json(self.search_json(version, request, query))
 
-    def search_json(
+    def search_json(self, version: Version, request: SearchRequest, query: EncodedQuery) -> bytes:
+        """The body of :meth:`answer`."""
+        return self.answer(version, request, query).body
+
+    def answer(
         self,
         version: Version,
         request: SearchRequest,
         query: EncodedQuery,
-        taste: Taste | None = None,
+        asked: Asked = NOBODY,
         own: Synonyms | None = None,
-    ) -> bytes:
-        """The :class:`SearchResponse` as JSON. ``own`` are the collection's synonyms and the shipped, where
-        it has its own. The order leans to ``taste``; on later pages to that of the first, whatever is given
-        here. It takes no part in browsing, nor in what is found.
+    ) -> Answer:
+        """A page. ``own`` are the collection's synonyms and the shipped, where it has its own. On later pages
+        the order leans to the taste of the first, whatever is ``asked`` here. It takes no part in browsing,
+        nor in what is found.
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ProfileMismatch` where other models encoded the table. A query that matches nothing gives
@@ -71,15 +77,17 @@ class Searcher:
         """
         started = time.perf_counter()
         self._check_profile(version)
-        facets.check(request.facets)
+        names = [facet.field for facet in request.facets]
+        facets.check(names)
         digest = cursor.digest_of(version.collection, request, query)
         if request.cursor is not None:
-            taste = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)
-        if query.asks_nothing:
-            taste = None
+            pinned = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)
+            asked = replace(asked, taste=pinned)
+        if query.asks_nothing and asked.taste is not None:
+            asked = replace(asked, taste=None)
         opened = cursor.opened(request.cursor, digest)
         understood = self._understood(version, query, own) if opened is None else opened.understood
-        question = Question.of(request, query, self._settings, taste, understood)
+        question = Question.of(request, query, self._settings, asked, understood)
         found = _found(version, question, request.limit, opened)
         cut, scoring = found.cut, None if found.matches is None else found.matches.scoring
         following = None
@@ -94,7 +102,7 @@ class Searcher:
         if query.text and question.words:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required
             words = told(understood, required)
-        counted = facets.count(version, found.words, request.facets)
+        counted = facets.count(version, found.words, names)
         page = _page(version, found, query, explained=request.explain)
         head: dict[str, Any] = {
             "collection": version.collection,
@@ -110,9 +118,18 @@ class Searcher:
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - started) * 1e3, 3),
         }
-        if taste is not None:
+        if asked.query_id is not None:
+            head["query_id"] = asked.query_id
+        if asked.taste is not None:
             head["personalised"] = True
-        return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}"))
+        return Answer(
+            body=b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}")),
+            total=head["total"],
+            hits=len(page),
+            first=opened is None,
+            query_id=asked.query_id,
+            corrected=bool(understood.corrected),
+        )
 
     def _understood(self, version: Version, query: EncodedQuery, own: Synonyms | None) -> Understood:
         if not query.text:
@@ -131,7 +148,7 @@ class Searcher:
 def _found(version: Version, question: Question, limit: int, opened: cursor.Cursor | None) -> Result:
     after = None if opened is None else rank.After(opened.key, opened.after)
     if not question.asks:
-        words = filters.mask(version, question.filters)
+        words = filters.allowed(version, question.filters, question.conditions)
         if question.sort == "relevance":
             return Result(words, rank.by_id(version, words, limit, after))
         return Result(words, rank.by_paid(version, words, question.sort, limit, after))
@@ -152,18 +169,16 @@ def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bo
     else:
         at = matches.places(rows) if found.cut.places is None else found.cut.places
         lexical, vector = matches.shares(at)
-        tasted = None if matches.taste is None else matches.taste[at]
+        extras = matches.added(at)
         total = np.zeros(len(rows))
-        for part in (lexical, vector, tasted):
+        for part in (lexical, vector, *extras.values()):
             total += 0.0 if part is None else part
         scores = total.tolist()
         splits = None
         if explained:
             earned = None if matches.late is None or not len(rows) else matches.late(rows)
             splits = explain.split(version, rows, lexical, vector, query.vector, earned)
-            if tasted is not None:
-                names = explain.NAMES_WITH_TASTE
-                splits = [(*split, share) for split, share in zip(splits, tasted.tolist(), strict=True)]
+            splits, names = explain.with_extras(splits, extras)
     frames = moments.asked(query) if "video" in version.modalities else None
     seconds = moments.seconds(version, rows, frames)
     return present.hits(version, rows, scores, splits, seconds, names)

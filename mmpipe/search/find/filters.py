@@ -7,15 +7,17 @@ in dictionaries, never evaluated, so there is nothing to inject into.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.schemas.product import FACET_FIELDS
+from mmpipe.search.find import expression
 
 if TYPE_CHECKING:
+    from mmpipe.schemas.conditions import Condition
     from mmpipe.schemas.search import Filters, PriceRange
     from mmpipe.search.versions.version import Version
 
@@ -35,6 +37,14 @@ def mask(version: Version, filters: Filters) -> Words:
             found = found & part
         if found is not version.alive:
             version.prices.masks.put(key, found)
+    return found
+
+
+def allowed(version: Version, filters: Filters, conditions: Sequence[Condition]) -> Words:
+    """:func:`mask` of the filters, less what does not meet every condition; as little to be written into."""
+    found = mask(version, filters)
+    for condition in conditions:
+        found = found & expression.mask(version, condition)
     return found
 
 

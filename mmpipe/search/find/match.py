@@ -7,14 +7,15 @@ vector says nothing: below the floor its share is 0, so no product need be score
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.lake.schema import vector_column
-from mmpipe.search.find import filters, late
+from mmpipe.search.find import filters, late, lifts
 from mmpipe.search.find.question import looked_at
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.kernels import matches as kernels
@@ -55,15 +56,16 @@ class Survey:
 class Matches:
     """The matches of a question: first those near by vector, then those of full text alone; ``rows`` by
     rising number within each. ``lexical`` are their BM25 scores and ``cosines`` those of the first
-    ``len(cosines)``. ``late`` splits the vector scores by modality where they are sums of such. ``taste`` is
-    what a shopper's taste, ``leaning``, adds to each score; both None where it takes no part."""
+    ``len(cosines)``. ``late`` splits the vector scores by modality where they are sums of such. ``extras``
+    are what else adds to each score, in spans of scores (:attr:`Scoring.span`), by its name in the split of a
+    score; ``leaning`` is the taste of ``taste`` among them."""
 
     rows: Rows
     lexical: Scores
     cosines: Scores
     scoring: Scoring
     late: late.Split | None = None
-    taste: Shares | None = None
+    extras: Mapping[str, Shares] = field(default_factory=dict)
     leaning: Taste | None = None
 
     def words(self, rows: int) -> Words:
@@ -80,7 +82,7 @@ class Matches:
 
     def shares(self, at: Places) -> tuple[Shares | None, Shares | None]:
         """What full text and vector add to the scores of the matches at some places, float64; None for a
-        measure that takes no part. A score is their sum, and what :attr:`taste` adds."""
+        measure that takes no part. A score is their sum, and what :attr:`extras` add."""
         scoring = self.scoring
         text = None if scoring.text is None else scoring.text_share(self.lexical[at])
         if scoring.vector is None:
@@ -92,10 +94,16 @@ class Matches:
 
     def scores(self) -> Shares:
         """Every match's score, float64."""
-        scores = self._without_taste()
-        return scores if self.taste is None else scores + self.taste
+        scores = self._asked()
+        for extra in self.extras.values():
+            scores = scores + extra * self.scoring.span
+        return scores
 
-    def _without_taste(self) -> Shares:
+    def added(self, at: Places) -> dict[str, Shares]:
+        """What each of :attr:`extras` adds to the scores of the matches at some places, float64."""
+        return {name: extra[at] * self.scoring.span for name, extra in self.extras.items()}
+
+    def _asked(self) -> Shares:
         if self.scoring.text is None:
             return self.scoring.vector_share(self.cosines) if self.scoring.vector else np.zeros(0)
         scores = self.scoring.text_share(self.lexical)
@@ -119,7 +127,8 @@ class Search:
     def __init__(self, version: Version, question: Question) -> None:
         self._version = version
         self._question = question
-        self.mask: Words = _said(version, question, filters.mask(version, question.filters))
+        allowed = filters.allowed(version, question.filters, question.conditions)
+        self.mask: Words = _said(version, question, allowed)
         self._terms: Terms | None = version.text.find(question.words) if question.words else None
 
     def survey(self) -> Survey:
@@ -140,11 +149,19 @@ class Search:
         rows, lexical, text = self._with_text(pinned, near)
         weights = (self._question.text_weight, self._question.vector_weight)
         scoring = Scoring.of(text, scale, *weights) if pinned is None else pinned
-        taste = self._question.taste
-        leaning, shares = (
-            (None, None) if taste is None else taste.among(self._version.fused, rows, scoring.span)
-        )
-        return Matches(rows, lexical, cosines, scoring, split, shares, leaning)
+        leaning, extras = self._leaning(rows)
+        return Matches(rows, lexical, cosines, scoring, split, extras, leaning)
+
+    def _leaning(self, rows: Rows) -> tuple[Taste | None, Mapping[str, Shares]]:
+        """The taste with its bounds, and what adds to the scores of matches besides what was asked for."""
+        question, version = self._question, self._version
+        extras: dict[str, Shares] = {}
+        leaning = None
+        if question.taste is not None:
+            leaning, extras["taste"] = question.taste.among(version.fused, rows)
+        if question.lifts:
+            extras.update(lifts.shares(version, question.lifts, rows))
+        return leaning, extras
 
     def _near(self, pinned: Scoring | None) -> tuple[Rows, Scores, VectorScale | None, late.Split | None]:
         """Rows near by vector, ascending, with their scores and the scale of these."""

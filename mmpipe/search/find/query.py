@@ -22,6 +22,7 @@ from mmpipe.encoders.base import (
 )
 from mmpipe.errors import InvalidRequest
 from mmpipe.fusion import load as load_fusion
+from mmpipe.schemas.search import Weights
 from mmpipe.search.find.stated import state
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from mmpipe.encoders.base import FusionInfo, Profile, Vectors
     from mmpipe.encoders.registry import LoadedEncoders
-    from mmpipe.schemas.search import Heard, SearchRequest, Weights
+    from mmpipe.schemas.search import Heard, SearchRequest
 
 
 @dataclass(frozen=True)
@@ -140,16 +141,17 @@ def compose(
     Raises :class:`InvalidRequest` where the weights of all given parts are 0.
     """
     parts: list[str] = [*(["text"] if request.text else []), *media]
-    total = sum(getattr(request.weights, part) for part in parts)
+    weights = request.weights or Weights()
+    total = sum(getattr(weights, part) for part in parts)
     if parts and total <= 0:
         raise InvalidRequest("weights", f"at least one of {', '.join(parts)} must weigh more than 0")
     return EncodedQuery(
         text=request.text or None,
-        vector=_fuse(vectors, request.weights, profile.fusion, folder),
+        vector=_fuse(vectors, weights, profile.fusion, folder),
         modality_vectors=vectors,
-        modality_weights={m: float(getattr(request.weights, m)) for m in vectors},
+        modality_weights={m: float(getattr(weights, m)) for m in vectors},
         confidence=confidence,
-        text_share=request.weights.text / total if request.text else 0.0,
+        text_share=weights.text / total if request.text else 0.0,
         identity=_identity(request.text, media),
     )
 

@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.schemas.search import Filters, SearchRequest, Sort
+from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.words import Word
 from mmpipe.search.find import words as asked_words
+from mmpipe.search.find.lifts import Lift
 from mmpipe.search.find.words import Understood
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Modality, Vectors
+    from mmpipe.schemas.conditions import Condition
+    from mmpipe.search.asked import Asked
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.taste import Taste
     from mmpipe.settings import ServeSettings
@@ -44,9 +48,12 @@ class Question:
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
     what was asked for, None where nobody can tell; ``seen`` is the cosine of a picture or clip by itself that
-    makes ``far`` void. ``taste`` is the shopper's whom the order leans to."""
+    makes ``far`` void. ``taste`` is the shopper's whom the order leans to. Every match is under ``filters``
+    and meets the ``conditions``; ``lifts`` lift or lower some."""
 
     filters: Filters
+    conditions: tuple[Condition, ...] = ()
+    lifts: tuple[Lift, ...] = ()
     asks: bool = False
     words: tuple[Word | str, ...] = ()
     times: tuple[int, ...] = ()
@@ -81,7 +88,7 @@ class Question:
         request: SearchRequest,
         query: EncodedQuery,
         settings: ServeSettings,
-        taste: Taste | None = None,
+        asked: Asked = NOBODY,
         understood: Understood = NOTHING,
     ) -> Question:
         """A request's question; ``understood`` is what its text was."""
@@ -102,6 +109,8 @@ class Question:
             seen = query.reach.seen / query.confidence
         return cls(
             filters=request.filters,
+            conditions=() if request.filter is None else (request.filter,),
+            lifts=_boosts(request) if request.boosts else (),
             asks=not query.asks_nothing,
             words=understood.words,
             times=understood.times,
@@ -117,7 +126,14 @@ class Question:
             far=far,
             near=near,
             seen=seen,
-            mode=settings.fusion_mode if query.modality_weights else "early",
+            mode=(request.fusion or settings.fusion_mode) if query.modality_weights else "early",
             sort=request.sort,
-            taste=taste,
+            taste=asked.taste,
         )
+
+
+def _boosts(request: SearchRequest) -> tuple[Lift, ...]:
+    return tuple(
+        Lift("boosts", f"boosts[{place}]", boost.weight, boost.filter)
+        for place, boost in enumerate(request.boosts)
+    )

@@ -53,10 +53,10 @@ class Taste:
         steps = np.rint(vector.astype(np.float64) / largest * _STEPS)
         return cls(steps.astype(np.int8).tobytes(), weight)
 
-    def among(self, fused: VectorColumn, rows: Rows, span: float) -> tuple[Taste, Shares]:
+    def among(self, fused: VectorColumn, rows: Rows) -> tuple[Taste, Shares]:
         """The taste with the bounds of a search's matches ``rows``, where it has none yet, and what it adds
-        to their scores, float64: of ``weight * span`` the part that a cosine reaches between the bounds.
-        Without a vector, and where all are alike, nothing."""
+        to their scores, float64, in spans of scores: of ``weight`` the part that a cosine reaches between the
+        bounds. Without a vector, and where all are alike, nothing."""
         cosines = fused.score(rows, self.vector).astype(np.float64)
         taste = self
         if self.best <= self.floor:
@@ -67,4 +67,4 @@ class Taste:
         reach = taste.best - taste.floor
         if reach <= COSINE_NOISE:
             return taste, np.zeros(len(rows))
-        return taste, np.clip((cosines - taste.floor) / reach, 0.0, 1.0) * (self.weight * span)
+        return taste, np.clip((cosines - taste.floor) / reach, 0.0, 1.0) * self.weight

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from mmpipe.search.find.query import EncodedQuery
 
 _FORM: Literal[3] = 3
+# What of a request says which products it finds, and in which order.
+_PINNED = {
+    "sort", "weights", "fusion", "understand", "filters", "filter", "boosts", "collapse", "diversity",
+    "rerank", "rules", "context",
+}  # fmt: skip
 # base64 of one byte a dimension.
 _MAX_TASTE = 6_000
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
@@ -222,12 +227,8 @@ def _bytes_of(text: str) -> bytes:
 def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> str:
     """What must not change from page to page: the query, its weights, its filters and the order. Page size,
     facets and explanation may."""
-    parts = [
-        collection,
-        request.sort,
-        request.weights.model_dump_json(exclude_defaults=True),
-        request.filters.model_dump_json(exclude_defaults=True),
-    ]
+    asked = request.model_dump_json(include=_PINNED, exclude_defaults=True)
+    parts = [collection, asked]
     digest = hashlib.blake2b(query.identity, digest_size=12)
     for part in parts:
         digest.update(b"\0" + part.encode())

@@ -27,8 +27,6 @@ Rows = NDArray[np.int32]
 Shares = NDArray[np.float64]
 Split = tuple[float, ...]
 NAMES: tuple[str, ...] = ("lexical", *MODALITIES)
-# Where a shopper's taste takes part.
-NAMES_WITH_TASTE: tuple[str, ...] = (*NAMES, "taste")
 
 
 def split(
@@ -62,3 +60,11 @@ def split(
         for place, m in enumerate(names):
             columns[:, NAMES.index(m)] = parts[place]
     return [tuple(values) for values in columns.tolist()]
+
+
+def with_extras(splits: list[Split], extras: Mapping[str, Shares]) -> tuple[list[Split], tuple[str, ...]]:
+    """Splits with what else was added to each row's score, and the names of all their values."""
+    if not extras:
+        return splits, NAMES
+    added = zip(*(extra.tolist() for extra in extras.values()), strict=True)
+    return [(*split, *more) for split, more in zip(splits, added, strict=True)], (*NAMES, *extras)

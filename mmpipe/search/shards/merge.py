@@ -38,6 +38,7 @@ class Merged:
     scores: Shares
     lexical: Shares | None
     vector: Shares | None
+    extras: dict[str, Shares]
     last: str | None
     scoring: Scoring | None
 
@@ -80,9 +81,9 @@ def page_of(parts: Sequence[Part], sort: Sort, wanted: Wanted, scoring: Scoring 
     rows = np.concatenate([each.rows for each in found])
     keys = np.concatenate([each.keys for each in found])
     if scoring is None:
-        scores, lexical, vector = np.zeros(len(ids)), None, None
+        scores, lexical, vector, extras = np.zeros(len(ids)), None, None, dict[str, Shares]()
     else:
-        scores, lexical, vector = _scored(parts, scoring)
+        scores, lexical, vector, extras = _scored(parts, scoring)
     if sort == "relevance":
         if scoring is not None:
             keys = scores
@@ -99,22 +100,27 @@ def page_of(parts: Sequence[Part], sort: Sort, wanted: Wanted, scoring: Scoring 
         scores=scores[page],
         lexical=None if lexical is None else lexical[page],
         vector=None if vector is None else vector[page],
+        extras={name: extra[page] for name, extra in extras.items()},
         last=ids[page[-1]] if len(order) > limit else None,
         scoring=scoring,
     )
 
 
-def _scored(parts: Sequence[Part], scoring: Scoring) -> tuple[Shares, Shares | None, Shares | None]:
+def _scored(
+    parts: Sequence[Part], scoring: Scoring
+) -> tuple[Shares, Shares | None, Shares | None, dict[str, Shares]]:
     """Every candidate's score and shares, by :class:`Matches`: there those near by vector go first."""
     lexical = np.concatenate([part.candidates.lexical for part in parts])
     cosines = np.concatenate([part.candidates.cosines for part in parts])
     far = np.isnan(cosines)
     order = np.argsort(far, kind="stable")
     count = len(far) - int(np.count_nonzero(far))
-    matches = Matches(order.astype(np.int32), lexical[order], cosines[order[:count]], scoring)
+    names = parts[0].candidates.extras
+    extras = {name: np.concatenate([part.candidates.extras[name] for part in parts])[order] for name in names}
+    matches = Matches(order.astype(np.int32), lexical[order], cosines[order[:count]], scoring, extras=extras)
     places = np.argsort(order)
     text, vector = matches.shares(places)
-    return matches.scores()[places], text, vector
+    return matches.scores()[places], text, vector, matches.added(places)
 
 
 def _first(keys: Shares, ids: Sequence[str], count: int) -> NDArray[np.int64]:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from pydantic_core import to_json
 
 from mmpipe.errors import NotReady
+from mmpipe.search.answer import Answer
+from mmpipe.search.asked import NOBODY
 from mmpipe.search.find import rank, synonyms
 from mmpipe.search.find.question import NOTHING, Question
 from mmpipe.search.find.words import Told, Understanding, Understood, told, understand
@@ -28,6 +30,7 @@ from mmpipe.search.shards.shard import Moment, Page, Wanted
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
+    from mmpipe.search.asked import Asked
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.scoring import Scoring
     from mmpipe.search.find.synonyms import Synonyms
@@ -101,29 +104,30 @@ class ShardedSearcher:
         self._transport = transport
         self._synonyms = synonyms.base() if settings.synonyms else None
 
-    async def search_json(
+    async def answer(
         self,
         version: ShardedVersion,
         request: SearchRequest,
         query: EncodedQuery,
         *,
         seconds: float,
+        asked: Asked = NOBODY,
         own: Synonyms | None = None,
-    ) -> bytes:
-        """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON, with the prices of a moment, in Unix
-        seconds. ``own`` are the collection's synonyms beside the shipped.
+    ) -> Answer:
+        """A page, with the prices of a moment, in Unix seconds. ``own`` are the collection's synonyms beside
+        the shipped; the taste that is ``asked`` for takes no part.
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ShardMissing`.
         """
-        asked = list(range(version.shards))
+        shards = list(range(version.shards))
         while True:
             try:
-                return await _Round(self, version, request, query, seconds, asked, own).answer()
+                return await _Round(self, version, request, query, seconds, shards, asked, own).answer()
             except ShardMissing as missing:
                 # The others begin anew: what fixes the scores is theirs alone.
-                asked = [shard for shard in asked if shard != missing.shard]
-                if not asked or not self._settings.partial_answers:
+                shards = [shard for shard in shards if shard != missing.shard]
+                if not shards or not self._settings.partial_answers:
                     raise
 
     async def ask(self, shards: Sequence[int], method: str, version: ShardedVersion, *args: Any) -> list[Any]:
@@ -138,9 +142,11 @@ class ShardedSearcher:
         calls = [self._transport.call(shard, method, version.ref, *own) for shard, own in args]
         return await asyncio.gather(*calls)
 
-    def question(self, request: SearchRequest, query: EncodedQuery, understood: Understood) -> Question:
+    def question(
+        self, request: SearchRequest, query: EncodedQuery, asked: Asked, understood: Understood
+    ) -> Question:
         """A request's question."""
-        return Question.of(request, query, self._settings, None, understood)
+        return Question.of(request, query, self._settings, replace(asked, taste=None), understood)
 
     def understanding(self, text: str, own: Synonyms | None) -> Understanding:
         """The understanding of a query's text."""
@@ -158,12 +164,14 @@ class _Round:
         request: SearchRequest,
         query: EncodedQuery,
         seconds: float,
-        asked: Sequence[int],
+        shards: Sequence[int],
+        asked: Asked,
         own: Synonyms | None,
     ) -> None:
-        facets.check(request.facets)
+        facets.check([facet.field for facet in request.facets])
         self._started = time.perf_counter()
-        self._searcher, self._version, self._asked = searcher, version, asked
+        self._searcher, self._version, self._shards = searcher, version, shards
+        self._asked = asked
         self._request, self._query = request, query
         self._moment = Moment(seconds, version.currency)
         self._digest = cursor.digest_of(version.ref.collection, request, query)
@@ -171,17 +179,17 @@ class _Round:
         self._understood = NOTHING
         self._own = own
 
-    async def answer(self) -> bytes:
-        """The response."""
+    async def answer(self) -> Answer:
+        """The page."""
         self._understood = await self._words()
-        self._question = self._searcher.question(self._request, self._query, self._understood)
+        self._question = self._searcher.question(self._request, self._query, self._asked, self._understood)
         scoring = await self._scoring()
         settled = self._opened is not None
         after = None if self._opened is None else rank.After(self._opened.key, self._opened.after)
         request = self._request
-        wanted = Wanted(request.limit, after, tuple(request.facets), settled)
+        wanted = Wanted(request.limit, after, tuple(facet.field for facet in request.facets), settled)
         parts: list[Part] = await self._searcher.ask(
-            self._asked, "find", self._version, self._moment, self._question, scoring, wanted
+            self._shards, "find", self._version, self._moment, self._question, scoring, wanted
         )
         merged = page_of(parts, request.sort, wanted, scoring)
         return self._response(merged, await self._hits(merged))
@@ -195,7 +203,7 @@ class _Round:
         try:
             need = next(going)
             while True:
-                parts = await self._searcher.ask(self._asked, "tell", self._version, need)
+                parts = await self._searcher.ask(self._shards, "tell", self._version, need)
                 need = going.send(Told.total(parts))
         except StopIteration as done:
             understood: Understood = done.value
@@ -206,15 +214,17 @@ class _Round:
             return None
         if self._opened is not None:
             return self._opened.scoring
-        surveys = await self._searcher.ask(self._asked, "survey", self._version, self._moment, self._question)
+        surveys = await self._searcher.ask(
+            self._shards, "survey", self._version, self._moment, self._question
+        )
         return scoring_of(surveys, self._question)
 
     async def _hits(self, merged: Merged) -> list[bytes]:
         query = self._query
         seen = moments.asked(query)
         own: list[tuple[int, tuple[Any, ...]]] = []
-        places = [np.flatnonzero(merged.shards == at) for at in range(len(self._asked))]
-        for shard, at in zip(self._asked, places, strict=True):
+        places = [np.flatnonzero(merged.shards == at) for at in range(len(self._shards))]
+        for shard, at in zip(self._shards, places, strict=True):
             if not len(at):
                 continue
             page = Page(
@@ -222,6 +232,7 @@ class _Round:
                 scores=merged.scores[at].tolist(),
                 lexical=None if merged.lexical is None else merged.lexical[at],
                 vector=None if merged.vector is None else merged.vector[at],
+                extras={name: extra[at] for name, extra in merged.extras.items()},
                 query=query.vector,
                 moment=seen,
                 explained=self._request.explain,
@@ -234,7 +245,7 @@ class _Round:
                 found[place] = hit
         return found
 
-    def _response(self, merged: Merged, hits: list[bytes]) -> bytes:
+    def _response(self, merged: Merged, hits: list[bytes]) -> Answer:
         query, opened, label = self._query, self._opened, self._version.label
         following = None
         if merged.last is not None:
@@ -265,6 +276,15 @@ class _Round:
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - self._started) * 1e3, 3),
         }
-        if len(self._asked) < self._version.shards:
+        if self._asked.query_id is not None:
+            head["query_id"] = self._asked.query_id
+        if len(self._shards) < self._version.shards:
             head["partial"] = True
-        return b"".join((to_json(head)[:-1], b',"hits":[', b",".join(hits), b"]}"))
+        return Answer(
+            body=b"".join((to_json(head)[:-1], b',"hits":[', b",".join(hits), b"]}")),
+            total=merged.total,
+            hits=len(hits),
+            first=opened is None,
+            query_id=self._asked.query_id,
+            corrected=bool(self._understood.corrected),
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -79,13 +79,15 @@ class Wanted:
 @dataclass(frozen=True)
 class Candidates:
     """Matches that may be on the page, parallel arrays. ``cosines`` are NaN for those that are not near by
-    vector, ``keys`` the prices where these order the page, NaN for none, else 0."""
+    vector, ``keys`` the prices where these order the page, NaN for none, else 0; ``extras`` are those of
+    :class:`Matches`."""
 
     ids: list[str]
     rows: Rows
     keys: Shares
     lexical: Scores
     cosines: Scores
+    extras: Mapping[str, Shares]
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,13 @@ class Part:
 @dataclass(frozen=True)
 class Page:
     """What hits are made of besides rows: their scores, what full text and vector added to each (None: that
-    measure takes no part), and the query's vectors. ``scored`` is None where nothing was asked for."""
+    measure takes no part) and what the ``extras``, and the query's vectors."""
 
     rows: Rows
     scores: Sequence[float]
     lexical: Shares | None = None
     vector: Shares | None = None
+    extras: Mapping[str, Shares] = field(default_factory=dict)
     query: Vectors | None = None
     moment: Vectors | None = None
     explained: bool = False
@@ -136,13 +139,13 @@ class Shard:
         """Its matches under the ``scoring`` of the whole search; None where the request browses."""
         version = self._at(moment)
         if scoring is None:
-            words = filters.mask(version, question.filters)
+            words = filters.allowed(version, question.filters, question.conditions)
             if question.sort == "relevance":
                 cut = rank.by_id(version, words, wanted.limit + 1, wanted.after)
             else:
                 cut = rank.by_paid(version, words, question.sort, wanted.limit + 1, wanted.after)
             nothing = np.zeros(len(cut.rows), np.float32)
-            candidates = _candidates(version, cut.rows, cut.keys, nothing, nothing)
+            candidates = Candidates(version.ids.ids(cut.rows), cut.rows, cut.keys, nothing, nothing, {})
             return Part(count_bits(words), facets.raw(version, words, wanted.facets), 0.0, candidates)
         matches = Search(version, question).matches(scoring)
         words = matches.words(version.layout.rows)
@@ -159,17 +162,25 @@ class Shard:
             total=len(matches.rows),
             facets=facets.raw(version, words, wanted.facets),
             highest=float(matches.lexical.max(initial=0.0)),
-            candidates=_candidates(version, matches.rows[places], keys, matches.lexical[places], cosines),
+            candidates=Candidates(
+                ids=version.ids.ids(matches.rows[places]),
+                rows=matches.rows[places],
+                keys=keys,
+                lexical=matches.lexical[places],
+                cosines=cosines,
+                extras={name: extra[places] for name, extra in matches.extras.items()},
+            ),
         )
 
     def hits(self, moment: Moment, page: Page) -> list[bytes]:
         """Hits as JSON, in the order of ``page``."""
         version = self._at(moment)
-        splits = None
+        splits, names = None, explain.NAMES
         if page.explained:
             splits = explain.split(version, page.rows, page.lexical, page.vector, page.query)
+            splits, names = explain.with_extras(splits, page.extras)
         seconds = moments.seconds(version, page.rows, page.moment)
-        return present.hits(version, page.rows, page.scores, splits, seconds)
+        return present.hits(version, page.rows, page.scores, splits, seconds, names)
 
     def product(self, product_id: str) -> PublicProduct | None:
         """What is public of a product; None where it is not of this shard."""
@@ -235,34 +246,44 @@ def _currencies(version: Version) -> dict[str, int]:
     return version.coded["currency"].spellings(priced & version.alive)
 
 
-def _candidates(version: Version, rows: Rows, keys: Shares, lexical: Scores, cosines: Scores) -> Candidates:
-    return Candidates(version.ids.ids(rows), rows, keys, lexical, cosines)
-
-
 def _likely(version: Version, matches: Matches, wanted: Wanted) -> Places:
     """Places of the matches that may be on a page of best matches."""
     limit, scoring = wanted.limit + 1, matches.scoring
-    if wanted.settled or scoring.text is None or scoring.vector is None:
+    one = scoring.text is None or scoring.vector is None
+    if wanted.settled or scoring.text is None or (one and not matches.extras):
         cut = rank.by_score(version, matches.rows, matches.scores(), limit, wanted.after)
         return matches.places(cut.rows)
-    # The score rises with either measure. So of those with the same cosine the best by full text go first,
-    # whatever the ceiling, and among those of full text alone likewise.
+    # The score rises with either measure. So of those with the same cosine, and as much besides, the best by
+    # full text go first, whatever the ceiling, and among those of full text alone likewise.
     count = len(matches.cosines)
     lexical = matches.lexical.astype(np.float64)
-    alone = top_scores(matches.rows[count:], lexical[count:], version.ids.rank, limit)
+    besides = sum(matches.extras.values(), np.zeros(len(lexical)))
+    alone = _best_of_each(version, matches.rows[count:], lexical[count:], besides[count:], limit)
     near = np.arange(count)
     if count > _COMPARED:
-        order = np.lexsort((version.ids.rank[matches.rows[:count]], -lexical[:count], matches.cosines))
-        begins = np.flatnonzero(np.diff(matches.cosines[order], prepend=np.float32(np.nan)) != 0)
+        held = matches.cosines.astype(np.float64), besides[:count]
+        order = np.lexsort((version.ids.rank[matches.rows[:count]], -lexical[:count], *held))
+        differs = np.ones(count, np.bool_)
+        differs[1:] = np.logical_or.reduce([np.diff(each[order]) != 0 for each in held])
+        begins = np.flatnonzero(differs)
         within = near - np.repeat(begins, np.diff(begins, append=count))
         near = np.sort(order[within < limit])
     places = np.concatenate([near, count + alone])
     return places if len(places) > 2 * _COMPARED else places[_may_lead(matches, scoring.text, places, limit)]
 
 
+def _best_of_each(version: Version, rows: Rows, lexical: Shares, besides: Shares, limit: int) -> Places:
+    """Places of the best by full text among those that have as much besides."""
+    found: list[Places] = [np.zeros(0, np.int64)]
+    for value in np.unique(besides):
+        at = np.flatnonzero(besides == value)
+        found.append(at[top_scores(rows[at], lexical[at], version.ids.rank, limit)])
+    return np.concatenate(found)
+
+
 def _may_lead(matches: Matches, text: TextScale, places: Places, limit: int) -> NDArray[np.bool_]:
     """Which of some matches are not behind ``limit`` others whatever the ceiling will be. A score is a line
-    over the ceiling's inverse: what is behind at both ends is behind in between."""
+    over the ceiling's inverse, or the ceiling: what is behind at both ends is behind in between."""
     lowest = max(text.ceiling, float(matches.lexical.max(initial=0.0)))
     first, last = (
         replace(matches, scoring=replace(matches.scoring, text=replace(text, ceiling=ceiling))).scores()[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.suggest import SuggestParams
 from mmpipe.search import Version
+from mmpipe.search.asked import Asked
 from mmpipe.search.shards import Transport
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
@@ -152,7 +154,9 @@ class QueryService:
             with step("query.encode", media=len(media)):
                 query = await encode(request, media)
         with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
-            return await version.search(request, query, await self._recommendations.taste(version, request))
+            taste = await self._recommendations.taste(version, request)
+            answer = await version.search(request, query, Asked(taste, _new_query_id()))
+            return answer.body
 
     async def recommend(self, request: RecommendationsRequest) -> bytes:
         """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
@@ -279,6 +283,10 @@ class QueryService:
 
     def _bound(self, profile: Profile) -> Encode:
         return self._encode.setdefault(profile.fingerprint, self._encoder.bound(profile))
+
+
+def _new_query_id() -> str:
+    return secrets.token_urlsafe(9)
 
 
 def _served(version: LiveVersion) -> ServedCollection:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mmpipe.lake import Collection, Lake, LiveVersion
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.schemas.search import Filters, SearchRequest
+    from mmpipe.search.answer import Answer
+    from mmpipe.search.asked import Asked
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.settings import Settings
 
@@ -137,20 +139,22 @@ class ShardedCollections:
         held = (version for _, version in followed.held if version.label == pinned)
         return next(held, current)
 
-    async def search(self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery) -> bytes:
-        """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON, with the prices of now. See
-        :meth:`ShardedSearcher.search_json`."""
+    async def search(
+        self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery, asked: Asked
+    ) -> Answer:
+        """A page, with the prices of now. See :meth:`ShardedSearcher.answer`."""
+        own = self._synonyms.of(version.ref.collection)
         try:
-            return await self._searcher.search_json(
-                version, request, query, seconds=self._clock(), own=self._synonyms.of(version.ref.collection)
+            return await self._searcher.answer(
+                version, request, query, seconds=self._clock(), asked=asked, own=own
             )
         except VersionGone:
             current = self.get(version.ref.collection)
             if current.ref == version.ref:
                 raise
             # A cursor's version that a shard no longer has: the current one gives the same places.
-            return await self._searcher.search_json(
-                current, request, query, seconds=self._clock(), own=self._synonyms.of(current.ref.collection)
+            return await self._searcher.answer(
+                current, request, query, seconds=self._clock(), asked=asked, own=own
             )
 
     async def product(self, version: ShardedVersion, product_id: str) -> PublicProduct:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.schemas.search import Filters, SearchRequest
     from mmpipe.search import EncodedQuery
-    from mmpipe.search.find.taste import Taste
+    from mmpipe.search.answer import Answer
+    from mmpipe.search.asked import Asked
     from mmpipe.search.shards import ShardedVersion
     from mmpipe.serve.answer.sharded import ShardedCollections
     from mmpipe.serve.answer.source import LiveVersion
@@ -55,9 +56,9 @@ class SplitVersion:
         """What encoded it."""
         return self.version.profile
 
-    async def search(self, request: SearchRequest, query: EncodedQuery, taste: Taste | None = None) -> bytes:
-        """See :meth:`ShardedCollections.search`; ``taste`` takes no part."""
-        return await self.collections.search(self.version, request, query)
+    async def search(self, request: SearchRequest, query: EncodedQuery, asked: Asked) -> Answer:
+        """See :meth:`ShardedCollections.search`."""
+        return await self.collections.search(self.version, request, query, asked)
 
     async def similar(self, product_id: str, filters: Filters | None, limit: int) -> bytes:
         """See :meth:`ShardedCollections.similar`."""

@@ -198,7 +198,7 @@ def _spoken(
     request: SearchRequest, media: Mapping[Modality, EncoderInput], clip: AudioClip, heard: Heard
 ) -> SpokenQuery:
     weights = request.weights
-    if not request.text:
+    if not request.text and weights is not None:
         # The words stand for the recording, so they weigh what it was given.
         weights = weights.model_copy(update={"text": weights.audio})
     text = f"{request.text} {heard.text}" if request.text else heard.text

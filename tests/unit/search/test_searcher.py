@@ -10,7 +10,7 @@ import pytest
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import InvalidRequest, ProfileMismatch
-from mmpipe.schemas.search import Filters, SearchRequest, SearchResponse, Weights
+from mmpipe.schemas.search import Facet, Filters, SearchRequest, SearchResponse, Weights
 from mmpipe.search import EncodedQuery, Searcher, Version, encode
 from mmpipe.search.find.scoring import LEAST
 from mmpipe.settings import ServeSettings
@@ -224,7 +224,7 @@ def test_a_cursor_of_another_search_is_refused(shop: Version) -> None:
         with pytest.raises(InvalidRequest, match="belongs to another search"):
             ask(shop, other)
     more = request.model_copy(
-        update={"cursor": first.next_cursor, "limit": 3, "facets": ["brand"], "explain": False}
+        update={"cursor": first.next_cursor, "limit": 3, "facets": [Facet(field="brand")], "explain": False}
     )
     page = ask(shop, more)
     assert {hit.id for hit in page.hits} | {first.hits[0].id} >= {"a", "b"}

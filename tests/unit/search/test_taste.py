@@ -16,6 +16,7 @@ from mmpipe.encoders import registry
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
+from mmpipe.search.asked import Asked
 from mmpipe.search.find.taste import Taste
 from mmpipe.search.page import cursor
 from mmpipe.settings import ServeSettings
@@ -46,7 +47,8 @@ def taste(text: str, weight: float = 0.15) -> Taste:
 def answered(version: Version, leaning: Taste | None = None, **request: Any) -> dict[str, Any]:
     asked = SearchRequest(**request)
     query = encode(asked, LOADED, {})
-    found = json.loads(Searcher(LOADED.profile, ServeSettings()).search_json(version, asked, query, leaning))
+    answer = Searcher(LOADED.profile, ServeSettings()).answer(version, asked, query, Asked(leaning))
+    found = json.loads(answer.body)
     SearchResponse.model_validate(found)
     found.pop("took_ms")
     return dict(found)

@@ -14,6 +14,7 @@ from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchRequest, Weights
 from mmpipe.search import TextCache, encode
+from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.words import Word, plain
 from mmpipe.search.find.question import Question
 from mmpipe.search.find.words import MAX_WORDS, Told, Understood, understand
@@ -104,21 +105,21 @@ def unheard(text: str) -> Understood:
 def test_a_text_that_its_models_do_not_know_is_looked_for_by_words_alone(loaded: LoadedEncoders) -> None:
     request = SearchRequest(text="xqzvbn")
     query = replace(encode(request, loaded, {}), confidence=0.1)
-    assert Question.of(request, query, ServeSettings(), None, unheard("xqzvbn")).vector is None
+    assert Question.of(request, query, ServeSettings(), NOBODY, unheard("xqzvbn")).vector is None
     known = replace(unheard("xqzvbn"), known=True)
-    assert Question.of(request, query, ServeSettings(), None, known).vector is not None
+    assert Question.of(request, query, ServeSettings(), NOBODY, known).vector is not None
 
 
 def test_what_is_half_known_is_half_as_near(loaded: LoadedEncoders) -> None:
     request = SearchRequest(text="red lamp")
     query = replace(encode(request, loaded, {}), confidence=0.5, reach=Reach(0.4, 0.7, 0.75, 0.6))
     known = replace(unheard("red lamp"), known=True)
-    asked = Question.of(request, query, ServeSettings(), None, known)
+    asked = Question.of(request, query, ServeSettings(), NOBODY, known)
     assert (asked.far, asked.near) == (0.8, 1.4)
-    assert Question.of(request, query, ServeSettings(), None, unheard("red lamp")).far == 1.5
-    free = Question.of(request, query, ServeSettings(nothing_found=False), None, known)
+    assert Question.of(request, query, ServeSettings(), NOBODY, unheard("red lamp")).far == 1.5
+    free = Question.of(request, query, ServeSettings(nothing_found=False), NOBODY, known)
     assert (free.far, free.near) == (None, None)
-    assert Question.of(request, replace(query, confidence=0.0), ServeSettings(), None, known).far is None
+    assert Question.of(request, replace(query, confidence=0.0), ServeSettings(), NOBODY, known).far is None
 
 
 def test_a_question_has_each_word_once_and_of_too_many_the_longest(loaded: LoadedEncoders) -> None:
@@ -126,7 +127,7 @@ def test_a_question_has_each_word_once_and_of_too_many_the_longest(loaded: Loade
 
     def asked(text: str, **more: object) -> Question:
         request = SearchRequest(text=text, **more)  # type: ignore[arg-type]
-        return Question.of(request, encode(request, loaded, {}), settings, None, unheard(text))
+        return Question.of(request, encode(request, loaded, {}), settings, NOBODY, unheard(text))
 
     few = asked("red shoe RED lamp red")
     assert dict(zip(few.words, few.times, strict=True)) == {
@@ -148,13 +149,13 @@ def test_a_text_of_no_weight_takes_no_part(loaded: LoadedEncoders) -> None:
     picture = np.full((4, 4, 3), 9, np.uint8)
     request = SearchRequest(text="red lamp", weights=Weights(text=0))
     by_picture = Question.of(
-        request, encode(request, loaded, {"image": picture}), ServeSettings(), None, unheard("red lamp")
+        request, encode(request, loaded, {"image": picture}), ServeSettings(), NOBODY, unheard("red lamp")
     )
     assert by_picture.words == ()
     assert by_picture.vector is not None
     request = SearchRequest(text="red lamp")
     by_text = Question.of(
-        request, encode(request, loaded, {}), ServeSettings(vector_weight=0), None, unheard("red lamp")
+        request, encode(request, loaded, {}), ServeSettings(vector_weight=0), NOBODY, unheard("red lamp")
     )
     assert by_text.vector is None
     assert by_text.words == (plain("red"), plain("lamp"))

@@ -193,8 +193,8 @@ def test_a_collection_has_words_of_its_own_and_may_do_without_shipped_ones(shop:
 
     def ids(text: str) -> list[str]:
         request = SearchRequest(text=text)
-        answer = searcher.search_json(shop, request, encode(request, LOADED, {}), None, own)
-        return [hit.id for hit in SearchResponse.model_validate_json(answer).hits]
+        answer = searcher.answer(shop, request, encode(request, LOADED, {}), own=own)
+        return [hit.id for hit in SearchResponse.model_validate_json(answer.body).hits]
 
     assert ids("snorkel") == ids("沙发") == ["sofa"]
     assert ids("couch") == []

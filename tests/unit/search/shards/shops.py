@@ -115,8 +115,8 @@ class Split:
 
     def ask_shards(self, request: SearchRequest, query: EncodedQuery, at: float = NOW) -> dict[str, Any]:
         """What the shards answer."""
-        answer = self.sharded.search_json(self.version, request, query, seconds=at)
-        return told(asyncio.run(answer))
+        answer = self.sharded.answer(self.version, request, query, seconds=at)
+        return told(asyncio.run(answer).body)
 
 
 def told(answer: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mmpipe.errors import InvalidRequest
-from mmpipe.schemas.search import SearchRequest
+from mmpipe.schemas.search import Facet, SearchRequest
 from mmpipe.search.shards import ShardMissing, VersionGone
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
@@ -148,7 +148,7 @@ def test_what_is_wrong_with_a_request_is_said_before_any_shard_is_asked(tmp_path
     cursor = split.ask_shards(RED, query)["next_cursor"]
     split.transport.calls.clear()
     for field, wrong in (
-        ("facets", RED.model_copy(update={"facets": ["nonsense"]})),
+        ("facets", RED.model_copy(update={"facets": [Facet(field="nonsense")]})),
         ("cursor", SearchRequest(text="blue", cursor=cursor)),
         ("cursor", RED.model_copy(update={"cursor": "nonsense"})),
     ):
