@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,27 +129,11 @@ def settle(
 
     Also removes the markers of events that are too old to be charged.
     """
-    from mmpipe.recommend.sponsored.charges import Charges
-    from mmpipe.recommend.sponsored.ledger import Ledger
-    from mmpipe.recommend.sponsored.report import COLUMNS
-    from mmpipe.recommend.sponsored.report import settle as settled
-    from mmpipe.recommend.sponsored.wallet import Wallet
+    from mmpipe.recommend.sponsored.settling import settle_collection
 
     configure_logging("ERROR")
     held = open_collection(settings_for_lake(lake, folder), collection)
-    chosen, store, now = held.settings.sponsored, _store(held), datetime.now(UTC)
-    charges = Charges(store, held.uri)
-    outcomes = settled(
-        # An event may be told a while after it happened; its ticket is no older than that.
-        held.interactions.scan(COLUMNS, now - timedelta(hours=2 * chosen.valid_hours)),
-        _file(held).read(),
-        _tickets(held),
-        Wallet(Ledger(store, held.uri), chosen.lease),
-        charges,
-        chosen,
-        now=now,
-    )
-    charges.sweep(now, timedelta(hours=2 * chosen.valid_hours + 24))
+    outcomes = settle_collection(held, datetime.now(UTC))
     if as_json:
         emit(outcomes)
         return

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Mapping
 from datetime import UTC
 
 from mmpipe.dispatch.jobs import RayJobs, Submission
-from mmpipe.schemas.maintenance import MaintenanceDue
+from mmpipe.schemas.maintenance import MaintenanceDue, Task
 from mmpipe.settings import Settings
+
+_MODULES: Mapping[Task, str] = {
+    "maintain": "mmpipe.indexing.maintain",
+    "retrain": "mmpipe.learn.retrain",
+    "settle": "mmpipe.recommend.sponsored.settling",
+}
 
 
 def job_id(due: MaintenanceDue) -> str:
@@ -20,16 +27,13 @@ def job_id(due: MaintenanceDue) -> str:
 
 def job_entrypoint(due: MaintenanceDue) -> str:
     """The job's shell command; whatever the schedule's input holds is quoted."""
-    if due.task == "maintain":
-        words = ["python", "-m", "mmpipe.indexing.maintain"]
-        for collection in due.collections:
-            words += ["--collection", collection]
-    else:
-        words = ["python", "-m", "mmpipe.learn.retrain"]
-        if due.catalogue is not None:
-            words += ["--catalogue", due.catalogue]
-        for collection in due.recommender:
-            words += ["--recommender", collection]
+    words = ["python", "-m", _MODULES[due.task]]
+    for collection in due.collections:
+        words += ["--collection", collection]
+    if due.catalogue is not None:
+        words += ["--catalogue", due.catalogue]
+    for collection in due.recommender:
+        words += ["--recommender", collection]
     return shlex.join(words)
 
 

@@ -23,7 +23,7 @@ def _collection_name(name: str) -> str:
     return name
 
 
-Task = Literal["maintain", "retrain"]
+Task = Literal["maintain", "retrain", "settle"]
 CollectionName = Annotated[str, AfterValidator(_collection_name)]
 # A leading "-" would read as an option of the job's command.
 Address = Annotated[str, StringConstraints(pattern=r"^[^-\s\x00-\x1f][^\x00-\x1f]*$", max_length=2_000)]
@@ -35,6 +35,7 @@ class MaintenanceDue(BaseModel):
     ``maintain``: indexes, compaction and clean-up of ``collections`` (of all, where none is named).
     ``retrain``: train encoders on ``catalogue``, a feed's address, and the recommenders of the collections
     ``recommender`` on what their shoppers did; at least one of both.
+    ``settle``: charge what replicas sold in ``collections`` (in all, where none is named) and did not charge.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,8 +52,8 @@ class MaintenanceDue(BaseModel):
             raise ValueError(
                 "catalogue: retrain needs the address of a feed to train on, or a recommender's collections"
             )
-        if self.task == "maintain" and (self.catalogue is not None or self.recommender):
+        if self.task != "retrain" and (self.catalogue is not None or self.recommender):
             raise ValueError("catalogue, recommender: only retrain takes them")
         if self.task == "retrain" and self.collections:
-            raise ValueError("collections: only maintain takes them")
+            raise ValueError("collections: retrain takes none of them")
         return self

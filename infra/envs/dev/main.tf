@@ -151,6 +151,7 @@ module "schedules" {
   schedule_retrain     = var.schedule_retrain
   retrain_catalogue    = var.retrain_catalogue
   retrain_recommender  = var.retrain_recommender
+  schedule_settle      = var.schedule_settle
   metrics_namespace    = local.metrics_namespace
   log_retention_days   = 7
   tags                 = local.tags

@@ -159,6 +159,12 @@ variable "retrain_recommender" {
   default     = []
 }
 
+variable "schedule_settle" {
+  description = "When clicks on sponsored places are charged that a replica left out: cron(…) or rate(…), once a day. Null is off; for shops with MMPIPE_SPONSORED__ENABLED."
+  type        = string
+  default     = null
+}
+
 variable "alarm_emails" {
   description = "Who hears of alarms and of the budget; each address must confirm its subscription."
   type        = list(string)

@@ -160,6 +160,12 @@ variable "retrain_recommender" {
   default     = []
 }
 
+variable "schedule_settle" {
+  description = "When clicks on sponsored places are charged that a replica left out: cron(…) or rate(…), once a day. Null is off; for shops with MMPIPE_SPONSORED__ENABLED."
+  type        = string
+  default     = null
+}
+
 variable "noncurrent_days" {
   description = "Days an overwritten or deleted object can still be brought back: how far back a recovery reaches."
   type        = number

@@ -13,8 +13,11 @@ locals {
   account   = data.aws_caller_identity.current.account_id
 
   schedules = {
-    for task, expression in { maintain = var.schedule_maintenance, retrain = var.schedule_retrain } :
-    task => expression if expression != null
+    for task, expression in {
+      maintain = var.schedule_maintenance
+      retrain  = var.schedule_retrain
+      settle   = var.schedule_settle
+    } : task => expression if expression != null
   }
 
   options = {
@@ -23,6 +26,13 @@ locals {
       for option, value in { catalogue = var.retrain_catalogue, recommender = var.retrain_recommender } :
       option => value if try(length(value), 0) > 0
     }
+    settle = {}
+  }
+
+  descriptions = {
+    maintain = "Compaction, index upkeep and clean-up of old versions"
+    retrain  = "Training on recent interactions"
+    settle   = "Charging clicks on sponsored places that a replica left out"
   }
 
   # Scheduler fills in the time it was due where it finds <aws.scheduler.scheduled-time>, and does not find it with its
@@ -48,7 +58,7 @@ module "function" {
   source = "../function"
 
   name                 = "${var.name}-maintenance-due"
-  description          = "A due schedule becomes a Ray job: table maintenance or training"
+  description          = "A due schedule becomes a Ray job: table maintenance, training or settling"
   handler              = "handlers.maintenance_due.handler"
   lambda_zip_path      = var.lambda_zip_path
   lambda_architecture  = var.lambda_architecture
@@ -140,7 +150,7 @@ resource "aws_scheduler_schedule" "this" {
   for_each = local.schedules
 
   name                         = "${var.name}-${each.key}"
-  description                  = each.key == "maintain" ? "Compaction, index upkeep and clean-up of old versions" : "Training on recent interactions"
+  description                  = local.descriptions[each.key]
   group_name                   = aws_scheduler_schedule_group.this.name
   schedule_expression          = each.value
   schedule_expression_timezone = var.timezone

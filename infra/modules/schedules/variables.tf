@@ -140,6 +140,17 @@ variable "retrain_recommender" {
   }
 }
 
+variable "schedule_settle" {
+  description = "When clicks on sponsored places are charged that a replica ended before it charged: cron(…) or rate(…), once a day. Null is off, as it should be while MMPIPE_SPONSORED__ENABLED is."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.schedule_settle == null || can(regex("^(cron|rate)\\(.+\\)$", var.schedule_settle))
+    error_message = "schedule_settle: cron(…) or rate(…), or null for off."
+  }
+}
+
 variable "timezone" {
   description = "Time zone of the schedules, as in the IANA database."
   type        = string

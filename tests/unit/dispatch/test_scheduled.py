@@ -32,8 +32,10 @@ def test_one_due_time_is_one_job_whatever_its_time_zone() -> None:
         due(task="retrain", catalogue="s3://b/a.csv"),
         due(task="retrain", catalogue="s3://b/b.csv"),
         due(task="retrain", recommender=["shop"]),
+        due(task="settle"),
+        due(task="settle", collections=["shop"]),
     ]
-    assert len({job_id(due()), *map(job_id, others)}) == 6
+    assert len({job_id(due()), *map(job_id, others)}) == 8
 
 
 def test_a_repeated_event_submits_nothing(site: Any) -> None:
@@ -62,6 +64,8 @@ def test_rays_absence_is_an_error_that_repeats_the_call() -> None:
 def test_whatever_the_input_holds_is_one_word_of_the_command() -> None:
     words = shlex.split(job_entrypoint(due(collections=["a", "b"])))
     assert words == ["python", "-m", "mmpipe.indexing.maintain", "--collection", "a", "--collection", "b"]
+    words = shlex.split(job_entrypoint(due(task="settle", collections=["a"])))
+    assert words == ["python", "-m", "mmpipe.recommend.sponsored.settling", "--collection", "a"]
     hostile = "s3://b/$(id) '; rm -rf x"
     words = shlex.split(job_entrypoint(due(task="retrain", catalogue=hostile)))
     assert words == ["python", "-m", "mmpipe.learn.retrain", "--catalogue", hostile]
@@ -85,6 +89,8 @@ def test_whatever_the_input_holds_is_one_word_of_the_command() -> None:
         {"task": "retrain", "recommender": ["--help"]},
         {"task": "retrain", "catalogue": "--help"},
         {"task": "retrain", "catalogue": "s3://b/a.csv", "collections": ["a"]},
+        {"task": "settle", "catalogue": "s3://b/a.csv"},
+        {"task": "settle", "recommender": ["shop"]},
         {"surprise": 1},
     ],
 )

@@ -87,6 +87,24 @@ run "recommenders_alone" {
   }
 }
 
+run "settling_where_places_are_sold" {
+  command = plan
+
+  variables {
+    schedule_settle = "cron(45 2 * * ? *)"
+  }
+
+  assert {
+    condition     = keys(aws_scheduler_schedule.this) == ["maintain", "settle"]
+    error_message = "Settling is beside maintenance, and off unless told."
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.this["settle"].target[0].input == "{\"task\":\"settle\",\"time\":\"<aws.scheduler.scheduled-time>\"}"
+    error_message = "The handler is told the task and when it was due."
+  }
+}
+
 run "bad_input_is_refused" {
   command = plan
 
@@ -103,13 +121,14 @@ run "bad_input_is_refused" {
     lake_uri               = "/lake"
     schedule_maintenance   = "15 3 * * *"
     schedule_retrain       = "weekly"
+    schedule_settle        = "daily"
     environment            = { PATH = "/tmp" }
   }
 
   expect_failures = [
     var.name, var.lambda_timeout_seconds, var.jobs_url, var.ray_token_secret_arn, var.kms_key_arn,
     var.lake_uri, var.schedule_maintenance, var.schedule_retrain, var.environment, var.metrics_namespace,
-    var.profile, var.timezone, var.retrain_recommender,
+    var.profile, var.timezone, var.retrain_recommender, var.schedule_settle,
   ]
 }
 
