@@ -18,7 +18,7 @@ from mmpipe.search.kernels import coded as kernels
 from mmpipe.search.kernels.memory import address
 
 if TYPE_CHECKING:
-    from mmpipe.search.columns.dictionaries import Codes, Dictionary, Window
+    from mmpipe.search.columns.coding import Codes, Coding, Window
     from mmpipe.search.columns.layout import Layout
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -129,7 +129,7 @@ class CodedColumn:
         self,
         parts: Sequence[Arrays],
         layout: Layout,
-        dictionary: Dictionary,
+        dictionary: Coding,
         former: CodedColumn | None = None,
     ) -> None:
         held: Sequence[_Part] = () if former is None else former._parts
@@ -138,7 +138,7 @@ class CodedColumn:
         self._parts: list[_Part] = [
             held[at] if at >= 0 else _Part(arrays) for at, arrays in zip(places, parts, strict=True)
         ]
-        self._dictionary: Dictionary = dictionary
+        self._dictionary: Coding = dictionary
         # A value's code never changes: what the same dictionary gave a part before holds.
         mapped = former._maps if former is not None and former._dictionary is dictionary else None
         self._maps: list[Codes] = [
@@ -192,13 +192,18 @@ class CodedColumn:
 
     def values(self, rows: Rows) -> list[str | None]:
         """The value of some rows; None where a row has none."""
+        values = self._dictionary.values
+        return [values[code] if code >= 0 else None for code in self.codes(rows).tolist()]
+
+    def codes(self, rows: Rows) -> Codes:
+        """A number for the exact value of each of some rows, -1 where a row has none: equal numbers are equal
+        values, within one version."""
         codes = np.empty(len(rows), np.int32)
         kernels.codes_of(self._table, np.require(rows, np.int32, ["C", "W"]), codes)
-        values = self._dictionary.values
-        return [values[code] if code >= 0 else None for code in codes.tolist()]
+        return codes
 
 
-def allowed_codes(dictionary: Dictionary, keys: Iterable[str], codes: int) -> NDArray[np.bool_] | None:
+def allowed_codes(dictionary: Coding, keys: Iterable[str], codes: int) -> NDArray[np.bool_] | None:
     """A truth table over ``codes`` codes, one longer so that NULL's entry is false; None where no key has
     any."""
     found = [code for key in keys for code in dictionary.codes_of_key(key) if code < codes]
@@ -269,7 +274,7 @@ class Counter:
         return touched[: kernels.count(table, words, counts, touched, local)], counts
 
 
-def counter_for(dictionary: Dictionary, values: int, former: Counter | None) -> Counter:
+def counter_for(dictionary: Coding, values: int, former: Counter | None) -> Counter:
     """A counter of the dictionary as it is now: ``former`` where nothing changed."""
     window = dictionary.window()
     if former is not None and former.window is window and former.values == values:

@@ -1,9 +1,4 @@
-"""Values by number, shared by every version of one table.
-
-A value's code never changes once given, so what was worked out for a version stays valid beside the next one.
-The newest version's loader appends; readers hold views of the part that existed when their version was
-loaded, and never see it move. Where most codes belong to values that no row carries any more, the loader
-starts a fresh dictionary, and the versions before keep theirs.
+"""Values by number (:mod:`mmpipe.search.columns.coding`) that shoppers filter by and facets show.
 
 Values that differ in case or accents only share a *key*: filters and facets work on keys, so a facet's count
 is always the number of rows that its value filters. What a facet shows of a key is a *name*.
@@ -22,11 +17,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmpipe import lexical
+from mmpipe.search.columns.coding import NULL, Arrays, Codes, Coding, Growing, Window
+from mmpipe.search.columns.identifiers import Identifiers
 
-Arrays = Mapping[str, NDArray[Any]]
-Codes = NDArray[np.int32]
-NULL = -1
 CATEGORY = "category"
+# Fields of ids: compared letter for letter, and perhaps another one in every row.
+IDENTIFIERS: frozenset[str] = frozenset({"item_group_id"})
 MAX_VALUES_PER_ATTRIBUTE = 10_000
 # A dictionary this small is not worth a fresh start.
 _SMALL = 1_000
@@ -78,37 +74,6 @@ def pair(value: str) -> Entry:
     return Entry((key,), ((shown, key),))
 
 
-class Growing:
-    """An append-only array. :meth:`view` is a stable window on what is there now."""
-
-    def __init__(self, dtype: Any) -> None:
-        self._data: NDArray[Any] = np.zeros(64, dtype)
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    def append(self, value: int) -> None:
-        if self._size == len(self._data):
-            self.extend((value,))
-            return
-        self._data[self._size] = value
-        self._size += 1
-
-    def extend(self, values: Sequence[int] | NDArray[Any]) -> None:
-        end = self._size + len(values)
-        if end > len(self._data):
-            # A fresh array: views handed out earlier keep the old one.
-            grown = np.zeros(max(end, 2 * len(self._data)), self._data.dtype)
-            grown[: self._size] = self._data[: self._size]
-            self._data = grown
-        self._data[self._size : end] = values
-        self._size = end
-
-    def view(self) -> NDArray[Any]:
-        return self._data[: self._size]
-
-
 class _Lists:
     """An append-only list of lists of int32."""
 
@@ -122,20 +87,11 @@ class _Lists:
         self.start.append(len(self.items))
 
 
-class Window(NamedTuple):
-    """A dictionary as it was when the window was taken, in the order of the columns of
-    :func:`mmpipe.search.kernels.coded.commonest`; ``codes`` and ``keys`` are how many there were."""
-
-    arrays: tuple[NDArray[Any], ...]
-    codes: int
-    keys: int
-    names: int
-
-
-class Dictionary:
+class Dictionary(Coding):
     """Values of one field. One thread at a time may append, any number may read."""
 
     def __init__(self, entry: Callable[[str], Entry] = plain) -> None:
+        super().__init__()
         self.values: list[str] = []
         self.names: list[str] = []
         self._entry = entry
@@ -147,10 +103,6 @@ class Dictionary:
         self._key_of: dict[str, int] = {}
         self._name_of: dict[tuple[str, int], int] = {}
         self._codes_of_key: list[list[int]] = []
-        # By identity of a part's values, which are held so that no other array gets it.
-        self._maps: dict[int, tuple[NDArray[Any], Codes]] = {}
-        # Per code how many of the maps have it.
-        self._uses: NDArray[np.int32] = np.zeros(0, np.int32)
         self._window: Window | None = None
 
     def __len__(self) -> int:
@@ -176,41 +128,6 @@ class Dictionary:
             self._codes_of_key[number].append(code)
         self._code_of[value] = code
         return code
-
-    def map_of(self, part: Arrays) -> Codes:
-        """The code of each value of a fragment's part, :data:`NULL` for none; given now where they had none.
-
-        It is kept until :meth:`live` is asked about parts without this one.
-        """
-        held = part["value_start"]
-        known = self._maps.get(id(held))
-        if known is None:
-            known = held, np.array([self.code(value) for value in unpacked(part)], np.int32)
-            self._maps[id(held)] = known
-            self._use(known[1], 1)
-        return known[1]
-
-    def live(self, parts: Iterable[Arrays]) -> int:
-        """How many codes belong to values of these parts, of which all others are forgotten."""
-        held = {id(part["value_start"]): part for part in parts}
-        for key, part in held.items():
-            if key not in self._maps:
-                self.map_of(part)
-        for key in self._maps.keys() - held.keys():
-            self._use(self._maps.pop(key)[1], -1)
-        return int(np.count_nonzero(self._uses))
-
-    def _use(self, codes: Codes, maps: int) -> None:
-        if len(self._uses) < len(self):
-            grown = np.zeros(2 * len(self), np.int32)
-            grown[: len(self._uses)] = self._uses
-            self._uses = grown
-        # A part has each of its values once.
-        self._uses[codes[codes != NULL]] += maps
-
-    def codes_matching(self, value: str) -> tuple[int, ...]:
-        """Codes of all that ``value`` finds; none if no row ever carried it."""
-        return self.codes_of_key(self.folded(value))
 
     def codes_of_key(self, key: str) -> tuple[int, ...]:
         """Codes of all that have a key, as :meth:`folded` gives it."""
@@ -238,6 +155,9 @@ class Dictionary:
     def fresh(self) -> Self:
         """An empty one of the same kind."""
         return type(self)(self._entry)
+
+    def _codes_of(self, part: Arrays) -> Codes:
+        return np.array([self.code(value) for value in unpacked(part)], np.int32)
 
     def _admits(self, value: str, known: bool) -> bool:
         """For subclasses: whether a new value gets a code; ``known`` where it is only a new spelling."""
@@ -311,7 +231,7 @@ class PairDictionary(Dictionary):
 class Dictionaries:
     """One table's dictionaries: of coded fields by name, and of attributes."""
 
-    def __init__(self, fields: Mapping[str, Dictionary], pairs: PairDictionary) -> None:
+    def __init__(self, fields: Mapping[str, Coding], pairs: PairDictionary) -> None:
         self.fields = fields
         self.pairs = pairs
 
@@ -326,9 +246,7 @@ def dictionaries_for(
     Never to be called by two threads at once with the same ``former``.
     """
     if former is None:
-        former = Dictionaries(
-            {name: Dictionary(category if name == CATEGORY else plain) for name in codes}, PairDictionary()
-        )
+        former = Dictionaries({name: _empty(name) for name in codes}, PairDictionary())
     fields = {name: _fitting(former.fields[name], parts) for name, parts in codes.items()}
     attributes = _fitting(former.pairs, pairs)
     if attributes is former.pairs and all(fields[name] is former.fields[name] for name in codes):
@@ -336,7 +254,11 @@ def dictionaries_for(
     return Dictionaries(fields, attributes)
 
 
-_D = TypeVar("_D", bound=Dictionary)
+def _empty(field: str) -> Coding:
+    return Identifiers() if field in IDENTIFIERS else Dictionary(category if field == CATEGORY else plain)
+
+
+_D = TypeVar("_D", bound=Coding)
 
 
 def _fitting(dictionary: _D, parts: Sequence[Arrays]) -> _D:

@@ -34,7 +34,8 @@ from mmpipe.search.kernels.memory import address
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.coded import Counter, Tally
-    from mmpipe.search.columns.dictionaries import Codes, PairDictionary
+    from mmpipe.search.columns.coding import Codes
+    from mmpipe.search.columns.dictionaries import PairDictionary
     from mmpipe.search.columns.layout import Layout
 
 Arrays = Mapping[str, NDArray[Any]]

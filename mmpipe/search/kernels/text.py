@@ -40,7 +40,7 @@ _FIRST_ROOM = 1024
 
 
 @njit("uint64(int64, int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _hash(data: Any, start: Any, end: Any) -> Any:
+def fnv1a(data: Any, start: Any, end: Any) -> Any:
     """FNV-1a, 64 bits, of the bytes at an address from ``start`` to ``end``."""
     value, letters = _OFFSET, as_u8(data)
     for i in range(start, end):
@@ -55,7 +55,7 @@ def hash_table(starts: Any, data: Any, size: Any) -> Any:
     """Places of tokens in a table of ``size`` slots, a power of two above their number; -1 is empty."""
     slots = np.full(size, -1, np.int32)
     for term in range(len(starts) - 1):
-        slot = np.int64(_hash(data, starts[term], starts[term + 1]) & np.uint64(size - 1))
+        slot = np.int64(fnv1a(data, starts[term], starts[term + 1]) & np.uint64(size - 1))
         while slots[slot] >= 0:
             slot = (slot + 1) & (size - 1)
         slots[slot] = term
@@ -192,7 +192,7 @@ def look_up(table: Any, data: Any, starts: Any, lists: Any, found: Any) -> None:
     """The lists of tokens whose UTF-8 is at ``data``, from ``starts[t]`` to ``starts[t + 1]``, each token
     being one word; ``found`` is how many living rows hold each."""
     for t in range(len(starts) - 1):
-        value = _hash(data, starts[t], starts[t + 1])
+        value = fnv1a(data, starts[t], starts[t + 1])
         living = np.int64(0)
         for f in range(len(table)):
             term = _term(table[f], data, starts[t], starts[t + 1], value)
@@ -223,7 +223,7 @@ def phrase(table: Any, data: Any, starts: Any, mask: Any, out: Any) -> None:
         lead = -1
         post_start = as_i64(table[f, POST_START])
         for t in range(count):
-            terms[t] = _term(table[f], data, starts[t], starts[t + 1], _hash(data, starts[t], starts[t + 1]))
+            terms[t] = _term(table[f], data, starts[t], starts[t + 1], fnv1a(data, starts[t], starts[t + 1]))
             if terms[t] < 0:
                 lead = -1
                 break

@@ -28,6 +28,7 @@ from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.search.columns.coded import build_codes
 from mmpipe.search.columns.fused_parts import build_parts
 from mmpipe.search.columns.ids import build_rows
+from mmpipe.search.columns.numbers import build_number
 from mmpipe.search.columns.page import build_page
 from mmpipe.search.columns.pairs import build_pairs
 from mmpipe.search.columns.prices import build_price, build_sales
@@ -42,16 +43,22 @@ if TYPE_CHECKING:
 Words = NDArray[np.uint64]
 Columns = Mapping[str, pa.Array]
 
-CODED_FIELDS: tuple[str, ...] = (*FACET_FIELDS, "currency")
+CODED_FIELDS: tuple[str, ...] = (*FACET_FIELDS, "currency", "item_group_id", "language")
 MODALITY_FIELDS: Mapping[Modality, str] = {m: vector_column(m) for m in MODALITIES}
 VECTOR_FIELDS: tuple[str, ...] = (*MODALITY_FIELDS.values(), FUSED)
 PAGE_FIELDS: tuple[str, ...] = (
     "id", "title", "image_link", "link", "item_group_id", "transcript", "brand", "category", "color",
 )  # fmt: skip
 # Raised with every change of what a builder makes: packs of another form are left to the pruning.
-_FORM = 5
+_FORM = 6
 _TEXT = pa.string()
 _MOMENT = pa.timestamp("us", tz="UTC")
+# Numbers by name, each with the column that it is of.
+NUMBER_FIELDS: Mapping[str, tuple[str, pa.DataType]] = {
+    "rating": ("rating", pa.float64()),
+    "rating_count": ("rating_count", pa.int64()),
+    "added": ("added_at", _MOMENT),
+}
 # A fragment whose vectors take no more than this as float32 is read at once.
 _SMALL_BYTES = 64 << 20
 _REMEMBERED_DELETIONS = 2
@@ -77,6 +84,10 @@ _SCALARS: Mapping[str, _Scalars] = {
         for name in CODED_FIELDS
     },
     "pairs": _Scalars({"attribute_pairs": pa.list_(_TEXT)}, lambda c: build_pairs(c["attribute_pairs"])),
+    **{
+        f"number.{name}": _Scalars({column: kind}, lambda c, column=column: build_number(c[column]))  # type: ignore[misc]
+        for name, (column, kind) in NUMBER_FIELDS.items()
+    },
     "price": _Scalars({"price": pa.float64()}, lambda c: build_price(c["price"])),
     "sales": _Scalars(
         {"sale_price": pa.float64(), "sale_start": _MOMENT, "sale_end": _MOMENT},

@@ -22,6 +22,7 @@ from mmpipe.search.columns.coded import CodedColumn
 from mmpipe.search.columns.dictionaries import Dictionaries, dictionaries_for
 from mmpipe.search.columns.ids import IdColumn
 from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.numbers import NumberColumn
 from mmpipe.search.columns.page import PageColumn
 from mmpipe.search.columns.pairs import PairColumn
 from mmpipe.search.columns.prices import PriceColumn
@@ -29,7 +30,14 @@ from mmpipe.search.columns.text import TextColumn
 from mmpipe.search.columns.vectors import VectorColumn
 from mmpipe.search.versions.documents import Documents
 from mmpipe.search.versions.folder import NodeFolder
-from mmpipe.search.versions.fragment import CODED_FIELDS, VECTOR_FIELDS, Fragment, files_of, open_fragment
+from mmpipe.search.versions.fragment import (
+    CODED_FIELDS,
+    NUMBER_FIELDS,
+    VECTOR_FIELDS,
+    Fragment,
+    files_of,
+    open_fragment,
+)
 from mmpipe.search.versions.version import Columns, Version
 
 Words = NDArray[np.uint64]
@@ -138,6 +146,12 @@ def _columns(
         text=TextColumn(parts("text"), layout, alive, None if before is None else before.text),
         coded=coded,
         pairs=PairColumn(pairs, layout, dictionaries.pairs, None if before is None else before.pairs),
+        numbers={
+            name: NumberColumn(
+                parts(f"number.{name}"), layout, None if before is None else before.numbers[name]
+            )
+            for name in NUMBER_FIELDS
+        },
         prices=PriceColumn(
             parts("price"),
             parts("sales"),

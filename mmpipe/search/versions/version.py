@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mmpipe.search.columns.dictionaries import Dictionaries
     from mmpipe.search.columns.ids import IdColumn
     from mmpipe.search.columns.layout import Layout
+    from mmpipe.search.columns.numbers import NumberColumn
     from mmpipe.search.columns.page import PageColumn
     from mmpipe.search.columns.pairs import PairColumn
     from mmpipe.search.columns.prices import PriceColumn, Prices
@@ -44,7 +45,8 @@ Words = NDArray[np.uint64]
 class Columns:
     """The columns of one version; rows are numbered by ``layout``. ``alive`` has the rows that can be found.
 
-    ``vectors`` are by column name, ``parts`` by modality: what each adds to a product's fused vector.
+    ``numbers`` are ``rating``, ``rating_count`` and ``added`` (Unix seconds). ``vectors`` are by column name,
+    ``parts`` by modality: what each adds to a product's fused vector.
     """
 
     layout: Layout
@@ -54,6 +56,7 @@ class Columns:
     text: TextColumn
     coded: Mapping[str, CodedColumn]
     pairs: PairColumn
+    numbers: Mapping[str, NumberColumn]
     prices: PriceColumn
     vectors: Mapping[str, VectorColumn]
     parts: Mapping[Modality, VectorColumn]
@@ -95,6 +98,7 @@ class Version:
         self.text = columns.text
         self.coded = columns.coded
         self.pairs = columns.pairs
+        self.numbers = columns.numbers
         self.vectors = columns.vectors
         self.fused = columns.vectors[FUSED]
         self.parts = columns.parts

@@ -21,7 +21,7 @@ from mmpipe.lake.schema import EDIT_COLUMNS
 from mmpipe.search import Version
 from mmpipe.search.kernels.memory import rows_of
 from mmpipe.search.page import moments
-from mmpipe.search.versions.fragment import CODED_FIELDS, PARTS, VECTOR_FIELDS
+from mmpipe.search.versions.fragment import CODED_FIELDS, NUMBER_FIELDS, PARTS, VECTOR_FIELDS
 from mmpipe.settings import LakeSettings, Settings
 from tests.unit.search import catalogues
 
@@ -142,6 +142,8 @@ def same(left: Version, right: Version) -> None:
     assert left.page.members(rows) == right.page.members(rows)
     for name in CODED_FIELDS:
         assert left.coded[name].values(rows) == right.coded[name].values(rows)
+    for name in NUMBER_FIELDS:
+        assert np.array_equal(left.numbers[name].of(rows), right.numbers[name].of(rows), equal_nan=True)
     for name in VECTOR_FIELDS:
         for mine, other in zip(
             left.vectors[name].gather(rows), right.vectors[name].gather(rows), strict=True
