@@ -16,6 +16,7 @@ from mmpipe.errors import InvalidRequest, NotReady, StorageUnavailable, UnknownC
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
+from mmpipe.search.asked import NOBODY
 from mmpipe.search.shards import ShardMissing, VersionGone
 from mmpipe.serve.answer import sharded
 from mmpipe.serve.answer.sharded import ShardedCollections
@@ -81,7 +82,8 @@ def told(answer: bytes) -> dict[str, Any]:
 
 async def ask(found: ShardedCollections, request: SearchRequest) -> dict[str, Any]:
     query = encode(request, registry.load("fake"), {})
-    return told(await found.search(found.get("shop", page_cursor=request.cursor), request, query))
+    version = found.get("shop", page_cursor=request.cursor)
+    return told((await found.search(version, request, query, NOBODY)).body)
 
 
 @pytest.fixture

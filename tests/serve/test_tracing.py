@@ -122,7 +122,7 @@ def test_failures_are_told_apart(client: TestClient, spans: Spans, monkeypatch: 
     def broken(*_: object) -> Any:
         raise RuntimeError("the words of a shopper")
 
-    monkeypatch.setattr(Searcher, "search_json", broken)
+    monkeypatch.setattr(Searcher, "answer", broken)
     assert client.get("/v1/search?q=hat").status_code == 500
     found = {each.name: each for each in spans()}
     assert found["GET /v1/products/{product_id}"].status.status_code is StatusCode.UNSET
