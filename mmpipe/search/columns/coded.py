@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,17 +166,32 @@ class CodedColumn:
     def mask(self, values: Iterable[str]) -> Words:
         """Rows, dead ones included, that any of ``values`` finds."""
         folded = frozenset(map(self._dictionary.folded, values))
-        words = self._kept.get(folded)
+        return self._rows(
+            folded, lambda: [code for key in folded for code in self._dictionary.codes_of_key(key)]
+        )
+
+    def beginning(self, value: str) -> Words:
+        """Rows, dead ones included, whose value begins with ``value`` (of paths: is at or below it)."""
+        folded = self._dictionary.folded(value)
+        return self._rows(("beginning", folded), lambda: self._dictionary.codes_beginning(value))
+
+    def present(self) -> Words:
+        """Rows, dead ones included, that have a value."""
+        return self._rows("present", lambda: range(self._counter.codes))
+
+    def _rows(self, key: Hashable, codes: Callable[[], Sequence[int]]) -> Words:
+        """Rows with any of some codes, by what they are kept as."""
+        words = self._kept.get(key)
         if words is None:
             words = np.zeros(self._layout.words, np.uint64)
-            allowed = allowed_codes(self._dictionary, folded, self._counter.codes)
+            allowed = truth(codes(), self._counter.codes)
             if allowed is not None:
-                for part, codes, first in zip(self._parts, self._maps, self._first, strict=True):
-                    local = np.flatnonzero(allowed[codes])
+                for part, mapped, first in zip(self._parts, self._maps, self._first, strict=True):
+                    local = np.flatnonzero(allowed[mapped])
                     if len(local):
                         found = part.mask(local)
                         words[first : first + len(found)] = found
-            self._kept.put(folded, words)
+            self._kept.put(key, words)
         return words
 
     def tally(self, words: Words, limit: int = MAX_VALUES) -> Tally:
@@ -203,14 +218,15 @@ class CodedColumn:
         return codes
 
 
-def allowed_codes(dictionary: Coding, keys: Iterable[str], codes: int) -> NDArray[np.bool_] | None:
-    """A truth table over ``codes`` codes, one longer so that NULL's entry is false; None where no key has
-    any."""
-    found = [code for key in keys for code in dictionary.codes_of_key(key) if code < codes]
-    if not found:
+def truth(found: Sequence[int], codes: int) -> NDArray[np.bool_] | None:
+    """A truth table over ``codes`` codes, one longer so that NULL's entry is false: which of them are among
+    ``found``, where later ones may be too; None where none is."""
+    numbers = np.array(found, np.int64)
+    numbers = numbers[numbers < codes]
+    if not len(numbers):
         return None
     allowed = np.zeros(codes + 1, np.bool_)
-    allowed[found] = True
+    allowed[numbers] = True
     return allowed
 
 

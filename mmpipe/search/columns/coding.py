@@ -89,6 +89,10 @@ class Coding(ABC):
         """Codes of all that have a key, as :meth:`folded` gives it."""
 
     @abstractmethod
+    def codes_beginning(self, value: str) -> Sequence[int]:
+        """Codes of all that begin with what ``value`` is folded to; none for a blank one."""
+
+    @abstractmethod
     def window(self) -> Window:
         """What is there now, for kernels: the same one while nothing was added."""
 

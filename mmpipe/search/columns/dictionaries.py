@@ -7,6 +7,8 @@ is always the number of rows that its value filters. What a facet shows of a key
 from __future__ import annotations
 
 import logging
+import sys
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -103,6 +105,8 @@ class Dictionary(Coding):
         self._key_of: dict[str, int] = {}
         self._name_of: dict[tuple[str, int], int] = {}
         self._codes_of_key: list[list[int]] = []
+        # The keys in order, as many as there were when they were asked for.
+        self._ordered: list[str] = []
         self._window: Window | None = None
 
     def __len__(self) -> int:
@@ -133,6 +137,31 @@ class Dictionary(Coding):
         """Codes of all that have a key, as :meth:`folded` gives it."""
         number = self._key_of.get(key)
         return () if number is None else tuple(self._codes_of_key[number])
+
+    def codes_beginning(self, value: str) -> Sequence[int]:
+        """Codes of all values that begin with one, whatever their case; of paths, those that are at it or
+        below, from the first label on."""
+        if self._entry is not category:
+            return self.codes_of_keys_beginning(self.folded(value))
+        path = fold_path(value)
+        # A path is found by its single labels too.
+        return [
+            code
+            for code in self.codes_of_key(path)
+            if f"{fold_path(self.values[code])} > ".startswith(f"{path} > ")
+        ]
+
+    def codes_of_keys_beginning(self, key: str) -> list[int]:
+        """Codes of all that have a key which begins with this one; none for an empty one."""
+        if not key:
+            return []
+        ordered = self._ordered
+        if len(ordered) < len(self._key_of):
+            new = list(self._key_of)[len(ordered) :]
+            # Two ascending runs are merged in one pass.
+            ordered = self._ordered = sorted([*ordered, *sorted(new)])
+        first, last = bisect_left(ordered, key), bisect_left(ordered, key + chr(sys.maxunicode))
+        return [code for found in ordered[first:last] for code in self.codes_of_key(found)]
 
     def folded(self, value: str) -> str:
         """The key that a filter's value asks for; empty for a blank one."""

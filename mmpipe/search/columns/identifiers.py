@@ -70,6 +70,18 @@ class Identifiers(Coding):
         code = int(self._find(np.array([0, len(data)], np.int64), data)[0]) if len(data) else NULL
         return () if code == NULL else (code,)
 
+    def codes_beginning(self, value: str) -> Sequence[int]:
+        """Codes of all values that begin with a text, letter for letter."""
+        with self._lock:
+            starts, text = self._start.view(), self._text.view()
+        begin, lengths = starts[:-1], np.diff(starts)
+        letters = self.folded(value).encode("utf-8", "surrogatepass")
+        left = np.flatnonzero(lengths >= max(len(letters), 1)) if letters else np.zeros(0, np.int64)
+        for place, letter in enumerate(letters):
+            left = left[text[begin[left] + place] == letter]
+        found: list[int] = left.tolist()
+        return found
+
     def window(self) -> Window:
         """What is there now, for kernels: the same one while nothing was added."""
         if self._window is None or self._window.codes != len(self):

@@ -84,6 +84,14 @@ class IdColumn:
         """How many rows have this id or a lower one."""
         return int(kernels.place_of(self._table, self._owner, self.order, _key(product_id), True))
 
+    def beginning(self, prefix: str) -> Rows:
+        """The rows whose ids begin with a text, dead ones included."""
+        key = _key(prefix)
+        first = kernels.place_of(self._table, self._owner, self.order, key, False)
+        # No UTF-8 has this byte, and all order before it.
+        last = kernels.place_of(self._table, self._owner, self.order, np.append(key, np.uint8(0xFF)), False)
+        return self.order[first:last]
+
     def ids(self, rows: Rows) -> list[str]:
         """The ids of some rows."""
         return [self._bytes(row).decode() for row in rows.tolist()]

@@ -7,7 +7,7 @@ the attributes of few rows, are lists of rows and values.
 from __future__ import annotations
 
 from collections import Counter as Totals
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +20,16 @@ from mmpipe.search.columns.coded import (
     FEW,
     MAX_VALUES,
     NARROW,
-    allowed_codes,
     check_codes,
     counter_for,
     kept_for_rows,
     kept_for_version,
     row_words,
+    truth,
 )
 from mmpipe.search.columns.dictionaries import fold, packed, packed_few, pair
 from mmpipe.search.columns.layout import places_in
+from mmpipe.search.columns.measures import BARE, DATE, Measures
 from mmpipe.search.kernels import coded as kernels
 from mmpipe.search.kernels.memory import address
 
@@ -301,6 +302,7 @@ class PairColumn:
             for at, part, codes in zip(places, self._parts, self._maps, strict=True)
         ]
         self._tables: dict[int, NDArray[np.int64]] = {}
+        self._measures: dict[str, Measures] = {}
 
     @property
     def capped(self) -> tuple[str, ...]:
@@ -316,11 +318,57 @@ class PairColumn:
     def mask(self, name: str, values: Iterable[str]) -> Words:
         """Rows, dead ones included, that have any of ``values`` of the attribute."""
         folded = frozenset(self._dictionary.folded(f"{name}={value}") for value in values)
-        words = self._kept.get(folded)
+        return self._rows(
+            folded, name, lambda: [code for key in folded for code in self._dictionary.codes_of_key(key)]
+        )
+
+    def beginning(self, name: str, value: str) -> Words:
+        """Rows, dead ones included, that have a value of the attribute which begins with ``value``."""
+        key = self._dictionary.folded(f"{name}={value}") if fold(value) else ""
+        return self._rows(("beginning", key), name, lambda: self._dictionary.codes_of_keys_beginning(key))
+
+    def present(self, name: str) -> Words:
+        """Rows, dead ones included, that have any value of the attribute."""
+        return self._rows(("present", fold(name)), name, lambda: self._codes(name).tolist())
+
+    def within(self, name: str, unit: str, low: float, high: float) -> Words:
+        """Rows, dead ones included, that have a value of the attribute which is a number of ``unit``
+        (:mod:`mmpipe.search.columns.measures`) from ``low`` to ``high``, both included."""
+        key = "within", fold(name), unit, low, high
+        return self._rows(key, name, lambda: self._measured(name).within(unit, low, high).tolist())
+
+    def unit_of_numbers(self, name: str, alive: Words) -> str | None:
+        """The unit of what a bare number is compared with: bare numbers, where a living row has one of the
+        attribute; else the one unit that living rows have. None where there are several, or none."""
+        units = [unit for unit in self._measured(name).units if unit != DATE]
+        units.sort(key=bool)
+        living = (unit for unit in units if (self.within(name, unit, -np.inf, np.inf) & alive).any())
+        first = next(living, None)
+        return first if first == BARE or next(living, None) is None else None
+
+    def _codes(self, name: str) -> Codes:
+        number = self._dictionary.attribute(name)
+        if number is None:
+            return np.zeros(0, np.int32)
+        return np.flatnonzero(self._attributes == number).astype(np.int32)
+
+    def _measured(self, name: str) -> Measures:
+        folded = fold(name)
+        found = self._measures.get(folded)
+        if found is None:
+            codes, values = self._codes(name), self._dictionary.values
+            found = Measures.of(codes, [values[code].partition("=")[2] for code in codes.tolist()])
+            if len(codes):
+                self._measures[folded] = found
+        return found
+
+    def _rows(self, key: Hashable, name: str, codes: Callable[[], Sequence[int]]) -> Words:
+        """Rows with any of some codes of the attribute, by what they are kept as."""
+        words = self._kept.get(key)
         if words is None:
             words = np.zeros(self._layout.words, np.uint64)
             number = self._dictionary.attribute(name.partition("=")[0])
-            allowed = allowed_codes(self._dictionary, folded, self._counter.codes)
+            allowed = truth(codes(), self._counter.codes)
             if allowed is not None and number is not None:
                 for index, name_of_part in self._having(number):
                     part, first = self._parts[index], self._first[index]
@@ -329,7 +377,7 @@ class PairColumn:
                     if len(local):
                         found = part.mask(name_of_part, local)
                         words[first : first + len(found)] = found
-            self._kept.put(folded, words)
+            self._kept.put(key, words)
         return words
 
     def tally(self, name: str, words: Words, limit: int = MAX_VALUES) -> Tally:

@@ -92,7 +92,7 @@ class _Part:
         """What is paid per row; the list prices themselves where no sale runs."""
         if not len(self.rows):
             return self.listed
-        running = (self.start <= moment) & (moment < self.end)
+        running = self.running(moment)
         if not running.any():
             return self.listed
         latest = self._latest
@@ -102,6 +102,10 @@ class _Part:
         paid[self.rows[running]] = self.sale[running]
         self._latest = running, paid
         return paid
+
+    def running(self, moment: float) -> NDArray[np.bool_]:
+        """Which of the sales run."""
+        return (self.start <= moment) & (moment < self.end)
 
 
 class Prices:
@@ -140,14 +144,29 @@ class Prices:
         """The list prices of some rows, NaN where there is none."""
         return self._column.listed(rows)
 
-    def range_mask(self, gte: float | None, lte: float | None) -> Words:
-        """Rows, dead ones included, that are ``priced`` and cost at least ``gte`` and at most ``lte``."""
+    def range_mask(
+        self, gte: float | None, lte: float | None, currency: str | None = None, *, listed: bool = False
+    ) -> Words:
+        """Rows, dead ones included, that cost at least ``gte`` and at most ``lte`` in a currency, the
+        collection's own unless given; with ``listed`` the list prices are compared. Rows without such a price
+        are never among them."""
         low, high = -np.inf if gte is None else gte, np.inf if lte is None else lte
-        words = self._ranges.get((low, high))
+        own = currency is None or currency == self.currency
+        key = low, high, None if own else currency, listed
+        words = self._ranges.get(key)
         if words is None:
-            words = self.priced.copy()
-            kernels.within(self.table, low, high, words)
-            self._ranges.put((low, high), words)
+            column = self._column
+            words = (self.priced if own and not listed else column.in_currency(currency)).copy()
+            kernels.within(column.table if listed else self.table, low, high, words)
+            self._ranges.put(key, words)
+        return words
+
+    def on_sale(self) -> Words:
+        """Rows, dead ones included, whose sale runs."""
+        words = self._ranges.get("on sale")
+        if words is None:
+            words = self._column.on_sale(self.since)
+            self._ranges.put("on sale", words)
         return words
 
     def ranges(self, words: Words, number: int) -> list[tuple[float, float, int]]:
@@ -209,7 +228,8 @@ class PriceColumn:
             priced |= set_rows(rows, layout.rows)
         counts = currency.spellings(priced & alive)
         self.currency: str | None = min(((-n, name) for name, n in counts.items()), default=(0, None))[1]
-        self._priced = priced & currency.mask([] if self.currency is None else [self.currency])
+        self._currencies = currency
+        self._priced = priced & self.in_currency(None)
         self._moments: list[Prices] = []
         self._lock = threading.Lock()
 
@@ -225,6 +245,17 @@ class PriceColumn:
     def listed(self, rows: Rows) -> Amounts:
         """The list prices of some rows, NaN where there is none."""
         return _prices_of(self.table, rows)
+
+    def in_currency(self, currency: str | None) -> Words:
+        """Rows whose prices, where they have any, are in a currency; in the collection's own for None."""
+        wanted = self.currency if currency is None else currency
+        return self._currencies.mask([] if wanted is None else [wanted])
+
+    def on_sale(self, moment: float) -> Words:
+        """Rows whose sale runs at a moment."""
+        bases = self.layout.bases[:-1].tolist()
+        rows = [part.rows[part.running(moment)] + base for part, base in zip(self.parts, bases, strict=True)]
+        return set_rows(np.concatenate([np.zeros(0, np.int64), *rows]), self.layout.rows)
 
     def _prices(self, moment: float) -> Prices:
         place = int(np.searchsorted(self._edges, moment, side="right"))
