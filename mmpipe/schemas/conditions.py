@@ -61,7 +61,7 @@ _TAKES: Final[Mapping[Kind, tuple[Operator, ...]]] = {
     "text": ("eq", "in", "prefix", "exists"),
     "path": ("eq", "in", "prefix", "exists"),
     "id": ("eq", "in", "prefix", "exists"),
-    "group": ("eq", "in", "exists"),
+    "group": ("eq", "in", "prefix", "exists"),
     "title": ("prefix", "exists"),
     "money": ("eq", "in", *_RANGE, "exists"),
     "flag": ("eq",),
