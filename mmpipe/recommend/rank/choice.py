@@ -11,36 +11,55 @@ from numpy.typing import NDArray
 
 from mmpipe.recommend.rank.diversity import diversified
 from mmpipe.recommend.rank.exploration import explored
+from mmpipe.search.kernels.memory import has, set_rows
 
 if TYPE_CHECKING:
-    from mmpipe.recommend.kinds.shelf import Shelf
     from mmpipe.recommend.rank.scored import Scored
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
+Words = NDArray[np.uint64]
 Places = NDArray[np.int64]
 Exposures = Callable[[Rows], tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 # Candidates that diversity and exploration choose from, for each that is shown.
 _POOL = 4
 _MOST = 200
-# Products that are looked up at once beyond those, for some are variants.
-_SPARE = 8
 
 
 @dataclass
 class Taken:
-    """What a call has used up: rows, and groups of variants."""
+    """What a call has used up of ``version``: rows, a bit set, and groups of variants."""
 
-    rows: set[int] = field(default_factory=set)
-    groups: set[str] = field(default_factory=set)
+    version: Version
+    rows: Words
+    groups: set[int] = field(default_factory=set)
 
-    def add(self, row: int, shelf: Shelf) -> None:
-        """A product, and so its variants."""
-        self.rows.add(row)
-        group = shelf.group(row)
-        if group is not None:
-            self.groups.add(group)
+    @classmethod
+    def nothing(cls, version: Version) -> Taken:
+        """Nothing yet."""
+        return cls(version, np.zeros(version.layout.words, np.uint64))
+
+    def __or__(self, other: Taken) -> Taken:
+        """What either has."""
+        return Taken(self.version, self.rows | other.rows, self.groups | other.groups)
+
+    def add(self, rows: Rows) -> None:
+        """Products, and so their variants."""
+        if len(rows):
+            self.rows |= set_rows(rows, self.version.layout.rows)
+            groups = groups_of(self.version, rows)
+            self.groups.update(groups[groups >= 0].tolist())
+
+    def has(self, row: int) -> bool:
+        """Whether a product is used up, or a variant of it."""
+        one = np.array([row], np.int32)
+        return bool(has(self.rows, one)[0]) or int(groups_of(self.version, one)[0]) in self.groups
+
+
+def groups_of(version: Version, rows: Rows) -> NDArray[np.int32]:
+    """A number for the ``item_group_id`` of each of some rows, -1 for none."""
+    return version.coded["item_group_id"].codes(rows)
 
 
 @dataclass(frozen=True)
@@ -62,15 +81,13 @@ class Chosen:
     explored: frozenset[int]
 
 
-def choose(
-    version: Version, shelf: Shelf, scored: Scored, limit: int, taken: Taken, manner: Manner
-) -> Chosen:
+def choose(version: Version, scored: Scored, limit: int, taken: Taken, manner: Manner) -> Chosen:
     """Up to ``limit`` of the candidates, none of ``taken`` and one of each group. By falling score, equals by
     id, unless diversity or exploration says otherwise."""
     scores = scored.scores
     order = np.lexsort((version.ids.rank[scored.rows], -scores))
     plain = manner.diversity <= 0 and (manner.explore <= 0 or manner.exposures is None)
-    pool = _collapsed(shelf, scored.rows, order, limit if plain else min(_POOL * limit, limit + _MOST), taken)
+    pool = _collapsed(scored.rows, order, limit if plain else min(_POOL * limit, limit + _MOST), taken)
     if not len(pool) or plain:
         return Chosen(pool, frozenset())
     rows, worth = scored.rows[pool], scores[pool]
@@ -88,17 +105,13 @@ def choose(
     return Chosen(places, frozenset(int(pool[at]) for at in cold))
 
 
-def _collapsed(shelf: Shelf, rows: Rows, order: Places, count: int, taken: Taken) -> Places:
+def _collapsed(rows: Rows, order: Places, count: int, taken: Taken) -> Places:
+    order = order[~has(taken.rows, rows[order])]
     found: list[int] = []
-    groups: set[str] = set()
-    shelf.see(rows[order[: count + _SPARE]].tolist())
-    for place in order.tolist():
-        row = int(rows[place])
-        if row in taken.rows:
-            continue
-        group = shelf.group(row)
-        if group is not None:
-            if group in groups or group in taken.groups:
+    groups = set(taken.groups)
+    for place, group in zip(order.tolist(), groups_of(taken.version, rows[order]).tolist(), strict=True):
+        if group >= 0:
+            if group in groups:
                 continue
             groups.add(group)
         found.append(place)
