@@ -31,11 +31,12 @@ _TYPES = pa.array(["search", "search-click"], pa.string())
 _DAY = 86_400.0
 # An address of mail or of a page, or a number as of a phone, a card, an order or a person.
 _PRIVATE = re.compile(
-    r"@|\bwww\.|://|\b(?:e-?mail|mailto)\b"
-    r"|(?:\d[\s().+/-]{0,3}){7,}",
+    r"(?P<address>@|\bwww\.|://|\b(?:e-?mail|mailto)\b)"
+    r"|(?P<number>(?:\d[\s().+/-]{0,3}){7,})",
     re.IGNORECASE,
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no text to be shown holds: control characters, and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +198,17 @@ class Asked:
         self.revision += 1
 
 
+def private_part(text: str) -> str | None:
+    """What a text may tell of somebody: ``address`` or ``number``, as of a phone, a card, an order or a
+    person; None where it looks like neither."""
+    found = _PRIVATE.search(text)
+    return None if found is None else found.lastgroup
+
+
 def spelled(query: str) -> str | None:
     """A query without needless blanks and capitals; None where it must not be shown to others, or is none."""
     text = " ".join(query.split()).lower()
-    if not text or len(text) > MAX_QUERY or _CONTROL.search(text) or _PRIVATE.search(text):
+    if not text or len(text) > MAX_QUERY or CONTROL.search(text) or private_part(text):
         return None
     return text if tokens(text) and len(text.split()) <= _MAX_WORDS else None
 
