@@ -284,9 +284,10 @@ class _Reader:
             _refuse(place, f"compares with nothing; give one of {_listed(takes)}")
         if len(given) == 1:
             return
-        other = next((name for name in given if name not in _RANGE), None)
-        if other is not None:
-            _refuse((*place, other), "is given beside another operator; give one, and join several by 'and'")
+        if any(name not in _RANGE for name in given):
+            _refuse(
+                (*place, given[1]), "is given beside another operator; give one, and join several by 'and'"
+            )
         for sides in (("gte", "gt"), ("lte", "lt")):
             if all(side in given for side in sides):
                 _refuse((*place, sides[1]), f"is given beside {sides[0]}; give one of them")
