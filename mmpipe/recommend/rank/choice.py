@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.recommend.rank.diversity import diversified
 from mmpipe.recommend.rank.exploration import explored
+from mmpipe.search.find.diversity import diversified
 from mmpipe.search.kernels.memory import has, set_rows
 
 if TYPE_CHECKING:

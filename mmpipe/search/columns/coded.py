@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,6 +210,23 @@ class CodedColumn:
         """The value of some rows; None where a row has none."""
         values = self._dictionary.values
         return [values[code] if code >= 0 else None for code in self.codes(rows).tolist()]
+
+    @property
+    def size(self) -> int:
+        """All codes are below this."""
+        return self._counter.codes
+
+    @cached_property
+    def every(self) -> Codes:
+        """The :meth:`codes` of every row, dead ones included, int32 ``(layout.rows,)``. Made when first asked
+        for: four bytes a row."""
+        every = np.full(self._layout.words * 64, -1, np.int32)
+        for part, codes, base in zip(self._parts, self._maps, self._layout.bases[:-1].tolist(), strict=True):
+            # Code 0, no value, is the last one.
+            every[base : base + len(part.codes)] = np.append(codes, np.int32(-1))[
+                part.codes.astype(np.int64) - 1
+            ]
+        return every
 
     def codes(self, rows: Rows) -> Codes:
         """A number for the exact value of each of some rows, -1 where a row has none: equal numbers are equal

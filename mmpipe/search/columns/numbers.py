@@ -61,6 +61,12 @@ class NumberColumn:
         self.present: Words = np.concatenate([np.zeros(0, np.uint64), *(part["present"] for part in parts)])
         self._ranges = kept_for_version(layout)
 
+    @property
+    def table(self) -> NDArray[np.int64]:
+        """Where the numbers are, as kernels take it: int64 ``(F, 3)``, each fragment's first row, its rows
+        and the address of its float64 numbers."""
+        return self._table
+
     def of(self, rows: Rows) -> Numbers:
         """The numbers of some rows, float64 ``(n,)``, NaN where there is none."""
         numbers = np.empty(len(rows))

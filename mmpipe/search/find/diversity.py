@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.search.kernels.diversity import pick
+
 Scores = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 
@@ -24,17 +26,6 @@ def diversified(scores: Scores, vectors: Vectors, diversity: float, count: int) 
     low, high = float(scores.min()), float(scores.max())
     scaled = (scores - low) / (high - low) if high > low else np.zeros(len(scores))
     worth = (1 - diversity) * scaled
-    likeness = np.zeros(len(scores), np.float64)
-    chosen = [0]
-    left = np.ones(len(scores), np.bool_)
-    left[0] = False
-    while len(chosen) < count:
-        # einsum, not BLAS: for so few rows waking its threads costs more than the product.
-        near = np.einsum("ij,j->i", vectors, vectors[chosen[-1]])
-        np.maximum(likeness, near, out=likeness)
-        # Of equals the first: argmax gives the lowest place.
-        value = np.where(left, worth - diversity * likeness, -np.inf)
-        place = int(np.argmax(value))
-        left[place] = False
-        chosen.append(place)
-    return chosen
+    vectors = np.require(vectors, np.float32, ["C", "W"])
+    found: list[int] = pick(worth, vectors, float(diversity), count).tolist()
+    return found
