@@ -76,10 +76,14 @@ VECTOR_COLUMNS: tuple[str, ...] = (*MODALITY_VECTOR_COLUMNS, FUSED)
 
 # How many times a word of a field counts, and its place in the product's length, for full text (BM25F with
 # whole numbers: Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted fields", CIKM
-# 2004). At most 8: the number is written as a control character.
+# 2004).
 FIELD_WEIGHTS: Mapping[str, int] = {
     "title": 3, "brand": 2, "category": 2, "attributes": 2, "description": 1, "transcript": 1,
+    "identifiers": 1,
 }  # fmt: skip
+# What stands before the words of a field in ``search_text``: the control character of the field's number,
+# from 1 on in the order above. At most 8, for the ninth is a blank.
+FIELD_MARKS: Mapping[str, str] = {name: chr(number) for number, name in enumerate(FIELD_WEIGHTS, 1)}
 
 # What moves on where nothing changed, after the order itself.
 SEEN_COLUMNS: tuple[str, ...] = ("source_order", "content", "media_seen", "media_asked")
@@ -317,21 +321,21 @@ def _assemble(columns: Mapping[str, pa.Array], dim: int) -> pa.Table:
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def search_tokens(product: Product, transcript: str | None = None) -> list[tuple[int, list[str]]]:
-    """The tokens that full text finds a product by, field by field, each field with how many times it counts:
-    its words, its identifiers (id, MPN, GTIN, item group), and what is said in its recording."""
+def search_tokens(product: Product, transcript: str | None = None) -> list[tuple[str, list[str]]]:
+    """The tokens that full text finds a product by, by the name of their field: its words, its identifiers
+    (id, MPN, GTIN, item group), and what is said in its recording."""
     named = (product.id, product.mpn, product.gtin, product.item_group_id)
     identifiers = dict.fromkeys(token for name in named if name and (token := identifier(name)))
-    fields = [(FIELD_WEIGHTS[name], tokens(text)) for name, text in product.lexical_fields().items()]
-    fields += [(1, list(identifiers)), (FIELD_WEIGHTS["transcript"], tokens(transcript or ""))]
-    return [(weight, found) for weight, found in fields if found]
+    fields = [(name, tokens(text)) for name, text in product.lexical_fields().items()]
+    fields += [("identifiers", list(identifiers)), ("transcript", tokens(transcript or ""))]
+    return [(name, found) for name, found in fields if found]
 
 
 def search_text(product: Product, transcript: str | None = None) -> str:
-    """:func:`search_tokens` as the column has them: joined by spaces, before each field a token that is the
-    control character of its weight's number."""
+    """:func:`search_tokens` as the column has them: joined by spaces, before each field its
+    :data:`FIELD_MARKS`."""
     parts = search_tokens(product, transcript)
-    return " ".join(token for weight, found in parts for token in (chr(weight), *found))
+    return " ".join(token for name, found in parts for token in (FIELD_MARKS[name], *found))
 
 
 def _prices(products: Sequence[Product]) -> dict[str, pa.Array]:

@@ -4,7 +4,8 @@ A word is one token or several ways to say it; the latter are merged into one li
 while it is asked for. A row earns the most that one of a word's ways earns, and a word is as rare as its
 best ways together.
 
-Words count as often as their field does (:data:`mmpipe.lake.schema.FIELD_WEIGHTS`).
+Words count as often as their field does (:data:`mmpipe.lake.schema.FIELD_WEIGHTS`). Which field each word of
+a row stands in, the row's own text says.
 
 Scores are BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", FnTIR 3(4),
 2009) with k1 = 1.2 and b = 0.75. The weights of tokens and the average length are the caller's, so a row's
@@ -25,10 +26,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mmpipe.lake.schema import FIELD_MARKS, FIELD_WEIGHTS
 from mmpipe.search.columns.kept import Latest
 from mmpipe.search.columns.layout import Layout, places_in
 from mmpipe.search.columns.pack import DamagedPack
 from mmpipe.search.columns.words import Way, Word, plain
+from mmpipe.search.kernels import said
 from mmpipe.search.kernels import text as kernels
 from mmpipe.search.kernels.memory import Rows, Words, address
 from mmpipe.search.kernels.similar import similar
@@ -40,7 +43,9 @@ MAX_TOKENS = 64
 # Merged lists of one version that are kept, 6 bytes a row.
 _MOST_MERGED_ROWS = 4_000_000
 _UNDERSTOOD = 2_048
-_MOST_WEIGHT = 8
+# The fields in the order of their numbers, which begin with 1; 0 is no field's.
+FIELDS: tuple[str, ...] = tuple(FIELD_MARKS)
+_WEIGHTS = np.array([0, *FIELD_WEIGHTS.values()], np.int64)
 _TYPES = {
     "token_start": np.int64, "token_bytes": np.uint8, "slots": np.int32, "post_start": np.int64,
     "post_rows": np.int32, "post_tf": np.uint16, "lengths": np.uint16, "length_sum": np.int64,
@@ -54,9 +59,9 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     Tokens are numbered in the order of their UTF-8 bytes: ``token_start`` int64 ``(T + 1,)`` and
     ``token_bytes`` uint8. ``slots`` int32 is a hash table of them (FNV-1a of 64 bits, linear probing, -1 for
     empty). Token t is held by ``post_rows[post_start[t] : post_start[t + 1]]``, int32 ascending, as often as
-    ``post_tf`` (uint16) says. A token that is one control character is no word: what is behind it counts as
-    many times as its number says. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is
-    their sum. uint16 values above 65,535 are given as that. Row r says the tokens ``said[said_start[r] :
+    ``post_tf`` (uint16) says. A token that is the mark of a field is no word: what is behind it counts as
+    many times as the field. ``lengths`` uint16 are the rows' tokens, ``length_sum`` int64 ``(1,)`` is their
+    sum. uint16 values above 65,535 are given as that. Row r says the tokens ``said[said_start[r] :
     said_start[r + 1]]``, int32, -1 for none, one after the other.
     """
     texts = pc.fill_null(search_text, "") if search_text.null_count else search_text
@@ -73,7 +78,7 @@ def build_text(search_text: pa.Array) -> dict[str, NDArray[Any]]:
     size = 1 << (2 * len(tokens) - 1).bit_length() if len(tokens) else 1
     codes = places[encoded.indices.to_numpy()]
     said_start = split.offsets.to_numpy().astype(np.int64)
-    inverted = kernels.invert(codes, said_start, len(tokens), _weights(starts, data))
+    inverted = kernels.invert(codes, said_start, len(tokens), _WEIGHTS[_fields(starts, data)])
     post_start, rows, counts, lengths, total = inverted
     return {
         "token_start": starts,
@@ -263,8 +268,16 @@ class TextColumn:
         """The rows of ``mask`` that say the tokens one after the other."""
         data, starts = _encoded(tokens)
         left = np.zeros_like(mask)
-        kernels.phrase(self._table, address(data), starts, mask, left)
+        said.phrase(self._table, address(data), starts, mask, left)
         return left
+
+    def fields_of(self, rows: Rows, tokens: Sequence[str]) -> NDArray[np.int32]:
+        """How often each of some rows says each token in each of :data:`FIELDS`: int32 ``(rows, tokens,
+        fields)``. Words of a text without marks are in no field."""
+        data, starts = _encoded(tokens)
+        counts = np.zeros((len(rows), len(tokens), len(FIELDS)), np.int32)
+        said.fields(self._table, np.require(rows, np.int32, ["C", "W"]), address(data), starts, counts)
+        return counts
 
     def _look_up(self, tokens: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         data, starts = _encoded(tokens)
@@ -361,13 +374,13 @@ def _same_rows(layout: Layout, alive: Words, former: TextColumn, fragment: int, 
     return np.array_equal(own, former._fragments[place].alive)
 
 
-def _weights(starts: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Of tokens in the order of their bytes, what those that are one control character say; else 0."""
-    weights = np.zeros(len(starts) - 1, np.int64)
-    for term in range(min(len(weights), _MOST_WEIGHT)):
-        if starts[term + 1] - starts[term] == 1 and data[starts[term]] <= _MOST_WEIGHT:
-            weights[term] = data[starts[term]]
-    return weights
+def _fields(starts: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Of tokens in the order of their bytes, the number of the field that each is the mark of; else 0."""
+    fields = np.zeros(len(starts) - 1, np.int64)
+    for term in range(min(len(fields), len(FIELDS))):
+        if starts[term + 1] - starts[term] == 1 and data[starts[term]] <= len(FIELDS):
+            fields[term] = data[starts[term]]
+    return fields
 
 
 def _encoded(tokens: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

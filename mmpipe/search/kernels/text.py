@@ -164,7 +164,7 @@ def living_rows(alive: Any, post_start: Any, post_rows: Any, terms: Any) -> Any:
 
 
 @njit("int64(int64[::1], int64, int64, int64, uint64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _term(fragment: Any, data: Any, start: Any, end: Any, value: Any) -> Any:
+def term_of(fragment: Any, data: Any, start: Any, end: Any, value: Any) -> Any:
     """The term of one fragment whose UTF-8 is at ``data`` from ``start`` to ``end`` and has the hash
     ``value``; -1 where it has none."""
     letters, slots, tokens = as_u8(data), as_i32(fragment[SLOTS]), as_u8(fragment[TOKENS])
@@ -195,7 +195,7 @@ def look_up(table: Any, data: Any, starts: Any, lists: Any, found: Any) -> None:
         value = fnv1a(data, starts[t], starts[t + 1])
         living = np.int64(0)
         for f in range(len(table)):
-            term = _term(table[f], data, starts[t], starts[t + 1], value)
+            term = term_of(table[f], data, starts[t], starts[t + 1], value)
             lists[f, t, AT] = 0
             lists[f, t, SIZE] = 0
             lists[f, t, COUNTED] = 0
@@ -210,42 +210,6 @@ def look_up(table: Any, data: Any, starts: Any, lists: Any, found: Any) -> None:
             live = table[f, LIVE]
             living += length if live == 0 else np.int64(as_i32(live)[term])
         found[t] = living
-
-
-@njit(  # type: ignore[untyped-decorator]
-    "void(int64[:, ::1], int64, int64[::1], uint64[::1], uint64[::1])", cache=True, nogil=True
-)
-def phrase(table: Any, data: Any, starts: Any, mask: Any, out: Any) -> None:
-    """Set the rows of ``mask`` in ``out`` that say the tokens at ``data``, one after the other."""
-    count = len(starts) - 1
-    terms = np.empty(count, np.int64)
-    for f in range(len(table)):
-        lead = -1
-        post_start = as_i64(table[f, POST_START])
-        for t in range(count):
-            terms[t] = _term(table[f], data, starts[t], starts[t + 1], fnv1a(data, starts[t], starts[t + 1]))
-            if terms[t] < 0:
-                lead = -1
-                break
-            size = post_start[terms[t] + 1] - post_start[terms[t]]
-            if lead < 0 or size < post_start[terms[lead] + 1] - post_start[terms[lead]]:
-                lead = t
-        if lead < 0:
-            continue
-        base = table[f, BASE] >> 6
-        rows, said, begins = as_i32(table[f, ROWS]), as_i32(table[f, SAID]), as_i64(table[f, SAID_START])
-        for i in range(post_start[terms[lead]], post_start[terms[lead] + 1]):
-            row = np.int64(rows[i])
-            bit = _ONE << np.uint64(row & 63)
-            if not mask[base + (row >> 6)] & bit:
-                continue
-            for at in range(begins[row], begins[row + 1] - count + 1):
-                t = 0
-                while t < count and np.int64(said[at + t]) == terms[t]:
-                    t += 1
-                if t == count:
-                    out[base + (row >> 6)] |= bit
-                    break
 
 
 @njit("int64(int64, int64, int64, int32)", cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]

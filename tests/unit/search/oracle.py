@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from mmpipe.encoders.base import Vectors
-from mmpipe.lake.schema import search_tokens
+from mmpipe.lake.schema import FIELD_WEIGHTS, search_tokens
 from mmpipe.lexical import tokens
 from mmpipe.schemas.product import FACET_FIELDS, Product
 from mmpipe.schemas.search import Filters
@@ -54,9 +54,9 @@ def passes(product: Product, filters: Filters, now: datetime) -> bool:
 def _bag(product: Product) -> Counter[str]:
     """How often a product has each token, as often as its fields count."""
     found: Counter[str] = Counter()
-    for weight, tokens_of_field in search_tokens(product):
+    for name, tokens_of_field in search_tokens(product):
         for token in tokens_of_field:
-            found[token] += weight
+            found[token] += FIELD_WEIGHTS[name]
     return found
 
 

@@ -2,6 +2,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmpipe.lake.schema import FIELD_MARKS, FIELD_WEIGHTS
 from mmpipe.search.columns.layout import Layout
 from mmpipe.search.columns.pack import DamagedPack, Pack
-from mmpipe.search.columns.text import MAX_TOKENS, Arrays, TextColumn, build_text
+from mmpipe.search.columns.text import FIELDS, MAX_TOKENS, Arrays, TextColumn, build_text
 from mmpipe.search.kernels.memory import Words, set_rows
 
 # Some that share a beginning, some whose order by bytes is not that by UTF-16.
@@ -21,6 +23,8 @@ TEXTS = st.lists(
     st.tuples(st.none() | st.lists(st.sampled_from(VOCABULARY), max_size=12).map(" ".join), st.booleans()),
     max_size=200,
 )
+# Words behind the mark of a field by number, or, for 0, behind none of their own.
+SAID_IN = st.tuples(st.integers(0, len(FIELDS)), st.lists(st.sampled_from(VOCABULARY), max_size=5))
 QUERIES = st.lists(st.sampled_from(VOCABULARY + UNKNOWN), min_size=1, unique=True)
 Rows = list[tuple[str | None, bool]]
 
@@ -200,14 +204,51 @@ def test_lists_are_in_the_order_of_bytes() -> None:
     assert sorted(built["slots"].tolist()) == [-1, -1, -1, -1, 0, 1, 2, 3]
 
 
-def test_fields_count_as_often_as_they_say() -> None:
-    built = part(["\x03 red lamp \x01 red oak", "lamp", None])
+def test_words_count_as_often_as_their_field() -> None:
+    built = part(["\x01 red lamp \x05 red oak", "lamp", None])
     starts, data = built["token_start"], built["token_bytes"].tobytes()
     tokens = [data[start:end].decode() for start, end in pairwise(starts)]
-    assert tokens == ["\x01", "\x03", "lamp", "oak", "red"]
+    assert tokens == ["\x01", "\x05", "lamp", "oak", "red"]
     assert np.diff(built["post_start"]).tolist() == [0, 0, 2, 1, 1]
     assert built["post_tf"].tolist() == [3, 1, 1, 4]
     assert built["lengths"].tolist() == [8, 1, 0]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(SAID_IN, max_size=6), min_size=1, max_size=40),
+    st.lists(st.integers(0, 40), max_size=3),
+    st.lists(st.sampled_from(VOCABULARY + UNKNOWN), max_size=6),
+    st.randoms(),
+)
+def test_each_word_stands_in_its_field(
+    rows: list[list[tuple[int, list[str]]]], cuts: list[int], asked: list[str], random: Random
+) -> None:
+    marks = ["", *FIELD_MARKS.values()]
+    texts = [" ".join(filter(None, [t for k, words in row for t in (marks[k], *words)])) for row in rows]
+    version = Version([(text, True) for text in texts], cuts)
+    expected = np.zeros((len(rows), len(asked), len(FIELDS)), np.int32)
+    for i, row in enumerate(rows):
+        field = 0  # words without a mark of their own stand behind the one before
+        for number, words in row:
+            field = number or field
+            for t, token in enumerate(asked):
+                if field:
+                    expected[i, t, field - 1] += words.count(token)
+    order = random.sample(range(len(rows)), len(rows))
+    found = version.column.fields_of(np.array([version.row[i] for i in order], np.int32), asked)
+    assert found.dtype == np.int32
+    assert np.array_equal(found, expected[order])
+
+
+def test_fields_weigh_what_they_are_said_to() -> None:
+    built = part([" ".join(f"{mark} {name}" for name, mark in FIELD_MARKS.items())])
+    starts, data = built["token_start"], built["token_bytes"].tobytes()
+    counts = {
+        data[start:end].decode(): built["post_tf"][post].item() if post < last else 0
+        for (start, end), (post, last) in zip(pairwise(starts), pairwise(built["post_start"]), strict=True)
+    }
+    assert {name: count for name, count in counts.items() if count} == FIELD_WEIGHTS
 
 
 def test_counts_and_lengths_saturate() -> None:
