@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple, Self, TypeVar
@@ -162,6 +162,10 @@ class Dictionary(Coding):
             ordered = self._ordered = sorted([*ordered, *sorted(new)])
         first, last = bisect_left(ordered, key), bisect_left(ordered, key + chr(sys.maxunicode))
         return [code for found in ordered[first:last] for code in self.codes_of_key(found)]
+
+    def known(self, keys: Collection[str]) -> Set[str]:
+        """Which of ``keys`` any value has, of this version or another."""
+        return self._key_of.keys() & keys
 
     def folded(self, value: str) -> str:
         """The key that a filter's value asks for; empty for a blank one."""
