@@ -22,6 +22,7 @@
         │   ├── MediaNotAllowed         the address is outside what the shop allows
         │   └── MediaTooLarge           over the limit on bytes, pixels or seconds
         ├── InvalidRequest          an HTTP or CLI request; names the parameter and the remedy
+        │   ├── Outdated                it would replace what was replaced by another meanwhile
         │   └── RequestTooLarge         a body over the limit
         ├── NotFound
         │   ├── UnknownCollection
@@ -130,6 +131,10 @@ class MediaTooLarge(InvalidMedia):
 
 class InvalidRequest(_FieldError):
     """A request parameter the caller must change."""
+
+
+class Outdated(InvalidRequest):
+    """What a request is to replace was replaced by another in the meantime."""
 
 
 class RequestTooLarge(InvalidRequest):

@@ -241,6 +241,11 @@ class ServeSettings(_Section):
         description="the Secrets Manager secret (ARN or name) that holds this object instead, followed while"
         " it changes",
     )
+    admin_callers: tuple[str, ...] = Field(
+        default=(),
+        description="the callers, by the names of their API keys, who may read and set merchandising rules and"
+        " synonyms; nobody where there are keys and none is named",
+    )
     min_replicas: int = Field(default=1, ge=0, description="query replicas kept when idle")
     max_replicas: int = Field(default=2, ge=1, description="query replicas at most")
     target_ongoing_requests: float = Field(
@@ -282,7 +287,7 @@ class ServeSettings(_Section):
         " Retry-After at once",
     )
     standing_seconds: float = Field(
-        default=0.005,
+        default=0.02,
         gt=0,
         description="likewise while more arrives than is answered: since requests have been waiting for 0.1 s"
         " without a break",
@@ -369,9 +374,9 @@ class ServeSettings(_Section):
         " most like it gains, as a share of the span of scores; 0: not at all",
     )
     fusion_mode: Literal["early", "late", "hybrid"] = Field(
-        default="early",
-        description="search by the fused vector (early), by scores per modality (late), or find by the one"
-        " and score by the other (hybrid)",
+        default="hybrid",
+        description="search by the fused vector (early), by scores per modality (late), or find by the fused"
+        " vector and score most by the modalities that are asked for (hybrid)",
     )
     exact_rows: int = Field(
         default=1_536,
@@ -409,8 +414,8 @@ class ServeSettings(_Section):
     @model_validator(mode="after")
     def _shards_merge(self) -> ServeSettings:
         # Late scores are scaled by all products' scores of each modality: no shard knows them.
-        if self.shards > 1 and self.fusion_mode != "early":
-            raise ValueError(f"fusion_mode '{self.fusion_mode}' cannot be split: set shards to 1, or early")
+        if self.shards > 1 and self.fusion_mode == "late":
+            raise ValueError("fusion_mode 'late' cannot be split: set shards to 1, or early or hybrid")
         return self
 
 

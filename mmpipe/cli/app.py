@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 from pydantic import ValidationError
 
+from mmpipe.cli.analytics import analytics
 from mmpipe.cli.console import console, fail
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
@@ -18,6 +19,7 @@ from mmpipe.cli.live import live_app
 from mmpipe.cli.models import models_app
 from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
+from mmpipe.cli.rules import rules_app
 from mmpipe.cli.serve import serve
 from mmpipe.cli.sponsored import sponsored_app
 from mmpipe.cli.statistics import statistics
@@ -48,6 +50,7 @@ app.command()(suggest)
 app.command()(status)
 app.command()(stock)
 app.command()(statistics)
+app.command()(analytics)
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")
@@ -58,6 +61,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(sponsored_app, name="sponsored")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(synonyms_app, name="synonyms")
+app.add_typer(rules_app, name="rules")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -20,6 +20,7 @@ from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 
 if TYPE_CHECKING:
+    from mmpipe.schemas.rules import Rule
     from mmpipe.serve.answer.service import QueryService
 
 _TIMEOUT_SECONDS = 60.0
@@ -41,6 +42,10 @@ class Queries(Protocol):
 
     def suggest(self, params: SuggestParams) -> SuggestResponse:
         """What may be meant by what was typed. Raises :class:`MmpipeError`."""
+        ...
+
+    def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
+        """A search with the rules that are set, and with others. Raises :class:`MmpipeError`."""
         ...
 
 
@@ -96,6 +101,18 @@ class HttpQueries:
         answer = self._http.request("GET", f"/v1/suggest?{urlencode(given, errors='replace')}")
         return _response(answer, SuggestResponse)
 
+    def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
+        """See :class:`Queries`."""
+        body = {
+            "search": request.model_dump(mode="json", exclude_defaults=True, by_alias=True),
+            "rules": [rule.model_dump(mode="json", exclude_defaults=True, by_alias=True) for rule in rules],
+        }
+        found = self.post("/v1/rules/preview", body)
+        return (
+            SearchResponse.model_validate(found["before"]),
+            SearchResponse.model_validate(found["after"]),
+        )
+
     def get(self, path: str) -> Any:
         """Any other JSON answer of the service. Raises :class:`MmpipeError`."""
         answer = self._http.request("GET", path)
@@ -135,6 +152,11 @@ class EmbeddedQueries:
     def suggest(self, params: SuggestParams) -> SuggestResponse:
         """See :class:`Queries`."""
         return SuggestResponse.model_validate_json(asyncio.run(self._service.suggest(params)))
+
+    def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
+        """See :class:`Queries`."""
+        before, after = asyncio.run(self._service.preview_rules(request, rules))
+        return SearchResponse.model_validate_json(before), SearchResponse.model_validate_json(after)
 
 
 def _embedded(lake: str) -> Iterator[Queries]:

@@ -23,7 +23,7 @@ Source = Literal["boosts", "rules"]
 
 @dataclass(frozen=True)
 class Lift:
-    """Matches under ``condition`` gain ``weight``, in [-1, 1], of the span of scores; ``name`` says why."""
+    """Matches under ``condition`` gain ``weight`` spans of scores; ``name`` says why."""
 
     source: Source
     name: str

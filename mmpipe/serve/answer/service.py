@@ -20,13 +20,16 @@ from mmpipe.objects import open_store
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.recommend import RecommendationsRequest
+from mmpipe.schemas.rules import Rule, RuleSet
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.suggest import SuggestParams
 from mmpipe.search import Version
 from mmpipe.search.asked import Asked
+from mmpipe.search.rules import RuleBook
 from mmpipe.search.shards import Transport
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
+from mmpipe.serve.answer.merchandising import Merchandising
 from mmpipe.serve.answer.people import People, PersonResponse
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
@@ -115,6 +118,8 @@ class QueryService:
             if shards is None
             else ShardedSource(ShardedCollections(settings, self._lake, shards, check=encoder.prepare))
         )
+        self.merchandising = Merchandising(settings, self._lake, self._source.follow_synonyms)
+        self.merchandising.start()
         self.stock = StockReports(settings, self._lake, self._source.open)
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
@@ -141,7 +146,14 @@ class QueryService:
         """The same without media."""
         return await self._search(request, {})
 
-    async def _search(self, request: SearchRequest, media: Media) -> bytes:
+    async def preview_rules(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[bytes, bytes]:
+        """One search with the rules that are set and with others, as :meth:`search` answers it."""
+        parsed = ParsedSearch(request)
+        media = await self._media.decode(parsed) if has_media(parsed) else {}
+        tried = RuleBook(RuleSet(rules=list(rules)))
+        return await self._search(request, media), await self._search(request, media, tried)
+
+    async def _search(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> bytes:
         version = await self._source.open(request.collection, request.cursor)
         encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
         if "audio" in media or request.audio_as == "speech":
@@ -155,7 +167,8 @@ class QueryService:
                 query = await encode(request, media)
         with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
             taste = await self._recommendations.taste(version, request)
-            answer = await version.search(request, query, Asked(taste, _new_query_id()))
+            effects = self.merchandising.effects(version.collection, request, query.text, tried)
+            answer = await version.search(request, query, Asked(taste, _new_query_id(), effects))
             return answer.body
 
     async def recommend(self, request: RecommendationsRequest) -> bytes:
@@ -176,6 +189,11 @@ class QueryService:
         version = await self._source.open(collection)
         with step("query.similar", products=version.products, limit=limit):
             return await version.similar(product_id, filters, limit)
+
+    async def name_of(self, collection: str | None) -> str:
+        """The name of a collection, or of the only one. Raises ``UnknownCollection``, ``NotReady``,
+        ``InvalidRequest`` for a missing name."""
+        return (await self._source.open(collection)).collection
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
@@ -244,6 +262,7 @@ class QueryService:
     def refresh(self) -> None:
         """Follow the live versions now instead of at the next poll. Blocks; not for the event loop."""
         self._source.refresh()
+        self.merchandising.look()
 
     async def drain(self) -> None:
         """Store the interactions that are waiting, and end what :meth:`start` began; no more are taken."""
@@ -256,6 +275,7 @@ class QueryService:
         self._recommendations.close()
         self._suggestions.close()
         self.stock.close()
+        self.merchandising.close()
         self._people.close()
         self._source.close()
         self._media.close()

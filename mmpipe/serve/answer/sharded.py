@@ -189,6 +189,10 @@ class ShardedCollections:
         await self._refresh(self._followed[collection])
         return self.get(collection)
 
+    def follow_synonyms(self, collection: str) -> None:
+        """Look at a collection's synonyms now. Blocks."""
+        self._synonyms.look_at(collection)
+
     def status(self) -> Mapping[str, ShardedStatus]:
         """Per collection, what answers and how the last look went."""
         return {

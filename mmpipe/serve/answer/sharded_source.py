@@ -107,6 +107,10 @@ class ShardedSource:
         assert self._loop is not None, "start first"
         asyncio.run_coroutine_threadsafe(self._collections.look(), self._loop).result()
 
+    def follow_synonyms(self, collection: str) -> None:
+        """See :class:`~mmpipe.serve.answer.source.Source`."""
+        self._collections.follow_synonyms(collection)
+
     async def stop(self) -> None:
         """See :meth:`ShardedCollections.close`."""
         await self._collections.close()

@@ -86,6 +86,9 @@ class Source(Protocol):
     def refresh(self) -> None:
         """Follow the live versions now instead of at the next poll. Blocks; not for the event loop."""
 
+    def follow_synonyms(self, collection: str) -> None:
+        """Look at a collection's synonyms now. Blocks."""
+
     async def stop(self) -> None:
         """End what :meth:`start` began."""
 
@@ -201,6 +204,10 @@ class WholeSource:
         for name in self._lake.collections():
             self._versions.refresh(name)
         self._synonyms.look()
+
+    def follow_synonyms(self, collection: str) -> None:
+        """See :class:`Source`."""
+        self._synonyms.look_at(collection)
 
     async def stop(self) -> None:
         """See :class:`Source`. Threads end with :meth:`close`."""

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 
 from mmpipe.errors import NotReady
 from mmpipe.schemas.interaction import InteractionsRequest
@@ -25,6 +26,8 @@ from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.interaction_routes import add_interaction_routes
 from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
 from mmpipe.serve.http.limits import BodyLimit
+from mmpipe.serve.http.merchandising_routes import BODIES as MERCHANDISING
+from mmpipe.serve.http.merchandising_routes import merchandising_router
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
 from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
@@ -44,7 +47,9 @@ _SEARCH_DESCRIPTION = (
 )
 # The page's own script and styles are inline; nothing may come from anywhere else.
 _DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
-_BODIES = (SearchRequest, InteractionsRequest, RecommendationsRequest)
+_BODIES: tuple[type[BaseModel], ...] = (
+    SearchRequest, InteractionsRequest, RecommendationsRequest, *MERCHANDISING,
+)  # fmt: skip
 _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
 
@@ -92,6 +97,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.include_router(public)
     app.include_router(people_router(service, guard))
     app.include_router(stock_router(service, guard))
+    app.include_router(merchandising_router(service, guard))
     _operations_routes(app, service, meter)
     app.state.service = service
     errors.install(app)

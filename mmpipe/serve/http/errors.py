@@ -52,6 +52,10 @@ class Forbidden(errors.InvalidRequest):
     """A route was called with a valid API key whose caller may not use it."""
 
 
+class TooManyRequests(errors.InvalidRequest):
+    """One caller asks for more than its share."""
+
+
 class InvalidFields(errors.InvalidRequest):
     """Several fields of one request; ``entries`` is pydantic's list of them."""
 
@@ -112,6 +116,10 @@ TABLE: Mapping[type[Exception], Answer] = {
     UriTooLong: Answer(HTTPStatus.REQUEST_URI_TOO_LONG, "uri-too-long", "The query string is too long"),
     UnsupportedMediaType: Answer(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The content type is not supported"
+    ),
+    errors.Outdated: Answer(HTTPStatus.CONFLICT, "outdated", "Something newer is there"),
+    TooManyRequests: Answer(
+        HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", "This caller asks too much at once", retry_after=1
     ),
     errors.InvalidRequest: Answer(
         HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "The request is not valid"

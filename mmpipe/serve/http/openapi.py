@@ -23,13 +23,16 @@ _EXAMPLE = {
     "limit": 10,
 }
 _MEANINGS = {
+    408: "The request did not arrive in time",
     400: "The body cannot be read",
     401: "No valid API key",
     403: "This API key may not use the route",
     404: "No such collection or product",
+    409: "It was replaced by another in the meantime",
     413: "The body, what it holds, or a medium is over the limit",
     414: "The query string is over the limit",
     415: "The body's content type is not supported",
+    429: "This caller asks too much at once; try again after Retry-After seconds",
     422: "A field is not valid; `field` and `errors` name it and the remedy",
     503: "Temporarily not able to answer; try again after Retry-After seconds",
 }
@@ -68,6 +71,7 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
             "cursor": {"type": "string"},
             "facets": {"type": "array", "items": {"type": "string"}},
             "filters": {"$ref": _REF.format(model="Filters"), "description": "as JSON"},
+            "filter": {"$ref": _REF.format(model="Condition"), "description": "as JSON"},
             "weights": {"$ref": _REF.format(model="Weights"), "description": "as JSON"},
             "explain": {"type": "boolean"},
             "user_id": {"type": "string"},
@@ -99,6 +103,8 @@ def document(
         for path in spec["paths"].values():
             for operation in path.values():
                 answers = operation["responses"]
+                # Before any route is asked.
+                answers.update({str(status): problems(status)[status] for status in (408, 429, 503)})
                 if "HTTPValidationError" in str(answers.get("422", "")):
                     answers.update({"422": problems(422)[422]})
         for unused in ("HTTPValidationError", "ValidationError"):
