@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.lake.schema import FIELD_WEIGHTS
+from mmpipe.lake.schema import FIELD_MARKS
 from mmpipe.lexical import identifier, tokens
 from mmpipe.schemas.conditions import And, Comparison, Condition, Kind, Not, Or, Scalar, moment
 from mmpipe.search.columns.dictionaries import fold, fold_path
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 Words = NDArray[np.uint64]
 Form = tuple[Any, ...]
-# What stands before the words of a title in the text that is searched.
-_TITLE: Final = chr(FIELD_WEIGHTS["title"])
 _RANGE: Final = ("gte", "gt", "lte", "lt")
 
 
@@ -176,7 +174,7 @@ def _title(version: Version, comparison: Comparison) -> Words:
     said = tokens(comparison.prefix or "")
     if not said:
         return np.zeros_like(version.alive)
-    return version.text.with_phrase([_TITLE, *said], version.alive)
+    return version.text.with_phrase([FIELD_MARKS["title"], *said], version.alive)
 
 
 def _identifier(version: Version, comparison: Comparison) -> Words:
