@@ -15,7 +15,7 @@ from mmpipe.errors import RequestTooLarge
 from mmpipe.serve.http.errors import MalformedRequest
 
 # Nested deeper than any schema here.
-MAX_DEPTH: Final = 16
+MAX_DEPTH: Final = 24
 # Characters of a string that is no medium, and of what stands between two strings: numbers, white space.
 MAX_TEXT: Final = 100_000
 _MAX_ESCAPED: Final = 50_000
@@ -33,9 +33,9 @@ class Bounds:
     media: int = 0
 
 
-SEARCH: Final = Bounds(names=200, values=5_000, media=3)
-FILTERS: Final = Bounds(names=200, values=5_000)
-RECOMMENDATIONS: Final = Bounds(names=1_000, values=50_000)
+SEARCH: Final = Bounds(names=2_000, values=20_000, media=3)
+FILTERS: Final = Bounds(names=1_200, values=12_000)
+RECOMMENDATIONS: Final = Bounds(names=5_000, values=60_000)
 INTERACTIONS: Final = Bounds(names=20_000, values=20_000)
 WORK: Final = Bounds(names=30_000, values=30_000)
 

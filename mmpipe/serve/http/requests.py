@@ -39,7 +39,7 @@ MULTIPART = "multipart/form-data"
 _PLAIN_PARTS = frozenset(
     {"collection", "text", "limit", "cursor", "explain", "audio_as", "user_id", "session_id", "personalise"}
 )
-_JSON_PARTS = frozenset({"weights", "filters"})
+_JSON_PARTS = frozenset({"weights", "filters", "filter"})
 # Smaller bodies are read in less time than a thread takes to begin.
 _ASIDE_BYTES: Final = 64_000
 _CHARSET: Final = re.compile(r"""\bcharset\s*\*?=\s*["']?([^\s;"']{1,80})""", re.IGNORECASE)
@@ -98,6 +98,9 @@ class SearchParams(FilterParams):
     facets: list[str] = Field(
         default_factory=list, max_length=20, description="fields to count; repeated or comma-separated"
     )
+    filter: str | None = Field(
+        default=None, max_length=8_000, description="a condition as JSON, beside the other filters"
+    )
     explain: bool = True
     user_id: ShopperId | None = Field(default=None, description="who asks; the order leans to their taste")
     session_id: ShopperId | None = Field(default=None, description="the same for a session")
@@ -113,6 +116,7 @@ class SearchParams(FilterParams):
             "facets": [name for entry in self.facets for name in entry.split(",") if name.strip()],
             "explain": self.explain,
             "filters": self.raw_filters(),
+            "filter": None if self.filter is None else _json_part("filter", self.filter.encode()),
             "user_id": self.user_id,
             "session_id": self.session_id,
             "personalise": self.personalise,
