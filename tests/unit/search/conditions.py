@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -145,8 +145,10 @@ def _number(bound: Any) -> Decimal | None:
 class Shop:
     """Products as they can be found at a moment, in the collection's own currency."""
 
-    def __init__(self, products: Sequence[Product], now: datetime, currency: str) -> None:
-        self.products, self.now, self.currency = products, now, currency
+    def __init__(
+        self, products: Sequence[Product], added: Mapping[str, datetime | None], now: datetime, currency: str
+    ) -> None:
+        self.products, self.added, self.now, self.currency = products, added, now, currency
 
     def meeting(self, condition: JSON) -> set[str]:
         """The ids of those that meet a condition."""
@@ -173,7 +175,8 @@ class Shop:
             number = getattr(product, field)
             return number is not None and _compares(Decimal(str(number)), condition, _decimal)
         if field == "added":
-            return product.added_at is not None and _within_days(product.added_at.timestamp(), condition)
+            added = self.added[product.id]
+            return added is not None and _within_days(added.timestamp(), condition)
         if field == "title":
             asked = tokens(condition["prefix"])
             return bool(asked) and tokens(product.title)[: len(asked)] == asked
@@ -193,7 +196,7 @@ class Shop:
             return self._amount(product, condition) is not None
         if field == "currency":
             return self._currency(product) is not None
-        return getattr(product, "added_at" if field == "added" else field) is not None
+        return (self.added[product.id] if field == "added" else getattr(product, field)) is not None
 
     def _amount(self, product: Product, condition: JSON) -> Decimal | None:
         money: Money | None = product.price
