@@ -159,7 +159,8 @@ class Call:
 
     def _asked(self, place: int, wanted: WantedList, plan: Plan) -> tuple[Asked, Taken]:
         version, exclude = self.version, self.request.exclude
-        base = filters.mask(version, wanted.filters)
+        conditions = () if wanted.filter is None else (wanted.filter,)
+        base = filters.allowed(version, wanted.filters, conditions)
         if exclude.sold_out:
             base = base & ~version.coded["availability"].mask(["out_of_stock"])
         mask = base

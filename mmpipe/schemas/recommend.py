@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from mmpipe.schemas.conditions import Condition
 from mmpipe.schemas.search import Filters, Hit, ShopperId
 
 Kind = Literal[
@@ -46,6 +47,7 @@ class WantedList(BaseModel):
     product_ids: ProductIds | None = Field(default=None, description=_ABOUT_PRODUCTS)
     limit: int = Field(default=10, ge=1, le=MAX_LIMIT)
     filters: Filters = Field(default_factory=Filters)
+    filter: Condition | None = Field(default=None, description="holds beside `filters`")
     name: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         default=None,
         description="what the answer calls the list, for interactions' context; its kind if absent",
@@ -96,6 +98,7 @@ class RecommendationsRequest(BaseModel):
     product_ids: ProductIds | None = Field(default=None, description="likewise")
     limit: int | None = Field(default=None, ge=1, le=MAX_LIMIT, description="likewise")
     filters: Filters | None = Field(default=None, description="likewise")
+    filter: Condition | None = Field(default=None, description="likewise")
     exclude: Exclude = Field(default_factory=Exclude)
     diversity: Share | None = Field(
         default=None,
@@ -114,9 +117,9 @@ class RecommendationsRequest(BaseModel):
     def _one_way(self) -> RecommendationsRequest:
         if (self.lists is None) == (self.kind is None):
             raise ValueError("give either lists or kind")
-        alone = [self.product_ids, self.limit, self.filters]
+        alone = [self.product_ids, self.limit, self.filters, self.filter]
         if self.lists is not None and any(value is not None for value in alone):
-            raise ValueError("product_ids, limit and filters go into lists where these are given")
+            raise ValueError("product_ids, limit, filters and filter go into lists where these are given")
         return self
 
     def wanted(self) -> list[WantedList]:
@@ -130,6 +133,7 @@ class RecommendationsRequest(BaseModel):
                 product_ids=self.product_ids,
                 limit=10 if self.limit is None else self.limit,
                 filters=self.filters or Filters(),
+                filter=self.filter,
             )
         ]
 

@@ -140,6 +140,34 @@ def test_filters_hold(shop: Shop, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_condition_holds_beside_the_filters(shop: Shop, kind: Kind) -> None:
+    asked = {
+        "filters": {"color": ["blue", "black"]},
+        "filter": {"or": [{"field": "price", "lt": "14.00"}, {"field": "id", "prefix": "black-"}]},
+    }
+    about = {"product_ids": ["red-shoe-0"]} if kind in _ABOUT_PRODUCTS else {}
+    alone = shop.ids(kind, "me", "visit", limit=50, **about, **asked)
+    (one, free) = shop.ask(
+        "me", "visit", lists=[{"kind": kind, **about, **asked}, {"kind": kind, **about}]
+    ).lists
+    assert alone[: len(one.items)] == [item.id for item in one.items]
+    for item in one.items:
+        assert item.id.startswith("black-") or (item.color == "blue" and item.price == "10.00 USD")
+    assert kind == "recently_viewed" or any(item.color not in ("blue", "black") for item in free.items)
+
+
+def test_a_condition_goes_into_the_lists_where_these_are_given() -> None:
+    brand = {"field": "brand", "eq": "Acme"}
+    with pytest.raises(ValidationError, match="filters and filter go into lists"):
+        RecommendationsRequest.model_validate({"lists": [{"kind": "popular"}], "filter": brand})
+    with pytest.raises(ValidationError) as caught:
+        RecommendationsRequest.model_validate(
+            {"lists": [{"kind": "popular", "filter": {"not": {"field": "x"}}}]}
+        )
+    assert caught.value.errors()[0]["loc"] == ("lists", 0, "filter", "not", "field")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_of_each_group(shop: Shop, kind: Kind) -> None:
     (found,) = shop.ask(
         "u1",
