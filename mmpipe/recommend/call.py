@@ -9,10 +9,9 @@ import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from mmpipe.errors import InvalidRequest
@@ -23,7 +22,6 @@ from mmpipe.recommend.kinds.plans import PLANS
 from mmpipe.recommend.rank.choice import Manner, Taken, choose
 from mmpipe.recommend.rank.sold import Item, because, sold
 from mmpipe.search.find import filters
-from mmpipe.search.kernels.memory import set_rows
 from mmpipe.search.page import present
 
 if TYPE_CHECKING:
@@ -38,17 +36,14 @@ if TYPE_CHECKING:
     from mmpipe.schemas.recommend import RecommendationsRequest, WantedList
     from mmpipe.search.versions.version import Version
 
-Rows = NDArray[np.int32]
-Words = NDArray[np.uint64]
-
+_EXPLORED = {mark: b'"explored":%b' % to_json(mark) for mark in (False, True)}
+_SPONSORED = {mark: b'"sponsored":%b' % to_json(mark) for mark in (False, True)}
 _FIRST_DEPTH = 64
 _PER_ITEM = 6
 _DEEPEST = 20_000
 _HOUR = 3_600.0
 # Products of the history that a list is about where none is named.
 _LATEST = 3
-# So many products of each sort are excluded with all their variants; any more by themselves.
-_WITH_VARIANTS = 1_000
 
 
 @dataclass(kw_only=True)
@@ -67,12 +62,13 @@ class Call:
 
     def __post_init__(self) -> None:
         self._past, self._visit = self._history()
+        self._told: dict[tuple[str, int | None], bytes] = {}
         self.learnt = Learnt(self.version, self.model, self._past, self.now)
         # What no list may show: what was excluded by its id, and what lists have shown.
-        self._shown = Taken()
+        self._shown = Taken.nothing(self.version)
         known = (self.version.find(product_id) for product_id in self.request.exclude.product_ids)
-        self._take(self._shown, [row for row in known if row is not None])
-        self._disliked, self._refused, self._refused_rows = self._exclusions()
+        self._shown.add(np.array([row for row in known if row is not None], np.int32))
+        self._disliked, self._refused = self._exclusions()
 
     def answer(self, place: int, wanted: WantedList) -> bytes:
         """The list at one place of the request, as JSON."""
@@ -103,12 +99,12 @@ class Call:
             else:
                 given.append((measure.__name__, len(items)))
             items += [Item(scored, at, explored=at in chosen.explored) for at in chosen.places.tolist()]
-            self._take(taken, scored.rows[chosen.places].tolist())
-            asked = replace(asked, mask=asked.mask & ~self._bits(taken))
+            taken.add(scored.rows[chosen.places])
+            asked = replace(asked, mask=asked.mask & ~taken.rows)
         query_id = None
         if plan.sells and items and self.sponsored is not None and wanted.sponsored != 0:
             items, query_id = sold(self.sponsored, asked, items, taken, wanted.limit, wanted.sponsored)
-        self._take(self._shown, [item.row for item in items])
+        self._shown.add(np.array([item.row for item in items], np.int32))
         fallback = None
         if given or not items:
             fallback = why.fallback_text(
@@ -136,26 +132,20 @@ class Call:
             visit = Past.of(actions.history(replace(self.shopper, user=None)), items)
         return past, visit.last_part(self.now)
 
-    def _exclusions(self) -> tuple[Taken, Taken, Words]:
-        """What no list may show, and what none but that of what was seen: products with variants, and rows
-        of the latter."""
-        disliked, refused, exclude = Taken(), Taken(), self.request.exclude
-        rows: list[Rows] = []
+    def _exclusions(self) -> tuple[Taken, Taken]:
+        """What no list may show, and what none but that of what was seen, of what the shopper did."""
+        disliked, refused = Taken.nothing(self.version), Taken.nothing(self.version)
         if self.behaviour is not None and self.shopper is not None:
-            actions, items = self.behaviour.actions, self.behaviour.items
-            none = items.rows(actions.disliked(self.shopper))
-            self._take(disliked, none[none >= 0].tolist())
-            if exclude.purchased:
-                rows.append(items.rows(actions.purchased(self.shopper)))
-            if exclude.seen:
-                # The latest first, for the others may be left without their variants.
-                rows += [self._past.rows[::-1], items.rows(actions.seen(self.shopper))]
-        words = np.zeros(self.version.layout.words, np.uint64)
-        for some in rows:
-            there = some[some >= 0]
-            words |= set_rows(there, self.version.layout.rows)
-            self._take(refused, list(dict.fromkeys(there.tolist()))[:_WITH_VARIANTS])
-        return disliked, refused, words
+            items, done = self.behaviour.items, self.behaviour.actions.done(self.shopper)
+            for wanted, taken, codes in (
+                (True, disliked, done.disliked),
+                (self.request.exclude.purchased, refused, done.purchased),
+                (self.request.exclude.seen, refused, done.seen),
+            ):
+                if wanted and len(codes):
+                    rows = items.rows(codes)
+                    taken.add(rows[rows >= 0])
+        return disliked, refused
 
     def _asked(self, place: int, wanted: WantedList, plan: Plan) -> tuple[Asked, Taken]:
         version, exclude = self.version, self.request.exclude
@@ -163,14 +153,11 @@ class Call:
         base = filters.allowed(version, wanted.filters, conditions)
         if exclude.sold_out:
             base = base & ~version.coded["availability"].mask(["out_of_stock"])
-        mask = base
         sources = self._sources(place, wanted, plan)
-        taken = Taken(self._shown.rows | self._disliked.rows, self._shown.groups | self._disliked.groups)
+        taken = self._shown | self._disliked
         if not plan.all_seen:
-            taken.rows |= self._refused.rows
-            taken.groups |= self._refused.groups
-            mask = mask & ~self._refused_rows
-        self._take(taken, list(sources))
+            taken |= self._refused
+        taken.add(np.array(sources, np.int32))
         asked = Asked(
             version=version,
             shelf=self.shelf,
@@ -180,7 +167,7 @@ class Call:
             visit=self._visit,
             filters=wanted.filters,
             base=base,
-            mask=mask & ~self._bits(taken),
+            mask=base & ~taken.rows,
             sources=sources,
             now=self.now,
         )
@@ -226,7 +213,7 @@ class Call:
         depth = _FIRST_DEPTH + _PER_ITEM * room
         while True:
             scored = measure(asked, depth)
-            chosen = choose(self.version, self.shelf, scored, room, taken, manner)
+            chosen = choose(self.version, scored, room, taken, manner)
             if len(chosen.places) >= room or not scored.more or depth >= _DEEPEST:
                 return scored, chosen
             # Many variants stood in the way.
@@ -238,30 +225,29 @@ class Call:
         interest = self.learnt.interest(rows) if probable else None
         found = []
         reasons = because(items) if self.request.explain else [[] for _ in items]
+        self.shelf.see({part.row: None for parts in reasons for part in parts if part.row is not None})
         for place, (item, hit) in enumerate(zip(items, hits, strict=True)):
-            rest = {
-                "interest": None if interest is None else float(interest[place]),
-                "why": [self._why(part) for part in reasons[place]],
-                "explored": item.explored,
-                "sponsored": item.sponsored,
-            }
-            found.append(b"%b,%b" % (hit[:-1], to_json(rest)[1:]))
+            likely = b"null" if interest is None else to_json(float(interest[place]))
+            parts = b",".join([self._why(part) for part in reasons[place]])
+            marks = _EXPLORED[item.explored], _SPONSORED[item.sponsored]
+            found.append(b'%b,"interest":%b,"why":[%b],%b,%b}' % (hit[:-1], likely, parts, *marks))
         return found
 
-    def _why(self, part: Because) -> dict[str, Any]:
-        shown = None if part.row is None else self.shelf.shown(part.row)
-        title = None if shown is None else shown.title
-        return {
-            "reason": part.reason,
-            "product_id": None if shown is None else shown.id,
-            "text": why.reason_text(self.request.lang, part.reason, title, part.facts),
-            "part": part.part,
-        }
-
-    def _take(self, taken: Taken, rows: list[int]) -> None:
-        self.shelf.see(rows)
-        for row in rows:
-            taken.add(row, self.shelf)
-
-    def _bits(self, taken: Taken) -> Words:
-        return set_rows(np.array(sorted(taken.rows), np.int32), self.version.layout.rows)
+    def _why(self, part: Because) -> bytes:
+        """A :class:`~mmpipe.schemas.recommend.Why`. Items share most of theirs but for the number."""
+        key = part.reason, part.row
+        told = None if part.facts else self._told.get(key)
+        if told is None:
+            shown = None if part.row is None else self.shelf.shown(part.row)
+            told = to_json(
+                {
+                    "reason": part.reason,
+                    "product_id": None if shown is None else shown.id,
+                    "text": why.reason_text(
+                        self.request.lang, part.reason, None if shown is None else shown.title, part.facts
+                    ),
+                }
+            )[:-1]
+            if not part.facts:
+                self._told[key] = told
+        return b'%b,"part":%b}' % (told, to_json(part.part))

@@ -1,8 +1,8 @@
 """Which row of a version an item of the log is in.
 
 Items have codes for as long as the process lives, rows for as long as a version does. A version that only
-added fragments to the one before takes over what was found there; of the others, items are looked up when
-they are asked for, many at once in one pass over the version's ids.
+added fragments to the one before takes over what was found there; items that came since the last question are
+looked up with the next one, many at once in one pass over the version's ids.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
-# No living product has that id; nobody looked yet.
-GONE, UNASKED = -1, -2
+# No living product has that id, or no event names the product.
+GONE = -1
 # More than so many are looked up in one pass over all ids.
 _FEW = 256
 
@@ -36,44 +36,50 @@ class ItemRows:
     def __init__(self, version: Version, actions: Actions, former: ItemRows | None = None) -> None:
         self.version, self.actions = version, actions
         self._lock = threading.Lock()
+        # By code, of those below ``_through``; and by row.
         self._rows: Rows = np.zeros(0, np.int32)
+        self._codes: Codes = np.full(version.layout.rows, GONE, np.int32)
+        self._through = 0
         if former is not None:
-            self._rows = self._carried(former)
-        elif actions.items:
-            self._look_up(np.arange(actions.items, dtype=np.int32))
+            self._carry(former)
+        self._look_up()
 
     def rows(self, codes: Codes) -> Rows:
         """The row of each item, :data:`GONE` where no living product has its id."""
-        if not len(codes):
-            return np.zeros(0, np.int32)
-        if int(codes.max()) >= len(self._rows) or (self._rows[codes] == UNASKED).any():
-            with self._lock:
-                self._look_up(codes)
+        if self._through < self.actions.items:
+            self._look_up()
         return self._rows[codes]
 
     def codes(self, rows: Rows) -> Codes:
-        """The code of each row's product, -1 where no event names it."""
-        ids = self.version.ids.ids(rows)
-        found = [self.actions.code(product_id) for product_id in ids]
-        return np.array([-1 if code is None else code for code in found], np.int32)
+        """The code of each row's product, :data:`GONE` where no event names it."""
+        if self._through < self.actions.items:
+            self._look_up()
+        return self._codes[rows]
 
-    def _look_up(self, codes: Codes) -> None:
-        known = self._rows
-        size = int(codes.max()) + 1
-        if size > len(known):
-            grown = np.full(max(size, len(known) * 5 // 4), UNASKED, np.int32)
-            grown[: len(known)] = known
-            known = grown
-        else:
-            known = known.copy()
-        asked = np.unique(codes[known[codes] == UNASKED])
-        ids = self.actions.product_ids(asked)
-        if len(asked) <= _FEW:
-            found = [self.version.find(product_id) for product_id in ids]
-            known[asked] = [GONE if row is None else row for row in found]
-        else:
-            known[asked] = self._find_all(ids)
-        self._rows = known  # whole at once: others read it meanwhile
+    def _look_up(self) -> None:
+        """Find the items that came since the last look."""
+        with self._lock:
+            first, size = self._through, self.actions.items
+            if size <= first:
+                return
+            asked = np.arange(first, size, dtype=np.int32)
+            ids = self.actions.product_ids(asked)
+            if len(asked) <= _FEW:
+                each = [self.version.find(product_id) for product_id in ids]
+                found = np.array([GONE if row is None else row for row in each], np.int32)
+            else:
+                found = self._find_all(ids)
+            known = self._rows
+            if size > len(known):
+                grown = np.full(max(size, len(known) * 5 // 4), GONE, np.int32)
+                grown[: len(known)] = known
+                known = grown
+            known[first:size] = found
+            there = found >= 0
+            self._codes[found[there]] = asked[there]
+            # In this order: others read meanwhile, and look at nothing beyond the last.
+            self._rows = known
+            self._through = size
 
     def _find_all(self, ids: list[str]) -> Rows:
         rows = rows_of(self.version.alive)
@@ -83,19 +89,22 @@ class ItemRows:
         found: Rows = np.where(places >= 0, np.append(rows, np.int32(GONE))[places], GONE).astype(np.int32)
         return found
 
-    def _carried(self, former: ItemRows) -> Rows:
+    def _carry(self, former: ItemRows) -> None:
         """What ``former`` found, where it still holds, and what came with the fragments that are new."""
-        version = self.version
-        rows = former._rows.copy()
+        version, self._through = self.version, former._through
+        rows = former._rows[: self._through].copy()
         there = np.flatnonzero(rows >= 0)
         # A row that died was deleted, or is in a new fragment now.
         rows[there[~has(version.alive, rows[there])]] = GONE
         first = former.version.layout.words
         fresh = rows_of(np.concatenate([np.zeros(first, np.uint64), version.alive[first:]]))
-        codes = self.codes(fresh)
+        each = [self.actions.code(product_id) for product_id in version.ids.ids(fresh)]
+        codes = np.array([GONE if code is None else code for code in each], np.int32)
         named = (codes >= 0) & (codes < len(rows))
         rows[codes[named]] = fresh[named]
-        return rows
+        alive = np.flatnonzero(rows >= 0).astype(np.int32)
+        self._codes[rows[alive]] = alive
+        self._rows = rows
 
 
 class ItemsOfVersions:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from mmpipe.recommend.behaviour import Counts, History, Shopper
+    from mmpipe.recommend.behaviour import Counts, Done, History, Shopper
     from mmpipe.search.versions.version import Version
 
 Codes = NDArray[np.int32]
@@ -35,14 +35,8 @@ class Actions(Protocol):
     def history(self, shopper: Shopper) -> History:
         """A shopper's latest events, oldest first; none of one who is not known."""
 
-    def purchased(self, shopper: Shopper) -> Codes:
-        """Every item the shopper ever bought."""
-
-    def seen(self, shopper: Shopper) -> Codes:
-        """Every item the shopper ever did anything with."""
-
-    def disliked(self, shopper: Shopper) -> Codes:
-        """Every item whose last like or dislike by the shopper is a dislike."""
+    def done(self, shopper: Shopper) -> Done:
+        """Every item the shopper ever did anything with, and which of them were bought or are disliked."""
 
     def code(self, product_id: str) -> int | None:
         """The code of a product that any event names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ _MOMENT = ("a moment", "片刻")
 _MAX_TITLE = 80
 
 
-def reason_text(lang: Language, reason: str, title: str | None, facts: dict[str, Any]) -> str:
+def reason_text(lang: Language, reason: str, title: str | None, facts: Mapping[str, Any]) -> str:
     """A reason for people. ``title`` is that of the product it comes from."""
     code = "trending-in" if reason == "trending" and facts.get("category") else reason
     known = {"title": _short(title or ""), **facts}

@@ -10,7 +10,7 @@ collections up to date from the lake.
   anew; ``kernels``: the compiled passes, of which ``layout`` says how a state lies in memory.
 """
 
-from mmpipe.recommend.behaviour.answers import Counts, History, Shopper
+from mmpipe.recommend.behaviour.answers import Counts, Done, History, Shopper
 from mmpipe.recommend.behaviour.behaviour import Behaviour
 from mmpipe.recommend.behaviour.events import TYPE_CODES, WEIGHTS
 from mmpipe.recommend.behaviour.follower import BehaviourFollower, FollowStatus
@@ -23,6 +23,7 @@ __all__ = [
     "Behaviour",
     "BehaviourFollower",
     "Counts",
+    "Done",
     "FollowStatus",
     "History",
     "Shopper",

@@ -32,6 +32,16 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """Items of a shopper, codes int32, ascending: all that the shopper ever did anything with (merely shown
+    is not seen), those that were bought, and those whose last like or dislike is a dislike."""
+
+    seen: NDArray[np.int32]
+    purchased: NDArray[np.int32]
+    disliked: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What the shoppers of an item also bought, or viewed: item codes int32 [k], ascending; ``both`` int32
     [k], how many of the ``sampled`` latest shoppers of the item have each; ``totals`` int32 [k], how many

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.recommend.behaviour.answers import Counts, History, Shopper
+from mmpipe.recommend.behaviour.answers import Counts, Done, History, Shopper
 from mmpipe.recommend.behaviour.events import TYPE_CODES, UNIT, kind_types
 from mmpipe.recommend.behaviour.gone import Gone
 from mmpipe.recommend.behaviour.kernels import ask
@@ -134,21 +134,23 @@ class Behaviour:
             weights=(state.meaning.weight[kinds] / UNIT).astype(np.float32),
         )
 
-    def purchased(self, shopper: Shopper) -> Codes:
-        """Every item the shopper ever bought, ascending; whose events count is as in :meth:`history`."""
-        return self._items_of(shopper, BOUGHT)
-
-    def seen(self, shopper: Shopper) -> Codes:
-        """Every item the shopper ever did anything with, ascending; shown is not seen."""
-        return self._items_of(shopper, ACTED)
-
-    def disliked(self, shopper: Shopper) -> Codes:
-        """Every item whose last like or dislike by the shopper is a dislike, ascending; whose events count is
-        as in :meth:`history`."""
+    def done(self, shopper: Shopper) -> Done:
+        """Every item the shopper ever did anything with, and which of them were bought or are disliked; whose
+        events count is as in :meth:`history`. Of likes and dislikes the latest :data:`JUDGEMENTS` are looked
+        at."""
         state = self._state
-        rows = self._latest(state, shopper, JUDGED, JUDGEMENTS)
-        last = dict(zip(state.rows.item[rows].tolist(), (state.rows.kind[rows] & CODE).tolist(), strict=True))
-        return np.array(sorted(item for item, kind in last.items() if kind == _DISLIKE), np.int32)
+        user, session = self._actors(state, shopper)
+        items, groups = ask.done(
+            state.rows, state.index, state.meaning.groups, state.n, state.seq, user, session
+        )
+        disliked = np.zeros(0, np.int32)
+        if (groups & JUDGED).any():
+            rows = self._latest(state, shopper, JUDGED, JUDGEMENTS)
+            kinds = (state.rows.kind[rows] & CODE).tolist()
+            last = dict(zip(state.rows.item[rows].tolist(), kinds, strict=True))
+            disliked = np.array(sorted(item for item, kind in last.items() if kind == _DISLIKE), np.int32)
+        seen, purchased = (np.unique(items[(groups & want) != 0]) for want in (ACTED, BOUGHT))
+        return Done(seen, purchased, disliked)
 
     def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = SHOPPERS) -> Counts:
         """What the latest ``limit`` shoppers of an item also bought, or viewed, by their latest
@@ -270,15 +272,6 @@ class Behaviour:
             # Nobody of that name acted yet: what nobody owns of the session is all there is.
             user, session = session, -1
         return user, session
-
-    def _items_of(self, shopper: Shopper, want: int) -> Codes:
-        state = self._state
-        user, session = self._actors(state, shopper)
-        mark = np.zeros(state.items, np.bool_)
-        ask.items_of(
-            state.rows, state.index, state.meaning.groups, state.n, state.seq, user, session, want, mark
-        )
-        return np.flatnonzero(mark).astype(np.int32)
 
     def _spans(self, codes: Codes) -> tuple[Weights, Weights]:
         state = self._state

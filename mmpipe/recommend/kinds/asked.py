@@ -18,6 +18,7 @@ from mmpipe.recommend.kinds.past import (
     Past,
     liking,
 )
+from mmpipe.recommend.rank.scored import highest
 from mmpipe.search.find.likeness import fused_vector
 from mmpipe.search.kernels.memory import has
 
@@ -46,22 +47,31 @@ class Behaviour:
     associations: Associations
 
     def associated(
-        self, row: int, kind: Literal["bought", "viewed"], words: Words, shoppers: int = SHOPPERS
+        self,
+        row: int,
+        kind: Literal["bought", "viewed"],
+        words: Words,
+        count: int | None = None,
+        shoppers: int = SHOPPERS,
     ) -> tuple[Rows, Values]:
         """Products of a bit set that the latest ``shoppers`` of ``row`` also bought or viewed, and how
-        strongly each goes with it, in (0, 1]; see :func:`~mmpipe.recommend.kinds.strength.strengths`."""
+        strongly each goes with it, in (0, 1]; see :func:`~mmpipe.recommend.kinds.strength.strengths`. The
+        ``count`` strongest, all unless given, ascending by row; of equals at the edge the lowest rows."""
         code = int(self.items.codes(np.array([row], np.int32))[0])
         if code < 0:
             return np.zeros(0, np.int32), np.zeros(0)
-        return self._within(*self.associations.of(code, kind, shoppers), words)
+        return self._first(*self.associations.of(code, kind, shoppers), words, count)[:2]
 
-    def trending(self, now: float, half_life_seconds: float, words: Words) -> tuple[Rows, Values]:
-        """Products of a bit set with their decayed counts."""
-        return self._within(*self.actions.trending(now, half_life_seconds), words)
+    def trending(
+        self, now: float, half_life_seconds: float, words: Words, count: int
+    ) -> tuple[Rows, Values, bool]:
+        """The ``count`` products of a bit set with the highest decayed counts, ascending by row, these
+        counts, and whether there may be more."""
+        return self._first(*self.associations.trending(now, half_life_seconds), words, count)
 
-    def popular(self, words: Words) -> tuple[Rows, Values]:
-        """Products of a bit set with their counts."""
-        return self._within(*self.actions.popular(), words)
+    def popular(self, words: Words, count: int) -> tuple[Rows, Values, bool]:
+        """The same by all events, whenever they were."""
+        return self._first(*self.associations.popular(), words, count)
 
     def exposures(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """How often each of some rows was shown, and how often it was clicked."""
@@ -74,12 +84,23 @@ class Behaviour:
         shown, clicked = self.actions.exposures(found)
         return shown.astype(np.float64).tolist(), clicked.astype(np.float64).tolist()
 
-    def _within(self, codes: NDArray[np.int32], values: Values, words: Words) -> tuple[Rows, Values]:
-        rows = self.items.rows(codes)
-        kept = rows >= 0
-        rows, values = rows[kept], values[kept]
-        inside = has(words, rows)
-        return rows[inside], values[inside]
+    def _first(
+        self, codes: NDArray[np.int32], values: Values, words: Words, count: int | None
+    ) -> tuple[Rows, Values, bool]:
+        """Of items by falling value those of a bit set: no more are looked at than it takes."""
+        size = len(codes)
+        count, end = (size, size) if count is None else (count, min(2 * count, size))
+        while True:
+            if end < size:
+                # With its equals, for which of these are taken their rows decide.
+                end = size - int(np.searchsorted(values[::-1], values[end - 1], side="left"))
+            rows = self.items.rows(codes[:end])
+            inside = rows >= 0
+            inside[inside] = has(words, rows[inside])
+            rows, worth = rows[inside], values[:end][inside]
+            if len(rows) >= count or end == size:
+                return (*highest(rows, worth, count), end < size or len(rows) > count)
+            end = min(4 * end, size)
 
 
 class Learnt:
@@ -170,6 +191,14 @@ class Asked:
         """Of some rows, float64; 0 without a vector."""
         return self.version.fused.score(rows, vector).astype(np.float64)
 
+    def categories(self, rows: Rows) -> list[str | None]:
+        """The whole category path of some rows, None where there is none."""
+        return self.version.coded["category"].values(rows)
+
+    def category(self, row: int) -> str | None:
+        """Of one row."""
+        return self.categories(np.array([row], np.int32))[0]
+
     def in_category(self, category: str) -> Words:
         """The products of a category path and those below it."""
         return self.version.coded["category"].mask([category])
@@ -178,8 +207,7 @@ class Asked:
         """The category that most of the shopper's weight is in, None where nothing says so."""
         rows, weights = self.past.weights(self.now)
         total: dict[str, float] = {}
-        for row, weight in zip(rows.tolist(), weights.tolist(), strict=True):
-            category = self.shelf.category(row)
+        for category, weight in zip(self.categories(rows), weights.tolist(), strict=True):
             if category is not None:
                 total[category] = total.get(category, 0.0) + weight
         best = min(total.items(), key=lambda each: (-each[1], each[0]), default=None)

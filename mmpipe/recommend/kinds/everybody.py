@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.recommend.kinds.shopper import tasted
-from mmpipe.recommend.rank.scored import NOBODY, Column, Scored, highest
+from mmpipe.recommend.rank.scored import NOBODY, Column, Scored
 from mmpipe.search.kernels.memory import has
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def popular(asked: Asked, depth: int) -> Scored:
     """What shoppers do, whenever that was: its logarithm, in parts of the highest."""
     if asked.behaviour is None:
         return NOBODY
-    return _counted("popular", *asked.behaviour.popular(asked.mask), depth, None)
+    return _counted("popular", *asked.behaviour.popular(asked.mask, depth), None)
 
 
 def typical(asked: Asked, depth: int) -> Scored:
@@ -94,15 +94,13 @@ def new_arrivals(asked: Asked, depth: int) -> Scored:
 def _trending(asked: Asked, mask: Words, depth: int, category: str | None) -> Scored:
     if asked.behaviour is None:
         return NOBODY
-    found = asked.behaviour.trending(asked.now, TRENDING_HALF_LIFE_SECONDS, mask)
-    return _counted("trending", *found, depth, category)
+    found = asked.behaviour.trending(asked.now, TRENDING_HALF_LIFE_SECONDS, mask, depth)
+    return _counted("trending", *found, category)
 
 
-def _counted(reason: str, rows: Rows, values: Values, depth: int, category: str | None) -> Scored:
+def _counted(reason: str, rows: Rows, values: Values, more: bool, category: str | None) -> Scored:
     if not len(rows):
         return NOBODY
-    more = len(rows) > depth
-    rows, values = highest(rows, values, depth)
     worth = np.log1p(values)
     facts = {} if category is None else {"category": category}
     return Scored(rows, (Column(reason, worth / float(worth.max()), None, facts),), more)

@@ -11,8 +11,7 @@ sum over the history, so that each part of it names the product that it comes fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +56,9 @@ class Past:
     types: Types
     times: Weights
     worth: Weights
+    _weighed: dict[tuple[float, float], tuple[Rows, Weights]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -104,7 +106,13 @@ class Past:
 
     def weights(self, now: float, fading: float = FADING) -> tuple[Rows, Weights]:
         """The products that say most of the shopper, with their weights, the strongest first; of equals the
-        lowest row. A disliked one weighs less than 0."""
+        lowest row. A disliked one weighs less than 0. Not for changing."""
+        found = self._weighed.get((now, fading))
+        if found is None:
+            found = self._weighed[now, fading] = self._weights(now, fading)
+        return found
+
+    def _weights(self, now: float, fading: float) -> tuple[Rows, Weights]:
         after = np.arange(len(self) - 1, -1, -1)
         age = np.maximum(now - self.times, 0.0) / _DAY
         each = self.worth * np.exp2(-age / HALF_LIFE_DAYS) * (1.0 + after) ** -fading
@@ -129,10 +137,16 @@ class Liking:
     vectors: Vectors
     past: Past
 
-    @cached_property
-    def reasons(self) -> tuple[str, ...]:
-        """What each product's strongest event was, as a reason."""
-        return _reasons(self.past, self.rows)
+    def reasons(self, places: NDArray[np.int64]) -> dict[int, str]:
+        """What the strongest event of the products at some places was, as a reason, by place."""
+        past, chosen = self.past, np.unique(places)
+        found = {}
+        for place, row in zip(chosen.tolist(), self.rows[chosen].tolist(), strict=True):
+            own = np.flatnonzero(past.rows == row)
+            # Of equals the latest.
+            strongest = own[::-1][np.argmax(np.abs(past.worth[own[::-1]]))]
+            found[place] = _REASON.get(EVENT_TYPES[past.types[strongest]], "viewed")
+        return found
 
 
 def liking(version: Version, past: Past, now: float, fading: float) -> Liking | None:
@@ -157,14 +171,6 @@ _REASON: dict[str, str] = {
     "dislike": "disliked",
     "rating": "rated",
 }
-
-
-def _reasons(past: Past, rows: Rows) -> tuple[str, ...]:
-    strongest: dict[int, tuple[float, int]] = {}
-    for row, kind, worth in zip(past.rows.tolist(), past.types.tolist(), past.worth.tolist(), strict=True):
-        if abs(worth) >= strongest.get(row, (0.0, 0))[0]:
-            strongest[row] = abs(worth), kind
-    return tuple(_REASON.get(EVENT_TYPES[strongest[row][1]], "viewed") for row in rows.tolist())
 
 
 def _latest_first(rows: Rows, times: Weights) -> tuple[Rows, Weights]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.recommend.rank.scored import NOBODY, Column, Scored, aligned, highest, united
+from mmpipe.recommend.rank.scored import NOBODY, Column, Scored, aligned, united
 from mmpipe.recommend.stock import substitutes as in_its_place
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def goes_with(asked: Asked, depth: int) -> Scored:
     for pool, value in zip(pools, affinity, strict=True):
         np.maximum(pairs, aligned(rows, pool, np.full(len(pool), value)), out=pairs)
     first = vectors[0][0]
-    category_facts = {"category": asked.shelf.category(first) or ""}
+    category_facts = {"category": asked.category(first) or ""}
     columns = [Column("category-bought-with", 0.5 * pairs, None, category_facts)]
     columns += [Column("similar", 0.5 * share * asked.cosines(rows, vector), row) for row, vector in vectors]
     return Scored(rows, tuple(columns), any(len(pool) > depth // 2 for pool in pools))
@@ -116,7 +116,7 @@ def substitutes(asked: Asked, depth: int) -> Scored:
         alike = _ALIKE_WEIGHT * np.maximum(np.nan_to_num(each.cosine.astype(np.float64)), 0.0)
         # Without a vector or a category the price is all that is known.
         worth = np.where((need + alike) > 0, 0.0, 0.1)
-        facts = {"category": asked.shelf.category(row) or ""}
+        facts = {"category": asked.category(row) or ""}
         columns += [
             Column("same-need", aligned(rows, each.rows, need) * share, row, facts),
             Column("similar", aligned(rows, each.rows, alike) * share, row),
@@ -131,7 +131,7 @@ def _associated(
     """Per source the products of a bit set that go with it."""
     if asked.behaviour is None:
         return []
-    return [highest(*asked.behaviour.associated(row, kind, mask), depth) for row in asked.sources]
+    return [asked.behaviour.associated(row, kind, mask, depth) for row in asked.sources]
 
 
 def _columns(
@@ -156,7 +156,7 @@ def _elsewhere(asked: Asked) -> Words:
     """Who may be recommended of other categories than the sources'."""
     mask = asked.mask
     for row in asked.sources:
-        category = asked.shelf.category(row)
+        category = asked.category(row)
         if category is not None:
             mask = mask & ~asked.in_category(category)
     return mask
@@ -168,7 +168,7 @@ def _farther(asked: Asked, mask: Words) -> Words:
     where nothing else is left, all does."""
     genders = asked.version.coded["gender"]
     for row in asked.sources:
-        labels = (asked.shelf.category(row) or "").split(_WITHIN)
+        labels = (asked.category(row) or "").split(_WITHIN)
         if len(labels) > 2:
             nearer = _some(mask & ~asked.in_category(_WITHIN.join(labels[:2])), mask)
             mask = _some(mask & ~asked.in_category(labels[0]), nearer)
@@ -187,14 +187,13 @@ def _paired_categories(asked: Asked, mask: Words) -> dict[str, float]:
     if asked.behaviour is None:
         return {}
     paired: Counter[str] = Counter()
-    for category in dict.fromkeys(asked.shelf.category(row) for row in asked.sources):
+    for category in dict.fromkeys(asked.category(row) for row in asked.sources):
         if category is None:
             continue
-        siblings, counts = asked.behaviour.popular(asked.version.alive & asked.in_category(category))
-        for row in highest(siblings, counts, _SIBLINGS)[0].tolist():
+        same = asked.version.alive & asked.in_category(category)
+        for row in asked.behaviour.popular(same, _SIBLINGS)[0].tolist():
             rows, values = asked.behaviour.associated(row, "bought", mask)
-            for other, value in zip(rows.tolist(), values.tolist(), strict=True):
-                name = asked.shelf.category(other)
+            for name, value in zip(asked.categories(rows), values.tolist(), strict=True):
                 if name is not None:
                     paired[name] += value
     first = sorted(paired.items(), key=lambda each: (-each[1], each[0]))[:_CATEGORIES]

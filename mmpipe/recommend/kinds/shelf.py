@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,10 @@ _MASKS = 8
 
 @dataclass(frozen=True)
 class Shown:
-    """What texts and rules need of a product: ``group`` is its ``item_group_id``, None where it has none, and
-    ``category`` its whole path."""
+    """What texts need of a product, and whether it has a picture."""
 
     id: str
     title: str
-    group: str | None
-    category: str | None
     image: bool
 
 
@@ -55,7 +52,7 @@ class Shelf:
         found = self._shown.get(row)
         return self.see([row])[row] if found is None else found
 
-    def see(self, rows: Sequence[int]) -> Mapping[int, Shown]:
+    def see(self, rows: Collection[int]) -> Mapping[int, Shown]:
         """What :meth:`shown` gives of some rows, looked up at once."""
         shown = self._shown
         missing = [row for row in rows if row not in shown]
@@ -67,22 +64,8 @@ class Shelf:
                 missing, self._version.page.members(np.array(missing, np.int32)), strict=True
             ):
                 static = from_json(b"{%b}" % members)
-                shown[row] = Shown(
-                    static["id"],
-                    static["title"] or "",
-                    static["item_group_id"] or None,
-                    static["category"] or None,
-                    bool(static["image_link"]),
-                )
+                shown[row] = Shown(static["id"], static["title"] or "", bool(static["image_link"]))
         return shown
-
-    def group(self, row: int) -> str | None:
-        """The product's ``item_group_id``."""
-        return self.shown(row).group
-
-    def category(self, row: int) -> str | None:
-        """Its whole category path."""
-        return self.shown(row).category
 
     def typical(self, mask: Words) -> tuple[Rows, Values]:
         """Products that stand for those of a bit set, ascending, and how well each does, in (0, 1].

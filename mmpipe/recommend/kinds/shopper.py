@@ -134,7 +134,7 @@ def _companions(asked: Asked, past: Past, fading: float, depth: int) -> list[tup
     rows, weights = rows[weights > 0][:_COMPANIONS_OF], weights[weights > 0][:_COMPANIONS_OF]
     found = []
     for row, weight in zip(rows.tolist(), (weights / weights.sum()).tolist(), strict=True):
-        some, values = highest(*asked.behaviour.associated(row, "viewed", asked.mask, _SHOPPERS), depth)
+        some, values = asked.behaviour.associated(row, "viewed", asked.mask, depth, _SHOPPERS)
         if len(some):
             found.append((row, weight, some, values))
     return found
@@ -144,11 +144,15 @@ def _by_product(asked: Asked, liking: Liking, weight: float) -> Split:
     def split(rows: Rows, values: Values) -> list[list[Because]]:
         vectors, _ = asked.version.fused.gather(rows)
         parts = (liking.vectors @ vectors.T).astype(np.float64) * (liking.weights * weight)[:, None]
+        first = np.argsort(-np.abs(parts), axis=0, kind="stable")[:_NAMED]
+        sources, reasons = liking.rows[first].T.tolist(), liking.reasons(first)
+        shown = np.take_along_axis(parts, first, axis=0).T.tolist()
         found = []
-        for column, value in zip(parts.T, values.tolist(), strict=True):
-            first = np.argsort(-np.abs(column), kind="stable")[:_NAMED]
+        for value, places, own, part_of in zip(
+            values.tolist(), first.T.tolist(), sources, shown, strict=True
+        ):
             named = [
-                Because(liking.reasons[at], float(column[at]), int(liking.rows[at])) for at in first.tolist()
+                Because(reasons[at], part, row) for at, part, row in zip(places, part_of, own, strict=True)
             ]
             rest = value - sum(each.part for each in named)
             others = len(liking.rows) - len(named)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +14,17 @@ from numpy.typing import NDArray
 Rows = NDArray[np.int32]
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Because:
+class Because(NamedTuple):
     """One part of one item's score: a ``reason``, the ``row`` of the product that it comes from (None where
     it comes from no product), and what the text of the reason needs besides."""
 
     reason: str
     part: float
     row: int | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = NOTHING
 
     def scaled(self, factor: float) -> Because:
         """The same of a score that many times as high."""
@@ -40,7 +42,7 @@ class Column:
     reason: str
     values: Values
     row: int | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     split: Split | None = None
 
 
@@ -57,9 +59,9 @@ class Scored:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @cached_property
     def scores(self) -> Values:
-        """Of every candidate."""
+        """Of every candidate. Not for changing."""
         total = np.zeros(len(self.rows))
         for column in self.columns:
             total += column.values

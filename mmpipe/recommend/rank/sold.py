@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmpipe.recommend.rank.choice import groups_of
 from mmpipe.recommend.sponsored import Context
 
 if TYPE_CHECKING:
@@ -68,20 +69,20 @@ def sold(
     for at, (product_id, row) in enumerate(
         zip(asked.version.ids.ids(scored.rows), scored.rows.tolist(), strict=True)
     ):
-        if product_id in bids and (row in listed or _is_free(asked, taken, row)):
+        if product_id in bids and (row in listed or not taken.has(row)):
             free[product_id] = at
     relevance = [(product_id, float(scores[at]) / highest) for product_id, at in free.items()]
     exposures = None if asked.behaviour is None else asked.behaviour.exposures_of_ids
     won = sponsored.place(relevance, slots, Context(asked.main_category(), None, exposures))
     placed: dict[int, Item] = {}
     shown = []
-    groups = {group for item in items if (group := asked.shelf.group(item.row)) is not None}
+    groups = set(_groups(asked, [item.row for item in items])) - {-1}
     for each in won:
         item = Item(scored, free[each.product_id], sponsored=True)
-        group = asked.shelf.group(item.row)
-        if each.position >= limit or (item.row not in listed and group is not None and group in groups):
+        (group,) = _groups(asked, [item.row])
+        if each.position >= limit or (item.row not in listed and group in groups):
             continue
-        groups |= set() if group is None else {group}
+        groups |= {group} - {-1}
         placed[each.position] = item
         shown.append(each)
     if not placed:
@@ -93,5 +94,6 @@ def sold(
     return found[:limit], sponsored.query_id(shown)
 
 
-def _is_free(asked: Asked, taken: Taken, row: int) -> bool:
-    return row not in taken.rows and asked.shelf.group(row) not in taken.groups
+def _groups(asked: Asked, rows: list[int]) -> list[int]:
+    found: list[int] = groups_of(asked.version, np.array(rows, np.int32)).tolist()
+    return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, types
-from numpy.typing import NDArray
 
 from mmpipe.recommend.behaviour.kernels.layout import CODE, I32, I64, INDEX, ROWS, U8, Index, Rows
 from mmpipe.recommend.behaviour.kernels.order import before, latest_first, make_heap, offer
@@ -86,48 +85,42 @@ def latest(
     return size
 
 
-@njit(types.void(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, types.boolean[::1]), cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def items_of(
-    rows: Rows,
-    index: Index,
-    groups: U8,
-    n: int,
-    seq: int,
-    user: int,
-    session: int,
-    want: int,
-    mark: NDArray[np.bool_],
-) -> None:
-    """Mark the items of a shopper's events of the wanted kinds, all of them; whose as in :func:`latest`."""
+@njit(types.Tuple((_I32S, _U8S))(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def done(rows: Rows, index: Index, groups: U8, n: int, seq: int, user: int, session: int) -> tuple[I32, U8]:
+    """The items of all of a shopper's events, and what each event counts as; whose as in :func:`latest`."""
     died, kind, items = rows.died, rows.kind, rows.item
     start, head_owner, before_owner = index.start, index.head_owner, index.before_owner
     head_session, before_session = index.head_session, index.before_session
     session_start, session_rows = index.session_start, index.session_rows
     base = int(start[-1])
-    if user < 0 and session >= 0:
-        row = int(head_session[session])
-        while row >= 0:
-            if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
-                mark[items[row]] = True
-            row = int(before_session[row - base])
-        if session + 1 < len(session_start):
-            for at in range(session_start[session], session_start[session + 1]):
-                row = int(session_rows[at])
-                if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
-                    mark[items[row]] = True
-        return
+    alone = user < 0 and session >= 0
+    size = 0
+    out, counts = np.empty(64, np.int32), np.empty(64, np.uint8)
     for owner in (user, session):
         if owner < 0:
             continue
-        row = int(head_owner[owner])
-        while row >= 0:
-            if row < n and died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
-                mark[items[row]] = True
-            row = int(before_owner[row - base])
-        if owner + 1 < len(start):
-            for row in range(int(start[owner]), int(start[owner + 1])):
-                if died[row] > seq and groups[kind[row] & CODE] & want and items[row] >= 0:
-                    mark[items[row]] = True
+        row = int(head_session[owner]) if alone else int(head_owner[owner])
+        at, end = 0, 0
+        if alone and owner + 1 < len(session_start):
+            at, end = int(session_start[owner]), int(session_start[owner + 1])
+        elif not alone and owner + 1 < len(start):
+            at, end = int(start[owner]), int(start[owner + 1])
+        while row >= 0 or at < end:
+            if row >= 0:
+                this = row
+                row = int(before_session[row - base]) if alone else int(before_owner[row - base])
+            else:
+                this = int(session_rows[at]) if alone else at
+                at += 1
+            if this >= n or died[this] <= seq or items[this] < 0:
+                continue
+            if size == len(out):
+                more, others = np.empty(4 * size, np.int32), np.empty(4 * size, np.uint8)
+                more[:size], others[:size] = out, counts
+                out, counts = more, others
+            out[size], counts[size] = items[this], groups[kind[this] & CODE]
+            size += 1
+    return out[:size].copy(), counts[:size].copy()
 
 
 @njit(_I64(_I32S, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]

@@ -46,7 +46,9 @@ def test_nothing_known_answers_nothing_and_takes_nothing() -> None:
     assert behaviour.event_count == behaviour.items == 0
     assert behaviour.code("a") is None
     assert len(behaviour.history(Shopper("u", "s"))) == 0
-    assert len(behaviour.seen(Shopper(None, "s"))) == len(behaviour.purchased(Shopper(None, None))) == 0
+    for nobody in (Shopper(None, "s"), Shopper(None, None)):
+        done = behaviour.done(nobody)
+        assert len(done.seen) == len(done.purchased) == len(done.disliked) == 0
     assert len(behaviour.together(0, kind="bought")) == 0
     assert len(behaviour.trending(NOW, DAY)[0]) == len(behaviour.popular()[0]) == 0
     codes = np.array([-1, 0, 7], np.int32)
@@ -60,7 +62,7 @@ def test_rows_that_cannot_be_used_are_left_out() -> None:
     behaviour = Behaviour(clock=lambda: NOW)
     behaviour.add(rows.set_column(1, "type", column))
     assert behaviour.event_count == 2
-    assert ids(behaviour, behaviour.seen(Shopper("u", None))) == ["a", "b"]
+    assert ids(behaviour, behaviour.done(Shopper("u", None)).seen) == ["a", "b"]
 
 
 def test_a_rating_weighs_as_much_as_its_stars() -> None:
@@ -111,7 +113,7 @@ def test_a_long_history_is_cut_to_its_latest() -> None:
     assert held.times[-1] == NOW
     assert (np.diff(held.times) > 0).all()
     assert behaviour.code("late") in held.items
-    assert len(behaviour.seen(Shopper("u", None))) == 51
+    assert len(behaviour.done(Shopper("u", None)).seen) == 51
     counts = behaviour.together(0, kind="viewed")
     assert (counts.both == 1).all()
     assert counts.sampled == 1
@@ -245,7 +247,7 @@ def test_the_base_is_made_anew_in_the_background(monkeypatch: pytest.MonkeyPatch
             thread.join(10)
     assert behaviour._state.base > 0
     assert behaviour.event_count == 200
-    assert len(behaviour.seen(Shopper("u0", None))) == 67
+    assert len(behaviour.done(Shopper("u0", None)).seen) == 67
 
 
 def test_whoever_asks_meanwhile_gets_each_event_once() -> None:

@@ -53,7 +53,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def seen(behaviour: Behaviour, shopper: Shopper = U) -> list[str]:
-    return sorted(behaviour.product_ids(behaviour.seen(shopper)))
+    return sorted(behaviour.product_ids(behaviour.done(shopper).seen))
 
 
 def test_what_is_stored_is_known_soon_and_once(lake: Lake, follower: BehaviourFollower) -> None:

@@ -63,8 +63,9 @@ def same(behaviour: Behaviour, oracle: Oracle) -> None:
             assert found == oracle.history(shopper, limit)
         bought = oracle.items(shopper, lambda e: e.type == "purchase")
         acted = oracle.items(shopper, lambda e: e.type not in NO_ACT)
-        assert {known[i] for i in behaviour.purchased(shopper).tolist()} == bought
-        assert {known[i] for i in behaviour.seen(shopper).tolist()} == acted
+        done = behaviour.done(shopper)
+        assert {known[i] for i in done.purchased.tolist()} == bought
+        assert {known[i] for i in done.seen.tolist()} == acted
     for code, item in known.items():
         for name, kinds in (("bought", BOUGHT), ("viewed", VIEWED)):
             for limit in (1, 2_000):
