@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from mmpipe.lake.precedence import STANDING_COLUMNS
-from mmpipe.lake.schema import SEEN_COLUMNS
+from mmpipe.lake.schema import ADDED, SEEN_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # What is held of a row while its other columns wait in a file.
 CLAIM_COLUMNS: Final = ("id", *STANDING_COLUMNS, "stock")
+STAGED_COLUMNS: Final = (*CLAIM_COLUMNS, "updated_at", ADDED)
 _TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 SEEN_SCHEMA: Final = pa.schema(
     [
@@ -42,7 +43,7 @@ SEEN_SCHEMA: Final = pa.schema(
 @dataclass(frozen=True, slots=True)
 class Staged:
     """Whole rows whose file lies in the table's folder, in no version yet. ``claims`` has
-    :data:`CLAIM_COLUMNS` of every row, in the file's order."""
+    :data:`STAGED_COLUMNS` of every row, in the file's order."""
 
     fragment: FragmentMetadata
     claims: pa.Table

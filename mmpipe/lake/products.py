@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch
-from mmpipe.lake.changes import CLAIM_COLUMNS, Applied, Changes, Staged, WriteResult
+from mmpipe.lake.changes import STAGED_COLUMNS, Applied, Changes, Staged, WriteResult
 from mmpipe.lake.checks import count
 from mmpipe.lake.create import create_table
 from mmpipe.lake.fragments import needs_mark, open_mark, read_staged, stage
@@ -187,7 +187,7 @@ class ProductTable:
         with lance_errors(f"writing table {self.name}"):
             found, start = [], 0
             for fragment in stage(base, rows, self._options):
-                claims = rows.select(CLAIM_COLUMNS).slice(start, fragment.physical_rows)
+                claims = rows.select(STAGED_COLUMNS).slice(start, fragment.physical_rows)
                 found.append(Staged(fragment, claims.combine_chunks()))
                 start += fragment.physical_rows
         return found

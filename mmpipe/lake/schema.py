@@ -1,6 +1,7 @@
 """The columns of a ``products`` table, and how products become them.
 
-Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), presentation and
+Column groups: identity and order (``id, source_order, deleted, run_id, updated_at``), ``added_at``, when the
+product became part of the collection (:mod:`mmpipe.lake.added`), presentation and
 facets (typed copies of product fields), full text (``search_text``, and ``media_keys`` to find rows by
 medium), content hashes, vectors, the frame vectors of clips (:mod:`mmpipe.lake.frames`), ``stock``, what
 another source told of the stock since (:class:`mmpipe.lake.stock.Stock`), and what tells the same upload from
@@ -39,6 +40,7 @@ PROFILE_KEY = b"mmpipe.profile"
 # Lance then refuses two concurrent merges that insert the same new id: without it both would land.
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 FUSED = "vector"
+ADDED = "added_at"
 # How far from 1 the length of a vector may be.
 UNIT_TOLERANCE = 1e-2
 
@@ -65,6 +67,8 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
     "link",
     "image_link",
     "language",
+    "rating",
+    "rating_count",
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
 TEXT_COLUMNS: tuple[str, ...] = (
@@ -87,7 +91,7 @@ FIELD_MARKS: Mapping[str, str] = {name: chr(number) for number, name in enumerat
 
 # What moves on where nothing changed, after the order itself.
 SEEN_COLUMNS: tuple[str, ...] = ("source_order", "content", "media_seen", "media_asked")
-# Everything but the vectors and what came with them.
+# Everything but the vectors and what came with them, and when the product came.
 EDIT_COLUMNS: tuple[str, ...] = (
     *IDENTITY_COLUMNS, *PRESENTATION_COLUMNS, *LIST_COLUMNS, *TEXT_COLUMNS, "media_asked", *HASH_COLUMNS,
 )  # fmt: skip
@@ -96,7 +100,10 @@ UNREAD_COLUMNS: frozenset[str] = frozenset({*SEEN_COLUMNS, "run_id", "updated_at
 
 _COMPRESSED = {b"lance-encoding:compression": b"zstd", b"lance-encoding:compression-level": b"3"}
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
-_TYPES = {"price": pa.float64(), "sale_price": pa.float64(), "sale_start": _TIMESTAMP, "sale_end": _TIMESTAMP}
+_TYPES = {
+    "price": pa.float64(), "sale_price": pa.float64(), "sale_start": _TIMESTAMP, "sale_end": _TIMESTAMP,
+    "rating": pa.float64(), "rating_count": pa.int64(),
+}  # fmt: skip
 
 
 def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
@@ -115,6 +122,7 @@ def products_schema(dim: int, profile: Profile | None = None) -> pa.Schema:
         pa.field("deleted", pa.bool_(), nullable=False),
         pa.field("run_id", pa.string()),
         pa.field("updated_at", _TIMESTAMP),
+        pa.field(ADDED, _TIMESTAMP),
     ]
     fields += [pa.field(c, _TYPES.get(c, pa.string())) for c in PRESENTATION_COLUMNS]
     fields += [pa.field(c, pa.list_(pa.string())) for c in LIST_COLUMNS]
@@ -170,7 +178,8 @@ class ProductRow:
     row has. ``transcript`` is what is said in its recording, ``transcript_by`` the recogniser that listened
     (id and revision), set also where it heard no speech. ``stock`` is the column's text where a newer source
     than the row's own told the availability. ``content``, ``media_seen`` and ``media_asked`` are the columns
-    of those names."""
+    of those names. ``added_at`` is ``updated_at`` of a new product, of one that is known what the table has;
+    None where nobody knows."""
 
     product: Product
     source_order: str
@@ -184,6 +193,7 @@ class ProductRow:
     content: str | None = None
     media_seen: str | None = None
     media_asked: datetime | None = None
+    added_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +228,7 @@ def build_table(
         )
     count = len(rows)
     columns = _columns(rows)
+    columns[ADDED] = pa.array([row.added_at for row in rows], _TIMESTAMP)
     for name in VECTOR_COLUMNS:
         columns[name] = vector_array(vectors.get(name), count, dim)
     if clips is not None and len(clips) != count:
@@ -259,7 +270,7 @@ def _columns(rows: Sequence[ProductRow]) -> dict[str, pa.Array]:
     }
     for name in PRESENTATION_COLUMNS:
         if name not in columns:
-            columns[name] = pa.array([getattr(p, name) for p in products], pa.string())
+            columns[name] = pa.array([getattr(p, name) for p in products], _TYPES.get(name, pa.string()))
     for modality in MODALITIES:
         columns[hash_column(modality)] = pa.array([row.hashes.get(modality) for row in rows], pa.string())
     return columns

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmpipe.lake.added import HELD_COLUMNS, in_doubt, settled
 from mmpipe.lake.changes import Changes, with_column, with_values
 from mmpipe.lake.fragments import (
     IN_PLACE_SHARE,
@@ -87,22 +88,32 @@ class Writer:
         changes, resolved = self._changes, self._resolved
         for part, winners in _by_part(resolved.rows).items():
             self._replace(winners)
-            self._tables.append(_own(taken(changes.rows[part], winners), winners))
+            self._tables.append(self._whole(taken(changes.rows[part], winners), winners))
         for part, winners in _by_part(resolved.staged).items():
             self._replace(winners)
             staged = changes.staged[part]
             as_it_is = len(winners) == staged.claims.num_rows and not any(
                 w.standing or w.stock or w.id in resolved.stocks for w in winners
             )
+            as_it_is = as_it_is and not in_doubt(taken(staged.claims, winners), winners)
             if as_it_is:
                 dead = pc.sum(staged.claims.column("deleted")).as_py() or 0
                 self._new.append((staged.fragment, int(dead), None))
             else:
                 rows = read_staged(self._base, staged.fragment, self._options)
-                self._tables.append(_own(self._conform(taken(rows, winners)), winners))
+                self._tables.append(self._whole(self._conform(taken(rows, winners)), winners))
         for part, winners in _by_part(resolved.refreshed).items():
             self._replace(winners)
-            self._tables.append(_own(taken(changes.refreshed[part], winners), winners))
+            self._tables.append(self._whole(taken(changes.refreshed[part], winners), winners))
+
+    def _whole(self, rows: pa.Table, winners: Sequence[Winner]) -> pa.Table:
+        """Winners' rows with all that they take over."""
+        places = in_doubt(rows, winners)
+        if places:
+            held = self._at([w.head for p in places if (w := winners[p]).head is not None], HELD_COLUMNS)
+            by_address = dict(zip(held.column(ADDRESS).to_pylist(), held.to_pylist(), strict=True))
+            rows = settled(rows, winners, places, by_address)
+        return _own(rows, winners)
 
     def _replace(self, winners: Iterable[Winner]) -> None:
         heads = [w for w in winners if w.head is not None]

@@ -34,6 +34,8 @@ FACET_FIELDS: tuple[str, ...] = (
 )
 
 
+MOST_RATINGS: Final = 10**12
+
 # Attributes that say how much of something; as words they would be found by any query with that number.
 _NUMBERS: Final = frozenset(
     {
@@ -142,6 +144,9 @@ class PublicProduct(BaseModel):
     material: ShortText | None = None
     pattern: ShortText | None = None
     language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    # What shoppers gave it, scaled to five, and how many they were.
+    rating: float | None = Field(default=None, ge=0, le=5, allow_inf_nan=False)
+    rating_count: int | None = Field(default=None, ge=0, le=MOST_RATINGS)
     additional_text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
     attributes: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=100)
     translations: dict[LanguageTag, Translation] = Field(default_factory=dict, max_length=20)

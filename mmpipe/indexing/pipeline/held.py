@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from mmpipe.encoders.base import MODALITIES, Modality
 from mmpipe.lake.changes import basis_of
 from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, ClipFrames, clip_frames
 from mmpipe.lake.precedence import NO_ORDER, Standing
-from mmpipe.lake.schema import VectorBlock, hash_column, vector_block, vector_column
+from mmpipe.lake.schema import ADDED, VectorBlock, hash_column, vector_block, vector_column
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,18 +36,19 @@ HELD_COLUMNS: tuple[str, ...] = (
     "transcript_by",
     *(hash_column(m) for m in MODALITIES),
 )
-_VECTOR_COLUMNS: tuple[str, ...] = (*(vector_column(m) for m in MODALITIES), *FRAME_COLUMNS)
+_VECTOR_COLUMNS: tuple[str, ...] = (*(vector_column(m) for m in MODALITIES), *FRAME_COLUMNS, ADDED)
 # Of rows whose media are read again: the product itself is not at hand.
 DOCUMENT_COLUMNS: tuple[str, ...] = (*HELD_COLUMNS, "document")
 WHOLE_COLUMNS: tuple[str, ...] = (*DOCUMENT_COLUMNS, *_VECTOR_COLUMNS)
-Fetch = Callable[[Sequence[str]], "pa.Table"]
+# Rows by their ids, with the columns asked for.
+Fetch = Callable[[Sequence[str], Sequence[str]], "pa.Table"]
 
 
 class HeldRows:
     """Some rows of a table, by product id; an id it does not hold is not in the table.
 
-    Vectors are read for the rows that :meth:`load_vectors` names, by ``fetch``, unless they are among the
-    columns of ``rows``.
+    Vectors, and when a product came, are read for the rows that :meth:`load_vectors` and :meth:`load_added`
+    name, by ``fetch``, unless they are among the columns of ``rows``.
     """
 
     def __init__(self, rows: pa.Table | None, dim: int, fetch: Fetch | None = None) -> None:
@@ -56,6 +57,7 @@ class HeldRows:
         self._vectors: pa.Table | None = None
         self._places: dict[int, int] = {}
         self._blocks: dict[Modality, VectorBlock] = {}
+        self._added: dict[int, datetime | None] = {}
         if rows is None or rows.num_rows == 0:
             self._index: dict[str, int] = {}
             return
@@ -81,6 +83,7 @@ class HeldRows:
         if names.issuperset(_VECTOR_COLUMNS):
             self._vectors = rows.select(["id", *_VECTOR_COLUMNS])
             self._places = {row: row for row in range(rows.num_rows)}
+            self._added = dict(enumerate(rows.column(ADDED).to_pylist()))
 
     def __len__(self) -> int:
         return len(self._index)
@@ -151,10 +154,25 @@ class HeldRows:
             return
         if self._fetch is None:
             raise KeyError("the rows were looked up without a way to their vectors")
-        self._vectors = self._fetch(list(missing))
+        self._vectors = self._fetch(list(missing), ("id", *_VECTOR_COLUMNS))
         self._blocks = {}
         ids = self._vectors.column("id").to_pylist()
         self._places = {missing[product_id]: place for place, product_id in enumerate(ids)}
+        self._add_moments(self._vectors, missing)
+
+    def load_added(self, rows: Sequence[int]) -> None:
+        """Read when the products of these rows came, in one call, where their vectors were not read."""
+        missing = {self._ids[row]: row for row in rows if row not in self._added}
+        if missing and self._fetch is not None:
+            self._add_moments(self._fetch(list(missing), ("id", ADDED)), missing)
+
+    def _add_moments(self, read: pa.Table, rows: Mapping[str, int]) -> None:
+        ids, moments = read.column("id").to_pylist(), read.column(ADDED).to_pylist()
+        self._added.update({rows[i]: moment for i, moment in zip(ids, moments, strict=True)})
+
+    def added(self, row: int) -> datetime | None:
+        """When the product of a row that was loaded came; None where nobody knows."""
+        return self._added.get(row)
 
     def vector(self, modality: Modality, row: int) -> Vectors | None:
         """One vector of a row that was loaded; None where it has none, or the row is not there any more."""
@@ -202,7 +220,7 @@ def _look(
 ) -> HeldRows:
     # Vectors that are read later are of the rows that were looked at, whoever writes meanwhile.
     version = table.latest() if version is None else version
-    fetch = partial(table.fetch, columns=("id", *_VECTOR_COLUMNS), version=version)
+    fetch = partial(table.fetch, version=version)
     return HeldRows(table.fetch(ids, columns=columns, version=version), table.dim, fetch)
 
 

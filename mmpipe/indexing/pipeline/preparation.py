@@ -12,7 +12,7 @@ from mmpipe import media
 from mmpipe.indexing.pipeline.due import Work, contenders, due, write_tombstones
 from mmpipe.indexing.pipeline.held import HeldRows, Lookup
 from mmpipe.indexing.pipeline.media import Gathered, MediaPlan, gather
-from mmpipe.indexing.pipeline.ready import Ready, copy_vectors, ready_of
+from mmpipe.indexing.pipeline.ready import Ready, ready_of, take_over
 from mmpipe.indexing.pipeline.seen import words_of
 from mmpipe.indexing.pipeline.sift import Sieve
 from mmpipe.indexing.pipeline.speech import ClipListener
@@ -70,11 +70,11 @@ class Preparation:
             size += ready.gathered.nbytes
             batch.append(ready)
             if size >= DECODED_BYTES:
-                copy_vectors(batch, held)
+                take_over(batch, held)
                 yield batch
                 batch, size = [], 0
         if batch:
-            copy_vectors(batch, held)
+            take_over(batch, held)
             yield batch
 
     def _gathered(self, works: Sequence[Work], held: HeldRows) -> Iterator[tuple[Work, Gathered]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -61,11 +61,12 @@ def ready_of(work: Work, gathered: Gathered, held: HeldRows, *, text: bool) -> R
     if work.keep_uris and known is not None:
         uris = held.media_uris(known)
         gathered.words = words_of(uris, held.media_seen(known)) | gathered.words
+    now = datetime.now(UTC)
     row = ProductRow(
         work.product,
         work.row.order,
         work.row.source.run_id,
-        datetime.now(UTC),
+        now,
         uris,
         gathered.hashes,
         gathered.transcript,
@@ -74,19 +75,19 @@ def ready_of(work: Work, gathered: Gathered, held: HeldRows, *, text: bool) -> R
         work.content,
         seen_of(uris, gathered.words),
         _asked(work, gathered, held),
+        now if known is None else None,
     )
     basis = "" if known is None else held.basis(known)
     return Ready(work, gathered, row, _kind(work, row, held, gathered), basis)
 
 
-def copy_vectors(batch: Sequence[Ready], held: HeldRows) -> None:
-    """Take over what still holds for the rows that are written whole, from one look at the table."""
-    whole = [r for r in batch if r.kind == "row" and r.work.known_row is not None and r.gathered.kept]
-    held.load_vectors([r.work.known_row for r in whole if r.work.known_row is not None])
-    for ready in whole:
-        known = ready.work.known_row
-        if known is None:
-            continue
+def take_over(batch: Sequence[Ready], held: HeldRows) -> None:
+    """Take over what still holds for the rows that are written whole: vectors, and when the product came."""
+    whole = [(r, known) for r in batch if r.kind == "row" and (known := r.work.known_row) is not None]
+    held.load_vectors([known for ready, known in whole if ready.gathered.kept])
+    held.load_added([known for _, known in whole])
+    for ready, known in whole:
+        ready.row = replace(ready.row, added_at=held.added(known))
         vectors = {m: held.vector(m, known) for m in ready.gathered.kept}
         ready.gathered.copied = {m: vector for m, vector in vectors.items() if vector is not None}
         if "video" in ready.gathered.copied:

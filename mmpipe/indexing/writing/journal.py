@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 KEEP: Final = timedelta(days=6)
 _FOLDER: Final = "staging"
 # Of what is written here; a journal of another format is of no use.
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 _MAX_BYTES: Final = 256_000_000
 
 
