@@ -20,7 +20,7 @@ Values = NDArray[np.float64]
 
 # What shoppers did yesterday counts half.
 TRENDING_HALF_LIFE_SECONDS = 86_400.0
-# What was part of an event so long ago is not new, however lately its row was written.
+# What was added, or part of an event, so long ago is not new, however lately its row was written.
 NEW_SECONDS = 60 * 86_400.0
 _NEW_WEIGHT = 0.5
 
@@ -64,17 +64,18 @@ def anything(asked: Asked, depth: int) -> Scored:
 
 
 def new_arrivals(asked: Asked, depth: int) -> Scored:
-    """What the table got last, ``1`` for the latest down to ``1 / n``; with a shopper's taste half of that
-    and half of the cosine to it. The table holds what was written anew at its end as well: what shoppers knew
-    :data:`NEW_SECONDS` ago is left out."""
-    latest = asked.shelf.newest(asked.mask, depth)
+    """What was added to the collection last, ``1`` for the latest down to ``1 / n``; with a shopper's taste
+    half of that and half of the cosine to it. What was added :data:`NEW_SECONDS` ago is left out, and so is,
+    where that is not known, what shoppers knew then: the table holds at its end what was written anew too."""
+    since = asked.now - NEW_SECONDS
+    latest = asked.shelf.newest(asked.mask, depth, since)
     more = len(latest) >= depth
-    if asked.behaviour is not None and len(latest):
-        codes = asked.behaviour.items.codes(latest)
-        known = codes >= 0
-        first = np.full(len(latest), np.inf)
-        first[known] = asked.behaviour.actions.first_seen(codes[known])
-        latest = latest[~(first < asked.now - NEW_SECONDS)]
+    unknown = np.flatnonzero(np.isnan(asked.version.numbers["added"].of(latest)))
+    if asked.behaviour is not None and len(unknown):
+        codes = asked.behaviour.items.codes(latest[unknown])
+        named = codes >= 0
+        first = asked.behaviour.actions.first_seen(codes[named])
+        latest = np.delete(latest, unknown[named][first < since])
     newness = 1.0 - np.arange(len(latest)) / max(len(latest), 1)
     order = np.argsort(latest)
     rows, newness = latest[order], newness[order]

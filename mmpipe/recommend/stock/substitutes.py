@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.search.find.likeness import alike, likeness, one_per_group
+from mmpipe.search.find.likeness import fused_vector
 from mmpipe.search.kernels.memory import has, rows_of
 
 if TYPE_CHECKING:
-    from mmpipe.search.find.likeness import Likeness
+    from mmpipe.encoders.base import Vectors
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
@@ -23,6 +23,8 @@ Need = Literal["category", "related", "price"]
 
 # What a shopper still pays for another product: two thirds to one and a half times its price.
 NEAR_PRICE = 1.5
+# So many are looked at for each that is wanted, for some are variants.
+_FIRST_DEPTH = 4
 
 
 @dataclass(frozen=True)
@@ -48,32 +50,34 @@ def substitutes(
     among them, and of every other group only one. A product without a price in the collection's own currency
     is held to no price; one without a vector gets the nearest by price.
     """
-    like = likeness(version, row)
+    vector = fused_vector(version, row)
     mask = version.alive & version.coded["availability"].mask(["in_stock"]) & _near(version, row, near_price)
     if within is not None:
         mask = mask & within
-    ids: list[str] = []
+    rows: list[int] = []
+    cosines: list[float] = []
     needs: list[Need] = []
-    groups: set[str] = set()
-    rows, scores = [np.zeros(0, np.int32)], [np.zeros(0, np.float32)]
+    groups: set[int] = set()
     for need, same in _needs(version, row):
-        found = _best(version, like, row, mask & same, limit + len(ids))
-        fresh = []
-        for place, (product_id, group) in enumerate(zip(found[0], found[1], strict=True)):
-            if len(ids) == limit:
+        some, scores = _best(version, vector, row, mask & same, limit + len(rows))
+        there = set(rows)
+        for each, group, cosine in zip(
+            some.tolist(), _groups(version, some).tolist(), scores.tolist(), strict=True
+        ):
+            if len(rows) == limit:
                 break
-            if product_id in ids or (group is not None and group in groups):
+            if each in there or group in groups:
                 continue
-            ids.append(product_id)
+            rows.append(each)
+            cosines.append(cosine)
             needs.append(need)
-            fresh.append(place)
-            if group is not None:
+            if group >= 0:
                 groups.add(group)
-        rows.append(found[2][fresh])
-        scores.append(found[3][fresh])
-        if len(ids) == limit:
+        if len(rows) == limit:
             break
-    return Substitutes(tuple(ids), np.concatenate(rows), np.concatenate(scores), tuple(needs))
+    found = np.array(rows, np.int32)
+    ids = tuple(version.ids.ids(found))
+    return Substitutes(ids, found, np.array(cosines, np.float32), tuple(needs))
 
 
 def _near(version: Version, row: int, near_price: float) -> Words:
@@ -96,16 +100,35 @@ def _needs(version: Version, row: int) -> Iterator[tuple[Need, Words]]:
 
 
 def _best(
-    version: Version, like: Likeness, row: int, mask: Words, limit: int
-) -> tuple[list[str], list[str | None], Rows, NDArray[np.float32]]:
-    if like.vector is not None:
-        found = alike(version, like, mask, limit)
-        return list(found.ids), list(found.groups), found.rows, found.scores
-    rows = rows_of(mask)
-    away = np.abs(version.prices.paid(rows) - version.prices.paid(np.array([row], np.int32))[0])
-    rows = rows[np.lexsort((version.ids.rank[rows], away))]
-    ids = list(version.ids.ids(rows))
-    groups = [version.page.static(at)["item_group_id"] or None for at in rows.tolist()]
-    keep = one_per_group(like, ids, groups)[:limit]
-    nothing = np.full(len(keep), np.nan, np.float32)
-    return [ids[at] for at in keep], [groups[at] for at in keep], rows[keep], nothing
+    version: Version, vector: Vectors | None, row: int, mask: Words, limit: int
+) -> tuple[Rows, NDArray[np.float32]]:
+    """Up to ``limit`` rows of a bit set, none of the group of ``row`` and one of every other, and their
+    cosines."""
+    if vector is None:
+        rows = rows_of(mask)
+        away = np.abs(version.prices.paid(rows) - version.prices.paid(np.array([row], np.int32))[0])
+        rows = rows[np.lexsort((version.ids.rank[rows], away))]
+        rows = rows[_one_each(version, row, rows)[:limit]]
+        return rows, np.full(len(rows), np.nan, np.float32)
+    depth = _FIRST_DEPTH * limit + 1
+    while True:
+        rows, scores = version.fused.nearest(vector, mask, depth, version.ids.rank)
+        kept = _one_each(version, row, rows)[:limit]
+        if len(kept) == limit or len(rows) < depth:
+            return rows[kept], scores[kept]
+        # Many variants stood in the way.
+        depth *= 4
+
+
+def _one_each(version: Version, row: int, rows: Rows) -> NDArray[np.int64]:
+    """Places of the first of each group but that of ``row``, and of those without one."""
+    groups = _groups(version, rows)
+    first = np.zeros(len(rows), np.bool_)
+    first[np.unique(groups, return_index=True)[1]] = True
+    own = int(_groups(version, np.array([row], np.int32))[0])
+    kept = (rows != row) & ((groups < 0) | (first & (groups != own)))
+    return np.flatnonzero(kept)
+
+
+def _groups(version: Version, rows: Rows) -> NDArray[np.int32]:
+    return version.coded["item_group_id"].codes(rows)

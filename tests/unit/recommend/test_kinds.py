@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from mmpipe.errors import ModelUnavailable
 from mmpipe.recommend.behaviour import Counts
 from mmpipe.recommend.items import ItemRows, ItemsOfVersions
+from mmpipe.recommend.kinds.shelf import Shelf
 from mmpipe.recommend.kinds.strength import lifts, strengths
+from mmpipe.search.kernels.memory import set_rows
 from mmpipe.search.versions.version import Version
 from tests.unit.recommend import shops
 from tests.unit.recommend.behaviour.shoppers import NOW, table
@@ -213,6 +218,44 @@ def test_new_arrivals_are_the_last_rows_that_nobody_knew(tmp_path: Path) -> None
     assert shop.ids("new_arrivals", limit=3) == ["new-2", "new-1", "new-0"]
     (found,) = shop.ask(kind="new_arrivals", limit=50).lists
     assert found.items[0].score == 1.0
+
+
+def added(batch: pa.Table, ago: Sequence[float | None]) -> pa.Table:
+    """Rows that were added so many seconds ago; None where nobody knows."""
+    moments = [None if each is None else datetime.fromtimestamp(NOW - each, UTC) for each in ago]
+    place = batch.schema.get_field_index("added_at")
+    return batch.set_column(place, "added_at", pa.array(moments, batch.schema.field(place).type))
+
+
+def test_new_arrivals_go_by_when_they_were_added(tmp_path: Path) -> None:
+    items = [catalogues.product(f"p{n}", f"lamp {n}") for n in range(7)]
+    ago = [DAY, 2 * DAY, None, 59 * DAY, 61 * DAY, DAY, None]
+    version = catalogues.version(
+        catalogues.create(tmp_path / "products_t.lance", added(catalogues.rows_of(items), ago))
+    )
+    assert Shop.of(version).ids("new_arrivals", limit=9) == ["p0", "p5", "p1", "p3", "p6", "p2"]
+    # When it was added says more than when somebody was seen with it, but where that is not known.
+    known = [did("x", "view", each, ago=70 * DAY) for each in ("p1", "p6")]
+    assert Shop.of(version, known).ids("new_arrivals", limit=9) == ["p0", "p5", "p1", "p3", "p2"]
+
+
+def test_the_newest_of_any_mask_are_those_of_an_ordinary_sort(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    items = [catalogues.product(f"p{n:03d}", f"lamp {n}") for n in rng.permutation(300).tolist()]
+    ago = [None if n % 7 == 0 else float(rng.integers(0, 40)) * DAY for n in range(300)]
+    version = catalogues.version(
+        catalogues.create(tmp_path / "products_t.lance", added(catalogues.rows_of(items), ago))
+    )
+    shelf, rows = Shelf(version), np.arange(300, dtype=np.int32)
+    moments = version.numbers["added"].of(rows)
+    for part in (1.0, 0.5, 0.02, 0.0):
+        chosen = rng.random(300) < part
+        mask = set_rows(rows[chosen], version.layout.rows) & version.alive
+        for count, since in ((5, -np.inf), (40, NOW - 20 * DAY), (400, NOW - 10 * DAY), (400, -np.inf)):
+            known = [n for n in rows[chosen].tolist() if moments[n] >= since]
+            known.sort(key=lambda n: (-moments[n], items[n].id))
+            unknown = [n for n in rows[chosen].tolist()[::-1] if np.isnan(moments[n])]
+            assert shelf.newest(mask, count, since).tolist() == [*known, *unknown][:count]
 
 
 class Learnt:
