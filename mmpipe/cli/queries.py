@@ -16,6 +16,7 @@ from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, running_stac
 from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
+from mmpipe.schemas.conditions import Condition
 from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 
@@ -31,9 +32,14 @@ class Queries(Protocol):
     """The questions of the command line."""
 
     def search(
-        self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+        self,
+        text: str | None,
+        media: Mapping[str, bytes],
+        collection: str | None,
+        limit: int,
+        condition: Condition | None = None,
     ) -> SearchResponse:
-        """Search by text and files. Raises :class:`MmpipeError`."""
+        """Search by text and files what meets a condition. Raises :class:`MmpipeError`."""
         ...
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
@@ -78,10 +84,15 @@ class HttpQueries:
         self._http = HttpClient(url, FixedToken(key), _TIMEOUT_SECONDS)
 
     def search(
-        self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+        self,
+        text: str | None,
+        media: Mapping[str, bytes],
+        collection: str | None,
+        limit: int,
+        condition: Condition | None = None,
     ) -> SearchResponse:
         """See :class:`Queries`."""
-        request = _request(text, media, collection, limit)
+        request = _request(text, media, collection, limit, condition)
         return _response(
             self._http.request("POST", "/v1/search", request.model_dump(mode="json", exclude_none=True)),
             SearchResponse,
@@ -133,12 +144,17 @@ class EmbeddedQueries:
         self._service = service
 
     def search(
-        self, text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
+        self,
+        text: str | None,
+        media: Mapping[str, bytes],
+        collection: str | None,
+        limit: int,
+        condition: Condition | None = None,
     ) -> SearchResponse:
         """See :class:`Queries`."""
         from mmpipe.serve.answer.query_media import ParsedSearch
 
-        parsed = ParsedSearch(_request(text, media, collection, limit))
+        parsed = ParsedSearch(_request(text, media, collection, limit, condition))
         if "audio" in media:
             # One query is all this process answers: it should have the catalogue's words.
             self._service.voice.adapt()
@@ -172,12 +188,27 @@ def _embedded(lake: str) -> Iterator[Queries]:
         service.close()
 
 
-def _request(
-    text: str | None, media: Mapping[str, bytes], collection: str | None, limit: int
-) -> SearchRequest:
-    inputs = {name: MediaInput(data=base64.b64encode(data).decode()) for name, data in media.items()}
+def read_condition(text: str) -> Condition:
+    """What ``--filter`` says. Raises :class:`InvalidRequest`, which names the place."""
     try:
-        return SearchRequest(text=text, collection=collection, limit=limit, **inputs)  # type: ignore[arg-type]
+        return Condition.model_validate_json(text)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidRequest(".".join(("filter", *map(str, fault["loc"]))), fault["msg"]) from error
+
+
+def _request(
+    text: str | None,
+    media: Mapping[str, bytes],
+    collection: str | None,
+    limit: int,
+    condition: Condition | None,
+) -> SearchRequest:
+    asked: dict[str, Any] = {
+        name: MediaInput(data=base64.b64encode(data).decode()) for name, data in media.items()
+    }
+    try:
+        return SearchRequest(text=text, collection=collection, limit=limit, filter=condition, **asked)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise InvalidRequest(".".join(str(part) for part in fault["loc"]), fault["msg"]) from error

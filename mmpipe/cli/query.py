@@ -9,7 +9,7 @@ import typer
 
 from mmpipe.cli.console import emit, hits_table, output
 from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, CollectionName, Folder, LakeUri, file_bytes
-from mmpipe.cli.queries import queries_for
+from mmpipe.cli.queries import queries_for, read_condition
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchResponse
 
@@ -33,6 +33,14 @@ def search(
     ] = None,
     audio: Annotated[Path | None, typer.Option(help="a recording", show_default=False)] = None,
     video: Annotated[Path | None, typer.Option(help="a clip", show_default=False)] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            "--filter",
+            help='which products, as JSON: \'{"field": "price", "lt": 20}\'; docs/filters.md has more',
+            show_default=False,
+        ),
+    ] = None,
     url: Url = None,
     lake: LakeUri = None,
     collection: CollectionName = None,
@@ -43,10 +51,12 @@ def search(
     """Search by text, photo, recording, clip, or any mix of them."""
     files = {"image": image, "audio": audio, "video": video}
     media = {name: file_bytes(name, path) for name, path in files.items() if path is not None}
-    if not query and not media:
-        raise InvalidRequest("query", "give words, --image, --audio or --video")
+    if not query and not media and condition is None:
+        raise InvalidRequest("query", "give words, --image, --audio, --video or --filter")
+    asked = None if condition is None else read_condition(condition)
     with queries_for(url, lake, folder) as service:
-        _show(service.search(query or None, media, collection, limit), query or ", ".join(media), as_json)
+        found = service.search(query or None, media, collection, limit, asked)
+        _show(found, query or ", ".join(media) or condition or "", as_json)
 
 
 def similar(

@@ -54,6 +54,8 @@ def test_an_invalid_setting_is_named(
         (["index", __file__, "--collection", "../x"], "collection"),
         (["search"], "give words"),
         (["search", "x", "--image", "nowhere.png"], "nowhere.png cannot be read"),
+        (["search", "x", "--filter", "{"], "filter: Invalid JSON"),
+        (["search", "--filter", '{"not": {"field": "price", "gte": "cheap"}}'], "filter.not.gte: must be"),
         (["search", "x", "--url", "ftp://host"], "http://"),
         (["search", "x", "--url", "http://h", "--lake", "l"], "not both"),
         (["rejects", "replay", "--lake", "l"], "give some ids, or --all"),
