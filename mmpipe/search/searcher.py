@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,32 +14,26 @@ from mmpipe.errors import ProfileMismatch
 from mmpipe.schemas.search import SearchResponse
 from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
-from mmpipe.search.find import filters, rank, synonyms
-from mmpipe.search.find.match import Matches, Search
+from mmpipe.search.find import filters, synonyms
+from mmpipe.search.find.match import matching
 from mmpipe.search.find.question import NOTHING, Question
 from mmpipe.search.find.words import Understood, told, understand_by
-from mmpipe.search.kernels.memory import count_bits
+from mmpipe.search.found import find
 from mmpipe.search.page import cursor, explain, facets, moments, present
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
-    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.schemas.search import Facet, SearchRequest
     from mmpipe.search.asked import Asked
+    from mmpipe.search.find.match import Matches
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.synonyms import Synonyms
+    from mmpipe.search.found import Found
     from mmpipe.search.versions.version import Version
     from mmpipe.settings import ServeSettings
 
-Words = NDArray[np.uint64]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A page of matches: ``words`` are all of them as bits, ``matches`` None where the request browses."""
-
-    words: Words
-    cut: rank.Cut
-    matches: Matches | None = None
+Places = NDArray[np.int64]
+Shares = NDArray[np.float64]
 
 
 class Searcher:
@@ -77,8 +71,7 @@ class Searcher:
         """
         started = time.perf_counter()
         self._check_profile(version)
-        names = [facet.field for facet in request.facets]
-        facets.check(names)
+        facets.check(request.facets)
         digest = cursor.digest_of(version.collection, request, query)
         if request.cursor is not None:
             pinned = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)
@@ -88,46 +81,52 @@ class Searcher:
         opened = cursor.opened(request.cursor, digest)
         understood = self._understood(version, query, own) if opened is None else opened.understood
         question = Question.of(request, query, self._settings, asked, understood)
-        found = _found(version, question, request.limit, opened)
-        cut, scoring = found.cut, None if found.matches is None else found.matches.scoring
-        following = None
-        if cut.more:
-            last = version.ids.ids(cut.rows[-1:])[0]
-            key = float(cut.keys[-1])
-            leaning = None if found.matches is None else found.matches.leaning
-            following = cursor.after(
-                version.label, digest, key, last, scoring, query.heard, leaning, understood
+        query_id = asked.query_id if opened is None else opened.q
+
+        def held(matches: Matches | None) -> dict[str, object]:
+            scoring, leaning = (None, None) if matches is None else (matches.scoring, matches.leaning)
+            return cursor.fixed(
+                version.label, digest, scoring, query.heard, leaning, understood, asked.effects, query_id
             )
+
+        found = find(
+            version, question, query, request, asked, opened, lambda matches: cursor.room(held(matches))
+        )
+        scoring = None if found.matches is None else found.matches.scoring
+        following = None
+        if found.page.following is not None:
+            following = cursor.after(held(found.matches), found.page.following)
         words = None
         if query.text and question.words:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required
             words = told(understood, required)
-        counted = facets.count(version, found.words, names)
+        counted = _counted(version, question, request, found)
         page = _page(version, found, query, explained=request.explain)
         head: dict[str, Any] = {
             "collection": version.collection,
             "version": version.label,
             "version_changed": opened is not None and opened.version != version.label,
-            "total": count_bits(found.words),
+            "total": found.total,
             "words": words,
-            "facets": {
-                name: [{"value": value, "count": count} for value, count in tally]
-                for name, tally in counted.items()
-            },
+            **facets.told(counted),
             "next_cursor": following,
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - started) * 1e3, 3),
         }
-        if asked.query_id is not None:
-            head["query_id"] = asked.query_id
+        if query_id is not None:
+            head["query_id"] = query_id
+        if found.page.judged is not None:
+            head["reranked"] = found.page.judged
         if asked.taste is not None:
             head["personalised"] = True
+        if asked.effects is not None:
+            head |= asked.effects.told()
         return Answer(
             body=b"".join((to_json(head)[:-1], b',"hits":[', b",".join(page), b"]}")),
             total=head["total"],
             hits=len(page),
             first=opened is None,
-            query_id=asked.query_id,
+            query_id=query_id,
             corrected=bool(understood.corrected),
         )
 
@@ -145,31 +144,29 @@ class Searcher:
             )
 
 
-def _found(version: Version, question: Question, limit: int, opened: cursor.Cursor | None) -> Result:
-    after = None if opened is None else rank.After(opened.key, opened.after)
-    if not question.asks:
-        words = filters.allowed(version, question.filters, question.conditions)
-        if question.sort == "relevance":
-            return Result(words, rank.by_id(version, words, limit, after))
-        return Result(words, rank.by_paid(version, words, question.sort, limit, after))
-    matches = Search(version, question).matches(None if opened is None else opened.scoring)
-    words = matches.words(version.layout.rows)
-    if question.sort == "relevance":
-        cut = rank.by_score(version, matches.rows, matches.scores(), limit, after)
-    else:
-        cut = rank.by_paid(version, words, question.sort, limit, after)
-    return Result(words, cut, matches)
+def _counted(version: Version, question: Question, request: SearchRequest, found: Found) -> facets.Counted:
+    """The facets of a page."""
+    if not request.facets:
+        return facets.Counted()
+
+    def wide(facet: Facet) -> NDArray[np.uint64]:
+        wider = facets.without(question, request, facet)
+        if wider is None:
+            return found.words
+        allowed = filters.allowed(version, question.filters, question.conditions)
+        return facets.rows(found.words, allowed, lambda: matching(version, wider))
+
+    return facets.count(version, request.facets, wide, None if found.groups is None else found.groups.of)
 
 
-def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bool) -> list[bytes]:
-    rows, matches, names = found.cut.rows, found.matches, explain.NAMES
+def _page(version: Version, found: Found, query: EncodedQuery, *, explained: bool) -> list[bytes]:
+    rows, matches, names = found.page.rows, found.matches, explain.NAMES
     if matches is None:
         scores = [0.0] * len(rows)
         splits = explain.split(version, rows, None, None, None) if explained else None
     else:
-        at = matches.places(rows) if found.cut.places is None else found.cut.places
-        lexical, vector = matches.shares(at)
-        extras = matches.added(at)
+        at = matches.places(rows) if found.page.places is None else found.page.places
+        lexical, vector, extras = _earned(matches, at)
         total = np.zeros(len(rows))
         for part in (lexical, vector, *extras.values()):
             total += 0.0 if part is None else part
@@ -182,3 +179,24 @@ def _page(version: Version, found: Result, query: EncodedQuery, *, explained: bo
     frames = moments.asked(query) if "video" in version.modalities else None
     seconds = moments.seconds(version, rows, frames)
     return present.hits(version, rows, scores, splits, seconds, names)
+
+
+def _earned(matches: Matches, at: Places) -> tuple[Shares | None, Shares | None, dict[str, Shares]]:
+    """What full text, vector and the rest add to the scores at some places; nothing at -1, where a pinned
+    product is that is no match."""
+    known = at >= 0
+    if known.all():
+        return *matches.shares(at), matches.added(at)
+    lexical, vector = matches.shares(at[known])
+    extras = matches.added(at[known])
+    return _spread(lexical, known), _spread(vector, known), {n: _filled(v, known) for n, v in extras.items()}
+
+
+def _spread(values: Shares | None, known: NDArray[np.bool_]) -> Shares | None:
+    return None if values is None else _filled(values, known)
+
+
+def _filled(values: Shares, known: NDArray[np.bool_]) -> Shares:
+    found = np.zeros(len(known))
+    found[known] = values
+    return found

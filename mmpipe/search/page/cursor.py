@@ -13,28 +13,35 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
 from mmpipe.search.columns.words import Way, Word, plain
-from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.find.rank import START, After
+from mmpipe.search.find.scoring import Lean, Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.find.taste import Taste
 from mmpipe.search.find.words import MOST_WAYS, Change, Understood
+from mmpipe.search.page.window import MAX_WINDOW, Begin
 
 if TYPE_CHECKING:
     from mmpipe.schemas.search import Heard, SearchRequest
     from mmpipe.search.find.query import EncodedQuery
+    from mmpipe.search.rules.effects import Effects
 
-_FORM: Literal[3] = 3
+_FORM: Literal[4] = 4
 # What of a request says which products it finds, and in which order.
 _PINNED = {
     "sort", "weights", "fusion", "understand", "filters", "filter", "boosts", "collapse", "diversity",
     "rerank", "rules", "context",
 }  # fmt: skip
+# As long as a request takes it, and bytes of what says where a page begins, the longest id included.
+MAX_CURSOR = 16_000
+_PLACE_BYTES = 700
 # base64 of one byte a dimension.
 _MAX_TASTE = 6_000
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
@@ -53,6 +60,7 @@ class _Text(BaseModel):
 
 
 Said = Annotated[str, Field(max_length=1_000)]
+_Id = Annotated[str, Field(max_length=512)]
 _Token = Annotated[str, Field(min_length=1, max_length=80)]
 _Way = tuple[
     Annotated[float, Field(gt=0, le=100)],
@@ -66,35 +74,53 @@ _Changes = Annotated[tuple[tuple[Said, Said], ...], Field(max_length=64)]
 class Cursor(BaseModel):
     """``version`` is the label of the version that the page before came from; ``digest`` names the search.
 
-    The next page begins behind ``key``, the last match's score or price (None: it has no price), and
-    ``after``, its id. ``text`` and ``vector`` are the parts of a :class:`Scoring`. ``heard`` is the text and
-    confidence of a spoken query and its language: later pages must not listen again, for the recogniser may
-    have been adapted meanwhile and understand something else. ``words`` and what belongs to them are what the
-    text was understood as, for the catalogue may know other words by now. ``taste`` is the packed
-    vector, the weight and the bounds of the taste that the pages lean to: what the shopper does goes on
-    meanwhile.
+    The next page begins behind ``key``, the last match's score, price or other number (None: it has none),
+    ``second``, what equals of it go by, and ``after``, its id; but first come those of ``rest``. ``n`` hits
+    were shown, pins up to the position ``pinned`` among them. ``q`` names the search. ``text`` and ``vector``
+    are the parts of a :class:`Scoring`; ``leans`` and ``bands`` belong to ``vector``. ``heard`` is the text
+    and confidence of a spoken query and its language: later pages must not listen again, for the recogniser
+    may have been adapted meanwhile and understand something else. ``words`` and what belongs to them are what
+    the text was understood as, for the catalogue may know other words by now. ``taste`` is the packed vector,
+    the weight and the bounds of the taste that the pages lean to: what the shopper does goes on meanwhile.
+    ``rules`` are the version and names of the merchandising rules that took part.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    f: Literal[3]
+    f: Literal[4]
     version: Annotated[str, Field(max_length=200)]
     digest: Annotated[str, Field(max_length=64)]
     key: Number | None
-    after: Annotated[str, Field(max_length=512)]
+    after: _Id
+    second: Number | None = None
+    n: Annotated[int, Field(ge=0, le=2**31)] = 0
+    pinned: Annotated[int, Field(ge=0, le=1_000)] = 0
+    rest: Annotated[tuple[_Id, ...], Field(max_length=MAX_WINDOW)] = ()
+    q: Annotated[str, Field(max_length=64)] | None = None
     words: Annotated[tuple[_Word, ...], Field(max_length=64)] = ()
     times: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(max_length=64)] = ()
     corrected: _Changes = ()
     replaced: _Changes = ()
     text: _Text | None = None
     vector: tuple[Number, Number] | None = None
+    leans: Annotated[tuple[tuple[Modality, Share, Number, Number], ...], Field(max_length=4)] = ()
+    bands: Annotated[tuple[tuple[Number, Number], ...], Field(max_length=16)] = ()
     weights: tuple[Share, Share] = (1.0, 1.0)
     heard: tuple[Annotated[str, Field(max_length=1_000)], Share, str | None] | None = None
     taste: tuple[Annotated[str, Field(max_length=_MAX_TASTE)], Share, Number, Number] | None = None
+    rules: (
+        tuple[Count, Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=500)]]
+        | None
+    ) = None
 
     def encode(self) -> str:
         """URL-safe text."""
         return _text_of(self.model_dump_json().encode())
+
+    @property
+    def begins(self) -> Begin:
+        """Where the page begins."""
+        return Begin(After(self.key, self.after, self.second), self.n, self.pinned, self.rest)
 
     @property
     def scoring(self) -> Scoring:
@@ -103,7 +129,9 @@ class Cursor(BaseModel):
         if self.text is not None:
             statistics = Statistics(self.text.n, self.text.l, self.text.df)
             text = TextScale(statistics, self.text.r, self.text.c)
-        vector = None if self.vector is None else VectorScale(*self.vector)
+        vector = None
+        if self.vector is not None:
+            vector = VectorScale(*self.vector, tuple(Lean(*lean) for lean in self.leans), self.bands)
         return Scoring(text, vector, *self.weights)
 
     @property
@@ -167,20 +195,19 @@ def opened(text: str | None, digest: str) -> Cursor | None:
     return found
 
 
-def after(
+def fixed(
     version: str,
     digest: str,
-    key: float | None,
-    product_id: str,
     scoring: Scoring | None,
     heard: Heard | None,
     taste: Taste | None = None,
     understood: Understood | None = None,
-) -> str:
-    """The cursor of the page behind a match; ``key`` is what matches are ordered by, NaN for none."""
+    effects: Effects | None = None,
+    query_id: str | None = None,
+) -> dict[str, object]:
+    """What every later page goes by, for :func:`after`."""
     # As :class:`Cursor` would be written, which takes ten times as long.
-    found: dict[str, object] = {"f": _FORM, "version": version, "digest": digest, "after": product_id}
-    found["key"] = None if key is None or math.isnan(key) else key
+    found: dict[str, object] = {"f": _FORM, "version": version, "digest": digest}
     if scoring is not None:
         found["weights"] = (scoring.text_weight, scoring.vector_weight)
         if scoring.text is not None:
@@ -193,7 +220,12 @@ def after(
                 "c": scoring.text.ceiling,
             }
         if scoring.vector is not None:
-            found["vector"] = (scoring.vector.floor, scoring.vector.best)
+            scale = scoring.vector
+            found["vector"] = (scale.floor, scale.best)
+            if scale.leans:
+                found["leans"] = [(x.modality, x.weight, x.offset, x.slope) for x in scale.leans]
+            if scale.bands:
+                found["bands"] = scale.bands
     if heard is not None:
         found["heard"] = (heard.text, heard.confidence, heard.language)
     if understood is not None and understood.words:
@@ -204,6 +236,30 @@ def after(
                 found[name] = [(change.asked, change.found) for change in changes]
     if taste is not None:
         found["taste"] = (_text_of(taste.packed), taste.weight, taste.floor, taste.best)
+    if effects is not None:
+        found["rules"] = effects.version, effects.names
+    if query_id is not None:
+        found["q"] = query_id
+    return found
+
+
+def room(held: Mapping[str, object]) -> int:
+    """How many bytes of JSON a cursor has room for besides what is :func:`fixed`, so that it may be sent."""
+    return MAX_CURSOR * 3 // 4 - _PLACE_BYTES - len(to_json(held))
+
+
+def after(held: Mapping[str, object], begins: Begin) -> str:
+    """The cursor of the page that begins there; ``held`` is what is :func:`fixed`."""
+    place = begins.after or START
+    found = dict(held)
+    found["key"], found["after"] = place.key, place.id
+    if place.second is not None:
+        found["second"] = place.second
+    found["n"] = begins.shown
+    if begins.pinned:
+        found["pinned"] = begins.pinned
+    if begins.rest:
+        found["rest"] = begins.rest
     return _text_of(to_json(found))
 
 

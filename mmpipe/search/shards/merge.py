@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.search.find import lean
 from mmpipe.search.find.match import Matches, Survey
+from mmpipe.search.find.rank import After
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.page import facets
 
 if TYPE_CHECKING:
     from mmpipe.schemas.search import Sort
-    from mmpipe.search.columns.coded import Tally
     from mmpipe.search.find.question import Question
     from mmpipe.search.shards.shard import Loaded, Part, Wanted
 
@@ -27,11 +28,11 @@ Shares = NDArray[np.float64]
 @dataclass(frozen=True)
 class Merged:
     """A page of the whole collection: which shard has each hit and in which row, by what the hits are ordered
-    (``keys``), their scores and what each measure added (None where it took no part). ``last`` is the id of
-    the last hit where more follow, else None. ``scoring`` is final, None where the request browses."""
+    (``keys``), their scores and what each measure added (None where it took no part). ``last`` is where the
+    next page begins, None where nothing follows. ``scoring`` is final, None where the request browses."""
 
     total: int
-    facets: dict[str, Tally]
+    facets: facets.Counted
     shards: NDArray[np.int64]
     rows: Rows
     keys: Shares
@@ -39,7 +40,7 @@ class Merged:
     lexical: Shares | None
     vector: Shares | None
     extras: dict[str, Shares]
-    last: str | None
+    last: After | None
     scoring: Scoring | None
 
 
@@ -66,6 +67,9 @@ def scoring_of(surveys: Sequence[Survey], question: Question) -> Scoring:
     says_text = any(survey.says_text for survey in surveys)
     reach = question.reach(nearest, seen) if says_text else (None, None)
     vector = VectorScale.of(nearest[: question.depth], question.relevance, *reach)
+    if vector is not None and question.leaning:
+        own = {m: np.concatenate([survey.own[m] for survey in surveys])[order] for m in question.leaning}
+        vector = lean.settle(vector, question.leaning, nearest, own, question.depth)
     return Scoring.of(text, vector, question.text_weight, question.vector_weight)
 
 
@@ -80,17 +84,19 @@ def page_of(parts: Sequence[Part], sort: Sort, wanted: Wanted, scoring: Scoring 
     owner = np.repeat(np.arange(len(found)), [len(each.ids) for each in found])
     rows = np.concatenate([each.rows for each in found])
     keys = np.concatenate([each.keys for each in found])
+    seconds = np.concatenate([each.seconds for each in found])
     if scoring is None:
         scores, lexical, vector, extras = np.zeros(len(ids)), None, None, dict[str, Shares]()
     else:
         scores, lexical, vector, extras = _scored(parts, scoring)
-    if sort == "relevance":
-        if scoring is not None:
-            keys = scores
-        order = _first(-keys, ids, limit + 1)
-    else:
-        order = _first(keys if sort == "price_asc" else -keys, ids, limit + 1)
+    if sort == "relevance" and scoring is not None:
+        keys = scores
+    order = _first(keys if sort == "price_asc" else -keys, seconds, ids, limit + 1)
     page = order[:limit]
+    last = None
+    if len(order) > limit:
+        key = float(keys[page[-1]])
+        last = After(None if np.isnan(key) else key, ids[page[-1]], float(seconds[page[-1]]) or None)
     return Merged(
         total=sum(part.total for part in parts),
         facets=facets.finish([part.facets for part in parts], wanted.facets),
@@ -101,7 +107,7 @@ def page_of(parts: Sequence[Part], sort: Sort, wanted: Wanted, scoring: Scoring 
         lexical=None if lexical is None else lexical[page],
         vector=None if vector is None else vector[page],
         extras={name: extra[page] for name, extra in extras.items()},
-        last=ids[page[-1]] if len(order) > limit else None,
+        last=last,
         scoring=scoring,
     )
 
@@ -123,11 +129,13 @@ def _scored(
     return matches.scores()[places], text, vector, matches.added(places)
 
 
-def _first(keys: Shares, ids: Sequence[str], count: int) -> NDArray[np.int64]:
-    """Places of the first by rising key, NaN last, equals by id."""
+def _first(keys: Shares, seconds: Shares, ids: Sequence[str], count: int) -> NDArray[np.int64]:
+    """Places of the first by rising key, NaN last, equals by falling ``seconds``, then by id."""
     chosen = np.arange(len(keys))
     if len(keys) > count:
         chosen = np.flatnonzero(~(keys > np.partition(keys, count - 1)[count - 1]))
     comparable = np.nan_to_num(keys[chosen], nan=np.inf).tolist()
-    ordered = sorted(zip(comparable, (ids[place] for place in chosen.tolist()), chosen.tolist(), strict=True))
-    return np.array([place for _, _, place in ordered[:count]], np.int64)
+    places = chosen.tolist()
+    named = (ids[place] for place in places)
+    ordered = sorted(zip(comparable, (-seconds[chosen]).tolist(), named, places, strict=True))
+    return np.array([place for *_, place in ordered[:count]], np.int64)

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from pydantic_core import to_json
 
-from mmpipe.errors import NotReady
+from mmpipe.errors import InvalidRequest, NotReady
 from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
-from mmpipe.search.find import rank, synonyms
+from mmpipe.search.find import synonyms
+from mmpipe.search.find.lean import Leaning
 from mmpipe.search.find.question import NOTHING, Question
 from mmpipe.search.find.words import Told, Understanding, Understood, told, understand
 from mmpipe.search.page import cursor, facets, moments
+from mmpipe.search.page.window import Begin
 from mmpipe.search.shards.merge import Merged, page_of, scoring_of
 from mmpipe.search.shards.shard import Moment, Page, Wanted
 
@@ -145,8 +147,15 @@ class ShardedSearcher:
     def question(
         self, request: SearchRequest, query: EncodedQuery, asked: Asked, understood: Understood
     ) -> Question:
-        """A request's question."""
-        return Question.of(request, query, self._settings, replace(asked, taste=None), understood)
+        """A request's question. Raises :class:`InvalidRequest` for late fusion."""
+        if request.fusion == "late":
+            raise InvalidRequest(
+                "fusion",
+                "late cannot be split among shards: ask for early or hybrid, or set serve.shards to 1",
+            )
+        effects = None if asked.effects is None else asked.effects.lifting_pins()
+        own = replace(asked, taste=None, effects=effects)
+        return Question.of(request, query, self._settings, own, understood)
 
     def understanding(self, text: str, own: Synonyms | None) -> Understanding:
         """The understanding of a query's text."""
@@ -168,7 +177,7 @@ class _Round:
         asked: Asked,
         own: Synonyms | None,
     ) -> None:
-        facets.check([facet.field for facet in request.facets])
+        facets.check(request.facets)
         self._started = time.perf_counter()
         self._searcher, self._version, self._shards = searcher, version, shards
         self._asked = asked
@@ -176,6 +185,7 @@ class _Round:
         self._moment = Moment(seconds, version.currency)
         self._digest = cursor.digest_of(version.ref.collection, request, query)
         self._opened = cursor.opened(request.cursor, self._digest)
+        self._query_id = asked.query_id if self._opened is None else self._opened.q
         self._understood = NOTHING
         self._own = own
 
@@ -185,14 +195,36 @@ class _Round:
         self._question = self._searcher.question(self._request, self._query, self._asked, self._understood)
         scoring = await self._scoring()
         settled = self._opened is not None
-        after = None if self._opened is None else rank.After(self._opened.key, self._opened.after)
+        after = None if self._opened is None else self._opened.begins.after
         request = self._request
-        wanted = Wanted(request.limit, after, tuple(facet.field for facet in request.facets), settled)
+        wider = {
+            facet.field: found
+            for facet in request.facets
+            if (found := facets.without(self._question, request, facet)) is not None
+        }
+        plain = tuple(facet for facet in request.facets if facet.field not in wider)
+        wanted = Wanted(request.limit, after, plain, settled)
         parts: list[Part] = await self._searcher.ask(
             self._shards, "find", self._version, self._moment, self._question, scoring, wanted
         )
         merged = page_of(parts, request.sort, wanted, scoring)
-        return self._response(merged, await self._hits(merged))
+        counted = await self._counted(merged, wider)
+        return self._response(merged, counted, await self._hits(merged))
+
+    async def _counted(self, merged: Merged, wider: Mapping[str, Question]) -> facets.Counted:
+        """The facets of all matches, those of ``wider`` questions among them."""
+        counted = facets.Counted()
+        for facet in self._request.facets:
+            found = merged.facets
+            if (question := wider.get(facet.field)) is not None:
+                scoring = await self._scoring_of(question)
+                args = (self._moment, self._question, merged.scoring, question, scoring, facet)
+                raws = await self._searcher.ask(self._shards, "counted", self._version, *args)
+                found = facets.finish(raws, (facet,))
+            counted.values[facet.field] = found.values[facet.field]
+            if facet.field in found.stats:
+                counted.stats[facet.field] = found.stats[facet.field]
+        return counted
 
     async def _words(self) -> Understood:
         if self._opened is not None:
@@ -210,18 +242,23 @@ class _Round:
             return understood
 
     async def _scoring(self) -> Scoring | None:
-        if not self._question.asks:
-            return None
-        if self._opened is not None:
+        if self._opened is not None and self._question.asks:
             return self._opened.scoring
-        surveys = await self._searcher.ask(
-            self._shards, "survey", self._version, self._moment, self._question
-        )
-        return scoring_of(surveys, self._question)
+        return await self._scoring_of(self._question)
+
+    async def _scoring_of(self, question: Question) -> Scoring | None:
+        if not question.asks:
+            return None
+        surveys = await self._searcher.ask(self._shards, "survey", self._version, self._moment, question)
+        return scoring_of(surveys, question)
 
     async def _hits(self, merged: Merged) -> list[bytes]:
         query = self._query
         seen = moments.asked(query)
+        scale = None if merged.scoring is None else merged.scoring.vector
+        leaning = None
+        if scale is not None and scale.leans and query.vector is not None:
+            leaning = Leaning(query.vector, query.modality_vectors, scale.leans)
         own: list[tuple[int, tuple[Any, ...]]] = []
         places = [np.flatnonzero(merged.shards == at) for at in range(len(self._shards))]
         for shard, at in zip(self._shards, places, strict=True):
@@ -234,6 +271,7 @@ class _Round:
                 vector=None if merged.vector is None else merged.vector[at],
                 extras={name: extra[at] for name, extra in merged.extras.items()},
                 query=query.vector,
+                leaning=leaning,
                 moment=seen,
                 explained=self._request.explain,
             )
@@ -245,19 +283,21 @@ class _Round:
                 found[place] = hit
         return found
 
-    def _response(self, merged: Merged, hits: list[bytes]) -> Answer:
+    def _response(self, merged: Merged, counted: facets.Counted, hits: list[bytes]) -> Answer:
         query, opened, label = self._query, self._opened, self._version.label
         following = None
         if merged.last is not None:
-            following = cursor.after(
+            held = cursor.fixed(
                 label,
                 self._digest,
-                float(merged.keys[-1]),
-                merged.last,
                 merged.scoring,
                 query.heard,
                 understood=self._understood,
+                effects=self._asked.effects,
+                query_id=self._query_id,
             )
+            shown = len(hits) + (0 if opened is None else opened.n)
+            following = cursor.after(held, Begin(merged.last, shown))
         words = None
         if query.text and self._question.words:
             text = None if merged.scoring is None else merged.scoring.text
@@ -268,16 +308,15 @@ class _Round:
             "version_changed": opened is not None and opened.version != label,
             "total": merged.total,
             "words": words,
-            "facets": {
-                name: [{"value": value, "count": count} for value, count in tally]
-                for name, tally in merged.facets.items()
-            },
+            **facets.told(counted),
             "next_cursor": following,
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - self._started) * 1e3, 3),
         }
-        if self._asked.query_id is not None:
-            head["query_id"] = self._asked.query_id
+        if self._query_id is not None:
+            head["query_id"] = self._query_id
+        if self._asked.effects is not None:
+            head |= self._asked.effects.told()
         if len(self._shards) < self._version.shards:
             head["partial"] = True
         return Answer(
@@ -285,6 +324,6 @@ class _Round:
             total=merged.total,
             hits=len(hits),
             first=opened is None,
-            query_id=self._asked.query_id,
+            query_id=self._query_id,
             corrected=bool(self._understood.corrected),
         )

@@ -28,8 +28,9 @@ from mmpipe.search.page import explain, facets, moments, present
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile, Vectors
     from mmpipe.schemas.product import PublicProduct
-    from mmpipe.schemas.search import Filters
+    from mmpipe.schemas.search import Facet, Filters
     from mmpipe.search.columns.coded import CodedColumn
+    from mmpipe.search.find.lean import Leaning
     from mmpipe.search.find.question import Question
     from mmpipe.search.find.scoring import Scoring, TextScale
     from mmpipe.search.versions.version import Version
@@ -72,15 +73,15 @@ class Wanted:
 
     limit: int
     after: rank.After | None = None
-    facets: tuple[str, ...] = ()
+    facets: tuple[Facet, ...] = ()
     settled: bool = False
 
 
 @dataclass(frozen=True)
 class Candidates:
     """Matches that may be on the page, parallel arrays. ``cosines`` are NaN for those that are not near by
-    vector, ``keys`` the prices where these order the page, NaN for none, else 0; ``extras`` are those of
-    :class:`Matches`."""
+    vector, ``keys`` the prices or other numbers where these order the page, NaN for none, else 0, and
+    ``seconds`` what equals of these go by, falling; ``extras`` are those of :class:`Matches`."""
 
     ids: list[str]
     rows: Rows
@@ -88,6 +89,7 @@ class Candidates:
     lexical: Scores
     cosines: Scores
     extras: Mapping[str, Shares]
+    seconds: Shares
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Part:
 @dataclass(frozen=True)
 class Page:
     """What hits are made of besides rows: their scores, what full text and vector added to each (None: that
-    measure takes no part) and what the ``extras``, and the query's vectors."""
+    measure takes no part) and what the ``extras``, and the query's vectors, with what scores lean by."""
 
     rows: Rows
     scores: Sequence[float]
@@ -112,6 +114,7 @@ class Page:
     vector: Shares | None = None
     extras: Mapping[str, Shares] = field(default_factory=dict)
     query: Vectors | None = None
+    leaning: Leaning | None = None
     moment: Vectors | None = None
     explained: bool = False
 
@@ -140,27 +143,30 @@ class Shard:
         version = self._at(moment)
         if scoring is None:
             words = filters.allowed(version, question.filters, question.conditions)
-            if question.sort == "relevance":
-                cut = rank.by_id(version, words, wanted.limit + 1, wanted.after)
-            else:
-                cut = rank.by_paid(version, words, question.sort, wanted.limit + 1, wanted.after)
+            key = rank.key_of(version, question.sort)
+            cut = rank.by_key(version, words, key, wanted.limit + 1, wanted.after)
             nothing = np.zeros(len(cut.rows), np.float32)
-            candidates = Candidates(version.ids.ids(cut.rows), cut.rows, cut.keys, nothing, nothing, {})
-            return Part(count_bits(words), facets.raw(version, words, wanted.facets), 0.0, candidates)
+            candidates = Candidates(
+                version.ids.ids(cut.rows), cut.rows, cut.keys, nothing, nothing, {}, _seconds(cut)
+            )
+            return Part(
+                count_bits(words), facets.raw(version, wanted.facets, lambda _: words), 0.0, candidates
+            )
         matches = Search(version, question).matches(scoring)
         words = matches.words(version.layout.rows)
         if question.sort == "relevance":
             places = _likely(version, matches, wanted)
-            keys = np.zeros(len(places))
+            keys = seconds = np.zeros(len(places))
         else:
-            cut = rank.by_paid(version, words, question.sort, wanted.limit + 1, wanted.after)
-            places, keys = matches.places(cut.rows), cut.keys
+            key = rank.key_of(version, question.sort)
+            cut = rank.by_key(version, words, key, wanted.limit + 1, wanted.after)
+            places, keys, seconds = matches.places(cut.rows), cut.keys, _seconds(cut)
         cosines = np.full(len(places), np.nan, np.float32)
         near = places < len(matches.cosines)
         cosines[near] = matches.cosines[places[near]]
         return Part(
             total=len(matches.rows),
-            facets=facets.raw(version, words, wanted.facets),
+            facets=facets.raw(version, wanted.facets, lambda _: words),
             highest=float(matches.lexical.max(initial=0.0)),
             candidates=Candidates(
                 ids=version.ids.ids(matches.rows[places]),
@@ -169,15 +175,33 @@ class Shard:
                 lexical=matches.lexical[places],
                 cosines=cosines,
                 extras={name: extra[places] for name, extra in matches.extras.items()},
+                seconds=seconds,
             ),
         )
+
+    def counted(
+        self,
+        moment: Moment,
+        question: Question,
+        scoring: Scoring | None,
+        wider: Question,
+        wider_scoring: Scoring | None,
+        facet: Facet,
+    ) -> facets.Raw:
+        """A disjunctive facet over its part of the matches, and of what the ``wider`` question finds."""
+        version = self._at(moment)
+        matches = _found(version, question, scoring)
+        allowed = filters.allowed(version, question.filters, question.conditions)
+        words = facets.rows(matches, allowed, lambda: _found(version, wider, wider_scoring))
+        return facets.raw(version, (facet,), lambda _: words)
 
     def hits(self, moment: Moment, page: Page) -> list[bytes]:
         """Hits as JSON, in the order of ``page``."""
         version = self._at(moment)
         splits, names = None, explain.NAMES
         if page.explained:
-            splits = explain.split(version, page.rows, page.lexical, page.vector, page.query)
+            earned = None if page.leaning is None else page.leaning.split(version, page.rows)
+            splits = explain.split(version, page.rows, page.lexical, page.vector, page.query, earned)
             splits, names = explain.with_extras(splits, page.extras)
         seconds = moments.seconds(version, page.rows, page.moment)
         return present.hits(version, page.rows, page.scores, splits, seconds, names)
@@ -204,6 +228,13 @@ class Shard:
             version = _priced_in(version, moment)
         self._version = version
         return version
+
+
+def _found(version: Version, question: Question, scoring: Scoring | None) -> Words:
+    """All matches as bits."""
+    if scoring is None:
+        return filters.allowed(version, question.filters, question.conditions)
+    return Search(version, question).matches(scoring).words(version.layout.rows)
 
 
 class _Own:
@@ -251,7 +282,7 @@ def _likely(version: Version, matches: Matches, wanted: Wanted) -> Places:
     limit, scoring = wanted.limit + 1, matches.scoring
     one = scoring.text is None or scoring.vector is None
     if wanted.settled or scoring.text is None or (one and not matches.extras):
-        cut = rank.by_score(version, matches.rows, matches.scores(), limit, wanted.after)
+        cut = rank.ByScore(version, matches.rows, matches.scores()).cut(limit, wanted.after)
         return matches.places(cut.rows)
     # The score rises with either measure. So of those with the same cosine, and as much besides, the best by
     # full text go first, whatever the ceiling, and among those of full text alone likewise.
@@ -270,6 +301,11 @@ def _likely(version: Version, matches: Matches, wanted: Wanted) -> Places:
         near = np.sort(order[within < limit])
     places = np.concatenate([near, count + alone])
     return places if len(places) > 2 * _COMPARED else places[_may_lead(matches, scoring.text, places, limit)]
+
+
+def _seconds(cut: rank.Cut) -> Shares:
+    """What equals go by: none is as 0."""
+    return np.zeros(len(cut.rows)) if cut.seconds is None else np.nan_to_num(cut.seconds, nan=0.0)
 
 
 def _best_of_each(version: Version, rows: Rows, lexical: Shares, besides: Shares, limit: int) -> Places:

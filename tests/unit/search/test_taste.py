@@ -17,8 +17,10 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.asked import Asked
+from mmpipe.search.find.rank import After
 from mmpipe.search.find.taste import Taste
 from mmpipe.search.page import cursor
+from mmpipe.search.page.window import Begin
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
 
@@ -123,7 +125,7 @@ def test_a_taste_reads_back_from_its_cursor(vector: np.ndarray[Any, Any], weight
         assert weight <= 0 or not np.abs(vector).max()
         return
     assert np.linalg.norm(found.vector) == pytest.approx(1.0, abs=1e-5)
-    text = cursor.after("t@1", "d", 0.5, "p", None, None, found)
+    text = cursor.after(cursor.fixed("t@1", "d", None, None, found), Begin(After(0.5, "p")))
     back = cursor.decode(text).pinned_taste("t", DIM)
     assert back == found
     assert np.array_equal(back.vector, found.vector)

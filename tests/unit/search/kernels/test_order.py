@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmpipe.search.kernels.memory import address, set_rows
-from mmpipe.search.kernels.order import by_price, first_in_order, top_scores
+from mmpipe.search.kernels.order import by_number, first_in_order, top_scores
 
 KEYS = [-1.0, 0.0, 0.5, 2.0]
 
@@ -55,7 +55,7 @@ def test_a_dense_set_without_its_first_ids_comes_by_id() -> None:
 @pytest.mark.parametrize("descending", [False, True])
 @settings(deadline=None)
 @given(seed=st.integers(0, 99), k=st.integers(0, 80), key=st.sampled_from(KEYS), place=st.integers(0, 192))
-def test_a_set_comes_by_price(descending: bool, seed: int, k: int, key: float, place: int) -> None:
+def test_a_set_comes_by_number(descending: bool, seed: int, k: int, key: float, place: int) -> None:
     rng = np.random.default_rng(seed)
     fragments = [rng.choice([*KEYS, np.nan], n) for n in (70, 3)]
     table = np.array(
@@ -69,6 +69,6 @@ def test_a_set_comes_by_price(descending: bool, seed: int, k: int, key: float, p
     words = set_rows(np.array(chosen, np.int32), 192)
     sign = -1.0 if descending else 1.0
     ordered = sorted((sign * price[r], int(rank[r]), r) for r in chosen if not np.isnan(price[r]))
-    assert by_price(words, table, rank, k, descending).tolist() == [r for *_, r in ordered][:k]
+    assert by_number(words, table, rank, k, descending).tolist() == [r for *_, r in ordered][:k]
     behind = [r for p, order, r in ordered if (p, order) >= (sign * key, place)]
-    assert by_price(words, table, rank, k, descending, key, place).tolist() == behind[:k]
+    assert by_number(words, table, rank, k, descending, key, place).tolist() == behind[:k]

@@ -14,17 +14,24 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import Filters, Heard, SearchRequest, Weights
 from mmpipe.search import EncodedQuery, pinned_version
 from mmpipe.search.columns.words import Way, Word, plain
+from mmpipe.search.find.rank import After
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.find.words import Change, Understood
-from mmpipe.search.page.cursor import after, decode, digest_of, opened
+from mmpipe.search.page.cursor import after, decode, digest_of, fixed, opened, room
+from mmpipe.search.page.window import Begin
 from mmpipe.serve.answer.voice import MAX_HEARD_CHARACTERS
 
 SOUND: dict[str, Any] = {
-    "f": 3,
+    "f": 4,
     "version": "products@7",
     "digest": "ab",
     "key": 0.25,
     "after": "p1",
+    "second": 3.0,
+    "n": 20,
+    "pinned": 2,
+    "rest": ["p7", "p8"],
+    "q": "abc",
     "words": ["red", ["wi-fi", [[1.0, ["wifi"]], [0.9, ["wi", "fi"]]]]],
     "times": [1, 2],
     "corrected": [["rde", "red"]],
@@ -59,19 +66,21 @@ def scorings(draw: st.DrawFn) -> Scoring:
 @given(scorings(), numbers, st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_what_fixed_the_scores_reads_back_bit_for_bit(scoring: Scoring, key: float, product_id: str) -> None:
     heard = Heard(text="红 lamp", confidence=0.5, language="zh")
-    text = after("products@7", "ab", key, product_id, scoring, heard)
+    begins = Begin(After(key, product_id, 7.0), 20, 3, ("p1", product_id))
+    text = after(fixed("products@7", "ab", scoring, heard, query_id="q"), begins)
     found = decode(text)
-    assert (found.scoring, found.key, found.after) == (scoring, key, product_id)
+    assert (found.scoring, found.begins, found.q) == (scoring, begins, "q")
     assert (found.version, found.digest, found.heard) == ("products@7", "ab", ("红 lamp", 0.5, "zh"))
     assert text.isascii()
     assert not set("+/=") & set(text)
 
 
 def test_no_score_and_no_price() -> None:
-    found = decode(after("products@7", "ab", float("nan"), "p1", None, None))
+    text = after(fixed("products@7", "ab", None, None), Begin(After(None, "p1")))
+    found = decode(text)
     assert (found.key, found.scoring.text, found.scoring.vector, found.heard) == (None, None, None, None)
     assert pinned_version(None) is None
-    assert pinned_version(after("products@7", "ab", None, "p1", None, None)) == "products@7"
+    assert pinned_version(text) == "products@7"
     assert opened(None, "ab") is None
 
 
@@ -83,9 +92,13 @@ def test_the_longest_query_has_a_cursor_that_may_be_sent() -> None:
     others = (Way(("中" * 13,), 1 / 3),)
     words = tuple(Word("w" * 15, (Way(("w" * 15,)), *others[: n < 54])) for n in range(64))
     understood = Understood(words, (9,) * 64, (Change("a" * 400, "b" * 400),), (Change("c", "d"),))
-    text = after(
-        "products_starter_12345678@123456", "d" * 24, 1 / 3, "p" * 128, scoring, heard, None, understood
+    held = fixed(
+        "products_starter_12345678@123456", "d" * 24, scoring, heard, None, understood, query_id="q" * 12
     )
+    left = room(held)
+    assert left > 0
+    begins = Begin(After(-1 / 3, "p" * 128, 2.0**53), 2**31, 1_000, ("w" * (left - 3),))
+    text = after(held, begins)
     assert SearchRequest(cursor=text).cursor == text
 
 
@@ -106,11 +119,16 @@ def test_foreign_cursors_are_refused(text: str) -> None:
 BAD_NUMBERS = (None, "1", True, [], 1e13, -1e13, 10**30, float("nan"), float("inf"))
 BAD_COUNTS = (None, "1", True, -1, 1.5, 2**53 + 1, float("nan"))
 TAMPERED: dict[str, tuple[object, ...]] = {
-    "f": (None, 1, 2, "3", True, 2.5),
+    "f": (None, 1, 3, "4", True, 4.5),
     "version": (None, 7, "v" * 201, ["v"]),
     "digest": (None, 7, "d" * 65),
     "key": tuple(value for value in BAD_NUMBERS if value is not None),
     "after": (None, 7, "p" * 513),
+    "second": BAD_NUMBERS[1:],
+    "n": (None, "1", True, -1, 1.5, 2**31 + 1),
+    "pinned": (None, "1", True, -1, 1.5, 1_001),
+    "rest": (None, 7, ["p", 7], ["p" * 513], ["p"] * 301),
+    "q": (7, "q" * 65),
     "text": (7, [], "x", {}, {**SOUND["text"], "more": 1}),
     "vector": (7, [0.1], [0.1, 0.9, 1.0], *([0.1, bad] for bad in BAD_NUMBERS)),
     "weights": (None, 1, [1.0], [0.5, 1.1], [-0.1, 0.5], [float("nan"), 0.5], ["0.5", 0.5]),
@@ -163,7 +181,8 @@ def test_what_the_words_were_taken_for_goes_with_it() -> None:
     found = decode(raw(SOUND)).understood
     assert found.words == (plain("red"), Word("wi-fi", (Way(("wifi",)), Way(("wi", "fi"), 0.9))))
     assert (found.times, found.corrected, found.replaced) == ((1, 2), (Change("rde", "red"),), ())
-    assert decode(after("v", "ab", 1.0, "p", None, None, None, found)).understood == found
+    held = fixed("v", "ab", None, None, None, found)
+    assert decode(after(held, Begin(After(1.0, "p")))).understood == found
 
 
 def test_a_search_is_its_query_weights_filters_and_order() -> None:

@@ -20,7 +20,9 @@ from moto.server import ThreadedMotoServer
 from mmpipe.errors import InvalidRequest, NotReady, ProfileMismatch, StorageUnavailable, UnknownCollection
 from mmpipe.lake import Collection, Lake, ProductTable, open_lake
 from mmpipe.lake.schema import profile_of
-from mmpipe.search.page.cursor import after
+from mmpipe.search.find.rank import After
+from mmpipe.search.page.cursor import after, fixed
+from mmpipe.search.page.window import Begin
 from mmpipe.search.versions import store
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.store import VersionStore
@@ -117,7 +119,7 @@ def followed(settings: Settings, lake: Lake, loader: Loader) -> Iterator[Version
 
 
 def page(label: str) -> str:
-    return after(label, "digest", 1.0, "a", None, None)
+    return after(fixed(label, "digest", None, None), Begin(After(1.0, "a")))
 
 
 def eventually(told: Callable[[], bool]) -> None:
