@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from mmpipe.search import Version
 from mmpipe.search.asked import Asked
 from mmpipe.search.rules import RuleBook
 from mmpipe.search.shards import Transport
+from mmpipe.serve.answer.analytics import Found, SearchAnalytics
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.merchandising import Merchandising
@@ -121,6 +123,7 @@ class QueryService:
         self.merchandising = Merchandising(settings, self._lake, self._source.follow_synonyms)
         self.merchandising.start()
         self.stock = StockReports(settings, self._lake, self._source.open)
+        self.analytics = SearchAnalytics(settings, self._lake, self._source.open)
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
             self.voice.start()
@@ -131,6 +134,7 @@ class QueryService:
         """Follow what is live where shards hold it; returns once it was looked at. Else prepare suggestions
         from now on."""
         await self._source.start()
+        self.analytics.start()
         for version in self._whole():
             self._suggestions.follow(version.collection)
 
@@ -151,9 +155,16 @@ class QueryService:
         parsed = ParsedSearch(request)
         media = await self._media.decode(parsed) if has_media(parsed) else {}
         tried = RuleBook(RuleSet(rules=list(rules)))
-        return await self._search(request, media), await self._search(request, media, tried)
+        now, then = await self._found(request, media), await self._found(request, media, tried)
+        return now.answer.body, then.answer.body
 
-    async def _search(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> bytes:
+    async def _search(self, request: SearchRequest, media: Media) -> bytes:
+        begun = time.perf_counter()
+        found = await self._found(request, media)
+        self.analytics.note(found, time.perf_counter() - begun)
+        return found.answer.body
+
+    async def _found(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> Found:
         version = await self._source.open(request.collection, request.cursor)
         encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
         if "audio" in media or request.audio_as == "speech":
@@ -168,8 +179,9 @@ class QueryService:
         with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
             taste = await self._recommendations.taste(version, request)
             effects = self.merchandising.effects(version.collection, request, query.text, tried)
-            answer = await version.search(request, query, Asked(taste, _new_query_id(), effects))
-            return answer.body
+            asked = Asked(taste, _new_query_id(), effects)
+            answer = await version.search(request, query, asked)
+            return Found(version.collection, request, media, asked, answer)
 
     async def recommend(self, request: RecommendationsRequest) -> bytes:
         """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
@@ -267,6 +279,7 @@ class QueryService:
     async def drain(self) -> None:
         """Store the interactions that are waiting, and end what :meth:`start` began; no more are taken."""
         await self._interactions.close()
+        await asyncio.to_thread(self.analytics.close)
         await self._source.stop()
 
     def close(self) -> None:
@@ -275,6 +288,7 @@ class QueryService:
         self._recommendations.close()
         self._suggestions.close()
         self.stock.close()
+        self.analytics.close()
         self.merchandising.close()
         self._people.close()
         self._source.close()

@@ -22,6 +22,7 @@ from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
+from mmpipe.serve.http.analytics_route import analytics_router
 from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.interaction_routes import add_interaction_routes
 from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
@@ -97,6 +98,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.include_router(public)
     app.include_router(people_router(service, guard))
     app.include_router(stock_router(service, guard))
+    app.include_router(analytics_router(service, guard))
     app.include_router(merchandising_router(service, guard))
     _operations_routes(app, service, meter)
     app.state.service = service
@@ -211,7 +213,11 @@ def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metri
     )
     async def prometheus() -> Response:
         return Response(
-            meter.render((entry.model_dump() for entry in service.served()), service.known_of_shoppers()),
+            meter.render(
+                (entry.model_dump() for entry in service.served()),
+                service.known_of_shoppers(),
+                service.analytics.counts(),
+            ),
             media_type=metrics.CONTENT_TYPE,
         )
 

@@ -20,6 +20,7 @@ from mmpipe.serve.http.errors import CALLER_GONE
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from mmpipe.analytics import SearchCounts
     from mmpipe.serve.answer.recommendations import Known
 
 _BUCKETS = (
@@ -96,6 +97,15 @@ class Metrics:
             (*collection, "what"),
             registry=self._registry,
         )
+        self._searches = {
+            name: Counter(f"mmpipe_{series}", meaning, collection, registry=self._registry)
+            for name, series, meaning in (
+                ("searches", "searches", "Searches answered, pages after the first apart"),
+                ("empty", "searches_without_results", "Of them, those that found nothing"),
+                ("dropped", "search_records_dropped", "Records of searches that could not be written"),
+            )
+        }
+        self._told: dict[tuple[str, str], int] = {}
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -115,11 +125,15 @@ class Metrics:
         self._callers.labels(self._replica, caller).inc()
 
     def render(
-        self, served: Iterable[Mapping[str, object]], known: Mapping[str, Known] | None = None
+        self,
+        served: Iterable[Mapping[str, object]],
+        known: Mapping[str, Known] | None = None,
+        searches: Mapping[str, SearchCounts] | None = None,
     ) -> bytes:
         """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``;
-        ``known``: what is known of shoppers, by collection."""
+        ``known``: what is known of shoppers, ``searches``: how many were answered, by collection."""
         self._tell_known(known or {})
+        self._tell_searches(searches or {})
         self._rows.clear()
         self._version.clear()
         for entry in served:
@@ -130,6 +144,13 @@ class Metrics:
             )
         text: bytes = generate_latest(self._registry)
         return text
+
+    def _tell_searches(self, searches: Mapping[str, SearchCounts]) -> None:
+        for collection, counts in searches.items():
+            for name, counter in self._searches.items():
+                now = getattr(counts, name)
+                counter.labels(self._replica, collection).inc(now - self._told.get((name, collection), 0))
+                self._told[name, collection] = now
 
     def _tell_known(self, known: Mapping[str, Known]) -> None:
         for gauge in (self._events, self._events_bytes, self._events_age, self._recommender, self._faults):
