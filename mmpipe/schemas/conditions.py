@@ -213,6 +213,11 @@ def _json_schemas(reference: str) -> list[JsonSchemaValue]:
     ]
 
 
+def takes(field: str) -> tuple[Operator, ...]:
+    """The operators of a known field."""
+    return _TAKES[_kind_of(field, ("field",))]
+
+
 def moment(text: str, *, end: bool) -> float:
     """The Unix seconds of an ISO 8601 date or timestamp, UTC where it names no time zone; of a date the first
     moment of the day, or with ``end`` that of the next. Raises ``ValueError`` for another text."""
