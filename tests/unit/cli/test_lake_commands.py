@@ -72,6 +72,15 @@ def test_search_by_text_photo_and_both(run: Run, lake: Path, shop: Path) -> None
     assert "matches in catalogue" in shown
 
 
+def test_search_under_a_condition(run: Run, lake: Path) -> None:
+    asked = {"or": [{"field": "id", "eq": "d1"}, {"field": "title", "prefix": "no such words"}]}
+    for query in ([], ["red summer dress"]):
+        found = json.loads(
+            run("search", *query, "--filter", json.dumps(asked), "--lake", lake, "--json").stdout
+        )
+        assert [hit["id"] for hit in found["hits"]] == ["d1"]
+
+
 def test_similar(run: Run, lake: Path) -> None:
     hits = json.loads(run("similar", "d1", "--lake", lake, "--json").stdout)["hits"]
     assert {hit["id"] for hit in hits} == {"d2", "s1", "s2"}
