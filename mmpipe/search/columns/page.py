@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ Arrays = Mapping[str, NDArray[Any]]
 # From so many rows on, passes over whole columns cost less than a loop over rows.
 _FEW = 64
 _CONTROL = r"[\x00-\x1f]"
+_VALUE = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def build_page(columns: Mapping[str, pa.Array]) -> dict[str, NDArray[Any]]:
@@ -67,6 +69,16 @@ class PageColumn:
         for fragment, offset in zip(*(each.tolist() for each in self._layout.locate(rows)), strict=True):
             start, data = self._parts[fragment]["json_start"], self._parts[fragment]["json_bytes"]
             found.append(data[start[offset] : start[offset + 1]].tobytes())
+        return found
+
+    def member(self, rows: NDArray[np.int32], name: str) -> list[bytes]:
+        """One member's value per row, as JSON."""
+        # In a string a quote is escaped, so that no value has this in it.
+        label = b'"%b":' % name.encode()
+        found = []
+        for members in self.members(rows):
+            value = _VALUE.match(members, members.index(label) + len(label))
+            found.append(b"null" if value is None else value[0])
         return found
 
     def static(self, row: int) -> dict[str, str | None]:

@@ -77,8 +77,8 @@ class Groups:
     def _by_key(self, order: ByKey) -> ByKey:
         version, words, key = order.version, np.require(order.words, np.uint64, ["C", "W"]), order.key
         best = _room.best(self.size)
-        if key is None:
-            return ByKey(version, kernels.best_by_id(words, version.ids.rank, self.of, best), None)
+        if key is None or not len(key.numbers.table):
+            return ByKey(version, kernels.best_by_id(words, version.ids.rank, self.of, best), key)
         found = kernels.best_by_number(
             words,
             np.require(key.numbers.present, np.uint64, ["C", "W"]),
