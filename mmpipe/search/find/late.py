@@ -1,9 +1,9 @@
-"""Late and hybrid fusion of a query's scores, where early fusion searches by one fused vector.
+"""Late fusion of a query's scores, where others search by one fused vector.
 
-``late`` asks every modality's vectors by themselves and combines the scores (:mod:`mmpipe.fusion.late`);
-``hybrid`` lets the fused vector find the candidates and re-scores just those the same way. Late scores every
-row of every modality: its cost grows with the catalogue, and no inverted list helps. Both know each
-modality's share of a score from the start.
+It asks every modality's vectors by themselves and combines the scores (:mod:`mmpipe.fusion.late`). Every row
+of every modality is scored: the cost grows with the catalogue, and no inverted list helps. Each modality's
+share of a score is known from the start. The bands that scale the scores are the first page's; later pages
+have them from the cursor.
 """
 
 from __future__ import annotations
@@ -33,38 +33,35 @@ Split = Callable[[Rows], dict["Modality", NDArray[np.float64]]]
 
 @dataclass(frozen=True)
 class Found:
-    """Candidates by falling score, and each product modality's share of any row's score; the shares sum to
-    the score."""
+    """Matches by falling score, and each product modality's share of any row's score; the shares sum to
+    the score. ``bands`` are of cosines, one for each pair of modalities."""
 
     rows: Rows
     scores: Scores
     split: Split
+    bands: tuple[tuple[float, float], ...]
 
 
-def search(version: Version, question: Question, mask: Words) -> Found | None:
-    """At most ``question.depth`` candidates (hybrid) or the union of as many per pair of modalities (late),
-    ties by id; None where no row under the mask has a vector that the query's modalities are held against.
-    """
+def search(
+    version: Version, question: Question, mask: Words, pinned: tuple[tuple[float, float], ...] = ()
+) -> Found | None:
+    """The rows that are within the band of any pair of modalities, ties by id. Without ``pinned`` bands, a
+    pair's begins at its ``question.depth``-th best cosine. None where no row under the mask has a vector that
+    the query's modalities are held against."""
     asked = {m: w for m, w in question.modality_weights.items() if w > 0 and m in question.modality_vectors}
     chosen = late.pairs(version.fusion.info, asked, version.modalities)
     if not chosen or question.vector is None:
         return None
-    rank, depth = version.ids.rank, question.depth
-    near = None
-    if question.mode == "hybrid":
-        near = np.sort(version.fused.nearest(question.vector, mask, depth, rank)[0])
-    bands: list[late.Band] = []
+    bands: list[late.Band] = [late.Band(*band) for band in pinned] if len(pinned) == len(chosen) else []
+    known = bool(bands)
     proposed: list[Rows] = []
-    for pair in chosen:
+    for place, pair in enumerate(chosen):
         column, vector = version.vectors[vector_column(pair.held)], question.modality_vectors[pair.asked]
-        if near is None:
-            rows, scores = column.scan(vector, mask & version.fused.present)
-        else:
-            rows = near[has(column.present, near)]
-            scores = column.score(rows, vector)
-        bands.append(late.Band.of(scores, depth))
-        proposed.append(rows[top_scores(rows, scores.astype(np.float64), rank, depth)])
-    rows = np.unique(np.concatenate(proposed if near is None else [near]))
+        rows, scores = column.scan(vector, mask & version.fused.present)
+        if not known:
+            bands.append(late.Band.of(scores, question.depth))
+        proposed.append(rows[scores >= bands[place].floor])
+    rows = np.unique(np.concatenate(proposed))
     if not len(rows):
         return None
 
@@ -82,5 +79,6 @@ def search(version: Version, question: Question, mask: Words) -> Found | None:
         return found
 
     total: Scores = parts(rows).sum(axis=0)
-    order = top_scores(rows, total.astype(np.float64), rank, len(rows))
-    return Found(rows[order], total[order], split)
+    order = top_scores(rows, total.astype(np.float64), version.ids.rank, len(rows))
+    fixed = tuple((band.floor, band.ceiling) for band in bands)
+    return Found(rows[order], total[order], split, fixed)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.lake.schema import vector_column
-from mmpipe.search.find import filters, late, lifts
+from mmpipe.search.find import filters, late, lean, lifts
 from mmpipe.search.find.question import looked_at
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.kernels import matches as kernels
@@ -43,13 +44,15 @@ _VISIBLE: tuple[Modality, ...] = ("image", "video")
 class Survey:
     """What a version can say before the scores are fixed: full-text statistics of the query's words, the
     most of them that a product under the filters holds, the cosines of its nearest, best first, whether its
-    fused vectors are of text too, and which of the nearest are seen to be what was asked for."""
+    fused vectors are of text too, which of the nearest are seen to be what was asked for, and their cosines
+    by the modalities that the question leans to."""
 
     statistics: Statistics
     most: int
     nearest: Scores
     says_text: bool
     seen: Marks
+    own: lean.Own = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,8 @@ class Search:
         most = 0 if self._terms is None else self._version.text.most(self._terms, self.mask)
         rows, nearest = self._nearest()
         says_text = "text" in self._version.modalities
-        return Survey(self.statistics(), most, nearest, says_text, self._seen(rows, nearest))
+        seen, own = self._seen(rows, nearest), self._own(rows)
+        return Survey(self.statistics(), most, nearest, says_text, seen, own)
 
     def statistics(self) -> Statistics:
         """Of the whole version, whatever the filters."""
@@ -169,15 +173,15 @@ class Search:
         scale = None if pinned is None else pinned.vector
         if question.vector is None or (pinned is not None and scale is None):
             return _NO_ROWS, _NO_SCORES, None, None
-        if question.mode != "early":
-            found = late.search(version, question, self.mask)
+        if question.mode == "late":
+            found = late.search(version, question, self.mask, () if scale is None else scale.bands)
             if found is None:
                 return _NO_ROWS, _NO_SCORES, scale, None
             order = np.argsort(found.rows)
-            scale = scale or VectorScale(0.0, float(found.scores[0]))
+            scale = scale or VectorScale(0.0, float(found.scores[0]), bands=found.bands)
             return found.rows[order], found.scores[order], scale, found.split
         if scale is not None:
-            return *self._above(scale.floor), scale, None
+            return self._leaned(*self._above(scale.floor), scale)
         rows, scores = self._nearest()
         reach: tuple[float | None, float | None] = (None, None)
         if "text" in version.modalities:
@@ -185,13 +189,36 @@ class Search:
         scale = VectorScale.of(scores[: question.depth], question.relevance, *reach)
         if scale is None:
             return _NO_ROWS, _NO_SCORES, None, None
+        own = self._own(rows)
+        if own:
+            scale = lean.settle(scale, question.leaning, scores, own, question.depth)
         if len(scores) > question.depth and float(scores[-1]) >= scale.floor:
             # Equals stand on both sides of the last place: all of them count.
-            return *self._above(scale.floor), scale, None
+            return self._leaned(*self._above(scale.floor), scale)
         relevant = scores >= scale.floor
         rows, scores = rows[relevant], scores[relevant]
         order = np.argsort(rows)
-        return rows[order], scores[order], scale, None
+        own = {m: cosines[relevant][order] for m, cosines in own.items()}
+        return self._leaned(rows[order], scores[order], scale, own)
+
+    def _own(self, rows: Rows) -> lean.Own:
+        """Cosines of some rows by the modalities that the question leans to."""
+        question = self._question
+        if not question.leaning:
+            return {}
+        asked = {m: question.modality_vectors[m] for m in question.leaning}
+        return lean.cosines(self._version, asked, rows)
+
+    def _leaned(
+        self, rows: Rows, scores: Scores, scale: VectorScale, own: lean.Own | None = None
+    ) -> tuple[Rows, Scores, VectorScale, late.Split | None]:
+        """Rows near by vector with their scores as these lean; ``own`` where it is known already."""
+        question, version = self._question, self._version
+        if not scale.leans or question.vector is None:
+            return rows, scores, scale, None
+        leaning = lean.Leaning(question.vector, question.modality_vectors, scale.leans)
+        own = self._own(rows) if own is None else own
+        return rows, lean.leaned(scale.leans, scores, own), scale, partial(leaning.split, version)
 
     def _seen(self, rows: Rows, nearest: Scores) -> Marks:
         """Which of the nearest rows, as far as they are looked at, have a picture or clip that is by itself

@@ -13,6 +13,7 @@ from mmpipe.schemas.search import Filters, SearchRequest, Sort
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.words import Word
 from mmpipe.search.find import words as asked_words
+from mmpipe.search.find.lean import towards
 from mmpipe.search.find.lifts import Lift
 from mmpipe.search.find.words import Understood
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 SURE = 0.5
 NOTHING = Understood()
 
+# So many times the candidates of a text are those of a query with a medium.
+_MEDIA_DEPTH = 2
 # Of the nearest products so many are looked at.
 _LOOKED = 50
 
@@ -48,8 +51,9 @@ class Question:
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
     what was asked for, None where nobody can tell; ``seen`` is the cosine of a picture or clip by itself that
-    makes ``far`` void. ``taste`` is the shopper's whom the order leans to. Every match is under ``filters``
-    and meets the ``conditions``; ``lifts`` lift or lower some."""
+    makes ``far`` void. Scores lean to the products' vectors of single modalities by ``leaning``, see
+    :mod:`mmpipe.search.find.lean`. ``taste`` is the shopper's whom the order leans to. Every match is under
+    ``filters`` and meets the ``conditions``; ``lifts`` lift or lower some."""
 
     filters: Filters
     conditions: tuple[Condition, ...] = ()
@@ -70,6 +74,7 @@ class Question:
     near: float | None = None
     seen: float | None = None
     mode: str = "early"
+    leaning: Mapping[Modality, float] = field(default_factory=dict)
     sort: Sort = "relevance"
     taste: Taste | None = None
 
@@ -107,6 +112,9 @@ class Question:
             far = (query.reach.sure if unknown else query.reach.far) / query.confidence
             near = query.reach.near / query.confidence
             seen = query.reach.seen / query.confidence
+        mode = (request.fusion or settings.fusion_mode) if query.modality_weights else "early"
+        # Of what a photo is like, more must be looked at to tell the nearest: many products look alike.
+        depth = settings.candidates * (1 if alone else _MEDIA_DEPTH)
         return cls(
             filters=request.filters,
             conditions=() if request.filter is None else (request.filter,),
@@ -121,12 +129,13 @@ class Question:
             modality_weights=query.modality_weights,
             text_weight=text_weight,
             vector_weight=vector_weight,
-            depth=settings.candidates,
+            depth=depth,
             relevance=settings.relevance,
             far=far,
             near=near,
             seen=seen,
-            mode=(request.fusion or settings.fusion_mode) if query.modality_weights else "early",
+            mode=mode,
+            leaning=towards(query.modality_weights) if mode == "hybrid" else {},
             sort=request.sort,
             taste=asked.taste,
         )

@@ -17,9 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mmpipe.encoders.base import Modality
 
 # Cosines of equal vectors differ this much when they are summed in another order.
 COSINE_NOISE = 1e-5
@@ -73,11 +77,30 @@ class TextScale:
 
 
 @dataclass(frozen=True)
+class Lean:
+    """Of a score by vector ``weight`` in [0, 1] is the cosine of the product's own vector of one modality, as
+    far as it has one, brought to where fused cosines are: ``offset + slope * cosine``."""
+
+    modality: Modality
+    weight: float
+    offset: float
+    slope: float
+
+    def moved(self, cosines: Scores) -> Shares:
+        """Cosines brought there, float64."""
+        return self.offset + self.slope * cosines.astype(np.float64)
+
+
+@dataclass(frozen=True)
 class VectorScale:
-    """The cosines that count as nothing and as everything; a product below ``floor`` is no match."""
+    """The cosines that count as nothing and as everything; a product below ``floor`` is no match. With
+    ``leans`` the floor is still one of fused cosines and ``best`` one of scores that lean. With late fusion
+    a product below the first of all ``bands`` is no match, see :class:`mmpipe.fusion.late.Band`."""
 
     floor: float
     best: float
+    leans: tuple[Lean, ...] = ()
+    bands: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def of(

@@ -147,12 +147,7 @@ class ShardedSearcher:
     def question(
         self, request: SearchRequest, query: EncodedQuery, asked: Asked, understood: Understood
     ) -> Question:
-        """A request's question. Raises :class:`InvalidRequest` for late fusion."""
-        if request.fusion == "late":
-            raise InvalidRequest(
-                "fusion",
-                "late cannot be split among shards: ask for early or hybrid, or set serve.shards to 1",
-            )
+        """A request's question."""
         effects = None if asked.effects is None else asked.effects.lifting_pins()
         own = replace(asked, taste=None, effects=effects)
         return Question.of(request, query, self._settings, own, understood)
@@ -178,6 +173,11 @@ class _Round:
         own: Synonyms | None,
     ) -> None:
         facets.check(request.facets)
+        if request.fusion == "late":
+            raise InvalidRequest(
+                "fusion",
+                "late cannot be split among shards: ask for early or hybrid, or set serve.shards to 1",
+            )
         self._started = time.perf_counter()
         self._searcher, self._version, self._shards = searcher, version, shards
         self._asked = asked

@@ -14,6 +14,7 @@ from mmpipe.fusion import late
 from mmpipe.schemas.search import Filters, Hit, SearchRequest
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.find.late import search
+from mmpipe.search.find.match import Search
 from mmpipe.search.find.question import Question
 from mmpipe.search.kernels.memory import rows_of
 from mmpipe.settings import ServeSettings
@@ -99,15 +100,13 @@ def test_late_is_the_weighted_mean_of_scaled_cosines_over_what_is_there(shop: Ve
     assert shares == pytest.approx([expected[row] for row in rows.tolist()], abs=1e-5)
 
 
-def test_hybrid_scores_only_what_early_fusion_found(shop: Version) -> None:
-    question = asked("hybrid", 3, {})
-    found = search(shop, question, shop.alive)
-    assert found is not None
-    rows = rows_of(shop.alive)
-    fused, _ = shop.vectors["vector"].gather(rows)
-    assert question.vector is not None
-    nearest = rows[np.argsort(-(fused @ question.vector))[:3]]
-    assert sorted(found.rows.tolist()) == sorted(nearest.tolist())
+@pytest.mark.parametrize("mode", ["late", "hybrid"])
+def test_later_pages_are_scored_as_the_first_whatever_is_there_by_then(shop: Version, mode: str) -> None:
+    question = asked(mode, 5, {"image": np.full((4, 4, 3), 60, np.uint8)})
+    first = Search(shop, question).matches()
+    again = Search(shop, replace(question, depth=3)).matches(first.scoring)
+    assert again.rows.tolist() == first.rows.tolist()
+    assert again.scores().tolist() == first.scores().tolist()
 
 
 def test_a_row_without_any_modality_scores_nothing_and_a_flat_band_does_not_divide_by_zero() -> None:

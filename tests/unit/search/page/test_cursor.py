@@ -15,7 +15,7 @@ from mmpipe.schemas.search import Filters, Heard, SearchRequest, Weights
 from mmpipe.search import EncodedQuery, pinned_version
 from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.find.rank import After
-from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
+from mmpipe.search.find.scoring import Lean, Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.find.words import Change, Understood
 from mmpipe.search.page.cursor import after, decode, digest_of, fixed, opened, room
 from mmpipe.search.page.window import Begin
@@ -59,7 +59,12 @@ def scorings(draw: st.DrawFn) -> Scoring:
         holding = tuple(draw(st.lists(st.integers(0, documents), min_size=1, max_size=5)))
         statistics = Statistics(documents, draw(counts), holding)
         text = TextScale(statistics, draw(st.integers(1, 64)), draw(st.floats(1e-300, 1e12)))
-    vector = VectorScale(draw(numbers), draw(numbers)) if draw(st.booleans()) else None
+    vector = None
+    if draw(st.booleans()):
+        lean = st.builds(Lean, st.sampled_from(["text", "image"]), shares, numbers, numbers)
+        leans = draw(st.lists(lean, max_size=2))
+        bands = draw(st.lists(st.tuples(numbers, numbers), max_size=16))
+        vector = VectorScale(draw(numbers), draw(numbers), tuple(leans), tuple(bands))
     return Scoring(text, vector, draw(shares), draw(shares))
 
 
@@ -131,6 +136,16 @@ TAMPERED: dict[str, tuple[object, ...]] = {
     "q": (7, "q" * 65),
     "text": (7, [], "x", {}, {**SOUND["text"], "more": 1}),
     "vector": (7, [0.1], [0.1, 0.9, 1.0], *([0.1, bad] for bad in BAD_NUMBERS)),
+    "leans": (
+        None,
+        7,
+        [["text", 0.5, 0.1]],
+        [["words", 0.5, 0.1, 1.0]],
+        [["text", 1.5, 0.1, 1.0]],
+        *([["text", 0.5, 0.1, bad]] for bad in BAD_NUMBERS),
+        [["text", 0.5, 0.1, 1.0]] * 5,
+    ),
+    "bands": (None, 7, [[0.1]], *([[0.1, bad]] for bad in BAD_NUMBERS), [[0.1, 0.2]] * 17),
     "weights": (None, 1, [1.0], [0.5, 1.1], [-0.1, 0.5], [float("nan"), 0.5], ["0.5", 0.5]),
     "heard": (7, "x", ["x"], ["x", 1.5, None], ["x" * 1_001, 0.5, None], [7, 0.5, None], ["x", 0.5, 7]),
     "words": (None, 7, ["red"], ["", "x"], ["a", ["b", []]], ["a", ["b", [[0, ["b"]]]]], ["w"] * 65),
