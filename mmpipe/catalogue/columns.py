@@ -43,6 +43,8 @@ ALIASES: Final[dict[str, str]] = {
         "material": "fabric 材质",
         "pattern": "print",
         "language": "lang locale content_language 语言",
+        "rating": "star_rating average_rating",
+        "rating_count": "review_count reviews_count",
     }.items()
     for alias in aliases.split()
 }
@@ -70,10 +72,12 @@ short_title tags style season product_tags size_type size_types size_system mult
 energy_efficiency_class min_energy_efficiency_class max_energy_efficiency_class certification
 certifications unit_pricing_measure unit_pricing_base_measure product_length product_width product_height
 product_weight dimensions length width height weight availability_date expected_availability_date
-expiration_date star_rating review_count popularity_rank return_policy_label warranty model sku
+expiration_date popularity_rank return_policy_label warranty model sku
 """
 # What Google, Meta and OpenAI name beside the fields, and a shopper may see: public attributes.
 PUBLIC_ATTRIBUTES: Final = frozenset(_SHOWN.split())
+# Names of ratings that are public also where they hold something else than a rating.
+RATED_ATTRIBUTES: Final = frozenset({"star_rating", "review_count"})
 
 _NO_WORDS: Final = """
 0 false no n off -1 否 未发布

@@ -13,6 +13,7 @@ from mmpipe.catalogue.columns import (
     ALIASES,
     CATEGORY_STEPS,
     CURRENCY_COLUMNS,
+    RATED_ATTRIBUTES,
     SALE_FLAGS,
     availability_of,
     column_name,
@@ -21,6 +22,7 @@ from mmpipe.catalogue.columns import (
 from mmpipe.catalogue.links import add_links
 from mmpipe.catalogue.prices import InvalidPrice, currency_of, parse_price
 from mmpipe.catalogue.private import is_never_public
+from mmpipe.catalogue.ratings import count_of, rating_of
 from mmpipe.catalogue.roles import Roles
 from mmpipe.catalogue.text import as_text, clean, private_text
 from mmpipe.errors import InvalidRow
@@ -140,6 +142,7 @@ class _Sorted:
         _prices(product, fields, self.others, default_currency)
         _sale_period(product, fields, self.grouped)
         _category(fields, self.others)
+        self._ratings(product)
         if (stock := fields.pop("availability", None)) is not None:
             product["availability"] = _availability(stock)
         attributes = _attributes(fields.pop("attributes", None))
@@ -169,6 +172,23 @@ class _Sorted:
         if private:
             product["private"] = private
         return product
+
+    def _ratings(self, product: dict[str, Any]) -> None:
+        """What shoppers gave it. What is no rating stays what the column would be otherwise."""
+        for name, read in (("rating", rating_of), ("rating_count", count_of)):
+            if name not in self.fields:
+                continue
+            value = self.fields.pop(name)
+            found = read(value)
+            _, column, aliased = self._aliased.get(name, (0, name, None))
+            if found is not None:
+                product[name] = found
+            elif aliased is value and column in RATED_ATTRIBUTES:
+                self.attribute(column, value)
+            else:
+                self.private.setdefault(column if aliased is value else name, value)
+        if not product.get("rating") and not product.get("rating_count"):
+            product.pop("rating", None)  # how exports say that nobody has rated it yet
 
 
 def operation_of(values: Mapping[str, Any]) -> str:

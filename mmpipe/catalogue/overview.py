@@ -70,6 +70,10 @@ No export of yours is there? Write [Google's names](feeds/google.md) in any cont
 
 **What a shopper pays now** is the price: while a sale runs, filters, price ranges and `price` in answers go by the sale price, and `list_price` holds the price without it. A sale counts where it is above zero, below the price and in its currency; 0 and an equal price say that there is none. It starts and ends by its dates without a new upload: a period such as `2026-01-01/2026-01-31`, or columns of their own; the last day still counts, and times are UTC where they name no zone. Without dates it always runs.
 
+## Ratings
+
+`rating` is of five: `4.5`, `9/10`, `4 out of 5` and `80%` are read, and `rating_count` says how many rated. A 0 that nobody gave is none. What is no rating refuses nothing: it is kept privately, or as the attribute `star_rating` or `review_count` where that is its column.
+
 ## Availability
 
 Any case; spaces, hyphens and `https://schema.org/` do not matter. A count is `out_of_stock` from 0 downwards, else `in_stock`. A product without any word is `in_stock`. An unknown word refuses the row.

@@ -21,6 +21,7 @@ from mmpipe.catalogue.formats.live_ids import Unnamed, with_ids
 from mmpipe.catalogue.formats.options import add_options
 from mmpipe.catalogue.formats.shopify_product import MAX_VARIANTS, picture_links
 from mmpipe.catalogue.identity import id_of_text
+from mmpipe.catalogue.ratings import scaled
 from mmpipe.catalogue.rows import Record
 from mmpipe.catalogue.text import as_text, clean
 from mmpipe.errors import InvalidRow
@@ -120,6 +121,7 @@ def _product(
     values |= _media(own, shared, private) | _categories(own, shared, private)
     values |= _barcodes(own.values.get("barcodes"))
     values |= {"attributes": _attributes(own, shared), "private": private}
+    values |= _ratings(_first(own, shared, "rating"))
     add_options(values, options)
     problem = record.problem
     try:
@@ -251,16 +253,18 @@ def _barcodes(given: Any) -> dict[str, str]:
     return found
 
 
+def _ratings(given: Any) -> dict[str, str]:
+    if not isinstance(given, Mapping) or given.get("value") is None:
+        return {}
+    stars = scaled(as_text(given["value"]), as_text(given.get("scale_max") or ""))
+    count = given.get("count")
+    return {"star_rating": stars} | ({} if count is None else {"review_count": as_text(count)})
+
+
 def _attributes(own: Picked, shared: Picked) -> dict[str, str]:
     found = {"sku": own.text("sku")}
     if tags := [as_text(tag) for tag in _items(_first(own, shared, "tags"))]:
         found["tags"] = ", ".join(tags)[:MAX_CHARACTERS]
-    rating = _first(own, shared, "rating")
-    if isinstance(rating, Mapping) and rating.get("value") is not None:
-        value, best = as_text(rating["value"]), as_text(rating.get("scale_max") or 5)
-        found["star_rating"] = value if best in ("5", "5.0") else f"{value}/{best}"
-        if rating.get("count") is not None:
-            found["review_count"] = as_text(rating["count"])
     unit = own.values.get("unit_price")
     if isinstance(unit, Mapping):
         for name, part in (("unit_pricing_measure", "measure"), ("unit_pricing_base_measure", "reference")):

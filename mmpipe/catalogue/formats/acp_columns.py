@@ -28,7 +28,7 @@ _BOTH: Final = (
     ("list_price", "sale_price", "above the price, it is the `price`, and the price the `sale_price`", ()),
     ("availability", "availability", "`available` and `status`", ()),
     ("condition", "condition", "the first of the list", ()),
-    ("rating", "attributes", "as `star_rating` and `review_count`", ()),
+    ("rating", "rating, rating_count", "scaled to five", ()),
     ("tags", "attributes", "", ()),
     ("brand", "brand", "", ("vendor",)),
     ("is_eligible_search", DECIDES, "false: withdrawn", ("enable_search",)),

@@ -20,6 +20,7 @@ from mmpipe.catalogue.formats.options import add_options
 from mmpipe.catalogue.formats.schema_org_offers import condition_of, offer_fields
 from mmpipe.catalogue.formats.shopify_product import picture_links
 from mmpipe.catalogue.private import is_never_public
+from mmpipe.catalogue.ratings import scaled
 from mmpipe.catalogue.text import private_text
 
 _MAX_PICTURES: Final = 21
@@ -66,7 +67,7 @@ def product_values(own: Picked, shared: Picked | None, currency: str) -> dict[st
     )
     values |= _pictures(both, values["link"])
     private: dict[str, str] = {}
-    values |= {"attributes": _attributes(both)}
+    values |= {"attributes": _attributes(both), **_ratings(both)}
     values = {name: value for name, value in values.items() if value not in ("", {}, [], None)}
     add_options(values, _properties(both, private))
     if private:
@@ -167,12 +168,15 @@ def _links(both: _Both) -> list[str]:
 def _attributes(both: _Both) -> dict[str, str]:
     found = {name: _amount(both.get(name)) for name in ("weight", "height", "width", "depth")}
     found |= {"model": text_of(both.get("model")), "award": ", ".join(texts_of(both.get("award")))}
-    rating = next(iter(values_of(both.get("rating"))), None)
-    if isinstance(rating, Mapping) and (stars := text_of(rating.get("ratingValue"))):
-        best = text_of(rating.get("bestRating"))
-        found["star_rating"] = stars if best in ("", "5", "5.0") or "/" in stars else f"{stars}/{best}"
-        found["review_count"] = text_of(rating.get("reviewCount")) or text_of(rating.get("ratingCount"))
     return {name: text[:MAX_CHARACTERS] for name, text in found.items() if text}
+
+
+def _ratings(both: _Both) -> dict[str, str]:
+    given = next(iter(values_of(both.get("rating"))), None)
+    if not isinstance(given, Mapping) or not (stars := text_of(given.get("ratingValue"))):
+        return {}
+    count = text_of(given.get("reviewCount")) or text_of(given.get("ratingCount"))
+    return {"star_rating": scaled(stars, text_of(given.get("bestRating"))), "review_count": count}
 
 
 def _properties(both: _Both, private: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from mmpipe.catalogue.columns import bare_name, column_name
 from mmpipe.catalogue.formats.base import MAX_CHARACTERS, MAX_PRIVATE, PRIVATE, Column
 from mmpipe.catalogue.private import is_never_public
+from mmpipe.catalogue.ratings import scaled
 from mmpipe.catalogue.report import Findings
 from mmpipe.catalogue.text import as_text, private_text
 
@@ -43,6 +44,8 @@ METAFIELDS: Final = (
            "where Google's column is empty"),
     Column("Search product boosts (product.metafields.shopify--discovery--product_search_boost.queries)",
            "additional_text", "words that the shop wants the product found by"),
+    Column("Product rating (product.metafields.reviews.rating)", "rating", "scaled to five"),
+    Column("Product rating count (product.metafields.reviews.rating_count)", "rating_count"),
     Column("NAME (product.metafields.shopify.KEY)", "attributes", "any other field of Shopify's taxonomy"),
     Column("NAME (product.metafields.descriptors.KEY)", "attributes", "such as the subtitle"),
     Column("NAME (product.metafields.NAMESPACE.KEY)", PRIVATE,
@@ -116,7 +119,7 @@ class Metafields:
 
 def _words(value: Any) -> list[str]:
     """A metafield's value as texts: ``a; b`` and JSON lists one by one, a measurement as ``2.5 kg``, a rich
-    text as its text; what are only references to other objects, as none."""
+    text as its text, a rating as ``4.5/5.0``; what are only references to other objects, as none."""
     if isinstance(value, str):
         text = value.strip()
         if text[:1] in ("[", "{"):
@@ -134,6 +137,8 @@ def _words(value: Any) -> list[str]:
 def _text(value: Any) -> str:
     if not isinstance(value, Mapping):
         return as_text(value) if isinstance(value, str | int | float) else ""
+    if "scale_max" in value:
+        return scaled(value.get("value"), value["scale_max"])
     for parts in (("value", "unit"), ("amount", "currency_code")):
         if parts[0] in value:
             return " ".join(as_text(value[p]) for p in parts if isinstance(value.get(p), str | int | float))

@@ -99,8 +99,8 @@ class WooCommerceRest(Format):
         Column("external_url", "link", "where there is no `permalink`", key="external"),
         Column("weight", "attributes", key="weight"),
         Column("dimensions", "attributes", key="dimensions"),
-        Column("average_rating", "attributes", key="average_rating"),
-        Column("rating_count", "attributes", key="rating_count"),
+        Column("average_rating", "rating", key="average_rating"),
+        Column("rating_count", "rating_count"),
         Column(
             "attributes", "color, size, material, pattern, brand, attributes", "by `name`", key="attributes"
         ),
@@ -188,9 +188,9 @@ def _product(picked: Picked) -> dict[str, Any]:
     for name in _DIMENSIONS:
         if isinstance(measures, Mapping) and measures.get(name):
             put_attribute(product, name, as_text(measures[name]))
-    if picked.text("rating_count").strip("0"):
-        put_attribute(product, "average_rating", picked.text("average_rating"))
-        put_attribute(product, "rating_count", picked.text("rating_count"))
+    # Reviews are of the product: each variation says that it has none.
+    if (count := picked.text("rating_count")).strip("0"):
+        product["rating"], product["rating_count"] = picked.text("average_rating"), count
     counted = values.get("manage_stock", True) not in (False, "false", "parent")
     stock = picked.text("stock") if counted else ""
     if (word := availability(picked.text("availability"), stock, picked.text("backorders"))) is not None:

@@ -22,6 +22,7 @@ from mmpipe.errors import InvalidFeed, InvalidRow
 
 _INHERITED: Final = (
     "title", "description", "additional_text", "product_type", "brand", "link", "availability",
+    "rating", "rating_count",
 )  # fmt: skip
 _BRAND: Final = frozenset(
     {"brand", "brands", "marke", "marque", "marca", "merk", "marka", "品牌", "ブランド"}

@@ -101,9 +101,8 @@ def test_a_product_with_everything() -> None:
     assert (product.price.amount, product.price.currency) == (Decimal("80.00"), "EUR")
     assert product.availability == "in_stock"
     assert product.additional_text == "dining kitchen"
-    assert product.attributes == {
-        "weight": "4.5 kg", "height": "80 cm", "star_rating": "9/10", "review_count": "12", "Load": "120 kg",
-    }  # fmt: skip
+    assert product.attributes == {"weight": "4.5 kg", "height": "80 cm", "Load": "120 kg"}
+    assert (product.rating, product.rating_count) == (4.5, 12)
     assert product.private["cost_price"] == "12.50"
     assert product.private["aisle"] == "7"
     assert "fine" in product.private["review"]

@@ -309,6 +309,15 @@ class TestMetafields:
             )
             assert product.attributes == {"sleeve_length_type": "short, long", "subtitle": "For rain"}
 
+    @pytest.mark.parametrize("rating", ["4.5", '{"value": "9.0", "scale_min": "1.0", "scale_max": "10.0"}'])
+    def test_tell_what_shoppers_gave(self, rating: str) -> None:
+        fields = {
+            "Product rating (product.metafields.reviews.rating)": rating,
+            "Product rating count (product.metafields.reviews.rating_count)": "10",
+        }
+        (product,) = products_of(variant(sku="S") | fields)
+        assert (product.rating, product.rating_count, product.attributes) == (4.5, 10, {})
+
     def test_an_option_wins_also_one_linked_to_a_metafield(self) -> None:
         option = {"Option1 Name": "Tönung", "Option1 Value": "Moos",
                   "Option1 Linked To": "product.metafields.shopify.color-pattern"}  # fmt: skip
