@@ -246,6 +246,12 @@ class ServeSettings(_Section):
         description="the callers, by the names of their API keys, who may read and set merchandising rules and"
         " synonyms; nobody where there are keys and none is named",
     )
+    metrics_callers: tuple[str, ...] = Field(
+        default=(),
+        description="names of the API keys that may see `/metrics`, which then also counts requests by"
+        " caller; the indexer's takes the dispatch token. Without any, `/metrics` is open to whoever reaches"
+        " it, and names no caller",
+    )
     min_replicas: int = Field(default=1, ge=0, description="query replicas kept when idle")
     max_replicas: int = Field(default=2, ge=1, description="query replicas at most")
     target_ongoing_requests: float = Field(
@@ -365,6 +371,12 @@ class ServeSettings(_Section):
         default=True,
         description="words that no product holds are looked for as those of the catalogue that a slip makes"
         " them of: one from 4 letters on, two from 8",
+    )
+    understand: Literal["boost", "filter", "off"] = Field(
+        default="boost",
+        description="what a query's words say of brand, colour, size, category and the like lifts what has it"
+        " (boost), or is a condition (filter); prices that they say are conditions in both; off: words are"
+        " words",
     )
     taste_weight: float = Field(
         default=0.2,

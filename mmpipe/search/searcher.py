@@ -16,16 +16,20 @@ from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.find import filters, synonyms
 from mmpipe.search.find.match import matching
+from mmpipe.search.find.meaning import filtered_by, meant
 from mmpipe.search.find.question import NOTHING, Question
-from mmpipe.search.find.words import Understood, told, understand_by
+from mmpipe.search.find.words import Understood, corrected, told, understand_by
 from mmpipe.search.found import find
-from mmpipe.search.page import cursor, explain, facets, moments, present
+from mmpipe.search.page import cursor, explain, facets, moments, present, variants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import Facet, SearchRequest
     from mmpipe.search.asked import Asked
     from mmpipe.search.find.match import Matches
+    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.synonyms import Synonyms
     from mmpipe.search.found import Found
@@ -67,8 +71,49 @@ class Searcher:
 
         Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
         :class:`ProfileMismatch` where other models encoded the table. A query that matches nothing gives
-        an empty page.
+        an empty page. Where nothing is found with what the text means, it is looked for with less of that.
         """
+        answer = self._answer(version, request, query, asked, own)
+        looser = None if asked.meaning is None else asked.meaning.looser()
+        while looser is not None and answer.first and not answer.total:
+            found = self._answer(version, request, query, replace(asked, meaning=looser), own)
+            answer, looser = (found if found.total else answer), looser.looser()
+        return answer
+
+    def ask(
+        self,
+        version: Version,
+        request: SearchRequest,
+        encode: Callable[[SearchRequest], EncodedQuery],
+        asked: Asked = NOBODY,
+        own: Synonyms | None = None,
+    ) -> Answer:
+        """A page of a request that is not encoded yet: what its text means first, then what is left of it is
+        encoded, then :meth:`answer`."""
+        meant = self.meaning(version, request, own)
+        query = encode(request if meant is None else meant.asked(request))
+        return self.answer(version, request, query, replace(asked, meaning=meant), own)
+
+    def meaning(
+        self, version: Version, request: SearchRequest, own: Synonyms | None = None
+    ) -> Meaning | None:
+        """What the request's text means, of a later page what it meant on the first; None where its words are
+        words alone. Raises :class:`InvalidRequest` for a cursor that is none."""
+        if request.cursor is not None:
+            return cursor.decode(request.cursor).meaning(request.text)
+        mode = request.understand or self._settings.understand
+        if not request.text or mode == "off":
+            return None
+        return meant(version, request.text, self._stand(own), mode, filtered_by(request))
+
+    def _answer(
+        self,
+        version: Version,
+        request: SearchRequest,
+        query: EncodedQuery,
+        asked: Asked,
+        own: Synonyms | None,
+    ) -> Answer:
         started = time.perf_counter()
         self._check_profile(version)
         facets.check(request.facets)
@@ -80,13 +125,23 @@ class Searcher:
             asked = replace(asked, taste=None)
         opened = cursor.opened(request.cursor, digest)
         understood = self._understood(version, query, own) if opened is None else opened.understood
+        if opened is not None:
+            asked = replace(asked, meaning=opened.meaning(request.text))
         question = Question.of(request, query, self._settings, asked, understood)
         query_id = asked.query_id if opened is None else opened.q
 
         def held(matches: Matches | None) -> dict[str, object]:
             scoring, leaning = (None, None) if matches is None else (matches.scoring, matches.leaning)
             return cursor.fixed(
-                version.label, digest, scoring, query.heard, leaning, understood, asked.effects, query_id
+                version.label,
+                digest,
+                scoring,
+                query.heard,
+                leaning,
+                understood,
+                asked.effects,
+                query_id,
+                asked.meaning,
             )
 
         found = find(
@@ -119,6 +174,10 @@ class Searcher:
             head["reranked"] = found.page.judged
         if asked.taste is not None:
             head["personalised"] = True
+        if asked.meaning is not None:
+            head |= asked.meaning.told()
+        if understood.corrected:
+            head["did_you_mean"] = corrected(request.text or "", understood.corrected)
         if asked.effects is not None:
             head |= asked.effects.told()
         return Answer(
@@ -128,13 +187,16 @@ class Searcher:
             first=opened is None,
             query_id=query_id,
             corrected=bool(understood.corrected),
+            relaxed=asked.meaning is not None and bool(asked.meaning.relaxed),
         )
 
     def _understood(self, version: Version, query: EncodedQuery, own: Synonyms | None) -> Understood:
         if not query.text:
             return NOTHING
-        stand = None if self._synonyms is None else own or self._synonyms
-        return understand_by(version.text, query.text, stand, typos=self._settings.typos)
+        return understand_by(version.text, query.text, self._stand(own), typos=self._settings.typos)
+
+    def _stand(self, own: Synonyms | None) -> Synonyms | None:
+        return None if self._synonyms is None else own or self._synonyms
 
     def _check_profile(self, version: Version) -> None:
         if version.fingerprint != self._fingerprint:
@@ -178,7 +240,14 @@ def _page(version: Version, found: Found, query: EncodedQuery, *, explained: boo
             splits, names = explain.with_extras(splits, extras)
     frames = moments.asked(query) if "video" in version.modalities else None
     seconds = moments.seconds(version, rows, frames)
-    return present.hits(version, rows, scores, splits, seconds, names)
+    hits = present.hits(version, rows, scores, splits, seconds, names)
+    if found.groups is None:
+        return hits
+    told_of = variants.variants(version, found.groups, rows, found.words)
+    return [
+        hit if group is None else b'%b,"variants":%b}' % (hit[:-1], group)
+        for hit, group in zip(hits, told_of, strict=True)
+    ]
 
 
 def _earned(matches: Matches, at: Places) -> tuple[Shares | None, Shares | None, dict[str, Shares]]:

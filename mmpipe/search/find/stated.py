@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mmpipe.lexical import fold
+
+_BLANKS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f", " "))
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u300c\u300d\u300e\u300f\uff02", '"'))
 # A quotation mark behind a number is an inch.
 _PART = re.compile(r'(?:(?<=\s)|^)(?P<minus>[-\u2212\uff0d]?)(?:"(?P<phrase>[^"]+)"(?=\s|$)|(?P<word>\S+))')
@@ -40,3 +43,29 @@ def state(text: str) -> Stated:
     if without and not asked:
         return Stated(text)
     return Stated(" ".join(asked), tuple(phrases), tuple(without))
+
+
+def untouched(text: str) -> tuple[tuple[int, int], ...]:
+    """Where the phrases in quotes, and what has a minus before it, begin and end in a text: as they stand
+    they are meant."""
+    stated = state(text)
+    if not stated.phrases and not stated.without:
+        return ()
+    return tuple(
+        found.span()
+        for found in _PART.finditer(text.translate(_QUOTES))
+        if found["phrase"] or (found["minus"] and any(letter.isalnum() for letter in found["word"]))
+    )
+
+
+def even(text: str) -> str:
+    """A text with each character folded by itself, all blanks as spaces: what stands where is as it was."""
+    if text.isascii():
+        return fold(text).translate(_BLANKS)
+    return "".join(map(_one, text))
+
+
+@lru_cache(maxsize=16_384)
+def _one(character: str) -> str:
+    folded = " " if character.isspace() else fold(character)
+    return folded if len(folded) == 1 else character

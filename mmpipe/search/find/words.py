@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, Item, bigrams, identifier, items, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, Item, bigrams, fold, identifier, items, tokens
 from mmpipe.search.columns.words import Way, Word
 from mmpipe.search.find.stated import Stated, state
 from mmpipe.search.find.synonyms import Other, Synonyms
@@ -45,6 +45,7 @@ _RARE = 20
 MOST_WAYS = 16
 _MOST_WAYS_BYTES, _WAY_BYTES = 3_000, 16
 _DIGIT = re.compile(r"\d")
+_WRITTEN = re.compile(r"[^\W_]+(?:[-'’&.+/][^\W_]+)*")
 _STOP = frozenset(
     tokens("a an and are as at by for from in is it of on or that the this to with your my me some any")
 ) | {"的", "了", "和", "与", "及", "或"}
@@ -214,6 +215,38 @@ def told(understood: Understood, required: int) -> dict[str, object]:
         "corrected": [{"asked": each.asked, "found": each.found} for each in understood.corrected],
         "replaced": [{"asked": each.asked, "found": each.found} for each in understood.replaced],
     }
+
+
+def corrected(text: str, changes: Sequence[Change]) -> str | None:
+    """A query's text with the words that were taken for others replaced by these, the rest as it was written;
+    None where none of them stands in it by itself."""
+    written = [(found.span(), _spelled(found.group())) for found in _WRITTEN.finditer(text)]
+    said: dict[tuple[int, int], str] = {}
+    for change in changes:
+        asked = change.asked.split(" ")
+        for at in range(len(written) - len(asked) + 1):
+            some = written[at : at + len(asked)]
+            if [word for _, word in some] == asked:
+                said[some[0][0][0], some[-1][0][1]] = _inflected(asked[-1], change.found)
+    at = 0
+    left: list[str] = []
+    for (start, end), found in sorted(said.items()):
+        if start >= at:
+            left += text[at:start], found
+            at = end
+    return "".join((*left, text[at:])) if said else None
+
+
+def _spelled(word: str) -> str:
+    return fold(word).removesuffix("'s")
+
+
+def _inflected(asked: str, found: str) -> str:
+    """What was found in the number of what was asked: tokens have lost their endings."""
+    if not asked.endswith("s") or found.endswith("s") or not found.isalpha():
+        return found
+    several = (f"{found[:-1]}ies" if found.endswith("y") else "", f"{found}s", f"{found}es")
+    return next((each for each in several if each and _token(each) == found), found)
 
 
 def without(text: str) -> tuple[Word, ...]:

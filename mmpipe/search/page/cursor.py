@@ -14,6 +14,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -22,6 +23,7 @@ from pydantic_core import to_json
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
 from mmpipe.search.columns.words import Way, Word, plain
+from mmpipe.search.find.meaning import MOST_PARTS, Meaning, Part
 from mmpipe.search.find.rank import START, After
 from mmpipe.search.find.scoring import Lean, Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.find.taste import Taste
@@ -69,6 +71,26 @@ _Way = tuple[
 # A word that is one token as it stands is given as that.
 _Word = _Token | tuple[Said, Annotated[tuple[_Way, ...], Field(min_length=1, max_length=MOST_WAYS)]]
 _Changes = Annotated[tuple[tuple[Said, Said], ...], Field(max_length=64)]
+_Place = Annotated[int, Field(ge=0, le=10_000)]
+_Name = Annotated[str, Field(max_length=200)]
+_Amount = Annotated[str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$")]
+_Part = tuple[
+    Literal["brand", "color", "size", "gender", "age_group", "material", "pattern", "category", "price"],
+    _Place,
+    _Place,
+    Literal["filter", "boost"],
+    _Name | None,
+    _Amount | None,
+    _Amount | None,
+    Annotated[str, Field(max_length=3)] | None,
+]
+# The parts of a meaning, what is taken of its text, what was left out, and whether phrases are.
+_Meant = tuple[
+    Annotated[tuple[_Part, ...], Field(max_length=MOST_PARTS)],
+    Annotated[tuple[tuple[_Place, _Place], ...], Field(max_length=2 * MOST_PARTS)],
+    Annotated[tuple[Said, ...], Field(max_length=64)],
+    bool,
+]
 
 
 class Cursor(BaseModel):
@@ -82,7 +104,8 @@ class Cursor(BaseModel):
     may have been adapted meanwhile and understand something else. ``words`` and what belongs to them are what
     the text was understood as, for the catalogue may know other words by now. ``taste`` is the packed vector,
     the weight and the bounds of the taste that the pages lean to: what the shopper does goes on meanwhile.
-    ``rules`` are the version and names of the merchandising rules that took part.
+    ``meant`` is what the text means, by the catalogue's values of the first page. ``rules`` are the version
+    and names of the merchandising rules that took part.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -108,6 +131,7 @@ class Cursor(BaseModel):
     weights: tuple[Share, Share] = (1.0, 1.0)
     heard: tuple[Annotated[str, Field(max_length=1_000)], Share, str | None] | None = None
     taste: tuple[Annotated[str, Field(max_length=_MAX_TASTE)], Share, Number, Number] | None = None
+    meant: _Meant | None = None
     rules: (
         tuple[Count, Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=500)]]
         | None
@@ -148,6 +172,13 @@ class Cursor(BaseModel):
             tuple(Change(*change) for change in self.corrected),
             tuple(Change(*change) for change in self.replaced),
         )
+
+    def meaning(self, said: str | None) -> Meaning | None:
+        """What the query's text ``said`` meant on the first page; None where its words were words alone."""
+        if self.meant is None or said is None:
+            return None
+        parts, taken, relaxed, loose = self.meant
+        return Meaning(said, tuple(_part(*part) for part in parts), taken, relaxed, loose)
 
     def pinned_taste(self, table: str, dim: int) -> Taste | None:
         """The taste of the pages before; None where there is none, and in another table, whose vectors other
@@ -204,6 +235,7 @@ def fixed(
     understood: Understood | None = None,
     effects: Effects | None = None,
     query_id: str | None = None,
+    meaning: Meaning | None = None,
 ) -> dict[str, object]:
     """What every later page goes by, for :func:`after`."""
     # As :class:`Cursor` would be written, which takes ten times as long.
@@ -240,6 +272,9 @@ def fixed(
         found["rules"] = effects.version, effects.names
     if query_id is not None:
         found["q"] = query_id
+    if meaning is not None:
+        parts = [_said_of(part) for part in meaning.parts]
+        found["meant"] = parts, meaning.taken, meaning.relaxed, meaning.loose
     return found
 
 
@@ -263,6 +298,25 @@ def after(held: Mapping[str, object], begins: Begin) -> str:
     return _text_of(to_json(found))
 
 
+def _said_of(part: Part) -> tuple[object, ...]:
+    gte, lte = (None if bound is None else f"{bound:f}" for bound in (part.gte, part.lte))
+    return part.field, part.start, part.end, part.applied, part.value, gte, lte, part.currency
+
+
+def _part(
+    field: str,
+    start: int,
+    end: int,
+    applied: Literal["filter", "boost"],
+    value: str | None,
+    gte: str | None,
+    lte: str | None,
+    currency: str | None,
+) -> Part:
+    low, high = (None if bound is None else Decimal(bound) for bound in (gte, lte))
+    return Part(field, start, end, applied, value, low, high, currency)
+
+
 def _said(word: Word) -> object:
     if word.plain and word.ways[0].tokens[0] == word.text:
         return word.text
@@ -284,7 +338,8 @@ def digest_of(collection: str, request: SearchRequest, query: EncodedQuery) -> s
     """What must not change from page to page: the query, its weights, its filters and the order. Page size,
     facets and explanation may."""
     asked = request.model_dump_json(include=_PINNED, exclude_defaults=True)
-    parts = [collection, asked]
+    # What is encoded of the text may be the same of two: what they say of prices is not.
+    parts = [collection, asked, request.text or ""]
     digest = hashlib.blake2b(query.identity, digest_size=12)
     for part in parts:
         digest.update(b"\0" + part.encode())

@@ -20,10 +20,13 @@ from pydantic_core import to_json
 from mmpipe.errors import InvalidRequest, NotReady
 from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
-from mmpipe.search.find import synonyms
+from mmpipe.search.columns.kept import Latest
+from mmpipe.search.find import synonyms, values
 from mmpipe.search.find.lean import Leaning
+from mmpipe.search.find.meaning import filtered_by, read
+from mmpipe.search.find.meaning import understand as by_told
 from mmpipe.search.find.question import NOTHING, Question
-from mmpipe.search.find.words import Told, Understanding, Understood, told, understand
+from mmpipe.search.find.words import Told, Understanding, Understood, corrected, told, understand
 from mmpipe.search.page import cursor, facets, moments
 from mmpipe.search.page.window import Begin
 from mmpipe.search.shards.merge import Merged, page_of, scoring_of
@@ -33,11 +36,15 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
     from mmpipe.search.asked import Asked
+    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.scoring import Scoring
     from mmpipe.search.find.synonyms import Synonyms
     from mmpipe.search.shards.shard import Part
     from mmpipe.settings import ServeSettings
+
+# What so many texts meant lately is kept.
+_MEANINGS = 4_096
 
 
 class ShardMissing(NotReady):
@@ -105,6 +112,7 @@ class ShardedSearcher:
         self._settings = settings
         self._transport = transport
         self._synonyms = synonyms.base() if settings.synonyms else None
+        self._meanings: Latest[tuple[Meaning | None]] = Latest(_MEANINGS)
 
     async def answer(
         self,
@@ -119,9 +127,57 @@ class ShardedSearcher:
         """A page, with the prices of a moment, in Unix seconds. ``own`` are the collection's synonyms beside
         the shipped; the taste that is ``asked`` for takes no part.
 
-        Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
-        :class:`ShardMissing`.
+        Raises :class:`InvalidRequest` for an unknown facet, a cursor of another search, and ``collapse``,
+        ``diversity`` and the sort by popularity; and :class:`ShardMissing`. Pins of rules take no part.
         """
+        answer = await self._answer(version, request, query, seconds, asked, own)
+        looser = None if asked.meaning is None else asked.meaning.looser()
+        while looser is not None and answer.first and not answer.total:
+            asked = replace(asked, meaning=looser)
+            found = await self._answer(version, request, query, seconds, asked, own)
+            answer, looser = (found if found.total else answer), looser.looser()
+        return answer
+
+    async def meaning(
+        self, version: ShardedVersion, request: SearchRequest, own: Synonyms | None = None
+    ) -> Meaning | None:
+        """See :meth:`mmpipe.search.Searcher.meaning`: of what the shards have together. Raises
+        :class:`ShardMissing`."""
+        if request.cursor is not None:
+            return cursor.decode(request.cursor).meaning(request.text)
+        mode = request.understand or self._settings.understand
+        if not request.text or mode == "off":
+            return None
+        stand, filtered = self._stand(own), filtered_by(request)
+        key = version.label, request.text, None if stand is None else stand.number, mode, filtered
+        held = self._meanings.get(key)
+        if held is None:
+            reading = read(request.text, stand)
+            told = await self._named(version, reading.keys)
+            held = (by_told(request.text, reading, told, version.currency, mode, filtered),)
+            self._meanings.put(key, held)
+        return held[0]
+
+    async def _named(self, version: ShardedVersion, keys: frozenset[str]) -> values.Told:
+        shards = list(range(version.shards))
+        while keys:
+            try:
+                return values.Told.total(await self.ask(shards, "named", version, keys))
+            except ShardMissing as missing:
+                shards = [shard for shard in shards if shard != missing.shard]
+                if not shards or not self._settings.partial_answers:
+                    raise
+        return values.Told()
+
+    async def _answer(
+        self,
+        version: ShardedVersion,
+        request: SearchRequest,
+        query: EncodedQuery,
+        seconds: float,
+        asked: Asked,
+        own: Synonyms | None,
+    ) -> Answer:
         shards = list(range(version.shards))
         while True:
             try:
@@ -154,8 +210,10 @@ class ShardedSearcher:
 
     def understanding(self, text: str, own: Synonyms | None) -> Understanding:
         """The understanding of a query's text."""
-        stand = None if self._synonyms is None else own or self._synonyms
-        return understand(text, stand, typos=self._settings.typos)
+        return understand(text, self._stand(own), typos=self._settings.typos)
+
+    def _stand(self, own: Synonyms | None) -> Synonyms | None:
+        return None if self._synonyms is None else own or self._synonyms
 
 
 class _Round:
@@ -178,6 +236,7 @@ class _Round:
                 "fusion",
                 "late cannot be split among shards: ask for early or hybrid, or set serve.shards to 1",
             )
+        _check_whole(request)
         self._started = time.perf_counter()
         self._searcher, self._version, self._shards = searcher, version, shards
         self._asked = asked
@@ -191,6 +250,8 @@ class _Round:
 
     async def answer(self) -> Answer:
         """The page."""
+        if self._opened is not None:
+            self._asked = replace(self._asked, meaning=self._opened.meaning(self._request.text))
         self._understood = await self._words()
         self._question = self._searcher.question(self._request, self._query, self._asked, self._understood)
         scoring = await self._scoring()
@@ -295,6 +356,7 @@ class _Round:
                 understood=self._understood,
                 effects=self._asked.effects,
                 query_id=self._query_id,
+                meaning=self._asked.meaning,
             )
             shown = len(hits) + (0 if opened is None else opened.n)
             following = cursor.after(held, Begin(merged.last, shown))
@@ -315,6 +377,10 @@ class _Round:
         }
         if self._query_id is not None:
             head["query_id"] = self._query_id
+        if self._asked.meaning is not None:
+            head |= self._asked.meaning.told()
+        if self._understood.corrected:
+            head["did_you_mean"] = corrected(self._request.text or "", self._understood.corrected)
         if self._asked.effects is not None:
             head |= self._asked.effects.told()
         if len(self._shards) < self._version.shards:
@@ -326,4 +392,21 @@ class _Round:
             first=opened is None,
             query_id=self._query_id,
             corrected=bool(self._understood.corrected),
+            relaxed=self._asked.meaning is not None and bool(self._asked.meaning.relaxed),
         )
+
+
+def _check_whole(request: SearchRequest) -> None:
+    """Raise :class:`InvalidRequest` for what takes more of a version than a shard holds."""
+    asked = (
+        ("collapse", request.collapse, "one product of each group"),
+        ("diversity", request.diversity > 0, "an order by what is alike"),
+        ("sort", request.sort == "popularity", "an order by popularity"),
+    )
+    for name, given, what in asked:
+        if given:
+            raise InvalidRequest(
+                name,
+                f"{what} is not there while collections are split (serve.shards above 1): leave it out, or"
+                " set MMPIPE_SERVE__SHARDS to 1",
+            )

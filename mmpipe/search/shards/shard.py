@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.search.columns.prices import PriceColumn
-from mmpipe.search.find import filters, rank
+from mmpipe.search.find import filters, rank, values
 from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness
 from mmpipe.search.find.match import Matches, Search, Survey
 from mmpipe.search.find.words import Need, Told, tell
@@ -133,6 +133,10 @@ class Shard:
     def tell(self, need: Need) -> Told:
         """What it knows of words."""
         return tell(self._version.text, need)
+
+    def named(self, keys: frozenset[str]) -> values.Told:
+        """Which keys are values of its fields."""
+        return values.tell(self._version, keys)
 
     def survey(self, moment: Moment, question: Question) -> Survey:
         """What it adds to a search's scoring."""

@@ -26,6 +26,7 @@ from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.suggest import SuggestParams
 from mmpipe.search import Version
 from mmpipe.search.asked import Asked
+from mmpipe.search.find.meaning import Meaning
 from mmpipe.search.rules import RuleBook
 from mmpipe.search.shards import Transport
 from mmpipe.serve.answer.analytics import Found, SearchAnalytics
@@ -171,15 +172,18 @@ class QueryService:
             with step("query.listen"):
                 spoken = await self._understood(version.whole, request, media)
             request = spoken.request
+            meaning = await version.meaning(request)
             with step("query.encode", media=len(spoken.media)):
-                query = spoken.mark(await encode(request, spoken.media))
+                query = spoken.mark(await encode(_left(request, meaning), spoken.media))
         else:
+            meaning = await version.meaning(request)
             with step("query.encode", media=len(media)):
-                query = await encode(request, media)
+                query = await encode(_left(request, meaning), media)
         with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
             taste = await self._recommendations.taste(version, request)
             effects = self.merchandising.effects(version.collection, request, query.text, tried)
-            asked = Asked(taste, _new_query_id(), effects)
+            popularity = await self._recommendations.popularity(version, request)
+            asked = Asked(taste, _new_query_id(), effects, popularity, meaning=meaning)
             answer = await version.search(request, query, asked)
             return Found(version.collection, request, media, asked, answer)
 
@@ -317,6 +321,10 @@ class QueryService:
 
     def _bound(self, profile: Profile) -> Encode:
         return self._encode.setdefault(profile.fingerprint, self._encoder.bound(profile))
+
+
+def _left(request: SearchRequest, meaning: Meaning | None) -> SearchRequest:
+    return request if meaning is None else meaning.asked(request)
 
 
 def _new_query_id() -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mmpipe.schemas.search import Filters, SearchRequest
     from mmpipe.search.answer import Answer
     from mmpipe.search.asked import Asked
+    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.settings import Settings
 
@@ -156,6 +157,14 @@ class ShardedCollections:
             return await self._searcher.answer(
                 current, request, query, seconds=self._clock(), asked=asked, own=own
             )
+
+    async def meaning(self, version: ShardedVersion, request: SearchRequest) -> Meaning | None:
+        """What the request's text means, see :meth:`ShardedSearcher.meaning`."""
+        own = self._synonyms.of(version.ref.collection)
+        try:
+            return await self._searcher.meaning(version, request, own)
+        except VersionGone:
+            return await self._searcher.meaning(self.get(version.ref.collection), request, own)
 
     async def product(self, version: ShardedVersion, product_id: str) -> PublicProduct:
         """What is public of a product. Raises :class:`UnknownProduct`, :class:`ShardMissing`."""

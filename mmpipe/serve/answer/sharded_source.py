@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmpipe.search import EncodedQuery
     from mmpipe.search.answer import Answer
     from mmpipe.search.asked import Asked
+    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.shards import ShardedVersion
     from mmpipe.serve.answer.sharded import ShardedCollections
     from mmpipe.serve.answer.source import LiveVersion
@@ -55,6 +56,10 @@ class SplitVersion:
     def profile(self) -> Profile:
         """What encoded it."""
         return self.version.profile
+
+    async def meaning(self, request: SearchRequest) -> Meaning | None:
+        """See :meth:`ShardedCollections.meaning`."""
+        return await self.collections.meaning(self.version, request)
 
     async def search(self, request: SearchRequest, query: EncodedQuery, asked: Asked) -> Answer:
         """See :meth:`ShardedCollections.search`."""

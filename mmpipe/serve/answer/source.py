@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmpipe.search import EncodedQuery, Version
     from mmpipe.search.answer import Answer
     from mmpipe.search.asked import Asked
+    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.find.synonyms import Synonyms
     from mmpipe.settings import Settings
 
@@ -46,6 +47,9 @@ class LiveVersion(Protocol):
     def profile(self) -> Profile: ...
     @property
     def whole(self) -> Version | None: ...
+
+    async def meaning(self, request: SearchRequest) -> Meaning | None:
+        """What the request's text means, see :meth:`Searcher.meaning`."""
 
     async def search(self, request: SearchRequest, query: EncodedQuery, asked: Asked) -> Answer:
         """A page. The order leans to the taste that is ``asked`` for where ``whole``."""
@@ -133,6 +137,10 @@ class WholeVersion:
     def profile(self) -> Profile:
         """See :class:`LiveVersion`."""
         return self.whole.profile
+
+    async def meaning(self, request: SearchRequest) -> Meaning | None:
+        """See :class:`LiveVersion`."""
+        return self.searcher.meaning(self.whole, request, self.synonyms)
 
     async def search(self, request: SearchRequest, query: EncodedQuery, asked: Asked) -> Answer:
         """See :class:`LiveVersion`."""

@@ -1,0 +1,313 @@
+"""What a query's text says of a price: "under 500", "$20 to $50", "max 30€", "200元以下", "100到200块".
+
+A number that measures or counts something else ("500 ml", "under 5 minutes", "at least 3 pockets"), names a
+model ("iphone 15", "air max 90") or an age ("kids under 5", "women over 40") is no price. Without a currency
+a number is one only beside words that compare.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal
+
+from mmpipe.lexical import items
+
+# What a symbol or word may stand for: the collection's own currency where that is one of these, else the
+# first.
+_DOLLARS: Final = ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN")
+_YUAN: Final = ("CNY", "JPY", "TWD", "HKD")
+_CURRENCIES: Final = {
+    said: codes
+    for words, codes in {
+        "$ dollar dollars buck bucks 刀": _DOLLARS, "us$ usd 美元 美金": ("USD",),
+        "hk$ hkd 港币 港元": ("HKD",),
+        "c$ ca$ cad": ("CAD",), "a$ au$ aud": ("AUD",), "s$ sgd": ("SGD",), "nt$ twd 新台币": ("TWD",),
+        "nzd": ("NZD",), "€ eur euro euros 欧元": ("EUR",), "£ gbp quid pound pounds 英镑": ("GBP",),
+        "¥ 元 yuan": _YUAN, "块钱 块 rmb cny 人民币 元人民币": ("CNY",), "yen jpy 円 日元": ("JPY",),
+        "₹ inr rupee rupees rs 卢比": ("INR",), "₩ krw 韩元": ("KRW",), "chf": ("CHF",), "฿ thb": ("THB",),
+        "₫ vnd": ("VND",), "pln": ("PLN",), "r$ brl": ("BRL",), "₺": ("TRY",), "₽": ("RUB",),
+        "sek": ("SEK",), "nok": ("NOK",), "dkk": ("DKK",),
+    }.items()
+    for said in words.split()
+}  # fmt: skip
+# Of something else they may be the weight.
+_WEIGHTS: Final = frozenset({"pound", "pounds"})
+_TIMES: Final = {"k": 1_000, "千": 1_000, "万": 10_000}
+
+_LETTER: Final = r"a-z0-9_\u00df-\u024f"
+_MONEY: Final = "|".join(re.escape(said) for said in sorted(_CURRENCIES, key=len, reverse=True))
+_NUMBER: Final = re.compile(
+    r"(?<![\d.,])(?P<number>\d{1,3}(?:,\d{3}){1,2}(?:\.\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?)(?![.,]?\d)"
+    rf"(?:(?P<times>[k千万])(?![{_LETTER}]))?(?: ?(?P<money>{_MONEY})(?![{_LETTER}]))?(?![{_LETTER}])"
+)
+_MONEY_BEFORE: Final = re.compile(rf"(?<![{_LETTER}])(?P<money>{_MONEY})\.? ?$")
+_LONGEST_MONEY, _LONGEST_WORDS, _MOST_NUMBERS = 8, 40, 24
+
+# What a number needs that has no currency to be a price beside such words: nothing, the end of what is said,
+# or it is none: these are in names of models too.
+_Beside = Literal["noun", "end", "never"]
+
+
+@dataclass(frozen=True)
+class _Words:
+    """``high`` is whether what is beside such words is the most, else it is the least."""
+
+    high: bool
+    beside: _Beside
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+def _table(*rows: tuple[bool, _Beside, str]) -> dict[str, _Words]:
+    return {words: _Words(high, beside) for high, beside, said in rows for words in said.split("|")}
+
+
+_BEFORE: Final = _table(
+    (True, "noun", "under|below|cheaper than|less expensive than"),
+    (True, "end", "less than|lower than|up to|at most|no more than|not more than|not over|not above|within"),
+    (True, "end", "not exceeding|no higher than|budget|budget of"),
+    (True, "never", "max|maximum|upto|till"),
+    (
+        False,
+        "end",
+        "over|above|more than|higher than|at least|no less than|not less than|not under|not below",
+    ),
+    (False, "never", "min|minimum|starting at|starting from|from"),
+)
+_SIGNS: Final = _table((True, "end", "<=|<|≤"), (False, "end", ">=|>|≥"))
+_BEHIND: Final = _table(
+    (True, "end", "or less|or under|or below|or cheaper|and under|and below"),
+    (True, "never", "max|maximum|at most|tops|or lower"),
+    (False, "never", "or more|or above|or over|or up|and up|and above|and over|and more|minimum|at least"),
+)
+_ZH_BEFORE: Final = _table(
+    (True, "noun", "不超过|不高于|不大于|不多于|低于|小于|少于|不到|最多|最高|便宜于|预算"),
+    (False, "noun", "不低于|不少于|不小于|超过|高于|大于|多于|至少|最低"),
+)
+_ZH_BEHIND: Final = _table(
+    (True, "noun", "以下|以内|之内|以里"),
+    (True, "never", "内"),
+    (False, "noun", "以上"),
+    (False, "never", "往上|起"),
+)
+_BEHIND_WORDS: Final = re.compile(rf",? {{0,3}}(?P<words>{'|'.join(_BEHIND)})(?![{_LETTER}])")
+_ZH_BEHIND_WORDS: Final = re.compile(rf" ?(?P<words>{'|'.join(_ZH_BEHIND)})")
+_ZH_WITHIN: Final = re.compile(r" ?(?:之间|以内)")
+_TO: Final = frozenset({"-", "~", "—", "to", "till", "到", "至"})
+_LEAD: Final = re.compile(
+    rf"(?<![{_LETTER}])(?:prices?|priced|costs?|costing|budget)(?: (?:is|of|at|for))?:? {{0,3}}$"
+    r"|(?:价格|价位|价钱|售价|单价|预算)[在为是]?:? ?$"
+)
+_SAYS_LEAD: Final = ("pric", "cost", "budget", "价", "预算")
+_SPACED: Final = re.compile(rf"[{_LETTER}]+")
+_ENDS: Final = _set(
+    "for in with and or from by on that which but to of the a as please only under over below above"
+)
+_COUNTED: Final = _set(
+    "years year yrs yr y yo old months month weeks week days day hours hour hrs hr minutes minute mins min"
+    " seconds second secs sec s percent degrees degree pieces piece pcs pc packs pack packets count ct people"
+    " person persons players player seats seat seater pockets layers stars star points calories kcal cal hp"
+    " cc ppi dpi mph kmh pages page gsm denier psi btu lux nits colors colours sizes items reviews x"
+)
+_ZH_COUNTED: Final = re.compile(
+    "[个件只片瓶盒斤克码岁月天寸升吨种步张台支页层档号路次倍小时%％把辆毫厘公英磅毛卷袋箱粒颗杯勺根寸尺]"
+    "|套(?!装)|条(?!纹)|双(?!肩)|米(?!色)|包(?!包)|人(?!体)|度(?!假)|年(?!货)|分(?!体)"
+)
+_NEXT: Final = re.compile(rf" {{0,3}}(?:(?P<word>[{_LETTER}']+)|(?P<zh>[\u3400-\u9fff].?)|(?P<sign>[%°\"″]))")
+_AGED: Final = re.compile(
+    r"\b(?:(?P<young>kids?|child|children|toddlers?|bab(?:y|ies)|infants?|boys?|girls?|teens?)"
+    r"|(?:wom[ae]n|m[ae]n|ladies|gentlemen|adults?|seniors?|people|those|anyone|persons?|aged?)) {1,3}$"
+)
+_OLD_ENOUGH, _YOUNG_ENOUGH = 120, 18
+_LONGEST_AGED = 14
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A price that a text says from ``start`` to ``end``: at least ``low``, at most ``high``, or both."""
+
+    low: Decimal | None
+    high: Decimal | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Amount:
+    """A number and the currency that stands beside it, if any; ``weighs`` is whether that may be a weight."""
+
+    value: Decimal
+    money: str | None
+    start: int
+    end: int
+    number: int
+    weighs: bool
+
+
+def bounds(text: str, currency: str | None) -> tuple[Bound, ...]:
+    """What a text, folded character by character, says of prices in the collection's own ``currency``: from
+    left to right, none over another. A price in another currency is none."""
+    if currency is None or not any(map(str.isdigit, text)):
+        return ()
+    amounts = _amounts(text)
+    found: list[Bound] = []
+    at = 0
+    while at < len(amounts):
+        bound = _range(text, amounts[at : at + 2], currency) or _one(text, amounts[at], currency)
+        if bound is not None and (not found or found[-1].end <= bound.start):
+            found.append(bound)
+        at += 1
+        while bound is not None and at < len(amounts) and amounts[at].end <= bound.end:
+            at += 1
+    return tuple(found)
+
+
+def _amounts(text: str) -> list[_Amount]:
+    found: list[_Amount] = []
+    for match in _NUMBER.finditer(text):
+        start = match.start()
+        before = _MONEY_BEFORE.search(text[max(start - _LONGEST_MONEY, 0) : start])
+        if before is None and start and re.match(f"[{_LETTER}]", text[start - 1]):
+            continue
+        behind = match["money"]
+        said = before["money"] if before is not None else behind
+        begin = start if before is None else start - len(before.group())
+        weighs = before is None and behind in _WEIGHTS
+        found.append(_Amount(_value(match), said, begin, match.end(), start, weighs))
+        if len(found) == _MOST_NUMBERS:
+            break
+    return found
+
+
+def _range(text: str, amounts: list[_Amount], currency: str) -> Bound | None:
+    """What the first two amounts are together."""
+    if len(amounts) < 2:
+        return None
+    one, other = amounts
+    between = text[one.end : other.start].strip()
+    words, start = _words_before(text, one.start)
+    said = words[0] if words else ""
+    if not (between in _TO or (between == "and" and said == "between")):
+        return None
+    lead = _lead(text, start if said in ("between", "from") else one.start)
+    begin = lead if lead is not None else start if said in ("between", "from") else one.start
+    within = _ZH_WITHIN.match(text, other.end)
+    end = other.end if within is None else within.end()
+    beside: _Beside = "end" if said == "between" else "noun" if within is not None else "never"
+    if not _is_price(text, (one, other), currency, beside, lead is not None, begin, end, high=None):
+        return None
+    low, high = sorted((one.value, other.value))
+    return Bound(low, high, begin, end)
+
+
+def _one(text: str, amount: _Amount, currency: str) -> Bound | None:
+    """What an amount is by itself."""
+    for words, start, end in _beside(text, amount):
+        lead = _lead(text, start)
+        if _is_price(text, (amount,), currency, words.beside, lead is not None, start, end, high=words.high):
+            low, high = (None, amount.value) if words.high else (amount.value, None)
+            return Bound(low, high, start if lead is None else lead, end)
+    return None
+
+
+def _beside(text: str, amount: _Amount) -> Iterator[tuple[_Words, int, int]]:
+    """The words that compare before an amount and behind it, with begin and end of it all."""
+    said, start = _words_before(text, amount.start)
+    if said:
+        # 500以内 behind 预算 says it once.
+        behind = _ZH_BEHIND_WORDS.match(text, amount.end) if said[0] in _ZH_BEFORE else None
+        yield said[1], start, amount.end if behind is None else behind.end()
+    for pattern, table in ((_BEHIND_WORDS, _BEHIND), (_ZH_BEHIND_WORDS, _ZH_BEHIND)):
+        match = pattern.match(text, amount.end)
+        if match is not None:
+            yield table[match["words"]], amount.start, match.end()
+
+
+def _words_before(text: str, end: int) -> tuple[tuple[str, _Words] | None, int]:
+    """The words that compare and stand before ``end``, and where they begin."""
+    begin = max(end - _LONGEST_WORDS, 0)
+    said = text[begin:end].rstrip(" :")
+    for table in (_SIGNS, _ZH_BEFORE):
+        for words, meant in table.items():
+            if said.endswith(words):
+                return (words, meant), begin + len(said) - len(words)
+    spaced = list(_SPACED.finditer(said))[-3:]
+    for first in range(len(spaced)):
+        words = " ".join(each.group() for each in spaced[first:])
+        at = spaced[first].start()
+        if said[at:].removesuffix(".").split() == words.split():
+            if words in ("between", "from"):
+                return (words, _BEFORE["from"]), begin + at
+            if words in _BEFORE:
+                return (words, _BEFORE[words]), begin + at
+    return None, end
+
+
+def _lead(text: str, end: int) -> int | None:
+    """Where words begin that say that it is a price, just before ``end``."""
+    said = text[max(end - _LONGEST_WORDS, 0) : end]
+    if not any(part in said for part in _SAYS_LEAD):
+        return None
+    found = _LEAD.search(said)
+    return None if found is None else end - len(said) + found.start()
+
+
+def _is_price(
+    text: str,
+    amounts: tuple[_Amount, ...],
+    currency: str,
+    beside: _Beside,
+    lead: bool,
+    start: int,
+    end: int,
+    *,
+    high: bool | None,
+) -> bool:
+    """Whether amounts, with the words beside them from ``start`` to ``end``, are prices in a currency."""
+    said = [amount for amount in amounts if amount.money is not None]
+    if any(_currency(amount.money or "", currency) != currency for amount in said):
+        return False
+    if said or lead:
+        return True
+    if beside == "never":
+        return False
+    last = amounts[-1]
+    following = _NEXT.match(text, end)
+    if (following is None or following["word"] not in _ENDS) and _measures(text[last.number : last.end + 12]):
+        return False
+    if following is not None:
+        word, zh = following["word"], following["zh"]
+        if following["sign"] or word in _COUNTED or (zh and _ZH_COUNTED.match(zh)):
+            return False
+        if word and beside == "end" and word not in _ENDS:
+            return False
+    aged = _AGED.search(text[max(start - _LONGEST_AGED, 0) : start])
+    if aged is None:
+        return True
+    if aged["young"]:
+        return last.value > _YOUNG_ENOUGH
+    return high is True or last.value > _OLD_ENOUGH
+
+
+def _measures(text: str) -> bool:
+    """Whether a number has a unit behind it."""
+    item = next(items(text), None)
+    return item is not None and item.whole is not None and len(item.tokens) == 1
+
+
+def _currency(said: str, own: str) -> str:
+    codes = _CURRENCIES[said]
+    return own if own in codes else codes[0]
+
+
+def _value(match: re.Match[str]) -> Decimal:
+    written = match["number"]
+    whole, comma, rest = written.rpartition(",")
+    if comma and len(rest) < 3:
+        written = f"{whole}.{rest}"
+    return Decimal(written.replace(",", "")) * _TIMES.get(match["times"] or "", 1)

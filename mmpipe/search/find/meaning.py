@@ -1,0 +1,307 @@
+"""What a query's text means: the prices, brands, colours, sizes and categories that its words say.
+
+A price is a condition, and the words that say it are not looked for. What names a value of the catalogue
+(:mod:`mmpipe.search.find.values`) lifts the products that have it, or is a condition too; its words are
+looked for all the same. What stands in quotes or behind a minus is taken as it stands.
+
+Where nothing is found, :meth:`Meaning.looser` leaves out one thing after the other. A page cursor carries
+what was meant on the first page, for the catalogue may have other values by the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Literal
+
+from mmpipe.schemas.conditions import And, Comparison, Condition, Not, Or
+from mmpipe.search.columns.dictionaries import CATEGORY
+from mmpipe.search.find import values
+from mmpipe.search.find.amounts import bounds
+from mmpipe.search.find.lifts import Lift
+from mmpipe.search.find.stated import even, state, untouched
+
+if TYPE_CHECKING:
+    from mmpipe.schemas.search import Meaning as Mode
+    from mmpipe.schemas.search import SearchRequest
+    from mmpipe.search.find.synonyms import Synonyms
+    from mmpipe.search.find.values import Candidate, Reading, Told
+    from mmpipe.search.versions.version import Version
+
+PRICE: Final = "price"
+# What a value that is named lifts the products by that have it, as a share of the span of scores.
+LIFT: Final = 0.2
+MOST_PARTS: Final = 8
+# Words that may stand behind the thing that is looked for.
+_BEHIND: Final = frozenset(
+    (
+        "for", "with", "in", "and", "or", "from", "by", "of", "on", "under", "over", "below", "above",
+        "without", "that",
+    )
+)  # fmt: skip
+_OF: Final = "的"
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a text says from ``start`` to ``end`` of a field: a ``value`` as the catalogue spells it, or of a
+    price at least ``gte``, at most ``lte`` in a ``currency``."""
+
+    field: str
+    start: int
+    end: int
+    applied: Literal["filter", "boost"]
+    value: str | None = None
+    gte: Decimal | None = None
+    lte: Decimal | None = None
+    currency: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What shoppers are told that it is: ``color: Red``, ``price: at most 500``."""
+        if self.value is not None:
+            return f"{self.field}: {self.value}"
+        if self.gte is None:
+            return f"{self.field}: at most {self.lte}"
+        return (
+            f"{self.field}: at least {self.gte}"
+            if self.lte is None
+            else f"{self.field}: {self.gte} to {self.lte}"
+        )
+
+    def told(self) -> dict[str, object]:
+        """An :class:`~mmpipe.schemas.search.UnderstoodPart`, as JSON has it."""
+        return {
+            "field": self.field,
+            "value": self.value,
+            "gte": None if self.gte is None else str(self.gte),
+            "lte": None if self.lte is None else str(self.lte),
+            "currency": self.currency,
+            "start": self.start,
+            "end": self.end,
+            "applied": self.applied,
+        }
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What ``said``, a query's text, means. ``taken`` are the places of it that are not looked for, in order.
+    ``relaxed`` names what was left out since nothing was found with it; with ``loose`` the phrases in quotes
+    are among that."""
+
+    said: str
+    parts: tuple[Part, ...] = ()
+    taken: tuple[Span, ...] = ()
+    relaxed: tuple[str, ...] = ()
+    loose: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is left to be looked for; empty where all of it was said of a price."""
+        left, at = [], 0
+        for start, end in (*self.taken, (len(self.said), len(self.said))):
+            left.append(self.said[at:start].strip())
+            at = end
+        return " ".join(filter(None, left))
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """What every match must meet: of each field what any of its values says."""
+        held: dict[str, list[str]] = {}
+        found: list[Condition] = []
+        for part in self.parts:
+            if part.applied == "filter" and part.value is not None:
+                held.setdefault(part.field, []).append(part.value)
+            elif part.value is None:
+                found.append(
+                    Comparison.model_construct(
+                        field=part.field, gte=part.gte, lte=part.lte, currency=part.currency
+                    )
+                )
+        found += [_any_of(name, tuple(each)) for name, each in held.items()]
+        return tuple(found)
+
+    @property
+    def lifts(self) -> tuple[Lift, ...]:
+        """What lifts those that have what is named."""
+        return tuple(
+            Lift("boosts", part.name, LIFT, _any_of(part.field, (part.value,)))
+            for part in self.parts
+            if part.applied == "boost" and part.value is not None
+        )
+
+    def told(self) -> dict[str, object]:
+        """What a :class:`~mmpipe.schemas.search.SearchResponse` says of it, as JSON has it."""
+        return {"understood": [part.told() for part in self.parts], "relaxed": self.relaxed}
+
+    def asked(self, request: SearchRequest) -> SearchRequest:
+        """The request as it is encoded: with what is left of its text."""
+        return request.model_copy(update={"text": self.text or None}) if self.taken else request
+
+    def looser(self) -> Meaning | None:
+        """The same with less: without the last value that is a condition, where none is without the price,
+        where none is without its quotes; None where nothing is left to be left out."""
+        filters = [part for part in self.parts if part.applied == "filter"]
+        dropped = [part for part in filters if part.value is not None][-1:] or filters
+        if dropped:
+            kept = tuple(part for part in self.parts if part not in dropped)
+            return replace(self, parts=kept, relaxed=(*self.relaxed, *(part.name for part in dropped)))
+        phrases = () if self.loose else state(self.text).phrases
+        if not phrases:
+            return None
+        return replace(self, relaxed=(*self.relaxed, *(f'"{said}"' for said in phrases)), loose=True)
+
+
+def _any_of(name: str, said: tuple[str, ...]) -> Comparison:
+    return Comparison.model_construct(field=name, values=said)
+
+
+def understand(
+    said: str,
+    reading: Reading,
+    told: Told,
+    currency: str | None,
+    mode: Mode,
+    filtered: frozenset[str] = frozenset(),
+) -> Meaning | None:
+    """What a text means: ``reading`` is what it may name, ``told`` what of that the catalogue has, and
+    ``currency`` the collection's own. Nothing is said of the fields that are ``filtered`` already. None where
+    nothing is, and there is no phrase either."""
+    spared = untouched(said)
+    text = even(said)
+    parts = [] if PRICE in filtered else _prices(text, currency, spared)
+    # Where words for a price stand in a row, what is between them is none.
+    taken = [_with_of(text, part) for part in parts]
+    chosen = _chosen(text, reading, told, [*taken, *spared])
+    applied: Literal["filter", "boost"] = "filter" if mode == "filter" else "boost"
+    for candidate, name, value in chosen[: MOST_PARTS - len(parts)]:
+        if name in filtered:
+            continue
+        parts.append(Part(name, candidate.start, candidate.end, applied, value))
+        if candidate.noun is not None:
+            taken.append(candidate.noun)
+    if not parts and not state(said).phrases:
+        return None
+    return Meaning(said, tuple(sorted(parts, key=lambda part: part.start)), tuple(sorted(taken)))
+
+
+def meant(
+    version: Version, said: str, synonyms: Synonyms | None, mode: Mode, filtered: frozenset[str]
+) -> Meaning | None:
+    """:func:`understand` by one version, that remembers what it was asked lately."""
+    key = "meaning", said, None if synonyms is None else synonyms.number, mode, filtered
+    held: tuple[Meaning | None] | None = version.text.understood.get(key)
+    if held is None:
+        reading = read(said, synonyms)
+        told = values.tell(version, reading.keys)
+        held = (understand(said, reading, told, version.prices.currency, mode, filtered),)
+        version.text.understood.put(key, held)
+    return held[0]
+
+
+def read(said: str, synonyms: Synonyms | None) -> Reading:
+    """What of a text may be values of the catalogue."""
+    return values.read(even(said), said, synonyms, untouched(said))
+
+
+def filtered_by(request: SearchRequest) -> frozenset[str]:
+    """The fields that a request filters by itself."""
+    found = {name for name in request.filters.model_fields_set if getattr(request.filters, name)}
+    if request.filter is not None:
+        found |= set(_fields_of(request.filter))
+    return frozenset(found)
+
+
+def _fields_of(condition: Condition) -> list[str]:
+    match condition:
+        case And(parts=parts) | Or(parts=parts):
+            return [name for part in parts for name in _fields_of(part)]
+        case Not(part=part):
+            return _fields_of(part)
+        case Comparison(field=name):
+            return [name]
+    return []
+
+
+def _prices(text: str, currency: str | None, spared: Sequence[Span]) -> list[Part]:
+    """At most one lower and one upper bound: the first of each."""
+    found: list[Part] = []
+    for bound in bounds(text, currency):
+        again = any(
+            (bound.low is not None and part.gte is not None)
+            or (bound.high is not None and part.lte is not None)
+            for part in found
+        )
+        if not again and not _over((bound.start, bound.end), spared):
+            found.append(
+                Part(
+                    PRICE, bound.start, bound.end, "filter", gte=bound.low, lte=bound.high, currency=currency
+                )
+            )
+    return found
+
+
+def _with_of(text: str, part: Part) -> Span:
+    end = part.end + len(text[part.end :]) - len(text[part.end :].lstrip())
+    return (part.start, end + 1) if text[end : end + 1] == _OF else (part.start, part.end)
+
+
+def _chosen(
+    text: str, reading: Reading, told: Told, used: Sequence[Span]
+) -> list[tuple[Candidate, str, str]]:
+    """The values that are named, each with its field, from left to right: of those that share a word the
+    longest, then what is written before what stands for it, then what more products have."""
+    found: list[tuple[int, bool, int, int, int, str, str, Candidate]] = []
+    for candidate in reading.candidates:
+        options = [
+            (-held[0], values.FIELDS.index(name), name, held[1])
+            for name in candidate.fields
+            for key in candidate.keys
+            if (held := told.value(name, key)) is not None
+        ]
+        if options:
+            count, place, name, value = min(options)
+            found.append(
+                (
+                    candidate.start - candidate.end,
+                    not candidate.own,
+                    count,
+                    place,
+                    candidate.start,
+                    name,
+                    value,
+                    candidate,
+                )
+            )
+    found.sort(key=lambda each: each[:5])
+    taken, chosen = list(used), []
+    for *_, name, value, candidate in found:
+        if not _over((candidate.start, candidate.end), taken):
+            taken.append((candidate.start, candidate.end))
+            chosen.append((candidate, name, value))
+    chosen = [each for each in chosen if each[1] != CATEGORY or _is_last(text, each[0], reading, taken)]
+    return sorted(chosen, key=lambda each: each[0].start)
+
+
+def _is_last(text: str, candidate: Candidate, reading: Reading, taken: Sequence[Span]) -> bool:
+    """Whether no other word follows that says more of what is looked for: a phone case is no phone."""
+    at = candidate.end
+    while True:
+        begins = next((span for span in taken if span[0] <= at < span[1] and span[0] >= candidate.end), None)
+        if begins is not None:
+            at = begins[1]
+        elif at < len(text) and text[at] in " ,":
+            at += 1
+        else:
+            break
+    if at >= len(text) or text[at] == _OF:
+        return True
+    following = next((text[start:end] for start, end in reading.pieces if start <= at < end), None)
+    return following is None or following in _BEHIND
+
+
+def _over(span: Span, others: Sequence[Span]) -> bool:
+    return any(start < span[1] and span[0] < end for start, end in others)
