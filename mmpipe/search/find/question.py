@@ -117,13 +117,13 @@ class Question:
         depth = settings.candidates * (1 if alone else _MEDIA_DEPTH)
         return cls(
             filters=request.filters,
-            conditions=() if request.filter is None else (request.filter,),
-            lifts=_boosts(request) if request.boosts else (),
+            conditions=_conditions(request, asked),
+            lifts=_lifts(request, asked),
             asks=not query.asks_nothing,
             words=understood.words,
             times=understood.times,
             without=asked_words.without(said),
-            phrases=asked_words.phrases(said),
+            phrases=() if asked.meaning is not None and asked.meaning.loose else asked_words.phrases(said),
             vector=query.vector if vector_weight > 0 else None,
             modality_vectors=query.modality_vectors,
             modality_weights=query.modality_weights,
@@ -141,8 +141,18 @@ class Question:
         )
 
 
-def _boosts(request: SearchRequest) -> tuple[Lift, ...]:
-    return tuple(
+def _conditions(request: SearchRequest, asked: Asked) -> tuple[Condition, ...]:
+    own = () if request.filter is None else (request.filter,)
+    if asked.meaning is not None:
+        own = (*own, *asked.meaning.conditions)
+    return own if asked.effects is None else (*own, *asked.effects.conditions)
+
+
+def _lifts(request: SearchRequest, asked: Asked) -> tuple[Lift, ...]:
+    own = tuple(
         Lift("boosts", f"boosts[{place}]", boost.weight, boost.filter)
         for place, boost in enumerate(request.boosts)
     )
+    if asked.meaning is not None:
+        own = (*own, *asked.meaning.lifts)
+    return own if asked.effects is None else (*own, *asked.effects.lifts)
