@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mmpipe.search.columns.dictionaries import packed, packed_few
+from mmpipe.search.columns.grouped import by_group, split_groups
 from mmpipe.search.columns.kept import Kept
 from mmpipe.search.columns.layout import places_in
 from mmpipe.search.kernels import coded as kernels
@@ -205,6 +206,14 @@ class CodedColumn:
         codes, rows = self._counter.counts(self._table, words)
         values = self._dictionary.values
         return {values[code]: count for code, count in zip(codes.tolist(), rows.tolist(), strict=True)}
+
+    def tally_groups(self, words: Words, groups: Codes) -> Tally:
+        """Every value with how many groups of a bit set's rows have it, unordered, spelled as most rows have
+        it. ``groups`` int32 has the group of every row of the version; a row at -1 counts for itself."""
+        single, several = split_groups(words, groups)
+        codes, counts = self._counter.counts(self._table, single)
+        entries = groups[several], self.codes(several)
+        return by_group(self._counter.window, self._dictionary.names, codes, counts, *entries)
 
     def values(self, rows: Rows) -> list[str | None]:
         """The value of some rows; None where a row has none."""

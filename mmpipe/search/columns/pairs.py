@@ -28,6 +28,7 @@ from mmpipe.search.columns.coded import (
     truth,
 )
 from mmpipe.search.columns.dictionaries import fold, packed, packed_few, pair
+from mmpipe.search.columns.grouped import by_group, split_groups
 from mmpipe.search.columns.layout import places_in
 from mmpipe.search.columns.measures import BARE, DATE, Measures
 from mmpipe.search.kernels import coded as kernels
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, NDArray[Any]]
 Words = NDArray[np.uint64]
+Rows = NDArray[np.int32]
 # An attribute that a row in so many has is a column: it takes no more room than the list.
 _SPARSE = 4
 
@@ -398,6 +400,45 @@ class PairColumn:
             for code, count in zip(codes.tolist(), rows.tolist(), strict=True):
                 found[values[code].partition("=")[2].strip()] += count
         return dict(found)
+
+    def tally_groups(self, name: str, words: Words, groups: Codes) -> Tally:
+        """See :meth:`mmpipe.search.columns.coded.CodedColumn.tally_groups`."""
+        table = self._table(name)
+        if table is None:
+            return []
+        single, several = split_groups(words, groups)
+        codes, counts = self._counter.counts(table, single)
+        rows, values = self.entries(name, several)
+        return by_group(self._counter.window, self._dictionary.names, codes, counts, groups[rows], values)
+
+    def entries(self, name: str, rows: Rows) -> tuple[Rows, Codes]:
+        """Which of some rows, ascending, have the attribute, once for each of its values, and the codes of
+        these, int32."""
+        number = self._dictionary.attribute(name)
+        found: list[Rows] = [np.zeros(0, np.int32)]
+        values: list[Codes] = [np.zeros(0, np.int32)]
+        for index, own in [] if number is None else self._having(number):
+            part, base = self._parts[index], self._first[index] * 64
+            low, high = np.searchsorted(rows, (base, base + part.rows)).tolist()
+            inside = rows[low:high] - np.int32(base)
+            first, last = part.name_start[own : own + 2].tolist()
+            codes = self._maps[index][first:last]
+            column = part.column_of[own]
+            if column >= 0:
+                held = part.column[column][inside]
+                found.append(inside[held > 0] + np.int32(base))
+                values.append(codes[held[held > 0].astype(np.int64) - 1])
+            start, end = part.list_start[own : own + 2].tolist()
+            listed = part.arrays["list_rows"][start:end]
+            kept = np.isin(listed, inside)
+            found.append(listed[kept] + np.int32(base))
+            values.append(codes[part.arrays["list_values"][start:end][kept]])
+        return np.concatenate(found), np.concatenate(values)
+
+    def shown(self, codes: Codes) -> list[str]:
+        """The values of some codes as they are shown."""
+        values = self._dictionary.values
+        return [values[code].partition("=")[2].strip() for code in codes.tolist()]
 
     def _having(self, number: int) -> list[tuple[int, int]]:
         """The parts that have an attribute, and its number in each."""
