@@ -75,7 +75,8 @@ def rows_of(
             {m: b.values for m, b in blocks.items()}, {m: b.present for m, b in blocks.items()}
         )
         columns["vector"] = VectorBlock(fused, present)
-    return build_table([ProductRow(p, order, "run", NOW) for p in products], columns, PROFILE.dim)
+    rows = [ProductRow(p, order, "run", NOW, added_at=NOW) for p in products]
+    return build_table(rows, columns, PROFILE.dim)
 
 
 def picture(level: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

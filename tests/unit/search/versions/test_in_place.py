@@ -175,6 +175,24 @@ def test_prices_in_place_leave_vectors_and_postings_as_they_are(shop: Shop) -> N
     assert paid(first, 2) == [2.99], "the former version keeps its prices"
 
 
+def test_ratings_in_place_leave_when_products_came(shop: Shop) -> None:
+    shop.upsert(range(40), rating=4.0, rating_count=3)
+    shop.upsert(range(40, 50))
+    first = shop.load()
+    rows = np.array([first.row(f"p{n:05d}") for n in range(50)], np.int32)
+    assert first.numbers["rating"].summary(first.alive) == (40, 4.0, 4.0, 160.0)
+    assert first.numbers["added"].of(rows).tolist() == [catalogues.NOW.timestamp()] * 50
+    shop.edit(range(20), rating=5.0, rating_count=4)
+    second = shop.load(first)
+    assert kept(second, first, ("number.added", "code.brand", *VECTORS_AND_TEXT)) >= {"number.added"}
+    values, counts = second.numbers["rating"].distinct(second.alive)
+    assert (values.tolist(), counts.tolist()) == ([4.0, 5.0], [20, 20])
+    assert rows_of(second.numbers["rating_count"].range_mask(4, None)).tolist() == rows[:20].tolist()
+    assert second.numbers["added"].of(rows).tolist() == [catalogues.NOW.timestamp()] * 50
+    assert first.numbers["rating"].of(rows[:1]).tolist() == [4.0], "the former version keeps its own"
+    same(second, shop.fresh())
+
+
 def test_only_the_file_of_the_new_columns_is_read(shop: Shop) -> None:
     shop.upsert(range(80))
     first = shop.load()
