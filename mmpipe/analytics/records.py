@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
+import numpy as np
 import pyarrow as pa
 
 from mmpipe.lake.searches import SCHEMA
@@ -27,9 +27,11 @@ Mark = Literal[
 _HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 # Kana and Hangul: Han characters beside them are not Chinese.
 _OTHER_CJK: Final = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
+_SEVEN_DIGITS: Final = re.compile(r"(?:\D*\d){7}")
 _LETTER: Final = re.compile(r"[^\W\d_]")
 _QUERY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST_RULES: Final = 20
+_LATER: Final[tuple[None, Kind, Language]] = (None, "page", "none")
 
 
 class Searched(NamedTuple):
@@ -66,11 +68,18 @@ def kept_text(text: str | None) -> tuple[str | None, Kind, Language]:
         return None, "none", language
     if CONTROL.search(plain):
         return None, "other", language
-    # Both spellings: folding takes away what hides a number, and may take away what shows one.
-    private = private_part(plain) or private_part(text or "")
+    private = _private_part(plain, text or "")
     if private is not None:
         return None, "address" if private == "address" else "number", language
     return (None, "long", language) if len(plain) > MAX_QUERY else (plain, "query", language)
+
+
+def _private_part(folded: str, text: str) -> str | None:
+    """See :func:`private_part`, of both spellings: folding takes away what hides a number, and may take away
+    what shows one. Of ASCII it takes capitals and blanks alone."""
+    hints = ("@", "www.", "://", "mail")
+    maybe = _SEVEN_DIGITS.match(folded) or any(hint in folded for hint in hints)
+    return (private_part(folded) if maybe else None) or (None if text.isascii() else private_part(text))
 
 
 def _language_of(folded: str) -> Language:
@@ -92,10 +101,13 @@ def rows_of(searched: Sequence[Searched]) -> pa.Table:
     A page whose ``query_id`` is none of ours, as a cursor that was made up may hold, is passed over.
     """
     searched = [each for each in searched if _QUERY_ID.fullmatch(each.query_id)]
-    kept = [kept_text(each.text) if each.first else (None, "page", "none") for each in searched]
-    columns = {
-        "record": [secrets.randbits(63) for _ in searched],
-        "at": [datetime.fromtimestamp(each.at, UTC) for each in searched],
+    told = {text: kept_text(text) for text in {each.text for each in searched}}
+    kept = [told[each.text] if each.first else _LATER for each in searched]
+    numbers = np.frombuffer(os.urandom(8 * len(searched)), np.int64) & np.iinfo(np.int64).max
+    moments = np.array([each.at for each in searched], np.float64) * 1e6
+    columns: Mapping[str, Any] = {
+        "record": numbers,
+        "at": moments.astype(np.int64),
         "query_id": [each.query_id for each in searched],
         "first": [each.first for each in searched],
         "query": [text for text, _, _ in kept],
