@@ -21,6 +21,7 @@ from mmpipe.lake.schema import FIELD_MARKS
 from mmpipe.lexical import identifier, tokens
 from mmpipe.schemas.conditions import And, Comparison, Condition, Kind, Not, Or, Scalar, moment
 from mmpipe.search.columns.dictionaries import fold, fold_path
+from mmpipe.search.columns.kept import Latest
 from mmpipe.search.columns.measures import BARE, DATE, measure
 from mmpipe.search.columns.text import MAX_TOKENS
 from mmpipe.search.columns.words import plain
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 Words = NDArray[np.uint64]
 Form = tuple[Any, ...]
 _RANGE: Final = ("gte", "gt", "lte", "lt")
+# A search asks for the rows of one condition several times: the keys of some, each held with its condition,
+# by whose identity it is found.
+_KEYS: Final[Latest[tuple[Condition, bytes]]] = Latest(16)
 
 
 def mask(version: Version, condition: Condition) -> Words:
@@ -39,12 +43,20 @@ def mask(version: Version, condition: Condition) -> Words:
 
     The words are kept and shared: nobody may write into them.
     """
-    key = hashlib.blake2b(repr(_form(condition)).encode(), digest_size=16).digest()
+    key = _key(condition)
     found: Words | None = version.prices.masks.get(key)
     if found is None:
         found = _rows(version, condition) & version.alive
         version.prices.masks.put(key, found)
     return found
+
+
+def _key(condition: Condition) -> bytes:
+    known = _KEYS.get(id(condition))
+    if known is None or known[0] is not condition:
+        known = condition, hashlib.blake2b(repr(_form(condition)).encode(), digest_size=16).digest()
+        _KEYS.put(id(condition), known)
+    return known[1]
 
 
 def at_least(bound: Decimal, *, above: bool = False) -> float:
