@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mmpipe.errors import NotReady
+from mmpipe.serve.ray.leftovers import carrying, kill
 
 logger = logging.getLogger(__name__)
 
@@ -123,35 +124,11 @@ def when_parent_ends(then: Callable[[], None]) -> None:
 
 def marked(stack_id: str) -> list[int]:
     """Ids of the processes that carry the marker, this one excepted. Empty where there is no ``/proc``."""
-    wanted = f"{MARKER}={stack_id}".encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        pid = int(entry.parent.name)
-        if pid == os.getpid():
-            continue
-        # A process may end while we look, or belong to somebody else.
-        with contextlib.suppress(OSError):
-            if wanted in entry.read_bytes().split(b"\0"):
-                found.append(pid)
-    return found
+    return carrying(MARKER, stack_id)
 
 
-def sweep(stack_id: str, seconds: float = 5.0) -> int:
+def sweep(stack_id: str) -> int:
     """Kill what carries the marker and wait until it is gone; returns how many processes that were."""
     victims = marked(stack_id)
-    for pid in victims:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + seconds
-    while _alive(victims) and time.monotonic() < deadline:
-        time.sleep(0.02)  # not our children, so there is nothing to wait on
+    kill(victims)
     return len(victims)
-
-
-def _alive(pids: Sequence[int]) -> bool:
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            # The name in parentheses may hold anything; the state follows it. Z: dead, not yet reaped.
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                return True
-    return False

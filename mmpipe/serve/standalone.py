@@ -20,10 +20,10 @@ from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.bounded_protocol import Door, protocol_for
 from mmpipe.serve.http.dispatch_token import with_token
 from mmpipe.serve.http.internal import behind_one_port, create_internal_app
 from mmpipe.serve.http.metrics import Metrics
-from mmpipe.serve.http.one_write import OneWriteProtocol
 from mmpipe.serve.ingest.uploads import Uploads
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
@@ -69,8 +69,9 @@ class WorkOnDemand:
         return WarmWork(self._settings, self._lake, batch_lane=False)
 
 
-def standalone_app(settings: Settings) -> Starlette:
+def standalone_app(settings: Settings, door: Door | None = None) -> Starlette:
     """Queries over the live versions of the lake, and the internal routes; it is warm when this returns.
+    ``door`` is what its connections come through, for its metrics.
 
     Raises ``ModelUnavailable`` for a profile that is not here.
     """
@@ -80,7 +81,8 @@ def standalone_app(settings: Settings) -> Starlette:
     lake = open_lake(settings)
     work = WorkOnDemand(settings, lake)
     internal = create_internal_app(settings, work, Uploads(lake), Metrics("standalone"))
-    app = behind_one_port(create_app(service, Metrics("standalone")), internal)
+    meter = Metrics("standalone", None if door is None else door.refused)
+    app = behind_one_port(create_app(service, meter), internal)
     app.state.service = service
     return app
 
@@ -92,13 +94,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     configure_logging("WARNING")
     settings = with_pseudonym_key(with_token(load_settings()))
-    app = standalone_app(settings)
+    door = Door(settings.serve)
+    app = standalone_app(settings, door)
     _log.info("serving", extra={"host": settings.serve.host, "port": settings.serve.port})
     uvicorn.run(
         app,
         host=settings.serve.host,
         port=settings.serve.port,
-        http=OneWriteProtocol,
+        http=protocol_for(door),
         log_level="warning",
         access_log=False,
     )

@@ -143,11 +143,24 @@ def test_the_document_declares_it(closed: TestClient, client: TestClient) -> Non
     assert "securitySchemes" not in client.get("/openapi.json").json()["components"], "an open service"
 
 
-def test_metrics_tell_callers_apart_by_name(closed: TestClient) -> None:
-    closed.get("/v1/collections", headers=bearer(WEB))
+def test_metrics_tell_callers_apart_by_name_to_those_who_may_see_them(
+    closed: TestClient, shop: tuple[Path, Settings]
+) -> None:
+    assert "mmpipe_caller_requests" not in closed.get("/metrics").text
+    keys = SecretStr(json.dumps({"web": WEB, "ops": NEW}))
+    service = make_service(keyed(shop[1], api_keys=keys, metrics_callers=("ops",)))
+    with TestClient(create_app(service, Metrics("test"))) as seen:
+        assert seen.get("/v1/collections", headers=bearer(WEB)).status_code == 200
+        assert seen.get("/metrics").status_code == 401
+        assert seen.get("/metrics", headers=bearer(WEB)).status_code == 403
+        text = seen.get("/metrics", headers=bearer(NEW)).text
+        assert re.search(r'mmpipe_caller_requests_total\{caller="web",replica="test"\} [1-9]', text)
+        assert {"401", "403"} <= set(
+            seen.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]
+        )
+    service.close()
     closed.get("/v1/collections", headers=bearer(NEW))
     text = closed.get("/metrics").text
-    assert re.search(r'mmpipe_caller_requests_total\{caller="web",replica="test"\} [1-9]', text)
     assert re.search(r'mmpipe_http_requests_total\{.*route="/v1/collections",status="401"\} [1-9]', text)
     assert WEB not in text
     assert NEW not in text

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from mmpipe.serve.http import one_write
 from mmpipe.serve.http.one_write import JoiningTransport, OneWriteProtocol
 
 Send = Callable[[dict[str, object]], Awaitable[None]]
@@ -98,11 +96,3 @@ def test_what_arrives_is_what_uvicorn_sends() -> None:
     plain = asyncio.run(_bytes(HttpToolsProtocol))
     assert plain.count(b"HTTP/1.1 ") == 5
     assert asyncio.run(_bytes(OneWriteProtocol)) == plain
-
-
-def test_a_server_that_chooses_by_itself_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.config, "HTTP_PROTOCOLS", dict(uvicorn.config.HTTP_PROTOCOLS))
-    one_write.install()
-    config = uvicorn.Config(_app, log_config=None)
-    config.load()
-    assert config.http_protocol_class is OneWriteProtocol

@@ -46,9 +46,10 @@ HOUSEKEEPING_SECONDS = 30.0
 FIRST_LIST_SECONDS = 2.0
 # What an earlier process left is kept until everything that is live was loaded, but no longer than this.
 SETTLE_SECONDS = 900.0
+# Listings of the lake that names which it does not hold may cost, at once and a second.
+UNKNOWN_LISTS = 10.0
 _CLOSE_SECONDS = 10.0
 _UNKNOWN_SECONDS = 1.0
-_MAX_UNKNOWN = 1_000
 
 
 class StoredVersion(Protocol):
@@ -162,9 +163,10 @@ class VersionStore(Generic[V]):
         self._own_folder = folder is None
         self._folder = NodeFolder(settings.serve.mirror_dir) if folder is None else folder
         self._followed: dict[str, _Followed[V]] = {}
-        self._unknown: dict[str, float] = {}
         self._listed: tuple[float, list[str]] | None = None
         self._lock = threading.Lock()
+        self._listing = threading.Lock()
+        self._lists, self._lists_at = UNKNOWN_LISTS, time.monotonic()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lookers: Workers | None = None
@@ -242,7 +244,7 @@ class VersionStore(Generic[V]):
 
     def refresh(self, collection: str) -> V:
         """Look at once and load what is live. Raises what went wrong, unlike the background threads."""
-        followed = self._followed_named(collection)
+        followed = self._followed_named(collection, fresh=True)
         self._refresh(followed)
         return self.get(collection)
 
@@ -336,11 +338,26 @@ class VersionStore(Generic[V]):
 
     def _names(self, seconds: float) -> list[str]:
         """The lake's collections as they were at most so long ago."""
-        now = time.monotonic()
         listed = self._listed
-        if listed is None or now - listed[0] >= seconds:
-            listed = self._listed = (now, self._lake.collections())
+        if listed is None or time.monotonic() - listed[0] >= seconds:
+            with self._listing:
+                # Who waited for another's listing takes that.
+                listed = self._listed
+                now = time.monotonic()
+                if listed is None or now - listed[0] >= seconds:
+                    listed = self._listed = (now, self._lake.collections())
         return listed[1]
+
+    def _may_list(self) -> bool:
+        """Whether an unknown name is worth a listing, of :data:`UNKNOWN_LISTS` at once and a second."""
+        with self._lock:
+            now = time.monotonic()
+            self._lists = min(UNKNOWN_LISTS, self._lists + (now - self._lists_at) * UNKNOWN_LISTS)
+            self._lists_at = now
+            if self._lists < 1:
+                return False
+            self._lists -= 1
+            return True
 
     def _follow_only(self) -> _Followed[V] | None:
         followed = self._know_only(_UNKNOWN_SECONDS)
@@ -352,22 +369,14 @@ class VersionStore(Generic[V]):
         names = self._names(seconds)
         return self._followed_named(names[0]) if len(names) == 1 else None
 
-    def _followed_named(self, name: str) -> _Followed[V]:
+    def _followed_named(self, name: str, *, fresh: bool = False) -> _Followed[V]:
         followed = self._followed.get(name)
         if followed is not None:
             return followed
-        now = time.monotonic()
-        # Made-up names must not each cost a listing of the lake.
-        if now - self._unknown.get(name, float("-inf")) < _UNKNOWN_SECONDS:
-            raise UnknownCollection(f"no collection '{name}' in this lake")
-        try:
-            collection = self._lake.collection(name)
-        except UnknownCollection:
-            with self._lock:
-                if len(self._unknown) >= _MAX_UNKNOWN:
-                    self._unknown.clear()
-                self._unknown[name] = now
-            raise
+        # Made-up names must not each cost a listing of the lake: together they cost so many a second.
+        if name not in self._names(0.0 if fresh or self._may_list() else float("inf")):
+            raise UnknownCollection(f"there is no collection {name[:80]!r}")
+        collection = self._lake.collection(name)
         with self._lock:
             return self._followed.setdefault(name, _Followed(collection))
 

@@ -43,6 +43,7 @@ class Watch:
         self._names: tuple[str, ...] = ()
         self._listed_at: float | None = None
         self._fault = ""
+        self._told = ""
         self._round_at = time.time()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -83,14 +84,24 @@ class Watch:
         self._note()
 
     def not_ready(self) -> str | None:
-        """Why this replica should get no traffic; None where it should. Touches memory only.
+        """Why this replica should get no traffic, in words for whoever asks; None where it should. Touches
+        memory only; what is known beyond that is logged, once.
 
         It should while every collection that is live in the lake can be searched here as it was at most
         :data:`STALE_SECONDS` ago, or before the version whose load gets on, and there is one.
         """
         self._note()
+        reason = self._unready()
+        public, known = ("", "") if reason is None else reason
+        if known and known != self._told:
+            _log.warning("not ready", extra={"reason": known})
+        self._told = known
+        return public or None
+
+    def _unready(self) -> tuple[str, str] | None:
+        """The reason as anybody may read it, and with all that is known: addresses, and libraries' words."""
         if self._listed_at is None:
-            return f"the lake cannot be listed: {self._fault}"
+            return "the lake cannot be listed", self._fault or "nobody tried"
         limit = max(STALE_SECONDS, 10 * self._poll_seconds)
         oldest = time.time() - limit
         statuses = self._versions.status()
@@ -99,13 +110,15 @@ class Watch:
             if self._fine_at.get(name, 0.0) < oldest:
                 status = statuses.get(name)
                 error = status.error if status is not None else ""
-                behind.append(f"{name}: {error or f'not looked at for {limit:.0f} s'}")
+                behind.append((name, error or f"not looked at for {limit:.0f} s"))
         if behind:
-            return f"not every live collection can be searched here as it is now ({_some(behind)})"
+            said = "not every live collection can be searched here as it is now"
+            names, faults = [name for name, _ in behind], [f"{name}: {error}" for name, error in behind]
+            return f"{said} ({_some(names)})", _some(faults)
         if self._listed_at < oldest:
-            return f"the lake could not be listed for {limit:.0f} s: {self._fault or 'nobody tried'}"
+            return f"the lake could not be listed for {limit:.0f} s", self._fault or "nobody tried"
         if not any(status.version is not None for status in statuses.values()):
-            return "no collection is live yet; index a feed first"
+            return "no collection is live yet; index a feed first", ""
         return None
 
     def check_alive(self) -> None:

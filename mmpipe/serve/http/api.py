@@ -23,12 +23,14 @@ from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
 from mmpipe.serve.http.analytics_route import analytics_router
+from mmpipe.serve.http.callers import CallerLimit
 from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.interaction_routes import add_interaction_routes
-from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring
+from mmpipe.serve.http.keys import CallerGuard, KeyGuard, KeyRing, key_ring
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.merchandising_routes import BODIES as MERCHANDISING
 from mmpipe.serve.http.merchandising_routes import merchandising_router
+from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
 from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
@@ -86,6 +88,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         telemetry=FASTAPI_TELEMETRY,
     )
     guard = None if keys is None else KeyGuard(keys, meter.called)
@@ -100,7 +103,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     app.include_router(stock_router(service, guard))
     app.include_router(analytics_router(service, guard))
     app.include_router(merchandising_router(service, guard))
-    _operations_routes(app, service, meter)
+    _operations_routes(app, service, meter, guard)
     app.state.service = service
     errors.install(app)
     limits = service.settings.serve
@@ -108,6 +111,8 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         BodyLimit, max_bytes=limits.max_json_bytes, of_paths={search_route.PATH: limits.max_body_bytes}
     )
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Methods, routes=app.routes)
+    app.add_middleware(CallerLimit, serve=limits)
     app.add_middleware(metrics.Measured, metrics=meter)
     app.add_middleware(Traced)
     described = [*_search_described(guard).routes, *app.routes]
@@ -185,7 +190,14 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
         )
 
 
-def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metrics) -> None:
+def _operations_routes(
+    app: FastAPI, service: QueryService, meter: metrics.Metrics, guard: KeyGuard | None
+) -> None:
+    seers = service.settings.serve.metrics_callers
+    seen_by = (
+        None if guard is None or not seers else CallerGuard(guard, seers, "MMPIPE_SERVE__METRICS_CALLERS")
+    )
+
     @app.get(
         "/healthz",
         summary="Nothing hangs in this process that a restart would mend",
@@ -209,7 +221,12 @@ def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metri
         return {"status": "ready", "collections": [entry.collection for entry in service.served()]}
 
     @app.get(
-        "/metrics", summary="Prometheus metrics of this replica", response_class=Response, tags=["operations"]
+        "/metrics",
+        summary="Prometheus metrics of this replica",
+        response_class=Response,
+        dependencies=[] if seen_by is None else [Depends(seen_by)],
+        responses={} if seen_by is None else problems(401, 403),
+        tags=["operations"],
     )
     async def prometheus() -> Response:
         return Response(
@@ -217,6 +234,7 @@ def _operations_routes(app: FastAPI, service: QueryService, meter: metrics.Metri
                 (entry.model_dump() for entry in service.served()),
                 service.known_of_shoppers(),
                 service.analytics.counts(),
+                callers=seen_by is not None,
             ),
             media_type=metrics.CONTENT_TYPE,
         )

@@ -18,6 +18,7 @@ from mmpipe.serve.http import bounds, errors, metrics
 from mmpipe.serve.http.dispatch_token import authorize
 from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.limits import BodyLimit
+from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.requests import read_json
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 from mmpipe.serve.ingest.uploads import RejectParams, RunParams, Uploads
@@ -38,7 +39,7 @@ def create_internal_app(
     """The ASGI application of one indexer; it closes ``work`` when it shuts down.
 
     ``POST /work``, ``GET /runs`` and ``GET /rejects`` need the dispatch token. ``GET /healthz`` (503 while
-    ``work`` is not alive) and ``GET /metrics`` are open, like those of the queries.
+    ``work`` is not alive) is open, and ``GET /metrics`` too unless the settings name who may see metrics.
     """
 
     @asynccontextmanager
@@ -52,6 +53,7 @@ def create_internal_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         telemetry=FASTAPI_TELEMETRY,
     )
     app.include_router(_guarded(settings, work, uploads))
@@ -62,12 +64,15 @@ def create_internal_app(
         return {"status": "ok"}
 
     @app.get("/metrics")
-    async def prometheus() -> Response:
+    async def prometheus(request: Request) -> Response:
+        if settings.serve.metrics_callers:
+            authorize(request.headers.get("authorization"), settings.dispatch.token)
         return Response(meter.render(()), media_type=metrics.CONTENT_TYPE)
 
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.serve.max_json_bytes)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(Methods, routes=app.routes)
     app.add_middleware(metrics.Measured, metrics=meter, prefix=PREFIX)
     app.add_middleware(Traced, prefix=PREFIX)
     return app

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -45,9 +45,10 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Metrics:
-    """Counters of one replica."""
+    """Counters of one replica. ``refused`` tells how many requests no route has seen, by why."""
 
-    def __init__(self, replica: str) -> None:
+    def __init__(self, replica: str, refused: Callable[[], Mapping[str, int]] | None = None) -> None:
+        self._refused = refused
         self._replica = replica
         self._registry = CollectorRegistry()
         labels = ("replica", "method", "route")
@@ -57,10 +58,18 @@ class Metrics:
         self._latency = Histogram(
             "mmpipe_http_request_seconds", "Time to answer", labels, buckets=_BUCKETS, registry=self._registry
         )
+        # Apart, for not everybody who may see how the service does may see who its callers are.
+        self._of_callers = CollectorRegistry()
         self._callers = Counter(
             "mmpipe_caller_requests",
             "Requests let in, by the name of the API key",
             ("replica", "caller"),
+            registry=self._of_callers,
+        )
+        self._refusals = Gauge(
+            "mmpipe_http_refused",
+            "Requests refused at the door: overload, bodies (too many in parts at once), slow (408)",
+            ("replica", "why"),
             registry=self._registry,
         )
         collection = ("replica", "collection")
@@ -129,11 +138,16 @@ class Metrics:
         served: Iterable[Mapping[str, object]],
         known: Mapping[str, Known] | None = None,
         searches: Mapping[str, SearchCounts] | None = None,
+        *,
+        callers: bool = False,
     ) -> bytes:
         """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``;
-        ``known``: what is known of shoppers, ``searches``: how many were answered, by collection."""
+        ``known``: what is known of shoppers, ``searches``: how many were answered, by collection; with
+        ``callers`` also requests by caller."""
         self._tell_known(known or {})
         self._tell_searches(searches or {})
+        for why, count in ({} if self._refused is None else self._refused()).items():
+            self._refusals.labels(self._replica, why).set(count)
         self._rows.clear()
         self._version.clear()
         for entry in served:
@@ -143,7 +157,7 @@ class Metrics:
                 float(str(entry["version"]))
             )
         text: bytes = generate_latest(self._registry)
-        return text
+        return text + generate_latest(self._of_callers) if callers else text
 
     def _tell_searches(self, searches: Mapping[str, SearchCounts]) -> None:
         for collection, counts in searches.items():

@@ -10,15 +10,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from uvicorn import config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 Data = bytes | bytearray | memoryview
-
-
-def install() -> None:
-    """Make it the protocol that uvicorn chooses by itself, for servers that others make in this process."""
-    config.HTTP_PROTOCOLS["auto"] = f"{__name__}:OneWriteProtocol"
 
 
 class OneWriteProtocol(HttpToolsProtocol):

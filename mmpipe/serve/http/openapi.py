@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
+from mmpipe.schemas.search import Fusion, Meaning, Sort
 from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 
 _REF = "#/components/schemas/{model}"
@@ -70,6 +71,27 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
             "limit": {"type": "integer"},
             "cursor": {"type": "string"},
             "facets": {"type": "array", "items": {"type": "string"}},
+            "sort": {"type": "string", "enum": list(get_args(Sort)), "default": "relevance"},
+            "collapse": {"type": "boolean", "default": False},
+            "diversity": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+            "like": {"type": "array", "items": {"type": "string"}},
+            "not": {"$ref": _REF.format(model="Unlike"), "description": "as JSON"},
+            "boosts": {
+                "type": "array",
+                "items": {"$ref": _REF.format(model="Boost")},
+                "description": "as JSON",
+            },
+            "understand": {"type": "string", "enum": list(get_args(Meaning))},
+            "fusion": {"type": "string", "enum": list(get_args(Fusion))},
+            "rules": {"type": "boolean", "default": True},
+            "context": {
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "as JSON",
+            },
+            "rerank": {"type": "boolean"},
+            "highlight": {"type": "boolean", "default": False},
+            "fields": {"type": "array", "items": {"type": "string"}},
             "filters": {"$ref": _REF.format(model="Filters"), "description": "as JSON"},
             "filter": {"$ref": _REF.format(model="Condition"), "description": "as JSON"},
             "weights": {"$ref": _REF.format(model="Weights"), "description": "as JSON"},
@@ -100,11 +122,11 @@ def document(
         for name, schema in definitions["$defs"].items():
             schemas.setdefault(name, schema)
         # Every validation error here is a problem document; FastAPI's own shape never leaves this service.
-        for path in spec["paths"].values():
+        for name, path in spec["paths"].items():
             for operation in path.values():
                 answers = operation["responses"]
-                # Before any route is asked.
-                answers.update({str(status): problems(status)[status] for status in (408, 429, 503)})
+                if name.startswith("/v1/"):  # before any route is asked
+                    answers.update({str(status): problems(status)[status] for status in (408, 429, 503)})
                 if "HTTPValidationError" in str(answers.get("422", "")):
                     answers.update({"422": problems(422)[422]})
         for unused in ("HTTPValidationError", "ValidationError"):

@@ -20,9 +20,10 @@ from starlette.requests import ClientDisconnect
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest, RequestTooLarge
 from mmpipe.schemas.product import FACET_FIELDS
-from mmpipe.schemas.search import Filters, SearchRequest, ShopperId
-from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch
+from mmpipe.schemas.search import Filters, Fusion, Meaning, ProductId, SearchRequest, ShopperId, Sort
+from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch, has_media
 from mmpipe.serve.http import bounds
+from mmpipe.serve.http.backlog import leave
 from mmpipe.serve.http.bounds import MAX_TEXT, Bounds, check
 from mmpipe.serve.http.errors import InvalidFields, UnsupportedMediaType
 from mmpipe.serve.http.forms import parse_form
@@ -37,9 +38,16 @@ T = TypeVar("T")
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 _PLAIN_PARTS = frozenset(
-    {"collection", "text", "limit", "cursor", "explain", "audio_as", "user_id", "session_id", "personalise"}
-)
-_JSON_PARTS = frozenset({"weights", "filters", "filter"})
+    {
+        "collection", "text", "limit", "cursor", "explain", "audio_as", "user_id", "session_id",
+        "personalise", "sort", "collapse", "diversity", "understand", "fusion", "rules", "rerank",
+        "highlight",
+    }
+)  # fmt: skip
+_JSON_PARTS = frozenset({"weights", "filters", "filter", "boosts", "not", "context"})
+# May be sent several times; of the first, each may name several.
+_COMMA_PARTS = frozenset({"facets", "fields"})
+_LIST_PARTS = frozenset({*_COMMA_PARTS, "like"})
 # Smaller bodies are read in less time than a thread takes to begin.
 _ASIDE_BYTES: Final = 64_000
 _CHARSET: Final = re.compile(r"""\bcharset\s*\*?=\s*["']?([^\s;"']{1,80})""", re.IGNORECASE)
@@ -94,12 +102,28 @@ class SearchParams(FilterParams):
     """The query string of ``GET /v1/search``."""
 
     q: str | None = Field(default=None, max_length=1_000, description="what the shopper typed; empty browses")
-    cursor: str | None = Field(default=None, max_length=8_000, description="next_cursor of the page before")
+    cursor: str | None = Field(default=None, max_length=16_000, description="next_cursor of the page before")
     facets: list[str] = Field(
         default_factory=list, max_length=20, description="fields to count; repeated or comma-separated"
     )
     filter: str | None = Field(
         default=None, max_length=8_000, description="a condition as JSON, beside the other filters"
+    )
+    sort: Sort = Field(default="relevance", description="as in a body")
+    collapse: bool = Field(default=False, description="of each item group the best match alone")
+    diversity: float = Field(
+        default=0.0, ge=0, le=1, description="above 0: of what is alike the first pages show less"
+    )
+    like: list[ProductId] = Field(
+        default_factory=list, max_length=10, description="ids of products that what is looked for is like"
+    )
+    understand: Meaning | None = Field(default=None, description="what becomes of what the words say")
+    fusion: Fusion | None = None
+    rules: bool = Field(default=True, description="false: no merchandising rule takes part")
+    rerank: bool | None = Field(default=None, description="judge the best matches again")
+    highlight: bool = Field(default=False, description="where the query's words stand in title and brand")
+    fields: list[str] = Field(
+        default_factory=list, max_length=30, description="more of each product; repeated or comma-separated"
     )
     explain: bool = True
     user_id: ShopperId | None = Field(default=None, description="who asks; the order leans to their taste")
@@ -113,7 +137,17 @@ class SearchParams(FilterParams):
             "text": self.q or None,
             "limit": self.limit,
             "cursor": self.cursor,
-            "facets": [name for entry in self.facets for name in entry.split(",") if name.strip()],
+            "facets": _names(self.facets),
+            "sort": self.sort,
+            "collapse": self.collapse,
+            "diversity": self.diversity,
+            "like": self.like,
+            "understand": self.understand,
+            "fusion": self.fusion,
+            "rules": self.rules,
+            "rerank": self.rerank,
+            "highlight": self.highlight,
+            "fields": _names(self.fields),
             "explain": self.explain,
             "filters": self.raw_filters(),
             "filter": None if self.filter is None else _json_part("filter", self.filter.encode()),
@@ -127,6 +161,10 @@ class SearchParams(FilterParams):
 _REPEATED = frozenset(
     name for name, field in SearchParams.model_fields.items() if get_origin(field.annotation) is list
 )
+
+
+def _names(entries: list[str]) -> list[str]:
+    return [name for entry in entries for name in entry.split(",") if name.strip()]
 
 
 def _attributes(pairs: list[str]) -> dict[str, list[str]]:
@@ -148,9 +186,10 @@ def validate(model: type[M], value: Any) -> M:
 
 
 def parse_json(model: type[M], body: bytes, within: str = "body") -> M:
-    """``model`` from JSON bytes; raises :class:`InvalidFields` (400 for bad JSON, 422 for a bad field)."""
+    """``model`` from JSON bytes; raises :class:`InvalidFields` (400 for bad JSON, 422 for a bad field).
+    Values are of the types that JSON gave them: `true` is no number, nor is a text."""
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         entries = error.errors(include_url=False, include_input=False)
         raise InvalidFields([{**entry, "loc": entry["loc"] or (within,)} for entry in entries]) from None
@@ -234,8 +273,12 @@ async def read_search(scope: Scope, receive: Receive) -> ParsedSearch:
     kind = content_type(scope)
     if kind == JSON:
         body = await read_body(receive)
-        return ParsedSearch(await aside(len(body), _bounded, SearchRequest, body, bounds.SEARCH))
+        parsed = ParsedSearch(await aside(len(body), _bounded, SearchRequest, body, bounds.SEARCH))
+        if has_media(parsed):
+            leave(scope)
+        return parsed
     if kind == MULTIPART:
+        leave(scope)
         body = await read_body(receive)
         return await aside(len(body), _parse_form, body, header(scope, b"content-type").encode("latin-1"))
     raise UnsupportedMediaType(
@@ -263,8 +306,9 @@ def _parse_form(body: bytes, content_type: bytes) -> ParsedSearch:
             whole = _bounded(SearchRequest, data, bounds.SEARCH, "request")
         elif len(data) > MAX_TEXT:
             raise RequestTooLarge(name[:100], f"is over {MAX_TEXT:,} bytes of text; send less")
-        elif name == "facets":
-            loose.setdefault("facets", []).extend(v for v in _text(name, data).split(",") if v.strip())
+        elif name in _LIST_PARTS:
+            text = _text(name, data)
+            loose.setdefault(name, []).extend(_names([text]) if name in _COMMA_PARTS else [text])
         elif name in loose:
             raise InvalidRequest(name, "was sent twice; send one value")
         elif name in _JSON_PARTS:

@@ -7,11 +7,9 @@ import importlib.util
 import logging
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -22,7 +20,9 @@ from pathlib import Path
 
 from mmpipe.errors import NotReady
 from mmpipe.serve.http.internal import PREFIX
+from mmpipe.serve.ray import haproxy
 from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME, build_app, build_indexer
+from mmpipe.serve.ray.leftovers import collect, owned_folder
 from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
@@ -34,6 +34,9 @@ _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  recognised, not bound
 # Ray puts sockets under it, and their paths may have about 100 characters: $TMPDIR is too long on some
 # systems.
 _SHORT_TMP = "/tmp"  # noqa: S108  mkdtemp makes a private folder in it
+_FOLDERS = "mmpipe-serve-"
+# The proxy cuts a connection on which nothing moves for so long; Ray's own limit is an hour.
+_CLIENT_SECONDS = 60
 
 
 def base_url(settings: Settings) -> str:
@@ -65,7 +68,8 @@ def environment(folder: Path) -> dict[str, str]:
     """The variables that Serve reads when its processes start.
 
     With HAProxy as the ingress an echo takes 0.9 ms instead of 3.9 ms, for it talks to the replicas
-    directly. Its files and its extra ports are per stack, so that two stacks on one machine do not meet.
+    directly. Its files and its extra ports are per stack, so that two stacks on one machine do not meet; what
+    bounds it is :mod:`mmpipe.serve.ray.haproxy`. ``folder`` is there already.
     """
     variables = {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -83,6 +87,8 @@ def environment(folder: Path) -> dict[str, str]:
         return variables
     return variables | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": haproxy.install(str(folder / "haproxy")),
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(_CLIENT_SECONDS),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
@@ -129,11 +135,18 @@ def ray_cluster(
 
     Ray counts ``num_gpus`` GPUs, unless given those there are.
     Everything it writes is under one temporary folder that goes with it. Ray's own ports take calls with the
-    cluster's token only, whatever interface they are on; the service is where ``serve.host`` says.
+    cluster's token only, whatever interface they are on; the service is where ``serve.host`` says. What
+    earlier ones that were killed have left is ended and removed first.
+
+    Raises :class:`NotReady` where the service's port is taken.
     """
-    folder = Path(tempfile.mkdtemp(prefix="mmpipe-", dir=_SHORT_TMP if os.path.isdir(_SHORT_TMP) else None))
+    within = _SHORT_TMP if os.path.isdir(_SHORT_TMP) else None
+    if left := collect(_FOLDERS, within):
+        _log.warning("what killed services had left was removed", extra={"folders": left})
+    _check_port(settings)
     _own_token()
-    with _variables(environment(folder)):
+    head = {"MMPIPE_SERVE__HEAD_SECONDS": str(settings.serve.head_seconds)}
+    with owned_folder(_FOLDERS, within) as folder, _variables(environment(folder) | head):
         # Imported now: Serve reads the variables above at import.
         import ray
 
@@ -154,7 +167,19 @@ def ray_cluster(
             yield
         finally:
             ray.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_port(settings: Settings) -> None:
+    host = settings.serve.host
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, settings.serve.port))
+        except OSError as error:
+            raise NotReady(
+                f"{host}:{settings.serve.port} cannot be listened on ({error.strerror}): end what does, or"
+                " give another --port"
+            ) from error
 
 
 @contextmanager

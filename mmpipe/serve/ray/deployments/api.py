@@ -16,7 +16,7 @@ from mmpipe.serve.answer.query_encoder import (
     RemoteQueryEncoder,
 )
 from mmpipe.serve.answer.service import QueryService
-from mmpipe.serve.http import one_write
+from mmpipe.serve.http import bounded_protocol
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.keys import Digests, KeyRing
 from mmpipe.serve.http.metrics import Metrics
@@ -44,14 +44,14 @@ class Api:
         from ray.serve import get_replica_context
 
         log_as_replica()
-        one_write.install()
+        door = bounded_protocol.install(settings.serve)
         encoder: QueryEncoder = (
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
         )
         self._service = QueryService(settings, encoder, shards=RayTransport(shards) if shards else None)
         self._app = create_app(
             self._service,
-            Metrics(get_replica_context().replica_id.unique_id),
+            Metrics(get_replica_context().replica_id.unique_id, door.refused),
             None if keeper is None else kept_keys(keeper),
         )
 

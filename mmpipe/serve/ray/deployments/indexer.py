@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpipe.lake import open_lake
+from mmpipe.serve.http import bounded_protocol
 from mmpipe.serve.http.internal import create_internal_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ingest.uploads import Uploads
@@ -25,7 +26,8 @@ class IndexerIngress:
         log_as_replica()
         lake = open_lake(settings)
         self._work = WarmWork(settings, lake)
-        meter = Metrics(get_replica_context().replica_id.unique_id)
+        door = bounded_protocol.install(settings.serve)
+        meter = Metrics(get_replica_context().replica_id.unique_id, door.refused)
         self._app = create_internal_app(settings, self._work, Uploads(lake), meter)
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -1,0 +1,232 @@
+"""uvicorn's protocol with what it lacks: deadlines for requests that arrive in parts, a bound on how many of
+them there are, and refusals before anything is made of a request (:mod:`mmpipe.serve.http.backlog`).
+
+What is refused here is written as bytes: no task, no middleware and no route has part in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from uvicorn import config
+
+from mmpipe.serve.http.backlog import Backlog, leave
+from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
+from mmpipe.serve.http.one_write import OneWriteProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    from mmpipe.settings import ServeSettings
+
+# What computes. The others wait for something else, or are asked by who watches and who restarts.
+_COMPUTING: Final = ("/v1/search", "/v1/suggest", "/v1/products/", "/v1/recommendations")
+_log = logging.getLogger("mmpipe.serve")
+
+
+class Refusal:
+    """An answer as bytes, which closes the connection or not."""
+
+    def __init__(self, status: int, title: str, kind: str, detail: str, *more: str) -> None:
+        problem = Problem(
+            type=f"urn:mmpipe:problem:{kind}",
+            title=title,
+            status=status,
+            detail=detail,
+            instance="about:blank",
+        )
+        body = json.dumps(problem.model_dump(exclude_none=True)).encode()
+        lines = (
+            f"HTTP/1.1 {status} {title}",
+            f"content-type: {CONTENT_TYPE}",
+            f"content-length: {len(body)}",
+        )
+        head = "".join(f"{line}\r\n" for line in (*lines, *more)).encode()
+        self._open, self._last = head + b"\r\n", head + b"connection: close\r\n\r\n"
+        self._body = body
+
+    def as_bytes(self, method: str, *, last: bool) -> bytes:
+        """What is written; ``last`` where the connection is closed after it."""
+        head = self._last if last else self._open
+        return head if method == "HEAD" else head + self._body
+
+
+_RETRY = "retry-after: 1"
+OVERLOAD: Final = Refusal(
+    503,
+    "Service Unavailable",
+    "overload",
+    "more is asked than can be answered in time; try again shortly",
+    _RETRY,
+)
+CROWDED: Final = Refusal(
+    503,
+    "Service Unavailable",
+    "overload",
+    "too many bodies are on their way at once; try again shortly, and send each in one go",
+    _RETRY,
+)
+TOO_SLOW: Final = Refusal(
+    408, "Request Timeout", "request-timeout", "the request did not arrive in time; send it again, faster"
+)
+
+
+class Door:
+    """What the connections of one process share: limits, and the counts that they are about."""
+
+    def __init__(self, serve: ServeSettings) -> None:
+        self.head_seconds = serve.head_seconds
+        self.body_seconds = serve.body_seconds
+        self.arriving_bodies = serve.arriving_bodies
+        self.backlog = Backlog(serve.burst_seconds, serve.standing_seconds)
+        self.arriving = 0
+        self.crowded = 0
+        self.slow = 0
+
+    def refused(self) -> dict[str, int]:
+        """Requests that no route has seen, by why: ``overload``, ``bodies`` or ``slow``."""
+        return {"overload": self.backlog.refused, "bodies": self.crowded, "slow": self.slow}
+
+
+def protocol_for(door: Door) -> type[BoundedProtocol]:
+    """The protocol of the connections that come through ``door``."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"door": door})
+
+
+def install(serve: ServeSettings) -> Door:
+    """Make it the protocol that uvicorn chooses by itself, for servers that others make in this process."""
+    door = Door(serve)
+    config.HTTP_PROTOCOLS["auto"] = protocol_for(door)  # type: ignore[assignment]
+    return door
+
+
+class BoundedProtocol(OneWriteProtocol):
+    """One connection. A head, or a body in parts, that is late gets 408 and the connection ends; a body in
+    parts too many, and a request that would wait too long, get 503."""
+
+    door: ClassVar[Door]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See :class:`asyncio.Protocol`."""
+        super().connection_made(transport)
+        # Which message it is, and whether its head or its body is being read; no message is being read at 0.
+        self._number = 0
+        self._reading: str | None = "head"
+        self._timed: tuple[int, str] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._counted = False
+        self._watch_arrival()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._reading = None
+        self._watch_arrival()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """See :class:`asyncio.Protocol`."""
+        super().data_received(data)
+        if self._reading is not None or self._timer is not None:
+            self._watch_arrival()
+
+    def on_message_begin(self) -> None:
+        """See :class:`httptools.HttpRequestParser`."""
+        super().on_message_begin()
+        self._number += 1
+        self._reading = "head"
+
+    def on_headers_complete(self) -> None:
+        """See :class:`httptools.HttpRequestParser`."""
+        self._reading = "body"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """See :class:`httptools.HttpRequestParser`."""
+        self._reading = None
+        super().on_message_complete()
+
+    def _watch_arrival(self) -> None:
+        """After each piece of a message, that is once for a message in one piece."""
+        arriving = self._reading == "body"
+        if arriving is not self._counted:
+            self._counted = arriving
+            self.door.arriving += 1 if arriving else -1
+            if arriving:
+                leave(self.cycle.scope)
+                if self.door.arriving > self.door.arriving_bodies:
+                    self.door.crowded += 1
+                    self._end(CROWDED)
+                    return
+        timed = None if self._reading is None else (self._number, self._reading)
+        if timed != self._timed:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timed = timed
+            self._timer = None if timed is None else self._later()
+
+    def _later(self) -> asyncio.TimerHandle:
+        seconds = self.door.body_seconds if self._reading == "body" else self.door.head_seconds
+        return self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        cycle = self.cycle
+        ours = self.flow.read_paused or (
+            self._reading == "head" and cycle is not None and not cycle.response_complete
+        )
+        if ours:  # we read no further, or still answer what came before
+            self._timer = self._later()
+            return
+        if self._number:
+            self.door.slow += 1
+            self._end(TOO_SLOW)
+        else:
+            self.transport.close()
+
+    def _end(self, refusal: Refusal) -> None:
+        """Answer, unless an answer has begun, and close; whoever reads the body sees that nobody sends it."""
+        cycle = self.cycle
+        answered = self._reading == "body" and cycle is not None and cycle.response_started
+        if not answered:
+            self.transport.write(refusal.as_bytes(self.scope.get("method", "GET"), last=True))
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if not cycle.scope["path"].startswith(_COMPUTING) or self.door.backlog.enter(cycle.scope):
+            super()._start_asgi_task(cycle, _quiet(cycle, app))
+        elif self.pipeline:
+            # Not from within the end of the one before: they could be thousands.
+            self.loop.call_soon(self._refuse, cycle)
+        else:
+            self._refuse(cycle)
+
+    def _refuse(self, cycle: RequestResponseCycle) -> None:
+        if self.transport.is_closing():
+            return
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(OVERLOAD.as_bytes(cycle.scope["method"], last=not cycle.keep_alive))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+def _quiet(cycle: RequestResponseCycle, app: Any) -> Any:
+    """``app``, whose place is given back however it ends; being cancelled because the caller went away is no
+    fault, which uvicorn would log with its traceback."""
+
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not cycle.disconnected:
+                raise
+            _log.info("the caller went away before it was answered", extra={"path": scope["path"][:200]})
+        finally:
+            leave(cycle.scope)
+
+    return run

