@@ -14,15 +14,26 @@ from mmpipe.recommend.items import ItemsOfVersions
 from mmpipe.recommend.kinds.asked import Behaviour
 from mmpipe.recommend.kinds.past import FADING, Past, liking
 from mmpipe.recommend.kinds.shelf import Shelf
+from mmpipe.recommend.popularity import PopularityOfCollections
 from mmpipe.recommend.versions import OfVersions
+from mmpipe.schemas.recommend import KINDS
 from mmpipe.search.find.taste import Taste
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mmpipe.recommend.behaviour import Shopper
     from mmpipe.recommend.signals import Actions, Recommender
     from mmpipe.recommend.sponsored import Sponsored
     from mmpipe.schemas.recommend import RecommendationsRequest
     from mmpipe.search.versions.version import Version
+
+# A list of so many about so many products is short.
+_SHORT, _FEW = 24, 3
+# Not those that ask what is bought beside every product of a category.
+_QUICK = frozenset(KINDS) - {"bought_together", "complements"}
+_LEARNT = frozenset({"for_you", "session"})
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Lists:
     """Makes lists over versions. Keeps what it worked out of the versions asked lately; safe for many
     threads.
 
-    A call costs a few milliseconds at fifty thousand products, and tens the first time after many of them
+    A call costs a millisecond or two at fifty thousand products, and tens the first time after many of them
     changed.
     """
 
@@ -49,6 +60,7 @@ class Lists:
         self._shelves: OfVersions[Shelf] = OfVersions()
         self._items = ItemsOfVersions()
         self._associations = AssociationsOfCollections()
+        self._popularity = PopularityOfCollections()
 
     def answer_json(
         self, version: Version, request: RecommendationsRequest, shopper: Shopper | None, known: Knowledge
@@ -81,6 +93,16 @@ class Lists:
         }
         return b"".join((to_json(head)[:-1], b',"lists":[', b",".join(lists), b"]}"))
 
+    def quick(self, version: Version, request: RecommendationsRequest, known: Knowledge) -> bool:
+        """Whether a call takes a millisecond or two: one short list about few products, of a kind that counts
+        little and asks no learnt model, and nothing is to be worked out first."""
+        wanted = request.wanted()
+        if len(wanted) > 1 or wanted[0].limit > _SHORT or len(wanted[0].product_ids or ()) > _FEW:
+            return False
+        if wanted[0].kind not in _QUICK or (known.model is not None and wanted[0].kind in _LEARNT):
+            return False
+        return self._shelves.find(version) is not None and self.ready(version, known)
+
     def ready(self, version: Version, known: Knowledge) -> bool:
         """Whether a call for a version finds everything worked out that takes long."""
         actions = known.actions
@@ -94,6 +116,13 @@ class Lists:
         past = Past.of(behaviour.actions.history(shopper), behaviour.items)
         found = liking(version, past, known.now, FADING)
         return None if found is None else Taste.of(found.vector, weight)
+
+    def popularity(self, version: Version, known: Knowledge) -> NDArray[np.float64] | None:
+        """See :func:`~mmpipe.recommend.popularity.popularity`; None where nobody did anything yet."""
+        behaviour = self._behaviour(version, known.actions)
+        if behaviour is None:
+            return None
+        return self._popularity.of(behaviour.items, behaviour.actions, known.now)
 
     def _behaviour(self, version: Version, actions: Actions | None) -> Behaviour | None:
         if actions is None or not actions.event_count:

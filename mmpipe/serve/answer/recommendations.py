@@ -22,7 +22,9 @@ from mmpipe.recommend.sponsored import PaidEvent, SponsoredBook, open_sponsored
 from mmpipe.serve.answer.trials import Trials
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from mmpipe.experiments import ArmSettings
     from mmpipe.lake import Lake
@@ -153,8 +155,12 @@ class Recommendations:
         def make(asked: RecommendationsRequest, settings: ArmSettings) -> bytes:
             return self._lists.answer_json(whole, asked, shopper, _as_told(known, settings))
 
-        # A millisecond or two, which the searches of others need not wait for; ten lists take ten times that.
         lists = self._trials.lists
+        if self._lists.quick(whole, request, known):
+            # Here rather than in a thread, as searches: threads take the interpreter's lock from one another,
+            # and each handing over may wait for it longer than such a list takes.
+            return lists(version.collection, shopper, request, make)
+        # Ten lists take ten times that, which the searches of others need not wait for.
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lists, version.collection, shopper, request, make)
 
@@ -178,6 +184,17 @@ class Recommendations:
         if self._lists.ready(version.whole, known):
             return self._lists.taste(version.whole, shopper, known, weight)
         return await asyncio.to_thread(self._lists.taste, version.whole, shopper, known, weight)
+
+    async def popularity(
+        self, version: LiveVersion, request: SearchRequest
+    ) -> Callable[[Version], NDArray[np.float64] | None] | None:
+        """What a search by popularity goes by; None for another order, and where no log is followed."""
+        if request.sort != "popularity" or version.whole is None:
+            return None
+        known = self._known(version.collection)
+        if not self._lists.ready(version.whole, known):
+            await asyncio.to_thread(self._lists.popularity, version.whole, known)
+        return lambda whole: self._lists.popularity(whole, known)
 
     def _known(self, collection: str) -> Knowledge:
         sponsored = None if self._book is None else self._book.of(collection)
