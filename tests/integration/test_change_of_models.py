@@ -114,7 +114,10 @@ def test_reindex_compare_switch_upload_roll_back(
     assert done[-1] == (10, 10)
     assert shop.live().name == before.name  # nothing is published
     old, new = rows_of(before), rows_of(shop.collection.table(filled.table))
-    carried = ["source_order", "deleted", "run_id", "updated_at", "document", "media_uris", "search_text"]
+    carried = [
+        "source_order", "deleted", "run_id", "updated_at", "added_at",
+        "document", "media_uris", "search_text",
+    ]  # fmt: skip
     assert {i: [row[c] for c in carried] for i, row in old.items()} == {
         i: [row[c] for c in carried] for i, row in new.items()
     }

@@ -45,7 +45,7 @@ def _rows(packed: list[bytes]) -> tuple[list[dict[str, object]], set[str], int]:
     tables = [table for result in results for table in result.changes.rows]
     rows = (
         pa.concat_tables(tables)
-        .drop_columns(["updated_at"])
+        .drop_columns(["updated_at", "added_at"])
         .sort_by([("id", "ascending"), ("source_order", "ascending")])
     )
     rejects = {reject.reject_id for result in results for reject in result.rejects}
