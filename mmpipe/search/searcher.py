@@ -14,7 +14,8 @@ from mmpipe.errors import ProfileMismatch
 from mmpipe.schemas.search import SearchResponse
 from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
-from mmpipe.search.find import filters, synonyms
+from mmpipe.search.find import aim, filters, synonyms
+from mmpipe.search.find.likeness import likeness
 from mmpipe.search.find.match import matching
 from mmpipe.search.find.meaning import filtered_by, meant
 from mmpipe.search.find.question import NOTHING, Question
@@ -69,10 +70,12 @@ class Searcher:
         the order leans to the taste of the first, whatever is ``asked`` here. It takes no part in browsing,
         nor in what is found.
 
-        Raises :class:`InvalidRequest` for an unknown facet or a cursor of another search, and
-        :class:`ProfileMismatch` where other models encoded the table. A query that matches nothing gives
-        an empty page. Where nothing is found with what the text means, it is looked for with less of that.
+        Raises :class:`InvalidRequest` for an unknown facet, an unknown product that is to be like or unlike,
+        or a cursor of another search, and :class:`ProfileMismatch` where other models encoded the table. A
+        query that matches nothing gives an empty page. Where nothing is found with what the text means, it is
+        looked for with less of that.
         """
+        query = _aimed(version, request, query)
         answer = self._answer(version, request, query, asked, own)
         looser = None if asked.meaning is None else asked.meaning.looser()
         while looser is not None and answer.first and not answer.total:
@@ -142,6 +145,7 @@ class Searcher:
                 asked.effects,
                 query_id,
                 asked.meaning,
+                query.aims,
             )
 
         found = find(
@@ -219,6 +223,19 @@ def _counted(version: Version, question: Question, request: SearchRequest, found
         return facets.rows(found.words, allowed, lambda: matching(version, wider))
 
     return facets.count(version, request.facets, wide, None if found.groups is None else found.groups.of)
+
+
+def _aimed(version: Version, request: SearchRequest, query: EncodedQuery) -> EncodedQuery:
+    if not request.like and request.unlike is None:
+        return query
+    aims = None
+    if request.cursor is not None:
+        aims = cursor.decode(request.cursor).pinned_aims(version.table, version.fused.dim)
+    if aims is None:
+        rows = {product_id: version.find(product_id) for product_id in aim.named(request)}
+        found = {product_id: likeness(version, row) for product_id, row in rows.items() if row is not None}
+        aims = aim.aims(request, found)
+    return aim.aimed(request, query, aims)
 
 
 def _page(version: Version, found: Found, query: EncodedQuery, *, explained: bool) -> list[bytes]:

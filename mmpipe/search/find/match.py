@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.lake.schema import vector_column
-from mmpipe.search.find import filters, late, lean, lifts
+from mmpipe.search.find import expression, filters, late, lean, lifts
 from mmpipe.search.find.question import looked_at
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.kernels import matches as kernels
@@ -25,6 +25,7 @@ from mmpipe.search.kernels.memory import set_rows
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Modality
     from mmpipe.search.columns.text import Terms
+    from mmpipe.search.columns.words import Word
     from mmpipe.search.find.question import Question
     from mmpipe.search.find.taste import Taste
     from mmpipe.search.versions.version import Version
@@ -117,11 +118,29 @@ class Matches:
 
 def _said(version: Version, question: Question, mask: Words) -> Words:
     """Of ``mask`` the rows with what the question says in quotes, without what it does not want."""
+    if question.excluded is not None:
+        mask = mask & expression.mask(version, question.excluded)
+    if question.unsaid:
+        mask = mask & ~_saying_all(version, question.unsaid, mask)
     if question.without:
         mask = version.text.without(question.without, mask)
     for phrase in question.phrases:
         mask = version.text.with_phrase(phrase, mask)
     return mask
+
+
+def _saying_all(version: Version, words: tuple[Word, ...], mask: Words) -> Words:
+    """Of ``mask`` the rows that hold every word."""
+    for word in words:
+        mask = mask & ~version.text.without((word,), mask)
+    return mask
+
+
+def matching(version: Version, question: Question) -> Words:
+    """All that a question finds in a version, as bits."""
+    if not question.asks:
+        return filters.allowed(version, question.filters, question.conditions)
+    return Search(version, question).matches().words(version.layout.rows)
 
 
 class Search:

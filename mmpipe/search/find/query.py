@@ -23,6 +23,7 @@ from mmpipe.encoders.base import (
 from mmpipe.errors import InvalidRequest
 from mmpipe.fusion import load as load_fusion
 from mmpipe.schemas.search import Weights
+from mmpipe.search.find.aim import like_weight
 from mmpipe.search.find.stated import state
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
     from mmpipe.encoders.base import FusionInfo, Profile, Vectors
     from mmpipe.encoders.registry import LoadedEncoders
+    from mmpipe.schemas.conditions import Condition
     from mmpipe.schemas.search import Heard, SearchRequest
+    from mmpipe.search.find.aim import Aims
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class EncodedQuery:
     vector list's weight against full text. ``text_share`` is the text's part of the request's weights: it
     scales the full-text list. ``identity``
     differs between different queries. ``reach`` is what cosines mean to this query, for a text by itself
-    whose encoder can tell. ``heard`` is what a spoken query was understood as, part of ``text``.
+    whose encoder can tell. ``heard`` is what a spoken query was understood as, part of ``text``. ``away`` is
+    what is not wanted, of unit length, and ``like_weight`` what products weigh that the request is to be
+    like; both take part once the query is aimed (:mod:`mmpipe.search.find.aim`), by ``aims``. ``excluded``
+    is met by every match.
     """
 
     text: str | None = None
@@ -55,6 +61,10 @@ class EncodedQuery:
     identity: bytes = b""
     heard: Heard | None = None
     reach: Reach | None = None
+    away: Vectors | None = None
+    like_weight: float = 0.0
+    aims: Aims | None = None
+    excluded: Condition | None = None
 
     @property
     def asks_nothing(self) -> bool:
@@ -112,7 +122,7 @@ def encode(
     if request.text and "text" in loaded.encoders:
         encoded = _text(state(request.text).asked, loaded, cache)
         vectors["text"] = encoded.vector
-        if not media:
+        if not media and not like_weight(request):
             confidence, reach = encoded.confidence, encoded.reach
     for modality, medium in media.items():
         if modality not in loaded.encoders:
@@ -122,6 +132,9 @@ def encode(
             )
         vectors[modality] = loaded.encoders[modality].embed_query(medium)
     composed = compose(request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder)
+    unwanted = None if request.unlike is None else request.unlike.text
+    if unwanted and "text" in loaded.encoders:
+        composed = replace(composed, away=_text(unwanted, loaded, cache).vector)
     return composed if reach is None else replace(composed, reach=reach)
 
 
@@ -142,6 +155,9 @@ def compose(
     """
     parts: list[str] = [*(["text"] if request.text else []), *media]
     weights = request.weights or Weights()
+    liked = like_weight(request)
+    if request.like:
+        parts.append("like")
     total = sum(getattr(weights, part) for part in parts)
     if parts and total <= 0:
         raise InvalidRequest("weights", f"at least one of {', '.join(parts)} must weigh more than 0")
@@ -152,7 +168,8 @@ def compose(
         modality_weights={m: float(getattr(weights, m)) for m in vectors},
         confidence=confidence,
         text_share=weights.text / total if request.text else 0.0,
-        identity=_identity(request.text, media),
+        identity=_identity(request, media),
+        like_weight=liked,
     )
 
 
@@ -184,8 +201,11 @@ def _fuse(
     return fused[0] if found[0] else None
 
 
-def _identity(text: str | None, media: Mapping[Modality, EncoderInput]) -> bytes:
-    digest = hashlib.blake2b((text or "").encode(), digest_size=16)
+def _identity(request: SearchRequest, media: Mapping[Modality, EncoderInput]) -> bytes:
+    digest = hashlib.blake2b((request.text or "").encode(), digest_size=16)
+    if request.like or request.unlike is not None:
+        named = request.model_dump_json(include={"like": True, "unlike": {"text", "like"}})
+        digest.update(f"\0{named}".encode())
     for modality in sorted(media):
         digest.update(f"\0{modality}\0".encode())
         medium = media[modality]

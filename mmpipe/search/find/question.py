@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.lexical import tokens
 from mmpipe.schemas.search import Filters, SearchRequest, Sort
 from mmpipe.search.asked import NOBODY
-from mmpipe.search.columns.words import Word
+from mmpipe.search.columns.words import Word, plain
 from mmpipe.search.find import words as asked_words
 from mmpipe.search.find.lean import towards
 from mmpipe.search.find.lifts import Lift
@@ -47,7 +48,7 @@ def looked_at(nearest: NDArray[np.float32]) -> int:
 class Question:
     """What is looked for. Without ``asks`` every product under the filters is a match. ``words`` are the
     query's distinct words in order and ``times`` how often each occurs; none where full text takes no part.
-    No match holds a word of ``without``, all hold the ``phrases``.
+    No match holds a word of ``without`` or all of ``unsaid``, all hold the ``phrases`` and meet ``excluded``.
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
     what was asked for, None where nobody can tell; ``seen`` is the cosine of a picture or clip by itself that
@@ -63,6 +64,8 @@ class Question:
     times: tuple[int, ...] = ()
     without: tuple[Word, ...] = ()
     phrases: tuple[tuple[str, ...], ...] = ()
+    unsaid: tuple[Word, ...] = ()
+    excluded: Condition | None = None
     vector: Vectors | None = None
     modality_vectors: Mapping[Modality, Vectors] = field(default_factory=dict)
     modality_weights: Mapping[Modality, float] = field(default_factory=dict)
@@ -101,7 +104,7 @@ class Question:
         vector_weight = settings.vector_weight * query.confidence
         if text_weight <= 0:
             understood = NOTHING
-        alone = query.modality_vectors.keys() <= {"text"}
+        alone = query.modality_vectors.keys() <= {"text"} and not query.like_weight
         if alone and understood.words and not understood.known and query.confidence < SURE:
             vector_weight = 0.0
         said = query.text or ""
@@ -113,6 +116,9 @@ class Question:
             near = query.reach.near / query.confidence
             seen = query.reach.seen / query.confidence
         mode = (request.fusion or settings.fusion_mode) if query.modality_weights else "early"
+        if mode == "late" and query.like_weight:
+            # What products are like is in their fused vectors alone.
+            mode = "hybrid"
         # Of what a photo is like, more must be looked at to tell the nearest: many products look alike.
         depth = settings.candidates * (1 if alone else _MEDIA_DEPTH)
         return cls(
@@ -124,6 +130,8 @@ class Question:
             times=understood.times,
             without=asked_words.without(said),
             phrases=() if asked.meaning is not None and asked.meaning.loose else asked_words.phrases(said),
+            unsaid=_unsaid(request),
+            excluded=query.excluded,
             vector=query.vector if vector_weight > 0 else None,
             modality_vectors=query.modality_vectors,
             modality_weights=query.modality_weights,
@@ -135,10 +143,16 @@ class Question:
             near=near,
             seen=seen,
             mode=mode,
-            leaning=towards(query.modality_weights) if mode == "hybrid" else {},
+            leaning=towards(query.modality_weights, query.like_weight) if mode == "hybrid" else {},
             sort=request.sort,
             taste=asked.taste,
         )
+
+
+def _unsaid(request: SearchRequest) -> tuple[Word, ...]:
+    if request.unlike is None or not request.unlike.text:
+        return ()
+    return tuple(plain(token) for token in dict.fromkeys(tokens(request.unlike.text)))
 
 
 def _conditions(request: SearchRequest, asked: Asked) -> tuple[Condition, ...]:

@@ -23,6 +23,7 @@ from pydantic_core import to_json
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
 from mmpipe.search.columns.words import Way, Word, plain
+from mmpipe.search.find.aim import Aims
 from mmpipe.search.find.meaning import MOST_PARTS, Meaning, Part
 from mmpipe.search.find.rank import START, After
 from mmpipe.search.find.scoring import Lean, Scoring, Statistics, TextScale, VectorScale
@@ -46,6 +47,7 @@ MAX_CURSOR = 16_000
 _PLACE_BYTES = 700
 # base64 of one byte a dimension.
 _MAX_TASTE = 6_000
+_Packed = Annotated[str, Field(max_length=_MAX_TASTE)]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -126,6 +128,14 @@ class Cursor(BaseModel):
     replaced: _Changes = ()
     text: _Text | None = None
     vector: tuple[Number, Number] | None = None
+    aims: (
+        tuple[
+            _Packed | None,
+            _Packed | None,
+            Annotated[tuple[Annotated[str, Field(max_length=512)], ...], Field(max_length=20)],
+        ]
+        | None
+    ) = None
     leans: Annotated[tuple[tuple[Modality, Share, Number, Number], ...], Field(max_length=4)] = ()
     bands: Annotated[tuple[tuple[Number, Number], ...], Field(max_length=16)] = ()
     weights: tuple[Share, Share] = (1.0, 1.0)
@@ -190,6 +200,15 @@ class Cursor(BaseModel):
             raise _foreign()
         return Taste(packed, *self.taste[1:])
 
+    def pinned_aims(self, table: str, dim: int) -> Aims | None:
+        """What the pages before were aimed at; None as of :meth:`pinned_taste`, and raises as that does."""
+        if self.aims is None or self.version.rpartition("@")[0] != table:
+            return None
+        like, unlike = (None if each is None else _bytes_of(each) for each in self.aims[:2])
+        if any(len(packed) != dim for packed in (like, unlike) if packed is not None):
+            raise _foreign()
+        return Aims(like, unlike, self.aims[2])
+
 
 _CURSOR = TypeAdapter(Cursor)
 
@@ -236,6 +255,7 @@ def fixed(
     effects: Effects | None = None,
     query_id: str | None = None,
     meaning: Meaning | None = None,
+    aims: Aims | None = None,
 ) -> dict[str, object]:
     """What every later page goes by, for :func:`after`."""
     # As :class:`Cursor` would be written, which takes ten times as long.
@@ -272,6 +292,9 @@ def fixed(
         found["rules"] = effects.version, effects.names
     if query_id is not None:
         found["q"] = query_id
+    if aims is not None:
+        packed = (None if each is None else _text_of(each) for each in (aims.like, aims.unlike))
+        found["aims"] = *packed, aims.groups
     if meaning is not None:
         parts = [_said_of(part) for part in meaning.parts]
         found["meant"] = parts, meaning.taken, meaning.relaxed, meaning.loose

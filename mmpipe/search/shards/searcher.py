@@ -21,7 +21,7 @@ from mmpipe.errors import InvalidRequest, NotReady
 from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.kept import Latest
-from mmpipe.search.find import synonyms, values
+from mmpipe.search.find import aim, synonyms, values
 from mmpipe.search.find.lean import Leaning
 from mmpipe.search.find.meaning import filtered_by, read
 from mmpipe.search.find.meaning import understand as by_told
@@ -127,9 +127,11 @@ class ShardedSearcher:
         """A page, with the prices of a moment, in Unix seconds. ``own`` are the collection's synonyms beside
         the shipped; the taste that is ``asked`` for takes no part.
 
-        Raises :class:`InvalidRequest` for an unknown facet, a cursor of another search, and ``collapse``,
-        ``diversity`` and the sort by popularity; and :class:`ShardMissing`. Pins of rules take no part.
+        Raises :class:`InvalidRequest` for an unknown facet, an unknown product that is to be like or unlike,
+        a cursor of another search, and ``collapse``, ``diversity`` and the sort by popularity; and
+        :class:`ShardMissing`. Pins of rules take no part.
         """
+        query = await self._aimed(version, request, query)
         answer = await self._answer(version, request, query, seconds, asked, own)
         looser = None if asked.meaning is None else asked.meaning.looser()
         while looser is not None and answer.first and not answer.total:
@@ -137,6 +139,23 @@ class ShardedSearcher:
             found = await self._answer(version, request, query, seconds, asked, own)
             answer, looser = (found if found.total else answer), looser.looser()
         return answer
+
+    async def _aimed(
+        self, version: ShardedVersion, request: SearchRequest, query: EncodedQuery
+    ) -> EncodedQuery:
+        if not request.like and request.unlike is None:
+            return query
+        aims = None
+        if request.cursor is not None:
+            dim = version.profile.dim
+            aims = cursor.decode(request.cursor).pinned_aims(version.ref.table, dim)
+        if aims is None:
+            ids, shards = aim.named(request), range(version.shards)
+            asked = [self.ask(shards, "like", version, product_id) for product_id in ids]
+            told = await asyncio.gather(*asked)
+            found = {each[0].product_id: each[0] for of_id in told for each in of_id if each is not None}
+            aims = aim.aims(request, found)
+        return aim.aimed(request, query, aims)
 
     async def meaning(
         self, version: ShardedVersion, request: SearchRequest, own: Synonyms | None = None
@@ -357,6 +376,7 @@ class _Round:
                 effects=self._asked.effects,
                 query_id=self._query_id,
                 meaning=self._asked.meaning,
+                aims=query.aims,
             )
             shown = len(hits) + (0 if opened is None else opened.n)
             following = cursor.after(held, Begin(merged.last, shown))
