@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any
 
+import httpx
 from starlette.testclient import TestClient
 
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.search.page import cursor
+from mmpipe.serve.http.requests import read_search, search_params
 from tests.serve.conftest import png
 
 
@@ -48,7 +53,10 @@ def test_get_and_post_give_the_same_page(client: TestClient) -> None:
     ).json()
     for page in (posted, got):
         page.pop("took_ms")
-        assert len(page.pop("query_id")) == 12
+        following = cursor.decode(page.pop("next_cursor"))
+        assert len(page["query_id"]) == 12
+        assert following.q == page.pop("query_id"), "later pages are of the same search"
+        page["next"] = following.model_copy(update={"q": None})
     assert got == posted
     assert got["hits"]
 
@@ -118,3 +126,44 @@ def test_product_and_similar(client: TestClient) -> None:
 
 def test_browsing_without_a_query_lists_everything(client: TestClient) -> None:
     assert client.post("/v1/search", json={}).json()["total"] == 120
+
+
+OPTIONS: dict[str, Any] = {
+    "text": "shoe", "sort": "newest", "collapse": True, "diversity": 0.25, "like": ["a,b", "c"],
+    "understand": "off", "fusion": "early", "rules": False, "rerank": False, "highlight": True,
+    "fields": ["description", "gtin"], "facets": ["brand"],
+}  # fmt: skip
+
+
+def test_a_query_string_says_what_a_body_does() -> None:
+    query = (
+        "q=shoe&sort=newest&collapse=true&diversity=0.25&like=a,b&like=c&understand=off&fusion=early"
+        "&rules=false&rerank=false&highlight=true&fields=description,gtin&facets=brand"
+    )
+    asked = search_params(query.encode()).to_request()
+    assert asked.model_dump() == SearchRequest.model_validate(OPTIONS).model_dump()
+
+
+def test_a_form_says_what_a_body_does() -> None:
+    structured = {"context": {"channel": "app"}, "not": {"text": "red"}, "boosts": []}
+    parts = [
+        ("text", "shoe"), ("sort", "newest"), ("collapse", "true"), ("diversity", "0.25"), ("like", "a,b"),
+        ("like", "c"), ("understand", "off"), ("fusion", "early"), ("rules", "false"), ("rerank", "false"),
+        ("highlight", "true"), ("fields", "description,gtin"), ("facets", "brand"),
+        *((name, json.dumps(value)) for name, value in structured.items()),
+    ]  # fmt: skip
+    form = httpx.Request("POST", "http://shop/v1/search", files=[(n, (None, v)) for n, v in parts])
+    body = form.read()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "headers": [(name.lower(), value) for name, value in form.headers.raw]}
+    parsed = asyncio.run(read_search(scope, receive))
+    assert parsed.request.model_dump() == SearchRequest.model_validate(OPTIONS | structured).model_dump()
+
+
+def test_an_option_that_there_is_not_is_named(client: TestClient) -> None:
+    for query, field in (("sort=best", "sort"), ("diversity=2", "diversity"), ("collapse=maybe", "collapse")):
+        refused = client.get(f"/v1/search?{query}")
+        assert (refused.status_code, refused.json()["field"]) == (422, field)

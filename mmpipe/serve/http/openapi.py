@@ -95,7 +95,7 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
             "filters": {"$ref": _REF.format(model="Filters"), "description": "as JSON"},
             "filter": {"$ref": _REF.format(model="Condition"), "description": "as JSON"},
             "weights": {"$ref": _REF.format(model="Weights"), "description": "as JSON"},
-            "explain": {"type": "boolean"},
+            "explain": {"type": "string", "enum": ["scores", "true", "false"], "default": "scores"},
             "user_id": {"type": "string"},
             "session_id": {"type": "string"},
             "personalise": {"type": "boolean", "default": True},

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -125,7 +125,7 @@ class SearchParams(FilterParams):
     fields: list[str] = Field(
         default_factory=list, max_length=30, description="more of each product; repeated or comma-separated"
     )
-    explain: bool = True
+    explain: bool | Literal["scores"] = "scores"
     user_id: ShopperId | None = Field(default=None, description="who asks; the order leans to their taste")
     session_id: ShopperId | None = Field(default=None, description="the same for a session")
     personalise: bool = True
