@@ -9,10 +9,12 @@ the table's indexes copied: search builds its own.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ import lance
 from mmpipe.errors import NotFound, ObjectNotFound, StorageUnavailable
 from mmpipe.lake.columns import ColumnFiles
 from mmpipe.lake.schema import UNREAD_COLUMNS
+from mmpipe.lake.seals import SEALS, Seals, new_digest, seal_of
 from mmpipe.lake.shared_folder import TEMPORARY, SharedFolder
 from mmpipe.lake.storage import lance_errors
 from mmpipe.objects import open_store, scheme_of, to_path, to_uri
@@ -33,6 +36,7 @@ TABLES = "tables"
 # Given the physical rows of a version's fragments by their number, says which of them are wanted.
 Fragments = Callable[[Mapping[int, int]], Callable[[int], bool]]
 _COPY_BYTES = 1 << 20
+_log = logging.getLogger(__name__)
 _MANIFEST_TOP = (1 << 64) - 1  # Lance names manifests by what is left of this, so that the newest sorts first
 
 
@@ -41,7 +45,8 @@ class Mirror:
     one :meth:`sync` of a table runs at a time, in whatever process: the next finds what it fetched.
 
     Given a path, the mirror shares the folder there by itself. What no mirror uses any more is removed by
-    :meth:`SharedFolder.prune <mmpipe.lake.shared_folder.SharedFolder.prune>` of :data:`TABLES`.
+    :meth:`SharedFolder.prune <mmpipe.lake.shared_folder.SharedFolder.prune>` of :data:`TABLES` and
+    :data:`~mmpipe.lake.seals.SEALS`. A file that is not as it was fetched is fetched anew before it is used.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Mirror:
         self._threads = threads
         self._lock = threading.Lock()
         self._shared: SharedFolder | None = folder if isinstance(folder, SharedFolder) else None
+        self._seals: Seals | None = None
         self._current: tuple[int, frozenset[str]] | None = None
         self._former: frozenset[str] = frozenset()
 
@@ -82,6 +88,8 @@ class Mirror:
         with self._lock:
             if self._shared is None:
                 self._shared = SharedFolder(Path(str(self._folder)), trusted=True)
+            if self._seals is None:
+                self._seals = Seals(self._shared.root)
             shared, name = self._shared, self._name()
             root = shared.path(name)
             if self._current is not None and self._current[0] == version:
@@ -101,7 +109,22 @@ class Mirror:
             shared.let_go(self._former)
             self._former = frozenset() if self._current is None else self._current[1]
             self._current = (version, files)
+            self._seals.forget_others(self._former | files)
             return root
+
+    def damaged(self) -> bool:
+        """Whether a file of the version synced last is gone, or not as it was fetched. If so the next
+        :meth:`sync` fetches what is damaged; what was opened over it should be opened again."""
+        with self._lock:
+            if self._current is None or self._seals is None:
+                return False
+            seals, names = self._seals, self._current[1]
+            bad = [name for name in names if not _sealed(seals, name)]
+            if bad:
+                _log.warning("files of %s are damaged on local disk: %s", self._uri, ", ".join(bad[:3]))
+                self._former |= names
+                self._current = None
+            return bool(bad)
 
     def close(self) -> None:
         """Use none of the files any more; they stay for the next process."""
@@ -127,10 +150,11 @@ class Mirror:
         wanted: Fragments | None,
     ) -> frozenset[str]:
         def bring(files: set[str]) -> None:
-            names = {f"{name}/{file}" for file in files} - held
+            named = {f"{name}/{file}" for file in files}
+            names = (named | {seal_of(each) for each in named}) - held
             held.update(names)  # first: what is held and still there is not pruned any more
             shared.hold(names)
-            self._fetch_files(root, files, progress)
+            self._fetch_files(root, name, files, progress)
 
         root = shared.path(name)
         manifest = f"_versions/{_MANIFEST_TOP - version:020d}.manifest"
@@ -152,14 +176,27 @@ class Mirror:
         bring(files)
         return frozenset(held)
 
-    def _fetch_files(self, root: Path, files: Iterable[str], progress: Callable[[], None] | None) -> None:
-        jobs = [(f"{self._uri}/{name}", root / name) for name in files if not (root / name).exists()]
+    def _fetch_files(
+        self, root: Path, table: str, files: Iterable[str], progress: Callable[[], None] | None
+    ) -> None:
+        assert self._seals is not None
+        jobs = []
+        for file in files:
+            path, name = root / file, f"{table}/{file}"
+            if path.exists():
+                if self._seals.whole(name):
+                    continue
+                _log.warning("%s is not as it was fetched; it is fetched anew", path)
+                path.unlink(missing_ok=True)
+            jobs.append((f"{self._uri}/{file}", path, name))
+            if progress is not None:
+                progress()
         if len(jobs) <= 1:
-            for uri, path in jobs:
-                self._download(uri, path, progress)
+            for uri, path, name in jobs:
+                self._download(uri, path, name, progress)
             return
         with ThreadPoolExecutor(min(self._threads, len(jobs)), thread_name_prefix="mmpipe-mirror") as pool:
-            started = [pool.submit(self._download, uri, path, progress) for uri, path in jobs]
+            started = [pool.submit(self._download, *job, progress) for job in jobs]
             try:
                 for job in started:
                     job.result()
@@ -167,19 +204,29 @@ class Mirror:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _download(self, uri: str, path: Path, progress: Callable[[], None] | None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def _download(self, uri: str, path: Path, name: str, progress: Callable[[], None] | None) -> None:
+        assert self._seals is not None
         partial = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
+        digest, size = new_digest(), 0
         stream, found = open_store(self._uri, self._storage).open(uri)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with stream, open(partial, "xb") as file:
                 while data := stream.read(_COPY_BYTES):
-                    file.write(data)
+                    digest.update(data)
+                    size += file.write(data)
                     if progress is not None:
                         progress()
-            size = partial.stat().st_size
             if size != found.size:
                 raise StorageUnavailable(f"{uri}: {size:,} of {found.size:,} bytes arrived")
             partial.rename(path)
+            self._seals.put(name, digest.hexdigest())
+        except OSError as error:
+            raise StorageUnavailable(f"{path} cannot be written: {error.strerror or error}") from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+def _sealed(seals: Seals, name: str) -> bool:
+    return name.startswith(f"{SEALS}/") or seals.whole(name)

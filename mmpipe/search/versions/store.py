@@ -21,6 +21,7 @@ import lance
 
 from mmpipe.errors import InvalidRequest, NotFound, NotReady, StorageUnavailable, UnknownCollection
 from mmpipe.lake.mirror import Mirror
+from mmpipe.lake.steady import steady_time
 from mmpipe.lake.storage import is_missing, lance_errors
 from mmpipe.search.page.cursor import pinned_version
 from mmpipe.search.versions.folder import NodeFolder
@@ -43,6 +44,8 @@ LOADERS = 4
 # How often the lake is listed and the node's folder pruned; while no collection is known, the lake is listed
 # more often.
 HOUSEKEEPING_SECONDS = 30.0
+# How often files on local disk are looked at: one entry of a folder each.
+CHECK_SECONDS = 5.0
 FIRST_LIST_SECONDS = 2.0
 # What an earlier process left is kept until everything that is live was loaded, but no longer than this.
 SETTLE_SECONDS = 900.0
@@ -132,6 +135,8 @@ class _Followed(Generic[V]):
     loading_since: float | None = None
     progressed_at: float | None = None
     error: str = ""
+    # Whether files that the current version is read from were found damaged.
+    damaged: bool = False
 
     @property
     def settled(self) -> bool:
@@ -274,18 +279,29 @@ class VersionStore(Generic[V]):
         return now
 
     def _run(self) -> None:
-        kept_house = time.monotonic()
+        kept_house = checked = time.monotonic()
         while not self._stop.wait(self._settings.serve.live_poll_seconds):
             if not self._followed:
                 self._quietly(lambda: self._know_only(FIRST_LIST_SECONDS))
             if time.monotonic() - kept_house >= HOUSEKEEPING_SECONDS:
                 kept_house = time.monotonic()
                 self._quietly(self._keep_house)
+            if time.monotonic() - checked >= CHECK_SECONDS:
+                checked = time.monotonic()
+                self._quietly(self._check_files)
             for followed in list(self._followed.values()):
                 if not followed.queued and not followed.lock.locked():
                     followed.queued = True
                     assert self._lookers is not None
                     self._lookers.put(lambda f=followed: self._look(f))  # type: ignore[misc]
+
+    def _check_files(self) -> None:
+        # Of packs it is not known whose they are; a load maps those that are whole.
+        packs = self._folder.damaged()
+        for followed in list(self._followed.values()):
+            if followed.current is not None and (packs or any(m.damaged() for m in _mirrors(followed))):
+                log.warning("collection %s is loaded anew: files of it are damaged", followed.collection.name)
+                followed.damaged = True
 
     def _keep_house(self) -> None:
         if time.monotonic() - self._opened_at < SETTLE_SECONDS:
@@ -389,7 +405,9 @@ class VersionStore(Generic[V]):
         waits = False
         try:
             live = followed.collection.live()
-            if live is not None and (followed.current is None or live.generation != followed.generation):
+            if live is not None and (
+                followed.current is None or followed.damaged or live.generation != followed.generation
+            ):
                 waits = not load
                 if load:
                     self._swap(followed, live)
@@ -403,30 +421,33 @@ class VersionStore(Generic[V]):
         finally:
             # What is answered is not what is live until it was loaded.
             if not waits:
-                followed.checked_at = time.time()
+                followed.checked_at = steady_time()
         return waits
 
     def _swap(self, followed: _Followed[V], live: LiveVersion) -> None:
         former = followed.current
         label = f"{live.table}@{live.version}"
-        if former is None or former.label != label:
-            followed.loading_since = followed.progressed_at = time.time()
+        damaged = followed.damaged
+        if former is None or former.label != label or damaged:
+            followed.loading_since = followed.progressed_at = steady_time()
             try:
-                version = self._loaded(followed, live, former)
+                version = self._loaded(followed, live, None if damaged else former)
             finally:
                 followed.loading_since = None
             with followed.swap:
-                if followed.current is not None:
+                if followed.current is not None and not damaged:
                     followed.held = _still_held(((time.monotonic(), followed.current), *followed.held))
                 followed.current = version
+                if damaged:
+                    followed.held, followed.damaged = (), False
             followed.table = live.table
-            followed.loaded_at = time.time()
+            followed.loaded_at = steady_time()
             log.info("collection %s: %s with %d products", followed.collection.name, label, len(version))
         followed.generation = live.generation
 
     def _loaded(self, followed: _Followed[V], live: LiveVersion, former: V | None) -> V:
         def progress() -> None:
-            followed.progressed_at = time.time()
+            followed.progressed_at = steady_time()
             if self._stop.is_set():
                 raise NotReady("the replica is closing")
 
@@ -446,6 +467,10 @@ class VersionStore(Generic[V]):
         for table in [t for t in followed.mirrors if t not in (live.table, followed.table)]:
             followed.mirrors.pop(table).close()
         return version
+
+
+def _mirrors(followed: _Followed[V]) -> list[Mirror]:
+    return list(followed.mirrors.values())
 
 
 def _opened(mirror: Mirror, live: LiveVersion, progress: Callable[[], None]) -> lance.LanceDataset:

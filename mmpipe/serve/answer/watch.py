@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import MmpipeError, NotReady
+from mmpipe.lake.steady import steady_time
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
@@ -44,7 +45,7 @@ class Watch:
         self._listed_at: float | None = None
         self._fault = ""
         self._told = ""
-        self._round_at = time.time()
+        self._round_at = steady_time()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -70,7 +71,7 @@ class Watch:
                 _log.warning("the lake cannot be listed", extra={"reason": str(error)})
             self._fault = str(error)
             return
-        now = time.time()
+        now = steady_time()
         if self._listed_at is not None:
             # Found while we serve: it is given the time that a stale one is given.
             for name in set(names).difference(self._names):
@@ -103,7 +104,7 @@ class Watch:
         if self._listed_at is None:
             return "the lake cannot be listed", self._fault or "nobody tried"
         limit = max(STALE_SECONDS, 10 * self._poll_seconds)
-        oldest = time.time() - limit
+        oldest = steady_time() - limit
         statuses = self._versions.status()
         behind = []
         for name in self._names:
@@ -121,6 +122,12 @@ class Watch:
             return "no collection is live yet; index a feed first", ""
         return None
 
+    def age_seconds(self) -> float:
+        """How long ago the collection that was looked at least lately was last seen as it is in the lake; 0
+        where there is none."""
+        seen = [self._fine_at[name] for name in self._names if name in self._fine_at]
+        return max(0.0, steady_time() - min(seen)) if seen else 0.0
+
     def check_alive(self) -> None:
         """Raises :class:`NotReady` where a restart would mend what does not mend itself: a thread that ended
         or hangs. A store that fails is no such reason, nor a load however long, while it gets on: the version
@@ -128,7 +135,7 @@ class Watch:
         if self._thread is not None and not self._thread.is_alive():
             raise NotReady("the thread that watches the lake has ended")
         limit = max(STUCK_SECONDS, 10 * self._poll_seconds)
-        oldest = time.time() - limit
+        oldest = steady_time() - limit
         statuses = self._versions.status()
         loading = [
             (name, max(status.loading_since, status.progressed_at or 0.0))
@@ -158,7 +165,7 @@ class Watch:
                     _log.warning("looking at the lake failed", extra={"reason": str(error)})
                     self._fault = str(error) or type(error).__name__
                 listed = time.monotonic()
-            self._round_at = time.time()
+            self._round_at = steady_time()
 
     def _open(self, name: str) -> None:
         try:
