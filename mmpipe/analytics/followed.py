@@ -27,6 +27,9 @@ _WINDOW: Final = WINDOW_HOURS * 3_600 * 1_000_000
 _CLICKS: Final = pa.array(["search-click", "view"], pa.string())
 _OUTCOMES: Final = pa.array(["add-to-cart", "purchase"], pa.string())
 
+# So many rows become Python objects at a time: meanwhile no other thread runs.
+_AT_ONCE: Final = 8_192
+
 Ints = NDArray[np.int64]
 
 
@@ -108,8 +111,12 @@ def _attribute(events: pa.Table, of: Ints, click: NDArray[np.bool_], open_: NDAr
     rows = np.flatnonzero(open_)
     if not len(rows):
         return
-    products = events["product_id"].take(pa.array(rows)).unique()
-    maybe = pc.is_in(events["product_id"], value_set=products).to_numpy()
+    some = events.take(pa.array(rows))
+    product, user, session = (
+        pc.is_in(events[name], value_set=some[name].unique().drop_null()).to_numpy()
+        for name in ("product_id", "user", "session")
+    )
+    maybe = product & (user | session)
     last: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for row, event in _events(events, np.flatnonzero(click & maybe)):
         for shopper in _shoppers(event):
@@ -127,11 +134,13 @@ def _attribute(events: pa.Table, of: Ints, click: NDArray[np.bool_], open_: NDAr
 
 
 def _events(events: pa.Table, rows: Ints) -> Iterator[tuple[int, dict[str, Any]]]:
-    some = events.take(pa.array(rows))
-    times = some["occurred_at"].cast(pa.int64()).to_pylist()
-    columns = [some[name].to_pylist() for name in ("user", "session", "product_id")]
-    for row, at, user, session, product in zip(rows.tolist(), times, *columns, strict=True):
-        yield row, {"at": at, "user": user, "session": session, "product_id": product}
+    for begin in range(0, len(rows), _AT_ONCE):
+        part = rows[begin : begin + _AT_ONCE]
+        some = events.take(pa.array(part))
+        times = some["occurred_at"].cast(pa.int64()).to_pylist()
+        columns = [some[name].to_pylist() for name in ("user", "session", "product_id")]
+        for row, at, user, session, product in zip(part.tolist(), times, *columns, strict=True):
+            yield row, {"at": at, "user": user, "session": session, "product_id": product}
 
 
 def _shoppers(event: dict[str, Any]) -> list[str]:

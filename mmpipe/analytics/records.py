@@ -20,9 +20,7 @@ Kind = Literal["query", "none", "address", "number", "long", "other", "rare", "p
 and ``number``, it may tell of somebody; ``long``, of more than 80 characters; ``other``, it holds what is no
 text; ``rare``, it was removed later; ``page``, a page after the first."""
 Language = Literal["zh", "en", "other", "none"]
-Mark = Literal[
-    "filtered", "sorted", "corrected", "relaxed", "understood", "personalised", "redirected", "partial"
-]
+Mark = Literal["filtered", "sorted", "corrected", "relaxed", "understood", "personalised", "redirected"]
 
 _HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 # Kana and Hangul: Han characters beside them are not Chinese.

@@ -161,6 +161,8 @@ def _marks(found: Found) -> tuple[Mark, ...]:
         marks.append("corrected")
     if answer.relaxed:
         marks.append("relaxed")
+    if asked.meaning is not None and asked.meaning.parts:
+        marks.append("understood")
     if asked.taste is not None:
         marks.append("personalised")
     if asked.effects is not None and asked.effects.redirect is not None:
