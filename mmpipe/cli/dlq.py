@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,8 @@ def list_letters(
         output.print(f"{escape(held.dlq_url)} is empty", soft_wrap=True)
         return
     _show(letters)
+    causes = Counter(letter.cause for letter in letters)
+    output.print(", ".join(f"{count} by {cause}" for cause, count in sorted(causes.items())))
     output.print(f"{len(letters)} of about {max(held.count(), len(letters))}", style="dim")
 
 
@@ -148,9 +151,9 @@ def _cells(letter: DeadLetter) -> tuple[str, ...]:
     events = ", ".join(dict.fromkeys(event.event for event in letter.events))
     objects = ", ".join(f"s3://{event.bucket}/{event.key}" for event in letter.events)
     if letter.unreadable:
-        why = f"unreadable: {letter.unreadable}"
+        why = f"poison, unreadable: {letter.unreadable}"
     elif letter.events:
-        why = "its work was not taken: when the cause is mended, replay it"
+        why = "outage, its work was not taken: when the cause is mended, replay it"
     else:
         why = "nothing follows from it"
     what = objects or letter.body.replace("\n", " ")[:60]

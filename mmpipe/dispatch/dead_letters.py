@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from mmpipe.dispatch.queues import PER_CALL, sqs_client
 from mmpipe.errors import InvalidEvent, InvalidRequest, StorageUnavailable
@@ -60,6 +60,15 @@ class DeadLetter(BaseModel):
     """Why it can never be handled; empty for a message that can be read, whose work was not taken in time."""
     body: str
     """Its first characters."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def cause(self) -> Literal["poison", "outage", "nothing"]:
+        """``poison``: it can never be handled. ``outage``: nobody took its work for as long as its queue
+        tries, so it is good once somebody does. ``nothing``: no work follows from it."""
+        if self.unreadable:
+            return "poison"
+        return "outage" if self.events else "nothing"
 
 
 @dataclass(frozen=True, slots=True)

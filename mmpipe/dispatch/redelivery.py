@@ -1,12 +1,13 @@
 """When a message that stays on its queue is delivered again.
 
 By itself it is hidden for the queue's visibility timeout, six times the function's limit: far too long where
-the indexer merely restarts. So a message whose work was not taken is shown again after seconds, the first
-:data:`QUICK_RECEIVES` times. After that the queue's own timeout holds: an outage of minutes is waited out in
-steps of seconds, and one of an hour still does not use up the queue's ``maxReceiveCount``.
+the indexer merely restarts, and where it is away for a night a few deliveries would use up the queue's
+``maxReceiveCount``. So a message whose work was not taken is shown again after seconds at first, then after
+minutes: :data:`MAX_RECEIVES` deliveries are more than :data:`OUTAGE_SECONDS`. What is among the dead letters
+for want of a dispatcher waited that long; nothing is poison because it was tried often in a hurry.
 
 A message that cannot be read cannot be read the next time either. It is shown again at once, so that it is
-among the dead letters, where somebody sees it, within the minute rather than after hours on the queue.
+among the dead letters, where somebody sees it, within minutes rather than after a day on the queue.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-QUICK_RECEIVES = 15
-"""Deliveries that are followed by a short pause; the queue's ``maxReceiveCount`` has to be larger."""
+MAX_RECEIVES = 200
+"""Deliveries before a message is a dead letter: the queue's ``maxReceiveCount``."""
 
-SLOW_RECEIVES = 5
-"""Deliveries after those, each one visibility timeout apart, before a message is a dead letter."""
+OUTAGE_SECONDS = 12 * 3_600
+"""So long at least the indexer may be away; the queue keeps messages for days."""
 
 SHORTEST_SECONDS = 5
-LONGEST_SECONDS = 60
+LONGEST_SECONDS = 600
 # The batch is answered for whatever becomes of this, so that it may not use up the function's time.
 _CONNECT_SECONDS = 2.0
 _READ_SECONDS = 3.0
@@ -49,16 +50,14 @@ class Returned:
     readable: bool = True
 
 
-def pause(receives: int) -> int | None:
-    """Seconds until a message is delivered again whose work was not taken; None: as the queue has it.
+def pause(receives: int) -> int:
+    """Seconds until a message is delivered again whose work was not taken.
 
-    Spread evenly between 5 and min(60, 5 · 2 ** receives), so that what came back together does not come
-    again together.
+    Spread evenly between half of min(600, 5 · 2 ** receives), 5 at least, and the whole, so that what came
+    back together does not come again together.
     """
-    if receives > QUICK_RECEIVES:
-        return None
-    longest = min(LONGEST_SECONDS, SHORTEST_SECONDS * 2 ** max(receives, 1))
-    return random.randint(SHORTEST_SECONDS, longest)  # noqa: S311 - spreads load, hides nothing
+    longest = min(LONGEST_SECONDS, SHORTEST_SECONDS * 2 ** min(max(receives, 1), 10))
+    return random.randint(max(SHORTEST_SECONDS, longest // 2), longest)  # noqa: S311 - spreads load, hides nothing
 
 
 class Redelivery:
@@ -69,7 +68,7 @@ class Redelivery:
         queue_url: str,
         *,
         client: Callable[[], SQSClient] | None = None,
-        pause: Callable[[int], int | None] = pause,
+        pause: Callable[[int], int] = pause,
     ) -> None:
         self._queue_url = queue_url
         self._make = client or self._own_client
@@ -78,15 +77,14 @@ class Redelivery:
         self._client: SQSClient | None = None
 
     def schedule(self, messages: Sequence[Returned]) -> None:
-        """Shorten the time for which these messages are hidden.
+        """Set the time for which these messages are hidden.
 
         Never raises: where the queue refuses or does not answer, that is logged, the rest is not tried, and
         the messages come back when the queue's own timeout ends.
         """
         entries = [
-            (message.receipt_handle, seconds)
+            (message.receipt_handle, self._pause(message.receives) if message.readable else 0)
             for message in messages
-            if (seconds := self._pause(message.receives) if message.readable else 0) is not None
         ]
         if not entries:
             return

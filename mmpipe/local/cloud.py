@@ -13,7 +13,7 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mmpipe.dispatch.redelivery import QUICK_RECEIVES, SLOW_RECEIVES
+from mmpipe.dispatch.redelivery import MAX_RECEIVES
 from mmpipe.errors import StorageUnavailable
 from mmpipe.local.cloud_server import REQUESTS_PATH
 from mmpipe.local.processes import MARKER, Child
@@ -55,7 +55,7 @@ class LocalCloud:
         folder: Path,
         stack_id: str,
         *,
-        max_receives: int = QUICK_RECEIVES + SLOW_RECEIVES,
+        max_receives: int = MAX_RECEIVES,
         visibility_seconds: int = 120,
     ) -> None:
         self._folder = folder

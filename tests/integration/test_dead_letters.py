@@ -105,6 +105,7 @@ def test_looking_takes_nothing_away_and_says_why(sqs: Any, pair: Pair, held: Dea
     assert "not JSON" in poison.unreadable
     assert poison.events == ()
     assert upload.unreadable == ""
+    assert (poison.cause, upload.cause) == ("poison", "outage")
     (event,) = upload.events
     record = json.loads(UPLOAD)["Records"][0]["s3"]
     assert (event.event, event.bucket) == ("product_uploaded", record["bucket"]["name"])

@@ -161,13 +161,13 @@ variable "reserved_concurrency" {
 }
 
 variable "max_receive_count" {
-  description = "Deliveries before a message goes to the dead-letter queue. The handler has the first 15 follow each other within seconds; each further one is a visibility timeout later, so these are how long a cluster may be away."
+  description = "Deliveries before a message goes to the dead-letter queue. The handler has them follow each other within seconds at first, then within 5 to 10 minutes: 200 are more than 12 hours that a cluster may be away."
   type        = number
-  default     = 20
+  default     = 200
 
   validation {
     condition     = var.max_receive_count >= 16 && var.max_receive_count <= 1000
-    error_message = "max_receive_count: from 16 to 1000; the first 15 are over within minutes, and an outage may be longer."
+    error_message = "max_receive_count: from 16 to 1000; the first 6 are over within minutes, and an outage may be longer."
   }
 }
 

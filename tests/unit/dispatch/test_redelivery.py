@@ -9,20 +9,32 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from mmpipe.dispatch.redelivery import QUICK_RECEIVES, Redelivery, Returned, pause
+from mmpipe.dispatch.redelivery import (
+    LONGEST_SECONDS,
+    MAX_RECEIVES,
+    OUTAGE_SECONDS,
+    Redelivery,
+    Returned,
+    pause,
+)
 
 HIDDEN = "messages stay hidden for the queue's own timeout"
 
 
-@pytest.mark.parametrize(("receives", "longest"), [(0, 10), (1, 10), (2, 20), (3, 40), (4, 60), (15, 60)])
-def test_pauses_grow_spread_and_end(receives: int, longest: int) -> None:
-    pauses = [pause(receives) for _ in range(2_000)]
-    assert set(pauses) == set(range(5, longest + 1))
+@pytest.mark.parametrize(
+    ("receives", "shortest", "longest"), [(0, 5, 10), (1, 5, 10), (2, 10, 20), (3, 20, 40), (5, 80, 160)]
+)
+def test_pauses_grow_and_spread(receives: int, shortest: int, longest: int) -> None:
+    pauses = [pause(receives) for _ in range(4_000)]
+    assert set(pauses) == set(range(shortest, longest + 1))
 
 
-def test_after_the_quick_ones_the_queue_decides() -> None:
-    assert pause(QUICK_RECEIVES) is not None
-    assert pause(QUICK_RECEIVES + 1) is None
+def test_a_night_without_an_indexer_makes_no_dead_letter_and_its_end_is_seen_within_minutes() -> None:
+    for _ in range(20):
+        pauses = [pause(receives) for receives in range(1, MAX_RECEIVES)]
+        assert sum(pauses) >= OUTAGE_SECONDS
+        assert max(pauses) <= LONGEST_SECONDS == 600
+        assert sum(pauses[:3]) <= 70, "an indexer that restarts is waited for in seconds"
 
 
 @pytest.fixture
@@ -82,12 +94,11 @@ def test_messages_are_shown_in_batches_by_one_client(sqs: Any, queue: str) -> No
     assert visible(sqs, queue) == 23
 
 
-def test_what_the_queue_decides_costs_no_call(sqs: Any, queue: str) -> None:
-    (message,) = received(sqs, queue, 1)
+def test_nothing_returned_costs_no_call(sqs: Any, queue: str) -> None:
+    received(sqs, queue, 1)
     client = Recorded(sqs)
     redelivery = Redelivery(queue, client=client.make)
     redelivery.schedule([])
-    redelivery.schedule([Returned(message.receipt_handle, QUICK_RECEIVES + 1)])
     assert client.made == 0
     assert visible(sqs, queue) == 0
 
@@ -95,7 +106,7 @@ def test_what_the_queue_decides_costs_no_call(sqs: Any, queue: str) -> None:
 def test_what_cannot_be_read_is_shown_at_once_however_often_it_came(sqs: Any, queue: str) -> None:
     (message,) = received(sqs, queue, 1)
     redelivery = Redelivery(queue, client=lambda: sqs)
-    redelivery.schedule([Returned(message.receipt_handle, QUICK_RECEIVES + 3, readable=False)])
+    redelivery.schedule([Returned(message.receipt_handle, MAX_RECEIVES - 1, readable=False)])
     assert visible(sqs, queue) == 1
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmpipe.dispatch.redelivery import QUICK_RECEIVES, SLOW_RECEIVES
+from mmpipe.dispatch.redelivery import MAX_RECEIVES
 from mmpipe.events import parse_message
 from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud
 
@@ -58,7 +58,7 @@ def test_dead_letters_are_configured(cloud: LocalCloud) -> None:
         "Attributes"
     ]
     policy = json.loads(attributes["RedrivePolicy"])
-    assert policy["maxReceiveCount"] == QUICK_RECEIVES + SLOW_RECEIVES
+    assert policy["maxReceiveCount"] == MAX_RECEIVES
     assert policy["deadLetterTargetArn"].endswith(cloud.dead_letters_url.rpartition("/")[2])
 
 

