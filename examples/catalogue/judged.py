@@ -1,7 +1,7 @@
 """Judged queries of several kinds over the sample catalogue: ``python -m examples.catalogue.judged FILE``.
 
 Which products answer a query follows from what they are made of: the same words in another spelling have the
-answers of the words themselves.
+answers of the words themselves. A FILE that ends in ``.parquet`` also holds the queries with photos.
 """
 
 from __future__ import annotations
@@ -13,10 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from examples.catalogue.media import encode_jpeg
 from examples.catalogue.palette import COLOURS, MATERIALS
 from examples.catalogue.products import SampleProduct, generate_products
+from examples.catalogue.render import render_image
 
 PER_KIND = 36
+PHOTO_SIDE = 384
+GENDERS = {"female": (("women's", "ladies", "women"), "女士"), "male": (("men's", "gents", "men"), "男士")}
 OTHER_WORDS = {
     "t-shirt": "tee", "trousers": "pants", "sofa": "couch", "cushion": "throw pillow", "suitcase": "luggage",
     "handbag": "purse", "umbrella": "brolly", "bicycle": "bike", "pan": "skillet", "phone": "cell phone",
@@ -32,11 +39,13 @@ OTHER_WORDS_ZH = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One query, its kind, and the ids that answer it."""
+    """One query, its kind, and the ids that answer it; with ``photo`` a picture of that product is sent too,
+    taken from another side than any in the catalogue."""
 
     kind: str
     query: str
     relevant: tuple[str, ...]
+    photo: SampleProduct | None = None
 
     def line(self) -> str:
         """As :func:`mmpipe.evaluate.judged.read_queries` reads it."""
@@ -54,7 +63,7 @@ def judged_queries(products: list[SampleProduct], seed: int = 7) -> list[Judged]
         for product in rng.sample(products, len(products)):
             for judged in make(product, products, rng):
                 if judged.relevant:
-                    asked.setdefault(judged.query, judged)
+                    asked.setdefault(judged.query if judged.photo is None else judged.photo.id, judged)
             if len(asked) >= PER_KIND:
                 break
         found += list(asked.values())[:PER_KIND]
@@ -131,6 +140,91 @@ def _zh(p: SampleProduct, products: list[SampleProduct], _: random.Random) -> It
     yield Judged("zh", f"{COLOURS[p.colour].zh}{p.category_zh}", _alike(p, products, "colour", "category"))
 
 
+def _mixed(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    query = rng.choice((f"{p.colour} {p.category_zh}", f"{COLOURS[p.colour].zh} {p.category}"))
+    yield Judged("mixed", query, _alike(p, products, "colour", "category"))
+
+
+def _value(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    query, names = rng.choice(
+        (
+            (f"{p.brand} {p.category}", ("brand", "category")),
+            (f"{p.category} {p.brand} {p.colour}", ("brand", "category", "colour")),
+            (f"{p.category} size {p.size}", ("category", "size")),
+        )
+    )
+    if "size" not in names or p.size:
+        yield Judged("value", query, _alike(p, products, *names))
+
+
+def _gender(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    if p.gender in GENDERS:
+        said, zh = GENDERS[p.gender]
+        query = rng.choice((f"{rng.choice(said)} {p.category}", f"{p.category} for {said[-1]}"))
+        relevant = _alike(p, products, "gender", "category")
+        yield Judged("gender", rng.choice((query, query, f"{zh}{p.category_zh}")), relevant)
+
+
+def _bounds(p: SampleProduct, rng: random.Random) -> tuple[int | None, int | None]:
+    """Round amounts below and above a price: either or both."""
+    low, high = int(p.price) // 10 * 10, int(p.price) // 10 * 10 + 10
+    return rng.choice(((None, high), (None, high), (low, None), (low, high + 10)))
+
+
+def _priced(
+    p: SampleProduct, products: list[SampleProduct], low: int | None, high: int | None
+) -> tuple[str, ...]:
+    return tuple(
+        o.id
+        for o in products
+        if o.category == p.category and (low or 0) <= o.price and (high is None or o.price <= high)
+    )
+
+
+def _price(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    low, high = _bounds(p, rng)
+    if low is None:
+        said = rng.choice(
+            (f"under {high}", f"below ${high}", f"less than {high} usd", f"max ${high}", f"${high} or less")
+        )
+    elif high is None:
+        said = rng.choice((f"over {low}", f"from ${low}", f"above {low} dollars"))
+    else:
+        said = rng.choice((f"between {low} and {high}", f"{low}-{high} dollars", f"${low} to ${high}"))
+    yield Judged("price", f"{p.category} {said}", _priced(p, products, low, high))
+
+
+def _price_zh(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    low, high = _bounds(p, rng)
+    thing = p.category_zh
+    if low is None:
+        query = rng.choice(
+            (
+                f"{high}美元以下的{thing}",
+                f"{thing} 不超过{high}",
+                f"低于{high}的{thing}",
+                f"{thing}{high}以内",
+            )
+        )
+    elif high is None:
+        query = rng.choice((f"{low}美元以上的{thing}", f"高于{low}的{thing}"))
+    else:
+        query = rng.choice((f"{low}到{high}美元的{thing}", f"{thing} 价格{low}-{high}"))
+    yield Judged("price-zh", query, _priced(p, products, low, high))
+
+
+def _photo(p: SampleProduct, products: list[SampleProduct], _: random.Random) -> Iterator[Judged]:
+    yield Judged("photo", "", _alike(p, products, "colour", "category"), p)
+
+
+def _photo_and_text(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    others = sorted({o.colour for o in products if o.category == p.category} - {p.colour})
+    if others:
+        wanted = rng.choice(others)
+        relevant = tuple(o.id for o in products if o.category == p.category and o.colour == wanted)
+        yield Judged("photo+text", f"{wanted} {p.category}", relevant, p)
+
+
 _KINDS: dict[str, Callable[[SampleProduct, list[SampleProduct], random.Random], Iterator[Judged]]] = {
     "plain": _plain,
     "typo": _typo,
@@ -141,9 +235,38 @@ _KINDS: dict[str, Callable[[SampleProduct, list[SampleProduct], random.Random], 
     "negative": _negative,
     "sku": _sku,
     "zh": _zh,
+    "mixed": _mixed,
+    "value": _value,
+    "gender": _gender,
+    "price": _price,
+    "price-zh": _price_zh,
+    "photo": _photo,
+    "photo+text": _photo_and_text,
 }
 
 
+def write_judged(path: Path, judged: list[Judged]) -> None:
+    """As :func:`mmpipe.evaluate.judged.read_queries` reads it: Parquet with photos, or JSONL without those
+    that have one."""
+    if path.suffix != ".parquet":
+        lines = [each.line() for each in judged if each.photo is None]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return
+    rows = [
+        {
+            "query": each.query or None,
+            "image": None if each.photo is None else _picture(each.photo),
+            "product_id": each.relevant,
+            "kind": each.kind,
+        }
+        for each in judged
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def _picture(product: SampleProduct) -> bytes:
+    return encode_jpeg(render_image(product, view=5, size=PHOTO_SIDE))
+
+
 if __name__ == "__main__":
-    lines = [judged.line() for judged in judged_queries(generate_products())]
-    Path(sys.argv[1]).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_judged(Path(sys.argv[1]), judged_queries(generate_products()))

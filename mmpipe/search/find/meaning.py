@@ -196,7 +196,7 @@ def meant(
     held: tuple[Meaning | None] | None = version.text.understood.get(key)
     if held is None:
         reading = read(said, synonyms)
-        told = values.tell(version, reading.keys)
+        told = values.tell(version, reading.keys, tuple(reading.joints))
         held = (understand(said, reading, told, version.prices.currency, mode, filtered),)
         version.text.understood.put(key, held)
     return held[0]
@@ -254,8 +254,11 @@ def _chosen(
 ) -> list[tuple[Candidate, str, str]]:
     """The values that are named, each with its field, from left to right: of those that share a word the
     longest, then what is written before what stands for it, then what more products have."""
+    joined = [span for word, span in reading.joints.items() if word in told.words]
     found: list[tuple[int, bool, int, int, int, str, str, Candidate]] = []
     for candidate in reading.candidates:
+        if any(_cuts(candidate, span) for span in joined):
+            continue
         options = [
             (-held[0], values.FIELDS.index(name), name, held[1])
             for name in candidate.fields
@@ -301,6 +304,13 @@ def _is_last(text: str, candidate: Candidate, reading: Reading, taken: Sequence[
         return True
     following = next((text[start:end] for start, end in reading.pieces if start <= at < end), None)
     return following is None or following in _BEHIND
+
+
+def _cuts(candidate: Candidate, word: Span) -> bool:
+    """Whether a candidate is a part of a word that was written as two, but not the whole: sun glasses."""
+    return _over((candidate.start, candidate.end), (word,)) and not (
+        candidate.start <= word[0] and word[1] <= candidate.end
+    )
 
 
 def _over(span: Span, others: Sequence[Span]) -> bool:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.encoders.starter.glossary import load_glossary
@@ -30,6 +31,8 @@ SIZE: Final = "size"
 _NAMED: Final = tuple(name for name in FIELDS if name != SIZE)
 # What another word for it may be a value of: brands are names, and sizes are as they are.
 _TRANSLATED: Final = tuple(name for name in _NAMED if name != "brand")
+# A category is not the same as one that is nearly called so: a laptop is no notebook of paper.
+_ALIKE: Final = tuple(name for name in _TRANSLATED if name != CATEGORY)
 _KINDS: Final = {
     "colour": ("color",),
     "gender": ("gender", "age_group"),
@@ -39,6 +42,7 @@ _KINDS: Final = {
 
 _CJK: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 _LETTER: Final = rf"(?:[^\W_{_CJK}]|[\u0300-\u036f])"
+_HAN: Final = re.compile(f"[{_CJK}]")
 _PIECE: Final = re.compile(rf"(?P<run>[{_CJK}]+)|{_LETTER}+(?:[-'&.+/]{_LETTER}+)*'?")
 _LETTER_SIZE: Final = re.compile(r"x{0,4}[sl]|m|[2-9]xl|x{1,4}s")
 _SIZE_WORDS: Final = frozenset({"size", "sizes", "sz"})
@@ -76,10 +80,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Reading:
-    """What of a text may be values. ``pieces`` are where its words and Chinese runs begin and end."""
+    """What of a text may be values. ``pieces`` are where its words and Chinese runs begin and end, ``joints``
+    the tokens that two words in a row may be as one, each with their begin and end."""
 
     candidates: tuple[Candidate, ...]
     pieces: tuple[tuple[int, int], ...]
+    joints: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def keys(self) -> frozenset[str]:
@@ -93,9 +99,11 @@ Spellings = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Told:
-    """Which keys are values of which fields: by field and key the products, by the value as it is spelled."""
+    """Which keys are values of which fields: by field and key the products, by the value as it is spelled;
+    and which joints are ``words`` of the catalogue."""
 
     held: Mapping[str, Mapping[str, Spellings]] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
 
     @classmethod
     def total(cls, parts: Sequence[Told]) -> Told:
@@ -105,7 +113,7 @@ class Told:
             for name, keys in part.held.items():
                 for key, spelled in keys.items():
                     found.setdefault(name, {}).setdefault(key, Counter()).update(spelled)
-        return cls(found)
+        return cls(found, frozenset().union(*(part.words for part in parts)))
 
     def value(self, name: str, key: str) -> tuple[int, str] | None:
         """How many products of a field have a key, and how most of them spell it, the first of equals; None
@@ -117,8 +125,8 @@ class Told:
         return None if len(shown) > LONGEST else (sum(spelled.values()), shown)
 
 
-def tell(version: Version, keys: frozenset[str]) -> Told:
-    """What a version, or the part of one that a shard has, says to some keys."""
+def tell(version: Version, keys: frozenset[str], joints: Sequence[str] = ()) -> Told:
+    """What a version, or the part of one that a shard has, says to some keys and joints."""
     held: dict[str, dict[str, Spellings]] = {}
     for name in FIELDS:
         dictionary = version.columns.dictionaries.fields[name]
@@ -128,7 +136,7 @@ def tell(version: Version, keys: frozenset[str]) -> Told:
             spelled = _spelled(version, name, key)
             if spelled:
                 held.setdefault(name, {})[key] = spelled
-    return Told(held)
+    return Told(held, frozenset(version.text.holding(list(joints))) if joints else frozenset())
 
 
 def _spelled(version: Version, name: str, key: str) -> Spellings:
@@ -170,7 +178,19 @@ def read(text: str, written: str, synonyms: Synonyms | None, spared: Sequence[tu
         else:
             found += _of_words(text, pieces, at, synonyms)
         found += _sizes(text, written, pieces, at)
-    return Reading(tuple(found), tuple(piece.span() for piece in pieces))
+    return Reading(tuple(found), tuple(piece.span() for piece in pieces), _joints(text, pieces[:MOST_WORDS]))
+
+
+def _joints(text: str, pieces: Sequence[re.Match[str]]) -> Mapping[str, tuple[int, int]]:
+    """Of two words in a row that are letters alone."""
+    return {
+        _token(one.group() + other.group()): (one.start(), other.end())
+        for one, other in pairwise(pieces)
+        if one.group().isalpha()
+        and other.group().isalpha()
+        and not (one["run"] or other["run"])
+        and text[one.end() : other.start()].isspace()
+    }
 
 
 def _of_words(
@@ -212,7 +232,7 @@ def _standing(start: int, end: int, words: Sequence[str], synonyms: Synonyms | N
     said = _heads(" ".join(words))
     found = synonyms.of_words(said, 0) if said else None
     if found is not None and found[0] == len(said):
-        yield from _others(start, end, found[1])
+        yield from _others(start, end, found[1], zh=False)
     yield from _glossary(start, end, " ".join(words))
 
 
@@ -233,13 +253,14 @@ def _of_run(start: int, run: str, synonyms: Synonyms | None) -> Iterator[Candida
     if synonyms is not None:
         for first, stop, others in synonyms.in_run(run):
             if stop - first > 1:
-                yield from _others(start + first, start + stop, others)
+                yield from _others(start + first, start + stop, others, zh=True)
 
 
-def _others(start: int, end: int, others: tuple[Other, ...]) -> Iterator[Candidate]:
-    keys = _keys_of(others)
-    if keys:
-        yield Candidate(start, end, keys, _TRANSLATED, own=False)
+def _others(start: int, end: int, others: tuple[Other, ...], zh: bool) -> Iterator[Candidate]:
+    for foreign, fields in ((False, _ALIKE), (True, _TRANSLATED)):
+        keys = _keys_of(others, zh != foreign)
+        if keys:
+            yield Candidate(start, end, keys, fields, own=False)
 
 
 def _glossary(start: int, end: int, said: str) -> Iterator[Candidate]:
@@ -290,6 +311,11 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=16_384)
+def _token(word: str) -> str:
+    return next(iter(tokens(word)), word)
+
+
+@lru_cache(maxsize=16_384)
 def _heads(text: str) -> tuple[str, ...]:
     return heads(text)
 
@@ -317,9 +343,9 @@ def _all_forms(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _keys_of(others: tuple[Other, ...]) -> tuple[str, ...]:
-    """What values have that any of these words says."""
-    texts = (other.text for other in others if other.factor >= SAME)
+def _keys_of(others: tuple[Other, ...], zh: bool) -> tuple[str, ...]:
+    """What values have that any of these words says that is Chinese, or is not."""
+    texts = (other.text for other in others if other.factor >= SAME and bool(_HAN.search(other.text)) == zh)
     return tuple(dict.fromkeys(form for text in texts for form in _all_forms(text)))
 
 

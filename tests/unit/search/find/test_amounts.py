@@ -1,0 +1,114 @@
+"""What texts say of prices."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmpipe.search.find.amounts import bounds
+from mmpipe.search.find.stated import even
+
+
+def said(text: str, currency: str | None) -> list[tuple[str | None, str | None, str]]:
+    found = bounds(even(text), currency)
+    return [
+        (
+            None if b.low is None else f"{b.low:f}",
+            None if b.high is None else f"{b.high:f}",
+            text[b.start : b.end],
+        )
+        for b in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "low", "high", "span"),
+    [
+        ("red dress under 500", "USD", None, "500", "under 500"),
+        ("below $50 lamp", "USD", None, "50", "below $50"),
+        ("less than 20 usd", "USD", None, "20", "less than 20 usd"),
+        ("lamp over 100", "USD", "100", None, "over 100"),
+        ("between 20 and 50", "EUR", "20", "50", "between 20 and 50"),
+        ("mug 20-50 dollars", "USD", "20", "50", "20-50 dollars"),
+        ("$20 to $50 lamp", "CAD", "20", "50", "$20 to $50"),
+        ("between 50 and 20", "USD", "20", "50", "between 50 and 20"),
+        ("max 30€ mug", "EUR", None, "30", "max 30€"),
+        ("19,99 € max", "EUR", None, "19.99", "19,99 € max"),
+        ("cheaper than 15 shoes", "USD", None, "15", "cheaper than 15"),
+        ("price under 1,000.50", "USD", None, "1000.50", "price under 1,000.50"),
+        ("laptop under 2k", "USD", None, "2000", "under 2k"),
+        ("$50 or less", "USD", None, "50", "$50 or less"),
+        ("from $20", "USD", "20", None, "from $20"),
+        ("lamp < 50", "USD", None, "50", "< 50"),
+        ("price: 20-50", "USD", "20", "50", "price: 20-50"),
+        ("UNDER ＄５０", "USD", None, "50", "UNDER ＄５０"),
+        ("under ¥500", "JPY", None, "500", "under ¥500"),
+        ("dress for women under 50", "USD", None, "50", "under 50"),
+        ("under 20 pounds", "GBP", None, "20", "under 20 pounds"),
+        ("200元以下的连衣裙", "CNY", None, "200", "200元以下"),
+        ("100到200元", "CNY", "100", "200", "100到200元"),
+        ("耳机500块以内", "CNY", None, "500", "500块以内"),
+        ("不超过300的手机", "CNY", None, "300", "不超过300"),
+        ("低于30美元", "USD", None, "30", "低于30美元"),
+        ("高于100", "CNY", "100", None, "高于100"),
+        ("大于1万元", "CNY", "10000", None, "大于1万元"),
+        ("价格在100到200之间", "CNY", "100", "200", "价格在100到200之间"),
+        ("预算500以内", "CNY", None, "500", "预算500以内"),
+        ("300元起", "CNY", "300", None, "300元起"),
+    ],
+)
+def test_a_price_is_understood(
+    text: str, currency: str, low: str | None, high: str | None, span: str
+) -> None:
+    assert said(text, currency) == [(low, high, span)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "500 ml", "under 500 ml bottle", "size 42", "iphone 15", "air max 90", "iphone 15 pro max 256",
+        "at least 3 pockets", "over 3 years", "women over 40", "toys for kids under 5", "under 5 minutes",
+        "under 10 inch", "under 50%", "36-40", "100-200", "under", "under dress", "$50", "5岁以下", "不到5斤",
+        "under 20 pounds", "max 30€", "200元以下", "不超过300日元", "under £20", "$1.299,00 or less",
+    ],
+)  # fmt: skip
+def test_other_numbers_and_other_currencies_are_none(text: str) -> None:
+    assert said(text, "USD") == []
+
+
+def test_two_bounds_are_both_understood() -> None:
+    assert [each[:2] for each in said("over 20 under 50", "USD")] == [("20", None), (None, "50")]
+
+
+def test_without_a_currency_of_its_own_a_collection_has_no_prices() -> None:
+    assert said("under $50", None) == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["under", "between", "and", "20", "50", "1,000", "$", "€", "-", "to", "元", "以下", "到", "max",
+             " ", "price", "不超过", "．", "５", "9" * 40, "or less", "\t", "k"]
+        ),
+        max_size=60,
+    ).map(" ".join)
+)  # fmt: skip
+def test_bounds_lie_inside_the_text_and_never_overlap(text: str) -> None:
+    folded = even(text)
+    assert len(folded) == len(text)
+    at = 0
+    for bound in bounds(folded, "USD"):
+        assert at <= bound.start < bound.end <= len(text)
+        assert bound.low is not None or bound.high is not None
+        if bound.low is not None and bound.high is not None:
+            assert bound.low <= bound.high
+        at = bound.end
+
+
+@pytest.mark.parametrize(
+    "piece", ["1", "9 ", "under 1 ", "between 1 ", "1-", "\x00\x01", "$", "以下", "价格"]
+)
+def test_hostile_texts_say_little(piece: str) -> None:
+    text = piece * (1_000 // len(piece))
+    assert len(bounds(even(text), "USD")) <= 24
