@@ -4,9 +4,9 @@
 row follows every address that a link may mean, so that whichever spelling is uploaded later is noticed.
 :class:`Asker` tells without fetching whether a medium is what it was, by the :class:`MediaStamp` that was
 kept of it. :class:`Fetcher` gives the bytes, :func:`decode` what an encoder takes of them (RGB in sRGB, mono
-samples, a few frames), both within the settings' limits: ``InvalidMedia``, ``MediaTooLarge``,
-``MediaNotAllowed``; :func:`decoding_pixels` tells before how much memory that takes. A host that fails for
-now is a ``RetryableError``, as is an object store.
+samples, a few frames), :func:`cropped` a box of a picture, all within the settings' limits: ``InvalidMedia``,
+``MediaTooLarge``, ``MediaNotAllowed``; :func:`decoding_pixels` tells before how much memory that takes. A
+host that fails for now is a ``RetryableError``, as is an object store.
 
 :class:`HttpsClient` asks allowed hosts alone, never a private network address: checked after the name was
 resolved, and again for each redirect.
@@ -19,6 +19,7 @@ from mmpipe.media.cost import decoding_pixels
 from mmpipe.media.decode import DEFAULT_TARGET, decode
 from mmpipe.media.fetch import Fetcher
 from mmpipe.media.https import HttpsClient
+from mmpipe.media.images import cropped
 from mmpipe.media.refs import MediaBytes, MediaRef, resolve
 from mmpipe.media.stamps import MediaStamp
 
@@ -31,6 +32,7 @@ __all__ = [
     "MediaRef",
     "MediaStamp",
     "Question",
+    "cropped",
     "decode",
     "decoding_pixels",
     "resolve",

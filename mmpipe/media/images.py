@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -81,6 +82,19 @@ def decode_image(
         raise
     except _BROKEN as error:
         raise InvalidMedia(field, f"is a broken {kind} file ({_reason(error)}): export it anew") from None
+
+
+def cropped(
+    picture: NDArray[np.uint8], box: tuple[float, float, float, float], field: str
+) -> NDArray[np.uint8]:
+    """A box of a decoded picture: left, top, right and bottom, as parts of its width and height; to whole
+    pixels, outwards. Raises ``InvalidMedia`` where a side of it has less than :data:`MIN_SIDE` pixels."""
+    height, width = picture.shape[:2]
+    left, top = int(box[0] * width), int(box[1] * height)
+    right, bottom = math.ceil(box[2] * width), math.ceil(box[3] * height)
+    if min(right - left, bottom - top) < MIN_SIDE:
+        raise InvalidMedia(field, f"is a box of less than {MIN_SIDE} pixels: choose a larger one")
+    return np.ascontiguousarray(picture[top:bottom, left:right])
 
 
 def _loaded(data: bytes, kind: str, limits: tuple[int, int], field: str, target: int | None) -> PilImage:

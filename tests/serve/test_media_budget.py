@@ -82,10 +82,10 @@ def test_over_the_budget_is_503_and_texts_are_answered_meanwhile(
     begun, go_on = threading.Event(), threading.Event()
     decode = media.decode
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **target: Any) -> Any:
         begun.set()
         assert go_on.wait(10)
-        return decode(*arguments)
+        return decode(*arguments, **target)
 
     monkeypatch.setattr(media, "decode", slow)
     service = make_service(settings.model_copy(update={"serve": small}))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import json
 from typing import Any
 
 import httpx
+import numpy as np
+from PIL import Image
 from starlette.testclient import TestClient
 
 from mmpipe.schemas.search import SearchRequest
@@ -84,6 +87,34 @@ def test_paging_covers_every_match_once(client: TestClient) -> None:
         if cursor is None:
             break
     assert len(seen) == len(set(seen)) == total
+
+
+def test_a_box_of_a_picture_is_searched_for_as_if_it_were_the_picture(client: TestClient) -> None:
+    both = np.zeros((16, 32, 3), np.uint8)
+    both[:, :16], both[:, 16:] = (250, 10, 10), (10, 10, 240)
+    buffer = io.BytesIO()
+    Image.fromarray(both).save(buffer, "PNG")
+    whole = base64.b64encode(buffer.getvalue()).decode()
+
+    def scores(image: dict[str, Any], **more: Any) -> list[tuple[str, float]]:
+        answer = client.post("/v1/search", json={"image": image, **more})
+        assert answer.status_code == 200, answer.text
+        return [(hit["id"], hit["score"]) for hit in answer.json()["hits"]]
+
+    blue = base64.b64encode(png((10, 10, 240))).decode()
+    cut = {"data": whole, "crop": [0.5, 0, 1, 1]}
+    assert scores(cut) == scores({"data": blue})
+    assert scores({"data": whole}) != scores(cut)
+    # A picture that is not wanted may be a box, too.
+    turned = scores({"data": whole}, **{"not": {"image": cut}})
+    assert turned == scores({"data": whole}, **{"not": {"image": {"data": blue}}})
+    assert turned != scores({"data": whole})
+    tiny = client.post("/v1/search", json={"image": {"data": whole, "crop": [0.5, 0, 0.51, 1]}})
+    assert tiny.status_code == 422
+    assert "image.crop" in tiny.text
+    broken = client.post("/v1/search", json={"text": "lamp", "not": {"image": {"data": "x"}}})
+    assert broken.status_code == 422
+    assert "not.image.data" in broken.text
 
 
 def test_image_by_base64_by_data_uri_and_by_upload_agree(client: TestClient) -> None:

@@ -39,18 +39,24 @@ Own = Mapping[Modality, Scores]
 # By KAGL's products and half of the queries, see docs/models/fusion.md. Of sounds and clips nothing is known
 # that could be gone by: they find by the fused vector.
 _ALONE = 0.95
+# Of words that full text counts already the pictures say more than the texts once again.
+_COUNTED = 0.3
 _TOGETHER = 0.7
 _SIDES: Mapping[Modality, float] = {"text": 0.6, "image": 0.4}
 
 
-def towards(weights: Mapping[Modality, float], rest: float = 0.0) -> dict[Modality, float]:
+def towards(
+    weights: Mapping[Modality, float], rest: float = 0.0, *, counted: bool = False
+) -> dict[Modality, float]:
     """How far a query leans to products' vectors of each of its modalities: parts of a score, less than 1 in
     all; the rest is the fused cosine's. ``weights`` are those of its modalities, ``rest`` that of what is
-    asked besides and has none."""
+    asked besides and has none. ``counted``: full text takes part."""
     sides = {m: side * weights[m] for m, side in _SIDES.items() if weights.get(m, 0.0) > 0}
     if not sides:
         return {}
     reach = _ALONE if len(sides) == 1 else _TOGETHER
+    if counted and sides.keys() == {"text"}:
+        reach = _COUNTED
     share = sum(weights[m] for m in sides) / (sum(weights.values()) + rest)
     return {m: reach * share * side / sum(sides.values()) for m, side in sides.items()}
 

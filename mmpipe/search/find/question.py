@@ -119,6 +119,10 @@ class Question:
         if mode == "late" and query.like_weight:
             # What products are like is in their fused vectors alone.
             mode = "hybrid"
+        leaning: Mapping[Modality, float] = {}
+        if mode == "hybrid":
+            counted = understood.known and bool(understood.words)
+            leaning = towards(query.modality_weights, query.like_weight, counted=counted)
         # Of what a photo is like, more must be looked at to tell the nearest: many products look alike.
         depth = settings.candidates * (1 if alone else _MEDIA_DEPTH)
         return cls(
@@ -143,7 +147,7 @@ class Question:
             near=near,
             seen=seen,
             mode=mode,
-            leaning=towards(query.modality_weights, query.like_weight) if mode == "hybrid" else {},
+            leaning=leaning,
             sort=request.sort,
             taste=asked.taste,
         )

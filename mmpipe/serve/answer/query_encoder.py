@@ -156,12 +156,15 @@ class RemoteQueryEncoder:
         spare = None if self._spare is None else self._spare.bound(profile)
 
         async def encode_there(request: SearchRequest, media: Media) -> EncodedQuery:
-            if not request.text and not media:
+            unwanted = None if request.unlike is None else request.unlike.text
+            if not request.text and not media and not unwanted:
                 return compose(request, profile, {}, {})
             if spare is not None and self._waking:
                 return await spare(request, media)
             # Media travel decoded; the request without them, for their base64 is megabytes.
-            slim = request.model_copy(update={"image": None, "audio": None, "video": None})
+            slim = request.model_copy(update=dict.fromkeys(("image", "audio", "video")))
+            if request.unlike is not None:
+                slim.unlike = request.unlike.model_copy(update={"image": None})
             task = asyncio.ensure_future(self._call(profile_json, slim, dict(media)))
             try:
                 done, _ = await asyncio.wait({task}, timeout=self._wait_seconds)

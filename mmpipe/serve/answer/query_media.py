@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from mmpipe import media
 from mmpipe.encoders.base import EncoderInput, Modality
-from mmpipe.errors import InvalidRequest, MediaNotAllowed
+from mmpipe.errors import InvalidMedia, InvalidRequest, MediaNotAllowed
 from mmpipe.objects import ObjectStore
 from mmpipe.schemas.search import MediaInput, SearchRequest
 from mmpipe.serve.answer.budget import Budget
@@ -23,6 +25,8 @@ MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")
 _THREADS = 8
 # Pixels of which the allocator would keep tens of megabytes.
 _LARGE = 4_000_000
+# Smaller boxes of a picture are not decoded any larger.
+_LEAST_BOX = 0.05
 _SCHEMES = frozenset({"data", "https"})
 
 
@@ -59,7 +63,17 @@ class QueryMedia:
         loop = asyncio.get_running_loop()
         files, pixels = await loop.run_in_executor(self._threads, self._weighed, parsed)
         async with self._budget.held(pixels):
-            return await loop.run_in_executor(self._threads, self._decoded, files, pixels)
+            return await loop.run_in_executor(self._threads, self._decoded, parsed, files, pixels)
+
+    async def unwanted(self, request: SearchRequest) -> EncoderInput | None:
+        """The decoded picture of what is not wanted, None without one; raises as :meth:`decode` does."""
+        if request.unlike is None or request.unlike.image is None:
+            return None
+        try:
+            decoded = await self.decode(ParsedSearch(SearchRequest(image=request.unlike.image)))
+        except (InvalidRequest, InvalidMedia) as error:
+            raise type(error)(f"not.{error.field}", error.reason) from None
+        return decoded["image"]
 
     def close(self) -> None:
         """End the threads, without waiting for them."""
@@ -67,15 +81,21 @@ class QueryMedia:
 
     def _weighed(self, parsed: ParsedSearch) -> tuple[Mapping[Modality, bytes], int]:
         files = self._bytes(parsed)
-        target = media.DEFAULT_TARGET
+        target = _target(parsed)
         return files, sum(media.decoding_pixels(modality, data, target) for modality, data in files.items())
 
-    def _decoded(self, files: Mapping[Modality, bytes], pixels: int) -> dict[Modality, EncoderInput]:
+    def _decoded(
+        self, parsed: ParsedSearch, files: Mapping[Modality, bytes], pixels: int
+    ) -> dict[Modality, EncoderInput]:
         try:
-            return {
-                modality: media.decode(modality, data, self._settings, modality)
+            decoded = {
+                modality: media.decode(modality, data, self._settings, modality, target=_target(parsed))
                 for modality, data in files.items()
             }
+            picture, asked = decoded.get("image"), parsed.request.image
+            if isinstance(picture, np.ndarray) and asked is not None and asked.crop is not None:
+                decoded["image"] = media.cropped(picture, asked.crop, "image.crop")
+            return decoded
         finally:
             if pixels > _LARGE:
                 give_back_memory()
@@ -106,6 +126,15 @@ class QueryMedia:
             )
         ref = media.MediaRef(field=f"{modality}.uri", modality=modality, uri=uri)
         return self._fetcher.fetch(ref).data
+
+
+def _target(parsed: ParsedSearch) -> int:
+    """The shorter side that a picture may be reduced to, so that a box of it keeps what encoders look at."""
+    box = None if parsed.request.image is None else parsed.request.image.crop
+    if box is None:
+        return media.DEFAULT_TARGET
+    least = min(box[2] - box[0], box[3] - box[1])
+    return int(media.DEFAULT_TARGET / max(least, _LEAST_BOX))
 
 
 def has_media(parsed: ParsedSearch) -> bool:

@@ -26,6 +26,7 @@ from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.suggest import SuggestParams
 from mmpipe.search import Version
 from mmpipe.search.asked import Asked
+from mmpipe.search.find.aim import less_like
 from mmpipe.search.find.meaning import Meaning
 from mmpipe.search.rules import RuleBook
 from mmpipe.search.shards import Transport
@@ -179,6 +180,10 @@ class QueryService:
             meaning = await version.meaning(request)
             with step("query.encode", media=len(media)):
                 query = await encode(_left(request, meaning), media)
+        unwanted = await self._media.unwanted(request)
+        if unwanted is not None:
+            with step("query.encode", media=1):
+                query = less_like(query, await encode(SearchRequest(), {"image": unwanted}))
         with step("query.search", products=version.products, limit=request.limit, facets=len(request.facets)):
             taste = await self._recommendations.taste(version, request)
             effects = self.merchandising.effects(version.collection, request, query.text, tried)

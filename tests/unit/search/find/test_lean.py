@@ -31,6 +31,11 @@ def test_a_query_leans_to_texts_and_pictures_that_it_has_and_never_wholly(
     assert sum(towards(weights, rest=2.0).values()) <= sum(leaning.values())
 
 
+def test_words_that_full_text_counts_are_leant_to_less_and_photos_as_ever() -> None:
+    assert 0 < towards({"text": 1.0}, counted=True)["text"] < towards({"text": 1.0})["text"]
+    assert towards({"image": 1.0}, counted=True) == towards({"image": 1.0})
+
+
 def test_who_weighs_nothing_is_not_leant_to() -> None:
     assert towards({"text": 0.0, "image": 1.0}) == towards({"image": 1.0})
     assert towards({"text": 1.0, "image": 3.0})["image"] > towards({"text": 1.0, "image": 1.0})["image"]
