@@ -78,7 +78,7 @@ def eval_recommend(
     rows = []
     for name in chosen:
         try:
-            made = names.make(name, settings, spread=True)
+            made = names.make(name, settings)
             row = measure(made, parted, len(ids), features if name in names.WITH_ITEMS else None).row()
         except ModelUnavailable as error:
             if len(chosen) == 1:

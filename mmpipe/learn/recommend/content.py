@@ -11,20 +11,20 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.evaluate.recommend.interactions import Items
 from mmpipe.evaluate.recommend.run import Features, Scores
 from mmpipe.learn.recommend.holding import Held
-from mmpipe.learn.recommend.whitening import whitening
+from mmpipe.learn.recommend.whitening import Whitening, whitening
 
 FADING: Final = 0.8
 _EVENTS: Final = 50
 
 
 class ContentModel:
-    """Cosine between items' features and a history's, each event worth :data:`FADING` times the one after it.
-    What all items share is taken off; with ``spread`` the features are whitened, which tells items of one
-    trade apart. Needs no behaviour but the history."""
+    """Cosine between items' whitened features and a history's, each event worth :data:`FADING` times the one
+    after it: without what all items share, items of one trade are told apart. Needs no behaviour but the
+    history. ``whitening`` is known after fitting."""
 
-    def __init__(self, *, spread: bool = False, name: str = "content") -> None:
+    def __init__(self, *, name: str = "content") -> None:
         self.name = name
-        self._spread = spread
+        self.whitening: Whitening | None = None
         self._vectors: Features = np.zeros((0, 0), dtype=np.float32)
 
     def choose(self, held: Held, items: int, features: Features | None) -> None:
@@ -41,11 +41,8 @@ class ContentModel:
         del sequences, items
         if features is None:
             raise InvalidRequest("items", f"model {self.name} needs the items' texts: give --items FILE")
-        described = np.any(features != 0, axis=1)
-        if self._spread:
-            made = whitening(features).apply(features)
-        else:
-            made = np.where(described[:, None], features - features[described].mean(axis=0), np.float32(0))
+        self.whitening = whitening(features)
+        made = self.whitening.apply(features)
         norms = np.linalg.norm(made, axis=1, keepdims=True)
         self._vectors = (made / np.maximum(norms, 1e-9)).astype(np.float32)
 

@@ -32,11 +32,11 @@ def _blend(settings: TrainSettings) -> Blend:
     )
 
 
-def _with_content(settings: TrainSettings, *, spread: bool = False) -> Blend:
+def _with_content(settings: TrainSettings) -> Blend:
     return Blend(
         [
             Portion(SequenceModel(settings), 1.0),
-            Portion(ContentModel(spread=spread), _SHARPNESS),
+            Portion(ContentModel(), _SHARPNESS),
             Portion(NeighbourModel(NEXT, name="next"), None),
             Portion(NeighbourModel(KNN), None),
         ],
@@ -72,11 +72,6 @@ def chosen(name: str | None, *, described: bool) -> list[str]:
     return [name]
 
 
-def make(name: str, settings: TrainSettings, *, spread: bool = False) -> Model:
-    """A model that is not fitted yet; the name is one of :data:`MODELS`. With ``spread`` likeness of content
-    is that of whitened features, which the exported form does not have."""
-    if spread and name == "content":
-        return ContentModel(spread=True)
-    if spread and name == "sequence+content":
-        return _with_content(settings, spread=True)
+def make(name: str, settings: TrainSettings) -> Model:
+    """A model that is not fitted yet; the name is one of :data:`MODELS`."""
     return MODELS[name](settings)

@@ -114,10 +114,10 @@ def _part(
             folder / form.file,
         )
     elif isinstance(model, ContentModel):
-        assert features is not None, "it was fitted with features"
-        form = PartForm(name=model.name, kind="content", weight=weight, sharpness=sharpness, fading=FADING)
-        described = np.any(features != 0, axis=1)
-        save_file({"mean": features[described].mean(axis=0, dtype=np.float32)}, folder / form.file)
+        assert model.whitening is not None, "fit comes first"
+        form = PartForm(name=model.name, kind="whitened", weight=weight, sharpness=sharpness, fading=FADING)
+        mean, matrix = model.whitening.mean, np.ascontiguousarray(model.whitening.matrix)
+        save_file({"mean": mean, "matrix": matrix}, folder / form.file)
     elif isinstance(model, AlsModel):
         settings = model.settings
         form = PartForm(

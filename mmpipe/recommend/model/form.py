@@ -23,7 +23,7 @@ ITEMS_FILE = "items.safetensors"
 RANKER_FILE = "ranker.safetensors"
 _MAX_FORM = 1_000_000
 
-PartKind = Literal["sequence", "neighbours", "popular", "content", "factors"]
+PartKind = Literal["sequence", "neighbours", "popular", "whitened", "factors"]
 PartName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -38,7 +38,8 @@ class PartForm(BaseModel):
     """One part of the mixture. Its scores become shares: logits times ``sharpness`` through a softmax, or,
     with None, weights over their sum; the mixture is the sum of the shares by ``weight``.
 
-    ``fading`` is of neighbours and content, ``regularization`` and ``confidence`` are of factors.
+    ``whitened`` is likeness of whitened vectors. ``fading`` is of neighbours and of that,
+    ``regularization`` and ``confidence`` are of factors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

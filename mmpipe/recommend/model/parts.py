@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,20 +164,51 @@ class PopularPart:
 
 
 class ContentPart:
-    """What is alike: cosines between fused vectors with the catalogue's ``mean`` ``(f,)`` taken off, those of
-    the latest events of a history, each worth ``fading`` times the one after it, and every product's."""
+    """What is alike: cosines between whitened fused vectors, ``(vector - mean) @ matrix``, those of the
+    latest events of a history, each worth ``fading`` times the one after it, and every product's. ``mean``
+    ``(f,)`` and ``matrix`` ``(f, f)`` are float32."""
 
     needs_vectors = True
     _EVENTS = 50
+    _CHUNK = 8_192
+    # Lengths are about 1: what is so much shorter is the mean, and like nothing.
+    _SHORTEST = np.float32(1e-3)
 
-    def __init__(self, mean: Vectors, fading: float) -> None:
+    def __init__(self, mean: Vectors, matrix: Vectors, fading: float) -> None:
         _finite("mean", mean)
-        if not 0 < fading <= 1:
+        _finite("whitening", matrix)
+        if mean.ndim != 1 or matrix.shape != (len(mean), len(mean)) or not 0 < fading <= 1:
             raise ModelUnavailable("the model's content part is damaged")
-        self._mean, self._fading = mean, fading
-        self._held: tuple[Place, Rows, Vectors] | None = None
+        self._mean, self._matrix, self._fading = mean, matrix, fading
+        self._held: WeakKeyDictionary[Place, tuple[Rows, Vectors]] = WeakKeyDictionary()
+        # By what is stored together, which stays when versions change; with it, so that no other gets its
+        # address.
+        self._known: dict[int, tuple[object, Vectors]] = {}
 
-    def taste(self, past: Past, place: Place) -> Vectors | None:
+    def prepare(self, place: Place) -> None:
+        """Work out what takes long of a place, the lengths of all whitened vectors: those of fragments that
+        the place before had are taken over. One thread at a time."""
+        known: dict[int, tuple[object, Vectors]] = {}
+        every = np.zeros(place.shelf.rows, np.float32)
+        for key, rows in place.shelf.stored():
+            held = self._known.get(id(key))
+            lengths = self._lengths(place, rows) if held is None else held[1]
+            known[id(key)] = key, lengths
+            every[rows] = lengths
+        self._known = known
+        rows = place.shelf.described()
+        self._held[place] = rows, np.maximum(every[rows], self._SHORTEST).astype(np.float32)
+
+    def scores(self, past: Past, place: Place) -> Scores | None:
+        if not place.readable or (taste := self._taste(past, place)) is None:
+            return None
+        rows, lengths = self._held[place]
+        query = self._matrix @ taste
+        found = np.full(place.shelf.rows, -np.inf, np.float32)
+        found[rows] = (place.shelf.dot(rows, query) - query @ self._mean) / lengths
+        return found
+
+    def _taste(self, past: Past, place: Place) -> Vectors | None:
         """The unit vector of a history; None where none of its products has a vector."""
         past = past.latest(self._EVENTS)
         worth = np.power(np.float32(self._fading), np.arange(len(past.rows) - 1, -1, -1, dtype=np.float32))
@@ -184,37 +216,18 @@ class ContentPart:
         vectors, there = place.shelf.vectors(past.rows[here])
         if not there.any():
             return None
-        taste: Vectors = worth[here][there] @ self._unit(vectors[there])
+        made = (vectors[there] - self._mean) @ self._matrix
+        made = made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), self._SHORTEST)
+        taste: Vectors = (worth[here][there] @ made).astype(np.float32)
         length = float(np.linalg.norm(taste))
         return taste / np.float32(length) if length > 0 else None
 
-    def scores(self, past: Past, place: Place) -> Scores | None:
-        if not place.readable or (taste := self.taste(past, place)) is None:
-            return None
-        rows, lengths = self._lengths(place)
-        found = np.full(place.shelf.rows, -np.inf, np.float32)
-        found[rows] = (place.shelf.dot(rows, taste) - taste @ self._mean) / lengths
-        return found
-
-    def of(self, rows: Rows, taste: Vectors, place: Place) -> Scores:
-        """The cosines of some rows, 0 where there is no vector."""
-        vectors, there = place.shelf.vectors(rows)
-        found: Scores = np.where(there, self._unit(vectors) @ taste, np.float32(0))
-        return found
-
-    def _unit(self, vectors: Vectors) -> Vectors:
-        rest = vectors - self._mean
-        unit: Vectors = rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), np.float32(1e-9))
-        return unit
-
-    def _lengths(self, place: Place) -> tuple[Rows, Vectors]:
-        """The described rows, and how long their vectors are without the mean: these are of unit length."""
-        held = self._held
-        if held is None or held[0] is not place:
-            rows = place.shelf.described()
-            square = 1 - 2 * place.shelf.dot(rows, self._mean) + self._mean @ self._mean
-            held = self._held = (place, rows, np.sqrt(np.maximum(square, 1e-6)).astype(np.float32))
-        return held[1], held[2]
+    def _lengths(self, place: Place, rows: Rows) -> Vectors:
+        parts = [np.zeros(0, np.float32)]
+        for first in range(0, len(rows), self._CHUNK):
+            vectors, _ = place.shelf.vectors(rows[first : first + self._CHUNK])
+            parts.append(np.linalg.norm((vectors - self._mean) @ self._matrix, axis=1).astype(np.float32))
+        return np.concatenate(parts)
 
 
 class FactorPart:

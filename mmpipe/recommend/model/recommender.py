@@ -170,8 +170,9 @@ class Recommender:
                 "weights": _array(arrays, "weights", np.float32),
             }
             part = NeighbourPart(typed, items, fading)
-        elif form.kind == "content":
-            part = ContentPart(_array(arrays, "mean", np.float32), fading)
+        elif form.kind == "whitened":
+            mean, matrix = (_array(arrays, name, np.float32) for name in ("mean", "matrix"))
+            part = ContentPart(mean, matrix, fading)
         else:
             factors = _array(arrays, "factors", np.float32)
             if len(factors) != items:
@@ -211,6 +212,9 @@ class Bound:
         self._here[items[self._of_items]] = 1
         described = shelf.described() if readable else np.zeros(0, np.int32)
         self.place = Place(shelf, items, described[items[described] == NO_ITEM], readable=readable)
+        for _, part in self._logits:
+            if isinstance(part, ContentPart):
+                part.prepare(self.place)
 
     def past(self, product_ids: Sequence[str]) -> Past:
         """A history, oldest first, as the parts take it: of every product among the latest 1,000 its latest

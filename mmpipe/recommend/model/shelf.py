@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -39,6 +39,10 @@ class Shelf(Protocol):
 
     def described(self) -> Rows:
         """The living rows that have a fused vector, ascending."""
+        ...
+
+    def stored(self) -> Iterator[tuple[object, Rows]]:
+        """All rows, by what they are stored in: an object that is the same in every version that has it."""
         ...
 
     def find(self, product_ids: Sequence[str]) -> Rows:
@@ -98,6 +102,13 @@ class VersionShelf:
     def described(self) -> Rows:
         return rows_of(self.version.fused.present)
 
+    def stored(self) -> Iterator[tuple[object, Rows]]:
+        layout = self.version.layout
+        for base, size, fragment in zip(
+            layout.bases.tolist(), layout.sizes, self.version.fragments.values(), strict=False
+        ):
+            yield fragment.part("rows"), np.arange(base, base + size, dtype=np.int32)
+
     def find(self, product_ids: Sequence[str]) -> Rows:
         found = (self.version.find(each) for each in product_ids)
         return np.fromiter((-1 if row is None else row for row in found), np.int32, len(product_ids))
@@ -149,6 +160,9 @@ class TableShelf:
 
     def described(self) -> Rows:
         return np.flatnonzero(self._there).astype(np.int32)
+
+    def stored(self) -> Iterator[tuple[object, Rows]]:
+        yield self, np.arange(self.rows, dtype=np.int32)
 
     def find(self, product_ids: Sequence[str]) -> Rows:
         return np.fromiter((self._row.get(each, -1) for each in product_ids), np.int32, len(product_ids))

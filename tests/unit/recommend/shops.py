@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from mmpipe.recommend import Knowledge, Lists
 from mmpipe.recommend.behaviour import Behaviour, Shopper
 from mmpipe.recommend.signals import Recommender
@@ -58,6 +60,8 @@ def _product(kind: str, category: str, color: str, n: int) -> Product:
 def stocked(folder: Path, items: Sequence[Product] | None = None) -> Version:
     """The version of a table of ``items``, :func:`products` unless given."""
     rows = catalogues.rows_of(products() if items is None else items)
+    place = rows.schema.get_field_index("added_at")
+    rows = rows.set_column(place, "added_at", pa.nulls(len(rows), rows.schema.field(place).type))
     return catalogues.version(catalogues.create(folder / "products_t.lance", rows))
 
 

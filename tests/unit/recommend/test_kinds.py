@@ -208,9 +208,11 @@ def test_new_arrivals_are_the_last_rows_that_nobody_knew(tmp_path: Path) -> None
     folder = tmp_path / "products_t.lance"
     old = [catalogues.product(f"old-{n}", f"old lamp {n}") for n in range(5)]
     new = [catalogues.product(f"new-{n}", f"new lamp {n}") for n in range(3)]
-    catalogues.create(folder, catalogues.rows_of(old), catalogues.rows_of(new))
+    batches = (catalogues.rows_of(old), catalogues.rows_of(new))
+    catalogues.create(folder, *(added(each, [None] * len(each)) for each in batches))
     dataset = catalogues.upsert(
-        folder, catalogues.rows_of([catalogues.product("old-1", "old lamp, other words")], order="2")
+        folder,
+        added(catalogues.rows_of([catalogues.product("old-1", "old lamp, other words")], order="2"), [None]),
     )
     version = catalogues.version(dataset)
     assert Shop.of(version).ids("new_arrivals", limit=3) == ["old-1", "new-2", "new-1"]

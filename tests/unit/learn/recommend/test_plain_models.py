@@ -82,9 +82,8 @@ def test_what_has_most_events_is_popular() -> None:
     assert model.scores(of([0], [1])).tolist() == [[0, 1, 2, 1]] * 2
 
 
-@pytest.mark.parametrize("spread", [False, True])
-def test_content_finds_what_is_alike_and_needs_texts(spread: bool) -> None:
-    model = ContentModel(spread=spread)
+def test_content_finds_what_is_alike_and_needs_texts() -> None:
+    model = ContentModel()
     features = np.array([[1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [0, 0]], np.float32)
     model.fit([], 5, features)
     found = model.scores(of([0]))[0]
