@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING
@@ -106,7 +107,7 @@ def _search_all(
         request = SearchRequest(text=query.text, limit=DEPTH, explain=False)
         decoded = _decode(query.media, settings)
         started = time.perf_counter()
-        answer = searcher.search_json(version, request, encode(request, loaded, decoded))
+        answer = searcher.ask(version, request, partial(encode, loaded=loaded, media=decoded)).body
         elapsed = (time.perf_counter() - started) * 1e3
         measured.append(Measured(tuple(hit["id"] for hit in from_json(answer)["hits"]), elapsed))
     return measured

@@ -133,6 +133,11 @@ class Meaning:
             if part.applied == "boost" and part.value is not None
         )
 
+    @staticmethod
+    def nothing() -> dict[str, object]:
+        """:meth:`told` of a text whose words are words alone."""
+        return {"understood": (), "relaxed": ()}
+
     def told(self) -> dict[str, object]:
         """What a :class:`~mmpipe.schemas.search.SearchResponse` says of it, as JSON has it."""
         return {"understood": [part.told() for part in self.parts], "relaxed": self.relaxed}
