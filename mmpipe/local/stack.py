@@ -28,6 +28,7 @@ from mmpipe.local.cloud import LAKE_BUCKET, REGION, UPLOADS_BUCKET, LocalCloud, 
 from mmpipe.local.processes import MARKER, Child, sweep
 from mmpipe.local.pump import EventPump, PumpSettings
 from mmpipe.local.state import StackLock, StackState, clear_state, write_state
+from mmpipe.serve.ray import haproxy
 from mmpipe.serve.ray.run import environment as serve_environment
 from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import DispatchSettings, Settings
@@ -158,6 +159,7 @@ class Stack:
         self._settings = settings
 
         self._progress("Ray and the query service")
+        haproxy.install(scratch)
         environment = _environment(settings, scratch, stack_id)
         arguments = [str(scratch), str(gcs_port), str(dashboard_port)]
         self._ray = Child("mmpipe.local.ray_host", arguments, environment, self._folder / "ray.log")

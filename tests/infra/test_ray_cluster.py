@@ -147,6 +147,22 @@ def test_serve_starts_with_the_projects_config_and_haproxy(cluster: dict[str, An
     assert "infra/serve.yaml /opt/mmpipe/serve.yaml" in dockerfile
 
 
+def test_the_proxy_and_the_load_balancer_cut_what_is_slow(cluster: dict[str, Any]) -> None:
+    environment = _environment(cluster)
+    dockerfile = (ROOT / "infra" / "image" / "Dockerfile").read_text(encoding="utf-8")
+    ours = {n: v for n, v in serve_environment(Path()).items() if n == "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S"}
+    bounds = {**ours, "RAY_SERVE_HAPROXY_BINARY_PATH": "/opt/mmpipe/haproxy"}
+    assert len(bounds) == 2
+    assert bounds.items() <= environment.items()
+    assert all(f"{name}={value}" in dockerfile for name, value in bounds.items())
+    assert "haproxy import install; assert install('/opt/mmpipe')" in dockerfile
+    # The load balancer's address and, before it, the caller's: both are appended.
+    assert environment["MMPIPE_SERVE__FORWARDED_HOPS"] == "2"
+    balancer = (ROOT / "infra" / "modules" / "serving" / "main.tf").read_text(encoding="utf-8")
+    assert "idle_timeout               = var.idle_timeout_seconds" in balancer
+    assert 'desync_mitigation_mode     = "strictest"' in balancer
+
+
 def test_ray_reports_its_use_to_nobody(cluster: dict[str, Any]) -> None:
     environment = _environment(cluster)
     dockerfile = (ROOT / "infra" / "image" / "Dockerfile").read_text(encoding="utf-8")

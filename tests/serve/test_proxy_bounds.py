@@ -84,7 +84,7 @@ def test_the_answer_in_the_proxys_name_is_whole() -> None:
 
 
 def test_what_stands_for_the_proxy_starts_it(tmp_path: Path) -> None:
-    script = haproxy.install(str(tmp_path / "haproxy"))
+    script = haproxy.install(tmp_path)
     given = subprocess.run([script, "-v"], capture_output=True, text=True)
     assert "HAProxy version" in given.stdout, given.stderr
     (tmp_path / "own.cfg").write_text(_rendered(tmp_path, True))

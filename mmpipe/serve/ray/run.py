@@ -69,7 +69,7 @@ def environment(folder: Path) -> dict[str, str]:
 
     With HAProxy as the ingress an echo takes 0.9 ms instead of 3.9 ms, for it talks to the replicas
     directly. Its files and its extra ports are per stack, so that two stacks on one machine do not meet; what
-    bounds it is :mod:`mmpipe.serve.ray.haproxy`. ``folder`` is there already.
+    bounds it is :func:`mmpipe.serve.ray.haproxy.install`, for which ``folder`` is.
     """
     variables = {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -87,7 +87,7 @@ def environment(folder: Path) -> dict[str, str]:
         return variables
     return variables | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": haproxy.install(str(folder / "haproxy")),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / haproxy.NAME),
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(_CLIENT_SECONDS),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
@@ -147,6 +147,7 @@ def ray_cluster(
     _own_token()
     head = {"MMPIPE_SERVE__HEAD_SECONDS": str(settings.serve.head_seconds)}
     with owned_folder(_FOLDERS, within) as folder, _variables(environment(folder) | head):
+        haproxy.install(folder)
         # Imported now: Serve reads the variables above at import.
         import ray
 
