@@ -236,7 +236,11 @@ class SearchRequest(BaseModel):
     )
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=16_000)
-    explain: bool = True
+    explain: bool | Literal["scores"] = Field(
+        default="scores",
+        description="scores: each hit's score by what earned it; true: also part by part and word by word,"
+        " and the steps of the search; false: neither",
+    )
     fields: list[ShortText] = Field(
         default_factory=list,
         max_length=30,

@@ -17,11 +17,12 @@ from mmpipe.search.asked import NOBODY
 from mmpipe.search.find import aim, filters, synonyms
 from mmpipe.search.find.likeness import likeness
 from mmpipe.search.find.match import matching
-from mmpipe.search.find.meaning import filtered_by, meant
+from mmpipe.search.find.meaning import Meaning, filtered_by, meant
 from mmpipe.search.find.question import NOTHING, Question
 from mmpipe.search.find.words import Understood, corrected, told, understand_by
 from mmpipe.search.found import find
-from mmpipe.search.page import cursor, explain, facets, moments, present, variants
+from mmpipe.search.page import cursor, explain, facets, moments, more, present, variants
+from mmpipe.search.page.plan import Plan, matched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from mmpipe.schemas.search import Facet, SearchRequest
     from mmpipe.search.asked import Asked
     from mmpipe.search.find.match import Matches
-    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.synonyms import Synonyms
     from mmpipe.search.found import Found
+    from mmpipe.search.page.more import More
     from mmpipe.search.versions.version import Version
     from mmpipe.settings import ServeSettings
 
@@ -120,6 +121,8 @@ class Searcher:
         started = time.perf_counter()
         self._check_profile(version)
         facets.check(request.facets)
+        more.check(request.fields)
+        plan = Plan(asked.steps) if request.explain is True else None
         digest = cursor.digest_of(version.collection, request, query)
         if request.cursor is not None:
             pinned = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)
@@ -132,6 +135,8 @@ class Searcher:
             asked = replace(asked, meaning=opened.meaning(request.text))
         question = Question.of(request, query, self._settings, asked, understood)
         query_id = asked.query_id if opened is None else opened.q
+        if plan is not None:
+            plan.mark("understand")
 
         def held(matches: Matches | None) -> dict[str, object]:
             scoring, leaning = (None, None) if matches is None else (matches.scoring, matches.leaning)
@@ -152,6 +157,8 @@ class Searcher:
             version, question, query, request, asked, opened, lambda matches: cursor.room(held(matches))
         )
         scoring = None if found.matches is None else found.matches.scoring
+        if plan is not None:
+            plan.mark("match and order", matched(question, scoring, found.total))
         following = None
         if found.page.following is not None:
             following = cursor.after(held(found.matches), found.page.following)
@@ -160,7 +167,10 @@ class Searcher:
             required = 0 if scoring is None or scoring.text is None else scoring.text.required
             words = told(understood, required)
         counted = _counted(version, question, request, found)
-        page = _page(version, found, query, explained=request.explain)
+        if plan is not None:
+            plan.mark("facets")
+        wanted = more.wanted(request, question, understood, scoring)
+        page = _page(version, found, query, wanted, explained=bool(request.explain))
         head: dict[str, Any] = {
             "collection": version.collection,
             "version": version.label,
@@ -172,16 +182,19 @@ class Searcher:
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - started) * 1e3, 3),
         }
+        if plan is not None:
+            plan.mark("page")
+            head["plan"] = plan.told()
         if query_id is not None:
             head["query_id"] = query_id
         if found.page.judged is not None:
             head["reranked"] = found.page.judged
         if asked.taste is not None:
             head["personalised"] = True
-        if asked.meaning is not None:
-            head |= asked.meaning.told()
-        if understood.corrected:
-            head["did_you_mean"] = corrected(request.text or "", understood.corrected)
+        head |= Meaning.nothing() if asked.meaning is None else asked.meaning.told()
+        head["did_you_mean"] = (
+            corrected(request.text or "", understood.corrected) if understood.corrected else None
+        )
         if asked.effects is not None:
             head |= asked.effects.told()
         return Answer(
@@ -238,7 +251,9 @@ def _aimed(version: Version, request: SearchRequest, query: EncodedQuery) -> Enc
     return aim.aimed(request, query, aims)
 
 
-def _page(version: Version, found: Found, query: EncodedQuery, *, explained: bool) -> list[bytes]:
+def _page(
+    version: Version, found: Found, query: EncodedQuery, wanted: More, *, explained: bool
+) -> list[bytes]:
     rows, matches, names = found.page.rows, found.matches, explain.NAMES
     if matches is None:
         scores = [0.0] * len(rows)
@@ -258,6 +273,8 @@ def _page(version: Version, found: Found, query: EncodedQuery, *, explained: boo
     frames = moments.asked(query) if "video" in version.modalities else None
     seconds = moments.seconds(version, rows, frames)
     hits = present.hits(version, rows, scores, splits, seconds, names)
+    if wanted:
+        hits = more.with_more(version, rows, hits, splits, names, wanted)
     if found.groups is None:
         return hits
     told_of = variants.variants(version, found.groups, rows, found.words)

@@ -41,6 +41,10 @@ def money(amount: float, currency: str | None) -> str | None:
     return f"{number} {currency}" if currency else number
 
 
+def _known(numbers: NDArray[np.float64]) -> list[float | None]:
+    return [None if math.isnan(number) else number for number in numbers.tolist()]
+
+
 def hits(
     version: Version,
     rows: Rows,
@@ -53,6 +57,7 @@ def hits(
     ``seconds[i]`` as its ``video_second``."""
     currencies = version.coded["currency"].values(rows)
     availability = version.coded["availability"].values(rows)
+    rating, rated = (_known(version.numbers[name].of(rows)) for name in ("rating", "rating_count"))
     paid, listed = version.prices.paid(rows).tolist(), version.prices.listed(rows).tolist()
     page = []
     for index, members in enumerate(version.page.members(rows)):
@@ -62,6 +67,8 @@ def hits(
             "availability": availability[index],
             "price": money(price, currency),
             "list_price": money(full, currency) if price < full else None,
+            "rating": rating[index],
+            "rating_count": None if (count := rated[index]) is None else int(count),
             "video_second": seconds[index],
             "scores": None if splits is None else dict(zip(names, splits[index], strict=True)),
         }

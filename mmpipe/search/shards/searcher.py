@@ -23,11 +23,12 @@ from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.kept import Latest
 from mmpipe.search.find import aim, synonyms, values
 from mmpipe.search.find.lean import Leaning
-from mmpipe.search.find.meaning import filtered_by, read
+from mmpipe.search.find.meaning import Meaning, filtered_by, read
 from mmpipe.search.find.meaning import understand as by_told
 from mmpipe.search.find.question import NOTHING, Question
 from mmpipe.search.find.words import Told, Understanding, Understood, corrected, told, understand
-from mmpipe.search.page import cursor, facets, moments
+from mmpipe.search.page import cursor, facets, moments, more
+from mmpipe.search.page.plan import Plan, matched
 from mmpipe.search.page.window import Begin
 from mmpipe.search.shards.merge import Merged, page_of, scoring_of
 from mmpipe.search.shards.shard import Moment, Page, Wanted
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import SearchRequest
     from mmpipe.search.asked import Asked
-    from mmpipe.search.find.meaning import Meaning
     from mmpipe.search.find.query import EncodedQuery
     from mmpipe.search.find.scoring import Scoring
     from mmpipe.search.find.synonyms import Synonyms
@@ -172,16 +172,17 @@ class ShardedSearcher:
         held = self._meanings.get(key)
         if held is None:
             reading = read(request.text, stand)
-            told = await self._named(version, reading.keys)
+            told = await self._named(version, reading)
             held = (by_told(request.text, reading, told, version.currency, mode, filtered),)
             self._meanings.put(key, held)
         return held[0]
 
-    async def _named(self, version: ShardedVersion, keys: frozenset[str]) -> values.Told:
-        shards = list(range(version.shards))
+    async def _named(self, version: ShardedVersion, reading: values.Reading) -> values.Told:
+        shards, keys = list(range(version.shards)), reading.keys
         while keys:
             try:
-                return values.Told.total(await self.ask(shards, "named", version, keys))
+                told = await self.ask(shards, "named", version, keys, tuple(reading.joints))
+                return values.Told.total(told)
             except ShardMissing as missing:
                 shards = [shard for shard in shards if shard != missing.shard]
                 if not shards or not self._settings.partial_answers:
@@ -250,6 +251,8 @@ class _Round:
         own: Synonyms | None,
     ) -> None:
         facets.check(request.facets)
+        more.check(request.fields)
+        self._plan = Plan(asked.steps) if request.explain is True else None
         if request.fusion == "late":
             raise InvalidRequest(
                 "fusion",
@@ -288,8 +291,16 @@ class _Round:
             self._shards, "find", self._version, self._moment, self._question, scoring, wanted
         )
         merged = page_of(parts, request.sort, wanted, scoring)
+        self._mark("match and order", matched(self._question, merged.scoring, merged.total))
         counted = await self._counted(merged, wider)
-        return self._response(merged, counted, await self._hits(merged))
+        self._mark("facets")
+        hits = await self._hits(merged)
+        self._mark("page")
+        return self._response(merged, counted, hits)
+
+    def _mark(self, step: str, detail: str | None = None) -> None:
+        if self._plan is not None:
+            self._plan.mark(step, detail)
 
     async def _counted(self, merged: Merged, wider: Mapping[str, Question]) -> facets.Counted:
         """The facets of all matches, those of ``wider`` questions among them."""
@@ -339,6 +350,7 @@ class _Round:
         leaning = None
         if scale is not None and scale.leans and query.vector is not None:
             leaning = Leaning(query.vector, query.modality_vectors, scale.leans)
+        wanted = more.wanted(self._request, self._question, self._understood, merged.scoring)
         own: list[tuple[int, tuple[Any, ...]]] = []
         places = [np.flatnonzero(merged.shards == at) for at in range(len(self._shards))]
         for shard, at in zip(self._shards, places, strict=True):
@@ -353,7 +365,8 @@ class _Round:
                 query=query.vector,
                 leaning=leaning,
                 moment=seen,
-                explained=self._request.explain,
+                explained=bool(self._request.explain),
+                more=wanted or None,
             )
             own.append((shard, (self._moment, page)))
         answers = await self._searcher.ask_each("hits", self._version, own)
@@ -395,12 +408,16 @@ class _Round:
             "heard": None if query.heard is None else query.heard.model_dump(),
             "took_ms": round((time.perf_counter() - self._started) * 1e3, 3),
         }
+        if self._plan is not None:
+            head["plan"] = self._plan.told()
         if self._query_id is not None:
             head["query_id"] = self._query_id
-        if self._asked.meaning is not None:
-            head |= self._asked.meaning.told()
-        if self._understood.corrected:
-            head["did_you_mean"] = corrected(self._request.text or "", self._understood.corrected)
+        head |= Meaning.nothing() if self._asked.meaning is None else self._asked.meaning.told()
+        head["did_you_mean"] = (
+            corrected(self._request.text or "", self._understood.corrected)
+            if self._understood.corrected
+            else None
+        )
         if self._asked.effects is not None:
             head |= self._asked.effects.told()
         if len(self._shards) < self._version.shards:

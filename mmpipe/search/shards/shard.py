@@ -23,7 +23,7 @@ from mmpipe.search.find.words import Need, Told, tell
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
 from mmpipe.search.kernels.text import K1
-from mmpipe.search.page import explain, facets, moments, present
+from mmpipe.search.page import explain, facets, moments, more, present
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile, Vectors
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mmpipe.search.find.lean import Leaning
     from mmpipe.search.find.question import Question
     from mmpipe.search.find.scoring import Scoring, TextScale
+    from mmpipe.search.page.more import More
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
@@ -117,6 +118,7 @@ class Page:
     leaning: Leaning | None = None
     moment: Vectors | None = None
     explained: bool = False
+    more: More | None = None
 
 
 class Shard:
@@ -134,9 +136,9 @@ class Shard:
         """What it knows of words."""
         return tell(self._version.text, need)
 
-    def named(self, keys: frozenset[str]) -> values.Told:
-        """Which keys are values of its fields."""
-        return values.tell(self._version, keys)
+    def named(self, keys: frozenset[str], joints: Sequence[str]) -> values.Told:
+        """Which keys are values of its fields, and which joints are words."""
+        return values.tell(self._version, keys, joints)
 
     def survey(self, moment: Moment, question: Question) -> Survey:
         """What it adds to a search's scoring."""
@@ -208,7 +210,10 @@ class Shard:
             splits = explain.split(version, page.rows, page.lexical, page.vector, page.query, earned)
             splits, names = explain.with_extras(splits, page.extras)
         seconds = moments.seconds(version, page.rows, page.moment)
-        return present.hits(version, page.rows, page.scores, splits, seconds, names)
+        hits = present.hits(version, page.rows, page.scores, splits, seconds, names)
+        if page.more is not None:
+            hits = more.with_more(version, page.rows, hits, splits, names, page.more)
+        return hits
 
     def product(self, product_id: str) -> PublicProduct | None:
         """What is public of a product; None where it is not of this shard."""

@@ -62,6 +62,16 @@ class Documents:
         taken = lance_fragment.take([self._place(fragment, offset)], columns=["document"])
         return Product.model_validate_json(taken["document"][0].as_py())
 
+    def products(self, rows: Sequence[tuple[int, int]]) -> list[Product]:
+        """The whole products of some rows, what is private of them included: one read."""
+        if not rows:
+            return []
+        places = [self._first[fragment] + self._place(fragment, offset) for fragment, offset in rows]
+        order = sorted(set(places))
+        taken = self._dataset.take(order, columns=["document"])
+        read = dict(zip(order, taken["document"].to_pylist(), strict=True))
+        return [Product.model_validate_json(read[place]) for place in places]
+
     def frames(self, rows: Sequence[tuple[int, int]]) -> list[Frames | None]:
         """The frames of some rows' clips: one read for all that were not asked for lately.
 

@@ -141,6 +141,10 @@ class Version:
         fragment, offset = self._located(np.array([self.row(product_id)], np.int32))[0]
         return self.documents.product(fragment, offset).public()
 
+    def products(self, rows: Rows) -> list[PublicProduct]:
+        """What is public of the products of some rows, read from the local copy at once."""
+        return [product.public() for product in self.documents.products(self._located(rows))]
+
     def frames(self, rows: Rows) -> list[Frames | None]:
         """The frames of some rows' clips, from the local copy where they were not asked for lately: one read.
 

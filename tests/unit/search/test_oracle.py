@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mmpipe.encoders import registry
 from mmpipe.lexical import tokens
 from mmpipe.schemas.product import Product, SalePeriod
-from mmpipe.schemas.search import Filters, PriceRange, SearchRequest, SearchResponse
+from mmpipe.schemas.search import Facet, FacetCount, Filters, PriceRange, SearchRequest, SearchResponse
 from mmpipe.search import EncodedQuery, Searcher, Version, encode
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues, oracle
@@ -38,6 +38,7 @@ PERIODS = (
 )
 # Valid ones, one of nothing, and some above or at the price.
 SALES = st.one_of(st.none(), st.tuples(st.sampled_from((0, 99, 499, 1099)), st.sampled_from(PERIODS)))
+FACETS = ("brand", "category", "color", "price", "attributes.season")
 DEPTH = 10
 
 products_strategy = st.lists(
@@ -135,11 +136,13 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
     products = make(rows)
     loaded = registry.load("fake")
     searcher = Searcher(loaded.profile, ServeSettings(candidates=DEPTH, synonyms=False, typos=False))
-    facets = ["brand", "category", "color", "price", "attributes.season"]
-    request = SearchRequest(text=text, filters=filters, limit=limit, facets=facets)
+    own = [Facet(field=name, disjunctive=False) for name in FACETS]
+    request = SearchRequest(text=text, filters=filters, limit=limit, facets=own)
+    wider = request.model_copy(update={"facets": [Facet(field=name) for name in FACETS]})
     with tempfile.TemporaryDirectory() as folder:
         version = version_of(products, folder).at(now.timestamp())
         pages = all_pages(searcher, version, request, encode(request, loaded, {}))
+        beside = searcher.search(version, wider, encode(wider, loaded, {}))
 
     passing = [p for p in products if oracle.passes(p, filters, now)]
     hits = [hit for page in pages for hit in page.hits]
@@ -172,6 +175,7 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
         assert sum(hit.scores.model_dump().values()) == pytest.approx(hit.score, abs=1e-9)
     matching = {p.id: p for p in products if p.id in set(found)}
     _check_facets(pages[0], list(matching.values()), now)
+    _check_disjunctive(beside, filters, list(matching.values()), products if text is None else None, now)
     _check_prices(pages, matching, now)
 
 
@@ -184,17 +188,57 @@ def _check_prices(pages: list[SearchResponse], matching: dict[str, Product], now
         assert hit.list_price == (f"{product.price.amount:.2f} {product.price.currency}" if reduced else None)
 
 
+def _check_disjunctive(
+    page: SearchResponse,
+    filters: Filters,
+    matching: list[Product],
+    products: list[Product] | None,
+    now: datetime,
+) -> None:
+    """Of chosen values the matches count; of the others, browsing, what else passes the other filters."""
+    for name, counts in page.facets.items():
+        wider = _without(filters, name)
+        for count in counts:
+            chosen = _chosen(name, count.value)
+            inside = [p for p in matching if oracle.passes(p, chosen, now)]
+            if products is not None:
+                inside = [
+                    p for p in products if oracle.passes(p, wider, now) and oracle.passes(p, chosen, now)
+                ]
+                assert count.count == len(inside), (name, count)
+            else:
+                assert count.count >= len(inside), (name, count)
+        if name != "price" and wider == filters:
+            assert [(c.value, c.count) for c in counts] == _counted(matching, name, counts, now)
+
+
+def _counted(
+    matching: list[Product], name: str, counts: list[FacetCount], now: datetime
+) -> list[tuple[str, int]]:
+    return [(c.value, sum(oracle.passes(p, _chosen(name, c.value), now) for p in matching)) for c in counts]
+
+
+def _without(filters: Filters, name: str) -> Filters:
+    if not name.startswith("attributes."):
+        return filters.model_copy(update={name: None})
+    left = {n: v for n, v in filters.attributes.items() if n.casefold() != name.removeprefix("attributes.")}
+    return filters.model_copy(update={"attributes": left})
+
+
+def _chosen(name: str, value: str) -> Filters:
+    if name == "price":
+        low, high = (Decimal(end) for end in value.split(".."))
+        return Filters(price=PriceRange(gte=low, lte=high))
+    if name.startswith("attributes."):
+        return Filters(attributes={name.removeprefix("attributes."): [value]})
+    return Filters(**{name: [value]})
+
+
 def _check_facets(page: SearchResponse, matching: list[Product], now: datetime) -> None:
     for name, counts in page.facets.items():
         assert len({c.value.casefold() for c in counts}) == len(counts)
         for count in counts:
-            if name == "price":
-                low, high = (Decimal(end) for end in count.value.split(".."))
-                chosen = Filters(price=PriceRange(gte=low, lte=high))
-            elif name.startswith("attributes."):
-                chosen = Filters(attributes={name.removeprefix("attributes."): [count.value]})
-            else:
-                chosen = Filters(**{name: [count.value]})
+            chosen = _chosen(name, count.value)
             assert count.count == sum(oracle.passes(p, chosen, now) for p in matching), (name, count)
         if name != "price":
             assert counts == sorted(counts, key=lambda c: (-c.count, c.value))
