@@ -17,7 +17,7 @@ from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
 from mmpipe.schemas.conditions import Condition
-from mmpipe.schemas.search import MediaInput, SearchRequest, SearchResponse
+from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Queries(Protocol):
         collection: str | None,
         limit: int,
         condition: Condition | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> SearchResponse:
         """Search by text and files what meets a condition. Raises :class:`MmpipeError`."""
         ...
@@ -90,11 +91,14 @@ class HttpQueries:
         collection: str | None,
         limit: int,
         condition: Condition | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> SearchResponse:
         """See :class:`Queries`."""
-        request = _request(text, media, collection, limit, condition)
+        request = _request(text, media, collection, limit, condition, more or {})
         return _response(
-            self._http.request("POST", "/v1/search", request.model_dump(mode="json", exclude_none=True)),
+            self._http.request(
+                "POST", "/v1/search", request.model_dump(mode="json", exclude_none=True, by_alias=True)
+            ),
             SearchResponse,
         )
 
@@ -150,11 +154,12 @@ class EmbeddedQueries:
         collection: str | None,
         limit: int,
         condition: Condition | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> SearchResponse:
         """See :class:`Queries`."""
         from mmpipe.serve.answer.query_media import ParsedSearch
 
-        parsed = ParsedSearch(_request(text, media, collection, limit, condition))
+        parsed = ParsedSearch(_request(text, media, collection, limit, condition, more or {}))
         if "audio" in media:
             # One query is all this process answers: it should have the catalogue's words.
             self._service.voice.adapt()
@@ -203,12 +208,17 @@ def _request(
     collection: str | None,
     limit: int,
     condition: Condition | None,
+    more: Mapping[str, Any],
 ) -> SearchRequest:
-    asked: dict[str, Any] = {
-        name: MediaInput(data=base64.b64encode(data).decode()) for name, data in media.items()
-    }
+    asked: dict[str, Any] = {name: {"data": base64.b64encode(data).decode()} for name, data in media.items()}
+    asked |= {"text": text, "collection": collection, "limit": limit, "filter": condition}
+    crop, rest = more.get("crop"), {name: value for name, value in more.items() if name != "crop"}
+    if crop is not None:
+        if "image" not in asked:
+            raise InvalidRequest("crop", "is a box of a picture: give --image as well")
+        asked["image"]["crop"] = crop
     try:
-        return SearchRequest(text=text, collection=collection, limit=limit, filter=condition, **asked)
+        return SearchRequest.model_validate({**asked, **rest})
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         raise InvalidRequest(".".join(str(part) for part in fault["loc"]), fault["msg"]) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,6 +42,24 @@ def search(
             show_default=False,
         ),
     ] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(help="the id of a product to be like; may be given several times", show_default=False),
+    ] = None,
+    unlike: Annotated[
+        str | None, typer.Option("--not", help="words for what is not wanted", show_default=False)
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            help="the box of the photo that is meant, as in 0.1,0,0.5,1: left, top, right, bottom",
+            show_default=False,
+        ),
+    ] = None,
+    fusion: Annotated[
+        str | None, typer.Option(help="early, late or hybrid; default: the service's", show_default=False)
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="as JSON: '{\"image\": 2}'", show_default=False)] = None,
     url: Url = None,
     lake: LakeUri = None,
     collection: CollectionName = None,
@@ -51,12 +70,32 @@ def search(
     """Search by text, photo, recording, clip, or any mix of them."""
     files = {"image": image, "audio": audio, "video": video}
     media = {name: file_bytes(name, path) for name, path in files.items() if path is not None}
-    if not query and not media and condition is None:
-        raise InvalidRequest("query", "give words, --image, --audio, --video or --filter")
+    if not query and not media and condition is None and not like:
+        raise InvalidRequest("query", "give words, --image, --audio, --video, --like or --filter")
+    more: dict[str, Any] = {"like": like or [], "fusion": fusion, "crop": _box(crop)}
+    more |= {"not": {"text": unlike} if unlike else None, "weights": _weights(weights)}
     asked = None if condition is None else read_condition(condition)
     with queries_for(url, lake, folder) as service:
-        found = service.search(query or None, media, collection, limit, asked)
-        _show(found, query or ", ".join(media) or condition or "", as_json)
+        found = service.search(query or None, media, collection, limit, asked, more)
+        _show(found, query or ", ".join(media) or ", ".join(like or ()) or condition or "", as_json)
+
+
+def _box(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidRequest("crop", "must be four numbers, as in 0.1,0,0.5,1") from None
+
+
+def _weights(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise InvalidRequest("weights", 'is no JSON; write it as in {"image": 2}') from None
 
 
 def similar(
