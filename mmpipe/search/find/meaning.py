@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from mmpipe.schemas.conditions import And, Comparison, Condition, Not, Or
@@ -98,7 +99,7 @@ class Meaning:
     relaxed: tuple[str, ...] = ()
     loose: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         """What is left to be looked for; empty where all of it was said of a price."""
         left, at = [], 0
@@ -107,7 +108,7 @@ class Meaning:
             at = end
         return " ".join(filter(None, left))
 
-    @property
+    @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """What every match must meet: of each field what any of its values says."""
         held: dict[str, list[str]] = {}
@@ -124,7 +125,7 @@ class Meaning:
         found += [_any_of(name, tuple(each)) for name, each in held.items()]
         return tuple(found)
 
-    @property
+    @cached_property
     def lifts(self) -> tuple[Lift, ...]:
         """What lifts those that have what is named."""
         return tuple(
@@ -259,10 +260,11 @@ def _chosen(
 ) -> list[tuple[Candidate, str, str]]:
     """The values that are named, each with its field, from left to right: of those that share a word the
     longest, then what is written before what stands for it, then what more products have."""
+    known = frozenset(key for held in told.held.values() for key in held)
     joined = [span for word, span in reading.joints.items() if word in told.words]
     found: list[tuple[int, bool, int, int, int, str, str, Candidate]] = []
     for candidate in reading.candidates:
-        if any(_cuts(candidate, span) for span in joined):
+        if known.isdisjoint(candidate.keys) or any(_cuts(candidate, span) for span in joined):
             continue
         options = [
             (-held[0], values.FIELDS.index(name), name, held[1])
