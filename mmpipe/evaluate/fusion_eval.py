@@ -21,6 +21,8 @@ from mmpipe.evaluate.judged import read_queries
 from mmpipe.evaluate.metrics import precision_at_k, recall_at_k, reciprocal_rank
 from mmpipe.fusion import Fusion, OfOneModality, build, late, load
 from mmpipe.lake.model_loading import load_profile
+from mmpipe.search.find import lean
+from mmpipe.search.find.scoring import VectorScale
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
@@ -196,21 +198,32 @@ def _dropped(
 
 
 def _late(way: Way, corpus: Corpus, fusion: Fusion) -> tuple[Scores, Scores]:
-    """Late fusion of the scores over everything, and over the best of early fusion only."""
+    """Late fusion of the scores over everything; and hybrid: the best of early fusion, as scores lean."""
     chosen = late.pairs(fusion.info, dict.fromkeys(way.asked, 1.0), list(corpus.vectors))
     whole = _early(way, fusion, corpus.vectors, corpus.present)
     everything = np.any(list(corpus.present.values()), axis=0)
     count = len(way.relevant)
     scores = np.full((count, len(corpus.products)), -1.0, np.float32)
     hybrid = scores.copy()
+    leaning = {
+        m: weight for m, weight in lean.towards(dict.fromkeys(way.asked, 1.0)).items() if m in corpus.vectors
+    }
+    depth = (2 if way.asked.keys() <= {"text"} else 4) * DEPTH
+    rows = np.flatnonzero(everything)
     for number in range(count):
-        cosines = [corpus.vectors[p.held] @ way.asked[p.asked][number] for p in chosen]
-        near = np.argsort(-np.where(everything, whole[number], -np.inf), kind="stable")[: 2 * DEPTH]
-        for into, rows in ((scores, np.flatnonzero(everything)), (hybrid, near)):
-            there = [corpus.present[p.held][rows] for p in chosen]
-            part = [c[rows] for c in cosines]
-            bands = [late.Band.of(c[t], 2 * DEPTH) for c, t in zip(part, there, strict=True)]
-            into[number, rows] = late.parts(chosen, part, there, bands).sum(axis=0)
+        cosines = [(corpus.vectors[p.held] @ way.asked[p.asked][number])[rows] for p in chosen]
+        there = [corpus.present[p.held][rows] for p in chosen]
+        bands = [late.Band.of(c[t], 2 * DEPTH) for c, t in zip(cosines, there, strict=True)]
+        scores[number, rows] = late.parts(chosen, cosines, there, bands).sum(axis=0)
+        near = np.argsort(-np.where(everything, whole[number], -np.inf), kind="stable")[:depth]
+        near = near[everything[near]]
+        own = {
+            m: np.where(corpus.present[m][near], corpus.vectors[m][near] @ way.asked[m][number], np.nan)
+            for m in leaning
+        }
+        nearest = whole[number, near]
+        scale = lean.settle(VectorScale(0.0, 1.0), leaning, nearest, own, depth)
+        hybrid[number, near] = lean.leaned(scale.leans, nearest, own)
     return scores, hybrid
 
 
