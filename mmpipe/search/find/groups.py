@@ -101,9 +101,8 @@ class Groups:
 
     def members(self, words: Words, rows: Rows) -> Rows:
         """The rows of a bit set that are of the groups of some rows, ascending."""
-        return np.asarray(
-            kernels.members(np.require(words, np.uint64, ["C", "W"]), self.of, self.marks(rows))
-        )
+        found: Rows = kernels.members(self.of, self.marks(rows))
+        return found[has(words, found)]
 
     def one_each(self, rows: Sequence[int]) -> list[int]:
         """Some rows without those whose group is that of one before."""

@@ -121,24 +121,23 @@ def _foremost(
                     keys[group], ties[group] = key, at
 
 
-@njit("int32[::1](uint64[::1], int32[::1], uint8[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def members(words: Words, group_of: Codes, wanted: NDArray[np.uint8]) -> Rows:
-    """Rows of a bit set whose group is ``wanted``, which has an entry per group, ascending."""
-    found, size = np.empty(64, np.int32), 0
-    for w in range(len(words)):
-        word = words[w]
-        while word:
-            row = w * 64 + trailing_zeros(word)
-            word &= word - _ONE
-            group = group_of[row]
-            if group >= 0 and wanted[group]:
-                if size == len(found):
-                    grown = np.empty(2 * size, np.int32)
-                    grown[:size] = found
-                    found = grown
-                found[size] = row
-                size += 1
-    return found[:size].copy()
+@njit("int32[::1](int32[::1], uint8[::1])", cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def members(group_of: Codes, wanted: NDArray[np.uint8]) -> Rows:
+    """Rows whose group is ``wanted``, ascending. It has an entry per group and one more, 0, for none."""
+    none = len(wanted) - 1
+    size = 0
+    for row in range(len(group_of)):
+        group = group_of[row]
+        size += wanted[group if group >= 0 else none]
+    found, at = np.empty(size, np.int32), 0
+    for row in range(len(group_of)):
+        if at == size:
+            break
+        group = group_of[row]
+        if wanted[group if group >= 0 else none]:
+            found[at] = row
+            at += 1
+    return found
 
 
 def best_by_id(words: Words, rank: Rows, group_of: Codes, best: Places) -> Words:

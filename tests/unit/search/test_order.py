@@ -19,7 +19,7 @@ from mmpipe.encoders import registry
 from mmpipe.lake.schema import ADDED
 from mmpipe.schemas.product import Product
 from mmpipe.schemas.rules import Pin
-from mmpipe.schemas.search import Filters, Hit, SearchRequest, SearchResponse
+from mmpipe.schemas.search import Facet, Filters, Hit, SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.asked import NOBODY, Asked
 from mmpipe.search.find.diversity import diversified
@@ -244,7 +244,7 @@ def test_pages_are_the_obvious_order(
     filters = Filters(color=None if colour is None else [colour])
     request = SearchRequest(
         text=text, sort=sort, filters=filters, collapse=collapse, diversity=diversity, limit=limits[0],
-        facets=["color"],
+        facets=[Facet(field="color")],
     )  # fmt: skip
     asked = Asked(
         effects=Effects(pins=tuple(pins)) if pins else None, popularity=shop.popularity, query_id="q1"
