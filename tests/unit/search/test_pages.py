@@ -30,7 +30,8 @@ COLOURS, THINGS = ("red", "blue", "green"), ("lamp", "shoe", "shirt")
 
 def product_of(number: int, rng: random.Random, **more: Any) -> Product:
     title = f"{rng.choice(COLOURS)} {rng.choice(THINGS)} w{rng.randrange(5)}"
-    return catalogues.product(f"p{number:04d}", title, price=f"{rng.randrange(20)}.50", **more)
+    rating = {"rating": rng.choice((None, 3.5, 4.0)), "rating_count": rng.choice((None, 1, 7))}
+    return catalogues.product(f"p{number:04d}", title, price=f"{rng.randrange(20)}.50", **rating, **more)
 
 
 class Shop:
@@ -113,14 +114,15 @@ def all_pages(version: Version, request: SearchRequest) -> list[SearchResponse]:
 @given(
     seed=st.integers(0, 10_000),
     text=st.sampled_from((None, "red lamp", "lamp", "shoe w3 unheard", "unheard")),
-    sort=st.sampled_from(("relevance", "relevance", "price_asc", "price_desc")),
+    sort=st.sampled_from(("relevance", "relevance", "price_asc", "price_desc", "newest", "rating")),
+    diversity=st.sampled_from((0.0, 0.0, 0.5)),
     limit=st.integers(3, 15),
     steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=6),
 )
 def test_what_did_not_change_is_neither_skipped_nor_repeated(
-    seed: int, text: str | None, sort: Any, limit: int, steps: list[str]
+    seed: int, text: str | None, sort: Any, diversity: float, limit: int, steps: list[str]
 ) -> None:
-    request = SearchRequest(text=text, sort=sort, limit=limit)
+    request = SearchRequest(text=text, sort=sort, diversity=diversity, limit=limit)
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(Path(folder), random.Random(seed), 120)
         first = shop.current

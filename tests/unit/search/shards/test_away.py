@@ -150,6 +150,9 @@ def test_what_is_wrong_with_a_request_is_said_before_any_shard_is_asked(tmp_path
     for field, wrong in (
         ("facets", RED.model_copy(update={"facets": [Facet(field="nonsense")]})),
         ("fusion", RED.model_copy(update={"fusion": "late"})),
+        ("collapse", RED.model_copy(update={"collapse": True})),
+        ("diversity", RED.model_copy(update={"diversity": 0.5})),
+        ("sort", RED.model_copy(update={"sort": "popularity"})),
         ("cursor", SearchRequest(text="blue", cursor=cursor)),
         ("cursor", RED.model_copy(update={"cursor": "nonsense"})),
     ):
