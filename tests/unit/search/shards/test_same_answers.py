@@ -76,6 +76,8 @@ def shop_of(drawn: Sequence[Sequence[tuple[Any, ...]]], dead: Sequence[int], fol
                     product_type=category,
                     color=color,
                     attributes=attributes,
+                    rating=None if level is None else 3.5 + level % 2,
+                    rating_count=number % 3 or None,
                     **sale,
                 )
             )
@@ -98,7 +100,7 @@ def shop_of(drawn: Sequence[Sequence[tuple[Any, ...]]], dead: Sequence[int], fol
             queries,
             st.one_of(st.none(), st.integers(0, 3)),
             filters,
-            st.sampled_from(("relevance", "relevance", "price_asc", "price_desc")),
+            st.sampled_from(("relevance", "relevance", "price_asc", "price_desc", "newest", "rating")),
             st.integers(1, 7),
             st.booleans(),
         ),
@@ -140,7 +142,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Split:
     return Split(dataset, folder / "parts", 3, owner={f: f % 3 for f in range(10)})
 
 
-@pytest.mark.parametrize("sort", ["relevance", "price_asc", "price_desc"])
+@pytest.mark.parametrize("sort", ["relevance", "price_asc", "price_desc", "newest", "rating"])
 def test_many_equals_are_cut_at_the_same_place(shop: Split, sort: Sort) -> None:
     request = SearchRequest(text="red shirt", facets=FACETS, sort=sort, limit=5)
     query = encoded(request)
