@@ -243,8 +243,8 @@ class ServeSettings(_Section):
     )
     admin_callers: tuple[str, ...] = Field(
         default=(),
-        description="the callers, by the names of their API keys, who may read and set merchandising rules and"
-        " synonyms; nobody where there are keys and none is named",
+        description="the callers, by the names of their API keys, who may read and set merchandising rules"
+        " and synonyms; nobody where there are keys and none is named",
     )
     metrics_callers: tuple[str, ...] = Field(
         default=(),
@@ -385,6 +385,27 @@ class ServeSettings(_Section):
         description="how far a search leans to the taste of a shopper who is named: what the match"
         " most like it gains, as a share of the span of scores; 0: not at all",
     )
+    rerank: Literal["off", "cross-encoder", "learned"] = Field(
+        default="off",
+        description="the best matches of a search are judged again: by a model that reads the query beside"
+        " each product (cross-encoder), or by how probably the shopper who is named is interested, as the"
+        " collection's recommender has learnt (learned); not with `shards` above 1",
+    )
+    rerank_model: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the cross-encoder: a folder (`/…`, `./…`), or OWNER/MODEL as `mmpipe models pull"
+        " rerank:OWNER/MODEL` pinned it",
+    )
+    rerank_candidates: int = Field(
+        default=50, ge=1, le=200, description="how many of the best matches are judged again"
+    )
+    rerank_ms: float = Field(
+        default=200.0,
+        gt=0,
+        le=10_000,
+        description="after so long the first ranking stands, and the answer says so: `reranked` is false",
+    )
     fusion_mode: Literal["early", "late", "hybrid"] = Field(
         default="hybrid",
         description="search by the fused vector (early), by scores per modality (late), or find by the fused"
@@ -428,6 +449,18 @@ class ServeSettings(_Section):
         # Late scores are scaled by all products' scores of each modality: no shard knows them.
         if self.shards > 1 and self.fusion_mode == "late":
             raise ValueError("fusion_mode 'late' cannot be split: set shards to 1, or early or hybrid")
+        # Nor does any hold the products that are the best of all.
+        if self.shards > 1 and self.rerank != "off":
+            raise ValueError(f"rerank '{self.rerank}' cannot be split: set shards to 1, or rerank to off")
+        return self
+
+    @model_validator(mode="after")
+    def _rerank_has_a_model(self) -> ServeSettings:
+        if self.rerank == "cross-encoder" and self.rerank_model is None:
+            raise ValueError(
+                "rerank 'cross-encoder' needs rerank_model: a folder, or OWNER/MODEL after"
+                " `mmpipe models pull rerank:OWNER/MODEL`"
+            )
         return self
 
 

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from mmpipe.recommend.associations import AssociationsOfCollections
 from mmpipe.recommend.call import Call
 from mmpipe.recommend.items import ItemsOfVersions
-from mmpipe.recommend.kinds.asked import Behaviour
+from mmpipe.recommend.kinds.asked import Behaviour, Learnt
 from mmpipe.recommend.kinds.past import FADING, Past, liking
 from mmpipe.recommend.kinds.shelf import Shelf
 from mmpipe.recommend.popularity import PopularityOfCollections
@@ -116,6 +116,17 @@ class Lists:
         past = Past.of(behaviour.actions.history(shopper), behaviour.items)
         found = liking(version, past, known.now, FADING)
         return None if found is None else Taste.of(found.vector, weight)
+
+    def interest(
+        self, version: Version, shopper: Shopper, known: Knowledge, rows: NDArray[np.int32]
+    ) -> NDArray[np.float64] | None:
+        """How probably a shopper is interested in some rows, as the learnt model says, calibrated; None where
+        nothing is known of them, and where no model can tell. Takes as long as a list of the model."""
+        behaviour = self._behaviour(version, known.actions)
+        if behaviour is None:
+            return None
+        past = Past.of(behaviour.actions.history(shopper), behaviour.items)
+        return Learnt(version, known.model, past, known.now).interest(rows)
 
     def popularity(self, version: Version, known: Knowledge) -> NDArray[np.float64] | None:
         """See :func:`~mmpipe.recommend.popularity.popularity`; None where nobody did anything yet."""

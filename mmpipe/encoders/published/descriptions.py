@@ -17,9 +17,10 @@ from mmpipe.encoders.pooling import MEAN, Pooling
 # Part of every encoder's revision: raise it when a change here or in the encoders changes vectors.
 RECIPE = "r1"
 TEXT_PREFIX = "text:"
+RERANK_PREFIX = "rerank:"
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
-Architecture = Literal["siglip", "clip", "chinese_clip", "clap", "sentence", "whisper"]
+Architecture = Literal["siglip", "clip", "chinese_clip", "clap", "sentence", "whisper", "cross_encoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,30 @@ RECOGNIZERS: Mapping[str, PublishedModel] = {
 }
 
 
+def find_reranker(name: str) -> PublishedModel | None:
+    """The cross-encoder behind ``rerank:OWNER/MODEL``, which gives scores, not vectors: no encoder
+    profile."""
+    repo = name.removeprefix(RERANK_PREFIX)
+    if repo == name or not _is_repo(repo):
+        return None
+    return PublishedModel(
+        profile=name,
+        repo=repo,
+        architecture="cross_encoder",
+        modalities=("text",),
+        text=None,
+        fusion=_fusion({}),
+        summary="cross-encoder: a query and a text to a score, no vectors",
+    )
+
+
 def find(profile: str) -> PublishedModel | None:
     """The model behind a profile's name; ``text:OWNER/MODEL`` is any sentence-transformers repository."""
     known = PUBLISHED.get(profile)
     if known is not None or not profile.startswith(TEXT_PREFIX):
         return known
     repo = profile.removeprefix(TEXT_PREFIX)
-    if not _REPO.fullmatch(repo) or ".." in repo:
+    if not _is_repo(repo):
         return None
     return PublishedModel(
         profile=profile,
@@ -138,3 +156,7 @@ def find(profile: str) -> PublishedModel | None:
         fusion=_fusion({"text": 1.0}),
         summary="sentence-transformers: text",
     )
+
+
+def _is_repo(name: str) -> bool:
+    return _REPO.fullmatch(name) is not None and ".." not in name

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmpipe.encoders.published.descriptions import PUBLISHED, RECOGNIZERS, PublishedModel, find
+from mmpipe.encoders.published.descriptions import PUBLISHED, RECOGNIZERS, PublishedModel, find, find_reranker
 from mmpipe.encoders.published.files import git_blob_id, select, sha256_of
 from mmpipe.encoders.published.hub import Hub, RemoteModel
 from mmpipe.encoders.published.lock import (
@@ -40,11 +40,11 @@ class Pulled:
 
 def described(profile: str) -> PublishedModel:
     """The model of a profile's name. Raises :class:`ModelUnavailable` for a name that is none."""
-    model = RECOGNIZERS.get(profile) or find(profile)
+    model = RECOGNIZERS.get(profile) or find_reranker(profile) or find(profile)
     if model is None:
         raise ModelUnavailable(
             f"no published profile '{profile}';"
-            f" known: {', '.join((*PUBLISHED, *RECOGNIZERS))}, text:OWNER/MODEL"
+            f" known: {', '.join((*PUBLISHED, *RECOGNIZERS))}, text:OWNER/MODEL, rerank:OWNER/MODEL"
         )
     return model
 

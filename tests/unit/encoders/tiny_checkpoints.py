@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
+    BertForSequenceClassification,
     BertModel,
     BertTokenizer,
     ChineseCLIPConfig,
@@ -208,6 +209,12 @@ def sentence(
             {"linear.weight": weights, "linear.bias": torch.linspace(-1, 1, 12)},
             folder / "2_Dense" / "model.safetensors",
         )
+
+
+def cross_encoder(folder: Path, *, labels: int = 1) -> None:
+    size = _bert_tokenizer(folder)
+    config = BertConfig(**_SMALL, vocab_size=size, max_position_embeddings=40, num_labels=labels)
+    _save(BertForSequenceClassification(config), folder, 7)
 
 
 BUILDERS: Mapping[str, Callable[[Path], None]] = {
