@@ -5,9 +5,29 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from mmpipe.schemas.conditions import Condition
+
+
+def _explain(given: object, info: ValidationInfo) -> bool | Literal["scores"]:
+    if isinstance(given, bool) or given == "scores":
+        return given if isinstance(given, bool) else "scores"
+    # Query strings and forms hold no other type than text.
+    if info.mode == "python" and given in ("true", "false"):
+        return given == "true"
+    raise ValueError("must be true, false or scores")
+
 
 ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 # As interactions name them; half a surrogate pair, which JSON can spell, is refused.
@@ -16,6 +36,11 @@ Values = Annotated[list[ShortText], Field(min_length=1, max_length=100)]
 Sort = Literal["relevance", "price_asc", "price_desc", "newest", "rating", "popularity"]
 Fusion = Literal["early", "late", "hybrid"]
 Meaning = Literal["filter", "boost", "off"]
+Explain = Annotated[
+    bool | Literal["scores"],
+    PlainValidator(_explain),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"const": "scores"}]}),
+]
 ProductId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Edge = Annotated[float, Field(ge=0, le=1)]
 
@@ -236,7 +261,7 @@ class SearchRequest(BaseModel):
     )
     limit: int = Field(default=20, ge=1, le=100)
     cursor: str | None = Field(default=None, max_length=16_000)
-    explain: bool | Literal["scores"] = Field(
+    explain: Explain = Field(
         default="scores",
         description="scores: each hit's score by what earned it; true: also part by part and word by word,"
         " and the steps of the search; false: neither",
@@ -474,7 +499,9 @@ class SearchResponse(BaseModel):
     redirect: str | None = Field(default=None, description="where a rule sends the shopper")
     banners: list[str] = Field(default_factory=list, description="what rules have to say beside the hits")
     reranked: bool | None = Field(
-        default=None, description="false: the best matches were to be judged again, which took too long"
+        default=None,
+        description="of a first page: true where the best matches were judged again; false where they were to"
+        " be, which took too long or told nothing: the first ranking stands",
     )
     plan: list[PlanStep] = Field(default_factory=list, description="with `explain`")
     next_cursor: str | None = None

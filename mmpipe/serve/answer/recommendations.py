@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from mmpipe.errors import InvalidRequest, RetryableError
 from mmpipe.recommend import Knowledge, Lists
 from mmpipe.recommend.behaviour import BehaviourFollower, Shopper
+from mmpipe.recommend.interest import ByInterest
 from mmpipe.recommend.model import Recommenders
 from mmpipe.recommend.sponsored import PaidEvent, SponsoredBook, open_sponsored
 from mmpipe.serve.answer.trials import Trials
@@ -167,23 +168,25 @@ class Recommendations:
     async def taste(self, version: LiveVersion, request: SearchRequest) -> Taste | None:
         """What a search leans to: None where nobody is named or known, and where it must not. A cursor brings
         its own."""
-        if not request.personalise or (request.user_id is None and request.session_id is None):
-            return None
-        if version.whole is None or request.cursor is not None:
-            return None
-        try:
-            shopper = await self._shopper(version.collection, request.user_id, request.session_id)
-        except RetryableError as error:
-            # Without the key nobody is known, which is no reason not to search.
-            log.debug("searches lean to nobody's taste: %s", error)
-            return None
-        if shopper is None:
+        shopper = await self._known_shopper(version, request)
+        if shopper is None or version.whole is None:
             return None
         weight = self._trials.taste(version.collection, shopper, self._weight)
         known = self._known(version.collection)
         if self._lists.ready(version.whole, known):
             return self._lists.taste(version.whole, shopper, known, weight)
         return await asyncio.to_thread(self._lists.taste, version.whole, shopper, known, weight)
+
+    async def ranker(self, version: LiveVersion, request: SearchRequest) -> ByInterest | None:
+        """Who judges a search by what its shopper is probably interested in: None where nobody is named or
+        known, where it must not be, and where nothing was learnt."""
+        shopper = await self._known_shopper(version, request)
+        if shopper is None:
+            return None
+        known = self._known(version.collection)
+        if known.model is None or known.actions is None or not len(known.actions.history(shopper).items):
+            return None
+        return ByInterest(self._lists, shopper, known)
 
     async def popularity(
         self, version: LiveVersion, request: SearchRequest
@@ -195,6 +198,17 @@ class Recommendations:
         if not self._lists.ready(version.whole, known):
             await asyncio.to_thread(self._lists.popularity, version.whole, known)
         return lambda whole: self._lists.popularity(whole, known)
+
+    async def _known_shopper(self, version: LiveVersion, request: SearchRequest) -> Shopper | None:
+        """Whom the first page of a search is for, None where it is for everybody."""
+        if not request.personalise or version.whole is None or request.cursor is not None:
+            return None
+        try:
+            return await self._shopper(version.collection, request.user_id, request.session_id)
+        except RetryableError as error:
+            # Without the key nobody is known, which is no reason not to search.
+            log.debug("searches know no shopper: %s", error)
+            return None
 
     def _known(self, collection: str) -> Knowledge:
         sponsored = None if self._book is None else self._book.of(collection)

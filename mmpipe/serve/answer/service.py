@@ -38,6 +38,7 @@ from mmpipe.serve.answer.people import People, PersonResponse
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
 from mmpipe.serve.answer.recommendations import Known, Recommendations
+from mmpipe.serve.answer.reranking import Reranking
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.answer.sharded_source import ShardedSource
 from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
@@ -113,6 +114,7 @@ class QueryService:
             # It may come again, to any replica, and is no duplicate then.
             erased=lambda collection: self._interactions.forget(collection),
         )
+        self._reranking = Reranking(settings, self._recommendations)
         stored = self._recommendations.accepted if shards is None else None
         self._interactions = Interactions(self._lake, stored)
         self._people = People(self._lake)
@@ -167,6 +169,7 @@ class QueryService:
         return found.answer.body
 
     async def _found(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> Found:
+        self._reranking.check(request)
         version = await self._source.open(request.collection, request.cursor)
         encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
         if "audio" in media or request.audio_as == "speech":
@@ -188,7 +191,8 @@ class QueryService:
             taste = await self._recommendations.taste(version, request)
             effects = self.merchandising.effects(version.collection, request, query.text, tried)
             popularity = await self._recommendations.popularity(version, request)
-            asked = Asked(taste, _new_query_id(), effects, popularity, meaning=meaning)
+            judge = await self._reranking.judge(version, request, query)
+            asked = Asked(taste, _new_query_id(), effects, popularity, judge, meaning)
             answer = await version.search(request, query, asked)
             return Found(version.collection, request, media, asked, answer)
 
@@ -295,6 +299,7 @@ class QueryService:
         """End the background threads."""
         self.voice.close()
         self._recommendations.close()
+        self._reranking.close()
         self._suggestions.close()
         self.stock.close()
         self.analytics.close()
