@@ -79,7 +79,7 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
     enabled: bool = True
     when: Occasion = Field(default_factory=Occasion)
     pin: list[Pin] = Field(default_factory=list, max_length=50)

@@ -38,6 +38,13 @@ _PUBLIC = [
     ("DELETE", "/v1/users/{user_id}"),
     ("GET", "/v1/stock"),
     ("GET", "/v1/suggest"),
+    ("GET", "/v1/analytics"),
+    ("GET", "/v1/rules"),
+    ("PUT", "/v1/rules"),
+    ("GET", "/v1/rules/versions"),
+    ("POST", "/v1/rules/preview"),
+    ("GET", "/v1/synonyms"),
+    ("PUT", "/v1/synonyms"),
 ]
 _INTERNAL = ["/internal/v1/work", "/internal/v1/runs", "/internal/v1/rejects"]
 _INTERNAL_OPEN = ["/internal/v1/healthz", "/internal/v1/metrics"]

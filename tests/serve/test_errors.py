@@ -34,6 +34,7 @@ _STATUSES = {
     "ProfileMismatch": 503,
     "ModelUnavailable": 503,
     "PublishRejected": 409,
+    "Outdated": 409,
     "TooManyDeleted": 409,
     "PermanentError": 500,
     "MmpipeError": 500,

@@ -30,8 +30,10 @@ def test_no_more_than_all_is_held_and_all_comes_back() -> None:
                 taken = min(units, 10)
                 held += taken
                 most = max(most, held)
-                await asyncio.sleep(order.random() * 0.003)
-                held -= taken
+                try:
+                    await asyncio.sleep(order.random() * 0.003)
+                finally:
+                    held -= taken
 
         tasks = [asyncio.create_task(hold(order.randint(0, 14))) for _ in range(200)]
         for task in order.sample(tasks, 60):

@@ -144,7 +144,7 @@ def test_what_is_sent_together_happened_in_its_order(replicas: tuple[TestClient,
 
 def test_search_without_a_shopper_is_what_it_was(replicas: tuple[TestClient, TestClient]) -> None:
     def plain(**more: Any) -> dict[str, Any]:
-        asked = {"text": "red shoe", "understand": "off", **more}
+        asked = {"text": "red shoe", "understand": "off", "limit": 100, **more}
         found: dict[str, Any] = replicas[0].post("/v1/search", json=asked).json()
         for name in ("took_ms", "query_id"):
             found.pop(name)

@@ -143,8 +143,7 @@ class Cursor(BaseModel):
     taste: tuple[Annotated[str, Field(max_length=_MAX_TASTE)], Share, Number, Number] | None = None
     meant: _Meant | None = None
     rules: (
-        tuple[Count, Annotated[tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=500)]]
-        | None
+        tuple[Count, Annotated[tuple[Annotated[str, Field(max_length=60)], ...], Field(max_length=20)]] | None
     ) = None
 
     def encode(self) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Said = tuple[str, ...]
 _BELOW = " > "
+# So many rules take part in one search, the more important ones: a page cursor carries their names.
+MAX_TAKING = 20
 
 
 class RuleBook:
@@ -56,6 +58,7 @@ class RuleBook:
                 places.update(self._category.get(above, ()))
         folded = {fold(name): fold(value) for name, value in context.items()} if context else {}
         taking = [rule for place in sorted(places) if _holds(rule := self._rules[place], folded, now)]
+        taking = taking[:MAX_TAKING]
         return effects_of(taking, self.version) if taking else None
 
     def named(self, names: Iterable[str]) -> Effects | None:

@@ -35,6 +35,7 @@ class Bounds:
 
 SEARCH: Final = Bounds(names=2_000, values=20_000, media=3)
 FILTERS: Final = Bounds(names=1_200, values=12_000)
+RULES: Final = Bounds(names=50_000, values=100_000)
 RECOMMENDATIONS: Final = Bounds(names=5_000, values=60_000)
 INTERACTIONS: Final = Bounds(names=20_000, values=20_000)
 WORK: Final = Bounds(names=30_000, values=30_000)

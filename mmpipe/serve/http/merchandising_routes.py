@@ -40,7 +40,10 @@ class RulesBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int | None = Field(
-        default=None, ge=0, strict=True, description="the version that they were made from; a newer one gets a 409"
+        default=None,
+        ge=0,
+        strict=True,
+        description="the version that they were made from; a newer one gets a 409",
     )
     rules: list[Rule] = Field(max_length=MAX_RULES)
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest, RequestTooLarge
 from mmpipe.schemas.product import FACET_FIELDS
-from mmpipe.schemas.search import Filters, Fusion, Meaning, ProductId, SearchRequest, ShopperId, Sort
+from mmpipe.schemas.search import Explain, Filters, Fusion, Meaning, ProductId, SearchRequest, ShopperId, Sort
 from mmpipe.serve.answer.query_media import MEDIA_PARTS, ParsedSearch, has_media
 from mmpipe.serve.http import bounds
 from mmpipe.serve.http.backlog import leave
@@ -125,7 +125,7 @@ class SearchParams(FilterParams):
     fields: list[str] = Field(
         default_factory=list, max_length=30, description="more of each product; repeated or comma-separated"
     )
-    explain: bool | Literal["scores"] = "scores"
+    explain: Explain = "scores"
     user_id: ShopperId | None = Field(default=None, description="who asks; the order leans to their taste")
     session_id: ShopperId | None = Field(default=None, description="the same for a session")
     personalise: bool = True

@@ -146,8 +146,11 @@ def ray_cluster(
     _check_port(settings)
     _own_token()
     head = {"MMPIPE_SERVE__HEAD_SECONDS": str(settings.serve.head_seconds)}
-    with owned_folder(_FOLDERS, within) as folder, _variables(environment(folder) | head):
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(owned_folder(_FOLDERS, within))
+        # Before the variables, which name it: Ray's own lookup of the binary goes by them.
         haproxy.install(folder)
+        stack.enter_context(_variables(environment(folder) | head))
         # Imported now: Serve reads the variables above at import.
         import ray
 
