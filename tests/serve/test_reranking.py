@@ -165,6 +165,25 @@ def test_settings_that_cannot_be_are_refused(shop: tuple[Path, Settings], tmp_pa
         make_service(lost)
 
 
+def test_a_model_that_is_too_slow_is_told_of_at_the_start(
+    shop: tuple[Path, Settings], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tiny_checkpoints.cross_encoder(tmp_path)
+    for most, told in ((10_000.0, []), (1e-6, ["50 products"])):
+        settings = settings_with(
+            shop[1],
+            tmp_path,
+            rerank="cross-encoder",
+            rerank_model=str(tmp_path),
+            rerank_candidates=50,
+            rerank_ms=most,
+        )
+        caplog.clear()
+        reranking.ByCrossEncoder(settings)
+        found = [each.getMessage() for each in caplog.records if each.name == reranking.__name__]
+        assert [text in said for text, said in zip(told, found, strict=True)] == [True] * len(told)
+
+
 class Fond:
     """A learnt model that finds the last rows the most interesting."""
 

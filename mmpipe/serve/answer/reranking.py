@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from mmpipe.encoders.published.cross_encoder import CrossEncoder
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from mmpipe.serve.answer.recommendations import Recommendations
     from mmpipe.serve.answer.source import LiveVersion
     from mmpipe.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# As long as a query and a product usually are.
+_QUERY = "a red summer dress with short sleeves"
+_PRODUCT = "Cotton midi dress with a belt and two pockets, size M. Acme. Clothing > Dresses > Summer. red"
 
 
 class Kind(Protocol):
@@ -36,9 +44,8 @@ class ByCrossEncoder:
         name = settings.serve.rerank_model
         assert name is not None, "the settings were checked"
         model = CrossEncoder(name, settings.models, settings.serve.encoder_threads)
-        # The first call of a network is its slowest.
-        model.scores("warm up", ["warm up"] * settings.serve.rerank_candidates)
         self._ranker = ByText(model)
+        _try(model, settings)
 
     async def ranker(
         self, version: LiveVersion, request: SearchRequest, query: EncodedQuery
@@ -58,6 +65,25 @@ class ByShopper:
     ) -> Ranker | None:
         """None where nobody is named or known, and where nothing was learnt."""
         return await self._recommendations.ranker(version, request)
+
+
+def _try(model: CrossEncoder, settings: Settings) -> None:
+    """Call a model as searches will: the first call of a network is its slowest. The log tells where it is
+    too slow to judge any."""
+    candidates, most = settings.serve.rerank_candidates, settings.serve.rerank_ms
+    model.scores(_QUERY, [_PRODUCT])
+    began = time.perf_counter()
+    model.scores(_QUERY, [_PRODUCT] * candidates)
+    took = (time.perf_counter() - began) * 1e3
+    if took > most:
+        log.warning(
+            "the re-ranking model takes %.0f ms for %d products, and MMPIPE_SERVE__RERANK_MS is %g: most"
+            " searches will keep their first ranking; set MMPIPE_SERVE__RERANK_CANDIDATES lower, or"
+            " MMPIPE_SERVE__ENCODER_THREADS or the time higher",
+            took,
+            candidates,
+            most,
+        )
 
 
 # By what serve.rerank may say.
