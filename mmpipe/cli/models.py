@@ -42,7 +42,14 @@ def list_models(
     as_json: AsJson = False,
 ) -> None:
     """Every published profile: its pinned revision and whether its files are here; and the lake's models."""
-    from mmpipe.encoders.published.descriptions import PUBLISHED, RECOGNIZERS, TEXT_PREFIX, find
+    from mmpipe.encoders.published.descriptions import (
+        PUBLISHED,
+        RECOGNIZERS,
+        RERANK_PREFIX,
+        TEXT_PREFIX,
+        find,
+        find_reranker,
+    )
     from mmpipe.encoders.published.lock import read_lock, state_of
     from mmpipe.lake import open_lake
 
@@ -52,7 +59,14 @@ def list_models(
     lock = read_lock(settings)
     described = (*PUBLISHED.values(), *RECOGNIZERS.values())
     known = {model.repo for model in described}
-    pinned = [find(TEXT_PREFIX + repo) for repo in sorted(lock) if repo not in known]
+    pinned = [
+        # Only sentence-transformers says how a text's vector is made.
+        find(TEXT_PREFIX + repo)
+        if "modules.json" in lock[repo].files
+        else find_reranker(RERANK_PREFIX + repo)
+        for repo in sorted(lock)
+        if repo not in known
+    ]
     rows = []
     for model in [*described, *(model for model in pinned if model is not None)]:
         locked = lock.get(model.repo)
@@ -177,7 +191,10 @@ def register_model(
 @models_app.command("pull")
 def pull_model(
     profile: Annotated[
-        str, typer.Argument(metavar="PROFILE", help="as `models list` names it, or text:OWNER/MODEL")
+        str,
+        typer.Argument(
+            metavar="PROFILE", help="as `models list` names it, text:OWNER/MODEL or rerank:OWNER/MODEL"
+        ),
     ],
     revision: Annotated[
         str | None,

@@ -85,6 +85,23 @@ def test_the_models_of_a_lake_are_listed_and_shown(run: Run, tmp_path: Path) -> 
         run("models", "show", "my-shop", "--verify", "--lake", tmp_path / "lake")
 
 
+def test_models_that_were_brought_are_listed_as_they_are_pulled(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMPIPE_MODELS__DIR", str(tmp_path / "models"))
+    for profile, name in (("rerank:shop/judge", "tokenizer.json"), ("text:shop/words", "modules.json")):
+        source = tmp_path / name
+        source.mkdir()
+        for file in ("config.json", name):
+            (source / file).write_text("{}")
+        save_file({"weight": np.zeros((2, 2), np.float32)}, source / "model.safetensors")
+        assert run("models", "pull", profile, "--from", source).exit_code == 0
+    found = json.loads(run("models", "list", "--lake", tmp_path / "lake", "--json").stdout)["published"]
+    states = {entry["profile"]: entry["state"] for entry in found}
+    assert (states["rerank:shop/judge"], states["text:shop/words"]) == ("ready", "ready")
+    assert {entry["repo"] for entry in found if entry["profile"].startswith("text:")} == {"shop/words"}
+
+
 def test_reindex_compare_switch_and_back(run: Run, mine: Path, other: str, tmp_path: Path) -> None:
     filled = json.loads(run("live", "reindex", "--profile", other, "--lake", mine, "--json").stdout)
     assert (filled["rows"], filled["profile"]) == (4, "other")
