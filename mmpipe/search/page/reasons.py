@@ -57,7 +57,8 @@ class Reasons:
 def contributions(
     version: Version, rows: Rows, splits: Sequence[Split], names: Sequence[str], reasons: Reasons
 ) -> list[bytes]:
-    """Per row a list of :class:`~mmpipe.schemas.search.Contribution` as JSON, by falling weight."""
+    """Per row a list of :class:`~mmpipe.schemas.search.Contribution` as JSON, by falling weight; empty for a
+    row whose split is all zeros, as that of a pinned product is that is no match."""
     found: list[list[Part]] = [[] for _ in range(len(rows))]
     for parts, split in zip(found, splits, strict=True):
         for name, value in zip(names, split, strict=True):
@@ -68,8 +69,9 @@ def contributions(
         _add_words(version, rows, lexical, reasons, found)
     for lift in reasons.lifts:
         value = lift.weight * reasons.scoring.span
-        for parts, lifted in zip(found, held(version, lift, rows).tolist(), strict=True):
-            if lifted and value:
+        lifted = held(version, lift, rows).tolist()
+        for parts, split, lifts in zip(found, splits, lifted, strict=True):
+            if lifts and value and any(split):
                 parts.append({"source": lift.source, "value": value, "rule": lift.name})
     return [to_json(sorted(parts, key=lambda part: -abs(part["value"]))) for parts in found]
 

@@ -8,9 +8,12 @@ import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.errors import InvalidRequest
+from mmpipe.schemas.rules import Pin
 from mmpipe.schemas.search import Hit, SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
+from mmpipe.search.asked import Asked
 from mmpipe.search.page.highlight import spans, tokens_of
+from mmpipe.search.rules.effects import Effects
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
 from tests.unit.search.shards.shops import Split
@@ -62,6 +65,18 @@ def test_parts_sum_to_the_score_and_name_the_field_and_the_word(shop: Version) -
     lifted = [c for c in hit(found, "a").explanation if c.source == "boosts"]
     assert [c.rule for c in lifted] == ["boosts[0]"]
     assert not any(c.source == "boosts" for c in hit(found, "b").explanation)
+
+
+def test_a_pinned_product_that_is_no_match_earns_nothing(shop: Version) -> None:
+    boost = {"filter": {"field": "category", "exists": False}, "weight": 0.5}
+    asked = SearchRequest(text="couch -lamp", explain=True, boosts=[boost])
+    effects = Effects(pins=(Pin(id="a", position=1),))
+    found = Searcher(LOADED.profile, ServeSettings()).answer(
+        shop, asked, encode(asked, LOADED, {}), Asked(effects=effects)
+    )
+    pinned, couch = SearchResponse.model_validate_json(found.body).hits[:2]
+    assert (pinned.id, pinned.score, pinned.explanation) == ("a", 0.0, [])
+    assert "boosts" in {c.source for c in couch.explanation}
 
 
 @pytest.mark.parametrize(
