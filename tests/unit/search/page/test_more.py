@@ -69,7 +69,7 @@ def test_parts_sum_to_the_score_and_name_the_field_and_the_word(shop: Version) -
 
 def test_a_pinned_product_that_is_no_match_earns_nothing(shop: Version) -> None:
     boost = {"filter": {"field": "category", "exists": False}, "weight": 0.5}
-    asked = SearchRequest(text="couch -lamp", explain=True, boosts=[boost])
+    asked = SearchRequest.model_validate({"text": "couch -lamp", "explain": True, "boosts": [boost]})
     effects = Effects(pins=(Pin(id="a", position=1),))
     found = Searcher(LOADED.profile, ServeSettings()).answer(
         shop, asked, encode(asked, LOADED, {}), Asked(effects=effects)
