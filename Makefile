@@ -1,15 +1,18 @@
-# Two commands: `make demo` and `make test`. Both set up .venv by themselves. `make test-infra` needs Terraform as well.
+# Two commands: `make demo` and `make test`. Both set up .venv by themselves. `make test-infra` needs Terraform as well,
+# `make test-fuzz` a minute or two.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 VENV_INFRA := .venv-infra
+VENV_FUZZ := .venv-fuzz
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-infra starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra
+.PHONY: demo test test-infra test-fuzz starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
 setup-infra: setup-dev $(VENV_INFRA)/.checkov
+setup-fuzz: setup-dev $(VENV_FUZZ)/.schemathesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mmpipe needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -36,6 +39,13 @@ $(VENV_INFRA)/.checkov: infra/requirements-checkov.txt | $(BIN)/python
 	@$(VENV_INFRA)/bin/python -m pip install --quiet --requirement infra/requirements-checkov.txt
 	@touch $@
 
+# schemathesis too.
+$(VENV_FUZZ)/.schemathesis: tests/fuzz/requirements-schemathesis.txt | $(BIN)/python
+	@echo "Installing schemathesis into $(VENV_FUZZ)"
+	@$(BIN)/python -m venv --clear $(VENV_FUZZ)
+	@$(VENV_FUZZ)/bin/python -m pip install --quiet --requirement tests/fuzz/requirements-schemathesis.txt
+	@touch $@
+
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
 	$(BIN)/python -m examples.demo $(ARGS)
 
@@ -44,6 +54,9 @@ test: setup-dev  ## every test but those of infra/
 
 test-infra: setup-infra  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
 	$(BIN)/python -m pytest tests/infra $(ARGS)
+
+test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the service: at most a few minutes
+	$(BIN)/python -m tests.fuzz --schemathesis $(CURDIR)/$(VENV_FUZZ)/bin/schemathesis $(ARGS)
 
 check: lint types imports  ## the static checks
 
@@ -87,4 +100,4 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV_INFRA) build dist *.egg-info
+	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) build dist *.egg-info

@@ -57,3 +57,10 @@ def test_values_of_another_type_are_not_taken_for_what_they_resemble(
 ) -> None:
     answer = client.post(path, json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/products/a%0Ab", "/v1/products/%0A/similar", "/v1/%0A", "/%0A"])
+def test_a_path_with_a_line_break_is_answered_like_any_other(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"

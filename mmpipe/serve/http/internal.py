@@ -112,4 +112,8 @@ def behind_one_port(queries: FastAPI, internal: FastAPI) -> Starlette:
         async with internal.router.lifespan_context(internal), queries.router.lifespan_context(queries):
             yield
 
-    return Starlette(routes=[Mount(PREFIX, internal), Mount("/", queries)], lifespan=lifespan)
+    app = Starlette(routes=[Mount(PREFIX, internal)], lifespan=lifespan)
+    # Not a mount of "/": no mount matches a path that holds a line break, and that is to be answered too.
+    app.router.default = queries
+    app.router.redirect_slashes = False
+    return app
