@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 FIELDS = ("title", "brand")
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
-_PIECE = re.compile(rf"(?P<run>[{_CJK}]+)|[^\W_{_CJK}]+(?:[-'’&.+/][^\W_{_CJK}]+)*(?:\+\+|#)?")
+# A quotation mark behind a digit is an inch.
+_PIECE = re.compile(
+    rf"(?P<run>[{_CJK}]+)|[^\W_{_CJK}]+(?:[-'’&.+/][^\W_{_CJK}]+)*(?:\+\+|#|(?<=\d)(?:[\"″”]|''))?"
+)
 _NEAR = 2
 
 

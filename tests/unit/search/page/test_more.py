@@ -126,6 +126,7 @@ def test_words_are_highlighted_where_they_stand(shop: Version) -> None:
         ("便宜的连衣裙 Dress", {"连衣", "衣裙"}, ["连衣裙"]),
         ("T-Shirts & shirts", {"shirt"}, ["T-Shirts", "shirts"]),
         ("C++ and C", {"c++"}, ["C++"]),
+        ('55" OLED, 15.6″ laptop', {"55in", "15.6in"}, ['55"', "15.6″"]),
         ("ＵＳＢ cable", {"usb"}, ["ＵＳＢ"]),
         ("nothing here", {"lamp"}, []),
         ("", {"lamp"}, []),
