@@ -399,7 +399,9 @@ class UnderstoodPart(BaseModel):
     gte: str | None = Field(default=None, description="of a price: at least")
     lte: str | None = Field(default=None, description="of a price: at most")
     currency: str | None = None
-    start: int = Field(description="where it begins in the query's text, in characters")
+    start: int = Field(
+        description="where it begins in the query's text without the blanks before it, in characters"
+    )
     end: int
     applied: Literal["filter", "boost"]
 
