@@ -72,6 +72,13 @@ CROWDED: Final = Refusal(
 TOO_SLOW: Final = Refusal(
     408, "Request Timeout", "request-timeout", "the request did not arrive in time; send it again, faster"
 )
+MALFORMED: Final = Refusal(
+    400, "Bad Request", "malformed-request", "this is not an HTTP request, or one with a malformed head"
+)
+TOO_LONG: Final = Refusal(
+    414, "URI Too Long", "uri-too-long", "the address is over 65,535 bytes; send what it holds as a body"
+)
+_MAX_URL: Final = 65_535  # what the parser's offsets can tell of
 
 
 class Door:
@@ -104,8 +111,9 @@ def install(serve: ServeSettings) -> Door:
 
 
 class BoundedProtocol(OneWriteProtocol):
-    """One connection. A head, or a body in parts, that is late gets 408 and the connection ends; a body in
-    parts too many, and a request that would wait too long, get 503."""
+    """One connection. A head, or a body in parts, that is late gets 408 and the connection ends; so it does
+    where what is sent cannot be parsed, with 400 or 414; a body in parts too many, and a request that would
+    wait too long, get 503."""
 
     door: ClassVar[Door]
 
@@ -140,13 +148,17 @@ class BoundedProtocol(OneWriteProtocol):
 
     def on_headers_complete(self) -> None:
         """See :class:`httptools.HttpRequestParser`."""
+        super().on_headers_complete()  # raises for an address that cannot be parsed: still the head
         self._reading = "body"
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """See :class:`httptools.HttpRequestParser`."""
         self._reading = None
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What the parser cannot read is answered as a problem document."""
+        self._end(TOO_LONG if self._number and len(self.url) > _MAX_URL else MALFORMED)
 
     def _watch_arrival(self) -> None:
         """After each piece of a message, that is once for a message in one piece."""
@@ -190,7 +202,8 @@ class BoundedProtocol(OneWriteProtocol):
         cycle = self.cycle
         answered = self._reading == "body" and cycle is not None and cycle.response_started
         if not answered:
-            self.transport.write(refusal.as_bytes(self.scope.get("method", "GET"), last=True))
+            method = self.scope.get("method", "GET") if self._number else "GET"
+            self.transport.write(refusal.as_bytes(method, last=True))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()

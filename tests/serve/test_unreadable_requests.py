@@ -1,0 +1,74 @@
+"""What is no HTTP request, or has a head that no parser takes, on sockets: answered as other faults are."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from mmpipe.serve.http.bounded_protocol import Door, protocol_for
+from mmpipe.settings import ServeSettings
+
+_LONG = b"GET /v1/search?filter=" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+_GET = b"GET /v1/search HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def _app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    config = uvicorn.Config(_app, http=protocol_for(Door(ServeSettings())), log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield listener.getsockname()
+        server.should_exit = True
+        thread.join()
+
+
+def _answer(connection: socket.socket, sent: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Status and problem of the last answer on ``connection``, which the service closes after it."""
+    connection.sendall(sent)
+    got = b""
+    while piece := connection.recv(65_536):
+        got += piece
+    head, body = got.split(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head
+    return head.split(b" ")[1], json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01 hello\r\n\r\n", 400),
+        (b"GET nowhere HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nBad Header\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nno-size\r\n", 400),
+        (_LONG, 414),
+    ],
+    ids=["TLS", "address", "header", "chunk", "long"],
+)
+@pytest.mark.parametrize("kept", [False, True], ids=["first", "second"])
+def test_it_gets_a_problem_document(address: tuple[str, int], sent: bytes, status: int, kept: bool) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        if kept:
+            connection.sendall(_GET)
+            got = b""
+            while not got.endswith(b"ok"):
+                got += connection.recv(65_536)
+        line, problem = _answer(connection, sent)
+    assert (int(line), problem["status"]) == (status, status)
+    assert problem["type"].startswith("urn:mmpipe:problem:")
