@@ -310,4 +310,7 @@ def _value(match: re.Match[str]) -> Decimal:
     whole, comma, rest = written.rpartition(",")
     if comma and len(rest) < 3:
         written = f"{whole}.{rest}"
-    return Decimal(written.replace(",", "")) * _TIMES.get(match["times"] or "", 1)
+    number = Decimal(written.replace(",", ""))
+    times = _TIMES.get(match["times"] or "")
+    # Written as shoppers are told it: 1500, not 1500.0.
+    return number if times is None else Decimal(f"{(number * times).normalize():f}")
