@@ -29,6 +29,7 @@ from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_f
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 START_SECONDS = 60
+RUN_SECONDS = 300
 
 
 @contextmanager
@@ -71,7 +72,12 @@ def main() -> int:
         command = [program, "--config-file", str(CONFIG), "run", f"{address}/openapi.json", *passed_on]
         environment = os.environ | {"NO_PROXY": "127.0.0.1"}
         # It leaves notes in the working directory.
-        return subprocess.run(command, env=environment, cwd=folder, check=False).returncode
+        try:
+            done = subprocess.run(command, env=environment, cwd=folder, timeout=RUN_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            print(f"stopped: not done after {RUN_SECONDS} seconds", file=sys.stderr)
+            return 1
+        return done.returncode
 
 
 if __name__ == "__main__":
