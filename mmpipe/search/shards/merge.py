@@ -84,7 +84,8 @@ def page_of(parts: Sequence[Part], sort: Sort, wanted: Wanted, scoring: Scoring 
     owner = np.repeat(np.arange(len(found)), [len(each.ids) for each in found])
     rows = np.concatenate([each.rows for each in found])
     keys = np.concatenate([each.keys for each in found])
-    seconds = np.concatenate([each.seconds for each in found])
+    # What has no number goes by id alone.
+    seconds = np.where(np.isnan(keys), 0.0, np.concatenate([each.seconds for each in found]))
     if scoring is None:
         scores, lexical, vector, extras = np.zeros(len(ids)), None, None, dict[str, Shares]()
     else:

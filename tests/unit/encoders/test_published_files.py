@@ -226,6 +226,7 @@ def test_models_list_shows_where_each_stands(run: Run, source: Path, settings: M
     pulled = run("pull", "clip", "--from", source, "--json")
     assert pulled.exit_code == 0, pulled.output
     folder = Path(json.loads(pulled.stdout)["folder"])
+    (source / "modules.json").write_text("[]")
     run("pull", "text:acme/mini", "--from", source)
     assert _states(run)["clip"] == _states(run)["text:acme/mini"] == "ready"
     shown = run("list").output
