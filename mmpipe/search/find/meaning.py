@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from mmpipe.schemas.conditions import And, Comparison, Condition, Not, Or
-from mmpipe.search.columns.dictionaries import CATEGORY
+from mmpipe.search.columns.dictionaries import CATEGORY, fold
 from mmpipe.search.find import values
 from mmpipe.search.find.amounts import bounds
 from mmpipe.search.find.lifts import Lift
@@ -34,6 +34,7 @@ PRICE: Final = "price"
 # What a value that is named lifts the products by that have it, as a share of the span of scores.
 LIFT: Final = 0.2
 MOST_PARTS: Final = 8
+MOST_ALSO: Final = 6
 # Words that may stand behind the thing that is looked for.
 _BEHIND: Final = frozenset(
     (
@@ -48,8 +49,9 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a text says from ``start`` to ``end`` of a field: a ``value`` as the catalogue spells it, or of a
-    price at least ``gte``, at most ``lte`` in a ``currency``."""
+    """What a text says from ``start`` to ``end`` of a field: a ``value`` as the catalogue spells it, and in
+    ``also`` its other values for the same, as those of the other language; or of a price at least ``gte``, at
+    most ``lte`` in a ``currency``."""
 
     field: str
     start: int
@@ -59,6 +61,12 @@ class Part:
     gte: Decimal | None = None
     lte: Decimal | None = None
     currency: str | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that are meant; none of a price."""
+        return () if self.value is None else (self.value, *self.also)
 
     @property
     def name(self) -> str:
@@ -115,7 +123,7 @@ class Meaning:
         found: list[Condition] = []
         for part in self.parts:
             if part.applied == "filter" and part.value is not None:
-                held.setdefault(part.field, []).append(part.value)
+                held.setdefault(part.field, []).extend(part.values)
             elif part.value is None:
                 found.append(
                     Comparison.model_construct(
@@ -129,7 +137,7 @@ class Meaning:
     def lifts(self) -> tuple[Lift, ...]:
         """What lifts those that have what is named."""
         return tuple(
-            Lift("boosts", part.name, LIFT, _any_of(part.field, (part.value,)))
+            Lift("boosts", part.name, LIFT, _any_of(part.field, part.values))
             for part in self.parts
             if part.applied == "boost" and part.value is not None
         )
@@ -149,9 +157,11 @@ class Meaning:
 
     def looser(self) -> Meaning | None:
         """The same with less: without the last value that is a condition, where none is without the price,
-        where none is without its quotes; None where nothing is left to be left out."""
+        where none is without its quotes; None where nothing is left to be left out, or to be looked for."""
         filters = [part for part in self.parts if part.applied == "filter"]
         dropped = [part for part in filters if part.value is not None][-1:] or filters
+        if dropped and not self.text and all(part.value is None for part in dropped):
+            return None
         if dropped:
             kept = tuple(part for part in self.parts if part not in dropped)
             return replace(self, parts=kept, relaxed=(*self.relaxed, *(part.name for part in dropped)))
@@ -186,7 +196,8 @@ def understand(
     for candidate, name, value in chosen[: MOST_PARTS - len(parts)]:
         if name in filtered:
             continue
-        parts.append(Part(name, candidate.start, candidate.end, applied, value))
+        also = _also(reading, told, candidate, name, value)
+        parts.append(Part(name, candidate.start, candidate.end, applied, value, also=also))
         if candidate.noun is not None:
             taken.append(candidate.noun)
     if not parts and not state(said).phrases:
@@ -294,6 +305,21 @@ def _chosen(
             chosen.append((candidate, name, value))
     chosen = [each for each in chosen if each[1] != CATEGORY or _is_last(text, each[0], reading, taken)]
     return sorted(chosen, key=lambda each: each[0].start)
+
+
+def _also(reading: Reading, told: Told, chosen: Candidate, name: str, value: str) -> tuple[str, ...]:
+    """The field's other values that the same words stand for, those of most products first."""
+    known = {fold(value)}
+    found: list[tuple[int, str]] = []
+    for candidate in reading.candidates:
+        if (candidate.start, candidate.end) != (chosen.start, chosen.end) or name not in candidate.fields:
+            continue
+        for key in candidate.keys:
+            held = told.value(name, key)
+            if held is not None and key not in known:
+                known.add(key)
+                found.append((-held[0], held[1]))
+    return tuple(other for _, other in sorted(found)[:MOST_ALSO])
 
 
 def _is_last(text: str, candidate: Candidate, reading: Reading, taken: Sequence[Span]) -> bool:

@@ -24,7 +24,7 @@ from mmpipe.encoders.base import Modality
 from mmpipe.errors import InvalidRequest
 from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.find.aim import Aims
-from mmpipe.search.find.meaning import MOST_PARTS, Meaning, Part
+from mmpipe.search.find.meaning import MOST_ALSO, MOST_PARTS, Meaning, Part
 from mmpipe.search.find.rank import START, After
 from mmpipe.search.find.scoring import Lean, Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.find.taste import Taste
@@ -85,6 +85,7 @@ _Part = tuple[
     _Amount | None,
     _Amount | None,
     Annotated[str, Field(max_length=3)] | None,
+    Annotated[tuple[_Name, ...], Field(max_length=MOST_ALSO)],
 ]
 # The parts of a meaning, what is taken of its text, what was left out, and whether phrases are.
 _Meant = tuple[
@@ -322,7 +323,7 @@ def after(held: Mapping[str, object], begins: Begin) -> str:
 
 def _said_of(part: Part) -> tuple[object, ...]:
     gte, lte = (None if bound is None else f"{bound:f}" for bound in (part.gte, part.lte))
-    return part.field, part.start, part.end, part.applied, part.value, gte, lte, part.currency
+    return part.field, part.start, part.end, part.applied, part.value, gte, lte, part.currency, part.also
 
 
 def _part(
@@ -334,9 +335,10 @@ def _part(
     gte: str | None,
     lte: str | None,
     currency: str | None,
+    also: tuple[str, ...],
 ) -> Part:
     low, high = (None if bound is None else Decimal(bound) for bound in (gte, lte))
-    return Part(field, start, end, applied, value, low, high, currency)
+    return Part(field, start, end, applied, value, low, high, currency, also)
 
 
 def _said(word: Word) -> object:

@@ -288,3 +288,22 @@ def test_hostile_texts_are_bounded(shop: Version, piece: str) -> None:
     text = (piece * 1_000)[:1_000].strip()
     found = meaning(shop, text) if text else None
     assert found is None or len(found.parts) <= 8
+
+
+@pytest.mark.parametrize(("text", "found"), [("red", "Red"), ("红色", "红色")])
+def test_a_value_is_meant_in_both_languages(shop: Version, text: str, found: str) -> None:
+    answer = ask(shop, text, understand="filter")
+    assert {"d1", "d2", "d3", "z1"} == {hit.id for hit in answer.hits}
+    assert [part.value for part in answer.understood] == [found]
+    assert answer.relaxed == []
+    pages, cursor = list[str](), None
+    while cursor is not None or not pages:
+        page = ask(shop, text, understand="filter", limit=3, cursor=cursor)
+        pages += [hit.id for hit in page.hits]
+        cursor = page.next_cursor
+    assert pages == [hit.id for hit in answer.hits]
+
+
+def test_a_price_that_is_all_of_it_is_not_left_out(shop: Version) -> None:
+    answer = ask(shop, "over 99999")
+    assert (answer.total, answer.relaxed) == (0, [])
