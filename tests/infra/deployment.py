@@ -19,6 +19,7 @@ from typing import Any
 
 from mmpipe.dispatch.environment import to_environment
 from mmpipe.local.processes import MARKER, Child, sweep
+from mmpipe.serve.ray import haproxy
 from mmpipe.serve.ray.run import environment as serve_environment
 from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
@@ -192,6 +193,7 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
             serve=ServeSettings(port=free_port(), mirror_dir=str(scratch / "mirror"), live_poll_seconds=0.1),
         )
         (scratch / "ray_bootstrap_config.yaml").write_text("{}\n")
+        haproxy.install(scratch)
         ray_token = deployed.secret("ray_token_secret_arn")
         api_keys = deployed.secret("api_keys_secret_arn")
         environment = {
