@@ -114,7 +114,7 @@ def test_no_route_is_forgotten(closed: TestClient) -> None:
     found = {(method.upper(), path) for path, methods in documented.items() for method in methods}
     assert {(m, p) for m, p in found if p not in _OPEN} == set(_PUBLIC)
     app: Any = closed.app
-    undocumented = set(_paths(app.routes)) - set(documented)
+    undocumented = set(_paths([*app.routes, *app.router.default.routes])) - set(documented)
     assert undocumented == {*_INTERNAL, *_INTERNAL_OPEN, "/openapi.json", "/docs"}
 
 
