@@ -52,13 +52,12 @@ class Cut:
 
     def after(self, version: Version, at: int) -> After:
         """Where a page begins behind the row at a place."""
-        key = float(self.keys[at])
+        last, key = version.ids.ids(self.rows[[at]])[0], float(self.keys[at])
+        if math.isnan(key):
+            # These go by their ids alone.
+            return After(None, last)
         second = 0.0 if self.seconds is None else float(self.seconds[at])
-        return After(
-            None if math.isnan(key) else key,
-            version.ids.ids(self.rows[[at]])[0],
-            None if math.isnan(second) else second or None,
-        )
+        return After(key, last, None if math.isnan(second) else second or None)
 
 
 class Natural(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mmpipe.encoders.base import EncoderInput, Modality
@@ -91,6 +91,10 @@ def shop_of(drawn: Sequence[Sequence[tuple[Any, ...]]], dead: Sequence[int], fol
     return dataset
 
 
+# Without a rating, but with how many rated: such go by their ids alone.
+UNRATED: tuple[Any, ...] = (["red"], None, None, None, None, "USD", {}, None, None)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     fragments,
@@ -108,6 +112,7 @@ def shop_of(drawn: Sequence[Sequence[tuple[Any, ...]]], dead: Sequence[int], fol
         max_size=4,
     ),
 )
+@example([[UNRATED] * 3], [], [(None, None, Filters(), "rating", 1, False)])
 def test_answers_do_not_depend_on_how_a_collection_is_split(
     drawn: list[list[tuple[Any, ...]]], dead: list[int], asked: list[tuple[Any, ...]]
 ) -> None:
