@@ -167,7 +167,7 @@ def _attribute(version: Version, comparison: Comparison) -> Words:
         return version.pairs.mask(name, cast("Sequence[str]", comparison.any_of))
     low, high, units = _limits(comparison)
     wanted = set(units) - {BARE}
-    if len(wanted) > 1:
+    if len(wanted) > 1 or (DATE in wanted and BARE in units):
         return np.zeros_like(version.alive)
     unit = next(iter(wanted)) if wanted else version.pairs.unit_of_numbers(name, version.alive)
     return np.zeros_like(version.alive) if unit is None else version.pairs.within(name, unit, low, high)

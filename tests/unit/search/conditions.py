@@ -221,8 +221,9 @@ class Shop:
             wanted = condition["in"] if "in" in condition else [condition["eq"]]
             return bool({fold(value) for value in values} & {fold(each) for each in wanted})
         bounds = [condition[name] for name in ("gte", "gt", "lte", "lt") if name in condition]
-        units = {unit for unit in map(_unit, bounds) if unit}
-        if len(units) > 1:
+        every = set(map(_unit, bounds))
+        units = every - {""}
+        if len(units) > 1 or every == {"", "@"}:
             return False
         unit = units.pop() if units else self._bare_unit(name)
         measured = [found for value in values if (found := MEASURES.get(value)) and found[0] == unit]

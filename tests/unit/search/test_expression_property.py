@@ -8,7 +8,7 @@ from typing import Any
 
 import lance
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmpipe.lake.schema import ProductRow, build_table
@@ -108,7 +108,8 @@ def test_what_means_the_same_is_kept_as_one(version: Version, asked: dict[str, A
             assert expression.mask(version, Condition.model_validate(same)) is found
 
 
-@given(conditions(), st.sampled_from(BRANDS))
+@given(asked=conditions(), brand=st.sampled_from(BRANDS))
+@example(asked={"field": "attributes.volume", "gte": "40", "lte": "2026-03-01"}, brand="Acme")
 def test_filters_and_conditions_both_hold(version: Version, asked: dict[str, Any], brand: str) -> None:
     condition = Condition.model_validate(asked)
     found = filters.allowed(version, Filters(brand=[brand]), [condition])
