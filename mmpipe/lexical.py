@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
+# Chinese, Japanese and Korean characters, inside the brackets of an expression.
+CJK: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 MAX_TOKEN_CHARACTERS = 40
 # Marks the token of an identifier: no word begins with it.
 IDENTIFIER = "#"
@@ -51,14 +52,14 @@ _UNITS: Final = {
     for unit in units.split()
 }  # fmt: skip
 _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
-_LETTER = rf"[^\W_{_CJK}]"
+_LETTER = rf"[^\W_{CJK}]"
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
 _ITEM = re.compile(
     rf"(?<![a-z0-9])(?P<amount>{_NUMBER})(?:(?P<glued>in)|[ -]?(?P<unit>{_UNIT}))(?!{_LETTER})"
     rf"|(?<!{_LETTER})(?P<symbol>[a-z](?:\+\+|#))(?!{_LETTER})"
     rf"|(?<![a-z0-9])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+\.\d+)(?![.,]?{_LETTER})"
     rf"|(?P<word>{_LETTER}+(?:[-'&.+/]{_LETTER}+)*)"
-    rf"|(?P<run>[{_CJK}]+)"
+    rf"|(?P<run>[{CJK}]+)"
 )
 _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
 _POSSESSIVE = re.compile(rf"(?<={_LETTER})'s(?!{_LETTER})")
@@ -121,6 +122,12 @@ def tokens(text: str) -> list[str]:
         if item.whole is not None:
             found.append(item.whole)
     return found
+
+
+@lru_cache(maxsize=16_384)
+def first_token(word: str) -> str:
+    """The first token of a word, the word itself where it has none. Remembered."""
+    return next(iter(tokens(word)), word)
 
 
 def identifier(text: str) -> str | None:

@@ -7,7 +7,7 @@ wrote it (``filter.and[1].gte``) with one remedy, and so that no more is looked 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, NoReturn, TypeAlias, get_args
@@ -159,6 +159,11 @@ class Comparison(Condition):
     prefix: str | None = None
     currency: str | None = None
 
+    @classmethod
+    def of(cls, field: str, values: Sequence[Scalar]) -> Comparison:
+        """That a known field has any of some values, which are taken as they are."""
+        return cls.model_construct(field=field, values=tuple(values))
+
     @property
     def kind(self) -> Kind:
         """What sort of field it is."""
@@ -211,6 +216,18 @@ def _json_schemas(reference: str) -> list[JsonSchemaValue]:
         {"type": "object", "properties": of_kind, "required": [name], "additionalProperties": False}
         for of_kind, name in kinds
     ]
+
+
+def comparisons(condition: Condition) -> Iterator[Comparison]:
+    """Those that a condition is made of, from left to right."""
+    match condition:
+        case And(parts=parts) | Or(parts=parts):
+            for part in parts:
+                yield from comparisons(part)
+        case Not(part=part):
+            yield from comparisons(part)
+        case Comparison():
+            yield condition
 
 
 def takes(field: str) -> tuple[Operator, ...]:

@@ -25,8 +25,7 @@ class Asked:
     ``effects`` are those of the merchandising rules that take part, None where none does. ``popularity``
     gives what shoppers chose lately, a float64 for every row of a version, more for more and NaN for none;
     None where nobody knows it. ``judge`` puts the best matches in a better order. ``meaning`` is that of the
-    query's text, None where its words are words alone. ``steps`` are what was done before, with
-    milliseconds."""
+    query's text, None where its words are words alone."""
 
     taste: Taste | None = None
     query_id: str | None = None
@@ -34,7 +33,6 @@ class Asked:
     popularity: Callable[[Version], NDArray[np.float64] | None] | None = None
     judge: Reorder | None = None
     meaning: Meaning | None = None
-    steps: tuple[tuple[str, float], ...] = ()
 
     @property
     def pins(self) -> tuple[Pin, ...]:

@@ -122,7 +122,7 @@ class Searcher:
         self._check_profile(version)
         facets.check(request.facets)
         more.check(request.fields)
-        plan = Plan(asked.steps) if request.explain is True else None
+        plan = Plan() if request.explain is True else None
         digest = cursor.digest_of(version.collection, request, query)
         if request.cursor is not None:
             pinned = cursor.decode(request.cursor).pinned_taste(version.table, version.fused.dim)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mmpipe.recommend.rank.exploration import explored
 from mmpipe.search.find.diversity import diversified
+from mmpipe.search.find.groups import groups_of
 from mmpipe.search.kernels.memory import has, set_rows
 
 if TYPE_CHECKING:
@@ -55,11 +56,6 @@ class Taken:
         """Whether a product is used up, or a variant of it."""
         one = np.array([row], np.int32)
         return bool(has(self.rows, one)[0]) or int(groups_of(self.version, one)[0]) in self.groups
-
-
-def groups_of(version: Version, rows: Rows) -> NDArray[np.int32]:
-    """A number for the ``item_group_id`` of each of some rows, -1 for none."""
-    return version.coded["item_group_id"].codes(rows)
 
 
 @dataclass(frozen=True)

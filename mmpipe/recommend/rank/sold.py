@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmpipe.recommend.rank.choice import groups_of
 from mmpipe.recommend.sponsored import Context
+from mmpipe.search.find.groups import groups_of
 
 if TYPE_CHECKING:
     from mmpipe.recommend.kinds.asked import Asked

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.search.find.groups import groups_of
 from mmpipe.search.find.likeness import fused_vector
 from mmpipe.search.kernels.memory import has, rows_of
 
@@ -62,7 +63,7 @@ def substitutes(
         some, scores = _best(version, vector, row, mask & same, limit + len(rows))
         there = set(rows)
         for each, group, cosine in zip(
-            some.tolist(), _groups(version, some).tolist(), scores.tolist(), strict=True
+            some.tolist(), groups_of(version, some).tolist(), scores.tolist(), strict=True
         ):
             if len(rows) == limit:
                 break
@@ -122,13 +123,9 @@ def _best(
 
 def _one_each(version: Version, row: int, rows: Rows) -> NDArray[np.int64]:
     """Places of the first of each group but that of ``row``, and of those without one."""
-    groups = _groups(version, rows)
+    groups = groups_of(version, rows)
     first = np.zeros(len(rows), np.bool_)
     first[np.unique(groups, return_index=True)[1]] = True
-    own = int(_groups(version, np.array([row], np.int32))[0])
+    own = int(groups_of(version, np.array([row], np.int32))[0])
     kept = (rows != row) & ((groups < 0) | (first & (groups != own)))
     return np.flatnonzero(kept)
-
-
-def _groups(version: Version, rows: Rows) -> NDArray[np.int32]:
-    return version.coded["item_group_id"].codes(rows)

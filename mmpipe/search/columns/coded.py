@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from mmpipe.search.columns.dictionaries import packed, packed_few
 from mmpipe.search.columns.grouped import by_group, split_groups
 from mmpipe.search.columns.kept import Kept
 from mmpipe.search.columns.layout import places_in
+from mmpipe.search.columns.scratch import Scratch
 from mmpipe.search.kernels import coded as kernels
 from mmpipe.search.kernels.memory import address
 
@@ -257,20 +257,7 @@ def truth(found: Sequence[int], codes: int) -> NDArray[np.bool_] | None:
     return allowed
 
 
-class _Scratch(threading.local):
-    """Arrays of zeros that every use leaves as zeros, one set per thread."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, NDArray[Any]] = {}
-
-    def of(self, name: str, size: int, dtype: Any) -> NDArray[Any]:
-        held = self._held.get(name)
-        if held is None or len(held) < size:
-            held = self._held[name] = np.zeros(max(size, 1_024) * 5 // 4, dtype)
-        return held[:size]
-
-
-_scratch = _Scratch()
+_scratch = Scratch()
 
 
 class Counter:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mmpipe.search.columns.coded import kept_for_version, row_words
 from mmpipe.search.columns.layout import places_in
-from mmpipe.search.kernels import numbers as kernels
 from mmpipe.search.kernels import prices
 from mmpipe.search.kernels.memory import address, count_bits, words_of
 
@@ -82,12 +81,6 @@ class NumberColumn:
             prices.within(self._table, low, high, words)
             self._ranges.put((low, high), words)
         return words
-
-    def summary(self, words: Words) -> tuple[int, float, float, float]:
-        """How many of a bit set's rows are ``present``, the least and the greatest of their numbers, NaN of
-        none, and the sum."""
-        count, low, high, total = kernels.summary(self._table, words & self.present)
-        return int(count), float(low), float(high), float(total)
 
     def distinct(self, words: Words) -> tuple[Numbers, NDArray[np.int64]]:
         """The numbers of a bit set's ``present`` rows, ascending, and how many rows have each."""

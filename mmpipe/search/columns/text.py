@@ -264,6 +264,10 @@ class TextColumn:
         kernels.exclude(self._table, self.find(words).lists, left)
         return left
 
+    def with_any(self, words: Sequence[Word], mask: Words) -> Words:
+        """The rows of ``mask`` that hold any of the words."""
+        return mask & ~self.without(words, mask)
+
     def with_phrase(self, tokens: Sequence[str], mask: Words) -> Words:
         """The rows of ``mask`` that say the tokens one after the other."""
         data, starts = _encoded(tokens)

@@ -13,14 +13,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.conditions import Comparison, Condition, Not, Or
 from mmpipe.schemas.search import Weights
+from mmpipe.search.find.packed import pack, unit, unpack
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # Of what is not wanted, the part that a query does not share is taken from it so many times: it turns by 22
 # degrees at most.
 _AWAY = 0.4
-_STEPS = 127
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,14 @@ def aimed(request: SearchRequest, query: EncodedQuery, aims: Aims) -> EncodedQue
     weight = query.like_weight
     vector, parts, reach = query.vector, query.modality_vectors, query.reach
     if aims.like is not None and weight > 0:
-        liked = unpacked(aims.like)
+        liked = unpack(aims.like)
         own = sum(query.modality_weights.values())
-        vector = liked if vector is None else _unit(own * vector + weight * liked)
+        vector = liked if vector is None else unit(own * vector + weight * liked)
         reach = None
-    shunned = None if aims.unlike is None else unpacked(aims.unlike)
+    shunned = None if aims.unlike is None else unpack(aims.unlike)
     unwanted = [each for each in (query.away, shunned) if each is not None]
     if unwanted and vector is not None:
-        away = _unit(np.sum(unwanted, axis=0, dtype=np.float32))
+        away = unit(np.sum(unwanted, axis=0, dtype=np.float32))
         turned = _turned(vector, away)
         parts = {m: _turned(part, away) for m, part in parts.items()}
         if reach is not None:
@@ -97,7 +96,7 @@ def less_like(query: EncodedQuery, unwanted: EncodedQuery) -> EncodedQuery:
     """A query that leans away from what another one looks for as well."""
     both = [each.away if each is query else each.vector for each in (query, unwanted)]
     given = [vector for vector in both if vector is not None]
-    away = _unit(np.sum(given, axis=0, dtype=np.float32)) if given else None
+    away = unit(np.sum(given, axis=0, dtype=np.float32)) if given else None
     digest = hashlib.blake2b(query.identity + b"\0not\0" + unwanted.identity, digest_size=16).digest()
     return replace(query, away=away, identity=digest)
 
@@ -105,11 +104,6 @@ def less_like(query: EncodedQuery, unwanted: EncodedQuery) -> EncodedQuery:
 def like_weight(request: SearchRequest) -> float:
     """What liked products weigh in a request: 0 where it names none."""
     return (request.weights or Weights()).like if request.like else 0.0
-
-
-def unpacked(packed: bytes) -> Vectors:
-    """The unit vector of some packed bytes."""
-    return _unit(np.frombuffer(packed, np.int8).astype(np.float32))
 
 
 def _of(held: Mapping[str, Likeness], product_id: str, field: str) -> Likeness:
@@ -123,30 +117,18 @@ def _of(held: Mapping[str, Likeness], product_id: str, field: str) -> Likeness:
 
 def _mean(products: Sequence[Likeness]) -> bytes | None:
     vectors = [each.vector for each in products if each.vector is not None]
-    if not vectors:
-        return None
-    mean = np.sum(vectors, axis=0, dtype=np.float64)
-    largest = float(np.abs(mean).max())
-    if largest <= 0:
-        return None
-    return np.rint(mean / largest * _STEPS).astype(np.int8).tobytes()
+    return pack(np.sum(vectors, axis=0, dtype=np.float64)) if vectors else None
 
 
 def _excluded(request: SearchRequest, aims: Aims) -> Condition | None:
     ids = named(request)
     if not ids:
         return None
-    parts = [Comparison.model_construct(field="id", values=ids)]
+    parts = [Comparison.of("id", ids)]
     if aims.groups:
-        parts.append(Comparison.model_construct(field="item_group_id", values=aims.groups))
+        parts.append(Comparison.of("item_group_id", aims.groups))
     return Not.model_construct(part=Or.model_construct(parts=tuple(parts)))
 
 
 def _turned(vector: Vectors, away: Vectors) -> Vectors:
-    return _unit(vector - np.float32(_AWAY) * (away - (away @ vector) * vector))
-
-
-def _unit(vector: NDArray[np.floating[Any]]) -> Vectors:
-    length = float(np.linalg.norm(vector))
-    found: Vectors = np.asarray(vector / length if length > 0 else vector, np.float32)
-    return found
+    return unit(vector - np.float32(_AWAY) * (away - (away @ vector) * vector))

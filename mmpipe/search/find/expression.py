@@ -192,10 +192,11 @@ def _title(version: Version, comparison: Comparison) -> Words:
 def _identifier(version: Version, comparison: Comparison) -> Words:
     found = dict.fromkeys(token for each in comparison.any_of if (token := identifier(str(each))))
     named = list(found)
-    left = version.alive
+    words = np.zeros_like(version.alive)
     for begin in range(0, len(named), MAX_TOKENS):
-        left = version.text.without([plain(token) for token in named[begin : begin + MAX_TOKENS]], left)
-    return version.alive & ~left
+        several = [plain(token) for token in named[begin : begin + MAX_TOKENS]]
+        words |= version.text.with_any(several, version.alive)
+    return words
 
 
 def _money(version: Version, comparison: Comparison) -> Words:

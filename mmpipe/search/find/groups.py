@@ -3,13 +3,13 @@ stand for themselves."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.search.columns.scratch import Scratch
 from mmpipe.search.find.rank import ByKey, ByScore
 from mmpipe.search.kernels import groups as kernels
 from mmpipe.search.kernels.memory import has
@@ -22,31 +22,16 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
 Codes = NDArray[np.int32]
-Keys = NDArray[np.float64]
-Places = NDArray[np.int64]
 FIELD = "item_group_id"
 
 
-class _Room(threading.local):
-    """An entry per group for the passes of a thread: what they leave as zeros, and what they need not."""
-
-    def __init__(self) -> None:
-        self._best: Places = np.zeros(0, np.int64)
-        self._keys, self._ties = np.zeros(0), np.zeros(0, np.int64)
-
-    def best(self, size: int) -> Places:
-        if len(self._best) < size:
-            self._best = np.zeros(size * 5 // 4 + 64, np.int64)
-        return self._best
-
-    def compared(self, size: int) -> tuple[Keys, Places]:
-        if len(self._keys) < size:
-            self._keys = np.zeros(size * 5 // 4 + 64)
-            self._ties = np.zeros(len(self._keys), np.int64)
-        return self._keys, self._ties
+# What the passes leave as zeros under "best", and what they need not.
+_scratch = Scratch()
 
 
-_room = _Room()
+def groups_of(version: Version, rows: Rows) -> Codes:
+    """The number of each of some rows' groups, int32, as :class:`Groups` has it for all."""
+    return version.coded[FIELD].codes(rows)
 
 
 @dataclass(frozen=True)
@@ -69,14 +54,16 @@ class Groups:
 
     def _by_score(self, order: ByScore) -> ByScore:
         version, rows, scores = order.version, order.rows, order.scores
-        kept = kernels.best_by_score(rows, scores, version.ids.rank, self.of, _room.best(self.size))
+        kept = kernels.best_by_score(
+            rows, scores, version.ids.rank, self.of, _scratch.of("best", self.size, np.int64)
+        )
         return ByScore(
             version, rows[kept], scores[kept], kept if order.places is None else order.places[kept]
         )
 
     def _by_key(self, order: ByKey) -> ByKey:
         version, words, key = order.version, np.require(order.words, np.uint64, ["C", "W"]), order.key
-        best = _room.best(self.size)
+        best = _scratch.of("best", self.size, np.int64)
         if key is None or not len(key.numbers.table):
             return ByKey(version, kernels.best_by_id(words, version.ids.rank, self.of, best), key)
         found = kernels.best_by_number(
@@ -88,7 +75,8 @@ class Groups:
             None if key.seconds is None else key.seconds.table,
             self.of,
             best,
-            *_room.compared(self.size),
+            _scratch.of("keys", self.size, np.float64),
+            _scratch.of("ties", self.size, np.int64),
         )
         return ByKey(version, found, key)
 

@@ -132,7 +132,7 @@ def _said(version: Version, question: Question, mask: Words) -> Words:
 def _saying_all(version: Version, words: tuple[Word, ...], mask: Words) -> Words:
     """Of ``mask`` the rows that hold every word."""
     for word in words:
-        mask = mask & ~version.text.without((word,), mask)
+        mask = version.text.with_any((word,), mask)
     return mask
 
 

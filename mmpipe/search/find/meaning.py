@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
-from mmpipe.schemas.conditions import And, Comparison, Condition, Not, Or
+from mmpipe.schemas.conditions import Comparison, Condition, comparisons
 from mmpipe.search.columns.dictionaries import CATEGORY, fold
 from mmpipe.search.find import values
 from mmpipe.search.find.amounts import bounds
@@ -130,14 +130,14 @@ class Meaning:
                         field=part.field, gte=part.gte, lte=part.lte, currency=part.currency
                     )
                 )
-        found += [_any_of(name, tuple(each)) for name, each in held.items()]
+        found += [Comparison.of(name, each) for name, each in held.items()]
         return tuple(found)
 
     @cached_property
     def lifts(self) -> tuple[Lift, ...]:
         """What lifts those that have what is named."""
         return tuple(
-            Lift("boosts", part.name, LIFT, _any_of(part.field, part.values))
+            Lift("boosts", part.name, LIFT, Comparison.of(part.field, part.values))
             for part in self.parts
             if part.applied == "boost" and part.value is not None
         )
@@ -169,10 +169,6 @@ class Meaning:
         if not phrases:
             return None
         return replace(self, relaxed=(*self.relaxed, *(f'"{said}"' for said in phrases)), loose=True)
-
-
-def _any_of(name: str, said: tuple[str, ...]) -> Comparison:
-    return Comparison.model_construct(field=name, values=said)
 
 
 def understand(
@@ -228,19 +224,8 @@ def filtered_by(request: SearchRequest) -> frozenset[str]:
     """The fields that a request filters by itself."""
     found = {name for name in request.filters.model_fields_set if getattr(request.filters, name)}
     if request.filter is not None:
-        found |= set(_fields_of(request.filter))
+        found |= {each.field for each in comparisons(request.filter)}
     return frozenset(found)
-
-
-def _fields_of(condition: Condition) -> list[str]:
-    match condition:
-        case And(parts=parts) | Or(parts=parts):
-            return [name for part in parts for name in _fields_of(part)]
-        case Not(part=part):
-            return _fields_of(part)
-        case Comparison(field=name):
-            return [name]
-    return []
 
 
 def _prices(text: str, currency: str | None, spared: Sequence[Span]) -> list[Part]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.search.find.packed import pack, unpack
 from mmpipe.search.find.scoring import COSINE_NOISE
 from mmpipe.search.kernels.memory import has
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int32]
 Shares = NDArray[np.float64]
-_STEPS = 127
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,13 @@ class Taste:
     vector: Vectors = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        values = np.frombuffer(self.packed, np.int8).astype(np.float32)
-        length = float(np.linalg.norm(values))
-        object.__setattr__(self, "vector", values / np.float32(length) if length else values)
+        object.__setattr__(self, "vector", unpack(self.packed))
 
     @classmethod
     def of(cls, vector: Vectors, weight: float) -> Taste | None:
         """From a float32 vector of any length; None where it is zero or not finite, or weighs nothing."""
-        largest = float(np.abs(vector).max(initial=0.0))
-        if not (0.0 < largest < np.inf) or weight <= 0:
-            return None
-        steps = np.rint(vector.astype(np.float64) / largest * _STEPS)
-        return cls(steps.astype(np.int8).tobytes(), weight)
+        packed = pack(vector) if weight > 0 else None
+        return None if packed is None else cls(packed, weight)
 
     def among(self, fused: VectorColumn, rows: Rows) -> tuple[Taste, Shares]:
         """The taste with the bounds of a search's matches ``rows``, where it has none yet, and what it adds

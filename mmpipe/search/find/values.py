@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.encoders.starter.glossary import load_glossary
-from mmpipe.lexical import tokens
+from mmpipe.lexical import CJK, first_token
 from mmpipe.search.columns.dictionaries import CATEGORY, Dictionary, fold
 from mmpipe.search.find.synonyms import SAME, heads
 
@@ -40,10 +40,9 @@ _KINDS: Final = {
     "pattern": ("pattern",),
 }
 
-_CJK: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
-_LETTER: Final = rf"(?:[^\W_{_CJK}]|[\u0300-\u036f])"
-_HAN: Final = re.compile(f"[{_CJK}]")
-_PIECE: Final = re.compile(rf"(?P<run>[{_CJK}]+)|{_LETTER}+(?:[-'&.+/]{_LETTER}+)*'?")
+_LETTER: Final = rf"(?:[^\W_{CJK}]|[\u0300-\u036f])"
+_HAN: Final = re.compile(f"[{CJK}]")
+_PIECE: Final = re.compile(rf"(?P<run>[{CJK}]+)|{_LETTER}+(?:[-'&.+/]{_LETTER}+)*'?")
 _LETTER_SIZE: Final = re.compile(r"x{0,4}[sl]|m|[2-9]xl|x{1,4}s")
 _SIZE_WORDS: Final = frozenset({"size", "sizes", "sz"})
 _ZH_SIZE_BEHIND: Final = ("码", "号")
@@ -184,7 +183,7 @@ def read(text: str, written: str, synonyms: Synonyms | None, spared: Sequence[tu
 def _joints(text: str, pieces: Sequence[re.Match[str]]) -> Mapping[str, tuple[int, int]]:
     """Of two words in a row that are letters alone."""
     return {
-        _token(one.group() + other.group()): (one.start(), other.end())
+        first_token(one.group() + other.group()): (one.start(), other.end())
         for one, other in pairwise(pieces)
         if one.group().isalpha()
         and other.group().isalpha()
@@ -311,11 +310,6 @@ def _folded(text: str) -> str:
 
 
 @lru_cache(maxsize=16_384)
-def _token(word: str) -> str:
-    return next(iter(tokens(word)), word)
-
-
-@lru_cache(maxsize=16_384)
 def _heads(text: str) -> tuple[str, ...]:
     return heads(text)
 
@@ -324,7 +318,7 @@ def _heads(text: str) -> tuple[str, ...]:
 def _forms(word: str) -> tuple[str, ...]:
     """A word as catalogues may have it: one, several, or somebody's."""
     bare = word.removesuffix("'").removesuffix("'s")
-    one = next(iter(tokens(bare)), bare) if bare.isalpha() else bare
+    one = first_token(bare) if bare.isalpha() else bare
     forms = [word, bare, one]
     if bare.isalpha() and bare.isascii():
         forms += [f"{one}s", f"{one}es", f"{one}'s", f"{one}s'"]

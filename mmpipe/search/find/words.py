@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, Item, bigrams, fold, identifier, items, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, Item, bigrams, first_token, fold, identifier, items, tokens
 from mmpipe.search.columns.words import Way, Word
 from mmpipe.search.find.stated import Stated, state
 from mmpipe.search.find.synonyms import Other, Synonyms
@@ -246,7 +246,7 @@ def _inflected(asked: str, found: str) -> str:
     if not asked.endswith("s") or found.endswith("s") or not found.isalpha():
         return found
     several = (f"{found[:-1]}ies" if found.endswith("y") else "", f"{found}s", f"{found}es")
-    return next((each for each in several if each and _token(each) == found), found)
+    return next((each for each in several if each and first_token(each) == found), found)
 
 
 def without(text: str) -> tuple[Word, ...]:
@@ -303,8 +303,9 @@ def _said(
     parts = tuple(token for item in some for token in item.tokens)
     amount = len(some) == 1 and some[0].whole is not None and len(some[0].tokens) == 1
     ways = [heads] if amount else [heads, parts]
-    if len(some) > 1:
-        ways += [(_token(joined),) for joined in ["".join(item.text for item in some)] if joined.isalnum()]
+    joined = "".join(item.text for item in some)
+    if len(some) > 1 and joined.isalnum():
+        ways.append((first_token(joined),))
     alone = some[0].text if len(some) == 1 and some[0].whole is None and len(parts) == 1 else None
     apart = () if alone is None else _letters_and_digits(alone)
     named = _as_identifier(text, alone=False) if len(some) == 1 else None
@@ -345,7 +346,7 @@ def _between(run: str, start: int, stop: int) -> list[_Piece]:
 def _joint(one: _Piece, other: _Piece) -> str | None:
     if one.single is None or other.single is None or len(one.single) + len(other.single) < _ONE_FROM:
         return None
-    return _token(one.single + other.single)
+    return first_token(one.single + other.single)
 
 
 def _joined(
@@ -502,7 +503,7 @@ def _letters_and_digits(word: str) -> tuple[str, ...]:
             parts[-1] += char
         else:
             parts.append(char)
-    return tuple(_token(part) for part in parts) if 1 < len(parts) <= 3 else ()
+    return tuple(first_token(part) for part in parts) if 1 < len(parts) <= 3 else ()
 
 
 @lru_cache(maxsize=4_096)
@@ -510,7 +511,8 @@ def _splits(word: str | None) -> tuple[tuple[str, str], ...]:
     if not word or len(word) < 2 * _SHORTEST_PART:
         return ()
     return tuple(
-        (_token(word[:at]), _token(word[at:])) for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
+        (first_token(word[:at]), first_token(word[at:]))
+        for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
     )
 
 
@@ -520,8 +522,3 @@ def _may_be_slip(word: str) -> bool:
 
 def _edits(word: str) -> int:
     return 1 if len(word) < _TWO_FROM else 2
-
-
-@lru_cache(maxsize=16_384)
-def _token(word: str) -> str:
-    return next(iter(tokens(word)), word)

@@ -15,6 +15,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -108,10 +109,10 @@ class Cursor(BaseModel):
     the text was understood as, for the catalogue may know other words by now. ``taste`` is the packed vector,
     the weight and the bounds of the taste that the pages lean to: what the shopper does goes on meanwhile.
     ``meant`` is what the text means, by the catalogue's values of the first page. ``rules`` are the version
-    and names of the merchandising rules that took part.
+    and names of the merchandising rules that took part. Frozen.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     f: Literal[4]
     version: Annotated[str, Field(max_length=200)]
@@ -213,6 +214,8 @@ class Cursor(BaseModel):
 _CURSOR = TypeAdapter(Cursor)
 
 
+# A page is opened by several steps, each of which reads of the cursor what is its own.
+@lru_cache(maxsize=64)
 def decode(text: str) -> Cursor:
     """The inverse of :meth:`Cursor.encode`. Raises :class:`InvalidRequest` for anything else."""
     try:

@@ -7,17 +7,16 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import bigrams, fold, tokens
+from mmpipe.lexical import CJK, bigrams, fold, tokens
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.words import Word
 
 Span = tuple[int, int]
 FIELDS = ("title", "brand")
-_CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 # A quotation mark behind a digit is an inch.
 _PIECE = re.compile(
-    rf"(?P<run>[{_CJK}]+)|[^\W_{_CJK}]+(?:[-'’&.+/][^\W_{_CJK}]+)*(?:\+\+|#|(?<=\d)(?:[\"″”]|''))?"
+    rf"(?P<run>[{CJK}]+)|[^\W_{CJK}]+(?:[-'’&.+/][^\W_{CJK}]+)*(?:\+\+|#|(?<=\d)(?:[\"″”]|''))?"
 )
 _NEAR = 2
 

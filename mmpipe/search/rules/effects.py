@@ -37,8 +37,7 @@ class Effects:
         if not self.pins:
             return self
         lifted = tuple(
-            Lift("rules", "pin", _PINNED - pin.position, Comparison.model_construct(field="id", eq=pin.id))
-            for pin in self.pins
+            Lift("rules", "pin", _PINNED - pin.position, Comparison.of("id", (pin.id,))) for pin in self.pins
         )
         return replace(self, lifts=(*self.lifts, *lifted), pins=())
 
@@ -58,7 +57,7 @@ def effects_of(rules: Sequence[Rule], version: int = 0) -> Effects:
         if rule.filter is not None:
             conditions.append(rule.filter)
         if rule.hide:
-            conditions.append(_not_these(rule.hide))
+            conditions.append(Not.model_construct(part=Comparison.of("id", rule.hide)))
         lifts += [Lift("rules", rule.name, boost.weight, boost.filter) for boost in rule.boost]
         lifts += [Lift("rules", rule.name, _BURIED, condition) for condition in rule.bury]
         for pin in rule.pin:
@@ -74,7 +73,3 @@ def effects_of(rules: Sequence[Rule], version: int = 0) -> Effects:
         names=tuple(rule.name for rule in rules),
         version=version,
     )
-
-
-def _not_these(ids: Sequence[str]) -> Condition:
-    return Not.model_construct(part=Comparison.model_construct(field="id", values=tuple(ids)))

@@ -252,7 +252,7 @@ class _Round:
     ) -> None:
         facets.check(request.facets)
         more.check(request.fields)
-        self._plan = Plan(asked.steps) if request.explain is True else None
+        self._plan = Plan() if request.explain is True else None
         if request.fusion == "late":
             raise InvalidRequest(
                 "fusion",

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from mmpipe.lexical import fold
+from mmpipe.lexical import CJK, fold
 from mmpipe.search.suggest.pinyin import read
 
-_CJK = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 _MARKS = "\u0300-\u036f\u00ad"
-_WORD = re.compile(rf"(?P<run>[{_CJK}]+)|(?P<digits>\d+)|(?:[^\W\d_{_CJK}]|[{_MARKS}])+")
+_WORD = re.compile(rf"(?P<run>[{CJK}]+)|(?P<digits>\d+)|(?:[^\W\d_{CJK}]|[{_MARKS}])+")
 _JOINTS = frozenset("-'&.+/\u2019\u2018\u2010\u2011`")
 WINDOW = 4
 """A run is found by so many characters from each of its places on; of a longer one that is asked for, by all

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.schemas.conditions import And, Comparison, Condition, Not, Or
+from mmpipe.schemas.conditions import And, Condition, comparisons
 from mmpipe.schemas.search import Filters
 from mmpipe.search.columns.dictionaries import fold
 from mmpipe.search.page.facets.asked import ATTRIBUTE
@@ -68,11 +68,7 @@ def _rest(condition: Condition, field: str) -> Condition | None:
 
 
 def _is_of(condition: Condition, field: str) -> bool:
-    if isinstance(condition, And | Or):
-        return all(_is_of(part, field) for part in condition.parts)
-    if isinstance(condition, Not):
-        return _is_of(condition.part, field)
-    assert isinstance(condition, Comparison)
-    if field.startswith(ATTRIBUTE) and condition.kind == "attribute":
-        return fold(condition.attribute) == fold(field.removeprefix(ATTRIBUTE))
-    return condition.field == field
+    if not field.startswith(ATTRIBUTE):
+        return all(each.field == field for each in comparisons(condition))
+    wanted = fold(field.removeprefix(ATTRIBUTE))
+    return all(each.kind == "attribute" and fold(each.attribute) == wanted for each in comparisons(condition))
