@@ -26,7 +26,7 @@ from examples.demo.report import DemoReport, SearchOutcome, accepted, match_faul
 from examples.demo.shopper import click_three
 from mmpipe.cli.console import console
 from mmpipe.cli.options import api_key
-from mmpipe.cli.queries import HttpQueries
+from mmpipe.cli.queries import HttpQueries, search_request
 from mmpipe.errors import MmpipeError, NotReady, UnknownCollection
 from mmpipe.local import Stack
 from mmpipe.local.cloud import queue_depths
@@ -171,7 +171,7 @@ def ask(http: HttpQueries, query: DemoQuery, manifest: SampleManifest) -> Search
         response = http.similar(query.product_id, COLLECTION, HITS)
     else:
         media = {} if query.image is None else {"image": query.image}
-        response = http.search(query.text, media, COLLECTION, HITS)
+        response = http.search(search_request(query.text, media, COLLECTION, HITS))
     took = (time.monotonic() - started) * 1_000
     hits = tuple(response.hits)
     products = {product.id: product for product in manifest.products}

@@ -17,6 +17,7 @@ from mmpipe.cli.options import (
     Folder,
     LakeUri,
     open_collection,
+    refused,
     settings_for_lake,
 )
 from mmpipe.errors import InvalidRequest
@@ -147,9 +148,8 @@ def report_experiment(
 
 def _book(held: Collection) -> ExperimentBook:
     from mmpipe.experiments import ExperimentBook
-    from mmpipe.objects import open_store
 
-    return ExperimentBook(open_store(held.uri, held.settings.storage), held.uri)
+    return ExperimentBook(held.store, held.uri)
 
 
 def _arms(named: list[str], changes: list[str]) -> tuple[Arm, ...]:
@@ -170,8 +170,7 @@ def _arms(named: list[str], changes: list[str]) -> tuple[Arm, ...]:
     try:
         return tuple(Arm.model_validate(arm) for arm in given.values())
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        raise InvalidRequest("arm." + ".".join(str(part) for part in fault["loc"]), fault["msg"]) from error
+        raise refused(error, "arm") from error
 
 
 def _value(text: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from mmpipe.errors import InvalidRequest, UnknownCollection
 from mmpipe.settings import Settings, load_settings
@@ -64,6 +65,12 @@ def file_bytes(name: str, path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidRequest(name, f"{path} cannot be read: {error.strerror}") from error
+
+
+def refused(error: ValidationError, *within: str) -> InvalidRequest:
+    """What is wrong with a model that was made of options: its first fault, whose place is ``within``."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    return InvalidRequest(".".join((*within, *map(str, fault["loc"]))), fault["msg"])
 
 
 def running_stack(folder: Path) -> StackState | None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ValidationError
 
-from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, running_stack, settings_with
+from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, refused, running_stack, settings_with
 from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
@@ -31,16 +31,8 @@ R = TypeVar("R", bound=BaseModel)
 class Queries(Protocol):
     """The questions of the command line."""
 
-    def search(
-        self,
-        text: str | None,
-        media: Mapping[str, bytes],
-        collection: str | None,
-        limit: int,
-        condition: Condition | None = None,
-        more: Mapping[str, Any] | None = None,
-    ) -> SearchResponse:
-        """Search by text and files what meets a condition. Raises :class:`MmpipeError`."""
+    def search(self, request: SearchRequest) -> SearchResponse:
+        """Search. Raises :class:`MmpipeError`."""
         ...
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
@@ -84,17 +76,8 @@ class HttpQueries:
             raise InvalidRequest("url", f"{url!r} is no http:// or https:// address")
         self._http = HttpClient(url, FixedToken(key), _TIMEOUT_SECONDS)
 
-    def search(
-        self,
-        text: str | None,
-        media: Mapping[str, bytes],
-        collection: str | None,
-        limit: int,
-        condition: Condition | None = None,
-        more: Mapping[str, Any] | None = None,
-    ) -> SearchResponse:
+    def search(self, request: SearchRequest) -> SearchResponse:
         """See :class:`Queries`."""
-        request = _request(text, media, collection, limit, condition, more or {})
         return _response(
             self._http.request(
                 "POST", "/v1/search", request.model_dump(mode="json", exclude_none=True, by_alias=True)
@@ -147,23 +130,14 @@ class EmbeddedQueries:
     def __init__(self, service: QueryService) -> None:
         self._service = service
 
-    def search(
-        self,
-        text: str | None,
-        media: Mapping[str, bytes],
-        collection: str | None,
-        limit: int,
-        condition: Condition | None = None,
-        more: Mapping[str, Any] | None = None,
-    ) -> SearchResponse:
+    def search(self, request: SearchRequest) -> SearchResponse:
         """See :class:`Queries`."""
         from mmpipe.serve.answer.query_media import ParsedSearch
 
-        parsed = ParsedSearch(_request(text, media, collection, limit, condition, more or {}))
-        if "audio" in media:
+        if request.audio is not None:
             # One query is all this process answers: it should have the catalogue's words.
             self._service.voice.adapt()
-        return SearchResponse.model_validate_json(asyncio.run(self._service.search(parsed)))
+        return SearchResponse.model_validate_json(asyncio.run(self._service.search(ParsedSearch(request))))
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
         """See :class:`Queries`."""
@@ -198,30 +172,30 @@ def read_condition(text: str) -> Condition:
     try:
         return Condition.model_validate_json(text)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidRequest(".".join(("filter", *map(str, fault["loc"]))), fault["msg"]) from error
+        raise refused(error, "filter") from error
 
 
-def _request(
+def search_request(
     text: str | None,
     media: Mapping[str, bytes],
     collection: str | None,
     limit: int,
-    condition: Condition | None,
-    more: Mapping[str, Any],
+    condition: Condition | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> SearchRequest:
+    """A search by text and files, of what meets a condition. ``more`` are other members by name, and
+    ``crop``, the box of the image. Raises :class:`InvalidRequest`, which names the member."""
     asked: dict[str, Any] = {name: {"data": base64.b64encode(data).decode()} for name, data in media.items()}
-    asked |= {"text": text, "collection": collection, "limit": limit, "filter": condition}
-    crop, rest = more.get("crop"), {name: value for name, value in more.items() if name != "crop"}
+    asked |= {"text": text, "collection": collection, "limit": limit, "filter": condition, **(more or {})}
+    crop = asked.pop("crop", None)
     if crop is not None:
         if "image" not in asked:
             raise InvalidRequest("crop", "is a box of a picture: give --image as well")
         asked["image"]["crop"] = crop
     try:
-        return SearchRequest.model_validate({**asked, **rest})
+        return SearchRequest.model_validate(asked)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidRequest(".".join(str(part) for part in fault["loc"]), fault["msg"]) from error
+        raise refused(error) from error
 
 
 def _response(answer: Answer, model: type[R]) -> R:

@@ -10,7 +10,7 @@ import typer
 
 from mmpipe.cli.console import emit, hits_table, output
 from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, CollectionName, Folder, LakeUri, file_bytes
-from mmpipe.cli.queries import queries_for, read_condition
+from mmpipe.cli.queries import queries_for, read_condition, search_request
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import SearchResponse
 
@@ -76,7 +76,7 @@ def search(
     more |= {"not": {"text": unlike} if unlike else None, "weights": _weights(weights)}
     asked = None if condition is None else read_condition(condition)
     with queries_for(url, lake, folder) as service:
-        found = service.search(query or None, media, collection, limit, asked, more)
+        found = service.search(search_request(query or None, media, collection, limit, asked, more))
         _show(found, query or ", ".join(media) or ", ".join(like or ()) or condition or "", as_json)
 
 

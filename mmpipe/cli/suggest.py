@@ -9,10 +9,9 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from mmpipe.cli.console import emit, output, plain, table
-from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, CollectionName, Folder, LakeUri
+from mmpipe.cli.options import DEFAULT_FOLDER, AsJson, CollectionName, Folder, LakeUri, refused
 from mmpipe.cli.queries import queries_for
 from mmpipe.cli.query import Url
-from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.suggest import MAX_LIMIT, Suggestion, SuggestParams
 
 
@@ -35,8 +34,7 @@ def suggest(
     try:
         params = SuggestParams(q=typed, collection=collection, limit=limit, lang=lang)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        raise InvalidRequest(".".join(str(part) for part in fault["loc"]), fault["msg"]) from error
+        raise refused(error) from error
     with queries_for(url, lake, folder) as service:
         found = service.suggest(params)
     if as_json:
