@@ -138,6 +138,5 @@ def _read(path: Path) -> RuleSet:
 
 def _file(held: Collection) -> RuleFile:
     from mmpipe.lake.rules import RuleFile
-    from mmpipe.objects import open_store
 
-    return RuleFile(open_store(held.uri, held.settings.storage), held.uri)
+    return RuleFile(held.store, held.uri)

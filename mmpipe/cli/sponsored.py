@@ -101,7 +101,7 @@ def report(
         held.interactions.scan(COLUMNS, start),
         _file(held).read(),
         _tickets(held),
-        Charges(_store(held), held.uri),
+        Charges(held.store, held.uri),
         held.settings.sponsored,
         since=since,
         now=now,
@@ -142,16 +142,10 @@ def settle(
     )
 
 
-def _store(held: Collection) -> Any:
-    from mmpipe.objects import open_store
-
-    return open_store(held.uri, held.settings.storage)
-
-
 def _file(held: Collection) -> BidFile:
     from mmpipe.recommend.sponsored import BidFile
 
-    return BidFile(_store(held), held.uri)
+    return BidFile(held.store, held.uri)
 
 
 def _tickets(held: Collection) -> Any:

@@ -86,6 +86,5 @@ def of(
 
 def _file(held: Collection) -> SynonymFile:
     from mmpipe.lake.synonyms import SynonymFile
-    from mmpipe.objects import open_store
 
-    return SynonymFile(open_store(held.uri, held.settings.storage), held.uri)
+    return SynonymFile(held.store, held.uri)

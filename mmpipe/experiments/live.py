@@ -19,7 +19,6 @@ from mmpipe.experiments.definition import ArmSettings, Experiment, Experiments
 from mmpipe.experiments.exposures import exposure, interleaved, seed_of
 from mmpipe.experiments.interleaving import interleave
 from mmpipe.lake.interactions import SCHEMA
-from mmpipe.objects import open_store
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
@@ -168,7 +167,7 @@ class LiveExperiments:
     def _book(self, collection: str) -> ExperimentBook:
         if collection not in self._books:
             held = self._lake.collection(collection)
-            self._books[collection] = ExperimentBook(open_store(held.uri, held.settings.storage), held.uri)
+            self._books[collection] = ExperimentBook(held.store, held.uri)
         return self._books[collection]
 
     def _run(self) -> None:

@@ -6,20 +6,16 @@ failure stops no other; the job then ends with 1. A version published here says 
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mmpipe.collection_job import run_job
 from mmpipe.errors import MmpipeError
 from mmpipe.indexing.tables.upkeep import keep_records, keep_up
 from mmpipe.lake import open_lake
-from mmpipe.settings import Settings, load_settings
-from mmpipe.telemetry import configure_logging, continued, span
+from mmpipe.settings import Settings
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
@@ -72,21 +68,14 @@ def _failure(collection: str, table: str | None, error: Exception) -> dict[str, 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The job's entry point. Its settings are those of the process: ``MMPIPE_LAKE__URI`` first of all."""
-    parser = argparse.ArgumentParser(
-        prog="mmpipe.indexing.maintain", description="Maintain the lake's tables."
+    """The job's entry point. See :func:`~mmpipe.collection_job.run_job`."""
+    return run_job(
+        run,
+        arguments,
+        prog="mmpipe.indexing.maintain",
+        description="Maintain the lake's tables.",
+        traced_as="lake.maintain",
     )
-    parser.add_argument("--collection", action="append", default=[], help="may be repeated; default: all")
-    options = parser.parse_args(arguments)
-    settings = load_settings()
-    configure_logging()
-    failed = 0
-    with continued(os.environ), span("lake.maintain"):
-        for line in run(settings, options.collection):
-            failed += "error" in line
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -108,8 +108,8 @@ class Lake:
 
 
 class Collection:
-    """One shop's tables and what of them is live. Safe to share between threads; tables stay open between
-    calls."""
+    """One shop's tables and what of them is live, with the ``store`` that its objects lie in. Safe to share
+    between threads; tables stay open between calls."""
 
     def __init__(self, lake: Lake, name: str) -> None:
         self.name = name
@@ -118,8 +118,8 @@ class Collection:
         self._lake = lake
         self._tables: dict[str, ProductTable] = {}
         self._lock = threading.RLock()
-        self._store = open_store(self.uri, lake.settings.storage)
-        self._pointer = LivePointer(self._store, f"{self.uri}/live.json")
+        self.store = open_store(self.uri, lake.settings.storage)
+        self._pointer = LivePointer(self.store, f"{self.uri}/live.json")
         self._tidied: str | None = None
         # As it was written here last: of several threads' publications each follows the one before.
         self._wrote: LiveFile | None = None
@@ -160,7 +160,7 @@ class Collection:
     @cached_property
     def recommender(self) -> RecommenderPointer:
         """Which recommender readers follow."""
-        return RecommenderPointer(self._store, f"{self.uri}/{POINTER_FILE}")
+        return RecommenderPointer(self.store, f"{self.uri}/{POINTER_FILE}")
 
     def table_uri(self, name: str) -> str:
         """Where the Lance table of that name is."""
@@ -394,7 +394,7 @@ class Collection:
         return seen if wrote is None or wrote.live.generation <= seen.live.generation else wrote
 
     def _tags(self, table: str) -> LiveTags:
-        return LiveTags(self._store, self.table_uri(table))
+        return LiveTags(self.store, self.table_uri(table))
 
     def _settle_tags(self, content: LiveFile, *, thorough: bool) -> None:
         named = content.versions()

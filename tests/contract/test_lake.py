@@ -284,7 +284,7 @@ def test_tags_are_those_of_the_history(
     assert len(kept) == 3
     assert tagged(table) == kept | {"live": live.version}
     # Processes that died: after a tag and before live.json, and before old tags were dropped.
-    tags, newer = LiveTags(collection._store, collection.table_uri(table.name)), live.version + 1
+    tags, newer = LiveTags(collection.store, collection.table_uri(table.name)), live.version + 1
     table.upsert(products(["refused"], 1))
     for version in (live.version - 3, live.version - 4, newer):
         tags.keep(version)
@@ -321,7 +321,7 @@ def test_tags_of_a_table_that_is_forgotten_are_dropped(
         new.upsert(products([f"p{m}" for m in range(n, 9)], n + 1))
         collection.publish(new, reason="new")
     assert {entry.table for entry in collection.history()} == {new.name}
-    LiveTags(collection._store, collection.table_uri(old.name)).keep(newest - 1)
+    LiveTags(collection.store, collection.table_uri(old.name)).keep(newest - 1)
     collection.tidy(thorough=True)
     # A publication of it may be under way, with its newest version.
     assert tagged(old) == {"live": newest, f"live-{newest}": newest}

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from mmpipe.errors import InvalidRequest, NotFound
 from mmpipe.lake.storage import lance_errors
-from mmpipe.objects import open_store
 from mmpipe.recommend.private.ledger import PrivacyLedger, Released
 from mmpipe.recommend.private.release import MAX_PAIRED_PRODUCTS, Release, release_pairs, release_trending
 
@@ -49,8 +48,7 @@ class DailyStatistics:
         self._settings = settings
         self._products = products
         self._per_day = Fraction(str(settings.epsilon_per_day))
-        store = open_store(collection.uri, collection.settings.storage)
-        self._ledger = PrivacyLedger(store, collection.uri, self._per_day)
+        self._ledger = PrivacyLedger(collection.store, collection.uri, self._per_day)
 
     def of_day(self, kind: Statistic, day: date, now: datetime) -> Released:
         """The release of that kind for a day that is over, made now where it was not yet.

@@ -8,15 +8,12 @@ is read, and the job ends well.
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mmpipe.collection_job import run_job
 from mmpipe.errors import MmpipeError
 from mmpipe.lake import open_lake
 from mmpipe.objects import open_store
@@ -26,8 +23,7 @@ from mmpipe.recommend.sponsored.ledger import Ledger
 from mmpipe.recommend.sponsored.report import COLUMNS, settle
 from mmpipe.recommend.sponsored.tickets import Tickets, open_key
 from mmpipe.recommend.sponsored.wallet import Wallet
-from mmpipe.settings import Settings, load_settings
-from mmpipe.telemetry import configure_logging, continued, span
+from mmpipe.settings import Settings
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
@@ -41,8 +37,8 @@ def settle_collection(collection: Collection, now: datetime) -> dict[str, int]:
 
     Raises ``StorageUnavailable``, ``CommitConflict``.
     """
-    settings, chosen = collection.settings, collection.settings.sponsored
-    store, lake_uri = open_store(collection.uri, settings.storage), collection.uri.rpartition("/")[0]
+    settings, chosen, store = collection.settings, collection.settings.sponsored, collection.store
+    lake_uri = collection.uri.rpartition("/")[0]
     bids, charges = BidFile(store, collection.uri).read(), Charges(store, collection.uri)
     outcomes: dict[str, int] = {}
     if bids.by_product:
@@ -64,6 +60,7 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
     """Settle these collections, all of them where none is named: ``{"collection", "outcomes"}`` each, or
     ``{"collection", "error"}``. Nothing while places are not sold."""
     if not settings.sponsored.enabled:
+        logger.info("nothing to settle: MMPIPE_SPONSORED__ENABLED is not true")
         return
     lake = open_lake(settings)
     for name in collections or lake.collections():
@@ -77,23 +74,14 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The job's entry point. Its settings are those of the process: ``MMPIPE_LAKE__URI`` first of all."""
-    parser = argparse.ArgumentParser(
-        prog="mmpipe.recommend.sponsored.settling", description="Charge the clicks that a crash left out."
+    """The job's entry point. See :func:`~mmpipe.collection_job.run_job`."""
+    return run_job(
+        run,
+        arguments,
+        prog="mmpipe.recommend.sponsored.settling",
+        description="Charge the clicks that a crash left out.",
+        traced_as="sponsored.settle",
     )
-    parser.add_argument("--collection", action="append", default=[], help="may be repeated; default: all")
-    options = parser.parse_args(arguments)
-    settings = load_settings()
-    configure_logging()
-    if not settings.sponsored.enabled:
-        logger.info("nothing to settle: MMPIPE_SPONSORED__ENABLED is not true")
-    failed = 0
-    with continued(os.environ), span("sponsored.settle"):
-        for line in run(settings, options.collection):
-            failed += "error" in line
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 
 from mmpipe.lake.rules import RuleFile
 from mmpipe.lake.synonyms import SynonymFile
-from mmpipe.objects import open_store
 from mmpipe.schemas.rules import RuleSet
 from mmpipe.search.page import cursor
 from mmpipe.search.rules import RuleBook
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from mmpipe.schemas.rules import Rule
     from mmpipe.schemas.search import SearchRequest
     from mmpipe.search.rules import Effects
-    from mmpipe.settings import Settings
 
 # Versions of a collection's rules that page cursors go on with.
 _HELD = 4
@@ -42,11 +40,10 @@ class Merchandising:
     ``follow_synonyms`` is called with a collection whose synonyms were set here: searches know them at once.
     """
 
-    def __init__(self, settings: Settings, lake: Lake, follow_synonyms: Callable[[str], None]) -> None:
-        self._settings = settings
+    def __init__(self, lake: Lake, follow_synonyms: Callable[[str], None]) -> None:
         self._lake = lake
         self._follow_synonyms = follow_synonyms
-        self._books = FollowedFiles(settings, lake, what="rules", file=RuleFile, make=RuleBook)
+        self._books = FollowedFiles(lake, what="rules", file=RuleFile, make=RuleBook)
         self._held: dict[str, dict[int, RuleBook]] = {}
 
     def start(self) -> None:
@@ -114,9 +111,9 @@ class Merchandising:
         return len(lines)
 
     def _rule_file(self, collection: str) -> RuleFile:
-        uri = self._lake.collection(collection).uri
-        return RuleFile(open_store(uri, self._settings.storage), uri)
+        held = self._lake.collection(collection)
+        return RuleFile(held.store, held.uri)
 
     def _synonym_file(self, collection: str) -> SynonymFile:
-        uri = self._lake.collection(collection).uri
-        return SynonymFile(open_store(uri, self._settings.storage), uri)
+        held = self._lake.collection(collection)
+        return SynonymFile(held.store, held.uri)

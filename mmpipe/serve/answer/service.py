@@ -124,7 +124,7 @@ class QueryService:
             if shards is None
             else ShardedSource(ShardedCollections(settings, self._lake, shards, check=encoder.prepare))
         )
-        self.merchandising = Merchandising(settings, self._lake, self._source.follow_synonyms)
+        self.merchandising = Merchandising(self._lake, self._source.follow_synonyms)
         self.merchandising.start()
         self.stock = StockReports(settings, self._lake, self._source.open)
         self.analytics = SearchAnalytics(settings, self._lake, self._source.open)
@@ -172,17 +172,14 @@ class QueryService:
         self._reranking.check(request)
         version = await self._source.open(request.collection, request.cursor)
         encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
+        spoken = SpokenQuery(request, media)
         if "audio" in media or request.audio_as == "speech":
             with step("query.listen"):
                 spoken = await self._understood(version.whole, request, media)
             request = spoken.request
-            meaning = await version.meaning(request)
-            with step("query.encode", media=len(spoken.media)):
-                query = spoken.mark(await encode(_left(request, meaning), spoken.media))
-        else:
-            meaning = await version.meaning(request)
-            with step("query.encode", media=len(media)):
-                query = await encode(_left(request, meaning), media)
+        meaning = await version.meaning(request)
+        with step("query.encode", media=len(spoken.media)):
+            query = spoken.mark(await encode(_left(request, meaning), spoken.media))
         unwanted = await self._media.unwanted(request)
         if unwanted is not None:
             with step("query.encode", media=1):

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from mmpipe.errors import MmpipeError
-from mmpipe.objects import open_store
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
     from mmpipe.lake.set_file import SetFile
     from mmpipe.objects import ObjectStore
-    from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
 # Conditional requests, one a collection and file; who sets one waits so long to see it.
@@ -29,14 +27,12 @@ class FollowedFiles(Generic[T, V]):
 
     def __init__(
         self,
-        settings: Settings,
         lake: Lake,
         *,
         what: str,
         file: Callable[[ObjectStore, str], SetFile[T]],
         make: Callable[[T], V | None],
     ) -> None:
-        self._settings = settings
         self._lake = lake
         self._what = what
         self._file = file
@@ -84,8 +80,8 @@ class FollowedFiles(Generic[T, V]):
         try:
             file = self._files.get(name)
             if file is None:
-                uri = self._lake.collection(name).uri
-                file = self._files[name] = self._file(open_store(uri, self._settings.storage), uri)
+                held = self._lake.collection(name)
+                file = self._files[name] = self._file(held.store, held.uri)
             content = file.read()
         except MmpipeError as error:
             self._failed(name, error)

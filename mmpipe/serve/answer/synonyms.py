@@ -19,7 +19,6 @@ class OwnSynonyms(FollowedFiles[SynonymLines, Synonyms]):
 
     def __init__(self, settings: Settings, lake: Lake) -> None:
         super().__init__(
-            settings,
             lake,
             what="synonyms",
             file=SynonymFile,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mmpipe import collection_job
 from mmpipe.indexing import maintain
 from mmpipe.lake.maintenance import MAX_SMALL_FRAGMENTS
 from tests.unit.indexing.conftest import Shop
@@ -52,7 +53,7 @@ def test_one_failure_stops_nothing_else_and_ends_the_job_badly(
 ) -> None:
     shop.ok(shop.bucket.put_product("a", title="Red dress"))
     monkeypatch.setenv("MMPIPE_LAKE__URI", shop.settings.lake.uri)
-    monkeypatch.setattr(maintain, "configure_logging", lambda: None)
+    monkeypatch.setattr(collection_job, "configure_logging", lambda: None)
     assert maintain.main(["--collection", "absent", "--collection", shop.collection.name]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "UnknownCollection" in lines[0]["error"]
