@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from mmpipe.lake.shared_folder import TEMPORARY
+
 SEALS: Final = "seals"
 _BYTES: Final = 1 << 20
 Signature = tuple[int, int, int]
@@ -50,7 +52,7 @@ class Seals:
         """Seal a file that was just written. Raises :class:`OSError`."""
         path = self._root / seal_of(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".part-{secrets.token_hex(8)}")
+        partial = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
         try:
             partial.write_text(digest)
             partial.replace(path)

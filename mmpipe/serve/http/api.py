@@ -26,7 +26,7 @@ from mmpipe.serve.http.analytics_route import analytics_router
 from mmpipe.serve.http.callers import CallerLimit
 from mmpipe.serve.http.head import HeadAsGet
 from mmpipe.serve.http.interaction_routes import add_interaction_routes
-from mmpipe.serve.http.keys import CallerGuard, KeyGuard, KeyRing, key_ring
+from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring, named_callers
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.merchandising_routes import BODIES as MERCHANDISING
 from mmpipe.serve.http.merchandising_routes import merchandising_router
@@ -194,9 +194,7 @@ def _operations_routes(
     app: FastAPI, service: QueryService, meter: metrics.Metrics, guard: KeyGuard | None
 ) -> None:
     seers = service.settings.serve.metrics_callers
-    seen_by = (
-        None if guard is None or not seers else CallerGuard(guard, seers, "MMPIPE_SERVE__METRICS_CALLERS")
-    )
+    seen_by, refusals = named_callers(guard if seers else None, seers, "MMPIPE_SERVE__METRICS_CALLERS")
 
     @app.get(
         "/healthz",
@@ -224,8 +222,8 @@ def _operations_routes(
         "/metrics",
         summary="Prometheus metrics of this replica",
         response_class=Response,
-        dependencies=[] if seen_by is None else [Depends(seen_by)],
-        responses={} if seen_by is None else problems(401, 403),
+        dependencies=seen_by,
+        responses=refusals,
         tags=["operations"],
     )
     async def prometheus() -> Response:
@@ -234,7 +232,7 @@ def _operations_routes(
                 (entry.model_dump() for entry in service.served()),
                 service.known_of_shoppers(),
                 service.analytics.counts(),
-                callers=seen_by is not None,
+                callers=bool(seen_by),
             ),
             media_type=metrics.CONTENT_TYPE,
         )

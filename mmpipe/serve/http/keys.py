@@ -14,14 +14,16 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from mmpipe.dispatch.tokens import read_secret
 from mmpipe.errors import DispatchUnavailable, MmpipeError, NotReady, PermanentError
 from mmpipe.serve.http.errors import Forbidden, Unauthorized
+from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
     from mmpipe.settings import ServeSettings
@@ -243,6 +245,16 @@ class CallerGuard(HTTPBearer):
             raise Forbidden(
                 "Authorization", f"this key may not do that: have {self._setting} name its caller"
             )
+
+
+def named_callers(
+    guard: KeyGuard | None, callers: Collection[str], setting: str
+) -> tuple[list[Any], dict[int | str, dict[str, Any]]]:
+    """The dependencies of routes for the callers that ``setting`` names, and how they refuse, for OpenAPI;
+    neither where the service has no keys: such routes are for everybody."""
+    if guard is None:
+        return [], {}
+    return [Depends(CallerGuard(guard, callers, setting))], problems(401, 403)
 
 
 def _digest(key: str) -> bytes:

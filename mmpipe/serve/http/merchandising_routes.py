@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json, to_json
@@ -19,7 +19,7 @@ from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.merchandising import RuleVersions
 from mmpipe.serve.http import bounds
 from mmpipe.serve.http.errors import UnsupportedMediaType
-from mmpipe.serve.http.keys import CallerGuard
+from mmpipe.serve.http.keys import named_callers
 from mmpipe.serve.http.openapi import json_body, problems
 from mmpipe.serve.http.requests import content_type, read_json
 
@@ -75,11 +75,8 @@ BODIES: tuple[type[BaseModel], ...] = (RulesBody, PreviewBody)
 
 def merchandising_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The routes, for the named callers of ``guard``; without one, for everybody."""
-    answers: dict[int | str, dict[str, Any]] = problems(404, 414, 422, 503)
-    dependencies = []
-    if guard is not None:
-        answers |= problems(401, 403)
-        dependencies = [Depends(CallerGuard(guard, service.settings.serve.admin_callers, SETTING))]
+    dependencies, refusals = named_callers(guard, service.settings.serve.admin_callers, SETTING)
+    answers = problems(404, 414, 422, 503) | refusals
     router = APIRouter(dependencies=dependencies, tags=["merchandising"])
     _rule_routes(router, service, answers)
     _synonym_routes(router, service, answers)

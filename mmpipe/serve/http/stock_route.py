@@ -6,15 +6,15 @@ that ``MMPIPE_STOCK__CALLERS`` names may ask.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe.recommend.stock import StockReport
 from mmpipe.serve.answer.stock import MAX_LIMIT
-from mmpipe.serve.http.keys import CallerGuard
+from mmpipe.serve.http.keys import named_callers
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
@@ -48,11 +48,8 @@ class StockParams(BaseModel):
 
 def stock_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The route, for the named callers of ``guard``; without one, for everybody."""
-    answers: dict[int | str, dict[str, Any]] = problems(404, 414, 422, 503)
-    dependencies = []
-    if guard is not None:
-        answers |= problems(401, 403)
-        dependencies = [Depends(CallerGuard(guard, service.settings.stock.callers, SETTING))]
+    dependencies, refusals = named_callers(guard, service.settings.stock.callers, SETTING)
+    answers = problems(404, 414, 422, 503) | refusals
     router = APIRouter(dependencies=dependencies)
 
     @router.get(
