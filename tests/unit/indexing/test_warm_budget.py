@@ -37,6 +37,8 @@ def test_more_than_its_size_told_is_for_the_batch_lane(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, why: str
 ) -> None:
     monkeypatch.setattr(readers, "_GROWTH", 2)
+    # How long a busy machine takes over the rows is not asked here.
+    monkeypatch.setattr(readers, "time", SimpleNamespace(thread_time=lambda: 0.0))
     large = shop.bucket.put(f"feeds/{name}", data)
     small = shop.bucket.put_product("a", title="Red dress")
     outcomes = shop.run(large, small)
