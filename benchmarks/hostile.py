@@ -234,6 +234,9 @@ def _served(build: Path, folder: Path) -> Any:
         "MMPIPE_SERVE__MIRROR_DIR": str(folder / "mirror"),
         "MMPIPE_DISPATCH__TOKEN": _TOKEN,
     }
+    # Earlier releases know no such setting.
+    if "uploads_uri" in (build / "mmpipe" / "settings.py").read_text():
+        environment["MMPIPE_INDEXING__UPLOADS_URI"] = str(folder / "bucket")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "mmpipe.serve.standalone"], env=environment, stderr=log, cwd=build

@@ -120,6 +120,8 @@ def served_from(folder: Path, lake: Path, s3: bool) -> Iterator[tuple[dict[str, 
 
     For S3 the store is there meanwhile.
     """
+    from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
+
     new = folder / "shop" / "feeds" / "new.jsonl"
     new.parent.mkdir(parents=True)
     new.write_text(json.dumps({"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}) + "\n")
@@ -129,12 +131,11 @@ def served_from(folder: Path, lake: Path, s3: bool) -> Iterator[tuple[dict[str, 
         "MMPIPE_DISPATCH__TOKEN": secrets.token_hex(16),
         "MMPIPE_SPEECH__RECOGNIZER": "none",
         "MMPIPE_LAKE__URI": str(lake),
+        "MMPIPE_INDEXING__UPLOADS_URI": f"s3://{UPLOADS_BUCKET}" if s3 else str(folder),
     }
     if not s3:
         yield environment, new.as_uri()
         return
-    from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
-
     cloud = LocalCloud(folder, secrets.token_hex(8))
     os.environ.update(client_environment())
     cloud.start()

@@ -78,6 +78,13 @@ class IndexingSettings(_Section):
     """How uploads become rows."""
 
     profile: str = Field(default="starter", description="model profile that encodes new data")
+    uploads_uri: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the bucket (`s3://bucket`) or folder that shops upload to: orders of work may name what"
+        " is in it alone, in their own collection's folder; unset: that folder of any bucket that the"
+        " credentials reach, and no file of this machine",
+    )
     modalities: tuple[Literal["text", "image", "audio", "video"], ...] = Field(
         default=("text", "image", "audio", "video"),
         description="what of a product is encoded; without text nothing enters the full-text index either",

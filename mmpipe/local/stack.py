@@ -211,6 +211,7 @@ class Stack:
                 # Uploads are in the local object store, whatever the lake is in.
                 "storage": base.storage.model_copy(update={"endpoint_url": cloud.url, "region": REGION}),
                 "lake": base.lake.model_copy(update={"uri": lake_uri}),
+                "indexing": base.indexing.model_copy(update={"uploads_uri": f"s3://{UPLOADS_BUCKET}"}),
                 "serve": serve,
                 "dispatch": dispatch,
             }

@@ -2,6 +2,7 @@
 
 :func:`resolve` turns a product's links into one :class:`MediaRef` each, or says why one is not followed; a
 row follows every address that a link may mean, so that whichever spelling is uploaded later is noticed.
+:func:`shown` does it for the address in a query, which may mean less.
 :class:`Asker` tells without fetching whether a medium is what it was, by the :class:`MediaStamp` that was
 kept of it. :class:`Fetcher` gives the bytes, :func:`decode` what an encoder takes of them (RGB in sRGB, mono
 samples, a few frames), :func:`cropped` a box of a picture, all within the settings' limits: ``InvalidMedia``,
@@ -20,7 +21,7 @@ from mmpipe.media.decode import DEFAULT_TARGET, decode
 from mmpipe.media.fetch import Fetcher
 from mmpipe.media.https import HttpsClient
 from mmpipe.media.images import cropped
-from mmpipe.media.refs import MediaBytes, MediaRef, resolve
+from mmpipe.media.refs import MediaBytes, MediaRef, resolve, shown
 from mmpipe.media.stamps import MediaStamp
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "decode",
     "decoding_pixels",
     "resolve",
+    "shown",
 ]

@@ -26,14 +26,15 @@ from mmpipe.settings import MediaSettings
 class Fetcher:
     """Fetches media within the limits of ``settings``; safe to share between threads.
 
-    ``store_for`` gives the store of an ``s3://`` or ``file://`` address. Whether such an address may be
-    read at all was settled by :func:`~mmpipe.media.resolve`; https hosts are checked here again.
+    ``store_for`` gives the store of an ``s3://`` or ``file://`` address; without it none is read. Whether
+    such an address may be read at all was settled by :func:`~mmpipe.media.resolve`; https hosts are checked
+    here again.
     """
 
     def __init__(
         self,
         settings: MediaSettings,
-        store_for: Callable[[str], ObjectStore],
+        store_for: Callable[[str], ObjectStore] | None = None,
         *,
         https: HttpsClient | None = None,
     ) -> None:
@@ -58,6 +59,8 @@ class Fetcher:
         return self._from_store(ref, limit)
 
     def _from_store(self, ref: MediaRef, limit: int) -> MediaBytes:
+        if self._store_for is None:
+            raise MediaNotAllowed(ref.field, "names a stored object, which is not read here: use https://")
         failures: list[PermanentError] = []
         for uri in ref.addresses:
             try:

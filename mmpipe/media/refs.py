@@ -22,6 +22,8 @@ from mmpipe.settings import MediaSettings
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 _MAX_LINK: Final = 2_000
 _FORMS: Final = ("NFC", "NFD")
+# What a query may name.
+_SHOWN: Final = frozenset({"data", "https"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,26 @@ def resolve(
     return refs, refused
 
 
+def shown(field: str, modality: Modality, link: str, settings: MediaSettings) -> MediaRef:
+    """The medium that whoever asks shows by an address: ``data:``, or ``https://`` on an allowed host.
+
+    Everything else is refused before anything else looks at it: a shopper must not be able to read the shop's
+    bucket, its disk or its network.
+    """
+    link = link.strip()
+    scheme = _scheme(link)
+    if scheme not in _SHOWN:
+        raise MediaNotAllowed(
+            field, f"must be https:// on an allowed host, or data:, not {scheme[:20] or 'a relative path'}"
+        )
+    return MediaRef(field, modality, _resolved(field, modality, link, "", settings)[0])
+
+
+def _scheme(link: str) -> str:
+    found = _SCHEME.match(link)
+    return found.group(1).lower() if found else ""
+
+
 def _links(product: Product) -> Iterator[tuple[str, Modality, str]]:
     if product.image_link:
         yield "image_link", "image", product.image_link
@@ -112,8 +134,7 @@ def _resolved(field: str, modality: Modality, link: str, base: str, settings: Me
     """The addresses that a link may mean, at least one."""
     if link.startswith("//"):
         link = "https:" + link
-    found = _SCHEME.match(link)
-    scheme = found.group(1).lower() if found else ""
+    scheme = _scheme(link)
     if scheme == "data":
         # Base64 needs four characters for three bytes.
         if len(link) > max_bytes(modality, settings) * 4 // 3 + _MAX_LINK:

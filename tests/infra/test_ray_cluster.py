@@ -29,6 +29,7 @@ OUTPUTS: dict[str, Any] = {
     "region": REGION,
     "repository_url": f"123456789012.dkr.ecr.{REGION}.amazonaws.com/{NAME}",
     "lake_uri": f"s3://{NAME}-lake/lake",
+    "catalogue_bucket": f"{NAME}-catalogue",
     "private_subnet_ids": ["subnet-0a", "subnet-0b"],
     "ray_log_group": f"/{NAME}/ray",
     "head_launch_template": f"{NAME}-ray-head",

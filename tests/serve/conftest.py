@@ -112,7 +112,7 @@ def settings_for(folder: Path, **serve: Any) -> Settings:
     """Settings of a test: the fake profile and a lake inside ``folder``."""
     return Settings(
         lake=LakeSettings(uri=str(folder / "lake")),
-        indexing=IndexingSettings(profile="fake", warm_max_bytes=10_000_000),
+        indexing=IndexingSettings(profile="fake", warm_max_bytes=10_000_000, uploads_uri=str(folder)),
         media=MediaSettings(max_image_pixels=256 * 256),
         dispatch=DispatchSettings(token=TOKEN),  # type: ignore[arg-type]
         serve=ServeSettings(

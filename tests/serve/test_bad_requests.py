@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from mmpipe.objects import FolderStore
 from tests.serve.conftest import MAX_BODY, png
 
 _JSON = {"content-type": "application/json"}
@@ -88,7 +89,7 @@ def test_no_address_of_memory_is_told(client: TestClient) -> None:
         ({"image": {"uri": "file:///etc/passwd"}}, 422, "invalid-media", "image.uri"),
         ({"image": {"uri": "http://169.254.169.254/latest"}}, 422, "invalid-media", "image.uri"),
         ({"image": {"uri": "https://unlisted.example/a.png"}}, 422, "invalid-media", "image.uri"),
-        ({"image": {"uri": "https://[::1/a.png"}}, 422, "invalid-request", "image.uri"),
+        ({"image": {"uri": "https://[::1/a.png"}}, 422, "invalid-media", "image.uri"),
         ({"image": {"uri": "a.png"}}, 422, "invalid-media", "image.uri"),
     ],
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
@@ -230,3 +231,17 @@ def test_multipart_that_is_none(client: TestClient, body: bytes) -> None:
         client.post("/v1/search", content=b"x", headers={"content-type": "multipart/form-data"}).status_code
         == 400
     )
+
+
+@pytest.mark.parametrize(
+    "uri", [" https://unlisted.example/a.png", "https:/etc/hostname", "\tHTTPS:etc/hostname"]
+)
+def test_no_address_in_a_query_reaches_a_store(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    reached: list[object] = []
+    monkeypatch.setattr(FolderStore, "__init__", lambda *given: reached.append(given))
+    for body in ({"image": {"uri": uri}}, {"text": "red", "not": {"image": {"uri": uri}}}):
+        answer = client.post("/v1/search", json=body)
+        assert (answer.status_code, answer.json()["type"]) == (422, "urn:mmpipe:problem:invalid-media")
+    assert reached == []

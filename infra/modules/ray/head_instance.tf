@@ -13,6 +13,7 @@ locals {
       {
         AWS_DEFAULT_REGION              = local.region
         MMPIPE_DISPATCH__TOKEN_SECRET   = var.indexer_token_secret_arn
+        MMPIPE_INDEXING__UPLOADS_URI    = "s3://${split(":::", var.catalogue_bucket_arn)[1]}"
         MMPIPE_INTERACTIONS__KEY_SECRET = var.pseudonym_key_secret_arn
         MMPIPE_LAKE__URI                = var.lake_uri
         MMPIPE_SERVE__API_KEYS_SECRET   = var.api_keys_secret_arn

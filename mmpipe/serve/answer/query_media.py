@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from mmpipe import media
 from mmpipe.encoders.base import EncoderInput, Modality
-from mmpipe.errors import InvalidMedia, InvalidRequest, MediaNotAllowed
-from mmpipe.objects import ObjectStore
+from mmpipe.errors import InvalidMedia, InvalidRequest
 from mmpipe.schemas.search import MediaInput, SearchRequest
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.memory import give_back_memory
@@ -27,7 +25,6 @@ _THREADS = 8
 _LARGE = 4_000_000
 # Smaller boxes of a picture are not decoded any larger.
 _LEAST_BOX = 0.05
-_SCHEMES = frozenset({"data", "https"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +39,13 @@ class QueryMedia:
     """Decodes the media of searches under the limits of ``settings``, on threads of its own: a slow host must
     not hold up what else runs in threads. All searches together hold no more at a time than ``budget``.
 
-    Addresses may be ``data:`` or ``https://`` on an allowed host: a shopper must not be able to read the
-    shop's bucket, its disk or its network through a query.
+    Addresses are those that :func:`mmpipe.media.shown` allows; there is no store here that others could be
+    read from.
     """
 
-    def __init__(
-        self, settings: MediaSettings, store_for: Callable[[str], ObjectStore], budget: Budget
-    ) -> None:
+    def __init__(self, settings: MediaSettings, budget: Budget) -> None:
         self._settings = settings
-        self._fetcher = media.Fetcher(settings, store_for)
+        self._fetcher = media.Fetcher(settings)
         self._budget = budget
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="query-media")
 
@@ -109,23 +104,9 @@ class QueryMedia:
             if given.data is not None:
                 found[modality] = _base64(modality, given.data)
             elif given.uri is not None:
-                found[modality] = self._fetch(modality, given.uri)
+                ref = media.shown(f"{modality}.uri", modality, given.uri, self._settings)
+                found[modality] = self._fetcher.fetch(ref).data
         return found
-
-    def _fetch(self, modality: Modality, uri: str) -> bytes:
-        try:
-            scheme = urlsplit(uri).scheme.lower()
-        except ValueError:
-            raise InvalidRequest(
-                f"{modality}.uri", "is not a URI; send https:// or data:, or base64 in 'data'"
-            ) from None
-        if scheme not in _SCHEMES:
-            raise MediaNotAllowed(
-                f"{modality}.uri",
-                f"must be https:// on an allowed host, or data:, not {scheme[:20] or 'a relative path'}",
-            )
-        ref = media.MediaRef(field=f"{modality}.uri", modality=modality, uri=uri)
-        return self._fetcher.fetch(ref).data
 
 
 def _target(parsed: ParsedSearch) -> int:

@@ -17,7 +17,6 @@ from mmpipe.encoders.base import Profile
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import Lake, open_lake
 from mmpipe.lake.interactions import Erasure
-from mmpipe.objects import open_store
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.recommend import RecommendationsRequest
@@ -103,7 +102,6 @@ class QueryService:
         self._encode: dict[str, Encode] = {}
         self._media = QueryMedia(
             settings.media,
-            lambda uri: open_store(uri, settings.storage),
             Budget(int(settings.serve.media_megapixels * 1e6), settings.serve.media_wait_seconds),
         )
         self._listening = ThreadPoolExecutor(_LISTENING_THREADS, thread_name_prefix="query-voice")

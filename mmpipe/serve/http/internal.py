@@ -21,6 +21,7 @@ from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.requests import read_json
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
+from mmpipe.serve.ingest.addresses import check_addresses
 from mmpipe.serve.ingest.uploads import RejectParams, RunParams, Uploads
 from mmpipe.serve.ingest.work import WorkGateway, WorkRequest, WorkResponse
 
@@ -38,7 +39,8 @@ def create_internal_app(
 ) -> FastAPI:
     """The ASGI application of one indexer; it closes ``work`` when it shuts down.
 
-    ``POST /work``, ``GET /runs`` and ``GET /rejects`` need the dispatch token. ``GET /healthz`` (503 while
+    ``POST /work``, ``GET /runs`` and ``GET /rejects`` need the dispatch token; whoever has it can have read
+    what shops uploaded, and nothing else (:mod:`mmpipe.serve.ingest.addresses`). ``GET /healthz`` (503 while
     ``work`` is not alive) is open, and ``GET /metrics`` too unless the settings name who may see metrics.
     """
 
@@ -87,6 +89,7 @@ def _guarded(settings: Settings, work: WorkGateway, uploads: Uploads) -> APIRout
     @router.post("/work")
     async def warm_work(request: Request) -> Response:
         asked = await read_json(request, WorkRequest, bounds.WORK)
+        check_addresses(asked.orders, settings.indexing.uploads_uri)
         answer = WorkResponse(outcomes=await work.execute(asked.orders))
         return Response(answer.model_dump_json(), media_type=_JSON)
 
