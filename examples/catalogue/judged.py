@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pypinyin import lazy_pinyin
 
 from examples.catalogue.media import encode_jpeg
 from examples.catalogue.palette import COLOURS, MATERIALS
@@ -140,6 +141,14 @@ def _zh(p: SampleProduct, products: list[SampleProduct], _: random.Random) -> It
     yield Judged("zh", f"{COLOURS[p.colour].zh}{p.category_zh}", _alike(p, products, "colour", "category"))
 
 
+def _pinyin(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
+    said = [lazy_pinyin(word) for word in (COLOURS[p.colour].zh, p.category_zh)]
+    if min(map(len, said)) > 1 and all(syllable.isascii() for word in said for syllable in word):
+        between, within = rng.choice(((" ", ""), ("", ""), (" ", " ")))
+        query = between.join(within.join(word) for word in said)
+        yield Judged("pinyin", query, _alike(p, products, "colour", "category"))
+
+
 def _mixed(p: SampleProduct, products: list[SampleProduct], rng: random.Random) -> Iterator[Judged]:
     query = rng.choice((f"{p.colour} {p.category_zh}", f"{COLOURS[p.colour].zh} {p.category}"))
     yield Judged("mixed", query, _alike(p, products, "colour", "category"))
@@ -235,6 +244,7 @@ _KINDS: dict[str, Callable[[SampleProduct, list[SampleProduct], random.Random], 
     "negative": _negative,
     "sku": _sku,
     "zh": _zh,
+    "pinyin": _pinyin,
     "mixed": _mixed,
     "value": _value,
     "gender": _gender,

@@ -8,7 +8,7 @@ from mmpipe.encoders.starter.loader import REACH
 from mmpipe.lake.schema import FIELD_WEIGHTS
 from mmpipe.lake.synonyms import parse_synonyms
 from mmpipe.lexical import tokens
-from mmpipe.search.find import synonyms, words
+from mmpipe.search.find import pieces, synonyms, words
 from tests.docs.doc_commands import faults, read
 
 PAGE = read("docs/search.md")
@@ -41,12 +41,13 @@ def test_figures_are_those_of_the_code() -> None:
         "attributes": 2,
     }
     assert FIELD_WEIGHTS["description"] == FIELD_WEIGHTS["transcript"] == 1
-    assert f"It counts {words.JOINED:g} of the word" in text
+    assert f"It counts {pieces.JOINED:g} of the word" in text
     assert f"of the same language counts {synonyms.SAME:g}, a translation {synonyms.TRANSLATED:g}" in text
     assert (
-        f"a replacement {synonyms.REPLACED:g}; where the catalogue has the word itself, {words.BESIDE:g}"
+        f"a replacement {synonyms.REPLACED:g}; where the catalogue has the word itself, {pieces.BESIDE:g}"
         in text
     )
+    assert f"It counts {synonyms.TYPED:g} of" in text
     assert f"One slip counts {words.ONE_SLIP:g}, two {words.TWO_SLIPS:g}" in text
     assert f"another first letter {words.FIRST_LETTER:g} of that" in text
     assert f"below {REACH.far:g} a product has nothing" in text

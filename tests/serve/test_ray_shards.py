@@ -158,7 +158,7 @@ def test_a_shard_that_hangs_is_named_and_once_killed_replaced(shop: Shop) -> Non
     status, before = shop.shards("POST", "/v1/search", SEARCH)
     assert status == HTTPStatus.OK
     process = _process("Shard-1")
-    # Stopped first: a replacement may be there so soon after a kill alone that no call goes without an answer.
+    # Stopped first: after a kill alone the replacement may be there before any call misses it.
     os.kill(process, signal.SIGSTOP)
     stopped = time.monotonic()
     seen: list[Answer] = []

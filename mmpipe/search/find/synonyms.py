@@ -18,12 +18,15 @@ import numpy as np
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
 from mmpipe.lexical import fold, items
+from mmpipe.search.find.pinyin import Readings
 from mmpipe.search.kernels.memory import address
 from mmpipe.search.kernels.similar import similar
 
 # What occurrences of another word count for: of the same language, of the other one (the word that it is
 # mostly called by, and the rest), of what a replacement names.
 SAME, TRANSLATED, ALSO_TRANSLATED, REPLACED = 0.8, 0.9, 0.8, 0.6
+# What a Chinese word counts for that was typed in letters: several words may read so.
+TYPED = 0.9
 _LONGEST = 5
 _FILE = "synonyms.tsv"
 _NUMBERS = count()
@@ -70,6 +73,7 @@ class Synonyms:
                 keys.clear()
         self._take(groups[shipped[0] :], replacements[shipped[1] :])
         self._longest_run = max(map(len, self._runs), default=0)
+        self._readings = Readings(self._runs)
         self._vocabulary = _vocabulary({key[0] for key in self._words if len(key) == 1})
 
     def _take(self, groups: Sequence[Group], replacements: Sequence[Replacement]) -> None:
@@ -113,6 +117,21 @@ class Synonyms:
         )
         pairs = zip(places.tolist(), distances.tolist(), strict=True)
         return {known.words[place]: distance for place, distance in pairs}
+
+    def typed(self, letters: str) -> tuple[tuple[str, tuple[Other, ...]], ...]:
+        """The known Chinese words that ``letters`` are when they are read as pinyin, each as its letters and
+        what it may be: words that read so, and what stands for these. Empty where letters are left over."""
+        return tuple((part, self._reading_so(part)) for part in self._readings.split(letters))
+
+    def _reading_so(self, letters: str) -> tuple[Other, ...]:
+        found: dict[str, Other] = {}
+        for run in self._readings.of(letters):
+            others = (Other(run, ways(run), 1.0), *self._runs[run].values())
+            for other in others:
+                held = Other(other.text, other.tokens, other.factor * TYPED)
+                if other.text not in found or found[other.text].factor < held.factor:
+                    found[other.text] = held
+        return tuple(found.values())
 
     def _add(self, text: str, others: Sequence[tuple[str, float]]) -> None:
         for keys in self._keys(text):
@@ -161,6 +180,15 @@ def with_own(lines: SynonymLines) -> Synonyms:
         alone=lines.alone,
         shipped=(len(shipped.groups), len(shipped.replacements)),
     )
+
+
+def shipped_chinese() -> set[str]:
+    """Every Chinese word of what is shipped."""
+    lines = _shipped()
+    said = {text for group in lines.groups for text in group.zh}
+    for replacement in lines.replacements:
+        said.update(replacement.asked, replacement.found)
+    return said
 
 
 @lru_cache(maxsize=1)

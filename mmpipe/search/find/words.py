@@ -2,8 +2,9 @@
 
 A word of the query is looked for as it stands, as one word where it was written as two (and the other way
 round), by what stands for it (:mod:`mmpipe.search.find.synonyms`), and, only where the catalogue knows none
-of that, by the words of the catalogue that a slip of the hand makes it of. Whatever is not the word itself
-earns less. A query that is an identifier asks for the product that has it.
+of that, by the Chinese that it says as pinyin, else by the words of the catalogue that a slip of the hand
+makes it of. Whatever is not the word itself earns less. A query that is an identifier asks for the product
+that has it.
 
 What the catalogue knows is asked of all shards that hold a part of it, so :func:`understand` says what it
 needs to be told and goes on with the answer. One that is given for the first page goes with the cursor.
@@ -13,28 +14,35 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, Item, bigrams, first_token, fold, identifier, items, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, items, tokens
 from mmpipe.search.columns.words import Way, Word
-from mmpipe.search.find.stated import Stated, state
+from mmpipe.search.find.pieces import (
+    IDENTIFIED,
+    JOINED,
+    MAX_WORDS,
+    Piece,
+    alive,
+    as_identifier,
+    kept,
+    mark_known,
+    of_phrase,
+    pieces_of,
+)
+from mmpipe.search.find.stated import state
 from mmpipe.search.find.synonyms import Other, Synonyms
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.text import TextColumn
 
-MAX_WORDS = 64
-# What occurrences of a word count for that is one in the catalogue and two in the query, or the other way
-# round; that is one or two slips away; by how much less where the first letter is another one.
-JOINED, ONE_SLIP, TWO_SLIPS, FIRST_LETTER = 0.95, 0.85, 0.7, 0.75
-# How much of their factor is left to words that stand for one that the catalogue knows itself.
-BESIDE = 0.6
-# An identifier counts as so many occurrences, so that its product is first.
-IDENTIFIED = 8.0
+# What occurrences of a word count for that is one or two slips away; by how much less where the first letter
+# is another one.
+ONE_SLIP, TWO_SLIPS, FIRST_LETTER = 0.85, 0.7, 0.75
 _ONE_FROM, _TWO_FROM = 4, 8
 _SHORTEST_PART = 2
 _MOST_CORRECTIONS = 3
@@ -44,11 +52,7 @@ _MOST_SLIPS = 8
 _RARE = 20
 MOST_WAYS = 16
 _MOST_WAYS_BYTES, _WAY_BYTES = 3_000, 16
-_DIGIT = re.compile(r"\d")
 _WRITTEN = re.compile(r"[^\W_]+(?:[-'’&.+/][^\W_]+)*")
-_STOP = frozenset(
-    tokens("a an and are as at by for from in is it of on or that the this to with your my me some any")
-) | {"的", "了", "和", "与", "及", "或"}
 
 
 @dataclass(frozen=True)
@@ -104,36 +108,11 @@ class Understood:
 Understanding = Generator[Need, Told, Understood]
 
 
-@dataclass
-class _Piece:
-    """A word of the query in the making: ``ways`` as it stands, ``others`` that stand for it; ``single`` is
-    its one item's text where that is a single word; ``parts`` are letters and digits apart."""
-
-    text: str
-    ways: tuple[tuple[str, ...], ...]
-    others: tuple[Other, ...] = ()
-    single: str | None = None
-    parts: tuple[str, ...] = ()
-    id: str | None = None
-    size: int = 1
-    found: list[tuple[Way, str]] = field(default_factory=list)
-
-    def tokens(self) -> Iterable[str]:
-        for way in self.ways:
-            yield from way
-        for other in self.others:
-            for way in other.tokens:
-                yield from way
-        yield from self.parts
-        if self.id is not None:
-            yield self.id
-
-
 def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> Understanding:
     """Of a query's text; without ``synonyms`` nothing stands for anything else."""
     stated = state(text)
-    pieces = _pieces(_kept(list(items(stated.asked)), stated), synonyms)
-    whole = _as_identifier(stated.asked)
+    pieces = pieces_of(kept(list(items(stated.asked)), stated), synonyms)
+    whole = as_identifier(stated.asked)
     joints = [_joint(one, other) for one, other in pairwise(pieces)]
     asked = dict.fromkeys(token for piece in pieces for token in piece.tokens())
     asked.update(dict.fromkeys(joint for joint in joints if joint))
@@ -148,7 +127,9 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     corrected: list[Change] = []
     pieces = _joined(pieces, joints, holding, corrected)
     for piece in pieces:
-        _known(piece, holding)
+        mark_known(piece, holding)
+    if synonyms is not None:
+        pieces = yield from _read_as_pinyin(pieces, synonyms, holding)
     # A word that stands for something is no slip, though the catalogue has nothing of it.
     lost = [
         piece
@@ -253,7 +234,7 @@ def without(text: str) -> tuple[Word, ...]:
     """The words that no match may hold."""
     found: dict[Word, None] = {}
     for said in state(text).without:
-        for piece in [_of_phrase(said)] if " " in said else _pieces(list(items(said)), None):
+        for piece in [of_phrase(said)] if " " in said else pieces_of(list(items(said)), None):
             found[Word(piece.text, tuple(map(Way, piece.ways)))] = None
     return tuple(found)
 
@@ -263,97 +244,17 @@ def phrases(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(filter(None, (tuple(tokens(phrase)) for phrase in state(text).phrases)))
 
 
-def _kept(found: list[Item], stated: Stated) -> list[Item]:
-    """Without words that say nothing, where others are left; of a phrase all."""
-    if stated.phrases:
-        return found
-    left = [item for item in found if item.text not in _STOP]
-    return left or found
-
-
-def _pieces(found: Sequence[Item], synonyms: Synonyms | None) -> list[_Piece]:
-    pieces: list[_Piece] = []
-    heads = [item.whole or " ".join(item.tokens) for item in found]
-    at = 0
-    while at < len(found):
-        item = found[at]
-        if item.run:
-            pieces += _of_run(item.text, synonyms)
-            at += 1
-            continue
-        match = synonyms.of_words(heads, at) if synonyms else None
-        stop, others = match or (at + 1, ())
-        pieces.append(_of_items(found[at:stop], others))
-        at = stop
-    return pieces
-
-
-def _of_items(some: Sequence[Item], others: tuple[Other, ...]) -> _Piece:
-    text, ways, alone, apart, named = _said(tuple(some))
-    return _Piece(text, ways, others, alone, apart, named, len(some))
-
-
-@lru_cache(maxsize=16_384)
-def _said(
-    some: tuple[Item, ...],
-) -> tuple[str, tuple[tuple[str, ...], ...], str | None, tuple[str, ...], str | None]:
-    """What a piece of these items is made of, apart from what stands for it."""
-    text = " ".join(item.text for item in some)
-    heads = tuple(head for item in some for head in ((item.whole,) if item.whole else item.tokens))
-    parts = tuple(token for item in some for token in item.tokens)
-    amount = len(some) == 1 and some[0].whole is not None and len(some[0].tokens) == 1
-    ways = [heads] if amount else [heads, parts]
-    joined = "".join(item.text for item in some)
-    if len(some) > 1 and joined.isalnum():
-        ways.append((first_token(joined),))
-    alone = some[0].text if len(some) == 1 and some[0].whole is None and len(parts) == 1 else None
-    apart = () if alone is None else _letters_and_digits(alone)
-    named = _as_identifier(text, alone=False) if len(some) == 1 else None
-    return text, tuple(dict.fromkeys(ways)), alone, apart, named
-
-
-def _of_phrase(text: str) -> _Piece:
-    return _Piece(text, (tuple(dict.fromkeys(tokens(text))),))
-
-
-def _of_run(run: str, synonyms: Synonyms | None) -> list[_Piece]:
-    pieces: list[_Piece] = []
-    for part in filter(None, run.split("的")):
-        if synonyms is None:
-            pieces += [_Piece(pair, ((pair,),)) for pair in bigrams(part)]
-            continue
-        before = 0
-        for start, stop, others in synonyms.in_run(part):
-            pieces += _between(part, before, start)
-            own = bigrams(part[start:stop])
-            # A lone character is a token only where it stands alone.
-            pieces.append(_Piece(part[start:stop], (own,), others, size=len(own)))
-            before = stop
-        pieces += _between(part, before, len(part))
-    return pieces or [_Piece(run, (bigrams(run),))]
-
-
-def _between(run: str, start: int, stop: int) -> list[_Piece]:
-    """What is between two known words of a run: a lone character with its neighbour."""
-    if start == stop:
-        return []
-    if stop - start == 1:
-        start = max(start - 1, 0)
-        stop = stop if stop - start > 1 else min(stop + 1, len(run))
-    return [_Piece(pair, ((pair,),)) for pair in bigrams(run[start:stop])]
-
-
-def _joint(one: _Piece, other: _Piece) -> str | None:
+def _joint(one: Piece, other: Piece) -> str | None:
     if one.single is None or other.single is None or len(one.single) + len(other.single) < _ONE_FROM:
         return None
     return first_token(one.single + other.single)
 
 
 def _joined(
-    pieces: list[_Piece], joints: list[str | None], holding: Mapping[str, int], corrected: list[Change]
-) -> list[_Piece]:
+    pieces: list[Piece], joints: list[str | None], holding: Mapping[str, int], corrected: list[Change]
+) -> list[Piece]:
     """Neighbours that are one word in the catalogue made one."""
-    made: list[_Piece] = []
+    made: list[Piece] = []
     at = 0
     while at < len(pieces):
         joint = joints[at] if at < len(joints) else None
@@ -362,7 +263,7 @@ def _joined(
             at += 1
             continue
         one, other = pieces[at : at + 2]
-        both = _Piece(
+        both = Piece(
             f"{one.text} {other.text}", (tuple(dict.fromkeys((*one.ways[0], *other.ways[0]))),), size=2
         )
         both.found.append((Way((joint,), JOINED), joint))
@@ -373,32 +274,41 @@ def _joined(
     return made
 
 
-def _known(piece: _Piece, holding: Mapping[str, int]) -> None:
-    """The ways of a piece that the catalogue knows, the best first."""
-    before = piece.found
-    piece.found = [
-        (Way(way), piece.text) for way in piece.ways if way and all(token in holding for token in way)
-    ]
-    piece.found += before
-    if piece.parts and all(part in holding for part in piece.parts):
-        piece.found.append((Way(piece.parts, JOINED), " ".join(piece.parts)))
-    if piece.id is not None and piece.id in holding:
-        piece.found.insert(0, (Way((piece.id,), IDENTIFIED), piece.text))
-    piece.found += _alive(piece.others, holding, BESIDE if piece.found else 1.0)
+def _read_as_pinyin(
+    pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]
+) -> Generator[Need, Told, list[Piece]]:
+    """With the words that nothing is known of read as pinyin, ``lianyiqun`` as well as ``lian yi qun``, where
+    products hold all that they then say."""
+    runs: list[tuple[list[Piece], list[Piece]]] = []
+    for strange, some in groupby(pieces, _is_strange):
+        stand = list(some)
+        read = _reading(stand, synonyms) if strange else []
+        if strange and not read:
+            runs += [([each], _reading([each], synonyms)) for each in stand]
+        else:
+            runs.append((stand, read))
+    asked = dict.fromkeys(token for _, read in runs for piece in read for token in piece.tokens())
+    if asked:
+        holding.update((yield Need(tuple(asked))).holding)
+    made: list[Piece] = []
+    for stand, read in runs:
+        for piece in read:
+            mark_known(piece, holding)
+        made += read if read and all(piece.found for piece in read) else stand
+    return made
 
 
-def _alive(others: Iterable[Other], holding: Mapping[str, int], share: float) -> list[tuple[Way, str]]:
-    found = [
-        (Way(way, other.factor * share), other.text)
-        for other in others
-        for way in other.tokens
-        if all(token in holding for token in way)
-    ]
-    return sorted(found, key=lambda each: -each[0].factor)
+def _reading(pieces: list[Piece], synonyms: Synonyms) -> list[Piece]:
+    letters = "".join(piece.single or "" for piece in pieces)
+    return [Piece(part, ((part,),), others) for part, others in synonyms.typed(letters)]
+
+
+def _is_strange(piece: Piece) -> bool:
+    return not piece.found and not piece.others and piece.single is not None and piece.single.isascii()
 
 
 def _corrected(
-    piece: _Piece,
+    piece: Piece,
     like: Mapping[str, int],
     near: Mapping[str, Mapping[str, int]],
     stood: Mapping[str, tuple[Other, ...]],
@@ -433,7 +343,7 @@ def _corrected(
             if other in holding:
                 piece.found.append((Way((other,), best), other))
         for _, other in chosen:
-            piece.found += [(way, other) for way, _ in _alive(stood.get(other, ()), holding, best)]
+            piece.found += [(way, other) for way, _ in alive(stood.get(other, ()), holding, best)]
     elif not piece.found and split is not None:
         piece.found.append((Way(split, JOINED), " ".join(split)))
 
@@ -443,7 +353,7 @@ def _standing_for(token: str, synonyms: Synonyms) -> tuple[Other, ...]:
     return found[1] if found else ()
 
 
-def _words(pieces: Sequence[_Piece], corrected: Sequence[Change], replaced: Sequence[Change]) -> Understood:
+def _words(pieces: Sequence[Piece], corrected: Sequence[Change], replaced: Sequence[Change]) -> Understood:
     times: Counter[str] = Counter()
     room = _MOST_WAYS_BYTES
     words: dict[str, Word] = {}
@@ -480,30 +390,6 @@ def _ranked(found: Sequence[tuple[Way, str]]) -> tuple[Way, ...]:
         best[key] = max(best.get(key, 0.0), way.factor)
     ranked = sorted(best.items(), key=lambda each: (-each[1], len(each[0]), each[0]))[:MOST_WAYS]
     return tuple(Way(way, factor) for way, factor in ranked)
-
-
-def _as_identifier(text: str, *, alone: bool = True) -> str | None:
-    """The token of what may be an identifier: it has a digit, and in a longer query also a letter or as many
-    digits as no amount has."""
-    if len(text) > MAX_WORDS or not _DIGIT.search(text):
-        return None
-    found = identifier(text)
-    if found is None or alone:
-        return found
-    digits = sum(char.isdecimal() for char in text)
-    letters = sum(char.isalpha() for char in text)
-    return found if (letters and len(found) > _ONE_FROM) or digits >= _TWO_FROM else None
-
-
-def _letters_and_digits(word: str) -> tuple[str, ...]:
-    """``iphone14`` is ``iphone`` and ``14``; nothing where there is but one of the two."""
-    parts: list[str] = []
-    for char in word:
-        if parts and parts[-1][-1].isdecimal() == char.isdecimal():
-            parts[-1] += char
-        else:
-            parts.append(char)
-    return tuple(first_token(part) for part in parts) if 1 < len(parts) <= 3 else ()
 
 
 @lru_cache(maxsize=4_096)

@@ -18,7 +18,7 @@ from mmpipe.lake.schema import FIELD_WEIGHTS
 from mmpipe.search.columns.text import FIELDS, Terms
 from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.find.lifts import held
-from mmpipe.search.find.words import IDENTIFIED, JOINED
+from mmpipe.search.find.pieces import IDENTIFIED, JOINED
 
 if TYPE_CHECKING:
     from mmpipe.search.find.lifts import Lift

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmpipe.search.find.pinyin import read
 from mmpipe.search.suggest.index import ONE_FROM, Sought
-from mmpipe.search.suggest.pinyin import read
 from mmpipe.search.suggest.words import Word, words
 
 

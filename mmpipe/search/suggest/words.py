@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mmpipe.lexical import CJK, fold
-from mmpipe.search.suggest.pinyin import read
+from mmpipe.search.find.pinyin import read
 
 _MARKS = "\u0300-\u036f\u00ad"
 _WORD = re.compile(rf"(?P<run>[{CJK}]+)|(?P<digits>\d+)|(?:[^\W\d_{CJK}]|[{_MARKS}])+")
