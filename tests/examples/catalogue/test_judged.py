@@ -15,7 +15,7 @@ def test_every_kind_has_queries_with_answers(tmp_path: Path) -> None:
     judged = judged_queries(products)
     assert judged == judged_queries(products)
     counted = Counter(each.kind for each in judged)
-    assert len(counted) == 16
+    assert len(counted) == 17
     assert len(judged) >= 300
     assert min(counted.values()) >= 20
     assert max(counted.values()) <= PER_KIND
