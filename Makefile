@@ -1,5 +1,5 @@
-# Two commands: `make demo` and `make test`. Both set up .venv by themselves. `make test-infra` needs Terraform as well,
-# `make test-fuzz` a minute or two.
+# Two commands: `make demo` and `make test`. Both set up .venv by themselves. What takes longer has targets of its own:
+# `make test-cluster`, `make test-infra` (with Terraform), `make test-fuzz`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ VENV_INFRA := .venv-infra
 VENV_FUZZ := .venv-fuzz
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-infra test-fuzz starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz
+.PHONY: demo test test-cluster test-infra test-fuzz starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -49,8 +49,11 @@ $(VENV_FUZZ)/.schemathesis: tests/fuzz/requirements-schemathesis.txt | $(BIN)/py
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
 	$(BIN)/python -m examples.demo $(ARGS)
 
-test: setup-dev  ## every test but those of infra/
+test: setup-dev  ## every test but those that have a target of their own
 	$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: setup-dev  ## on a real Ray: replicas, indexer, shards, batch jobs, training on workers
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 test-infra: setup-infra  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
 	$(BIN)/python -m pytest tests/infra $(ARGS)
