@@ -10,8 +10,8 @@ import pytest
 from mmpipe.serve import running
 from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME
 from mmpipe.serve.ray.run import free_port
-from tests.serve.conftest import TOKEN, catalogue, settings_for
 from tests.cluster.test_queries import Service
+from tests.serve.conftest import TOKEN, catalogue, settings_for
 
 pytestmark = pytest.mark.timeout(240)
 # Twice what the autoscaler needs to see a request and answer it (scaling.api: 2 s and 5 s).
