@@ -132,7 +132,21 @@ class LakeSettings(_Section):
     max_unindexed_rows: int = Field(
         default=2_000, gt=0, description="rows outside an index before it is brought up to date"
     )
-    keep_versions_days: float = Field(default=7.0, gt=0, description="older untagged versions are cleaned up")
+    keep_versions: int = Field(
+        default=10,
+        ge=1,
+        description="so many of the newest versions of a table stay for `keep_versions_days`, published or"
+        " not; further ones that are not in the history of what was live are cleaned up",
+    )
+    keep_versions_days: float = Field(
+        default=7.0, gt=0, description="older versions that are not in that history are cleaned up"
+    )
+    hold_versions_seconds: float = Field(
+        default=120.0,
+        ge=0,
+        description="no version goes sooner after it was committed or ceased to be live: whoever reads it is"
+        " done by then; longer than a replica takes to load one",
+    )
     keep_tombstones_days: float = Field(
         default=18.0,
         ge=_QUEUE_DAYS,

@@ -26,12 +26,13 @@ from mmpipe.lake.media_log import MediaLog
 from mmpipe.lake.models import ModelRegistry
 from mmpipe.lake.products import ProductTable
 from mmpipe.lake.recommenders import POINTER_FILE, RecommenderPointer
+from mmpipe.lake.record_table import When
 from mmpipe.lake.rejects import RejectTable
 from mmpipe.lake.reset import Reset, reset
 from mmpipe.lake.runs import RunTable
 from mmpipe.lake.searches import SearchLog
 from mmpipe.lake.storage import child_folders
-from mmpipe.lake.tags import LiveTags, surplus
+from mmpipe.lake.tags import LiveTags, Superseded, surplus
 from mmpipe.objects import open_store, to_uri
 from mmpipe.schemas.names import COLLECTION_PATTERN
 
@@ -121,6 +122,8 @@ class Collection:
         self.store = open_store(self.uri, lake.settings.storage)
         self._pointer = LivePointer(self.store, f"{self.uri}/live.json")
         self._tidied: str | None = None
+        self._superseded = Superseded(lake.settings.lake.hold_versions_seconds)
+        self._tidying = threading.Lock()
         # As it was written here last: of several threads' publications each follows the one before.
         self._wrote: LiveFile | None = None
 
@@ -270,7 +273,8 @@ class Collection:
             if checked is None or checked[0] != base:
                 checked = (base, check_version(table, dataset, live, max_shrink=shrink))
             try:
-                published = self._make_live(table, dataset.version, checked[1], reason, former, new=True)
+                fresh = table.fresh(int(dataset.version))
+                published = self._make_live(table, dataset.version, checked[1], reason, former, new=fresh)
             except CommitConflict as error:
                 log.info("publishing %s version %d again: %s", table.name, dataset.version, error)
                 former = self._pointer.read()
@@ -310,12 +314,14 @@ class Collection:
     def reset(self, *, rolled_back: bool = False) -> Reset:
         """Take the live table back to what is live; see :func:`mmpipe.lake.reset.reset`."""
         done = reset(self, self._make_live, rolled_back=rolled_back)
+        if done.changed:
+            self._tags(done.live.table).keep_reset(done.former)
         self._tidy_now()
         return done
 
     def tidy(self, *, thorough: bool = False) -> None:
-        """Make the tags of the tables that ``live.json`` names exactly those of its entries; ``thorough``, of
-        all products tables.
+        """Make the tags of the tables that ``live.json`` names those of its entries, and of what they
+        replaced less than ``hold_versions_seconds`` ago; ``thorough``, of all products tables.
 
         For after a publication, off its critical path; one small read where nothing was published since the
         last call. Nothing breaks where it is not called, or ends midway: some old versions are kept for
@@ -329,18 +335,19 @@ class Collection:
             # Read again: what was published meanwhile has been tidied by nobody, or by somebody slower.
             self._tidied, thorough = content.live.etag, False
 
-    def maintain_records(self, *, thorough: bool = False) -> None:
+    def maintain_records(self, *, thorough: bool = False, at_rest: bool = False) -> None:
         """Keep the ledger, the media log and the rejects quick, and remove runs and media announcements that
-        are older than the settings say: every hour, or where it is ``thorough``.
+        are older than the settings say: every hour, or where it is ``thorough``. Old versions go where many
+        have come, or any and the tables are ``at_rest``.
 
         For after a publication, off its critical path; one request per table where nothing is due. Raises
         ``StorageUnavailable``.
         """
         settings, now = self.settings.lake, datetime.now(UTC)
-        self.runs.maintain(keep=timedelta(days=settings.keep_runs_days), now=now, thorough=thorough)
-        keep = timedelta(days=settings.keep_media_log_days)
-        self.media.maintain(keep=keep, now=now, thorough=thorough)
-        self.rejects.maintain()
+        when = When(hold=settings.hold_versions_seconds, thorough=thorough, at_rest=at_rest)
+        self.runs.maintain(keep=timedelta(days=settings.keep_runs_days), now=now, **when)
+        self.media.maintain(keep=timedelta(days=settings.keep_media_log_days), now=now, **when)
+        self.rejects.maintain(**when)
 
     def counts(self, table: ProductTable) -> Counts:
         """Live products and tombstones of the newest version of a table."""
@@ -397,6 +404,10 @@ class Collection:
         return LiveTags(self.store, self.table_uri(table))
 
     def _settle_tags(self, content: LiveFile, *, thorough: bool) -> None:
+        with self._tidying:
+            self._settle(content, thorough=thorough)
+
+    def _settle(self, content: LiveFile, *, thorough: bool) -> None:
         named = content.versions()
         for name in sorted(named.keys() | set(self.product_tables() if thorough else ())):
             tags, wanted = self._tags(name), named.get(name, set())
@@ -404,8 +415,10 @@ class Collection:
             if not wanted <= kept and self._exists(name):
                 for version in sorted(wanted - kept):
                     tags.keep(version)
-            for version in sorted(surplus(kept, wanted)):
+            for version in sorted(self._superseded.over(name, surplus(kept, wanted), content)):
                 tags.drop(version)
+            if thorough:
+                tags.forget(timedelta(days=self.settings.lake.keep_versions_days))
         self._tags(content.live.table).follow(content.live.version)
 
     def _tidy_now(self) -> None:

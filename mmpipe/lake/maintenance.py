@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from lance.optimize import Compaction, CompactionOptions
 
 from mmpipe.errors import CommitConflict
+from mmpipe.lake.cleanup import remove_versions
 from mmpipe.lake.record_table import sql_time
 from mmpipe.lake.storage import lance_errors
 
@@ -98,6 +100,7 @@ def maintain(
     clean_up: bool,
     thorough: bool = False,
     writing: AbstractContextManager[object] | None = None,
+    leased: Callable[[], float] = lambda: 0.0,
 ) -> MaintenanceReport:
     """Do what is due, and nothing (no request beyond the manifest) when nothing is.
 
@@ -106,7 +109,9 @@ def maintain(
     * more than ``max_unindexed_rows`` rows outside the indexes, or files just compacted: update all indexes;
     * after any of these (always, if ``thorough``), with ``clean_up``: delete tombstones that were written
       more than ``keep_tombstones_days`` ago, for an upload that is older than one of them is in no queue any
-      more; and remove versions older than ``keep_versions_days`` that carry no tag.
+      more; and remove versions older than ``keep_versions_days`` that carry no tag (those of which there are
+      too many go sooner, see :mod:`mmpipe.lake.cleanup`), and none younger than the oldest lease, whose age
+      ``leased`` tells.
 
     A writer that commits in between may win; the step it won against is left for the next call. The table's
     first fragment, which each commit marks, is compacted while ``writing`` is held, which this process's own
@@ -130,7 +135,8 @@ def maintain(
             tombstones = _collect_tombstones(dataset, settings, name)
         with lance_errors(f"removing old versions of table {name}"):
             if clean_up:
-                removed = _remove_old_versions(dataset, settings)
+                # Every version in live.json carries a tag, and Lance removes no tagged version.
+                removed = remove_versions(dataset, hold=settings.keep_versions_days * 86_400, leased=leased())
             dataset.checkout_latest()
     return MaintenanceReport(
         version=int(dataset.version),
@@ -195,11 +201,3 @@ def _collect_tombstones(dataset: lance.LanceDataset, settings: LakeSettings, nam
     except CommitConflict as error:
         log.info("tombstones are removed later: %s", error)
         return 0
-
-
-def _remove_old_versions(dataset: lance.LanceDataset, settings: LakeSettings) -> int:
-    # Every version in live.json carries a tag, and Lance removes no tagged version.
-    stats = dataset.cleanup_old_versions(
-        older_than=timedelta(days=settings.keep_versions_days), error_if_tagged_old_versions=False
-    )
-    return int(stats.old_versions)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmpipe.lake.record_table import RecordTable
+from mmpipe.lake.record_table import RecordTable, When
 from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.order import SourceOrder
 
@@ -57,11 +57,11 @@ class MediaLog:
                 newest[version.uri] = version
         return self._table.put(list(newest.values()), condition="source.source_order > target.source_order")
 
-    def maintain(self, *, keep: timedelta, now: datetime, thorough: bool = False) -> None:
+    def maintain(self, *, keep: timedelta, now: datetime, **when: Unpack[When]) -> None:
         """Keep the log quick, and without versions that are older than ``keep``: no event that was sent then
         is still under way. See :meth:`RecordTable.maintain`."""
         oldest = SourceOrder(now - keep, "", 0, "").encode()
-        self._table.maintain(f"source_order < {sql_text(oldest)}", thorough=thorough)
+        self._table.maintain(f"source_order < {sql_text(oldest)}", **when)
 
     def lookup(self, uris: Sequence[str]) -> dict[str, MediaVersion]:
         """The newest recorded version of each of these addresses that has one."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
-from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch
+from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch, StorageUnavailable
 from mmpipe.lake.changes import STAGED_COLUMNS, Applied, Changes, Staged, WriteResult
 from mmpipe.lake.checks import count
+from mmpipe.lake.cleanup import CleanUps, remove_versions
 from mmpipe.lake.create import create_table
 from mmpipe.lake.fragments import needs_mark, open_mark, read_staged, stage
 from mmpipe.lake.maintenance import (
@@ -31,8 +32,11 @@ from mmpipe.lake.precedence import NO_ORDER, latest_per_id
 from mmpipe.lake.recent import MAX_LOOKUPS, FragmentState, RecentRows
 from mmpipe.lake.resolve import ADDRESS, HEAD_COLUMNS, Heads, ids_of, resolve
 from mmpipe.lake.schema import Tombstone, build_tombstones, media_key, products_schema, profile_of
+from mmpipe.lake.seen import SeenVersions
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
+from mmpipe.lake.tags import LiveTags
 from mmpipe.lake.writer import Writer
+from mmpipe.objects import open_store, to_uri
 
 if TYPE_CHECKING:
     from mmpipe.lake.stock import Restocked, Stock
@@ -47,8 +51,6 @@ _MAX_KEYS = 200
 # Lance's own defaults let one table's caches grow to gigabytes.
 _INDEX_CACHE_BYTES = 256 << 20
 _METADATA_CACHE_BYTES = 128 << 20
-# Versions that stay open: what is live is one of the last that were committed.
-_RECENT_VERSIONS = 8
 
 
 class ProductTable:
@@ -63,15 +65,16 @@ class ProductTable:
         dataset: lance.LanceDataset,
         name: str,
         settings: LakeSettings,
+        tags: LiveTags,
         options: dict[str, str] | None = None,
     ) -> None:
-        self._dataset = dataset
+        self._seen = SeenVersions(dataset)
         self._options = options
         self._settings = settings
-        # For the handle alone, never held during a request; whoever commits holds the other.
-        self._lock = threading.Lock()
+        self._tags = tags
+        # Held by whoever commits.
         self._writing = threading.RLock()
-        self._versions: OrderedDict[int, lance.LanceDataset] = OrderedDict()
+        self._lock = threading.Lock()
         self._recent = RecentRows()
         self.name = name
         self.uri: str = dataset.uri
@@ -80,6 +83,7 @@ class ProductTable:
         self.schema = products_schema(self.dim)
         self._lacks_columns = not set(self.schema.names) <= set(dataset.schema.names)
         self._next_clean_up = 0.0
+        self._clean_ups = CleanUps(int(dataset.version))
         # Tombstones by the state of a fragment: what publish checks need not count again.
         self.tombstone_counts: dict[FragmentState, int] = {}
         # Files of fragments written here whose vectors are known to be sound.
@@ -115,7 +119,8 @@ class ProductTable:
                     f"there is no table {name}: index a feed into this collection first"
                 ) from error
             raise
-        table = cls(dataset, name, settings, options)
+        address = to_uri(uri).rstrip("/")
+        table = cls(dataset, name, settings, LiveTags(open_store(address, storage), address), options)
         if profile is not None and table.profile.fingerprint != profile.fingerprint:
             raise ProfileMismatch(
                 f"table {name} was encoded by profile {table.profile.name} ({table.profile.fingerprint}), "
@@ -126,22 +131,21 @@ class ProductTable:
     @property
     def version(self) -> int:
         """The newest version this handle has seen; its own writes included."""
-        with self._lock:
-            return int(self._dataset.version)
+        return self._seen.version
 
     def latest(self) -> lance.LanceDataset:
         """The newest version, as a Lance dataset of its own that later writes do not move. One request."""
-        dataset = self._newest()
+        dataset, asked = self._seen.newest(), time.monotonic()
         with lance_errors(f"opening table {self.name}"):
             dataset.checkout_latest()
-        self._have_seen(dataset)
+        self._seen.see(dataset, asked)
         return dataset
 
     def at(self, version: int) -> lance.LanceDataset:
         """One version as a Lance dataset. Raises ``NotFound`` when it does not exist or was cleaned up."""
         try:
             with lance_errors(f"reading version {version} of table {self.name}"):
-                return self._newest().checkout_version(version)
+                return self._seen.newest().checkout_version(version)
         except (OSError, ValueError) as error:
             if is_missing(error):
                 raise NotFound(f"table {self.name} has no version {version} (any more)") from error
@@ -150,8 +154,11 @@ class ProductTable:
     def recent(self, version: int) -> lance.LanceDataset | None:
         """One version that this handle has lately committed to or seen as the newest, without a request; it
         may have been cleaned up since. Not to be moved."""
-        with self._lock:
-            return self._versions.get(version)
+        return self._seen.recent(version)
+
+    def fresh(self, version: int) -> bool:
+        """Whether a version came so lately, as far as this handle knows, that no clean-up removes it yet."""
+        return self._seen.age(version) < self._settings.hold_versions_seconds / 2
 
     def upsert(self, rows: pa.Table) -> WriteResult:
         """Insert new products, replace those whose stored source is older, skip the rest.
@@ -211,13 +218,23 @@ class ProductTable:
         if not changes:
             return Applied(self.version)
         looked = not changes.refreshed and self._recent.covers(_all_ids(changes))
-        with self._writing:
+        hold = self._settings.hold_versions_seconds / 2 or float("inf")
+        with self._writing, ExitStack() as leases:
             for attempt in range(_ROUNDS):
                 if attempt:
                     time.sleep(random.uniform(0, min(1.0, _BACKOFF_SECONDS * 2**attempt)))  # noqa: S311  no secret
                 try:
-                    base = self._newest() if looked and not attempt else self.latest()
-                    applied = self._apply_once(base, changes, accept)
+                    base, since = self._seen.newest_since()
+                    if attempt or not looked or time.monotonic() > since + hold / 2:
+                        since = time.monotonic()
+                        base = self.latest()
+                    # Of what others commit from then on Lance tells as long as no clean-up has removed it.
+                    until = since + hold
+                    applied = self._apply_once(base, changes, accept, until)
+                except _TooSlow:
+                    leases.enter_context(self._leased())
+                    hold = float("inf")
+                    continue
                 except CommitConflict:
                     continue
                 if applied is not None:
@@ -232,7 +249,8 @@ class ProductTable:
         version: lance.LanceDataset | None = None,
     ) -> pa.Table:
         """The rows of these ids, tombstones included, in no particular order; unknown ids are left out.
-        ``version`` is one that :meth:`latest` gave, for several looks at the same."""
+        ``version`` is one that :meth:`latest` gave, for several looks at the same; where it was cleaned up
+        since, ``CommitConflict`` is raised."""
         names = list(columns) if columns is not None else self.schema.names
         wanted = list(dict.fromkeys(ids))
         if not wanted:
@@ -241,8 +259,15 @@ class ProductTable:
         # What a commit of these products decides on is read along, but for one column it is mostly asked for.
         heads = set(HEAD_COLUMNS) - set(names)
         look = len(wanted) <= MAX_LOOKUPS and len(heads) <= 1
-        with lance_errors(f"reading table {self.name}"):
-            rows = self._by_id(dataset, wanted, [*names, *sorted(heads)] if look else names)
+        try:
+            with lance_errors(f"reading table {self.name}"):
+                rows = self._by_id(dataset, wanted, [*names, *sorted(heads)] if look else names)
+        except (OSError, ValueError) as error:
+            if version is None or "not found" not in str(error).lower():
+                raise
+            raise CommitConflict(
+                f"version {version.version} of table {self.name} was cleaned up meanwhile: read again"
+            ) from error
         if look:
             self._recent.looked(dataset, wanted, rows)
         return rows.select(names)
@@ -291,7 +316,7 @@ class ProductTable:
         # On a handle of its own: building an index takes seconds, and writes go on meanwhile.
         with self._lock:
             clean_up = thorough or time.monotonic() >= self._next_clean_up
-        dataset = self.latest()
+        dataset, asked = self.latest(), time.monotonic()
         report = maintain(
             dataset,
             self._settings,
@@ -299,33 +324,45 @@ class ProductTable:
             clean_up=clean_up,
             thorough=thorough,
             writing=self._writing,
+            leased=self._tags.leased,
         )
-        self._have_seen(dataset)
+        self._seen.see(dataset, asked)
         if clean_up and (report.changed or thorough):
             # A clean-up reads every manifest there is, so it is not part of every round.
             with self._lock:
                 self._next_clean_up = time.monotonic() + clean_up_interval(self._settings)
         return report
 
-    def _newest(self) -> lance.LanceDataset:
-        """The newest version this handle has seen, as a dataset of its own."""
-        with self._lock:
-            return self._dataset.checkout_version(int(self._dataset.version))
+    def clean_up(self, *, at_rest: bool = False) -> int:
+        """Remove versions that nobody needs, where there may be many or (``at_rest``) any; see
+        :mod:`mmpipe.lake.cleanup`. Returns how many went; one request where nothing is due."""
+        dataset, settings = self.latest(), self._settings
+        hold = settings.hold_versions_seconds
+        if not self._clean_ups.due(int(dataset.version), hold, at_rest=at_rest):
+            return 0
+        with lance_errors(f"removing versions of table {self.name}"):
+            return remove_versions(
+                dataset, hold=hold, keep=settings.keep_versions, leased=self._tags.leased()
+            )
 
-    def _have_seen(self, dataset: lance.LanceDataset) -> None:
-        version = int(dataset.version)
-        kept = dataset.checkout_version(version)
-        with self._lock:
-            if version > int(self._dataset.version):
-                self._dataset = kept
-            self._versions[version] = kept
-            while len(self._versions) > _RECENT_VERSIONS:
-                self._versions.popitem(last=False)
+    @contextmanager
+    def _leased(self) -> Iterator[None]:
+        lease = self._tags.lease(self.version)
+        try:
+            yield
+        finally:
+            with suppress(StorageUnavailable):
+                self._tags.end(lease)
 
     def _apply_once(
-        self, base: lance.LanceDataset, changes: Changes, accept: Callable[[int, int], None] | None
+        self,
+        base: lance.LanceDataset,
+        changes: Changes,
+        accept: Callable[[int, int], None] | None,
+        until: float,
     ) -> Applied | None:
-        """One attempt; None where the table had to be made ready for it first."""
+        """One attempt; None where the table had to be made ready for it first. Raises :class:`_TooSlow` where
+        it was not over ``until`` then (monotonic)."""
         version = int(base.version)
         resolved = resolve(changes, partial(self._heads, base))
         if resolved.stale:
@@ -342,11 +379,13 @@ class ProductTable:
             mark = Tombstone(next(ids_of(changes)), NO_ORDER, "", datetime.now(UTC))
             open_mark(base, self._conform(build_tombstones([mark], self.dim)), f"writing table {self.name}")
             return None
-        seen = len(resolved.seen)
+        seen, asked = len(resolved.seen), time.monotonic()
         with lance_errors(f"writing table {self.name}"):
             writer = Writer(base, changes, resolved, self._options)
-            written = writer.run(self.tombstone_counts)
-        self._have_seen(written)
+            written = writer.run(self.tombstone_counts, partial(_in_time, until))
+        # Should it have been stopped in between, it is decided again: what is there by then costs nothing.
+        _in_time(until)
+        self._seen.see(written, asked)
         for fragment, rows in writer.written:
             self._recent.wrote(fragment, rows)
         if changes.sound:
@@ -436,11 +475,11 @@ class ProductTable:
         for attempt in range(_ADD_ATTEMPTS):
             try:
                 with lance_errors(f"adding columns to table {self.name}"):
-                    dataset = self.latest()
+                    dataset, asked = self.latest(), time.monotonic()
                     lacking = [f for f in self.schema if f.name not in dataset.schema.names]
                     if lacking:
                         dataset.add_columns(pa.schema(lacking))
-                        self._have_seen(dataset)
+                        self._seen.see(dataset, asked)
                 break
             except CommitConflict:
                 if attempt == _ADD_ATTEMPTS - 1:
@@ -454,6 +493,15 @@ class ProductTable:
                 f"rows: the columns differ from the table's in {differing}; use schema.build_table"
             )
         return rows.select(self.schema.names).cast(self.schema)
+
+
+class _TooSlow(CommitConflict):
+    """A commit took so long that versions which it may conflict with may have been cleaned up."""
+
+
+def _in_time(until: float) -> None:
+    if time.monotonic() > until:
+        raise _TooSlow("a commit took longer than versions are held")
 
 
 def _all_ids(changes: Changes) -> Iterator[str]:

@@ -6,14 +6,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
 
 import lance
 import pyarrow as pa
 from pydantic import BaseModel
 
 from mmpipe.errors import CommitConflict, StorageUnavailable
+from mmpipe.lake.cleanup import CleanUps, remove_versions
 from mmpipe.lake.create import create_table
 from mmpipe.lake.merge import merge
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
@@ -31,13 +32,22 @@ _MAX_SMALL_FRAGMENTS = 64
 # Rows outside the indexes: they are scanned, which is quicker up to here than another segment of an index.
 _INDEX_ROWS = 2_048
 _MAX_SEGMENTS = 8
-# Nobody goes back to an old version of these tables; the hour is for readers that are in the middle of one.
-_KEEP_VERSIONS = timedelta(hours=1)
-_CLEAN_UP_SECONDS = 3_600.0
+# Nobody goes back to an old version of these tables: the newest are for writers, and the hold is for readers,
+# that are in the middle of something.
+_KEEP_VERSIONS = 4
+_HOLD_SECONDS = 120.0
 _EXPIRY_SECONDS = 3_600.0
 _INDEX_CACHE_BYTES = 8 << 20
 _METADATA_CACHE_BYTES = 32 << 20
 _IN_CHUNK = 1_000
+
+
+class When(TypedDict, total=False):
+    """What of :meth:`RecordTable.maintain` is due."""
+
+    hold: float
+    thorough: bool
+    at_rest: bool
 
 
 class RecordTable(Generic[Record]):
@@ -65,7 +75,8 @@ class RecordTable(Generic[Record]):
         self._storage = storage
         self._lock = threading.RLock()
         self._lookups = tuple(lookups)
-        self._next_clean_up = self._next_expiry = 0.0
+        self._next_expiry = 0.0
+        self._clean_ups = CleanUps()
         self._dataset: lance.LanceDataset | None = None
         # What a reader saw last; it is never moved.
         self._known: lance.LanceDataset | None = None
@@ -182,10 +193,18 @@ class RecordTable(Generic[Record]):
         self._known = dataset.checkout_version(int(dataset.version))
         return dataset
 
-    def maintain(self, expired: str | None = None, *, thorough: bool = False) -> None:
-        """Put small files together, bring the indexes up to date, remove old versions, each where it is due;
-        one request where nothing is. Every hour, and where it is ``thorough``, the records that ``expired``
-        selects are removed.
+    def maintain(
+        self,
+        expired: str | None = None,
+        *,
+        hold: float = _HOLD_SECONDS,
+        thorough: bool = False,
+        at_rest: bool = False,
+    ) -> None:
+        """Put small files together, bring the indexes up to date, remove versions older than ``hold`` seconds
+        (``at_rest`` and where it is ``thorough`` if there are few, too), each where it is due; one request
+        where nothing is. Every hour, and where it is ``thorough``, the records that ``expired`` selects are
+        removed.
 
         Writes go on meanwhile; a step that another writer was faster than is left for the next call.
         """
@@ -200,7 +219,8 @@ class RecordTable(Generic[Record]):
             self._compact(dataset)
             self._index(dataset)
         except CommitConflict:
-            return
+            pass
+        self._clean_up(hold, at_rest=at_rest or thorough)
 
     def _expire(self, dataset: lance.LanceDataset, expired: str) -> None:
         with lance_errors(f"removing old records of {self._what}"):
@@ -213,17 +233,19 @@ class RecordTable(Generic[Record]):
             # again.
             with suppress(CommitConflict, StorageUnavailable):
                 self._compact(dataset)
+                self._clean_up(_HOLD_SECONDS)
 
     def _compact(self, dataset: lance.LanceDataset) -> None:
-        compacted = False
         with lance_errors(f"compacting {self._what}"):
             for rows, many in _TIERS:
                 if _below(dataset, rows) > many:
                     dataset.optimize.compact_files(target_rows_per_fragment=rows)
-                    compacted = True
-            if compacted and time.monotonic() >= self._next_clean_up:
-                self._next_clean_up = time.monotonic() + _CLEAN_UP_SECONDS
-                dataset.cleanup_old_versions(older_than=_KEEP_VERSIONS, error_if_tagged_old_versions=False)
+
+    def _clean_up(self, hold: float, *, at_rest: bool = False) -> None:
+        dataset = self._latest()
+        if dataset is not None and self._clean_ups.due(int(dataset.version), hold, at_rest=at_rest):
+            with lance_errors(f"removing versions of {self._what}"):
+                remove_versions(dataset, hold=hold, keep=_KEEP_VERSIONS)
 
     def _index(self, dataset: lance.LanceDataset) -> None:
         names = {f"{column}_idx": column for column in self._lookups}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import pyarrow as pa
 
-from mmpipe.lake.record_table import RecordTable, all_of, in_list
+from mmpipe.lake.record_table import RecordTable, When, all_of, in_list
 from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import Reject
 
@@ -127,9 +127,9 @@ class RejectTable:
                 stale.append(row["reject_id"])
         return self._table.delete(stale) if stale else 0
 
-    def maintain(self) -> None:
+    def maintain(self, **when: Unpack[When]) -> None:
         """Keep the table quick; see :meth:`RecordTable.maintain`. A reject stays until it is mended."""
-        self._table.maintain()
+        self._table.maintain(**when)
 
     def delete(self, reject_ids: Sequence[str]) -> int:
         """Forget these rejects; returns how many there were."""

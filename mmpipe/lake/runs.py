@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import pyarrow as pa
 
-from mmpipe.lake.record_table import RecordTable, all_of, sql_time
+from mmpipe.lake.record_table import RecordTable, When, all_of, sql_time
 from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import RunRecord, RunStatus
 
@@ -40,10 +40,10 @@ class RunTable:
         written."""
         return self._table.put(runs, condition=_NOT_BACKWARDS)
 
-    def maintain(self, *, keep: timedelta, now: datetime, thorough: bool = False) -> None:
+    def maintain(self, *, keep: timedelta, now: datetime, **when: Unpack[When]) -> None:
         """Keep the ledger quick, and without runs that began longer ago than ``keep``; see
         :meth:`RecordTable.maintain`. A run that is not over after that time has been left behind."""
-        self._table.maintain(f"started_at < {sql_time(now - keep)}", thorough=thorough)
+        self._table.maintain(f"started_at < {sql_time(now - keep)}", **when)
 
     def take_back(self, table: str, version: int, since: datetime, reason: str) -> list[RunRecord]:
         """Count as never made what was done to ``table`` after ``version``, which was published at ``since``:

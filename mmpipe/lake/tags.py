@@ -1,4 +1,5 @@
-"""The Lance tags that keep a table's published versions from being cleaned up.
+"""The Lance tags that keep versions of a table from being cleaned up: published ones, those that a reset took
+back, and leases of whoever takes long.
 
 They are written as objects of our own: Lance looks twice for the version's manifest before it writes a tag,
 and a publication waits for it. Its readers and its clean-up take them as theirs.
@@ -8,14 +9,24 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from mmpipe.lake.live import LiveFile
     from mmpipe.objects import ObjectStore
 
 _LIVE = "live"
+_LEASE = "lease"
+_RESET = "reset"
 _VERSION = re.compile(rf"/{_LIVE}-([1-9][0-9]*)\.json$")
+# Whoever took a lease has ended without giving it back.
+LEASE_ENDS: Final = timedelta(hours=6)
+# Of machines' clocks.
+_SKEW: Final = timedelta(minutes=1)
 
 
 class LiveTags:
@@ -43,6 +54,37 @@ class LiveTags:
         """Leave this version to the clean-up."""
         self._store.delete(f"{self._folder}{_LIVE}-{version}.json")
 
+    def keep_reset(self, version: int) -> None:
+        """Keep a version that a reset took back; :meth:`forget` ends it."""
+        self._write(f"{_RESET}-{version}", version)
+
+    def lease(self, version: int) -> str:
+        """Let no clean-up remove this version, nor any that is committed from now on, until :meth:`end` or
+        for :data:`LEASE_ENDS`; returns the lease's name."""
+        name = f"{_LEASE}-{secrets.token_hex(8)}"
+        self._write(name, version)
+        return name
+
+    def end(self, lease: str) -> None:
+        """Give a lease back."""
+        self._store.delete(f"{self._folder}{lease}.json")
+
+    def leased(self) -> float:
+        """The age in seconds of the oldest lease, and some more for clocks that differ; 0 without one. One
+        list request."""
+        now = datetime.now(UTC)
+        ages = [now - stat.last_modified for stat in self._store.list(f"{self._folder}{_LEASE}-")]
+        held = [age + _SKEW for age in ages if age < LEASE_ENDS]
+        return max(held, default=timedelta()).total_seconds()
+
+    def forget(self, resets: timedelta) -> None:
+        """Drop leases that nobody gave back, and what is kept of resets that are older. Two list requests."""
+        now = datetime.now(UTC)
+        for prefix, ends in ((_LEASE, LEASE_ENDS), (_RESET, resets)):
+            for stat in list(self._store.list(f"{self._folder}{prefix}-")):
+                if now - stat.last_modified >= ends:
+                    self._store.delete(stat.uri)
+
     def _write(self, name: str, version: int) -> None:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         # The manifest's size is told to people only.
@@ -58,3 +100,32 @@ def surplus(kept: set[int], named: set[int]) -> set[int]:
     """
     limit = max(named or kept, default=0)
     return {version for version in kept - named if version < limit}
+
+
+class Superseded:
+    """Which surplus versions have been so for long enough that no reader is in the middle of them, nor has a
+    page cursor of them. Not to be shared between threads."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        # As this process saw it; the history may prove it for those it saw just now.
+        self._since: dict[tuple[str, int], float] = {}
+
+    def over(self, table: str, versions: set[int], content: LiveFile) -> set[int]:
+        """Those of a table's surplus versions that may go."""
+        before = datetime.now(UTC) - timedelta(seconds=self._seconds)
+        entries: Sequence[tuple[str, int]] = [
+            (entry.table, entry.version)
+            for entry in (*content.history, content.live)
+            if entry.published_at <= before
+        ]
+        newest = max((version for name, version in entries if name == table), default=0)
+        now = time.monotonic()
+        for gone in [key for key in self._since if key[0] == table and key[1] not in versions]:
+            del self._since[gone]
+        found = set()
+        for version in versions:
+            since = self._since.setdefault((table, version), now)
+            if version < newest or now - since >= self._seconds:
+                found.add(version)
+        return found

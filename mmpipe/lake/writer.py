@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -60,9 +60,12 @@ class Writer:
         # Once it ran: new fragments of the version, with their rows.
         self.written: list[tuple[LanceFragment, pa.Table]] = []
 
-    def run(self, tombstones: dict[FragmentState, int]) -> lance.LanceDataset:
+    def run(
+        self, tombstones: dict[FragmentState, int], in_time: Callable[[], None] = lambda: None
+    ) -> lance.LanceDataset:
         """Write and commit. ``tombstones``, counted by the state of each fragment, gains the new version's
-        where it has those of ``base``. Raises ``CommitConflict``."""
+        where it has those of ``base``. ``in_time`` is called before the commit, and prevents it by raising.
+        Raises ``CommitConflict``."""
         self._whole_rows()
         edits = self._edits()
         patches = self._seen()
@@ -75,6 +78,7 @@ class Writer:
                 start += fragment.physical_rows
                 self._new.append((fragment, sum(mine.column("deleted").to_pylist()), mine))
         self._commit.add([fragment for fragment, _, _ in self._new])
+        in_time()
         written = self._commit.run(int(self._base.version))
         self._count(written, tombstones)
         return written

@@ -276,6 +276,9 @@ def test_tags_are_those_of_the_history(
     collection: Collection, table: ProductTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_after(2, monkeypatch)
+    made = collection.settings
+    lake = made.lake.model_copy(update={"hold_versions_seconds": 0.0})
+    collection = open_lake(made.model_copy(update={"lake": lake})).collection("shop", create=True)
     for n in range(5):
         table.upsert(products([f"p{n}"], 1))
         collection.publish(table, reason="next")
@@ -310,7 +313,8 @@ def test_tags_of_a_table_that_is_forgotten_are_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_after(1, monkeypatch)
-    collection = open_lake(Settings(lake=LakeSettings(uri=str(tmp_path)))).collection("shop", create=True)
+    made = Settings(lake=LakeSettings(uri=str(tmp_path), hold_versions_seconds=0))
+    collection = open_lake(made).collection("shop", create=True)
     other = Profile("next", DIM, PROFILE.encoders, FusionInfo("weighted_mean", "2"))
     old, new = collection.products(PROFILE, create=True), collection.products(other, create=True)
     for n in range(3):

@@ -103,6 +103,7 @@ def execute(
             run.close()
     run.forget()
     collection.runs.put(record, *(_interrupted(old, record) for old in _left_behind(collection, record)))
+    run.tidy()
     return record
 
 
@@ -205,6 +206,17 @@ class _Run:
         reason = f"{self._order.kind} {self._order.object.uri}"
         with span("feed.publish"):
             return publish(self._collection, table, reason, follow=self._follow, max_shrink=shrink)
+
+    def tidy(self) -> None:
+        """Remove what many runs have left behind, after the last of them."""
+        table = None if self._staging is None else self._staging.table
+        if table is None:
+            return
+        try:
+            table.clean_up()
+            self._collection.maintain_records()
+        except (MmpipeError, OSError) as error:
+            logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
 
     def forget(self) -> None:
         """Nothing of the run is needed any more."""

@@ -15,7 +15,6 @@ from mmpipe.errors import (
     BatchLaneNeeded,
     InvalidFeed,
     LiveMoved,
-    MmpipeError,
     ModelUnavailable,
     PermanentError,
     ProfileMismatch,
@@ -26,7 +25,7 @@ from mmpipe.indexing.pipeline.held import lookup_in
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_row, reject_of_source
 from mmpipe.indexing.sources.rows import UploadRow
 from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_table
-from mmpipe.indexing.tables.upkeep import keep_records, keep_up
+from mmpipe.indexing.tables.keeper import Keeper
 from mmpipe.indexing.writing.commit import Committed, forget_replaced, record_rejects
 from mmpipe.indexing.writing.freshness import refresh_using, settle
 from mmpipe.indexing.writing.publish import publish
@@ -122,8 +121,7 @@ class Indexer:
         self._lock = threading.Lock()
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="mmpipe-read")
         self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="mmpipe-look")
-        self._after = ThreadPoolExecutor(1, thread_name_prefix="mmpipe-maintain") if maintain else None
-        self._maintaining: dict[str, Future[None]] = {}
+        self._keeper = Keeper(settings.lake.hold_versions_seconds) if maintain else None
 
     def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """One outcome per order, in the same order; never raises for what an order holds.
@@ -157,13 +155,13 @@ class Indexer:
 
     def drain(self) -> None:
         """Wait for maintenance that is under way."""
-        for running in list(self._maintaining.values()):
-            running.result()
+        if self._keeper is not None:
+            self._keeper.drain()
 
     def close(self) -> None:
         """Finish maintenance and end the threads."""
-        if self._after is not None:
-            self._after.shutdown(wait=True, cancel_futures=True)
+        if self._keeper is not None:
+            self._keeper.close()
         self._reading.shutdown(cancel_futures=True)
         self._looking.shutdown(cancel_futures=True)
         self._pipelines.close()
@@ -349,7 +347,8 @@ class Indexer:
                 forget_replaced(collection, task.order, result.least_order(task.order.run_id))
         kept = [task for task in tasks if not isinstance(task.error, RetryableError)]
         self._ledger(collection).take([task.record(table, result, done.note) for task in kept])
-        self._maintain_later(collection, table)
+        if self._keeper is not None:
+            self._keeper.committed(collection, table)
         return {task.order.run_id: task.outcome(done.note) for task in tasks}
 
     def _open(self, name: str) -> _Target:
@@ -370,23 +369,6 @@ class Indexer:
 
         with self._lock:
             return self._ledgers.setdefault(collection.name, Turns(put))
-
-    def _maintain_later(self, collection: Collection, table: ProductTable) -> None:
-        if self._after is None:
-            return
-        with self._lock:
-            running = self._maintaining.get(table.uri)
-            if running is None or running.done():
-                self._maintaining[table.uri] = self._after.submit(_maintain, collection, table)
-
-
-def _maintain(collection: Collection, table: ProductTable) -> None:
-    try:
-        keep_up(collection, table)
-        keep_records(collection)
-    except (MmpipeError, OSError) as error:
-        # The next commit tries again; searches stay right meanwhile, only slower.
-        logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
 
 
 def _chunks(rows: list[UploadRow], size: int) -> Iterator[list[UploadRow]]:
