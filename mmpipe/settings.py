@@ -6,11 +6,15 @@ result down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# No wildcard, and no "null", which every sandboxed page is.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class _Section(BaseModel):
@@ -194,11 +198,6 @@ class InteractionSettings(_Section):
         description="a replica writes at most one object of events per collection so often; what arrives"
         " meanwhile shares the next",
     )
-    people_callers: tuple[str, ...] = Field(
-        default=(),
-        description="names of the API keys whose holders may ask for what is held of a person, and erase it;"
-        " without any, every key may",
-    )
     compact_seconds: float = Field(
         default=300.0, gt=0, description="how often the indexer merges small objects of events"
     )
@@ -253,8 +252,9 @@ class ServeSettings(_Section):
     port: int = Field(default=8000, ge=1, le=65_535, description="port of the HTTP ingress")
     api_keys: SecretStr = Field(
         default=SecretStr(""),
-        description="API keys of the public routes, a JSON object of caller's name to key; without this and"
-        " the secret whoever reaches the service may search",
+        description="API keys of the public routes, a JSON object of callers' names to what `mmpipe keys new`"
+        " prints, digests and no keys; without this and the secret whoever reaches the service may do"
+        " everything",
     )
     api_keys_secret: str | None = Field(
         default=None,
@@ -262,16 +262,21 @@ class ServeSettings(_Section):
         description="the Secrets Manager secret (ARN or name) that holds this object instead, followed while"
         " it changes",
     )
-    admin_callers: tuple[str, ...] = Field(
-        default=(),
-        description="the callers, by the names of their API keys, who may read and set merchandising rules"
-        " and synonyms; nobody where there are keys and none is named",
+    demo_key: bool = Field(
+        default=False,
+        description="where no keys are set, `mmpipe-demo-key` is a key that may do everything, as on the"
+        " one-machine stack; on a loopback address alone. Without a key callers are let in as well",
     )
-    metrics_callers: tuple[str, ...] = Field(
-        default=(),
-        description="names of the API keys that may see `/metrics`, which then also counts requests by"
-        " caller; the indexer's takes the dispatch token. Without any, `/metrics` is open to whoever reaches"
-        " it, and names no caller",
+    cors_origins: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="by collection, the origins whose pages may read its answers in a browser, as"
+        " `https://shop.example`; none may unless named",
+    )
+    hsts_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="for so long browsers are told to come by https alone; 0: they are told nothing. For"
+        " services that are reached by https only",
     )
     min_replicas: int = Field(default=1, ge=0, description="query replicas kept when idle")
     max_replicas: int = Field(default=2, ge=1, description="query replicas at most")
@@ -322,7 +327,8 @@ class ServeSettings(_Section):
     caller_requests: int = Field(
         default=128,
         ge=1,
-        description="requests of one caller that a replica works on at a time; more get 429",
+        description="requests of one caller that a replica works on at a time; more get 429. Of this and what"
+        " follows the entry of a key may say otherwise",
     )
     caller_rate: float = Field(
         default=0.0,
@@ -465,6 +471,17 @@ class ServeSettings(_Section):
         default=120.0, gt=0, description="less load this long, query replicas shrink towards their minimum"
     )
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, given: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for origin in (each for held in given.values() for each in held):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin[:80]!r} is no origin: scheme, host and port as browsers send them, in lower"
+                    " case, without a path: https://shop.example"
+                )
+        return given
+
     @model_validator(mode="after")
     def _shards_merge(self) -> ServeSettings:
         # Late scores are scaled by all products' scores of each modality: no shard knows them.
@@ -550,11 +567,6 @@ class StockSettings(_Section):
     )
     history_days: int = Field(
         default=371, ge=7, le=1_500, description="days of purchases that forecasts are made from"
-    )
-    callers: tuple[str, ...] = Field(
-        default=(),
-        description="names of the API keys that may ask for `/v1/stock`; where the service has keys, no other"
-        " may",
     )
     cache_seconds: float = Field(
         default=60.0, ge=0, description="`/v1/stock` answers from a report that is at most so old"
@@ -649,11 +661,6 @@ class AnalyticsSettings(_Section):
     )
     rare_days: int = Field(
         default=30, ge=0, le=3_650, description="rare texts are removed from the records after so many days"
-    )
-    callers: tuple[str, ...] = Field(
-        default=(),
-        description="names of the API keys that may ask for `/v1/analytics`; where the service has keys, no"
-        " other may",
     )
     cache_seconds: float = Field(
         default=60.0, ge=0, description="`/v1/analytics` answers from a report that is at most so old"

@@ -15,6 +15,7 @@ from mmpipe.cli.evaluate import eval_app
 from mmpipe.cli.experiments import experiments_app
 from mmpipe.cli.formats import formats
 from mmpipe.cli.index import index
+from mmpipe.cli.keys import keys_app
 from mmpipe.cli.live import live_app
 from mmpipe.cli.models import models_app
 from mmpipe.cli.query import search, similar
@@ -56,6 +57,7 @@ app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")
 app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
+app.add_typer(keys_app, name="keys")
 app.add_typer(eval_app, name="eval")
 app.add_typer(train_app, name="train")
 app.add_typer(sponsored_app, name="sponsored")

@@ -195,7 +195,8 @@ class Stack:
     def _resolve(self, cloud: LocalCloud, scratch: Path, *, port: int, dashboard_port: int) -> Settings:
         base = self._base
         mirror = base.serve.mirror_dir or str(scratch / "mirror")  # else it would outlive a killed replica
-        serve = base.serve.model_copy(update={"port": port, "host": "127.0.0.1", "mirror_dir": mirror})
+        local = {"port": port, "host": "127.0.0.1", "mirror_dir": mirror, "demo_key": True}
+        serve = base.serve.model_copy(update=local)
         dispatch = DispatchSettings(
             indexer_url=f"http://127.0.0.1:{port}",
             jobs_url=f"http://127.0.0.1:{dashboard_port}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from pydantic import SecretStr
 
 from examples.catalogue.media import encode_jpeg
 from examples.catalogue.products import generate_products
@@ -17,6 +16,7 @@ from examples.demo.report import DemoReport, SearchOutcome
 from mmpipe.schemas.search import Hit, ScoreSplit
 from mmpipe.settings import Settings
 from tests.browser.conftest import served
+from tests.serve.held_keys import held
 
 
 def test_docs_list_the_routes_and_try_one(page: Page, api_url: str) -> None:
@@ -36,7 +36,7 @@ def test_docs_ask_for_a_key_where_the_service_does(
     page.goto(f"{api_url}/docs")
     expect(page.locator("details.op", has_text="Search by text").first).to_be_visible()
     expect(page.get_by_label("API key")).to_be_hidden()
-    keys = SecretStr('{"shop": "a-callers-key-0123456789"}')
+    keys = held(shop="a-callers-key-0123456789")
     serve = shop[1].serve.model_copy(update={"api_keys": keys})
     with served(shop[1].model_copy(update={"serve": serve})) as url:
         page.goto(f"{url}/docs")

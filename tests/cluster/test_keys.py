@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from moto.server import ThreadedMotoServer
 from mmpipe.serve import running
 from mmpipe.serve.ray.run import free_port
 from tests.serve.conftest import settings_for
+from tests.serve.held_keys import text_of
 
 pytestmark = pytest.mark.timeout(240)
 WEB, NEW = "web-key-0123456789", "new-key-0123456789"
@@ -44,13 +44,13 @@ def test_a_new_key_works_within_seconds(tmp_path: Path, monkeypatch: pytest.Monk
         }.items():
             monkeypatch.setenv(name, value)
         store = boto3.client("secretsmanager")
-        secret = store.create_secret(Name="shop/api-keys", SecretString=json.dumps({"web": WEB}))["ARN"]
+        secret = store.create_secret(Name="shop/api-keys", SecretString=text_of(web=WEB))["ARN"]
         settings = settings_for(
             tmp_path, port=free_port(), min_replicas=1, max_replicas=1, api_keys_secret=secret
         )
         with running(settings) as url:
             assert (_status(url, WEB), _status(url, NEW)) == (200, 401)
-            store.put_secret_value(SecretId=secret, SecretString=json.dumps({"web-2": NEW}))
+            store.put_secret_value(SecretId=secret, SecretString=text_of(**{"web-2": NEW}))
             begun = time.monotonic()
             while _status(url, NEW) != 200:
                 assert time.monotonic() - begun < 60, "twice five seconds, and what a busy machine adds"

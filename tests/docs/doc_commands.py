@@ -130,7 +130,9 @@ def _paths(page: Page) -> Iterator[str]:
     words |= {word for code in page.inline() for word in code.split()}
     for word in sorted(words):
         path = word.strip("\"'()").replace("$ENVIRONMENT", ENVIRONMENTS[0])
-        if _PATH.match(path) and not path.endswith(".tfvars"):  # that one is the reader's own
+        if _PATH.match(path) and not path.endswith(
+            (".tfvars", ".tfvars.json")
+        ):  # that one is the reader's own
             yield from (f"{path}: not there" for one in _braces(path) if not any(ROOT.glob(one.rstrip("/"))))
 
 

@@ -22,6 +22,7 @@ from mmpipe.local.processes import MARKER, Child, sweep
 from mmpipe.serve.ray import haproxy
 from mmpipe.serve.ray.run import environment as serve_environment
 from mmpipe.serve.ray.run import free_port
+from mmpipe.serve.http.key_entries import new_key
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
 from tests.infra.account import REGION, Account, inventory, running_account
 from tests.infra.lambda_process import LambdaProcess, built, host_architecture, unpack
@@ -33,7 +34,9 @@ RAY_STOP_SECONDS = 30.0
 
 # What a user gives, and what moto needs: it ignores the conditions of policies, so that "deny plain HTTP"
 # would deny everything, and it has no GPU image to look up.
+API_KEY, _API_KEY = new_key("default", ["search", "interactions"], ["*"])
 VARIABLES = {
+    "api_keys": json.dumps({"default": _API_KEY.model_dump(mode="json", exclude_none=True)}),
     "region": REGION,
     "profile": "fake",
     "ingress_cidrs": '["203.0.113.7/32"]',
@@ -220,5 +223,4 @@ def cluster(deployed: Deployment) -> Iterator[Cluster]:
         child = Child("mmpipe.local.ray_host", arguments, environment, log)
         running.callback(child.stop, RAY_STOP_SECONDS)
         ready = child.wait_ready(RAY_START_SECONDS)
-        key = json.loads(api_keys)["default"]
-        yield Cluster(ready["url"], ready["jobs_url"], ray_token, key)
+        yield Cluster(ready["url"], ready["jobs_url"], ray_token, API_KEY)

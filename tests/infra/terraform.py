@@ -37,6 +37,7 @@ _IGNORED = shutil.ignore_patterns(
     "*.tfstate.*",
     "*.tfplan",
     "*.auto.tfvars",
+    "*.tfvars.json",
     "__pycache__",
 )
 # Nothing listens on the discard port of loopback: whatever a provider sends elsewhere ends there.

@@ -170,7 +170,7 @@ def test_each_secret_says_how_it_is_rotated() -> None:
     notes = (folder / "README.md").read_text(encoding="utf-8").split("## Rotation", 1)[1]
     variables = {block.labels[0] for block in folder_blocks(folder) if block.kind == "variable"}
     versions = {name for name in variables if name.endswith("_version")}
-    assert len(versions) == 3
+    assert len(versions) == 2
     assert sorted(version for version in versions if f"`{version}`" not in notes) == []
 
 

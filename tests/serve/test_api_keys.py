@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -11,21 +10,22 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
-from pydantic import SecretStr
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from mmpipe.errors import DispatchUnavailable
 from mmpipe.serve.http import keys
 from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.key_entries import DEMO_KEY, SCOPES
 from mmpipe.serve.http.keys import LIMIT_SECONDS
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.standalone import standalone_app
 from mmpipe.settings import Settings
 from tests.serve.conftest import TOKEN, make_app, make_service
+from tests.serve.held_keys import bearer, entry, held, keyed, text_of
 
 WEB, NEW = "web-key-0123456789", "new-key-0123456789"
-_OPEN = ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]
+_OPEN = ["/healthz", "/readyz", "/openapi.json", "/docs"]
 _PUBLIC = [
     ("POST", "/v1/search"),
     ("GET", "/v1/search"),
@@ -45,22 +45,15 @@ _PUBLIC = [
     ("POST", "/v1/rules/preview"),
     ("GET", "/v1/synonyms"),
     ("PUT", "/v1/synonyms"),
+    ("GET", "/metrics"),
 ]
-_INTERNAL = ["/internal/v1/work", "/internal/v1/runs", "/internal/v1/rejects"]
-_INTERNAL_OPEN = ["/internal/v1/healthz", "/internal/v1/metrics"]
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
-
-
-def keyed(settings: Settings, **serve: Any) -> Settings:
-    return settings.model_copy(update={"serve": settings.serve.model_copy(update=serve)})
+_INTERNAL = [f"/internal/v1/{name}" for name in ("work", "runs", "rejects", "metrics")]
+_INTERNAL_OPEN = ["/internal/v1/healthz"]
 
 
 @pytest.fixture(scope="module")
 def closed(shop: tuple[Path, Settings]) -> Iterator[TestClient]:
-    settings = keyed(shop[1], api_keys=SecretStr(json.dumps({"web": WEB})))
+    settings = keyed(shop[1], api_keys=held(web=WEB))
     with TestClient(make_app(make_service(settings)), raise_server_exceptions=False) as client:
         yield client
 
@@ -105,17 +98,23 @@ def test_with_its_key_a_caller_is_answered(closed: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", _OPEN)
-def test_health_metrics_and_docs_stay_open(closed: TestClient, path: str) -> None:
+def test_health_and_docs_stay_open(closed: TestClient, path: str) -> None:
     assert closed.get(path).status_code == 200
 
 
 def test_no_route_is_forgotten(closed: TestClient) -> None:
-    documented = closed.get("/openapi.json").json()["paths"]
-    found = {(method.upper(), path) for path, methods in documented.items() for method in methods}
-    assert {(m, p) for m, p in found if p not in _OPEN} == set(_PUBLIC)
+    assert set(every_route(closed)) == set(_PUBLIC)
     app: Any = closed.app
+    documented = closed.get("/openapi.json").json()["paths"]
     undocumented = set(_paths([*app.routes, *app.router.default.routes])) - set(documented)
     assert undocumented == {*_INTERNAL, *_INTERNAL_OPEN, "/openapi.json", "/docs"}
+
+
+def every_route(client: TestClient) -> list[tuple[str, str]]:
+    """Method and path of every documented route that is not open."""
+    documented = client.get("/openapi.json").json()["paths"]
+    found = [(method.upper(), path) for path, methods in documented.items() for method in methods]
+    return [(method, path) for method, path in found if path not in _OPEN]
 
 
 def _paths(routes: Iterable[Any], prefix: str = "") -> Iterator[str]:
@@ -134,6 +133,7 @@ def test_keys_do_not_open_the_internal_routes(closed: TestClient) -> None:
         method = "POST" if path.endswith("work") else "GET"
         assert closed.request(method, path, headers=bearer(WEB)).status_code == 401
     assert closed.post("/internal/v1/work", json={"orders": []}, headers=bearer(TOKEN)).status_code == 422
+    assert closed.get("/internal/v1/metrics", headers=bearer(TOKEN)).status_code == 200
     for path in _INTERNAL_OPEN:
         assert closed.get(path).status_code == 200
 
@@ -144,33 +144,78 @@ def test_the_document_declares_it(closed: TestClient, client: TestClient) -> Non
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     for method, path in _PUBLIC:
         operation = spec["paths"][path][method.lower()]
-        assert operation["security"] == [{"ApiKey": []}]
-        assert list(operation["responses"]["401"]["content"]) == ["application/problem+json"]
+        assert operation["security"] == [{"ApiKey": [scope_of(method, path)]}]
+        for status in ("401", "403"):
+            assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
     assert "security" not in spec["paths"]["/healthz"]["get"]
     assert "securitySchemes" not in client.get("/openapi.json").json()["components"], "an open service"
 
 
-def test_metrics_tell_callers_apart_by_name_to_those_who_may_see_them(
-    closed: TestClient, shop: tuple[Path, Settings]
-) -> None:
-    assert "mmpipe_caller_requests" not in closed.get("/metrics").text
-    keys = SecretStr(json.dumps({"web": WEB, "ops": NEW}))
-    service = make_service(keyed(shop[1], api_keys=keys, metrics_callers=("ops",)))
-    with TestClient(create_app(service, Metrics("test"))) as seen:
-        assert seen.get("/v1/collections", headers=bearer(WEB)).status_code == 200
-        assert seen.get("/metrics").status_code == 401
-        assert seen.get("/metrics", headers=bearer(WEB)).status_code == 403
-        text = seen.get("/metrics", headers=bearer(NEW)).text
-        assert re.search(r'mmpipe_caller_requests_total\{caller="web",replica="test"\} [1-9]', text)
-        assert {"401", "403"} <= set(
-            seen.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]
-        )
+def scope_of(method: str, path: str) -> str:
+    """The scope that a public route needs."""
+    if path == "/metrics":
+        return "metrics"
+    if path == "/v1/interactions":
+        return "interactions"
+    shoppers = ("/v1/search", "/v1/products", "/v1/collections", "/v1/recommendations", "/v1/suggest")
+    return "search" if path.startswith(shoppers) else "admin"
+
+
+@pytest.fixture(scope="module")
+def scoped(shop: tuple[Path, Settings]) -> Iterator[TestClient]:
+    """A service with a key for each scope, which has that alone, and one whose time is over."""
+    entries = {scope: entry(f"{scope}-key-0123456789", [scope]) for scope in SCOPES}
+    over = entry(WEB, expires="2026-01-01T00:00:00Z")
+    service = make_service(keyed(shop[1], api_keys=held(**entries, over=over)))
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        yield client
     service.close()
-    closed.get("/v1/collections", headers=bearer(NEW))
-    text = closed.get("/metrics").text
+
+
+@pytest.mark.parametrize(("method", "path"), _PUBLIC)
+def test_a_route_takes_its_scope_and_no_other(scoped: TestClient, method: str, path: str) -> None:
+    path = path.replace("{product_id}", "red-shoe-1").replace("{user_id}", "x" * 200)
+    needed = scope_of(method, path)
+    for scope in SCOPES:
+        answer = scoped.request(method, path, headers=bearer(f"{scope}-key-0123456789"), content=b"no JSON")
+        if scope == needed:
+            assert answer.status_code not in (401, 403), "let in, whatever becomes of the body"
+        else:
+            assert answer.status_code == 403
+            assert answer.json()["type"] == "urn:mmpipe:problem:forbidden"
+            assert f"the scope '{needed}'" in answer.json()["detail"]
+
+
+def test_a_key_whose_time_is_over_says_so(scoped: TestClient) -> None:
+    answer = scoped.get("/v1/collections", headers=bearer(WEB))
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert "the time of this API key is over" in answer.json()["detail"]
+
+
+def test_metrics_tell_callers_apart_by_name_to_those_who_may_see_them(scoped: TestClient) -> None:
+    scoped.get("/v1/collections", headers=bearer("search-key-0123456789"))
+    scoped.get("/v1/collections", headers=bearer(NEW))
+    text = scoped.get("/metrics", headers=bearer("metrics-key-0123456789")).text
+    assert re.search(r'mmpipe_caller_requests_total\{caller="search",replica="test"\} [1-9]', text)
     assert re.search(r'mmpipe_http_requests_total\{.*route="/v1/collections",status="401"\} [1-9]', text)
-    assert WEB not in text
-    assert NEW not in text
+    assert 'mmpipe_snapshot_rows{collection="shop"' in text
+    assert not [key for key in (WEB, NEW, "search-key-0123456789") if key in text]
+
+
+def test_readiness_names_no_collection_to_strangers(scoped: TestClient, client: TestClient) -> None:
+    assert scoped.get("/readyz").json() == {"status": "ready", "collections": []}
+    assert client.get("/readyz").json()["collections"] == ["shop"], "an open service"
+
+
+def test_the_demo_key_is_asked_of_nobody_and_taken_where_it_is_sent(shop: tuple[Path, Settings]) -> None:
+    service = make_service(keyed(shop[1], demo_key=True))
+    with TestClient(make_app(service)) as client:
+        for headers in ({}, bearer(DEMO_KEY)):
+            for path in ("/v1/collections", "/v1/rules", "/metrics", "/v1/search?q=red"):
+                assert client.get(path, headers=headers).status_code == 200
+        assert client.get("/v1/collections", headers=bearer(WEB)).status_code == 401, "what is sent is right"
+        assert client.get("/readyz").json()["collections"] == ["shop"]
+    service.close()
 
 
 def test_an_open_service_says_so_at_its_start(
@@ -183,7 +228,7 @@ def test_an_open_service_says_so_at_its_start(
         (line,) = [record.getMessage() for record in caplog.records if "API keys" in record.getMessage()]
         assert "MMPIPE_SERVE__API_KEYS_SECRET" in line
         caplog.clear()
-        settings = keyed(shop[1], api_keys=SecretStr(json.dumps({"web": WEB})))
+        settings = keyed(shop[1], api_keys=held(web=WEB))
         closed = make_service(settings)
         create_app(closed, Metrics("test"))
         closed.close()
@@ -193,7 +238,7 @@ def test_an_open_service_says_so_at_its_start(
 
 
 def test_a_rotation_without_a_restart(shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch) -> None:
-    held: list[str] = [json.dumps({"web": WEB})]
+    held: list[str] = [text_of(web=WEB)]
 
     def read(_secret: str) -> str:
         if not held:
@@ -208,12 +253,12 @@ def test_a_rotation_without_a_restart(shop: tuple[Path, Settings], monkeypatch: 
 
     with TestClient(app) as client:
         assert (status(WEB), status(NEW)) == (200, 401)
-        held[0] = json.dumps({"web": WEB, "web-2": NEW})
+        held[0] = text_of(**{"web": WEB, "web-2": NEW})
         monkeypatch.setattr(keys, "RETRY_SECONDS", 0.0)
         assert (status(WEB), status(NEW)) == (200, 200)
         held.clear()
         monkeypatch.setattr(keys, "LIMIT_SECONDS", 0.0)
         assert (status(WEB), status(NEW), status("guess-0123456789")) == (200, 200, 401)
-        held.append(json.dumps({"web-2": NEW}))
+        held.append(text_of(**{"web-2": NEW}))
         assert (status(WEB), status(NEW)) == (401, 200)
     assert LIMIT_SECONDS < 60

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from mmpipe.lake.interactions import InteractionLog
-from mmpipe.settings import Settings
-from tests.serve.conftest import make_app, make_service
 from tests.serve.test_interactions import own
 
 __all__ = ["own"]
@@ -152,18 +147,3 @@ def test_synonyms_are_set_over_http(alone: TestClient) -> None:
     bad = alone.put("/v1/synonyms", content=b"alone", headers=kind)
     assert (bad.status_code, bad.json()["field"]) == (422, "synonyms")
     assert alone.put("/v1/synonyms", json=["x"]).status_code == 415
-
-
-def test_only_named_callers_may_set_anything(shop: tuple[Path, Settings]) -> None:
-    keys = {"web": "web-key-0123456789", "office": "office-key-0123456789"}
-    serve = shop[1].serve.model_copy(update={"api_keys": SecretStr(json.dumps(keys))})
-    for named, office in (((), 403), (("office",), 200)):
-        settings = shop[1].model_copy(update={"serve": serve.model_copy(update={"admin_callers": named})})
-        service = make_service(settings)
-        with TestClient(make_app(service), raise_server_exceptions=False) as client:
-            for path in ("/v1/rules", "/v1/rules/versions", "/v1/synonyms"):
-                assert client.get(path).status_code == 401
-                for caller, status in (("web", 403), ("office", office)):
-                    headers = {"Authorization": f"Bearer {keys[caller]}"}
-                    assert client.get(path, headers=headers).status_code == status
-        service.close()

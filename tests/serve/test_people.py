@@ -9,15 +9,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from mmpipe.errors import NotReady
 from mmpipe.lake import open_lake
 from mmpipe.lake.interactions import Erasure, InteractionLog
 from mmpipe.serve.answer.people import People
-from mmpipe.settings import InteractionSettings, LakeSettings, Settings
-from tests.serve.conftest import make_app, make_service
+from mmpipe.settings import LakeSettings, Settings
 from tests.serve.test_interactions import own, post
 
 __all__ = ["own"]
@@ -109,24 +107,6 @@ def test_hostile_ids_are_refused(client: TestClient, path: str) -> None:
 )
 def test_bad_queries_are_named(client: TestClient, query: str, status: int) -> None:
     assert client.get(f"/v1/users/u?{query}").status_code == status
-
-
-def test_only_named_callers_where_some_are_named(shop: tuple[Path, Settings]) -> None:
-    keys = {"web": "web-key-0123456789", "office": "office-key-0123456789"}
-    settings = shop[1].model_copy(
-        update={
-            "serve": shop[1].serve.model_copy(update={"api_keys": SecretStr(json.dumps(keys))}),
-            "interactions": InteractionSettings(people_callers=("office",)),
-        }
-    )
-    service = make_service(settings)
-    with TestClient(make_app(service), raise_server_exceptions=False) as client:
-        for method, caller, status in (("GET", "web", 403), ("DELETE", "web", 403), ("GET", "office", 200)):
-            headers = {"Authorization": f"Bearer {keys[caller]}"}
-            answer = client.request(method, "/v1/users/nobody", headers=headers)
-            assert answer.status_code == status, answer.text
-        assert client.get("/v1/users/nobody").status_code == 401
-    service.close()
 
 
 def test_no_id_is_no_route(client: TestClient) -> None:

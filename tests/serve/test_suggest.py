@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
@@ -26,6 +25,7 @@ from tests.serve.conftest import (
     settings_for,
     write_feed,
 )
+from tests.serve.held_keys import held
 
 KEY = "front-key-0123456789"
 
@@ -34,7 +34,7 @@ KEY = "front-key-0123456789"
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Settings, TestClient]]:
     """A shop of its own, to be written to, behind an API key."""
     folder = tmp_path_factory.mktemp("suggest")
-    settings = settings_for(folder, api_keys=SecretStr(json.dumps({"front": KEY})))
+    settings = settings_for(folder, api_keys=held(front=KEY))
     settings = settings.model_copy(update={"suggest": SuggestSettings(poll_seconds=0.05)})
     InProcessWork(settings).indexer.execute(
         [order_for(write_feed(folder, "all.jsonl", catalogue()), settings)]

@@ -105,14 +105,22 @@ variable "worker_ami_id" {
   default     = null
 }
 
-variable "api_key_names" {
-  description = "Callers that get an API key when the secret is first written."
-  type        = set(string)
-  default     = ["default"]
+variable "api_keys" {
+  description = "Callers of the API by name, each as `mmpipe keys new` prints it: digests and rights, no keys. Without any the service does not start."
+  type = map(object({
+    sha256      = string
+    scopes      = list(string)
+    collections = list(string)
+    rate        = optional(number)
+    burst       = optional(number)
+    concurrent  = optional(number)
+    expires     = optional(string)
+  }))
+  default = {}
 }
 
 variable "generate_secrets" {
-  description = "Whether tokens and API keys are made. False leaves the secrets empty, for values of your own; nothing starts until they are put."
+  description = "Whether tokens are made. False leaves their secrets empty, for values of your own; nothing starts until they are put."
   type        = bool
   default     = true
 }
@@ -125,12 +133,6 @@ variable "ray_token_version" {
 
 variable "indexer_token_version" {
   description = "Raise it to write a new indexer token."
-  type        = number
-  default     = 1
-}
-
-variable "api_keys_version" {
-  description = "Raise it to replace every API key at once."
   type        = number
   default     = 1
 }

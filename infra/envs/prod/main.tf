@@ -56,10 +56,9 @@ module "secrets" {
   kms_key_arn           = module.storage.kms_key_arn
   recovery_window_days  = 30
   generate_values       = var.generate_secrets
-  api_key_names         = var.api_key_names
+  api_keys              = var.api_keys
   ray_token_version     = var.ray_token_version
   indexer_token_version = var.indexer_token_version
-  api_keys_version      = var.api_keys_version
   tags                  = local.tags
 }
 

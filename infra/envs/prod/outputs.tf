@@ -126,7 +126,7 @@ output "pseudonym_key_secret_arn" {
 }
 
 output "api_keys_secret_arn" {
-  description = "Secret with the callers' API keys."
+  description = "Secret with the callers of the API: digests of their keys, and what these may do."
   value       = module.secrets.api_keys_secret_arn
 }
 

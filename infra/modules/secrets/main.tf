@@ -1,6 +1,7 @@
-# The values are made while Terraform applies and are never written to plan or state: the random strings are
+# The tokens are made while Terraform applies and are never written to plan or state: the random strings are
 # ephemeral, and secret_string_wo is write-only. Raising a version writes a new value; without one, Terraform never
-# touches a value again, so it may be changed in Secrets Manager itself.
+# touches a value again, so it may be changed in Secrets Manager itself. Of API keys there are digests, which may be
+# seen, and which are what the variable says.
 
 locals {
   tags = merge(var.tags, { Module = "secrets" })
@@ -12,21 +13,18 @@ locals {
     pseudonym-key = { description = "Key of shoppers' pseudonyms (MMPIPE_INTERACTIONS__KEY)", version = 1 }
   }
 
-  generated_tokens   = var.generate_values ? local.tokens : {}
-  generated_api_keys = var.generate_values ? var.api_key_names : []
+  generated_tokens = var.generate_values ? local.tokens : {}
+
+  # What an entry does not say is left out of it.
+  api_keys = {
+    for name, entry in var.api_keys : name => { for field, value in entry : field => value if value != null }
+  }
 }
 
 ephemeral "aws_secretsmanager_random_password" "token" {
   for_each = local.generated_tokens
 
   password_length     = 48
-  exclude_punctuation = true
-}
-
-ephemeral "aws_secretsmanager_random_password" "api_key" {
-  for_each = local.generated_api_keys
-
-  password_length     = 40
   exclude_punctuation = true
 }
 
@@ -51,7 +49,7 @@ resource "aws_secretsmanager_secret_version" "token" {
 
 resource "aws_secretsmanager_secret" "api_keys" {
   name                    = "${var.name}/api-keys"
-  description             = "Callers of the API: a JSON object of name to key"
+  description             = "Callers of the API: a JSON object of names to digests of keys and what they may do"
   kms_key_id              = var.kms_key_arn
   recovery_window_in_days = var.recovery_window_days
 
@@ -59,11 +57,8 @@ resource "aws_secretsmanager_secret" "api_keys" {
 }
 
 resource "aws_secretsmanager_secret_version" "api_keys" {
-  count = var.generate_values ? 1 : 0
+  count = length(var.api_keys) > 0 ? 1 : 0
 
-  secret_id = aws_secretsmanager_secret.api_keys.id
-  secret_string_wo = jsonencode({
-    for name in var.api_key_names : name => ephemeral.aws_secretsmanager_random_password.api_key[name].random_password
-  })
-  secret_string_wo_version = var.api_keys_version
+  secret_id     = aws_secretsmanager_secret.api_keys.id
+  secret_string = jsonencode(local.api_keys)
 }

@@ -14,6 +14,6 @@ output "pseudonym_key_secret_arn" {
 }
 
 output "api_keys_secret_arn" {
-  description = "Secret with the callers' API keys, a JSON object of name to key."
+  description = "Secret with the callers of the API: digests of their keys, and what these may do."
   value       = aws_secretsmanager_secret.api_keys.arn
 }

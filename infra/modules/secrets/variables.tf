@@ -30,19 +30,37 @@ variable "recovery_window_days" {
 }
 
 variable "generate_values" {
-  description = "Whether random values are made. False leaves the secrets empty, for values of your own (README.md)."
+  description = "Whether random tokens are made. False leaves their secrets empty, for values of your own (README.md)."
   type        = bool
   default     = true
 }
 
-variable "api_key_names" {
-  description = "Callers that get a key when the secret is first written. Later ones are added to the secret itself (README.md)."
-  type        = set(string)
-  default     = ["default"]
+variable "api_keys" {
+  description = "Callers of the API by name, each as `mmpipe keys new` prints it: the digest of its key and what it may do (README.md)."
+  type = map(object({
+    sha256      = string
+    scopes      = list(string)
+    collections = list(string)
+    rate        = optional(number)
+    burst       = optional(number)
+    concurrent  = optional(number)
+    expires     = optional(string)
+  }))
+  default = {}
 
   validation {
-    condition     = alltrue([for name in var.api_key_names : can(regex("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", name))])
-    error_message = "api_key_names must be 1 to 63 letters, digits, dots, dashes or underscores each."
+    condition     = alltrue([for name in keys(var.api_keys) : can(regex("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$", name))])
+    error_message = "api_keys: names must be 1 to 63 letters, digits, dots, dashes or underscores each."
+  }
+
+  validation {
+    condition     = alltrue([for entry in values(var.api_keys) : can(regex("^[0-9a-f]{64}$", entry.sha256))])
+    error_message = "api_keys: sha256 must be the 64 hexadecimal digits of a digest, never a key itself."
+  }
+
+  validation {
+    condition     = alltrue([for entry in values(var.api_keys) : length(entry.scopes) > 0 && length(entry.collections) > 0])
+    error_message = "api_keys: each needs scopes and collections, one of each or more."
   }
 }
 
@@ -65,17 +83,6 @@ variable "indexer_token_version" {
   validation {
     condition     = var.indexer_token_version >= 1 && floor(var.indexer_token_version) == var.indexer_token_version
     error_message = "indexer_token_version must be a whole number from 1 on."
-  }
-}
-
-variable "api_keys_version" {
-  description = "Raise it to replace every API key at once, as after a leak. Single keys are replaced in the secret itself (README.md)."
-  type        = number
-  default     = 1
-
-  validation {
-    condition     = var.api_keys_version >= 1 && floor(var.api_keys_version) == var.api_keys_version
-    error_message = "api_keys_version must be a whole number from 1 on."
   }
 }
 

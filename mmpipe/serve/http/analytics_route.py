@@ -1,7 +1,7 @@
 """``GET /v1/analytics``: what was searched, found and clicked. For the shop's people.
 
-What is searched for and what sells is the shop's own affair: where the service has API keys, only callers
-that ``MMPIPE_ANALYTICS__CALLERS`` names may ask.
+What is searched for and what sells is the shop's own affair: where the service has API keys, asking takes the
+scope ``admin``.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe.analytics import AnalyticsReport
 from mmpipe.serve.answer.analytics import MAX_DAYS, MAX_LIMIT
-from mmpipe.serve.http.keys import named_callers
+from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
-    from mmpipe.serve.http.keys import KeyGuard
+    from mmpipe.serve.http.guard import KeyGuard
 
 PATH = "/v1/analytics"
-SETTING = "MMPIPE_ANALYTICS__CALLERS"
 
 
 class AnalyticsParams(BaseModel):
@@ -38,8 +37,8 @@ class AnalyticsParams(BaseModel):
 
 
 def analytics_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
-    """The route, for the named callers of ``guard``; without one, for everybody."""
-    dependencies, refusals = named_callers(guard, service.settings.analytics.callers, SETTING)
+    """The route, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
+    dependencies, refusals = needs(guard, "admin")
     answers = problems(404, 414, 422, 503) | refusals
     router = APIRouter(dependencies=dependencies)
 

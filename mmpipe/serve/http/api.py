@@ -10,9 +10,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query
+from fastapi import APIRouter, FastAPI, Path, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
@@ -20,13 +20,17 @@ from mmpipe.errors import NotReady
 from mmpipe.schemas.interaction import InteractionsRequest
 from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import SearchRequest, SearchResponse
+from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
 from mmpipe.serve.http.analytics_route import analytics_router
 from mmpipe.serve.http.callers import CallerLimit
+from mmpipe.serve.http.cors import Cors
+from mmpipe.serve.http.guard import Asking, KeyGuard, needs
 from mmpipe.serve.http.head import HeadAsGet
-from mmpipe.serve.http.interaction_routes import add_interaction_routes
-from mmpipe.serve.http.keys import KeyGuard, KeyRing, key_ring, named_callers
+from mmpipe.serve.http.interaction_routes import interactions_router
+from mmpipe.serve.http.key_entries import demo_keys
+from mmpipe.serve.http.keys import KeyRing, key_ring, open_to_all
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.merchandising_routes import BODIES as MERCHANDISING
 from mmpipe.serve.http.merchandising_routes import merchandising_router
@@ -36,9 +40,13 @@ from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
 from mmpipe.serve.http.requests import SearchParams, SimilarParams
 from mmpipe.serve.http.search_route import SearchRoute
+from mmpipe.serve.http.security_headers import SecurityHeaders
 from mmpipe.serve.http.stock_route import stock_router
 from mmpipe.serve.http.suggest_route import SuggestRoute, describe_suggest
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
+
+if TYPE_CHECKING:
+    from mmpipe.settings import ServeSettings
 
 API_VERSION = "1.0.0"
 _JSON = "application/json"
@@ -49,7 +57,10 @@ _SEARCH_DESCRIPTION = (
     " send the same request with `cursor`; the recording is not listened to again."
 )
 # The page's own script and styles are inline; nothing may come from anywhere else.
-_DOCS_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+_DOCS_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self';"
+    " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 _BODIES: tuple[type[BaseModel], ...] = (
     SearchRequest, InteractionsRequest, RecommendationsRequest, *MERCHANDISING,
 )  # fmt: skip
@@ -67,7 +78,7 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         keys = key_ring(service.settings.serve)
     if keys is None:
         _log.warning(
-            "no API keys are set: whoever reaches this service may search"
+            "no API keys are set: whoever reaches this service may do everything"
             " (MMPIPE_SERVE__API_KEYS_SECRET or MMPIPE_SERVE__API_KEYS)"
         )
 
@@ -91,14 +102,16 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
         redirect_slashes=False,
         telemetry=FASTAPI_TELEMETRY,
     )
-    guard = None if keys is None else KeyGuard(keys, meter.called)
+    limits = service.settings.serve
+    at_first = _at_first(keys, limits)
+    guard = None if keys is None else KeyGuard(keys, meter.called, at_first if open_to_all(limits) else None)
     app.router.routes.append(SearchRoute(service, guard))
     app.router.routes.append(SuggestRoute(service, guard))
     public = _public_router(guard)
     _query_routes(public, service)
-    add_interaction_routes(public, service)
     add_recommendation_routes(public, service)
     app.include_router(public)
+    app.include_router(interactions_router(service, guard))
     app.include_router(people_router(service, guard))
     app.include_router(stock_router(service, guard))
     app.include_router(analytics_router(service, guard))
@@ -106,13 +119,16 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     _operations_routes(app, service, meter, guard)
     app.state.service = service
     errors.install(app)
-    limits = service.settings.serve
     app.add_middleware(
         BodyLimit, max_bytes=limits.max_json_bytes, of_paths={search_route.PATH: limits.max_body_bytes}
     )
     app.add_middleware(HeadAsGet)
     app.add_middleware(Methods, routes=app.routes)
-    app.add_middleware(CallerLimit, serve=limits)
+    app.add_middleware(CallerLimit, serve=limits, keys=keys)
+    app.add_middleware(SecurityHeaders, hsts_seconds=limits.hsts_seconds)
+    if limits.cors_origins:
+        app.add_middleware(Cors, origins=limits.cors_origins)
+    app.add_middleware(Asking, at_first=at_first)
     app.add_middleware(metrics.Measured, metrics=meter)
     app.add_middleware(Traced)
     described = [*_search_described(guard).routes, *app.routes]
@@ -120,8 +136,16 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     return app
 
 
+def _at_first(keys: KeyRing | None, serve: ServeSettings) -> tenancy.Grant:
+    """Who asks until a guard lets somebody in."""
+    if keys is None:
+        return tenancy.EVERYBODY
+    return next(iter(demo_keys().values())).grant if open_to_all(serve) else tenancy.NOBODY
+
+
 def _public_router(guard: KeyGuard | None) -> APIRouter:
-    return APIRouter() if guard is None else APIRouter(dependencies=[Depends(guard)], responses=problems(401))
+    dependencies, refusals = needs(guard, "search")
+    return APIRouter(dependencies=dependencies, responses=refusals)
 
 
 def _search_described(guard: KeyGuard | None) -> APIRouter:
@@ -180,7 +204,7 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
 
     @public.get(
         "/v1/collections",
-        summary="Collections and the version each is served from",
+        summary="The caller's collections and the version each is served from",
         response_model=CollectionsResponse,
         tags=["operations"],
     )
@@ -193,8 +217,7 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
 def _operations_routes(
     app: FastAPI, service: QueryService, meter: metrics.Metrics, guard: KeyGuard | None
 ) -> None:
-    seers = service.settings.serve.metrics_callers
-    seen_by, refusals = named_callers(guard if seers else None, seers, "MMPIPE_SERVE__METRICS_CALLERS")
+    seen_by, refusals = needs(guard, "metrics")
 
     @app.get(
         "/healthz",

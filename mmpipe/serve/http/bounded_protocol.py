@@ -16,6 +16,7 @@ from uvicorn import config
 from mmpipe.serve.http.backlog import Backlog, leave
 from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 from mmpipe.serve.http.one_write import OneWriteProtocol
+from mmpipe.serve.http.security_headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -43,6 +44,7 @@ class Refusal:
             f"HTTP/1.1 {status} {title}",
             f"content-type: {CONTENT_TYPE}",
             f"content-length: {len(body)}",
+            *(f"{name}: {value}" for name, value in SECURITY_HEADERS.items()),
         )
         head = "".join(f"{line}\r\n" for line in (*lines, *more)).encode()
         self._open, self._last = head + b"\r\n", head + b"connection: close\r\n\r\n"

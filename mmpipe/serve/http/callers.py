@@ -1,22 +1,25 @@
 """What one caller may take of a replica: requests at a time, and requests a second.
 
-A caller is told by its key where it sends one, as it stands: what is no valid key is refused a moment later,
-at less than what a search costs. Without a key it is told by its address.
+A caller is told by its key, whose entry may say how much; whoever sends no key that is known is told by its
+address, so that made-up keys are one caller's.
 """
 
 from __future__ import annotations
 
-import hashlib
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.serve.http.errors import TooManyRequests, problem_of, respond
+from mmpipe.serve.http.guard import bearer
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from mmpipe.serve.http.key_entries import Key
+    from mmpipe.serve.http.keys import KeyRing
     from mmpipe.settings import ServeSettings
 
 # Callers whose rate is remembered. Whoever was not seen for longest is forgotten, as after a pause.
@@ -27,34 +30,49 @@ _OWN: Final = frozenset({"127.0.0.1", "::1"})
 
 class CallerLimit:
     """ASGI middleware: more than ``serve.caller_requests`` at a time, or ``serve.caller_rate`` a second on
-    average with ``serve.caller_burst`` at once, get 429 with Retry-After. Health, readiness and metrics are
-    not counted, nor callers that cannot be told apart."""
+    average with ``serve.caller_burst`` at once, or what a key of ``keys`` says in their place, get 429 with
+    Retry-After. Health, readiness and metrics are not counted, nor callers that cannot be told apart."""
 
     def __init__(
-        self, app: ASGIApp, serve: ServeSettings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        serve: ServeSettings,
+        keys: KeyRing | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._keys = keys
         self._most = serve.caller_requests
         self._rate = serve.caller_rate
-        self._burst = float(serve.caller_burst)
+        self._burst = serve.caller_burst
         self._hops = serve.forwarded_hops
         self._clock = clock
-        self._ongoing: dict[bytes, int] = {}
+        self._ongoing: dict[str, int] = {}
         # By caller: what is left of the burst, and since when.
-        self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = None if scope["type"] != "http" or scope["path"] in _FREE else self.caller(scope)
+        if scope["type"] != "http" or scope["path"] in _FREE:
+            await self._app(scope, receive, send)
+            return
+        key = self._key(scope)
+        caller = self.address(scope) if key is None else f"key {key.name}"
         if caller is None:
             await self._app(scope, receive, send)
             return
+        most = self._most if key is None or key.concurrent is None else key.concurrent
         ongoing = self._ongoing.get(caller, 0)
-        if ongoing >= self._most:
-            await _refuse(f"has {self._most} requests under way here; wait for answers", scope, receive, send)
+        if ongoing >= most:
+            await _refuse(f"has {most} requests under way here; wait for answers", 1, scope, receive, send)
             return
-        if self._rate and not self._taken(caller):
-            await _refuse(f"may ask {self._rate:g} times a second; ask less often", scope, receive, send)
-            return
+        rate = self._rate if key is None or key.rate is None else key.rate
+        if rate:
+            burst = self._burst if key is None or key.burst is None else key.burst
+            wait = self._taken(caller, rate, burst)
+            if wait:
+                await _refuse(f"may ask {rate:g} times a second; ask less often", wait, scope, receive, send)
+                return
         self._ongoing[caller] = ongoing + 1
         try:
             await self._app(scope, receive, send)
@@ -65,32 +83,42 @@ class CallerLimit:
             else:
                 del self._ongoing[caller]
 
-    def caller(self, scope: Scope) -> bytes | None:
-        """Who asks, as a digest or an address; None where that cannot be told: through a proxy on this
-        machine that is not among ``serve.forwarded_hops``."""
-        forwarded: list[bytes] = []
+    def address(self, scope: Scope) -> str | None:
+        """Where the caller is; None where that cannot be told: through a proxy on this machine that is not
+        among ``serve.forwarded_hops``."""
+        if self._hops:
+            forwarded: list[bytes] = []
+            for name, value in scope["headers"]:
+                if name == b"x-forwarded-for":
+                    forwarded += value.split(b",")
+            if len(forwarded) < self._hops:
+                return None
+            # What is left of these the caller itself may have made up.
+            return str(forwarded[-self._hops].strip()[:45], "latin-1")
+        address: str = (scope.get("client") or ("",))[0]
+        return None if not address or address in _OWN else address
+
+    def _key(self, scope: Scope) -> Key | None:
+        if self._keys is None:
+            return None
         for name, value in scope["headers"]:
             if name == b"authorization":
-                return hashlib.blake2b(value, digest_size=16).digest()
-            if name == b"x-forwarded-for":
-                forwarded += value.split(b",")
-        if self._hops:
-            # What is left of these the caller itself may have made up.
-            return forwarded[-self._hops].strip()[:45] if len(forwarded) >= self._hops else None
-        address = (scope.get("client") or ("",))[0]
-        return None if not address or address in _OWN else address.encode()
+                key = bearer(str(value, "latin-1"))
+                return self._keys.known(key) if key else None
+        return None
 
-    def _taken(self, caller: bytes) -> bool:
+    def _taken(self, caller: str, rate: float, burst: int) -> int:
+        """0 where it may ask; else after how many seconds it may."""
         now = self._clock()
-        left, since = self._buckets.pop(caller, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._rate)
+        left, since = self._buckets.pop(caller, (float(burst), now))
+        left = min(float(burst), left + (now - since) * rate)
         enough = left >= 1
         self._buckets[caller] = (left - enough, now)
         if len(self._buckets) > _MOST_CALLERS:
             self._buckets.popitem(last=False)
-        return enough
+        return 0 if enough else math.ceil((1 - left) / rate)
 
 
-async def _refuse(reason: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(reason: str, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
     problem, headers = problem_of(TooManyRequests("caller", reason))
-    await respond(problem, headers)(scope, receive, send)
+    await respond(problem, {**headers, "Retry-After": str(seconds)})(scope, receive, send)

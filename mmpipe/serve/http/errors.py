@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mmpipe import errors
 from mmpipe.serve.answer.budget import Busy
 from mmpipe.serve.answer.query_encoder import EncodersStarting
+from mmpipe.serve.http.security_headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -245,6 +246,11 @@ def install(app: FastAPI) -> None:
         problem, headers = problem_of(error)
         return respond(problem, headers)
 
+    async def unexpected(_request: Request, error: Exception) -> Response:
+        problem, headers = problem_of(error)
+        # It is answered outside of all middleware.
+        return respond(problem, {**headers, **SECURITY_HEADERS})
+
     async def invalid(_request: Request, error: Exception) -> Response:
         entries = error.entries if isinstance(error, InvalidFields) else getattr(error, "errors", list)()
         return respond(problem_of_fields(entries))
@@ -258,7 +264,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InvalidFields, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(ClientDisconnect, gone)
-    app.add_exception_handler(Exception, known)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def _of_status(status: int, detail: str) -> Problem:

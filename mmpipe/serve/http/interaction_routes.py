@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from mmpipe.schemas.interaction import MAX_EVENTS, Interaction, InteractionsRequest, InteractionsResponse
 from mmpipe.serve.http import bounds
 from mmpipe.serve.http.errors import InvalidFields
+from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.openapi import json_body, problems
 from mmpipe.serve.http.requests import aside, parse_json, read_json_body, validate
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mmpipe.serve.answer.service import QueryService
+    from mmpipe.serve.http.guard import KeyGuard
 
 _JSON = "application/json"
 _EXAMPLE = {
@@ -41,10 +43,12 @@ class _Envelope(BaseModel):
     interactions: list[Any] = Field(min_length=1, max_length=MAX_EVENTS)
 
 
-def add_interaction_routes(public: APIRouter, service: QueryService) -> None:
-    """The route on the public router."""
+def interactions_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
+    """The route, for callers of ``guard`` who tell what shoppers do; without one, for everybody."""
+    dependencies, refusals = needs(guard, "interactions")
+    router = APIRouter(dependencies=dependencies, responses=refusals)
 
-    @public.post(
+    @router.post(
         "/v1/interactions",
         summary="Store what shoppers did",
         description=_DESCRIPTION,
@@ -66,6 +70,8 @@ def add_interaction_routes(public: APIRouter, service: QueryService) -> None:
                 ]
             )
         return Response(answer.model_dump_json(), status_code=202, media_type=_JSON)
+
+    return router
 
 
 def parse_events(body: bytes) -> tuple[str | None, Sequence[Interaction | Any], Any]:

@@ -17,9 +17,11 @@ from fastapi.responses import Response
 from mmpipe.serve.http import bounds, errors, metrics
 from mmpipe.serve.http.dispatch_token import authorize
 from mmpipe.serve.http.head import HeadAsGet
+from mmpipe.serve.http.keys import open_to_all
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.requests import read_json
+from mmpipe.serve.http.security_headers import SecurityHeaders
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 from mmpipe.serve.ingest.addresses import check_addresses
 from mmpipe.serve.ingest.uploads import RejectParams, RunParams, Uploads
@@ -41,7 +43,7 @@ def create_internal_app(
 
     ``POST /work``, ``GET /runs`` and ``GET /rejects`` need the dispatch token; whoever has it can have read
     what shops uploaded, and nothing else (:mod:`mmpipe.serve.ingest.addresses`). ``GET /healthz`` (503 while
-    ``work`` is not alive) is open, and ``GET /metrics`` too unless the settings name who may see metrics.
+    ``work`` is not alive) is open, and ``GET /metrics`` too where the service has no API keys.
     """
 
     @asynccontextmanager
@@ -67,7 +69,7 @@ def create_internal_app(
 
     @app.get("/metrics")
     async def prometheus(request: Request) -> Response:
-        if settings.serve.metrics_callers:
+        if not open_to_all(settings.serve):
             authorize(request.headers.get("authorization"), settings.dispatch.token)
         return Response(meter.render(()), media_type=metrics.CONTENT_TYPE)
 
@@ -75,6 +77,7 @@ def create_internal_app(
     app.add_middleware(BodyLimit, max_bytes=settings.serve.max_json_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Methods, routes=app.routes)
+    app.add_middleware(SecurityHeaders, hsts_seconds=settings.serve.hsts_seconds)
     app.add_middleware(metrics.Measured, metrics=meter, prefix=PREFIX)
     app.add_middleware(Traced, prefix=PREFIX)
     return app

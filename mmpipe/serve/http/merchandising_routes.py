@@ -1,7 +1,6 @@
 """``/v1/rules`` and ``/v1/synonyms``: what a shop's people set for its searches.
 
-Where the service has API keys, only those that ``MMPIPE_SERVE__ADMIN_CALLERS`` names may call these: nobody,
-as long as it names none.
+Where the service has API keys, calling these takes the scope ``admin``.
 """
 
 from __future__ import annotations
@@ -19,15 +18,14 @@ from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.merchandising import RuleVersions
 from mmpipe.serve.http import bounds
 from mmpipe.serve.http.errors import UnsupportedMediaType
-from mmpipe.serve.http.keys import named_callers
+from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.openapi import json_body, problems
 from mmpipe.serve.http.requests import content_type, read_json
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
-    from mmpipe.serve.http.keys import KeyGuard
+    from mmpipe.serve.http.guard import KeyGuard
 
-SETTING = "MMPIPE_SERVE__ADMIN_CALLERS"
 _JSON = "application/json"
 _TSV = "text/tab-separated-values"
 _TEXTS = (_TSV, "text/plain")
@@ -74,8 +72,8 @@ BODIES: tuple[type[BaseModel], ...] = (RulesBody, PreviewBody)
 
 
 def merchandising_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
-    """The routes, for the named callers of ``guard``; without one, for everybody."""
-    dependencies, refusals = named_callers(guard, service.settings.serve.admin_callers, SETTING)
+    """The routes, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
+    dependencies, refusals = needs(guard, "admin")
     answers = problems(404, 414, 422, 503) | refusals
     router = APIRouter(dependencies=dependencies, tags=["merchandising"])
     _rule_routes(router, service, answers)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,15 +13,14 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.lake.interactions import Erasure
 from mmpipe.schemas.interaction import Id
 from mmpipe.serve.answer.people import MAX_EVENTS, PersonResponse
-from mmpipe.serve.http.keys import CallerGuard
+from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
-    from mmpipe.serve.http.keys import KeyGuard
+    from mmpipe.serve.http.guard import KeyGuard
 
 _JSON = "application/json"
-SETTING = "MMPIPE_INTERACTIONS__PEOPLE_CALLERS"
 _PREFIX = "/v1/users/"
 _PATH = _PREFIX + "{user_id:path}"
 
@@ -34,13 +33,9 @@ Collection = Annotated[str | None, Query(max_length=63, description="omit where 
 
 
 def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
-    """The routes, for the callers of ``guard``; of these for those that the settings name, where they do."""
-    answers: dict[int | str, dict[str, Any]] = problems(404, 414, 422, 503)
-    dependencies = []
-    if guard is not None:
-        callers = service.settings.interactions.people_callers
-        answers |= problems(401, 403) if callers else problems(401)
-        dependencies = [Depends(CallerGuard(guard, callers, SETTING) if callers else guard)]
+    """The routes, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
+    dependencies, refusals = needs(guard, "admin")
+    answers = problems(404, 414, 422, 503) | refusals
     public = APIRouter(dependencies=dependencies)
 
     @public.get(

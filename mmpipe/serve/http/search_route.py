@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from mmpipe.serve.answer.service import QueryService
-    from mmpipe.serve.http.keys import KeyGuard
+    from mmpipe.serve.http.guard import KeyGuard
 
 PATH = "/v1/search"
 
@@ -43,7 +43,7 @@ class _Search:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._guard is not None:
-            await self._guard.admit(header(scope, b"authorization"))
+            await self._guard.admit(header(scope, b"authorization"), "search")
         if scope["method"] == "POST":
             answer = await self._service.search(await read_search(scope, receive))
         else:

@@ -1,7 +1,7 @@
 """``GET /v1/stock``: what is sold out and asked for, and what may run out. For the shop's people.
 
-It tells how much is sold, which shoppers' callers need not know: where the service has API keys, only those
-that ``MMPIPE_STOCK__CALLERS`` names may ask.
+It tells how much is sold, which shoppers' callers need not know: where the service has API keys, asking takes
+the scope ``admin``.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe.recommend.stock import StockReport
 from mmpipe.serve.answer.stock import MAX_LIMIT
-from mmpipe.serve.http.keys import named_callers
+from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
-    from mmpipe.serve.http.keys import KeyGuard
+    from mmpipe.serve.http.guard import KeyGuard
 
 PATH = "/v1/stock"
-SETTING = "MMPIPE_STOCK__CALLERS"
 
 
 class StockParams(BaseModel):
@@ -47,8 +46,8 @@ class StockParams(BaseModel):
 
 
 def stock_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
-    """The route, for the named callers of ``guard``; without one, for everybody."""
-    dependencies, refusals = named_callers(guard, service.settings.stock.callers, SETTING)
+    """The route, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
+    dependencies, refusals = needs(guard, "admin")
     answers = problems(404, 414, 422, 503) | refusals
     router = APIRouter(dependencies=dependencies)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from mmpipe.serve.answer.service import QueryService
-    from mmpipe.serve.http.keys import KeyGuard
+    from mmpipe.serve.http.guard import KeyGuard
 
 PATH = "/v1/suggest"
 _DESCRIPTION = (
@@ -48,7 +48,7 @@ class _Suggest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._guard is not None:
-            await self._guard.admit(header(scope, b"authorization"))
+            await self._guard.admit(header(scope, b"authorization"), "search")
         given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         answer = await self._service.suggest(validate(SuggestParams, given))
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]

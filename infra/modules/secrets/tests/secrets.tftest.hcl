@@ -56,6 +56,14 @@ variables {
   name            = "mmpipe-test"
   kms_key_arn     = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
   generate_values = false
+  api_keys = {
+    shop-web = {
+      sha256      = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      scopes      = ["search", "interactions"]
+      collections = ["shop"]
+      rate        = 50
+    }
+  }
 }
 
 run "secrets" {
@@ -72,8 +80,13 @@ run "secrets" {
   }
 
   assert {
-    condition     = length(aws_secretsmanager_secret_version.token) == 0 && length(aws_secretsmanager_secret_version.api_keys) == 0
-    error_message = "generate_values = false writes no value."
+    condition     = length(aws_secretsmanager_secret_version.token) == 0
+    error_message = "generate_values = false writes no token."
+  }
+
+  assert {
+    condition     = jsondecode(aws_secretsmanager_secret_version.api_keys[0].secret_string) == { shop-web = { collections = ["shop"], rate = 50, scopes = ["search", "interactions"], sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" } }
+    error_message = "The API keys are those of the variable, without what was not said."
   }
 
   assert {
@@ -86,17 +99,18 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
-    name                  = "x"
-    kms_key_arn           = "alias/mmpipe"
-    recovery_window_days  = 3
-    api_key_names         = ["my shop"]
+    name                 = "x"
+    kms_key_arn          = "alias/mmpipe"
+    recovery_window_days = 3
+    api_keys = {
+      "my shop" = { sha256 = "a-key-itself", scopes = [], collections = [] }
+    }
     ray_token_version     = 0
     indexer_token_version = 1.5
-    api_keys_version      = -1
   }
 
   expect_failures = [
-    var.name, var.kms_key_arn, var.recovery_window_days, var.api_key_names, var.ray_token_version,
-    var.indexer_token_version, var.api_keys_version,
+    var.name, var.kms_key_arn, var.recovery_window_days, var.api_keys, var.ray_token_version,
+    var.indexer_token_version,
   ]
 }

@@ -18,7 +18,8 @@ from mmpipe.serve.answer.query_encoder import (
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http import bounded_protocol
 from mmpipe.serve.http.api import create_app
-from mmpipe.serve.http.keys import Digests, KeyRing
+from mmpipe.serve.http.key_entries import Keys
+from mmpipe.serve.http.keys import KeyRing
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.serve.ray.shards import RayTransport
@@ -66,9 +67,9 @@ class Api:
 def kept_keys(keeper: DeploymentHandle) -> KeyRing:
     """The API keys as the ``KeyKeeper`` deployment has them."""
 
-    async def read() -> Digests:
-        digests: Digests = await _answered(keeper.digests.remote(), "key keeper")
-        return digests
+    async def read() -> Keys:
+        keys: Keys = await _answered(keeper.keys.remote(), "key keeper")
+        return keys
 
     return KeyRing(read)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from mmpipe.serve.http.keys import Digests, KeyRing, key_ring
+from mmpipe.serve.http.key_entries import Keys
+from mmpipe.serve.http.keys import KeyRing, key_ring
 from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.settings import Settings
 
 
 class KeyKeeper:
-    """Runs on the head, whose role alone may read the secret. Searchers, on any node, get digests: no key
-    leaves this process."""
+    """Runs on the head, whose role alone may read the secret; searchers, on any node, ask it."""
 
     def __init__(self, settings: Settings) -> None:
         log_as_replica()
@@ -17,6 +17,6 @@ class KeyKeeper:
         assert ring is not None, "deployed only where the settings name a secret"
         self._ring: KeyRing = ring
 
-    async def digests(self) -> Digests:
-        """See :meth:`mmpipe.serve.http.keys.KeyRing.digests`."""
-        return await self._ring.digests()
+    async def keys(self) -> Keys:
+        """See :meth:`mmpipe.serve.http.keys.KeyRing.keys`."""
+        return await self._ring.keys()
