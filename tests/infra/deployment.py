@@ -19,10 +19,10 @@ from typing import Any
 
 from mmpipe.dispatch.environment import to_environment
 from mmpipe.local.processes import MARKER, Child, sweep
+from mmpipe.serve.http.key_entries import new_key
 from mmpipe.serve.ray import haproxy
 from mmpipe.serve.ray.run import environment as serve_environment
 from mmpipe.serve.ray.run import free_port
-from mmpipe.serve.http.key_entries import new_key
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
 from tests.infra.account import REGION, Account, inventory, running_account
 from tests.infra.lambda_process import LambdaProcess, built, host_architecture, unpack
