@@ -160,6 +160,9 @@ class LakeSettings(_Section):
     keep_media_log_days: float = Field(
         default=18.0, ge=_QUEUE_DAYS, description="announcements of media, likewise"
     )
+    keep_audit_days: float = Field(
+        default=400.0, ge=1, description="records of what the shop's people asked and changed"
+    )
     keep_runs_days: float = Field(
         default=90.0, ge=_QUEUE_DAYS, description="runs in the ledger, by which repeated events are known"
     )

@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from mmpipe.cli.analytics import analytics
+from mmpipe.cli.audit import audit
 from mmpipe.cli.console import console, fail
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.evaluate import eval_app
@@ -52,6 +53,7 @@ app.command()(status)
 app.command()(stock)
 app.command()(statistics)
 app.command()(analytics)
+app.command()(audit)
 app.add_typer(rejects_app, name="rejects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(live_app, name="live")

@@ -19,6 +19,7 @@ from mmpipe.errors import (
     StorageUnavailable,
     UnknownCollection,
 )
+from mmpipe.lake.audit import FOLDER, AuditLog
 from mmpipe.lake.checks import Counts, check_version, count
 from mmpipe.lake.interactions import InteractionLog, Pseudonyms, open_pseudonyms
 from mmpipe.lake.live import LiveFile, LivePointer, LiveVersion
@@ -76,6 +77,16 @@ class Lake:
     def models(self) -> ModelRegistry:
         """Model profiles that were trained for this lake."""
         return ModelRegistry(self.uri, self.settings.storage, self.settings.models)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """What the people of its shops asked and changed."""
+        settings = self.settings
+
+        def digest(text: str) -> str:
+            return self.pseudonyms.user(FOLDER, text)
+
+        return AuditLog(self.uri, settings.storage, settings.lake.keep_audit_days, digest)
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:

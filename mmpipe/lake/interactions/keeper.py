@@ -43,6 +43,10 @@ class InteractionKeeper:
         except (MmpipeError, OSError) as error:
             log.warning("interactions are kept later", extra={"reason": str(error)})
             return
+        try:
+            self._lake.audit.maintain()
+        except (MmpipeError, OSError) as error:
+            log.warning("the audit log is kept later", extra={"reason": str(error)})
         for name in names:
             if self._closed.is_set():
                 return

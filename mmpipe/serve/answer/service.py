@@ -100,6 +100,7 @@ class QueryService:
         self.settings = settings
         self._encoder = encoder
         self._lake: Lake = open_lake(settings)
+        self.audit = self._lake.audit
         self._encode: dict[str, Encode] = {}
         self._media = QueryMedia(
             settings.media,

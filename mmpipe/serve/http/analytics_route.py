@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe.analytics import AnalyticsReport
 from mmpipe.serve.answer.analytics import MAX_DAYS, MAX_LIMIT
-from mmpipe.serve.http.guard import needs
+from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ class AnalyticsParams(BaseModel):
 
 def analytics_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The route, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
-    dependencies, refusals = needs(guard, "admin")
+    router, refusals = admin_router(guard, service.audit)
     answers = problems(404, 414, 422, 503) | refusals
-    router = APIRouter(dependencies=dependencies)
 
     @router.get(
         PATH,

@@ -204,6 +204,20 @@ def problem_of_fields(entries: Iterable[Mapping[str, Any]], *, limit: int = 20) 
     )
 
 
+def status_of(error: Exception) -> int:
+    """The status that an answer to this error has."""
+    entries = _entries(error)
+    return int(answer_for(error).status) if entries is None else problem_of_fields(entries).status
+
+
+def _entries(error: Exception) -> Sequence[Mapping[str, Any]] | None:
+    from fastapi.exceptions import RequestValidationError
+
+    if isinstance(error, InvalidFields):
+        return error.entries
+    return error.errors() if isinstance(error, RequestValidationError) else None
+
+
 def _place(loc: Iterable[Any]) -> str:
     parts = [str(part) for part in loc]
     if parts and parts[0] in ("body", "query", "path") and len(parts) > 1:
@@ -252,8 +266,7 @@ def install(app: FastAPI) -> None:
         return respond(problem, {**headers, **SECURITY_HEADERS})
 
     async def invalid(_request: Request, error: Exception) -> Response:
-        entries = error.entries if isinstance(error, InvalidFields) else getattr(error, "errors", list)()
-        return respond(problem_of_fields(entries))
+        return respond(problem_of_fields(_entries(error) or ()))
 
     async def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -17,8 +17,8 @@ from mmpipe.schemas.rules import MAX_RULES, Rule, RuleSet
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer.merchandising import RuleVersions
 from mmpipe.serve.http import bounds
+from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.errors import UnsupportedMediaType
-from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.openapi import json_body, problems
 from mmpipe.serve.http.requests import content_type, read_json
 
@@ -73,9 +73,8 @@ BODIES: tuple[type[BaseModel], ...] = (RulesBody, PreviewBody)
 
 def merchandising_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The routes, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
-    dependencies, refusals = needs(guard, "admin")
+    router, refusals = admin_router(guard, service.audit, tags=["merchandising"])
     answers = problems(404, 414, 422, 503) | refusals
-    router = APIRouter(dependencies=dependencies, tags=["merchandising"])
     _rule_routes(router, service, answers)
     _synonym_routes(router, service, answers)
     return router

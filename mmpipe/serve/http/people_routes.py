@@ -13,7 +13,7 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.lake.interactions import Erasure
 from mmpipe.schemas.interaction import Id
 from mmpipe.serve.answer.people import MAX_EVENTS, PersonResponse
-from mmpipe.serve.http.guard import needs
+from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ Collection = Annotated[str | None, Query(max_length=63, description="omit where 
 
 def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The routes, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
-    dependencies, refusals = needs(guard, "admin")
+    public, refusals = admin_router(guard, service.audit)
     answers = problems(404, 414, 422, 503) | refusals
-    public = APIRouter(dependencies=dependencies)
 
     @public.get(
         _PATH,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mmpipe.recommend.stock import StockReport
 from mmpipe.serve.answer.stock import MAX_LIMIT
-from mmpipe.serve.http.guard import needs
+from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ class StockParams(BaseModel):
 
 def stock_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
     """The route, for callers of ``guard`` with the scope ``admin``; without one, for everybody."""
-    dependencies, refusals = needs(guard, "admin")
+    router, refusals = admin_router(guard, service.audit)
     answers = problems(404, 414, 422, 503) | refusals
-    router = APIRouter(dependencies=dependencies)
 
     @router.get(
         PATH,
