@@ -1,5 +1,5 @@
 # Two commands: `make demo` and `make test`. Both set up .venv by themselves. What takes longer has targets of its own:
-# `make test-cluster`, `make test-infra` (with Terraform), `make test-fuzz`.
+# `make test-cluster`, `make test-chaos`, `make test-infra` (with Terraform), `make test-fuzz`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ VENV_INFRA := .venv-infra
 VENV_FUZZ := .venv-fuzz
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-cluster test-infra test-fuzz starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -54,6 +54,9 @@ test: setup-dev  ## every test but those that have a target of their own
 
 test-cluster: setup-dev  ## on a real Ray: replicas, indexer, shards, batch jobs, training on workers
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
+
+test-chaos: setup-dev  ## processes killed at every step, a failing store, two writers: make test-chaos SEED=1 SECONDS=60
+	CHAOS_SEED=$(or $(SEED),1) CHAOS_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 test-infra: setup-infra  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
 	$(BIN)/python -m pytest tests/infra $(ARGS)
