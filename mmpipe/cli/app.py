@@ -21,6 +21,7 @@ from mmpipe.cli.live import live_app
 from mmpipe.cli.models import models_app
 from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
+from mmpipe.cli.reviews import reviews_app
 from mmpipe.cli.rules import rules_app
 from mmpipe.cli.serve import serve
 from mmpipe.cli.sponsored import sponsored_app
@@ -66,6 +67,7 @@ app.add_typer(sponsored_app, name="sponsored")
 app.add_typer(experiments_app, name="experiments")
 app.add_typer(synonyms_app, name="synonyms")
 app.add_typer(rules_app, name="rules")
+app.add_typer(reviews_app, name="reviews")
 
 
 def main() -> None:

@@ -24,11 +24,13 @@ from mmpipe.schemas.interaction import Id
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mmpipe.lake.interactions import InteractionLog
+    from mmpipe.lake import Collection
 
 users_app = typer.Typer(
     help="Hand out or erase what is held of a person; list erasures.", no_args_is_help=True
 )
+# What of a review is its author's.
+_WRITTEN = {"product_id", "review_id", "rating", "text", "photos", "written_at", "language"}
 UserId = Annotated[str, typer.Argument(metavar="USER_ID", help="as its events name it", show_default=False)]
 
 
@@ -40,12 +42,14 @@ def export(
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
     """Everything that is held of a person, as one line of JSON; that it was handed out is recorded."""
-    log, user = _of(user_id, lake, collection, folder)
+    shop, user = _of(user_id, lake, collection, folder)
+    log = shop.interactions
     events = log.export(user)
     proof = log.record_export(user, events)
     rows = events.drop_columns(["user", "run_id"]).to_pylist()
     held = [{name: value for name, value in row.items() if value is not None} for row in rows]
-    emit({"user": user, "events": held, "record": proof.model_dump(mode="json")})
+    reviews = [review.model_dump(mode="json", include=_WRITTEN) for review in shop.reviews.by_author(user)]
+    emit({"user": user, "events": held, "reviews": reviews, "record": proof.model_dump(mode="json")})
 
 
 @users_app.command()
@@ -57,15 +61,17 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Erase a person; prints the proof, which is kept, as one line of JSON."""
-    log, user = _of(user_id, lake, collection, folder)
+    held, user = _of(user_id, lake, collection, folder)
     if not yes:
-        typer.confirm(f"Erase what {log.collection} holds of this person for good?", abort=True, err=True)
+        typer.confirm(f"Erase what {held.name} holds of this person for good?", abort=True, err=True)
+    from mmpipe.indexing.people import erase_person
     from mmpipe.lake import open_lake
 
-    models = open_lake(settings_for_lake(lake, folder)).models.recommenders(log.collection)
-    proof = log.erase([user], models=[f"{model.name} {model.revision}" for model in models])
+    proof = erase_person(open_lake(settings_for_lake(lake, folder)), held, user)
     console.print(f"{proof.events} events erased from {len(proof.segments)} objects")
-    if proof.events and models:
+    if proof.reviews:
+        console.print(f"{proof.reviews} reviews erased")
+    if proof.events and proof.models:
         console.print("recommenders that may know of them: mmpipe train recommender --check")
     emit(proof.model_dump(mode="json"))
 
@@ -97,7 +103,7 @@ def erasures(
     output.print(shown)
 
 
-def _of(user_id: str, lake: str | None, collection: str | None, folder: Path) -> tuple[InteractionLog, str]:
+def _of(user_id: str, lake: str | None, collection: str | None, folder: Path) -> tuple[Collection, str]:
     from mmpipe.dispatch.pseudonym_key import with_pseudonym_key
     from mmpipe.lake import open_lake
 
@@ -107,4 +113,4 @@ def _of(user_id: str, lake: str | None, collection: str | None, folder: Path) ->
         raise InvalidRequest("USER_ID", error.errors()[0]["msg"]) from None
     settings = with_pseudonym_key(settings_for_lake(lake, folder))
     held = open_collection(settings, collection)
-    return held.interactions, open_lake(settings).pseudonyms.user(held.name, user_id)
+    return held, open_lake(settings).pseudonyms.user(held.name, user_id)

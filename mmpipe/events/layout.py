@@ -6,6 +6,7 @@
     <collection>/products/<id>.json     one product
     <collection>/media/…                photos, clips, recordings, any depth
     <collection>/events/….jsonl         interactions
+    <collection>/reviews/….jsonl, .csv  what shoppers wrote
 
 What a writer leaves before it is done, or beside its work, is no upload (see :func:`place_of`); the finished
 object has an event of its own.
@@ -21,7 +22,7 @@ from mmpipe.errors import InvalidEvent
 from mmpipe.schemas.names import COLLECTION_PATTERN
 from mmpipe.schemas.work import EventKind
 
-Section = Literal["feeds", "products", "media", "events"]
+Section = Literal["feeds", "products", "media", "events", "reviews"]
 
 _SECTIONS: dict[str, Section] = {name: name for name in get_args(Section)}
 _CREATED: dict[Section, EventKind] = {
@@ -29,8 +30,9 @@ _CREATED: dict[Section, EventKind] = {
     "products": "product_uploaded",
     "media": "media_uploaded",
     "events": "interactions_uploaded",
+    "reviews": "reviews_uploaded",
 }
-# Interactions were stored long ago: the removal of their file is no event.
+# Interactions and reviews were stored long ago: the removal of their file is no event.
 _REMOVED: dict[Section, EventKind] = {
     "feeds": "feed_removed",
     "products": "product_removed",
@@ -69,9 +71,9 @@ def place_of(key: str) -> Place | None:
 
     Outside are folder markers (keys ending in ``/``), names and folders that begin with ``.``, names of
     unfinished files (``x.csv.part``, ``x.tmp``, ``~$x.xlsx``, …), and what Spark, Hadoop, Delta and macOS
-    write beside their data (``_temporary/``, ``_SUCCESS``, ``_delta_log/``, ``__MACOSX/``, …). In ``feeds/``
-    and ``events/`` that is whatever begins with ``_``; elsewhere only the known names, for an id may begin
-    with ``_``, and cameras name photos ``_DSC0001.jpg``.
+    write beside their data (``_temporary/``, ``_SUCCESS``, ``_delta_log/``, ``__MACOSX/``, …). In ``feeds/``,
+    ``events/`` and ``reviews/`` that is whatever begins with ``_``; elsewhere only the known names, for an id
+    may begin with ``_``, and cameras name photos ``_DSC0001.jpg``.
 
     Raises :class:`InvalidEvent` for a key that no honest client writes (control characters, ``.`` and ``..``
     segments, text that is not UTF-8) and for a collection whose name is not allowed.
@@ -88,6 +90,8 @@ def place_of(key: str) -> Place | None:
         return None
     if section == "events" and not name.endswith(".jsonl"):
         return None
+    if section == "reviews" and not name.endswith((".jsonl", ".csv")):
+        return None
     if not COLLECTION_PATTERN.fullmatch(collection):
         raise InvalidEvent(
             f"object key: {collection!r} is no collection name; upload under a folder of 1 to 63 lower-case"
@@ -100,7 +104,7 @@ def _is_unfinished(section: Section, name: str) -> bool:
     parts = name.split("/")
     if parts[-1].startswith("~$") or parts[-1].lower().endswith(_UNFINISHED):
         return True
-    beside = ("_", ".") if section in ("feeds", "events") else (".",)
+    beside = ("_", ".") if section in ("feeds", "events", "reviews") else (".",)
     return any(part.startswith(beside) or _BESIDE_DATA.fullmatch(part) for part in parts)
 
 

@@ -140,6 +140,8 @@ def _row(source: Upload, reject: Reject, raw: str | None, feeds: FeedSettings, c
         raise InvalidRequest(
             "reject", "a whole file was refused, not a row: mend the file and upload it again"
         )
+    if "/reviews/" in reject.source_uri:
+        raise InvalidRequest("reject", "it is a line of reviews: mend it and upload the line in a new file")
     if "/events/" in reject.source_uri:
         raise InvalidRequest(
             "reject", "it is a line of interactions: mend it and upload the line in a new file"

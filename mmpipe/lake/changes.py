@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from lance.fragment import FragmentMetadata
 
+    from mmpipe.lake.reviewed import Rerated, Reviewed
     from mmpipe.lake.stock import Restocked, Stock
 
 # What is held of a row while its other columns wait in a file.
@@ -94,6 +95,8 @@ class Changes:
     ``rows``, ``staged``: products and deletions (columns of ``products_schema``). ``edits``: columns of
     ``EDIT_COLUMNS``. ``seen``: :data:`SEEN_SCHEMA`. ``refreshed``: whole rows of which only the media were
     read again; each keeps the order that the table holds. ``stocks``: the availability of known products.
+    ``reviewed``: what the reviews of known products come to, at most once an id and in a commit without
+    anything else.
     ``sound`` says that every vector is known to be finite and of unit length, so that nobody need look again.
     """
 
@@ -103,11 +106,12 @@ class Changes:
     seen: list[pa.Table] = field(default_factory=list)
     refreshed: list[pa.Table] = field(default_factory=list)
     stocks: list[tuple[str, Stock]] = field(default_factory=list)
+    reviewed: dict[str, Reviewed] = field(default_factory=dict)
     sound: bool = False
 
     def __bool__(self) -> bool:
         parts = (*self.rows, *self.edits, *self.seen, *self.refreshed)
-        return any(part.num_rows for part in parts) or bool(self.staged or self.stocks)
+        return any(part.num_rows for part in parts) or bool(self.staged or self.stocks or self.reviewed)
 
     def add(self, other: Changes) -> None:
         """Append other changes to the same commit."""
@@ -117,6 +121,7 @@ class Changes:
         self.seen += other.seen
         self.refreshed += other.refreshed
         self.stocks += other.stocks
+        self.reviewed.update(other.reviewed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class Applied:
     lost: frozenset[tuple[str, str]] = frozenset()
     stale: frozenset[str] = frozenset()
     restocked: tuple[Restocked, ...] = ()
+    rerated: Mapping[str, Rerated] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from mmpipe.lake.recommenders import POINTER_FILE, RecommenderPointer
 from mmpipe.lake.record_table import When
 from mmpipe.lake.rejects import RejectTable
 from mmpipe.lake.reset import Reset, reset
+from mmpipe.lake.reviews import Reviews
 from mmpipe.lake.runs import RunTable
 from mmpipe.lake.searches import SearchLog
 from mmpipe.lake.storage import child_folders
@@ -165,6 +166,11 @@ class Collection:
             collection=self.name,
             keep_days=self.settings.interactions.keep_days,
         )
+
+    @cached_property
+    def reviews(self) -> Reviews:
+        """What shoppers wrote of its products."""
+        return Reviews(self.table_uri("reviews"), self.settings.storage)
 
     @cached_property
     def searches(self) -> SearchLog:
@@ -359,6 +365,7 @@ class Collection:
         self.runs.maintain(keep=timedelta(days=settings.keep_runs_days), now=now, **when)
         self.media.maintain(keep=timedelta(days=settings.keep_media_log_days), now=now, **when)
         self.rejects.maintain(**when)
+        self.reviews.maintain(**when)
 
     def counts(self, table: ProductTable) -> Counts:
         """Live products and tombstones of the newest version of a table."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -39,6 +39,7 @@ from mmpipe.lake.writer import Writer
 from mmpipe.objects import open_store, to_uri
 
 if TYPE_CHECKING:
+    from mmpipe.lake.reviewed import Reviewed
     from mmpipe.lake.stock import Restocked, Stock
     from mmpipe.settings import LakeSettings, StorageSettings
 
@@ -183,6 +184,11 @@ class ProductTable:
         """
         return list(self.apply(Changes(stocks=list(stocks))).restocked)
 
+    def rerate(self, reviewed: Mapping[str, Reviewed]) -> Applied:
+        """Give known products (by id) what their reviews come to; ``Applied.rerated`` says what each was to
+        its row. Raises ``CommitConflict`` when other writers kept winning."""
+        return self.apply(Changes(reviewed=dict(reviewed)))
+
     def stage(self, rows: pa.Table) -> list[Staged]:
         """Write whole rows, one per id, into the table's folder, in no version: :meth:`apply` brings them
         into one, for a few bytes a row. What never gets there is removed by a clean-up after seven days."""
@@ -256,9 +262,9 @@ class ProductTable:
         if not wanted:
             return pa.schema([self.schema.field(n) for n in names]).empty_table()
         dataset = self.latest() if version is None else version
-        # What a commit of these products decides on is read along, but for one column it is mostly asked for.
+        # What a commit of these products decides on is read along; but for two columns it is asked for.
         heads = set(HEAD_COLUMNS) - set(names)
-        look = len(wanted) <= MAX_LOOKUPS and len(heads) <= 1
+        look = len(wanted) <= MAX_LOOKUPS and len(heads) <= 2
         try:
             with lance_errors(f"reading table {self.name}"):
                 rows = self._by_id(dataset, wanted, [*names, *sorted(heads)] if look else names)
@@ -369,7 +375,7 @@ class ProductTable:
             return Applied(version, stale=frozenset(resolved.stale))
         lost, restocked = frozenset(resolved.lost), tuple(resolved.restocked)
         if not resolved:
-            return Applied(version, lost=lost, restocked=restocked)
+            return Applied(version, lost=lost, restocked=restocked, rerated=resolved.rerated)
         if resolved.deleted and accept is not None:
             accept(resolved.deleted, count(self, base).rows)
         if self._lacks_columns:
@@ -400,6 +406,7 @@ class ProductTable:
             deleted=resolved.deleted,
             lost=lost,
             restocked=restocked,
+            rerated=resolved.rerated,
         )
 
     def _heads(self, base: lance.LanceDataset, ids: Sequence[str]) -> Heads:
@@ -466,6 +473,7 @@ class ProductTable:
             seen=[rows for rows in changes.seen if rows.num_rows],
             refreshed=[latest_per_id(self._conform(rows)) for rows in changes.refreshed if rows.num_rows],
             stocks=list(changes.stocks),
+            reviewed=dict(changes.reviewed),
             sound=changes.sound,
         )
 
@@ -507,6 +515,7 @@ def _in_time(until: float) -> None:
 def _all_ids(changes: Changes) -> Iterator[str]:
     yield from ids_of(changes)
     yield from (product_id for product_id, _ in changes.stocks)
+    yield from changes.reviewed
 
 
 def _written(rows: pa.Table, applied: Applied) -> WriteResult:

@@ -134,6 +134,29 @@ class RecordTable(Generic[Record]):
         with lance_errors(f"reading {self._what}"):
             return dataset.to_table(columns=list(names), filter=where, limit=limit)
 
+    def versioned(self, names: Sequence[str], wheres: Sequence[str]) -> tuple[pa.Table, int]:
+        """Some columns of the rows that satisfy any of ``wheres``, of which no row satisfies two, all as one
+        version holds them, and its number: it grows with every change. 0 where there is no table."""
+        dataset = self._latest()
+        if dataset is None:
+            return pa.schema([self.schema.field(n) for n in names]).empty_table(), 0
+        with lance_errors(f"reading {self._what}"):
+            parts = [dataset.to_table(columns=list(names), filter=where) for where in wheres]
+        schema = pa.schema([self.schema.field(n) for n in names])
+        return pa.concat_tables(parts) if parts else schema.empty_table(), int(dataset.version)
+
+    def purge(self) -> None:
+        """Write files anew that hold replaced or deleted rows, and remove every older version: nothing of
+        those rows is left. A reader that is in the middle of one is told to try again."""
+        with self._lock:
+            dataset = self._open(create=False)
+            if dataset is None:
+                return
+            with lance_errors(f"purging {self._what}"):
+                dataset.checkout_latest()
+                dataset.optimize.compact_files(materialize_deletions_threshold=0.0)
+                dataset.cleanup_old_versions(older_than=timedelta(0), error_if_tagged_old_versions=False)
+
     def by_key(self, keys: Sequence[str]) -> list[Record]:
         """The records of these keys; unknown keys are left out."""
         return [r for where in in_list(self._key, keys) for r in self.select(where)]

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from mmpipe.encoders.base import MODALITIES
 from mmpipe.lake.changes import CLAIM_COLUMNS, Changes, basis_of
 from mmpipe.lake.precedence import NO_ORDER, STANDING_COLUMNS, Standing, after
+from mmpipe.lake.reviewed import Rerated, Reviewed
 from mmpipe.lake.schema import hash_column
 from mmpipe.lake.stock import Restocked, Stock
 
@@ -28,7 +29,7 @@ FRAGMENT_BITS: Final = 32
 _HASHES: Final = tuple(hash_column(m) for m in MODALITIES)
 # What has to be known of a row to decide on a change of it.
 HEAD_COLUMNS: Final = (
-    "id", *STANDING_COLUMNS, "stock", "availability", "content", *_HASHES, "transcript_by",
+    "id", *STANDING_COLUMNS, "stock", "reviewed", "availability", "content", *_HASHES, "transcript_by",
 )  # fmt: skip
 _MADE_OF: Final = (*_HASHES, "transcript_by")
 _STOCKS: Final = 8_192
@@ -64,6 +65,11 @@ class Heads:
         stock: str | None = self._columns["stock"][place]
         return stock
 
+    def reviewed(self, place: int | None) -> Reviewed | None:
+        """What its reviews come to."""
+        text = None if place is None else self._columns["reviewed"][place]
+        return None if text is None else Reviewed.decode(text)
+
     def basis(self, place: int) -> str:
         """See :func:`~mmpipe.lake.changes.basis_of`."""
         return basis_of(self._columns["content"][place], self._columns["source_order"][place])
@@ -81,7 +87,7 @@ class Heads:
 class Winner:
     """One row that stands: where it is (``part`` of its kind's parts, ``place`` in that), the address of the
     row that it replaces (``head``), and what it takes over: ``standing`` where it is not its own, ``stock``
-    that is newer. ``dead`` says that the row replaced is a deletion."""
+    that is newer, what it was ``reviewed``. ``dead`` says that the row replaced is a deletion."""
 
     id: str
     part: int
@@ -90,11 +96,13 @@ class Winner:
     dead: bool = False
     standing: Standing | None = None
     stock: Stock | None = None
+    reviewed: Reviewed | None = None
 
 
 @dataclass(slots=True)
 class Resolved:
-    """What stands, by kind; ``stocks`` by id with the address of the row that the table holds. ``dead`` of
+    """What stands, by kind; ``stocks`` by id with the address of the row that the table holds,
+    ``reviewed`` by that address with the id. ``dead`` of
     ``inserted`` and ``updated`` are deletions of nothing that readers see."""
 
     rows: list[Winner] = field(default_factory=list)
@@ -105,6 +113,8 @@ class Resolved:
     restocked: list[Restocked] = field(default_factory=list)
     stocks: dict[str, tuple[int | None, Stock]] = field(default_factory=dict)
     changed_stock: bool = False
+    rerated: dict[str, Rerated] = field(default_factory=dict)
+    reviewed: dict[int, tuple[str, Reviewed]] = field(default_factory=dict)
     lost: set[tuple[str, str]] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
     inserted: int = 0
@@ -115,11 +125,12 @@ class Resolved:
     @property
     def visible(self) -> bool:
         """Whether readers see a difference."""
-        return self.inserted + self.updated > self.dead or self.changed_stock
+        rerated = "changed" in self.rerated.values()
+        return self.inserted + self.updated > self.dead or self.changed_stock or rerated
 
     def __bool__(self) -> bool:
         whole = self.rows or self.staged or self.edits or self.seen or self.refreshed
-        return bool(whole or self.stocks)
+        return bool(whole or self.stocks or self.reviewed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,7 @@ def resolve(changes: Changes, lookup: HeadsOf) -> Resolved:
     for part, rows in reversed(list(enumerate(changes.refreshed))):
         _refresh(part, rows, lookup(rows.column("id").to_pylist()), fates, resolved, refreshed)
     _restock(changes, lookup, fates, resolved)
+    _rerate(changes, lookup, resolved)
     return resolved
 
 
@@ -242,7 +254,7 @@ def _settle(product_id: str, claims: list[_Claim], heads: Heads, resolved: Resol
     address = None if head is None else int(heads.address[head])
     override = now if now != won.standing else None
     dead = head is not None and (before is None or before.deleted)
-    winner = Winner(product_id, won.part, won.place, address, dead, override, stock)
+    winner = Winner(product_id, won.part, won.place, address, dead, override, stock, heads.reviewed(head))
     if won.kind == "seen":
         resolved.seen.append(winner)
         return won
@@ -317,7 +329,8 @@ def _refresh(
         newer = held is not None and held > standing.order and (told is None or held > told)
         stock = Stock.decode(held) if newer and held is not None else None
         address = int(heads.address[head])
-        resolved.refreshed.append(Winner(product_id, part, place, address, False, standing, stock))
+        reviewed = heads.reviewed(head)
+        resolved.refreshed.append(Winner(product_id, part, place, address, False, standing, stock, reviewed))
         resolved.updated += 1
 
 
@@ -340,6 +353,19 @@ def _restock(changes: Changes, lookup: HeadsOf, fates: _Fates, resolved: Resolve
             address = None if head is None else int(heads.address[head])
             resolved.stocks[product_id] = address, changes.stocks[place][1]
     resolved.changed_stock = any(resolved.restocked[place] == "changed" for place in told.values())
+
+
+def _rerate(changes: Changes, lookup: HeadsOf, resolved: Resolved) -> None:
+    ids = list(changes.reviewed)
+    for start in range(0, len(ids), _STOCKS):
+        block = ids[start : start + _STOCKS]
+        heads = lookup(block)
+        for product_id in block:
+            told, head = changes.reviewed[product_id], heads.find(product_id)
+            held = None if head is None or heads.standing(head) is None else heads.row(head)
+            what = resolved.rerated[product_id] = told.against(held)
+            if head is not None and what in ("changed", "kept"):
+                resolved.reviewed[int(heads.address[head])] = product_id, told
 
 
 def _row_after(product_id: str, changes: Changes, heads: Heads, fate: _Claim | None) -> dict[str, Any] | None:

@@ -4,12 +4,13 @@ Column groups: identity and order (``id, source_order, deleted, run_id, updated_
 product became part of the collection (:mod:`mmpipe.lake.added`), presentation and
 facets (typed copies of product fields), full text (``search_text``, and ``media_keys`` to find rows by
 medium), content hashes, vectors, the frame vectors of clips (:mod:`mmpipe.lake.frames`), ``stock``, what
-another source told of the stock since (:class:`mmpipe.lake.stock.Stock`), and what tells the same upload from
+another source told of the stock since (:class:`mmpipe.lake.stock.Stock`), ``reviewed``, what its reviews come
+to (:class:`mmpipe.lake.reviewed.Reviewed`), and what tells the same upload from
 another one: ``content``, a digest of the product as it was uploaded and of the settings that it was read
 under, ``media_seen``, the stamps of its media in the order of ``media_uris``
 (:class:`mmpipe.media.MediaStamp`), and ``media_asked``, when its hosts were last asked about them.
 A tombstone (``deleted``) keeps identity and order, as ``item_group_id`` the group it is meant for, and
-``stock``; everything else is null or empty.
+``stock`` and ``reviewed``; everything else is null or empty.
 
 ``source_order`` moves on also where nothing else does, so it is compressed with what varies least in one
 upload: a few bytes a row, in a file of its own once it has moved (:mod:`mmpipe.lake.fragments`).
@@ -72,7 +73,8 @@ PRESENTATION_COLUMNS: tuple[str, ...] = (
 )
 LIST_COLUMNS: tuple[str, ...] = ("attribute_pairs", "media_uris")
 TEXT_COLUMNS: tuple[str, ...] = (
-    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock", "content", "media_seen",
+    "document", "search_text", "media_keys", "transcript", "transcript_by", "stock", "reviewed", "content",
+    "media_seen",
 )  # fmt: skip
 HASH_COLUMNS: tuple[str, ...] = tuple(f"{m}_hash" for m in MODALITIES)
 MODALITY_VECTOR_COLUMNS: tuple[str, ...] = tuple(f"{m}_vector" for m in MODALITIES)
@@ -96,7 +98,7 @@ EDIT_COLUMNS: tuple[str, ...] = (
     *IDENTITY_COLUMNS, *PRESENTATION_COLUMNS, *LIST_COLUMNS, *TEXT_COLUMNS, "media_asked", *HASH_COLUMNS,
 )  # fmt: skip
 # What readers do not look at: a version that differs in nothing else need not be published.
-UNREAD_COLUMNS: frozenset[str] = frozenset({*SEEN_COLUMNS, "run_id", "updated_at", "stock"})
+UNREAD_COLUMNS: frozenset[str] = frozenset({*SEEN_COLUMNS, "run_id", "updated_at", "stock", "reviewed"})
 
 _COMPRESSED = {b"lance-encoding:compression": b"zstd", b"lance-encoding:compression-level": b"3"}
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -264,6 +266,8 @@ def _columns(rows: Sequence[ProductRow]) -> dict[str, pa.Array]:
         "transcript": pa.array([row.transcript for row in rows], pa.string()),
         "transcript_by": pa.array([row.transcript_by for row in rows], pa.string()),
         "stock": pa.array([row.stock for row in rows], pa.string()),
+        # Taken over from the row that it replaces, when it is written.
+        "reviewed": pa.nulls(count, pa.string()),
         "content": pa.array([row.content for row in rows], pa.string()),
         "media_seen": pa.array([row.media_seen for row in rows], pa.string()),
         "media_asked": pa.array([row.media_asked for row in rows], _TIMESTAMP),

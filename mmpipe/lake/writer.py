@@ -24,6 +24,7 @@ from mmpipe.lake.fragments import (
 )
 from mmpipe.lake.recent import FragmentState, file_of, state_of
 from mmpipe.lake.resolve import ADDRESS, FRAGMENT_BITS, Resolved, Winner, taken
+from mmpipe.lake.reviewed import with_reviewed
 from mmpipe.lake.schema import EDIT_COLUMNS, SEEN_COLUMNS
 from mmpipe.lake.stock import Stock, with_stock
 
@@ -97,7 +98,7 @@ class Writer:
             self._replace(winners)
             staged = changes.staged[part]
             as_it_is = len(winners) == staged.claims.num_rows and not any(
-                w.standing or w.stock or w.id in resolved.stocks for w in winners
+                w.standing or w.stock or w.reviewed or w.id in resolved.stocks for w in winners
             )
             as_it_is = as_it_is and not in_doubt(taken(staged.claims, winners), winners)
             if as_it_is:
@@ -132,6 +133,7 @@ class Writer:
             found.rows.append(with_stock(rows, _of(resolved.stocks, rows)))
             found.addresses += [w.head for w in winners if w.head is not None]
         self._add_stock_edits(found)
+        self._add_reviewed_edits(found)
         return found
 
     def _add_stock_edits(self, found: _Edits) -> None:
@@ -152,6 +154,17 @@ class Writer:
             rows = with_column(rows, "updated_at", [now] * rows.num_rows)
             rows = self._seen_again(rows, orders)
             found.rows.append(with_stock(rows, _of(resolved.stocks, rows)))
+            found.addresses += held.column(ADDRESS).to_pylist()
+
+    def _add_reviewed_edits(self, found: _Edits) -> None:
+        """What reviews come to, as edits: nothing else is in the commit."""
+        told = self._resolved.reviewed
+        now, addresses = datetime.now(UTC), list(told)
+        for start in range(0, len(addresses), _FETCH_ROWS):
+            held = self._at(addresses[start : start + _FETCH_ROWS], EDIT_COLUMNS)
+            rows = self._conform_edits(held.drop_columns([ADDRESS]))
+            rows = with_column(rows, "updated_at", [now] * rows.num_rows)
+            found.rows.append(with_reviewed(rows, dict(told.values())))
             found.addresses += held.column(ADDRESS).to_pylist()
 
     def _seen_again(self, rows: pa.Table, seen: Mapping[str, Winner]) -> pa.Table:
@@ -254,13 +267,16 @@ def _by_part(winners: Iterable[Winner]) -> dict[int, list[Winner]]:
 
 
 def _own(rows: pa.Table, winners: Sequence[Winner]) -> pa.Table:
-    """Winners' rows with the orders, groups and stocks that they take over."""
+    """Winners' rows with the orders, groups, reviews and stocks that they take over."""
     overridden = {place: w.standing for place, w in enumerate(winners) if w.standing is not None}
     if overridden:
         orders, groups = (rows.column(n).to_pylist() for n in ("source_order", "item_group_id"))
         for place, standing in overridden.items():
             orders[place], groups[place] = standing.order, standing.group
         rows = with_values(rows, {"source_order": orders, "item_group_id": groups})
+    reviewed = {w.id: w.reviewed for w in winners if w.reviewed is not None}
+    if reviewed:
+        rows = with_reviewed(rows, reviewed)
     stocks = {w.id: w.stock for w in winners if w.stock is not None}
     return with_stock(rows, stocks) if stocks else rows
 

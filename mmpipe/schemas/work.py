@@ -16,6 +16,7 @@ EventKind = Literal[
     "media_uploaded",
     "media_removed",
     "interactions_uploaded",
+    "reviews_uploaded",
 ]
 REMOVALS: frozenset[EventKind] = frozenset({"feed_removed", "product_removed", "media_removed"})
 Lane = Literal["warm", "batch"]

@@ -31,6 +31,7 @@ from mmpipe.indexing.writing.commit import begun, commit, finished, forget_repla
 from mmpipe.indexing.writing.freshness import settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
+from mmpipe.indexing.writing.reviewing import settle_reviews
 from mmpipe.lake import open_lake
 from mmpipe.lake.checks import shows
 from mmpipe.telemetry import continued, span
@@ -185,6 +186,11 @@ class _Run:
         refused = self._publish(
             table, committed.applied.version, visible=visible or result.repeated or bool(refreshed.writes)
         )
+        try:
+            settle_reviews(self._collection, table)
+        except (MmpipeError, OSError) as error:
+            # The next upload's upkeep does it.
+            logger.warning("ratings were put off", extra={"table": table.name, "reason": str(error)})
         record = staging.record.model_copy(update={"refused": refused})
         return finished(record, error=refused or note)
 

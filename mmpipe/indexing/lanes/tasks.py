@@ -15,6 +15,7 @@ from mmpipe.indexing.sources import readers
 from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.indexing.sources.versions import NOTHING_REVEALED, revealed_nothing
 from mmpipe.indexing.writing.commit import begun
+from mmpipe.indexing.writing.reviewing import store_reviews, tell_products
 from mmpipe.lake.interactions import rows_of
 from mmpipe.lake.media_log import MediaVersion
 from mmpipe.schemas.work import OutcomeStatus, WorkOrder, WorkOutcome
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mmpipe.lake.runs import RunTable
     from mmpipe.schemas.feed import FeedReport
     from mmpipe.schemas.interaction import Judged
+    from mmpipe.schemas.review import Review
     from mmpipe.schemas.run import RunRecord
     from mmpipe.settings import Settings
 
@@ -44,6 +46,8 @@ class ReadOrder:
     rows: list[UploadRow] = field(default_factory=list)
     bad_lines: list[UploadRow] = field(default_factory=list)
     interactions: Judged | None = None
+    reviews: list[tuple[UploadRow, Review]] = field(default_factory=list)
+    news: int = 0
     media: MediaVersion | None = None
     report: FeedReport | None = None
     error: MmpipeError | None = None
@@ -78,13 +82,27 @@ class ReadOrder:
         if unknown:
             self.note = f"{unknown} of {len(events)} events are of products that are not there (yet)"
 
+    def store_reviews(self, collection: Collection, table: ProductTable, pseudonyms: Pseudonyms) -> bool:
+        """Hold the reviews that were read and tell their products, which are counted in the note where they
+        are not there; gives whether readers would see a difference."""
+        if not self.reviews:
+            return False
+        stored = store_reviews(collection, self.reviews, pseudonyms)
+        self.news = stored.news
+        told = tell_products(collection, table, stored.products)
+        if told.absent:
+            count, of = len(told.absent), len(stored.products)
+            self.note = f"{count} of {of} reviewed products are not there (yet)"
+        return told.visible
+
     def record(self, table: ProductTable, result: ChunkResult, refused: str) -> RunRecord:
         """The ledger's record of the finished order; ``refused`` says why what it wrote is not live."""
         counts = RunCounts()
         counts.add(result.counts.get(self.order.run_id, RunCounts()))
         stored = 0 if self.interactions is None else len(self.interactions.events)
-        counts.read += stored + len(self.bad_lines)
-        counts.indexed += stored
+        counts.read += stored + len(self.reviews) + len(self.bad_lines)
+        counts.indexed += stored + self.news
+        counts.unchanged += len(self.reviews) - self.news
         counts.rejected += len(self.bad_lines)
         return counts.into(begun(self.order, self.started_at, table.profile.name)).model_copy(
             update={
@@ -169,6 +187,10 @@ def _interactions(task: ReadOrder, settings: Settings, store_for: StoreFor) -> N
     task.interactions, task.bad_lines = readers.interactions(task.order, settings, store_for)
 
 
+def _reviews(task: ReadOrder, settings: Settings, store_for: StoreFor) -> None:
+    task.reviews, task.bad_lines = readers.reviews(task.order, settings, store_for)
+
+
 _READERS = {
     "feed_uploaded": _feed,
     "feed_removed": _feed,
@@ -177,4 +199,5 @@ _READERS = {
     "media_uploaded": _media,
     "media_removed": _media,
     "interactions_uploaded": _interactions,
+    "reviews_uploaded": _reviews,
 }

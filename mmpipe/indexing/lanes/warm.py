@@ -30,6 +30,7 @@ from mmpipe.indexing.writing.commit import Committed, forget_replaced, record_re
 from mmpipe.indexing.writing.freshness import refresh_using, settle
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
+from mmpipe.indexing.writing.reviewing import publish_ratings
 from mmpipe.indexing.writing.together import Share, Together, Turns
 from mmpipe.lake.checks import shows
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
@@ -296,6 +297,11 @@ class Indexer:
         done.result.add(changed)
         for task in usable:
             task.store_interactions(collection, table, self._lake.pseudonyms)
+        if any(task.reviews for task in usable):
+            visible = [task.store_reviews(collection, table, self._lake.pseudonyms) for task in usable]
+            with self._committing(collection).turn:
+                note = publish_ratings(collection, table, _reason(usable), visible=any(visible))
+            done.note = note or done.note
         return done
 
     def _process(

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from mmpipe import catalogue
+from mmpipe.catalogue.reviews import read_reviews
 from mmpipe.errors import BatchLaneNeeded, FeedTooLarge, InvalidFeed, InvalidRow, ObjectNotFound
 from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from mmpipe.catalogue import FeedRow
     from mmpipe.objects import ObjectStat, ObjectStore
     from mmpipe.schemas.feed import FeedReport
+    from mmpipe.schemas.review import Review
     from mmpipe.schemas.work import WorkOrder
     from mmpipe.settings import Settings
 
 StoreFor = Callable[[str], "ObjectStore"]
 MAX_INTERACTIONS_BYTES = 64_000_000
+MAX_REVIEWS_BYTES = 32_000_000
 # A feed's size is an estimate where it is compressed: real ones shrink up to 50 times, of which the estimate
 # counts 8, and some are compressed under a name that does not say so.
 _GROWTH = 16
@@ -177,6 +180,29 @@ def interactions(order: WorkOrder, settings: Settings, store_for: StoreFor) -> t
         )
         for fault in sorted([*bad, *judged.rejected], key=lambda fault: fault.index)
     ]
+
+
+def reviews(
+    order: WorkOrder, settings: Settings, store_for: StoreFor
+) -> tuple[list[tuple[UploadRow, Review]], list[UploadRow]]:
+    """The good rows of a file of reviews, each with its place among all writes, and the bad ones as rejected
+    rows, in which nobody is named."""
+    stream, stat = open_version(order, store_for)
+    with stream:
+        if stat.size > MAX_REVIEWS_BYTES:
+            problem = ObjectTooLarge(order.object.uri, stat.size, MAX_REVIEWS_BYTES)
+            raise InvalidFeed(f"{problem}; split the file")
+        data = stream.read()
+    source = put_source(order, stat.last_modified)
+    good: list[tuple[UploadRow, Review]] = []
+    bad: list[UploadRow] = []
+    for found in read_reviews(data, order.object.uri, datetime.now(UTC)):
+        row = UploadRow(source, found.row, source.order(found.row), found.raw, reject=found.reject)
+        if found.review is not None:
+            good.append((row, found.review))
+        else:
+            bad.append(row)
+    return good, bad
 
 
 def _without_names(line: bytes) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmpipe.schemas.product import Availability, Product
     from mmpipe.schemas.work import ObjectRef, WorkOrder
 
-_LAYOUT_FOLDERS = ("feeds", "products", "media", "events")
+_LAYOUT_FOLDERS = ("feeds", "products", "media", "events", "reviews")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ def _source(order: WorkOrder, modified_at: datetime) -> Upload:
 def root_of(uri: str, collection: str) -> str:
     """The address, ending in a slash, that relative media links of this object start from.
 
-    Inside a bucket laid out as ``<collection>/feeds|products|media|events/…`` it is the collection's folder.
-    Elsewhere it is the object's own folder, or the parent of a folder named ``feeds``.
+    Inside a bucket laid out as ``<collection>/feeds|products|media|events|reviews/…`` it is the collection's
+    folder. Elsewhere it is the object's own folder, or the parent of a folder named ``feeds``.
     """
     scheme, separator, path = uri.partition("://")
     parts = path.split("/")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import MmpipeError
 from mmpipe.indexing.tables.upkeep import keep_records, keep_up, rest
+from mmpipe.indexing.writing.reviewing import settle_reviews
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, ProductTable
@@ -101,6 +102,7 @@ def _keep(collection: Collection, table: ProductTable, *, at_rest: bool) -> None
         if at_rest:
             rest(collection, table)
         else:
+            settle_reviews(collection, table)
             keep_up(collection, table)
             keep_records(collection)
     except (MmpipeError, OSError) as error:

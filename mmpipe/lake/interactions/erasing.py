@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,7 +42,13 @@ class _Gone:
     segments: list[Rewritten] = field(default_factory=list)
 
 
-def erase(log: InteractionLog, users: frozenset[str], models: Sequence[str], now: datetime) -> Erasure:
+def erase(
+    log: InteractionLog,
+    users: frozenset[str],
+    models: Sequence[str],
+    now: datetime,
+    also: Callable[[Erasure], int] | None = None,
+) -> Erasure:
     """See :meth:`InteractionLog.erase`."""
     begun = Erasure(
         record_id=fresh_name(now),
@@ -55,7 +61,8 @@ def erase(log: InteractionLog, users: frozenset[str], models: Sequence[str], now
     # First: from now on readers leave them out, and who merges segments does so too.
     etag = log.folder.write_record(_key(begun), _sealed(begun))
     gone = _remove(log, Erased([begun]))
-    done = _finished(begun, gone, "done", now)
+    reviews = 0 if also is None else also(begun)
+    done = _finished(begun, gone, "done", now).model_copy(update={"reviews": reviews})
     log.folder.write_record(_key(done), _sealed(done), if_match=etag)
     return _with_digest(done)
 

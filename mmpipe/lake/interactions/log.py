@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -168,16 +168,22 @@ class InteractionLog:
         return heeded
 
     def erase(
-        self, users: Iterable[str], *, models: Iterable[str] = (), now: datetime | None = None
+        self,
+        users: Iterable[str],
+        *,
+        models: Iterable[str] = (),
+        now: datetime | None = None,
+        also: Callable[[Erasure], int] | None = None,
     ) -> Erasure:
         """Remove what is held of these people (pseudonyms of users); gives the proof, which is kept.
 
         With a person goes what happened anonymously in sessions that nobody else used. From the moment it
         begins readers leave all of it out; when it returns, no object of the log that was there holds any of
         it, former versions of a versioned bucket apart. Breaks it off, maintenance finishes it. What arrives
-        later is new. ``models`` are named in the proof as those to be trained again.
+        later is new. ``models`` are named in the proof as those to be trained again. ``also`` removes
+        what is held of them elsewhere, their reviews, and gives how many there were.
         """
-        return erasing.erase(self, frozenset(users), tuple(models), now or datetime.now(UTC))
+        return erasing.erase(self, frozenset(users), tuple(models), now or datetime.now(UTC), also)
 
     def export(self, user: str) -> pa.Table:
         """What is held of a person (pseudonym of a user) in the order it arrived, with the sessions that

@@ -49,6 +49,9 @@ class Erasure(_Proof):
     )
     events: int = Field(default=0, description="events that went, each counted once")
     segments: tuple[Rewritten, ...] = ()
+    reviews: int = Field(
+        default=0, exclude_if=lambda count: not count, description="reviews that they wrote and that went"
+    )
     finished_at: datetime | None = None
     models: tuple[str, ...] = Field(
         default=(), description="models that were trained before it and are to be trained again"

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, Field
 
 from mmpipe.errors import InvalidRequest, NotReady
+from mmpipe.indexing.people import erase_person
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from mmpipe.lake import Lake
     from mmpipe.lake.interactions import Erasure, InteractionLog
+    from mmpipe.lake.reviews import HeldReview
 
 T = TypeVar("T")
 MAX_EVENTS = 10_000
@@ -46,6 +48,23 @@ class HeldEvent(BaseModel):
     quantity: int | None = None
 
 
+class WrittenReview(BaseModel):
+    """One review as it is kept."""
+
+    product_id: str
+    review_id: str
+    rating: float | None = None
+    text: str = ""
+    photos: list[str] = Field(default_factory=list)
+    written_at: datetime
+    language: str | None = None
+
+    @classmethod
+    def of(cls, review: HeldReview) -> WrittenReview:
+        """What of it is the person's."""
+        return cls.model_validate(review.model_dump(include=set(cls.model_fields)))
+
+
 class PersonResponse(BaseModel):
     """A page of what is held of a person, in the order it arrived."""
 
@@ -53,6 +72,9 @@ class PersonResponse(BaseModel):
     user: str = Field(description="the pseudonym under which it is held")
     total: int = Field(description="events in all pages")
     events: list[HeldEvent]
+    reviews: list[WrittenReview] = Field(
+        default_factory=list, description="all that they wrote, oldest first; on the first page"
+    )
     next_cursor: str | None = Field(default=None, description="null on the last page")
     record_id: str | None = Field(default=None, description="of the proof that is kept; on the first page")
 
@@ -91,7 +113,11 @@ class People:
         log, user = self._of(collection, user_id)
         begin = _place(cursor)
         events = log.export(user)
-        record = log.record_export(user, events).record_id if cursor is None else None
+        record, reviews = None, list[WrittenReview]()
+        if cursor is None:
+            record = log.record_export(user, events).record_id
+            written = self._lake.collection(collection).reviews.by_author(user)
+            reviews = [WrittenReview.of(review) for review in written]
         # Retries of an event may stand beside it with the same moment; ids make the order a total one.
         ordered = events.sort_by([("received_at", "ascending"), ("event_id", "ascending")])
         rows = _after(ordered, begin, limit + 1)
@@ -101,14 +127,14 @@ class People:
             user=user,
             total=len(events),
             events=[HeldEvent.model_validate(row) for row in rows[:limit]],
+            reviews=reviews,
             next_cursor=_cursor(rows[limit - 1]) if more else None,
             record_id=record,
         )
 
     def _erase(self, collection: str, user_id: str) -> Erasure:
-        log, user = self._of(collection, user_id)
-        models = self._lake.models.recommenders(collection)
-        return log.erase([user], models=[f"{model.name} {model.revision}" for model in models])
+        _, user = self._of(collection, user_id)
+        return erase_person(self._lake, self._lake.collection(collection), user)
 
     def _of(self, collection: str, user_id: str) -> tuple[InteractionLog, str]:
         log = self._lake.collection(collection).interactions

@@ -39,6 +39,7 @@ from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
 from mmpipe.serve.answer.recommendations import Known, Recommendations
 from mmpipe.serve.answer.reranking import Reranking
+from mmpipe.serve.answer.reviews import ReviewAnswers
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.answer.sharded_source import ShardedSource
 from mmpipe.serve.answer.source import LiveVersion, Source, WholeSource
@@ -118,6 +119,7 @@ class QueryService:
         stored = self._recommendations.accepted if shards is None else None
         self._interactions = Interactions(self._lake, stored)
         self._people = People(self._lake)
+        self._reviews = ReviewAnswers(self._lake)
         self._suggestions = Suggestions(settings, self._lake, self._version_of)
         self._source: Source = (
             WholeSource(settings, self._lake, encoder.prepare)
@@ -231,6 +233,14 @@ class QueryService:
             }
         )
 
+    async def reviews(self, collection: str | None, product_id: str) -> bytes:
+        """A :class:`~mmpipe.schemas.review.ProductReviews` as JSON. Raises ``UnknownProduct``,
+        ``NotReady``."""
+        version = await self._source.open(collection)
+        with step("reviews.read"):
+            await version.product(product_id)
+            return await self._reviews.answer(version.collection, product_id)
+
     async def record(
         self, collection: str | None, events: Sequence[Interaction | Any]
     ) -> InteractionsResponse:
@@ -256,6 +266,7 @@ class QueryService:
         self._interactions.forget(version.collection)
         await self._recommendations.forget(version.collection, proof)
         self._suggestions.forget(version.collection)
+        self._reviews.forget(version.collection)
         return proof
 
     async def collections(self) -> list[ServedCollection]:
@@ -300,6 +311,7 @@ class QueryService:
         self._recommendations.close()
         self._reranking.close()
         self._suggestions.close()
+        self._reviews.close()
         self.stock.close()
         self.analytics.close()
         self.merchandising.close()

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from mmpipe.errors import NotReady
 from mmpipe.schemas.interaction import InteractionsRequest
 from mmpipe.schemas.recommend import RecommendationsRequest
+from mmpipe.schemas.review import ProductReviews
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
@@ -201,6 +202,19 @@ def _query_routes(public: APIRouter, service: QueryService) -> None:
             product_id, collection=params.collection, limit=params.limit, filters=params.filters()
         )
         return Response(found, media_type=_JSON)
+
+    @public.get(
+        "/v1/products/{product_id}/reviews",
+        summary="What the reviews of a product add up to",
+        description="Counts by aspect, each with sentences of reviews as they stand: show them as text.",
+        response_model=ProductReviews,
+        responses=problems(404, 414, 422, 503),
+        tags=["products"],
+    )
+    async def reviews(
+        product_id: ProductId, collection: Annotated[str | None, Query(max_length=63)] = None
+    ) -> Response:
+        return Response(await service.reviews(collection, product_id), media_type=_JSON)
 
     @public.get(
         "/v1/collections",

@@ -1,0 +1,141 @@
+"""Reviews into the lake, and what they come to onto the rows of their products.
+
+The reviews are stored first; what they come to is then read from one version of them, whose number the
+product rows carry, so that of two writers the one that saw more stands; who has written looks again. A product that is not there yet is
+noted, and told once it is (:func:`settle_reviews`). Whoever stores looks for erasures afterwards, and whoever
+erases notes that first: whichever comes second sees the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from mmpipe.errors import CommitConflict
+from mmpipe.indexing.writing.publish import publish
+from mmpipe.lake.checks import shows
+from mmpipe.lake.reviewed import Reviewed
+from mmpipe.lake.reviews import HeldReview, Totals, held_review
+from mmpipe.opinions import opinions_of
+
+if TYPE_CHECKING:
+    from mmpipe.indexing.sources.rows import UploadRow
+    from mmpipe.lake import Collection, ProductTable
+    from mmpipe.lake.interactions import Erasure, Pseudonyms
+    from mmpipe.schemas.review import Review
+
+_AT_ONCE: Final = 8_192
+_ROUNDS: Final = 8
+
+
+@dataclass(slots=True)
+class Stored:
+    """How many of the reviews were news, and the products that they are of."""
+
+    news: int = 0
+    products: list[str] = field(default_factory=list)
+
+
+def store_reviews(
+    collection: Collection, rows: Sequence[tuple[UploadRow, Review]], pseudonyms: Pseudonyms
+) -> Stored:
+    """Hold reviews with what they say, by whom as a pseudonym; those of people who were erased since they
+    were uploaded are left out."""
+    held = [_held(row, review, collection.name, pseudonyms) for row, review in rows]
+    news = collection.reviews.put(held)
+    authors = {review.author for review in held if review.author is not None}
+    if authors:
+        for erasure in collection.interactions.erasures():
+            mine = sorted(authors.intersection(erasure.users))
+            if mine:
+                collection.reviews.erase(mine, erasure.at)
+    return Stored(news, list(dict.fromkeys(review.product_id for review in held)))
+
+
+def _held(row: UploadRow, review: Review, collection: str, pseudonyms: Pseudonyms) -> HeldReview:
+    return held_review(
+        review,
+        order=row.order,
+        run_id=row.source.run_id,
+        author=None if review.user_id is None else pseudonyms.user(collection, review.user_id),
+        uploaded_at=row.source.modified_at,
+        opinions=() if review.deleted else opinions_of(review.text),
+    )
+
+
+@dataclass(slots=True)
+class Told:
+    """Products that are not there (yet), and whether readers would see a difference."""
+
+    absent: list[str] = field(default_factory=list)
+    visible: bool = False
+
+
+def tell_products(collection: Collection, table: ProductTable, product_ids: Sequence[str]) -> Told:
+    """Give these products what their reviews come to now; those that are not there are noted."""
+    told = _tell(collection, table, product_ids)
+    if told.absent:
+        collection.reviews.wait(told.absent)
+        # Written, then looked: one may have come meanwhile, with nobody to see the note.
+        again = _tell(collection, table, told.absent)
+        told = Told(again.absent, told.visible or again.visible)
+    return told
+
+
+def settle_reviews(collection: Collection, table: ProductTable, *, thorough: bool = False) -> None:
+    """Tell products that have come since their reviews did, and publish that; ``thorough`` looks at the
+    products of all reviews, whatever was noted."""
+    waiting = set(collection.reviews.waiting())
+    due = sorted(waiting.union(collection.reviews.product_ids()) if thorough else waiting)
+    if not due:
+        return
+    told = _tell(collection, table, due)
+    publish_ratings(collection, table, "ratings of reviews", visible=told.visible)
+    collection.reviews.waited(sorted(waiting.difference(told.absent)))
+
+
+def erase_reviews(collection: Collection, erasures: Iterable[Erasure]) -> int:
+    """Remove what these erasures' people wrote before each, and take it out of their products' ratings; gives
+    how many reviews went."""
+    gone: list[HeldReview] = []
+    for erasure in erasures:
+        gone += collection.reviews.erase(erasure.users, erasure.at)
+    live = collection.live()
+    if gone and live is not None:
+        table = collection.table(live.table)
+        told = _tell(collection, table, list(dict.fromkeys(review.product_id for review in gone)))
+        publish_ratings(collection, table, "ratings without an erased person's", visible=told.visible)
+    return len(gone)
+
+
+def publish_ratings(collection: Collection, table: ProductTable, reason: str, *, visible: bool) -> str:
+    """Let readers have what was told, also what somebody told who ended before; says why they do not."""
+    live = collection.live()
+    if live is None or live.table != table.name:
+        return ""
+    if not visible and shows(table, live, table.version):
+        return ""
+    return publish(collection, table, reason)
+
+
+def _tell(collection: Collection, table: ProductTable, product_ids: Sequence[str]) -> Told:
+    told = Told()
+    for start in range(0, len(product_ids), _AT_ONCE):
+        block = product_ids[start : start + _AT_ONCE]
+        for _ in range(_ROUNDS):
+            applied = table.rerate(_reviewed(collection, block))
+            told.visible |= "changed" in applied.rerated.values()
+            if not applied.committed:
+                break
+            # Who saw more, and found nothing to change then, leaves it to us: look again.
+        else:
+            raise CommitConflict(f"{table.name}: reviews keep coming for the same products")
+        told.absent += [product_id for product_id, what in applied.rerated.items() if what == "absent"]
+    return told
+
+
+def _reviewed(collection: Collection, product_ids: Sequence[str]) -> dict[str, Reviewed]:
+    totals, version = collection.reviews.totals(product_ids)
+    found = {product_id: totals.get(product_id, Totals()) for product_id in product_ids}
+    return {product_id: Reviewed(version, of.rated, of.rating) for product_id, of in found.items()}

@@ -1,0 +1,192 @@
+"""The reviews of one collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Unpack
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel
+
+from mmpipe.lake.record_table import RecordTable, When, all_of, in_list
+from mmpipe.lake.reviews.adding import add_up, choose, quotes, told
+from mmpipe.lake.reviews.records import HeldReview
+from mmpipe.lake.storage import sql_text
+from mmpipe.schemas.order import SourceOrder
+from mmpipe.schemas.review import ProductReviews, ReviewSentence
+
+if TYPE_CHECKING:
+    from mmpipe.settings import StorageSettings
+
+_COLUMNS: Final = {
+    "product_id": pa.string(),
+    "source_order": pa.string(),
+    "deleted": pa.bool_(),
+    "author": pa.string(),
+    "rating": pa.float64(),
+    "written_at": pa.timestamp("us", tz="UTC"),
+    "said": pa.string(),
+}
+_LOOKUPS: Final = ("key", "product_id", "author")
+_NEWER: Final = "source.source_order > target.source_order"
+# Of a product with more reviews, the newest are looked at for what they say; all of them are counted.
+MOST_READ: Final = 10_000
+_ERASED: Final = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many reviews a product has, how many give a rating, and the mean of those."""
+
+    count: int = 0
+    rated: int = 0
+    rating: float | None = None
+
+
+class Waiting(BaseModel):
+    """A product that reviews are of, and that was not there."""
+
+    product_id: str
+
+
+class Reviews:
+    """One row per review, by product and review id; the newest source of each stands, a review that was taken
+    back included. Safe to share between threads and processes.
+
+    Every method may raise ``StorageUnavailable``.
+    """
+
+    def __init__(self, uri: str, storage: StorageSettings) -> None:
+        self._table = RecordTable(uri, HeldReview, "key", _COLUMNS, storage, lookups=_LOOKUPS)
+        waiting = f"{uri.removesuffix('.lance')}_waiting.lance"
+        self._waiting = RecordTable(waiting, Waiting, "product_id", {}, storage)
+
+    def put(self, reviews: Sequence[HeldReview]) -> int:
+        """Hold them, in one commit; gives how many were news. Of several of one key the newest counts."""
+        newest: dict[str, HeldReview] = {}
+        for review in reviews:
+            held = newest.get(review.key)
+            if held is None or held.source_order < review.source_order:
+                newest[review.key] = review
+        held = self._orders(list(newest))
+        news = [review for key, review in newest.items() if held.get(key, "") < review.source_order]
+        # A merge that changes nothing is a version all the same.
+        return self._table.put(news, condition=_NEWER) if news else 0
+
+    def totals(self, product_ids: Sequence[str]) -> tuple[dict[str, Totals], int]:
+        """What the reviews of each of these products come to, of those that have any, and the version that
+        says so: of two the greater one is newer."""
+        wheres = [f"deleted = false AND {where}" for where in in_list("product_id", product_ids)]
+        rows, version = self._table.versioned(["product_id", "rating"], wheres)
+        grouped = rows.group_by("product_id").aggregate(
+            [("product_id", "count"), ("rating", "count"), ("rating", "mean")]
+        )
+        names = ("product_id", "product_id_count", "rating_count", "rating_mean")
+        columns = [grouped.column(name).to_pylist() for name in names]
+        return {
+            product_id: Totals(count, rated, None if mean is None else round(mean, 2))
+            for product_id, count, rated, mean in zip(*columns, strict=True)
+        }, version
+
+    def of(self, product_id: str) -> ProductReviews:
+        """What the reviews of a product add up to; nothing at all of one that has none."""
+        rows = self._newest(product_id, ["key", "rating", "written_at", "said"])
+        if not rows.num_rows:
+            return ProductReviews(product_id=product_id)
+        rated = rows.num_rows - rows.column("rating").null_count
+        mean = pc.mean(rows.column("rating")).as_py()
+        read = rows.slice(0, MOST_READ)
+        added = add_up(zip(read.column("key").to_pylist(), read.column("said").to_pylist(), strict=True))
+        chosen = choose(added)
+        texts = {r.key: (r.review_id, r.text) for r in self._table.by_key(chosen.keys) if not r.deleted}
+        return ProductReviews(
+            product_id=product_id,
+            count=rows.num_rows,
+            rating_count=rated,
+            rating=None if mean is None else round(mean, 2),
+            aspects=told(added, chosen, texts),
+            summary=quotes(chosen.summary, texts),
+        )
+
+    def sentences(self, product_id: str, limit: int = 200) -> list[ReviewSentence]:
+        """Sentences of a product's reviews, the newest review first, at most ``limit``."""
+        from mmpipe.opinions import sentences
+
+        rows = self._newest(product_id, ["key", "written_at"]).slice(0, max(0, limit))
+        order = {key: place for place, key in enumerate(rows.column("key").to_pylist())}
+        held = sorted(self._table.by_key(list(order)), key=lambda review: order[review.key])
+        found: list[ReviewSentence] = []
+        for review in held:
+            for span in sentences(review.text):
+                inside = [o for o in review.opinions if span.start <= o.start and o.end <= span.end]
+                found.append(
+                    ReviewSentence(
+                        text=review.text[span.start : span.end],
+                        review_id=review.review_id,
+                        rating=review.rating,
+                        language=review.language,
+                        opinions={o.aspect: o.positive for o in inside},
+                    )
+                )
+                if len(found) >= limit:
+                    return found
+        return found
+
+    def by_author(self, author: str) -> list[HeldReview]:
+        """What a person (pseudonym of a user) wrote, oldest first."""
+        held = self._table.select(f"author = {sql_text(author)}")
+        return sorted(held, key=lambda review: (review.written_at, review.key))
+
+    def erase(self, authors: Sequence[str], before: datetime) -> list[HeldReview]:
+        """Remove what these people wrote in uploads of up to ``before``; gives what it was. A mark without
+        words or person stays of each, so that no upload of before brings it back. When this returns, no file
+        of the table holds any of it, former versions of a versioned bucket apart."""
+        latest = SourceOrder(before, "z", 0, "").encode()
+        old = f"source_order <= {sql_text(latest)}"
+        gone = [
+            review
+            for where in in_list("author", authors)
+            for review in self._table.select(all_of([where, old]))
+        ]
+        if gone:
+            self._table.put([r.taken_back(latest, _ERASED) for r in gone], condition=_NEWER)
+            self._table.purge()
+        return gone
+
+    def product_ids(self) -> Iterator[str]:
+        """The products that any review names, each once."""
+        yield from pc.unique(self._table.columns(["product_id"]).column("product_id")).to_pylist()
+
+    def wait(self, product_ids: Sequence[str]) -> None:
+        """Note products that are not there yet."""
+        self._waiting.put([Waiting(product_id=product_id) for product_id in product_ids], replace=False)
+
+    def waiting(self) -> list[str]:
+        """The products that were noted."""
+        return [str(i) for i in self._waiting.columns(["product_id"]).column("product_id").to_pylist()]
+
+    def waited(self, product_ids: Sequence[str]) -> None:
+        """Forget the notes of these."""
+        if product_ids:
+            self._waiting.delete(product_ids)
+
+    def count(self) -> int:
+        """How many reviews there are."""
+        return self._table.count("deleted = false")
+
+    def maintain(self, **when: Unpack[When]) -> None:
+        """Keep the table quick; see :meth:`RecordTable.maintain`."""
+        self._table.maintain(**when)
+        self._waiting.maintain(**when)
+
+    def _orders(self, keys: Sequence[str]) -> dict[str, str]:
+        rows, _ = self._table.versioned(["key", "source_order"], in_list("key", keys))
+        names = ("key", "source_order")
+        return dict(zip(*(rows.column(name).to_pylist() for name in names), strict=True))
+
+    def _newest(self, product_id: str, names: Sequence[str]) -> pa.Table:
+        rows = self._table.columns(names, f"product_id = {sql_text(product_id)} AND deleted = false")
+        return rows.sort_by([("written_at", "descending"), ("key", "ascending")])
