@@ -28,6 +28,8 @@ _DENIALS: Final = frozenset({
     "nobody", "isn't", "wasn't", "doesn't", "didn't", "don't", "can't", "couldn't", "won't", "wouldn't",
     "aren't", "weren't", "hasn't", "haven't", "不", "没", "无", "别",
 })  # fmt: skip
+# Not only cheap, 不但便宜: nothing is denied.
+_MERELY: Final = frozenset({"only", "just", "但", "仅", "光", "错"})
 _DENIED_FOR: Final = 4
 _MOST_TOKENS: Final = 200
 
@@ -38,9 +40,10 @@ def features(clause: str) -> NDArray[np.int64]:
     tokens = _TOKEN.findall(clause)[:_MOST_TOKENS]
     marked: list[str] = []
     left = 0
-    for token in tokens:
+    for token, behind in zip(tokens, (*tokens[1:], ""), strict=True):
         marked.append(f"!{token}" if left else token)
-        left = _DENIED_FOR if token in _DENIALS else max(0, left - 1)
+        denies = token in _DENIALS and behind not in _MERELY
+        left = _DENIED_FOR if denies else max(0, left - 1)
     grams = set(marked)
     grams.update(map(" ".join, pairwise(marked)))
     grams.update(map(" ".join, zip(tokens, tokens[1:], tokens[2:], strict=False)))

@@ -22,6 +22,7 @@ from mmpipe.schemas.review import AspectName
 _REACH: Final = (22, 4)
 _NEAR: Final = (45, 14)
 _CHINESE: Final = re.compile(f"[{CJK}]")
+_START: Final = re.compile(f"[{CJK}]|[a-z0-9]+(?:'[a-z]+)?")
 Says = dict[AspectName, int]
 
 
@@ -37,7 +38,9 @@ class _Hit:
 
 
 @cache
-def _words() -> tuple[re.Pattern[str], dict[str, tuple[tuple[str, str], ...]]]:
+def _words() -> dict[str, list[tuple[str, tuple[tuple[str, str], ...]]]]:
+    """The words with their senses by what they begin with, a Latin word or a Chinese character; of those that
+    begin alike the longest first."""
     senses: dict[str, list[tuple[str, str]]] = {}
     known = set(get_args(AspectName))
     for line in files("mmpipe.opinions").joinpath("lexicon.tsv").read_text("utf-8").splitlines():
@@ -48,20 +51,36 @@ def _words() -> tuple[re.Pattern[str], dict[str, tuple[tuple[str, str], ...]]]:
             raise ValueError(f"lexicon.tsv: {aspect!r} is no aspect")
         for word in words.split("|"):
             senses.setdefault(word, []).append((aspect, sense))
-    longest = sorted(senses, key=len, reverse=True)
-    latin = "|".join(re.escape(word) for word in longest if not _CHINESE.search(word))
-    chinese = "|".join(re.escape(word) for word in longest if _CHINESE.search(word))
-    pattern = re.compile(rf"(?<![a-z'])(?:{latin})(?![a-z'])|(?:{chinese})")
-    return pattern, {word: tuple(said) for word, said in senses.items()}
+    by_start: dict[str, list[tuple[str, tuple[tuple[str, str], ...]]]] = {}
+    for word in sorted(senses, key=len, reverse=True):
+        start = _START.match(word)
+        if start is None:
+            raise ValueError(f"lexicon.tsv: {word!r} begins with no letter")
+        by_start.setdefault(start[0], []).append((word, tuple(senses[word])))
+    return by_start
+
+
+def _hits(clause: str) -> list[_Hit]:
+    words = _words()
+    found: list[_Hit] = []
+    reached = 0
+    for start in _START.finditer(clause):
+        if start.start() < reached:
+            continue
+        chinese = _CHINESE.match(start[0]) is not None
+        for word, senses in words.get(start[0], ()):
+            end = start.start() + len(word)
+            ends = chinese or not (clause[end : end + 1].isalnum() or clause[end : end + 1] == "'")
+            if ends and clause.startswith(word, start.start()):
+                found.append(_Hit(start.start(), end, chinese, senses))
+                reached = end
+                break
+    return found
 
 
 def says(clause: str) -> Says:
     """By aspect that a folded clause speaks of: above zero well, below zero badly."""
-    pattern, senses = _words()
-    hits = [
-        _Hit(found.start(), found.end(), _CHINESE.match(found[0]) is not None, senses[found[0]])
-        for found in pattern.finditer(clause)
-    ]
+    hits = _hits(clause)
     denials = [hit for hit in hits if hit.sense("!")]
     found: Says = {}
     general: list[tuple[_Hit, int]] = []

@@ -55,7 +55,12 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Span]:
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
-    for begin in range(start, end, _LONGEST):
-        piece = Span(begin, min(end, begin + _LONGEST))
+    while start < end:
+        cut = min(end, start + _LONGEST)
+        if cut < end:
+            # Between words, where there are any.
+            cut = max(text.rfind(" ", start, cut), start) + 1 if " " in text[start:cut] else cut
+        piece = Span(start, cut - (cut < end and text[cut - 1] == " "))
         if any(c.isalnum() for c in text[piece.start : piece.end]):
             yield piece
+        start = cut

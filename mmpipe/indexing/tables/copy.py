@@ -30,6 +30,7 @@ from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject
 from mmpipe.indexing.sources.rows import Upload, UploadRow, root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.changes import Changes, Seen, basis_of, seen_table
+from mmpipe.lake.reviewed import Reviewed
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
 from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.product import Product
@@ -180,8 +181,8 @@ class RowCarrier:
         return len(tombstones)
 
     def _with_other_media(self, ids: Sequence[str]) -> list[str]:
-        """Those whose media or stock differ: the target may have been filled from the same feed."""
-        columns = ["id", "stock", *(hash_column(m) for m in sorted(self._encodable))]
+        """Those whose media, stock or reviews differ: the target may have been filled from the same feed."""
+        columns = ["id", "stock", "reviewed", *(hash_column(m) for m in sorted(self._encodable))]
         here, there = (self._source.fetch(ids, columns=columns), self._target.fetch(ids, columns=columns))
         known = {row.pop("id"): row for row in there.to_pylist()}
         return sorted(str(row["id"]) for row in here.to_pylist() if known.get(row["id"]) != _without_id(row))
@@ -200,9 +201,18 @@ class RowCarrier:
     def _write(self, part: tuple[ChunkResult, Carried], write: Callable[[pa.Table], WriteResult]) -> Carried:
         result, carried = part
         if result.changes.rows:
-            write(pa.concat_tables(result.changes.rows))
+            rows = pa.concat_tables(result.changes.rows)
+            write(rows)
+            self._rate(rows.column("id").to_pylist())
         self._collection.rejects.put(result.rejects)
         return carried
+
+    def _rate(self, ids: Sequence[str]) -> None:
+        """What reviews came to goes over as it is."""
+        held = self._source.fetch(ids, ["id", "reviewed"])
+        rated = held.filter(held.column("reviewed").is_valid())
+        texts = zip(rated.column("id").to_pylist(), rated.column("reviewed").to_pylist(), strict=True)
+        self._target.rerate({product_id: Reviewed.decode(text) for product_id, text in texts})
 
     def _encode(self, ids: list[str], result: ChunkResult) -> Carried:
         rows = self._fetch(ids)

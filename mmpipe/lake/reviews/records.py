@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -60,7 +59,6 @@ def held_review(
     run_id: str,
     author: str | None,
     uploaded_at: datetime,
-    opinions: Sequence[Opinion] = (),
 ) -> HeldReview:
     """A review of a source of ``order``. One that was given no id gets one of what it says and by whom: the
     same again is the same review."""
@@ -81,7 +79,6 @@ def held_review(
         language=review.language,
         text=review.text,
         photos=review.photos,
-        opinions=tuple(opinions),
     )
     return held.taken_back(order, run_id) if review.deleted else held
 

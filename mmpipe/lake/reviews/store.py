@@ -65,16 +65,20 @@ class Reviews:
         self._waiting = RecordTable(waiting, Waiting, "product_id", {}, storage)
 
     def put(self, reviews: Sequence[HeldReview]) -> int:
-        """Hold them, in one commit; gives how many were news. Of several of one key the newest counts."""
+        """Hold them, in one commit; gives how many were news (:meth:`news`)."""
+        news = self.news(reviews)
+        # A merge that changes nothing is a version all the same.
+        return self._table.put(news, condition=_NEWER) if news else 0
+
+    def news(self, reviews: Sequence[HeldReview]) -> list[HeldReview]:
+        """Those of a newer source than what is held; of several of one key the newest."""
         newest: dict[str, HeldReview] = {}
         for review in reviews:
             held = newest.get(review.key)
             if held is None or held.source_order < review.source_order:
                 newest[review.key] = review
-        held = self._orders(list(newest))
-        news = [review for key, review in newest.items() if held.get(key, "") < review.source_order]
-        # A merge that changes nothing is a version all the same.
-        return self._table.put(news, condition=_NEWER) if news else 0
+        orders = self._orders(list(newest))
+        return [review for key, review in newest.items() if orders.get(key, "") < review.source_order]
 
     def totals(self, product_ids: Sequence[str]) -> tuple[dict[str, Totals], int]:
         """What the reviews of each of these products come to, of those that have any, and the version that
