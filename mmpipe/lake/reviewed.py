@@ -59,25 +59,32 @@ class Reviewed:
         return "kept" if row["deleted"] else "changed"
 
 
-def with_reviewed(rows: pa.Table, told: Mapping[str, Reviewed]) -> pa.Table:
-    """Rows of ``products``, each with what was told of its id."""
+def with_reviewed(rows: pa.Table, told: Mapping[str, Reviewed], *, uploaded: bool = True) -> pa.Table:
+    """Rows of ``products``, each with what was told of its id, where it holds nothing newer.
+
+    Their own numbers are what uploads say, unless they were made of rows that were told already: where they
+    say so, or were not ``uploaded``."""
     columns = {name: rows.column(name).to_pylist() for name in _COLUMNS}
     ids, deleted = (rows.column(name).to_pylist() for name in ("id", "deleted"))
     for place, product_id in enumerate(ids):
         reviewed = told.get(product_id)
         if reviewed is None:
             continue
+        before = columns["reviewed"][place]
+        held = None if before is None else Reviewed.decode(before)
+        if held is not None and held.version >= reviewed.version:
+            continue
         if not deleted[place]:
             own = columns["rating"][place], columns["rating_count"][place]
-            before = columns["reviewed"][place]
-            if before is not None:
-                reviewed = replace(reviewed, given=Reviewed.decode(before).given)
-            elif own != reviewed.shown():
-                # Else it is a row that was made of this one, with the numbers that are shown on it.
+            if held is not None:
+                reviewed = replace(reviewed, given=held.given)
+            elif uploaded:
                 reviewed = replace(reviewed, given=own)
             rating, count = reviewed.shown()
             columns["rating"][place], columns["rating_count"][place] = rating, count
             columns["document"][place] = _rated(columns["document"][place], rating, count)
+        elif held is not None:
+            reviewed = replace(reviewed, given=held.given)
         columns["reviewed"][place] = reviewed.encode()
     for name, values in columns.items():
         position = rows.schema.get_field_index(name)

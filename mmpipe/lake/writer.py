@@ -109,16 +109,17 @@ class Writer:
                 self._tables.append(self._whole(self._conform(taken(rows, winners)), winners))
         for part, winners in _by_part(resolved.refreshed).items():
             self._replace(winners)
-            self._tables.append(self._whole(taken(changes.refreshed[part], winners), winners))
+            again = taken(changes.refreshed[part], winners)
+            self._tables.append(self._whole(again, winners, uploaded=False))
 
-    def _whole(self, rows: pa.Table, winners: Sequence[Winner]) -> pa.Table:
+    def _whole(self, rows: pa.Table, winners: Sequence[Winner], *, uploaded: bool = True) -> pa.Table:
         """Winners' rows with all that they take over."""
         places = in_doubt(rows, winners)
         if places:
             held = self._at([w.head for p in places if (w := winners[p]).head is not None], HELD_COLUMNS)
             by_address = dict(zip(held.column(ADDRESS).to_pylist(), held.to_pylist(), strict=True))
             rows = settled(rows, winners, places, by_address)
-        return _own(rows, winners)
+        return _own(rows, winners, uploaded=uploaded)
 
     def _replace(self, winners: Iterable[Winner]) -> None:
         heads = [w for w in winners if w.head is not None]
@@ -266,7 +267,7 @@ def _by_part(winners: Iterable[Winner]) -> dict[int, list[Winner]]:
     return found
 
 
-def _own(rows: pa.Table, winners: Sequence[Winner]) -> pa.Table:
+def _own(rows: pa.Table, winners: Sequence[Winner], *, uploaded: bool = True) -> pa.Table:
     """Winners' rows with the orders, groups, reviews and stocks that they take over."""
     overridden = {place: w.standing for place, w in enumerate(winners) if w.standing is not None}
     if overridden:
@@ -276,7 +277,7 @@ def _own(rows: pa.Table, winners: Sequence[Winner]) -> pa.Table:
         rows = with_values(rows, {"source_order": orders, "item_group_id": groups})
     reviewed = {w.id: w.reviewed for w in winners if w.reviewed is not None}
     if reviewed:
-        rows = with_reviewed(rows, reviewed)
+        rows = with_reviewed(rows, reviewed, uploaded=uploaded)
     stocks = {w.id: w.stock for w in winners if w.stock is not None}
     return with_stock(rows, stocks) if stocks else rows
 

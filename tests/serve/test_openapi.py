@@ -16,6 +16,7 @@ _ROUTES = {
     ("get", "/v1/suggest"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/products/{product_id}"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/products/{product_id}/similar"): {"200", "404", "414", "422", "503"},
+    ("get", "/v1/products/{product_id}/reviews"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/collections"): {"200"},
     ("post", "/v1/recommendations"): {"200", "400", "404", "413", "415", "422", "503"},
     ("post", "/v1/interactions"): {"202", "400", "404", "413", "415", "422", "503"},

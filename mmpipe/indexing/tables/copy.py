@@ -30,7 +30,6 @@ from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject
 from mmpipe.indexing.sources.rows import Upload, UploadRow, root_of
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.changes import Changes, Seen, basis_of, seen_table
-from mmpipe.lake.reviewed import Reviewed
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
 from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.product import Product
@@ -201,18 +200,9 @@ class RowCarrier:
     def _write(self, part: tuple[ChunkResult, Carried], write: Callable[[pa.Table], WriteResult]) -> Carried:
         result, carried = part
         if result.changes.rows:
-            rows = pa.concat_tables(result.changes.rows)
-            write(rows)
-            self._rate(rows.column("id").to_pylist())
+            write(pa.concat_tables(result.changes.rows))
         self._collection.rejects.put(result.rejects)
         return carried
-
-    def _rate(self, ids: Sequence[str]) -> None:
-        """What reviews came to goes over as it is."""
-        held = self._source.fetch(ids, ["id", "reviewed"])
-        rated = held.filter(held.column("reviewed").is_valid())
-        texts = zip(rated.column("id").to_pylist(), rated.column("reviewed").to_pylist(), strict=True)
-        self._target.rerate({product_id: Reviewed.decode(text) for product_id, text in texts})
 
     def _encode(self, ids: list[str], result: ChunkResult) -> Carried:
         rows = self._fetch(ids)
@@ -221,9 +211,9 @@ class RowCarrier:
         carried = Carried(deleted=dead.num_rows)
         if dead.num_rows:
             columns = dead.select(["id", "source_order", "run_id", "updated_at", "item_group_id", "stock"])
-            result.changes.rows.append(
-                build_tombstones([Tombstone(**row) for row in columns.to_pylist()], self._target.dim)
-            )
+            tombstones = [Tombstone(**row) for row in columns.to_pylist()]
+            built = build_tombstones(tombstones, self._target.dim)
+            result.changes.rows.append(_as_in(dead, built, "reviewed"))
         if not rows.num_rows:
             return carried
         rejects = len(result.rejects)
@@ -238,7 +228,7 @@ class RowCarrier:
                 _carry_over(ready, held)
                 carried.copied.update(ready.gathered.copied.keys())
             self._pipeline.encoding.finish(batch, part)
-        result.changes.rows += [_with_times(table, rows) for table in part.changes.rows]
+        result.changes.rows += [_as_in(rows, table, "updated_at", "reviewed") for table in part.changes.rows]
         result.rejects += part.rejects
         for counts in part.counts.values():
             carried.encoded.update(counts.encoded)
@@ -246,7 +236,7 @@ class RowCarrier:
         return carried
 
     def _fetch(self, ids: list[str]) -> pa.Table:
-        rows = self._source.fetch(ids, columns=[*WHOLE_COLUMNS, "run_id", "updated_at"])
+        rows = self._source.fetch(ids, columns=[*WHOLE_COLUMNS, "run_id", "updated_at", "reviewed"])
         self._remember_uploads(rows)
         return rows
 
@@ -368,11 +358,14 @@ def _ids(rows: pa.Table, chosen: pa.ChunkedArray) -> list[str]:
     return sorted(rows.column("id").filter(chosen).to_pylist())
 
 
-def _with_times(table: pa.Table, rows: pa.Table) -> pa.Table:
-    """The encoded rows with the times the source's rows were written at."""
+def _as_in(rows: pa.Table, table: pa.Table, *names: str) -> pa.Table:
+    """The encoded rows with what the source's rows hold in these columns: the times they were written at, and
+    what their reviews come to, which their documents show."""
     places = pc.index_in(table.column("id"), value_set=rows.column("id").combine_chunks())
-    position = table.schema.get_field_index("updated_at")
-    return table.set_column(position, table.schema.field(position), rows.column("updated_at").take(places))
+    for name in names:
+        position = table.schema.get_field_index(name)
+        table = table.set_column(position, table.schema.field(position), rows.column(name).take(places))
+    return table
 
 
 def media_root(product: Product, uris: Sequence[str], ledger: str | None) -> str | None:

@@ -12,6 +12,7 @@ from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.indexing.tables.copy import RowCarrier, media_root
 from mmpipe.lake import ProductTable
+from mmpipe.lake.reviewed import Reviewed
 from mmpipe.lake.stock import Stock
 from mmpipe.schemas.product import Product
 from tests.unit.indexing.conftest import Shop
@@ -222,3 +223,24 @@ def test_deletions_go_over_as_what_they_are_meant_for(
     row = target.fetch(["S"]).to_pylist()[0]
     assert (row["title"], row["availability"]) == ("On sale", "preorder")
     carrier.close()
+
+
+def test_ratings_of_reviews_go_over(
+    shop: Shop, tables: tuple[ProductTable, ProductTable, LoadedEncoders]
+) -> None:
+    source, target, loaded = tables
+    given = shop.bucket.put_product("a", title="Red dress", rating=4.0, rating_count=7)
+    shop.bucket.tick()
+    shop.ok(given)
+    source.rerate({"a": Reviewed(2, 3, 1.5)})
+    carrier = RowCarrier(shop.collection, source, target, loaded, shop.settings)
+    carrier.carry(carrier.look())
+    columns = ["rating", "rating_count", "reviewed"]
+    assert target.fetch(["a"], columns) == source.fetch(["a"], columns)
+    source.rerate({"a": Reviewed(3, 4, 2.5)})
+    carrier.carry(carrier.look())
+    assert target.fetch(["a"], columns) == source.fetch(["a"], columns)
+    target.rerate({"a": Reviewed(4, 0, None)})
+    (row,) = target.fetch(["a"], columns).to_pylist()
+    assert (row["rating"], row["rating_count"]) == (4.0, 7)
+    assert not RowCarrier(shop.collection, source, source, loaded, shop.settings).look()

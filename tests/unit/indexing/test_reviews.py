@@ -13,6 +13,7 @@ from mmpipe.indexing.people import erase_person
 from mmpipe.indexing.writing.reviewing import settle_reviews
 from mmpipe.lake.products import ProductTable
 from mmpipe.schemas.work import CatalogueEvent
+from tests.unit.indexing.bucket import png
 from tests.unit.indexing.conftest import Shop
 
 GOOD = {
@@ -135,6 +136,19 @@ def test_a_rating_outlives_uploads_of_the_product(shop: Shop) -> None:
     shop.ok(upload(shop, BAD, name="2"))
     with_product(shop)
     assert rated(shop) == (3.5, 2)
+
+
+def test_a_rating_outlives_a_medium_that_is_read_again(shop: Shop) -> None:
+    shop.bucket.put("media/a.png", png((250, 0, 0)))
+    with_product(shop, image_link="media/a.png", rating=3.0, rating_count=9)
+    shop.ok(upload(shop, GOOD))
+    shop.ok(shop.bucket.put("media/a.png", png((0, 250, 0))))
+    assert shop.encoded()["image"] == 2
+    shop.bucket.tick()
+    assert rated(shop) == (5.0, 1)
+    shop.ok(upload(shop, {"product_id": "a", "review_id": "r1", "_op": "delete"}, name="2"))
+    assert rated(shop) == (3.0, 9)
+    assert shop.encoded() == {}
 
 
 def test_reviews_that_came_before_their_product(shop: Shop) -> None:
