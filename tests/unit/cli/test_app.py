@@ -73,7 +73,16 @@ def test_every_command_is_there() -> None:
     names = {group.name for group in command.registered_groups}
     commands = {entry.callback.__name__ for entry in command.registered_commands if entry.callback}
     lake = {"rejects", "live", "models", "users", "dlq"}
-    assert names == lake | {"eval", "train", "sponsored", "experiments", "synonyms", "rules", "reviews"}
+    assert names == lake | {
+        "eval",
+        "train",
+        "sponsored",
+        "experiments",
+        "synonyms",
+        "rules",
+        "reviews",
+        "keys",
+    }
     asked = {"search", "similar", "suggest", "status", "stock", "statistics", "analytics"}
     assert commands == asked | {"up", "index", "serve", "formats"}
 
