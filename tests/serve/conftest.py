@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from mmpipe.encoders import registry
+from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.events import plan
 from mmpipe.indexing import Indexer
 from mmpipe.lake import open_lake
@@ -128,7 +130,7 @@ class InProcessWork:
         self.indexer = Indexer(
             settings,
             open_lake(settings),
-            registry.load(settings.indexing.profile),
+            _profile(settings.indexing.profile),
             lambda uri: open_store(uri, settings.storage),
         )
 
@@ -155,9 +157,21 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
 
 
 def make_service(settings: Settings) -> QueryService:
-    """One replica's service with encoders in this process."""
-    models = Models(threads=1)
-    return QueryService(settings, LocalQueryEncoder(models))
+    """One replica's service with encoders in this process. It learns a catalogue's words where
+    ``voice.adapt()`` or ``voice.start()`` is called, which takes a second for each."""
+    return QueryService(settings, LocalQueryEncoder(_models()), listen=False)
+
+
+# What is large is shared: FastAPI keeps what it knows of an application's routes as long as the process, and
+# with it whatever they call.
+@cache
+def _models() -> Models:
+    return Models(threads=1)
+
+
+@cache
+def _profile(name: str) -> LoadedEncoders:
+    return registry.load(name)
 
 
 def make_app(service: QueryService, replica: str = "test") -> Starlette:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import threading
 import wave
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,7 @@ def test_before_the_first_recogniser_is_ready_recordings_are_sounds(
 
     monkeypatch.setattr(registry, "load", lambda _name, _models: Slow())
     service = make_service(shop[1])
+    service.voice.start()
     try:
         assert begun.wait(20)
         client = TestClient(create_app(service, Metrics("test")))
@@ -214,6 +217,26 @@ def test_before_the_first_recogniser_is_ready_recordings_are_sounds(
     finally:
         go_on.set()
         service.close()
+
+
+def test_recognisers_are_given_back_at_the_end(
+    shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetful(Listening):
+        def adapted(self, texts: Sequence[str]) -> FakeRecognizer:
+            made = FakeRecognizer()
+            alive.append(weakref.ref(made))
+            return made
+
+    alive: list[weakref.ref[FakeRecognizer]] = []
+    monkeypatch.setattr(registry, "load", lambda _name, _models: Forgetful())
+    service = make_service(shop[1])
+    service.voice.adapt()
+    gc.collect()
+    assert [ref() is None for ref in alive] == [False]
+    service.close()
+    gc.collect()
+    assert [ref() is None for ref in alive] == [True]
 
 
 def test_the_same_words_are_not_learned_twice(service: QueryService, ear: Listening) -> None:

@@ -91,8 +91,10 @@ class Voice:
             self._thread.start()
 
     def close(self) -> None:
-        """Stop following. A recogniser in the making is left to finish by itself."""
+        """Stop following, and give the recognisers back, which are large. One in the making is left
+        to finish by itself."""
         self._stop.set()
+        self._adapted = {}
 
     def understand(
         self, version: Version, request: SearchRequest, media: Mapping[Modality, EncoderInput]
@@ -136,6 +138,8 @@ class Voice:
                 self._adapted[version.collection] = replace(known, label=version.label)
                 continue
             recognizer = general.adapted(texts)
+            if self._stop.is_set():
+                return
             self._adapted[version.collection] = _Adapted(version.label, words, recognizer, time.monotonic())
 
     def _heard(self, version: Version, request: SearchRequest, clip: AudioClip) -> Heard | None:
