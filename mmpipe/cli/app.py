@@ -18,6 +18,7 @@ from mmpipe.cli.formats import formats
 from mmpipe.cli.index import index
 from mmpipe.cli.keys import keys_app
 from mmpipe.cli.live import live_app
+from mmpipe.cli.mcp import mcp
 from mmpipe.cli.models import models_app
 from mmpipe.cli.query import search, similar
 from mmpipe.cli.rejects import rejects_app
@@ -47,6 +48,7 @@ app.command()(up)
 app.command()(index)
 app.command()(formats)
 app.command()(serve)
+app.command()(mcp)
 app.command()(search)
 app.command()(similar)
 app.command()(suggest)

@@ -23,6 +23,7 @@ from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 if TYPE_CHECKING:
     from mmpipe.schemas.rules import Rule
     from mmpipe.serve.answer.service import QueryService
+    from mmpipe.settings import Settings
 
 _TIMEOUT_SECONDS = 60.0
 R = TypeVar("R", bound=BaseModel)
@@ -155,14 +156,20 @@ class EmbeddedQueries:
 
 
 def _embedded(lake: str) -> Iterator[Queries]:
+    with service_here(settings_with(lake=lake)) as service:
+        yield EmbeddedQueries(service)
+
+
+@contextmanager
+def service_here(settings: Settings) -> Iterator[QueryService]:
+    """A query service in this process, without HTTP or Ray, that does not listen to recordings yet."""
     from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
     from mmpipe.serve.answer.service import QueryService
 
-    settings = settings_with(lake=lake)
     models = Models(settings.serve.encoder_threads, settings)
     service = QueryService(settings, LocalQueryEncoder(models), listen=False)
     try:
-        yield EmbeddedQueries(service)
+        yield service
     finally:
         service.close()
 

@@ -45,7 +45,7 @@ class KeyGuard:
 
         Raises :class:`Unauthorized`, :class:`Forbidden` for a key that has not ``scope``.
         """
-        grant = await self._caller(authorization)
+        grant = await self.caller(authorization)
         self._known(grant.name)
         if scope not in grant.scopes:
             raise Forbidden(
@@ -54,7 +54,8 @@ class KeyGuard:
         tenancy.let_in(grant)
         return grant
 
-    async def _caller(self, authorization: str) -> Grant:
+    async def caller(self, authorization: str) -> Grant:
+        """The same, whatever its scopes, and told to nobody. Raises :class:`Unauthorized`."""
         if not authorization and self._anonymous is not None:
             return self._anonymous
         key = bearer(authorization)
