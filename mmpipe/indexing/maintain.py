@@ -45,6 +45,8 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
             # Before the log settles them: until then they are among those that are heeded.
             open_ = [e for e in collection.interactions.erasures() if e.state != "settled"]
             erase_reviews(collection, open_)
+            if any(erasure.reviews for erasure in open_):
+                collection.reviews.purge()
             collection.interactions.maintain()
             collection.searches.maintain()
             keep_records(collection, thorough=True)

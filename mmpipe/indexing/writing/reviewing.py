@@ -8,11 +8,12 @@ for erasures afterwards, and whoever erases notes that first: whichever comes se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from mmpipe.errors import CommitConflict
+from mmpipe.errors import CommitConflict, MmpipeError
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake.checks import shows
 from mmpipe.lake.reviewed import Reviewed
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mmpipe.lake.interactions import Erasure, Pseudonyms
     from mmpipe.schemas.review import Review
 
+logger = logging.getLogger(__name__)
 _AT_ONCE: Final = 8_192
 _ROUNDS: Final = 8
 
@@ -50,8 +52,8 @@ def store_reviews(
     if authors:
         for erasure in collection.interactions.erasures():
             mine = sorted(authors.intersection(erasure.users))
-            if mine:
-                collection.reviews.erase(mine, erasure.at)
+            if mine and collection.reviews.erase(mine, erasure.at):
+                _purge(collection)
     return Stored(news, list(dict.fromkeys(review.product_id for review in held)))
 
 
@@ -106,12 +108,29 @@ def erase_reviews(collection: Collection, erasures: Iterable[Erasure]) -> int:
     gone: list[HeldReview] = []
     for erasure in erasures:
         gone += collection.reviews.erase(erasure.users, erasure.at)
-    live = collection.live()
-    if gone and live is not None:
-        table = collection.table(live.table)
-        told = _tell(collection, table, list(dict.fromkeys(review.product_id for review in gone)))
-        publish_ratings(collection, table, "ratings without an erased person's", visible=told.visible)
+    if gone:
+        _purge(collection)
+        try:
+            _tell_and_publish(collection, list(dict.fromkeys(review.product_id for review in gone)))
+        except (MmpipeError, OSError) as error:
+            logger.warning("ratings are mended by maintenance", extra={"reason": str(error)})
     return len(gone)
+
+
+def _purge(collection: Collection) -> None:
+    """Nobody reads what was erased any more; who may not remove objects leaves its files to maintenance."""
+    try:
+        collection.reviews.purge()
+    except (MmpipeError, OSError) as error:
+        logger.warning("erased reviews are purged by maintenance", extra={"reason": str(error)})
+
+
+def _tell_and_publish(collection: Collection, product_ids: Sequence[str]) -> None:
+    live = collection.live()
+    if live is not None:
+        table = collection.table(live.table)
+        told = _tell(collection, table, product_ids)
+        publish_ratings(collection, table, "ratings without an erased person's", visible=told.visible)
 
 
 def publish_ratings(collection: Collection, table: ProductTable, reason: str, *, visible: bool) -> str:

@@ -146,8 +146,8 @@ class Reviews:
 
     def erase(self, authors: Sequence[str], before: datetime) -> list[HeldReview]:
         """Remove what these people wrote in uploads of up to ``before``; gives what it was. A mark without
-        words or person stays of each, so that no upload of before brings it back. When this returns, no file
-        of the table holds any of it, former versions of a versioned bucket apart."""
+        words or person stays of each, so that no upload of before brings it back. Readers see none of it from
+        now on; :meth:`purge` removes it from the files."""
         latest = SourceOrder(before, "z", 0, "").encode()
         old = f"source_order <= {sql_text(latest)}"
         gone = [
@@ -157,8 +157,12 @@ class Reviews:
         ]
         if gone:
             self._table.put([r.taken_back(latest, _ERASED) for r in gone], condition=_NEWER)
-            self._table.purge()
         return gone
+
+    def purge(self) -> None:
+        """Write anew what holds anything of reviews that were erased, replaced or taken back. When this
+        returns no file of the table does, former versions of a versioned bucket apart."""
+        self._table.purge()
 
     def product_ids(self) -> Iterator[str]:
         """The products that any review names, each once."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing import maintain
 from mmpipe.indexing.people import erase_person
 from mmpipe.indexing.writing.reviewing import settle_reviews
 from mmpipe.lake.products import ProductTable
+from mmpipe.lake.record_table import RecordTable
 from mmpipe.schemas.work import CatalogueEvent
 from tests.unit.indexing.bucket import png
 from tests.unit.indexing.conftest import Shop
@@ -233,6 +236,52 @@ def test_who_is_erased_is_in_no_file_and_in_no_rating(shop: Shop) -> None:
     # The file comes again, under a new run: it is of before the erasure.
     shop.ok(event.model_copy(update={"object": event.object.model_copy(update={"sequencer": "01"})}))
     assert [quote.review_id for quote in shop.collection.reviews.of("a").summary] == ["r2"]
+
+
+def test_who_may_not_remove_objects_leaves_the_files_to_maintenance(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_product(shop)
+    shop.ok(upload(shop, GOOD, BAD))
+    lake = shop.indexer._lake
+    user = lake.pseudonyms.user("demo", "u-secret")
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise StorageUnavailable("denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordTable, "purge", denied)
+        patched.setattr(type(shop.collection), "publish", denied)
+        assert erase_person(lake, shop.collection, user).reviews == 1
+    assert shop.collection.reviews.of("a").count == 1
+    assert user.encode() in files_of(shop)
+    assert not [each for each in maintain.run(shop.settings) if "error" in each]
+    assert user.encode() not in files_of(shop)
+    live = shop.collection.live()
+    assert live is not None
+    assert live.version == live_table(shop).version, "readers have the rating without theirs"
+    assert rated(shop) == (2.0, 1)
+
+
+def test_uploads_of_several_at_once_add_up(shop: Shop) -> None:
+    with_product(shop)
+    events = [
+        upload(
+            shop,
+            *({**GOOD, "review_id": f"{n}-{i}", "rating": 1 + (n + i) % 5} for i in range(5)),
+            name=str(n),
+        )
+        for n in range(6)
+    ]
+    with ThreadPoolExecutor(3) as threads:
+        outcomes = [outcome for found in threads.map(shop.run, events) for outcome in found]
+    assert {outcome.status for outcome in outcomes} == {"done"}
+    assert rated(shop) == (3.0, 30)
+    live = shop.collection.live()
+    assert live is not None
+    assert shop.collection.table(live.table).at(live.version).to_table(["rating_count"])[0].to_pylist() == [
+        30
+    ]
 
 
 def test_who_stores_while_somebody_is_erased_leaves_them_out(shop: Shop) -> None:
