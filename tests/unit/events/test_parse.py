@@ -165,6 +165,9 @@ def test_two_records_in_order() -> None:
         ("shop/products/nested/A.json", "ObjectCreated:Put"),
         ("shop/products/A.txt", "ObjectCreated:Put"),
         ("shop/events/x.csv", "ObjectCreated:Put"),
+        ("shop/reviews/x.json", "ObjectCreated:Put"),
+        ("shop/reviews/_tmp.jsonl", "ObjectCreated:Put"),
+        ("shop/reviews/x.csv", "ObjectRemoved:Delete"),
         ("Readme.md", "ObjectCreated:Put"),
         ("lake/shop/data.lance", "ObjectCreated:Put"),
         ("shop/feeds/old.csv", "ObjectRemoved:DeleteMarkerCreated"),
@@ -191,6 +194,8 @@ def test_keys_from_which_nothing_follows(key: str, name: str, caplog: pytest.Log
         "shop/media/my_temporary/a.jpg",
         "shop/media/party.jpg",
         "shop/events/2026_03.jsonl",
+        "shop/reviews/2026/march.jsonl",
+        "shop/reviews/export.csv",
     ],
 )
 def test_real_names_are_uploads(key: str) -> None:
