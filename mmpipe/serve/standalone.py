@@ -82,7 +82,7 @@ def standalone_app(settings: Settings, door: Door | None = None) -> Starlette:
     work = WorkOnDemand(settings, lake)
     internal = create_internal_app(settings, work, Uploads(lake), Metrics("standalone"))
     meter = Metrics("standalone", None if door is None else door.refused)
-    app = behind_one_port(create_app(service, meter), internal)
+    app = behind_one_port(create_app(service, meter, door=door), internal)
     app.state.service = service
     return app
 

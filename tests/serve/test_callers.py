@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from mmpipe.serve.http.callers import CallerLimit
+from mmpipe.serve.http.callers import CallerLimit, Callers
 from mmpipe.serve.http.key_entries import Keys, parse_keys
 from mmpipe.serve.http.keys import KeyRing
 from mmpipe.settings import ServeSettings, Settings
@@ -48,7 +48,8 @@ class Caller:
         async def read() -> Keys:
             return keys
 
-        self.limit = CallerLimit(self._app, settings, KeyRing(read, keys), clock=clock or Clock())
+        self.callers = Callers(settings, KeyRing(read, keys), clock=clock or Clock())
+        self.limit = CallerLimit(self._app, self.callers, settings.caller_requests)
         self.wait: bytes | None = None
 
     async def ask(self, headers: Headers, path: str = "/v1/search", client: str = "192.0.2.1") -> int:
@@ -126,8 +127,26 @@ def test_so_many_a_second_and_a_burst_after_a_pause() -> None:
     ],
 )
 def test_by_whom_a_caller_is_told(hops: int, headers: Headers, client: str, told_by: str | None) -> None:
-    limit = Caller(forwarded_hops=hops).limit
-    assert limit.address({"headers": headers, "client": (client, 1)}) == told_by
+    callers = Caller(forwarded_hops=hops).callers
+    assert callers.address({"headers": headers, "client": (client, 1)}) == told_by
+
+
+def test_who_asks_too_often_is_known_without_taking_anything() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        caller = Caller(clock)
+        caller.go_on.set()
+        scope = {"headers": SMALL, "client": ("192.0.2.1", 1)}
+        assert caller.callers.over(scope) == 0, "not seen yet"
+        assert [await caller.ask(SMALL) for _ in range(2)] == [200, 200]
+        assert [caller.callers.over(scope) for _ in range(3)] == [2, 2, 2]
+        clock.now += 2.0
+        assert caller.callers.over(scope) == 0
+        assert await caller.ask(SMALL) == 200
+        assert caller.callers.over({"headers": KEY, "client": ("192.0.2.1", 1)}) == 0, "has no rate"
+        assert caller.callers.over({"headers": [], "client": ("127.0.0.1", 1)}) == 0
+
+    asyncio.run(scenario())
 
 
 def test_made_up_keys_are_one_caller() -> None:

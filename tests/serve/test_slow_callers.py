@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from mmpipe.serve.http import bounded_protocol
+from mmpipe.serve.http.backlog import ALWAYS, leave
 from mmpipe.serve.http.bounded_protocol import Door, protocol_for
 from mmpipe.settings import ServeSettings
 
@@ -93,6 +94,32 @@ def test_what_does_not_arrive_in_time_is_cut(sent: bytes, status: bytes | None) 
     _run(scenario, head_seconds=0.1, body_seconds=0.1)
 
 
+def test_who_asks_too_often_waits_behind_nobody() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        flooding = b"GET /v1/search HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer flooding\r\n\r\n"
+        door.over_rate = lambda scope: 7 * ((b"authorization", b"Bearer flooding") in scope["headers"])
+        waiting: list[dict[str, Any]] = [{} for _ in range(ALWAYS)]
+        reader, writer = await connect()
+        writer.write(flooding)
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200"), "nobody waits"
+        for scope in waiting:
+            assert door.backlog.enter(scope)
+        writer.write(flooding)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+        assert b"\r\nretry-after: 7\r\n" in head
+        assert b"\r\nx-content-type-options: nosniff\r\n" in head
+        assert (await reader.readuntil(b"}")).startswith(b'{"type": "urn:mmpipe:problem:too-many-requests"')
+        assert (door.refused()["often"], door.backlog.waiting) == (1, ALWAYS), "it took no place"
+        writer.write(_GET)
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200"), "others are served"
+        for scope in waiting:
+            leave(scope)
+        writer.close()
+
+    _run(scenario)
+
+
 def test_who_sends_slowly_but_in_time_is_answered_and_so_is_the_next_request() -> None:
     async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
         reader, writer = await connect()
@@ -105,7 +132,7 @@ def test_who_sends_slowly_but_in_time_is_answered_and_so_is_the_next_request() -
         await asyncio.sleep(0.4)
         writer.write(_GET)
         assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
-        assert door.refused() == {"overload": 0, "bodies": 0, "slow": 0}
+        assert door.refused() == {"overload": 0, "often": 0, "bodies": 0, "slow": 0}
         writer.close()
 
     _run(scenario, head_seconds=0.3, body_seconds=0.3)

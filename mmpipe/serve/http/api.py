@@ -25,7 +25,7 @@ from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
 from mmpipe.serve.http.analytics_route import analytics_router
-from mmpipe.serve.http.callers import CallerLimit
+from mmpipe.serve.http.callers import CallerLimit, Callers
 from mmpipe.serve.http.cors import Cors
 from mmpipe.serve.http.guard import Asking, KeyGuard, needs
 from mmpipe.serve.http.head import HeadAsGet
@@ -47,6 +47,7 @@ from mmpipe.serve.http.suggest_route import SuggestRoute, describe_suggest
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 
 if TYPE_CHECKING:
+    from mmpipe.serve.http.bounded_protocol import Door
     from mmpipe.settings import ServeSettings
 
 API_VERSION = "1.0.0"
@@ -69,11 +70,15 @@ _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
 
 
-def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | None = None) -> FastAPI:
+def create_app(
+    service: QueryService, meter: metrics.Metrics, keys: KeyRing | None = None, door: Door | None = None
+) -> FastAPI:
     """The ASGI application of one replica; it starts ``service``, and closes it at the end.
 
-    ``keys`` are those of the public routes, unless given what the service's settings name, read here. Raises
-    :class:`~mmpipe.serve.http.keys.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be read.
+    ``keys`` are those of the public routes, unless given what the service's settings name, read here;
+    ``door`` is what its connections come through: it learns who asks too often. Raises
+    :class:`~mmpipe.serve.http.key_entries.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be
+    read.
     """
     if keys is None:
         keys = key_ring(service.settings.serve)
@@ -125,7 +130,10 @@ def create_app(service: QueryService, meter: metrics.Metrics, keys: KeyRing | No
     )
     app.add_middleware(HeadAsGet)
     app.add_middleware(Methods, routes=app.routes)
-    app.add_middleware(CallerLimit, serve=limits, keys=keys)
+    callers = Callers(limits, keys)
+    if door is not None:
+        door.over_rate = callers.over
+    app.add_middleware(CallerLimit, callers=callers, most=limits.caller_requests)
     app.add_middleware(SecurityHeaders, hsts_seconds=limits.hsts_seconds)
     if limits.cors_origins:
         app.add_middleware(Cors, origins=limits.cors_origins)

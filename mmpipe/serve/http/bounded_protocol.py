@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from uvicorn import config
 
-from mmpipe.serve.http.backlog import Backlog, leave
+from mmpipe.serve.http.backlog import ALWAYS, Backlog, leave
 from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 from mmpipe.serve.http.one_write import OneWriteProtocol
 from mmpipe.serve.http.security_headers import SECURITY_HEADERS
@@ -74,6 +76,20 @@ CROWDED: Final = Refusal(
 TOO_SLOW: Final = Refusal(
     408, "Request Timeout", "request-timeout", "the request did not arrive in time; send it again, faster"
 )
+
+
+@cache
+def too_often(seconds: int) -> Refusal:
+    """For a caller that may ask again after so many seconds."""
+    return Refusal(
+        429,
+        "Too Many Requests",
+        "too-many-requests",
+        "this caller asks more often than it may; ask less often",
+        f"retry-after: {seconds}",
+    )
+
+
 MALFORMED: Final = Refusal(
     400, "Bad Request", "malformed-request", "this is not an HTTP request, or one with a malformed head"
 )
@@ -81,6 +97,10 @@ TOO_LONG: Final = Refusal(
     414, "URI Too Long", "uri-too-long", "the address is over 65,535 bytes; send what it holds as a body"
 )
 _MAX_URL: Final = 65_535  # what the parser's offsets can tell of
+
+
+def _nobody(_scope: Any) -> int:
+    return 0
 
 
 class Door:
@@ -91,13 +111,21 @@ class Door:
         self.body_seconds = serve.body_seconds
         self.arriving_bodies = serve.arriving_bodies
         self.backlog = Backlog(serve.burst_seconds, serve.standing_seconds)
+        # How many seconds a request's caller has to wait, who asks too often; 0 for all others.
+        self.over_rate: Callable[[Any], int] = _nobody
         self.arriving = 0
+        self.often = 0
         self.crowded = 0
         self.slow = 0
 
     def refused(self) -> dict[str, int]:
-        """Requests that no route has seen, by why: ``overload``, ``bodies`` or ``slow``."""
-        return {"overload": self.backlog.refused, "bodies": self.crowded, "slow": self.slow}
+        """Requests that no route has seen, by why: ``overload``, ``often``, ``bodies`` or ``slow``."""
+        return {
+            "overload": self.backlog.refused,
+            "often": self.often,
+            "bodies": self.crowded,
+            "slow": self.slow,
+        }
 
 
 def protocol_for(door: Door) -> type[BoundedProtocol]:
@@ -212,19 +240,29 @@ class BoundedProtocol(OneWriteProtocol):
         self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if not cycle.scope["path"].startswith(_COMPUTING) or self.door.backlog.enter(cycle.scope):
+        refusal = self._refusal(cycle.scope) if cycle.scope["path"].startswith(_COMPUTING) else None
+        if refusal is None:
             super()._start_asgi_task(cycle, _quiet(cycle, app))
         elif self.pipeline:
             # Not from within the end of the one before: they could be thousands.
-            self.loop.call_soon(self._refuse, cycle)
+            self.loop.call_soon(self._refuse, cycle, refusal)
         else:
-            self._refuse(cycle)
+            self._refuse(cycle, refusal)
 
-    def _refuse(self, cycle: RequestResponseCycle) -> None:
+    def _refusal(self, scope: Any) -> Refusal | None:
+        """None for a request that is taken. Who asks too often does not wait behind others: the middleware
+        would refuse that too, but after it had taken the place of somebody who does not."""
+        door = self.door
+        if door.backlog.waiting >= ALWAYS and (seconds := door.over_rate(scope)):
+            door.often += 1
+            return too_often(min(seconds, 3_600))
+        return None if door.backlog.enter(scope) else OVERLOAD
+
+    def _refuse(self, cycle: RequestResponseCycle, refusal: Refusal) -> None:
         if self.transport.is_closing():
             return
         cycle.response_started = cycle.response_complete = True
-        self.transport.write(OVERLOAD.as_bytes(cycle.scope["method"], last=not cycle.keep_alive))
+        self.transport.write(refusal.as_bytes(cycle.scope["method"], last=not cycle.keep_alive))
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()

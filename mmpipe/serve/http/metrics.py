@@ -68,7 +68,7 @@ class Metrics:
         )
         self._refusals = Gauge(
             "mmpipe_http_refused",
-            "Requests refused at the door: overload, bodies (too many in parts at once), slow (408)",
+            "Requests refused at the door: overload, often (429), bodies (too many in parts), slow (408)",
             ("replica", "why"),
             registry=self._registry,
         )

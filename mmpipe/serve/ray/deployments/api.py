@@ -54,6 +54,7 @@ class Api:
             self._service,
             Metrics(get_replica_context().replica_id.unique_id, door.refused),
             None if keeper is None else kept_keys(keeper),
+            door,
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
