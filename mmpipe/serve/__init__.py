@@ -11,8 +11,9 @@ applications alone, ``standalone`` is both in one process without Ray.
 * ``ray`` is the deployments, and ``ray.scaling`` alone decides how many replicas run; ``http`` is routes,
   guards and answers; ``answer`` is what a query replica can do, ``ingest`` what the indexer can. Imports go
   from the first to the last of them.
-* ``http.keys`` guards the public routes where keys are set, the dispatch token the internal ones: without
-  one they are closed. Health, metrics and the docs are open.
+* ``http.guard`` guards the public routes where keys are set, by scope; ``answer.tenancy`` keeps a caller to
+  their own collections; ``http.audit`` has calls of a shop's people on record. The dispatch token guards the
+  internal routes: without one they are closed. Health and the docs are open.
 * ``ingest.warm_work`` runs the pipeline, up to four batches at a time; what arrives while all are busy shares
   the next (``group_commit``). ``ingest.uploads`` tells of runs and rejects, private columns included.
 * ``answer.watch``: ``/readyz`` is for whoever sends traffic, 503 while a live collection cannot be searched

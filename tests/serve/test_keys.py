@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -18,7 +19,7 @@ from moto import mock_aws
 from pydantic import SecretStr
 
 from mmpipe.errors import DispatchUnavailable, InvalidRequest, NotReady
-from mmpipe.local.stack import _environment
+from mmpipe.local.stack import Stack, _environment
 from mmpipe.serve.http import keys
 from mmpipe.serve.http.key_entries import DEMO_KEY, SCOPES, InvalidKeys, Keys, new_key, parse_keys
 from mmpipe.serve.http.keys import (
@@ -269,6 +270,21 @@ def test_the_one_machine_stack_hands_them_on(tmp_path: Path) -> None:
     text = text_of(web=WEB)
     settings = Settings(serve=ServeSettings(api_keys=SecretStr(text)))
     assert _environment(settings, tmp_path, "test")["MMPIPE_SERVE__API_KEYS"] == text
+
+
+def test_the_one_machine_stack_has_the_demo_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = {"shop": ("https://shop.example",)}
+    base = Settings(serve=ServeSettings(host="0.0.0.0", cors_origins=origins))
+    cloud = SimpleNamespace(url="http://127.0.0.1:1")
+    resolved = Stack(base, tmp_path)._resolve(cloud, tmp_path, port=1, dashboard_port=2)  # type: ignore[arg-type]
+    for name, value in _environment(resolved, tmp_path, "test").items():
+        if name.startswith("MMPIPE_SERVE__"):
+            monkeypatch.setenv(name, value)
+    serve = Settings().serve
+    assert (serve.demo_key, serve.host, serve.cors_origins) == (True, "127.0.0.1", origins)
+    found = configured_keys(serve)
+    assert found is not None
+    assert [key.name for key in found.values()] == ["demo"]
 
 
 def test_a_secret_that_is_rotated_in_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
