@@ -35,6 +35,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/suggest"): ({"collection": "{c}", "q": SECRET[:4]}, None),
     ("GET", "/v1/products/{product_id}"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/similar"): ({"collection": "{c}"}, None),
+    ("GET", "/v1/products/{product_id}/reviews"): ({"collection": "{c}"}, None),
     ("POST", "/v1/interactions"): ({}, {"collection": "{c}", "interactions": [EVENT]}),
     ("POST", "/v1/recommendations"): ({}, {"collection": "{c}", "kind": "popular", "user_id": SECRET}),
     ("GET", "/v1/users/{user_id}"): ({"collection": "{c}"}, None),
@@ -135,10 +136,12 @@ def test_the_store_is_not_asked_about_anothers(tenants: TestClient, monkeypatch:
     app: Any = tenants.app
     service: QueryService = app.state.service
 
-    async def opened(*_: Any) -> Any:
+    def looked_up(*_: Any, **__: Any) -> Any:
         raise AssertionError("looked up")
 
-    monkeypatch.setattr(service._source, "open", opened)
+    source: Any = service._source
+    monkeypatch.setattr(source._versions, "get", looked_up)
+    assert call(tenants, ("GET", "/v1/rules"), "alba", A).status_code == 500, "it is what looks up"
     for name in CALLS:
         assert call(tenants, name, "berta", A).status_code == 404, name
 

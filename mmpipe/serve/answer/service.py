@@ -128,8 +128,8 @@ class QueryService:
         )
         self.merchandising = Merchandising(self._lake, self._source.follow_synonyms)
         self.merchandising.start()
-        self.stock = StockReports(settings, self._lake, self._open)
-        self.analytics = SearchAnalytics(settings, self._lake, self._open)
+        self.stock = StockReports(settings, self._lake, self._source.open)
+        self.analytics = SearchAnalytics(settings, self._lake, self._source.open)
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
             self.voice.start()
@@ -172,7 +172,7 @@ class QueryService:
 
     async def _found(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> Found:
         self._reranking.check(request)
-        version = await self._open(request.collection, request.cursor)
+        version = await self._source.open(request.collection, request.cursor)
         encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
         spoken = SpokenQuery(request, media)
         if "audio" in media or request.audio_as == "speech":
@@ -198,30 +198,30 @@ class QueryService:
     async def recommend(self, request: RecommendationsRequest) -> bytes:
         """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
         and ``InvalidRequest`` for a collection that is split among shards."""
-        version = await self._open(request.collection)
+        version = await self._source.open(request.collection)
         with step("query.recommend", products=version.products, lists=len(request.wanted())):
             return await self._recommendations.answer(version, request)
 
     async def suggest(self, params: SuggestParams) -> bytes:
         """See :meth:`Suggestions.answer`. Raises ``UnknownCollection``, ``InvalidRequest``, ``NotReady``."""
-        return await self._suggestions.answer(await self._open(params.collection), params)
+        return await self._suggestions.answer(await self._source.open(params.collection), params)
 
     async def similar(
         self, product_id: str, *, collection: str | None, limit: int, filters: Filters | None = None
     ) -> bytes:
         """A :class:`~mmpipe.schemas.search.SearchResponse` as JSON. Raises ``UnknownProduct``."""
-        version = await self._open(collection)
+        version = await self._source.open(collection)
         with step("query.similar", products=version.products, limit=limit):
             return await version.similar(product_id, filters, limit)
 
     async def name_of(self, collection: str | None) -> str:
         """The name of a collection, or of the only one. Raises ``UnknownCollection``, ``NotReady``,
         ``InvalidRequest`` for a missing name."""
-        return (await self._open(collection)).collection
+        return (await self._source.open(collection)).collection
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
-        version = await self._open(collection)
+        version = await self._source.open(collection)
         with step("product.read"):
             product = await version.product(product_id)
         return to_json(
@@ -246,7 +246,7 @@ class QueryService:
     ) -> InteractionsResponse:
         """Judge events, each an :class:`Interaction` or as JSON gave it, and store the good ones durably.
         Raises ``UnknownCollection``, ``InvalidRequest`` for a missing name, ``StorageUnavailable``."""
-        version = await self._open(collection)
+        version = await self._source.open(collection)
         whole = version.whole
         is_known = None if whole is None else lambda product_id: whole.find(product_id) is not None
         with step("interactions.store", interactions=len(events)):
@@ -256,12 +256,12 @@ class QueryService:
         self, collection: str | None, user_id: str, limit: int, cursor: str | None
     ) -> PersonResponse:
         """See :meth:`People.export`. Raises ``UnknownCollection``, ``InvalidRequest``."""
-        version = await self._open(collection)
+        version = await self._source.open(collection)
         return await self._people.export(version.collection, user_id, limit, cursor)
 
     async def erase_person(self, collection: str | None, user_id: str) -> Erasure:
         """See :meth:`People.erase`. Raises ``UnknownCollection``, ``InvalidRequest`` for a missing name."""
-        version = await self._open(collection)
+        version = await self._source.open(collection)
         proof = await self._people.erase(version.collection, user_id)
         self._interactions.forget(version.collection)
         await self._recommendations.forget(version.collection, proof)
@@ -333,13 +333,6 @@ class QueryService:
         loop = asyncio.get_running_loop()
         understand = self.voice.understand
         return await loop.run_in_executor(self._listening, understand, version, request, media)
-
-    async def _open(self, collection: str | None, page_cursor: str | None = None) -> LiveVersion:
-        """See :meth:`Source.open`. Every collection that a request is about is opened here, and none but its
-        caller's: see :mod:`mmpipe.serve.answer.tenancy`."""
-        version = await self._source.open(tenancy.chosen(collection), page_cursor)
-        tenancy.opened(version.collection)
-        return version
 
     def _version_of(self, collection: str) -> Version | None:
         return next((each for each in self._whole() if each.collection == collection), None)

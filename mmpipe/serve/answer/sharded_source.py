@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmpipe.serve.answer import tenancy
+
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.product import PublicProduct
@@ -89,7 +91,8 @@ class ShardedSource:
 
     async def open(self, collection: str | None, page_cursor: str | None = None) -> SplitVersion:
         """See :meth:`ShardedCollections.get`."""
-        return self._opened(self._collections.get(collection, page_cursor=page_cursor))
+        named = tenancy.chosen(collection)
+        return tenancy.opened(self._opened(self._collections.get(named, page_cursor=page_cursor)))
 
     def live(self) -> list[LiveVersion]:
         """See :meth:`ShardedCollections.live`."""

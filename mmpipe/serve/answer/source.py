@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mmpipe.recommend import similar_json
 from mmpipe.search import LiveVersions, Searcher
+from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.synonyms import OwnSynonyms
 from mmpipe.serve.answer.watch import Watch
 
@@ -69,7 +70,8 @@ class Source(Protocol):
 
     async def open(self, collection: str | None, page_cursor: str | None = None) -> LiveVersion:
         """The version of a collection that answers: the one that ``page_cursor`` was made in where that is
-        held, else the current one. Without a name, of the only collection there is.
+        held, else the current one. Without a name, of the only collection there is, or that the caller has.
+        None but the caller's is opened: :mod:`mmpipe.serve.answer.tenancy`.
 
         Raises ``UnknownCollection``, ``NotReady`` while nothing is live, ``InvalidRequest`` for a missing
         name or a bad cursor.
@@ -186,14 +188,15 @@ class WholeSource:
 
     async def open(self, collection: str | None, page_cursor: str | None = None) -> WholeVersion:
         """See :class:`Source`."""
+        collection = tenancy.chosen(collection)
         statuses = self._versions.status()
         name = next(iter(statuses)) if collection is None and len(statuses) == 1 else collection
         known = statuses.get(name) if name is not None else None
         if known is not None and known.version is not None:
-            return self._opened(self._versions.get(name, page_cursor=page_cursor))
+            return tenancy.opened(self._opened(self._versions.get(name, page_cursor=page_cursor)))
         # The first call for a collection reads the store; the others must not wait for it.
         found = await asyncio.to_thread(self._versions.get, collection, page_cursor=page_cursor)
-        return self._opened(found)
+        return tenancy.opened(self._opened(found))
 
     def live(self) -> list[LiveVersion]:
         """See :class:`Source`."""

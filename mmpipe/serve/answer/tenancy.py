@@ -1,17 +1,26 @@
 """Who asks, and which collections that caller has.
 
 What a request may see is told once, by the guard of its route, and held here for as long as the request runs:
-whatever opens a collection asks :func:`chosen`, so that no route can forget to. A request that no guard has
-let in has no collection. Work that no request began, as a job's or a test's, may open every one.
+every :class:`~mmpipe.serve.answer.source.Source` asks :func:`chosen` before it opens a collection, so that no
+route can forget to. A request that no guard has let in has no collection. Work that no request began, as a
+job's or a test's, may open every one.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from mmpipe.errors import InvalidRequest, UnknownCollection
+
+
+class _OfCollection(Protocol):
+    @property
+    def collection(self) -> str: ...
+
+
+V = TypeVar("V", bound=_OfCollection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +100,12 @@ def no_such(collection: str) -> UnknownCollection:
     return UnknownCollection(f"there is no collection {collection[:80]!r}")
 
 
-def opened(collection: str) -> None:
-    """Note that the request is about this collection."""
+def opened(version: V) -> V:
+    """Note that the request is about this version's collection."""
     caller = _caller.get()
     if caller is not None:
-        caller.collection = collection
+        caller.collection = version.collection
+    return version
 
 
 def visible(collection: str) -> bool:
