@@ -16,7 +16,7 @@ from mmpipe.mcp_server.access import SCOPES, Access, Caller
 from mmpipe.mcp_server.server import create_server
 from mmpipe.serve.answer.tenancy import Grant
 from mmpipe.serve.http import bounds
-from mmpipe.serve.http.callers import CallerLimit
+from mmpipe.serve.http.callers import CallerLimit, Callers
 from mmpipe.serve.http.errors import problem_of, respond
 from mmpipe.serve.http.guard import KeyGuard
 from mmpipe.serve.http.keys import open_to_all
@@ -69,7 +69,7 @@ def create_http_app(
         host=host,
     )
     app = BodyLimit(_Door(app, access), serve.max_body_bytes)
-    return CallerLimit(app, serve, keys)
+    return CallerLimit(app, Callers(serve, keys), serve.caller_requests)
 
 
 def _caller_of(context: ServerRequestContext[Any, Any]) -> Caller:
