@@ -97,6 +97,8 @@ def _table(data: bytes) -> Iterator[tuple[int, Mapping[str, Any] | InvalidRow]]:
     except UnicodeDecodeError as error:
         raise InvalidFeed("the file is no UTF-8 text: save it as CSV UTF-8") from error
     head, _, _ = text.partition("\n")
+    # The whole process has one limit; a single long text must not sink the file.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     try:
         names = [name.strip().lower() for name in next(reader, [])]
@@ -113,7 +115,7 @@ def _table(data: bytes) -> Iterator[tuple[int, Mapping[str, Any] | InvalidRow]]:
                 continue
             yield number, {name: cell for name, cell in zip(names, cells, strict=True) if cell.strip()}
     except csv.Error as error:
-        raise InvalidFeed(f"the file breaks off as CSV ({error}): export it again") from error
+        raise InvalidFeed(f"the file is no CSV ({error}): close every quote, export it again") from error
 
 
 def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
