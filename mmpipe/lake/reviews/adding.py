@@ -15,6 +15,8 @@ QUOTES: Final = 2
 SUMMARY: Final = 5
 # Sentences of these lengths say something, and are read; others are quoted where there are no such.
 _SHORT, _LONG = 12, 180
+# The newest sentences of an aspect and sense, of which some are quoted.
+_CANDIDATES = 100
 _Sense = tuple[int, bool]
 
 
@@ -29,7 +31,7 @@ class Place:
 
 @dataclass(slots=True)
 class Added:
-    """Reviews by aspect and sense, and where they say so, newest reviews first."""
+    """How many reviews say it, by aspect and sense, and where the newest of them do, newest first."""
 
     counts: Counter[_Sense] = field(default_factory=Counter)
     places: dict[_Sense, list[Place]] = field(default_factory=lambda: defaultdict(list))
@@ -45,7 +47,8 @@ def add_up(said: Iterable[tuple[str, str | None]]) -> Added:
         for aspect, positive, start, end in json.loads(packed):
             sense = aspect, bool(positive)
             senses.add(sense)
-            added.places[sense].append(Place(key, start, end))
+            if len(added.places[sense]) < _CANDIDATES:
+                added.places[sense].append(Place(key, start, end))
         added.counts.update(senses)
     return added
 
