@@ -128,10 +128,11 @@ FIGURES: Mapping[str, Figure] = {
     "nat_gb": Figure(10, "GB a month", "assumed", "AWS APIs; S3 has a gateway endpoint, which costs nothing"),
     "logs_gb": Figure(2, "GB a month", "assumed", "flow logs of prod among them; access logs are off"),
     "custom_metrics": Figure(
-        16,
+        17,
         "metrics",
         "design",
-        "heartbeat, failed jobs and GPU use of the head, failed runs of the logs, what the handlers count",
+        "heartbeat, age of answers, failed jobs and GPU use of the head, failed runs of the logs, what the"
+        " handlers count",
     ),
     "image_gb": Figure(20, "GB", "assumed", "container images kept for rollback"),
     "kms_requests": Figure(100_000, "a month", "assumed", "bucket keys and queues' key reuse keep them few"),

@@ -16,10 +16,10 @@ applications alone, ``standalone`` is both in one process without Ray.
   internal routes: without one they are closed. Health and the docs are open.
 * ``ingest.warm_work`` runs the pipeline, up to four batches at a time; what arrives while all are busy shares
   the next (``group_commit``). ``ingest.uploads`` tells of runs and rejects, private columns included.
-* ``answer.watch``: ``/readyz`` is for whoever sends traffic, 503 while a live collection cannot be searched
-  here as it was at most five minutes ago. ``/healthz``, and each deployment's check by Serve, is for whoever
-  restarts: 503 where a restart mends what does not mend itself, never because the store is away, for the
-  version at hand goes on answering.
+* ``answer.watch``: ``/readyz`` is for whoever sends traffic, 503 until every live collection can be searched
+  here; how old what is held has become, answers tell (``http.aged``). ``/healthz``, and each deployment's
+  check by Serve, is for whoever restarts: 503 where a restart mends what does not mend itself, never because
+  the store is away, for the version at hand goes on answering.
 * ``http.tracing``: a span per request and per step, off without an OpenTelemetry SDK. No trace holds what a
   shopper asks: FastAPI's own traces, which hold the query string, are off.
 """

@@ -28,6 +28,7 @@ class Cluster:
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {
             "/healthz": {"status": "ok"},
+            "/readyz": {"status": "ready", "collections": ["shop"]},
             "/api/jobs/": [],
             "/nodes?view=summary": {"data": {"summary": []}},
         }
@@ -36,7 +37,7 @@ class Cluster:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path != "/healthz":
+                if self.path not in ("/healthz", "/readyz"):
                     cluster.tokens.add(self.headers.get("Authorization"))
                 found = cluster.answers.get(self.path)
                 self.send_response(404 if found is None else 200)
@@ -69,8 +70,21 @@ def _values(probe: Probe) -> dict[str, float]:
 
 
 def test_a_cluster_at_rest_beats_and_has_no_gpu_figure(cluster: Cluster) -> None:
-    assert _values(Probe(cluster.url, cluster.url, GIVEN)) == {"Heartbeat": 1, "JobFailures": 0}
+    assert _values(Probe(cluster.url, cluster.url, GIVEN)) == {
+        "Heartbeat": 1,
+        "AnswerAge": 0,
+        "JobFailures": 0,
+    }
     assert cluster.tokens == {f"Bearer {TOKEN}"}
+
+
+def test_the_age_of_the_oldest_answers_is_told_while_a_replica_is_ready(cluster: Cluster) -> None:
+    probe = Probe(cluster.url, cluster.url, GIVEN)
+    cluster.answers["/readyz"] = {"status": "ready", "collections": [], "stale_seconds": 612}
+    assert _values(probe)["AnswerAge"] == 612
+    del cluster.answers["/readyz"]
+    assert "AnswerAge" not in _values(probe)
+    assert _values(probe)["Heartbeat"] == 1
 
 
 def test_each_failed_job_is_counted_once(cluster: Cluster) -> None:
@@ -104,7 +118,7 @@ def test_a_token_that_cannot_be_read_is_no_heartbeat(
 ) -> None:
     monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "none"))
-    assert _values(Probe(cluster.url, cluster.url, NodeToken())) == {"Heartbeat": 0}
+    assert _values(Probe(cluster.url, cluster.url, NodeToken())) == {"Heartbeat": 0, "AnswerAge": 0}
 
 
 def test_a_head_that_is_gone_is_no_heartbeat() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.lake.interactions import InteractionLog
 from mmpipe.schemas.work import WorkOrder
 from mmpipe.serve import group_commit
+from mmpipe.serve.answer import service as service_module
 from mmpipe.serve.answer import watch
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
@@ -78,6 +80,23 @@ class Replica:
             assert time.monotonic() - begun < SOON, said
             time.sleep(0.01)
         return said[1]
+
+    def until_old(self) -> dict[str, Any]:
+        """What `/readyz` says once `shop` is old."""
+        begun = time.monotonic()
+        while "stale_seconds" not in (said := self.client.get("/readyz").json()):
+            assert time.monotonic() - begun < SOON, said
+            time.sleep(0.01)
+        return dict(said)
+
+    def age(self) -> float:
+        """What `/metrics` says of `shop`."""
+        found = re.search(
+            r'mmpipe_live_age_seconds\{collection="shop",replica="r"\} (\S+)',
+            self.client.get("/metrics").text,
+        )
+        assert found is not None
+        return float(found[1])
 
     def close(self) -> None:
         self.service.close()
@@ -145,7 +164,7 @@ def test_not_ready_without_the_models_of_what_is_live(
     with closing(Replica(QueryService(settings, encoder))) as replica:
         status, detail = replica.says("/readyz")
         assert (status, replica.says("/readyz")) == (503, (503, detail))
-        assert detail == "not every live collection can be searched here as it is now (shop)"
+        assert detail == "not every live collection can be searched here yet (shop)"
         assert [getattr(line, "reason", None) for line in caplog.records if line.message == "not ready"] == [
             "shop: profile 'fake' is not in this process"
         ], "what is wrong is for the log, and there once"
@@ -170,40 +189,106 @@ def test_not_ready_while_one_of_the_live_collections_cannot_be_searched(
         replica = Replica(make_service(settings))
         status, detail = replica.says("/readyz")
         assert status == 503
-        assert detail.endswith("as it is now (broken)")
+        assert detail.endswith("here yet (broken)")
         assert replica.client.get("/v1/search?q=red&collection=shop").status_code == 200
     with closing(replica):
         replica.until("/readyz", 200)
 
 
-def test_a_store_that_is_away_for_a_moment_changes_nothing_and_for_long_makes_it_unready(
-    replica: Replica, monkeypatch: pytest.MonkeyPatch
+def test_a_store_that_is_away_ends_no_search_and_answers_say_how_old_they_are(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert replica.says("/readyz")[0] == 200
+    assert "age" not in replica.client.get("/v1/search?q=red").headers
     with monkeypatch.context() as away:
         away.setattr(Collection, "live", failing(StorageUnavailable("the store is away")))
         away.setattr(Lake, "collections", failing(StorageUnavailable("the store is away")))
-        begun = time.monotonic()
-        while time.monotonic() - begun < 0.3:  # some ten failed looks
-            assert replica.says("/readyz")[0] == 200
-        away.setattr(watch, "STALE_SECONDS", 0.2)
-        assert "as it is now (shop)" in replica.until("/readyz", 503)
+        away.setattr(watch, "OLD_SECONDS", 1.0)
+        ready = replica.until_old()
+        assert ready["collections"] == ["shop"]
+        assert replica.says("/readyz")[0] == 200, "another replica would know no more"
         assert replica.says("/healthz")[0] == 200, "a restart would lose the version at hand"
+        for path in ("/v1/search?q=red", "/v1/suggest?q=re", "/v1/products/red-shoe-1", "/docs"):
+            answer = replica.client.get(path)
+            assert answer.status_code == 200, path
+            assert (int(answer.headers.get("age", 0)) >= 1) is (path != "/docs"), path
         assert replica.client.get("/v1/search?q=red").json()["total"] == 5
-    replica.until("/readyz", 200)
+        found = replica.client.post("/v1/search", json={"text": "red"})
+        assert int(found.headers["age"]) >= 1
+        assert "age" not in replica.client.get("/v1/products/none").headers
+        (listed,) = replica.client.get("/v1/collections").json()["collections"]
+        assert listed["age_seconds"] > 1
+        told = [getattr(each, "reason", "") for each in caplog.records if "what is held" in each.message]
+        assert told == ["shop: the store is away"], "in the log, once"
+        assert replica.age() > 1
+    begun = time.monotonic()
+    while replica.age() > 1:
+        assert time.monotonic() - begun < SOON
+    assert "age" not in replica.client.get("/v1/search?q=red").headers
+    assert "stale_seconds" not in replica.client.get("/readyz").json()
 
 
-def test_a_lake_that_cannot_be_listed_for_long_makes_it_unready(
+def test_ages_do_not_follow_the_machines_clock(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = time.time
+    for jump in (-1e6, 1e6):
+        monkeypatch.setattr(time, "time", lambda jump=jump: original() + jump)
+        time.sleep(0.1)
+        assert 0 <= replica.age() < SOON
+        assert "age" not in replica.client.get("/v1/search?q=red").headers
+        replica.service.check_alive()
+
+
+def test_who_asks_what_is_served_does_not_wait_for_a_store_that_hangs(
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as away:
-        away.setattr(Lake, "collections", failing(StorageUnavailable("no listing")))
-        away.setattr(watch, "STALE_SECONDS", 0.3)
-        assert "the lake could not be listed" in replica.until("/readyz", 503)
-    replica.until("/readyz", 200)
+    release, looks = threading.Event(), []
+
+    def collections(_: Lake) -> list[str]:
+        looks.append(threading.current_thread().name)
+        assert release.wait(SOON)
+        return ["shop"]
+
+    async def ask() -> float:
+        begun = time.monotonic()
+        answers = await asyncio.gather(*(replica.service.collections() for _ in range(5)))
+        took = time.monotonic() - begun
+        release.set()
+        assert [[each.collection for each in listed] for listed in answers] == [["shop"]] * 5
+        return took
+
+    monkeypatch.setattr(service_module, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(Lake, "collections", collections)
+    assert asyncio.run(ask()) < SOON / 2
+    assert len([name for name in looks if name.startswith("asyncio")]) == 1, "they share one look"
 
 
-def test_a_follower_that_hangs_makes_it_unready_then_unhealthy_until_it_goes_on(
+def test_a_lake_that_cannot_be_listed_keeps_it_ready(
+    replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "OLD_SECONDS", 0.1)
+    monkeypatch.setattr(Lake, "collections", failing(StorageUnavailable("no listing")))
+    time.sleep(0.5)
+    assert replica.client.get("/readyz").json() == {"status": "ready", "collections": ["shop"]}
+
+
+def test_a_new_collection_that_cannot_be_opened_takes_no_replica_out(
+    replica: Replica, index: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Collection.live
+
+    def live(self: Collection) -> Any:
+        if self.name == "broken":
+            raise StorageUnavailable("version 7 is live, but gone")
+        return original(self)
+
+    index("broken")
+    monkeypatch.setattr(Collection, "live", live)
+    monkeypatch.setattr(watch, "OLD_SECONDS", 0.1)
+    time.sleep(0.5)
+    assert replica.says("/readyz")[0] == 200
+
+
+def test_a_follower_that_hangs_is_told_then_unhealthy_until_it_goes_on(
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = threading.Event()
@@ -215,17 +300,17 @@ def test_a_follower_that_hangs_makes_it_unready_then_unhealthy_until_it_goes_on(
 
     with monkeypatch.context() as hanging:
         hanging.setattr(Collection, "live", live)
-        hanging.setattr(watch, "STALE_SECONDS", 0.3)
-        assert "as it is now (shop)" in replica.until("/readyz", 503)
+        hanging.setattr(watch, "OLD_SECONDS", 0.3)
+        replica.until_old()
         replica.service.check_alive()
         assert replica.says("/healthz")[0] == 200
         hanging.setattr(watch, "STUCK_SECONDS", 0.3)
         assert "live versions were not looked at" in replica.until("/healthz", 503)
         with pytest.raises(NotReady):
             replica.service.check_alive()
+        assert replica.says("/readyz")[0] == 200, "it answers, and another would be no newer at once"
         release.set()
         replica.until("/healthz", 200)
-        replica.until("/readyz", 200)
 
 
 def test_a_follower_that_ended_is_no_health(replica: Replica, monkeypatch: pytest.MonkeyPatch) -> None:

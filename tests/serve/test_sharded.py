@@ -18,7 +18,7 @@ from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.shards import ShardMissing, VersionGone
-from mmpipe.serve.answer import sharded
+from mmpipe.serve.answer import sharded, watch
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.http.errors import problem_of
 from mmpipe.serve.ray.shards import ShardServer
@@ -257,7 +257,7 @@ def test_nothing_live_is_not_ready(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_replica_is_ready_while_what_is_live_was_looked_at_lately(
+def test_a_replica_is_ready_from_its_first_version_on_and_tells_how_old_it_is(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> list[str]:
@@ -271,7 +271,7 @@ def test_a_replica_is_ready_while_what_is_live_was_looked_at_lately(
         with monkeypatch.context() as patch:
             patch.setattr(lake, "collections", broken)
             await found.look()
-            assert "the store is away" in str(found.not_ready())
+            assert found.not_ready() == "the lake cannot be listed", "what it says is for the log"
         await found.start()
         assert found.not_ready() is None
         found.check_alive()
@@ -288,9 +288,11 @@ def test_a_replica_is_ready_while_what_is_live_was_looked_at_lately(
             await asyncio.sleep(0.02)
         assert found.not_ready() is None
         with monkeypatch.context() as patch:
-            patch.setattr(sharded, "STALE_SECONDS", 0.0)
+            patch.setattr(watch, "OLD_SECONDS", 0.0)
             await asyncio.sleep(1.5)
-            assert "shop: shard" in str(found.not_ready())
+            assert found.not_ready() is None
+            assert found.old("shop") == int(found.ages()["shop"]) >= 1
+            assert found.old("other") is None
         found.check_alive()
         await found.close()
         found._task = asyncio.create_task(asyncio.sleep(0.0))

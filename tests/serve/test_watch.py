@@ -13,7 +13,8 @@ from mmpipe.errors import NotReady
 from mmpipe.lake import Lake
 from mmpipe.search import LiveVersions
 from mmpipe.search.versions.store import CollectionStatus
-from mmpipe.serve.answer.watch import STUCK_SECONDS, Watch
+from mmpipe.serve.answer import tenancy
+from mmpipe.serve.answer.watch import STUCK_SECONDS, Watch, unsearchable
 
 LONG = STUCK_SECONDS + 60.0
 
@@ -105,3 +106,12 @@ def test_a_watch_that_waits_for_a_load_is_left_alone(monkeypatch: pytest.MonkeyP
         rests.check_alive()
     for found in (loads, rests):
         found.close()
+
+
+def test_why_it_is_not_ready_names_only_what_the_caller_may_know_of() -> None:
+    assert unsearchable(["shop"]) == "not every live collection can be searched here yet (shop)"
+    token = tenancy.begin(tenancy.Caller())
+    try:
+        assert unsearchable(["shop"]) == "not every live collection can be searched here yet"
+    finally:
+        tenancy.end(token)

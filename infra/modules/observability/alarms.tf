@@ -117,6 +117,17 @@ locals {
       breaching  = 3
       missing    = "breaching"
     }
+    stale-answers = {
+      text       = "Searches are answered from what was live minutes ago: the store is away, or a version cannot be loaded."
+      metrics    = { age = [var.metrics_namespace, "AnswerAge", "Maximum", local.cluster] }
+      expression = "age"
+      comparison = "GreaterThanThreshold"
+      threshold  = var.thresholds.answer_age_seconds
+      period     = 60
+      periods    = 5
+      breaching  = 3
+      missing    = "notBreaching"
+    }
     gpu-idle = {
       text       = "A GPU worker is up and does nothing: it costs money and should have been scaled away."
       metrics    = { utilisation = [var.metrics_namespace, var.gpu_metric_name, "Maximum", local.cluster] }

@@ -42,6 +42,9 @@ locals {
       ["AWS/ApplicationELB", "HealthyHostCount", "TargetGroup", var.target_group_arn_suffix, "LoadBalancer", var.alb_arn_suffix, { stat = "Minimum" }],
       ["AWS/ApplicationELB", "UnHealthyHostCount", "TargetGroup", var.target_group_arn_suffix, "LoadBalancer", var.alb_arn_suffix, { stat = "Maximum" }],
     ]
+    "Search: age of what is answered (s)" = [
+      [var.metrics_namespace, "AnswerAge", "Cluster", local.cluster.Cluster, { stat = "Maximum" }],
+    ]
     "GPU utilisation (%)" = [
       [var.metrics_namespace, var.gpu_metric_name, "Cluster", local.cluster.Cluster, { stat = "Maximum" }],
     ]

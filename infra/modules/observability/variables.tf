@@ -146,11 +146,12 @@ variable "alarm_emails" {
 }
 
 variable "thresholds" {
-  description = "When alarms go off: oldest message (s), share of answers that are 5xx (%), p95 of answers (s), idle GPU (% for minutes)."
+  description = "When alarms go off: oldest message (s), share of answers that are 5xx (%), p95 of answers (s), age of what is answered (s), idle GPU (% for minutes)."
   type = object({
     queue_age_seconds  = optional(number, 300)
     search_5xx_percent = optional(number, 1)
     search_p95_seconds = optional(number, 0.5)
+    answer_age_seconds = optional(number, 300)
     gpu_idle_percent   = optional(number, 5)
     gpu_idle_minutes   = optional(number, 30)
   })

@@ -50,6 +50,8 @@ from mmpipe.serve.answer.voice import SpokenQuery, Voice
 from mmpipe.settings import Settings
 
 _LISTENING_THREADS = 8
+# A lake that is away must not keep whoever asks what answers meanwhile.
+LOOK_SECONDS = 2.0
 
 
 class ServedCollection(BaseModel):
@@ -63,10 +65,19 @@ class ServedCollection(BaseModel):
     profile_fingerprint: str
 
 
+class ListedCollection(ServedCollection):
+    """The same, with how old it is."""
+
+    age_seconds: float = Field(
+        description="since this version was last seen to be what is live: under a second, unless the store is"
+        " away or a newer version is being loaded"
+    )
+
+
 class CollectionsResponse(BaseModel):
     """Every collection this replica serves."""
 
-    collections: list[ServedCollection]
+    collections: list[ListedCollection]
 
 
 class ProductResponse(BaseModel):
@@ -107,6 +118,7 @@ class QueryService:
             settings.media,
             Budget(int(settings.serve.media_megapixels * 1e6), settings.serve.media_wait_seconds),
         )
+        self._looking: asyncio.Task[None] | None = None
         self._listening = ThreadPoolExecutor(_LISTENING_THREADS, thread_name_prefix="query-voice")
         self._recommendations = Recommendations(
             settings,
@@ -236,7 +248,7 @@ class QueryService:
     async def reviews(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`~mmpipe.schemas.review.ProductReviews` as JSON. Raises ``UnknownProduct``,
         ``NotReady``."""
-        version = await self._source.open(collection)
+        version = await self._open(collection)
         with step("reviews.read"):
             await version.product(product_id)
             return await self._reviews.answer(version.collection, product_id)
@@ -269,11 +281,17 @@ class QueryService:
         self._reviews.forget(version.collection)
         return proof
 
-    async def collections(self) -> list[ServedCollection]:
+    async def collections(self) -> list[ListedCollection]:
         """Every collection that the caller has, with the version that answers, also those nobody asked for
-        yet."""
-        await self._source.look()
-        return self.served()
+        yet; those that are known where the lake does not answer soon. Who asks meanwhile shares the look."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._source.look())
+        await asyncio.wait([self._looking], timeout=LOOK_SECONDS)
+        ages = self.ages()
+        return [
+            ListedCollection(**each.model_dump(), age_seconds=round(ages.get(each.collection, 0.0), 3))
+            for each in self.served()
+        ]
 
     def served(self) -> list[ServedCollection]:
         """The versions that answer now, by collection, of those that the caller has. Touches memory only."""
@@ -283,6 +301,20 @@ class QueryService:
     def known_of_shoppers(self) -> dict[str, Known]:
         """What this replica knows of shoppers, by collection. Touches memory only."""
         return self._recommendations.known()
+
+    def ages(self) -> dict[str, float]:
+        """For each collection that answers and the caller has, the seconds since its version was last seen to
+        be what is live. Touches memory only."""
+        return {name: age for name, age in self._source.ages().items() if tenancy.visible(name)}
+
+    def oldest(self) -> int | None:
+        """The highest age of all of them in whole seconds, where answers tell it, whoever asks."""
+        told = [age for name in self._source.ages() if (age := self._source.old(name)) is not None]
+        return max(told, default=None)
+
+    def old(self, collection: str) -> int | None:
+        """The age of one of them in whole seconds, where answers tell it. Takes no time."""
+        return self._source.old(collection)
 
     def not_ready(self) -> str | None:
         """Why this replica should get no traffic; None where it should."""

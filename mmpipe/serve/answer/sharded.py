@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from mmpipe.errors import InvalidRequest, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.lake.steady import steady_time
 from mmpipe.recommend import similar_in_shards_json
 from mmpipe.search.page import cursor
 from mmpipe.search.shards import (
@@ -29,7 +30,7 @@ from mmpipe.search.shards import (
 )
 from mmpipe.search.versions.store import HOLD_SECONDS, MAX_HELD, MIN_HELD
 from mmpipe.serve.answer.synonyms import OwnSynonyms
-from mmpipe.serve.answer.watch import LIST_SECONDS, STALE_SECONDS, STUCK_SECONDS
+from mmpipe.serve.answer.watch import LIST_SECONDS, STUCK_SECONDS, is_old, some, unsearchable
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
     from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
-# Reasons that one answer names.
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,8 @@ class ShardedCollections:
         self._followed: dict[str, _Followed] = {}
         self._listed_at: float | None = None
         self._fault = ""
-        self._round_at = time.time()
+        self._told = ""
+        self._round_at = steady_time()
         self._task: asyncio.Task[None] | None = None
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -134,8 +134,11 @@ class ShardedCollections:
         followed = self._named(collection)
         current = followed.current
         if current is None:
-            reason = followed.error or "try again when its upload is indexed"
-            raise NotReady(f"collection '{followed.collection.name}' has no live version here yet: {reason}")
+            # What went wrong may name addresses: it is in the log.
+            raise NotReady(
+                f"collection '{followed.collection.name}' has no live version here yet: try again when its"
+                " upload is indexed"
+            )
         pinned = cursor.pinned_version(page_cursor)
         held = (version for _, version in followed.held if version.label == pinned)
         return next(held, current)
@@ -226,22 +229,25 @@ class ShardedCollections:
         <mmpipe.serve.answer.watch.Watch.not_ready>`. A shard that is away is no reason: that is the same for
         every replica, and an answer says so."""
         if self._listed_at is None:
-            return f"the lake cannot be listed: {self._fault}"
-        limit = max(STALE_SECONDS, 10 * self._settings.serve.live_poll_seconds)
-        oldest = time.time() - limit
-        if self._listed_at < oldest:
-            return f"the lake could not be listed for {limit:.0f} s: {self._fault or 'nobody tried'}"
-        behind = []
-        for name, followed in self._followed.items():
-            # While the next version is loaded, which ends by itself, the one at hand answers.
-            loading = followed.loading_since is not None and followed.current is not None
-            if not loading and (followed.fine_at is None or followed.fine_at < oldest):
-                behind.append(f"{name}: {followed.error or 'not looked at'}")
-        if behind:
-            return (
-                f"not every live collection can be searched here as it is now ({'; '.join(behind[:_NAMED])})"
-            )
+            return self._unready("the lake cannot be listed", self._fault)
+        missing = {name: each.error for name, each in self._followed.items() if each.fine_at is None}
+        if missing:
+            known = some([f"{name}: {error}" for name, error in missing.items()])
+            return self._unready(unsearchable(list(missing)), known)
+        self._told = ""
         return None if self.live() else "no collection is live yet; index a feed first"
+
+    def ages(self) -> dict[str, float]:
+        """See :meth:`Watch.ages <mmpipe.serve.answer.watch.Watch.ages>`."""
+        now = steady_time()
+        answering = [(name, each) for name, each in self._followed.items() if each.current is not None]
+        return {name: max(0.0, now - (each.fine_at or now)) for name, each in answering}
+
+    def old(self, name: str) -> int | None:
+        """The age of one collection in whole seconds, where answers tell it."""
+        followed = self._followed.get(name)
+        age = 0.0 if followed is None or followed.fine_at is None else steady_time() - followed.fine_at
+        return int(age) if is_old(age, self._settings.serve.live_poll_seconds) else None
 
     def check_alive(self) -> None:
         """Raises :class:`NotReady` where what follows the lake has ended or hangs. A load does not: it is
@@ -251,10 +257,17 @@ class ShardedCollections:
         if self._task.done():
             raise NotReady("the task that follows the lake has ended")
         limit = max(STUCK_SECONDS, 10 * self._settings.serve.live_poll_seconds)
-        oldest = time.time() - limit
+        oldest = steady_time() - limit
         looked = [each.checked_at for each in self._followed.values() if each.loading_since is None]
         if min([self._round_at, *(moment for moment in looked if moment is not None)]) < oldest:
             raise NotReady(f"live versions were not looked at for {limit:.0f} s")
+
+    def _unready(self, said: str, known: str) -> str:
+        """What anybody may read; what is known beyond it is for the log, once."""
+        if known != self._told:
+            _log.warning("not ready", extra={"reason": known})
+        self._told = known
+        return said
 
     def _named(self, collection: str | None) -> _Followed:
         if collection is None:
@@ -278,7 +291,7 @@ class ShardedCollections:
                     look = asyncio.create_task(self._quietly(followed))
                     self._looks.add(look)
                     look.add_done_callback(self._looks.discard)
-            self._round_at = time.time()
+            self._round_at = steady_time()
 
     async def _quietly(self, followed: _Followed) -> None:
         # Whatever the fault: status() and the log tell of it.
@@ -287,14 +300,14 @@ class ShardedCollections:
 
     async def _list(self, seconds: float) -> None:
         """Know the collections that there were at most so long ago; while none is known, those of now."""
-        now, listed = time.time(), self._listed_at
+        now, listed = steady_time(), self._listed_at
         if self._followed and listed is not None and now - listed < seconds:
             return
         try:
             for name in await asyncio.to_thread(self._lake.collections):
                 if name not in self._followed:
                     found = await asyncio.to_thread(self._lake.collection, name)
-                    # Found while we serve: it is given the time that a stale one is given.
+                    # Found while we serve: opened or not, the others are answered as before.
                     fine_at = None if listed is None else now
                     self._followed.setdefault(name, _Followed(found, fine_at=fine_at))
             self._listed_at, self._fault = now, ""
@@ -308,9 +321,9 @@ class ShardedCollections:
             try:
                 live = await asyncio.to_thread(followed.collection.live)
                 if live is not None and (followed.current is None or live.generation != followed.generation):
-                    followed.loading_since = time.time()
+                    followed.loading_since = steady_time()
                     await self._switch(followed, live)
-                followed.error, followed.fine_at = "", time.time()
+                followed.error, followed.fine_at = "", steady_time()
             except Exception as error:
                 if followed.error != str(error):
                     told = {"collection": followed.collection.name, "reason": str(error)}
@@ -319,7 +332,7 @@ class ShardedCollections:
                 raise
             finally:
                 followed.loading_since = None
-                followed.checked_at = time.time()
+                followed.checked_at = steady_time()
 
     async def _switch(self, followed: _Followed, live: LiveVersion) -> None:
         ref = VersionRef(followed.collection.name, live.table, live.version)
@@ -329,7 +342,7 @@ class ShardedCollections:
             if former is not None:
                 followed.held = _still_held(((time.monotonic(), former), *followed.held))
             followed.current = version
-            followed.loaded_at = time.time()
+            followed.loaded_at = steady_time()
         followed.generation = live.generation
 
     async def _load(self, ref: VersionRef) -> ShardedVersion:

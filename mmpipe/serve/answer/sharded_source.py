@@ -106,6 +106,14 @@ class ShardedSource:
         """See :meth:`ShardedCollections.not_ready`."""
         return self._collections.not_ready()
 
+    def ages(self) -> dict[str, float]:
+        """See :meth:`ShardedCollections.ages`."""
+        return self._collections.ages()
+
+    def old(self, collection: str) -> int | None:
+        """See :class:`~mmpipe.serve.answer.source.Source`."""
+        return self._collections.old(collection)
+
     def check_alive(self) -> None:
         """See :meth:`ShardedCollections.check_alive`."""
         self._collections.check_alive()

@@ -86,6 +86,13 @@ class Source(Protocol):
     def not_ready(self) -> str | None:
         """Why this replica should get no traffic; None where it should. Touches memory only."""
 
+    def ages(self) -> dict[str, float]:
+        """For each collection that answers, the seconds since its version was last seen to be what is live.
+        Touches memory only."""
+
+    def old(self, collection: str) -> int | None:
+        """The age of one in whole seconds, where answers tell it. Takes no time."""
+
     def check_alive(self) -> None:
         """Raises ``NotReady`` where only a restart mends what follows the lake."""
 
@@ -210,6 +217,14 @@ class WholeSource:
     def not_ready(self) -> str | None:
         """See :meth:`Watch.not_ready`."""
         return self._watch.not_ready()
+
+    def ages(self) -> dict[str, float]:
+        """See :meth:`Watch.ages`."""
+        return self._watch.ages()
+
+    def old(self, collection: str) -> int | None:
+        """See :meth:`Watch.old`."""
+        return self._watch.old(collection)
 
     def check_alive(self) -> None:
         """See :meth:`Watch.check_alive`."""

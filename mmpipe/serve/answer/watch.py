@@ -2,7 +2,10 @@
 
 The version store follows the collections that somebody asked for. This opens those that nobody asked for
 yet, so that a replica becomes ready by itself, and judges by what both have seen: *ready* is for whoever
-sends traffic, *alive* for whoever replaces replicas.
+sends traffic, *alive* for whoever replaces replicas. How old what is held has become is neither: where the
+store is away it is so for every replica, and taking all of them out would end the searches that they can
+still answer. Ages are told to whoever asks (:meth:`Watch.ages`), and from :data:`OLD_SECONDS` on in answers,
+in `/readyz` and in the log.
 """
 
 from __future__ import annotations
@@ -14,14 +17,15 @@ from typing import TYPE_CHECKING
 
 from mmpipe.errors import MmpipeError, NotReady
 from mmpipe.lake.steady import steady_time
+from mmpipe.serve.answer import tenancy
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
     from mmpipe.search import LiveVersions
 
 _log = logging.getLogger("mmpipe.serve")
-# How old what is answered may become. One failed look, or a minute of a store that is away, changes nothing.
-STALE_SECONDS = 300.0
+# From here on answers say how old what they were found in is. A failed look or two are nobody's business.
+OLD_SECONDS = 60.0
 # Longer than any step of a load takes, and any look: what has not got on by then hangs.
 STUCK_SECONDS = 900.0
 # One listing of the lake; new collections are as rare as new shops.
@@ -32,7 +36,7 @@ _NAMED = 3
 class Watch:
     """Opens every collection of a lake in ``versions``, now and later, and tells how that goes.
 
-    ``poll_seconds`` is how often ``versions`` looks for live versions; both bounds are at least ten times
+    ``poll_seconds`` is how often ``versions`` looks for live versions; all bounds are at least ten times
     that. Calls may come from any thread.
     """
 
@@ -45,6 +49,7 @@ class Watch:
         self._listed_at: float | None = None
         self._fault = ""
         self._told = ""
+        self._old: set[str] = set()
         self._round_at = steady_time()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -73,7 +78,7 @@ class Watch:
             return
         now = steady_time()
         if self._listed_at is not None:
-            # Found while we serve: it is given the time that a stale one is given.
+            # Found while we serve: whether it can be opened or not, the others are answered as before.
             for name in set(names).difference(self._names):
                 self._fine_at.setdefault(name, now)
         opened = self._versions.status()
@@ -88,8 +93,8 @@ class Watch:
         """Why this replica should get no traffic, in words for whoever asks; None where it should. Touches
         memory only; what is known beyond that is logged, once.
 
-        It should while every collection that is live in the lake can be searched here as it was at most
-        :data:`STALE_SECONDS` ago, or before the version whose load gets on, and there is one.
+        It should from the moment on at which every collection that is live in the lake could be searched
+        here, and there is one: whatever happens then, it answers from what it holds.
         """
         self._note()
         reason = self._unready()
@@ -103,30 +108,30 @@ class Watch:
         """The reason as anybody may read it, and with all that is known: addresses, and libraries' words."""
         if self._listed_at is None:
             return "the lake cannot be listed", self._fault or "nobody tried"
-        limit = max(STALE_SECONDS, 10 * self._poll_seconds)
-        oldest = steady_time() - limit
         statuses = self._versions.status()
-        behind = []
-        for name in self._names:
-            if self._fine_at.get(name, 0.0) < oldest:
-                status = statuses.get(name)
-                error = status.error if status is not None else ""
-                behind.append((name, error or f"not looked at for {limit:.0f} s"))
-        if behind:
-            said = "not every live collection can be searched here as it is now"
-            names, faults = [name for name, _ in behind], [f"{name}: {error}" for name, error in behind]
-            return f"{said} ({_some(names)})", _some(faults)
-        if self._listed_at < oldest:
-            return f"the lake could not be listed for {limit:.0f} s", self._fault or "nobody tried"
+        missing = [name for name in self._names if name not in self._fine_at]
+        if missing:
+            faults = [f"{name}: {self._error(name) or 'not looked at yet'}" for name in missing]
+            return unsearchable(missing), some(faults)
         if not any(status.version is not None for status in statuses.values()):
             return "no collection is live yet; index a feed first", ""
         return None
 
-    def age_seconds(self) -> float:
-        """How long ago the collection that was looked at least lately was last seen as it is in the lake; 0
-        where there is none."""
-        seen = [self._fine_at[name] for name in self._names if name in self._fine_at]
-        return max(0.0, steady_time() - min(seen)) if seen else 0.0
+    def ages(self) -> dict[str, float]:
+        """For each collection that answers, the seconds since the version at hand was last seen to be what is
+        live. Touches memory only."""
+        self._note()
+        now = steady_time()
+        answering = [name for name, status in self._versions.status().items() if status.version is not None]
+        return {name: max(0.0, now - self._fine_at.get(name, now)) for name in answering}
+
+    def old(self, name: str) -> int | None:
+        """The age of one collection in whole seconds, where answers tell it. For every answer: a look at one
+        number, unless that is old."""
+        age = steady_time() - self._fine_at.get(name, 0.0)
+        if is_old(age, self._poll_seconds):
+            age = self.ages().get(name, 0.0)
+        return int(age) if is_old(age, self._poll_seconds) else None
 
     def check_alive(self) -> None:
         """Raises :class:`NotReady` where a restart would mend what does not mend itself: a thread that ended
@@ -157,7 +162,7 @@ class Watch:
     def _run(self) -> None:
         listed = time.monotonic()
         while not self._stop.wait(min(self._poll_seconds, LIST_SECONDS)):
-            self._note()
+            self._tell_old()
             if self._listed_at is None or time.monotonic() - listed >= LIST_SECONDS:
                 try:
                     self.look()
@@ -180,11 +185,37 @@ class Watch:
         for name, status in self._versions.status().items():
             if status.checked_at is not None and not status.error:
                 self._fine_at[name] = status.checked_at
-                # While the next version is put together the one at hand answers.
-                if status.loading_since is not None and status.version is not None:
-                    self._fine_at[name] = max(status.checked_at, status.progressed_at or 0.0)
+
+    def _error(self, name: str) -> str:
+        status = self._versions.status().get(name)
+        return "" if status is None else status.error
+
+    def _tell_old(self) -> None:
+        old = {name for name, age in self.ages().items() if is_old(age, self._poll_seconds)}
+        if old - self._old:
+            reasons = [
+                f"{name}: {self._error(name) or self._fault or 'not looked at'}" for name in sorted(old)
+            ]
+            _log.warning("answers are of what is held", extra={"reason": some(reasons)})
+        elif self._old - old:
+            _log.info(
+                "answers are of what is live again", extra={"collections": some(sorted(self._old - old))}
+            )
+        self._old = old
 
 
-def _some(reasons: list[str]) -> str:
+def is_old(age: float, poll_seconds: float) -> bool:
+    """Whether answers tell this age, where live versions are looked at so often."""
+    return age > max(OLD_SECONDS, 10 * poll_seconds)
+
+
+def unsearchable(missing: list[str]) -> str:
+    """That these cannot be searched, for whoever asks: it names those that are the caller's to know."""
+    known = [name for name in missing if tenancy.visible(name)]
+    return "not every live collection can be searched here yet" + (f" ({some(known)})" if known else "")
+
+
+def some(reasons: list[str]) -> str:
+    """The first reasons, and how many more there are."""
     more = len(reasons) - _NAMED
     return "; ".join(reasons[:_NAMED]) + (f"; and {more} more" if more > 0 else "")

@@ -24,6 +24,7 @@ from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
 from mmpipe.serve.http import errors, metrics, search_route
+from mmpipe.serve.http.aged import Aged
 from mmpipe.serve.http.analytics_route import analytics_router
 from mmpipe.serve.http.callers import CallerLimit, Callers
 from mmpipe.serve.http.cors import Cors
@@ -128,6 +129,7 @@ def create_app(
     app.add_middleware(
         BodyLimit, max_bytes=limits.max_json_bytes, of_paths={search_route.PATH: limits.max_body_bytes}
     )
+    app.add_middleware(Aged, old=service.old)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Methods, routes=app.routes)
     callers = Callers(limits, keys)
@@ -253,7 +255,7 @@ def _operations_routes(
 
     @app.get(
         "/readyz",
-        summary="Every collection that is live can be searched here, as it was at most five minutes ago",
+        summary="Every collection can be searched here; `stale_seconds` is how old the oldest has become",
         responses=problems(503),
         tags=["operations"],
     )
@@ -261,7 +263,9 @@ def _operations_routes(
         reason = service.not_ready()
         if reason is not None:
             raise NotReady(reason)
-        return {"status": "ready", "collections": [entry.collection for entry in service.served()]}
+        ready = {"status": "ready", "collections": [entry.collection for entry in service.served()]}
+        oldest = service.oldest()
+        return ready if oldest is None else ready | {"stale_seconds": oldest}
 
     @app.get(
         "/metrics",
@@ -277,6 +281,7 @@ def _operations_routes(
                 (entry.model_dump() for entry in service.served()),
                 service.known_of_shoppers(),
                 service.analytics.counts(),
+                service.ages(),
                 callers=bool(seen_by),
             ),
             media_type=metrics.CONTENT_TYPE,

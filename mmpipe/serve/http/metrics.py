@@ -82,6 +82,12 @@ class Metrics:
             (*collection, "table"),
             registry=self._registry,
         )
+        self._age = Gauge(
+            "mmpipe_live_age_seconds",
+            "Since the served version was last seen to be what is live",
+            collection,
+            registry=self._registry,
+        )
         self._events = Gauge(
             "mmpipe_interactions_known", "Events of shoppers in memory", collection, registry=self._registry
         )
@@ -138,18 +144,21 @@ class Metrics:
         served: Iterable[Mapping[str, object]],
         known: Mapping[str, Known] | None = None,
         searches: Mapping[str, SearchCounts] | None = None,
+        ages: Mapping[str, float] | None = None,
         *,
         callers: bool = False,
     ) -> bytes:
         """Prometheus text. ``served``: mappings with ``collection``, ``table``, ``version`` and ``rows``;
-        ``known``: what is known of shoppers, ``searches``: how many were answered, by collection; with
-        ``callers`` also requests by caller."""
+        ``known``: what is known of shoppers, ``searches``: how many were answered, ``ages``: how old
+        what answers is, by collection; with ``callers`` also requests by caller."""
         self._tell_known(known or {})
         self._tell_searches(searches or {})
         for why, count in ({} if self._refused is None else self._refused()).items():
             self._refusals.labels(self._replica, why).set(count)
-        self._rows.clear()
-        self._version.clear()
+        for gauge in (self._rows, self._version, self._age):
+            gauge.clear()
+        for name, age in (ages or {}).items():
+            self._age.labels(self._replica, name).set(age)
         for entry in served:
             collection = str(entry["collection"])
             self._rows.labels(self._replica, collection).set(float(str(entry["rows"])))

@@ -5,6 +5,8 @@ namespace; infra/modules/observability watches them:
 
 * ``Heartbeat`` (Count): 1 where the query service and Ray's dashboard answer, else 0. No data: no head.
 * ``JobFailures`` (Count): Ray jobs that ended as FAILED since the last time; 0 is told too.
+* ``AnswerAge`` (Seconds): since what the oldest of the collections is answered from was last seen to be
+  live, where that is over a minute, else 0; of a replica that is ready.
 * ``GpuUtilisation`` (Percent): the mean over the GPUs there are. No GPU, no data.
 
 A minute that cannot be measured or told is logged and passed over.
@@ -74,6 +76,9 @@ class Probe:
         alive = True
         try:
             alive = self._service.request("GET", "/healthz").ok
+            ready = self._service.request("GET", "/readyz")
+            if ready.ok:
+                measured.append(("AnswerAge", float(ready.json().get("stale_seconds", 0)), "Seconds"))
             measured.append(("JobFailures", float(self._new_failures()), "Count"))
             gpus = self._gpus()
             if gpus:

@@ -20,7 +20,7 @@ run "every_alarm_tells_the_topic_and_names_its_runbook_section" {
   assert {
     condition = keys(output.alarm_names) == [
       "dlq-depth", "gpu-idle", "handler-errors", "handler-throttles", "job-failures", "queue-age", "schedule-failures",
-      "search-5xx", "search-p95", "unhealthy-hosts",
+      "search-5xx", "search-p95", "stale-answers", "unhealthy-hosts",
     ]
     error_message = "These keys are anchors of the runbook."
   }
@@ -89,7 +89,7 @@ run "every_alarm_tells_the_topic_and_names_its_runbook_section" {
   }
 
   assert {
-    condition = alltrue(flatten([for key in ["gpu-idle", "unhealthy-hosts", "job-failures"] : [
+    condition = alltrue(flatten([for key in ["gpu-idle", "stale-answers", "unhealthy-hosts", "job-failures"] : [
       for query in aws_cloudwatch_metric_alarm.this[key].metric_query :
       query.metric[0].dimensions["Cluster"] == "mmpipe-test" if contains(["utilisation", "heartbeat", "jobs"], query.id)
     ]]))
@@ -114,8 +114,8 @@ run "every_alarm_tells_the_topic_and_names_its_runbook_section" {
   }
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 11
-    error_message = "The dashboard shows the alarms and ten graphs."
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 12
+    error_message = "The dashboard shows the alarms and eleven graphs."
   }
 
   assert {
