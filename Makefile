@@ -5,14 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 VENV_INFRA := .venv-infra
 VENV_FUZZ := .venv-fuzz
+VENV_SUPPLY := .venv-supply
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz starter lambda wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz starter lambda lock audit wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-supply
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
 setup-infra: setup-dev $(VENV_INFRA)/.checkov
 setup-fuzz: setup-dev $(VENV_FUZZ)/.schemathesis
+setup-supply: $(VENV_SUPPLY)/.tools
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mmpipe needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -46,6 +48,12 @@ $(VENV_FUZZ)/.schemathesis: tests/fuzz/requirements-schemathesis.txt | $(BIN)/py
 	@$(VENV_FUZZ)/bin/python -m pip install --quiet --requirement tests/fuzz/requirements-schemathesis.txt
 	@touch $@
 
+$(VENV_SUPPLY)/.tools: infra/supply/requirements.txt | $(BIN)/python
+	@echo "Installing uv, pip-audit and cyclonedx-bom into $(VENV_SUPPLY)"
+	@$(BIN)/python -m venv --clear $(VENV_SUPPLY)
+	@$(VENV_SUPPLY)/bin/python -m pip install --quiet --requirement infra/supply/requirements.txt
+	@touch $@
+
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
 	$(BIN)/python -m examples.demo $(ARGS)
 
@@ -58,7 +66,7 @@ test-cluster: setup-dev  ## on a real Ray: replicas, indexer, shards, batch jobs
 test-chaos: setup-dev  ## processes killed at every step, a failing store, two writers: make test-chaos SEED=1 SECONDS=60
 	CHAOS_SEED=$(or $(SEED),1) CHAOS_SECONDS=$(or $(SECONDS),60) $(BIN)/python -m pytest tests/chaos $(ARGS)
 
-test-infra: setup-infra  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
+test-infra: setup-infra setup-supply  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
 	$(BIN)/python -m pytest tests/infra $(ARGS)
 
 test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the service: at most a few minutes
@@ -78,9 +86,26 @@ starter: setup-dev  ## train the shipped models from nothing into build/starter/
 	$(BIN)/python -m training.fusion --data $(DATA) --weights build/starter/weights --out build/starter/fusion --install build/starter/weights
 	$(BIN)/python -m training.evaluate --data $(DATA) --weights build/starter/weights --record
 
-wheel: $(BIN)/python  ## the project's wheel, alone in dist/
-	@rm -rf dist/*.whl build/lib build/bdist.*
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+# Digests of every wheel that the images and zips may install. Versions stay as constraints.txt and the files have them;
+# a package that is new is added at its newest. `make lock ARGS=--upgrade` renews what constraints.txt leaves open.
+DIST := dist
+LOCK := $(VENV_SUPPLY)/bin/uv pip compile pyproject.toml --quiet --constraint constraints.txt --generate-hashes \
+  --only-binary :all: --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+lock: setup-supply  ## requirements.lock and infra/lambda_search/requirements.lock, from pyproject.toml and constraints.txt
+	$(LOCK) $(ARGS) --python-platform x86_64-manylinux_2_28 --extra lake --extra ml --extra serve --extra cli --extra train \
+	  --extra speech --output-file requirements.lock
+	$(LOCK) $(ARGS) --python-platform aarch64-manylinux_2_28 --extra lake --extra ml infra/lambda_search/requirements.in \
+	  --output-file infra/lambda_search/requirements.lock
+
+audit: setup-supply  ## look the locked versions up for known vulnerabilities; warns, fails with ARGS=--strict
+	@$(BIN)/python infra/supply/audit.py --pip-audit $(VENV_SUPPLY)/bin/pip-audit $(ARGS)
+
+wheel: setup-supply  ## the project's wheel, alone in dist/ with its SBOM (CycloneDX) of what the image installs beside it
+	@rm -rf $(DIST)/*.whl $(DIST)/*.cdx.json build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(DIST) .
+	@PYTHONWARNINGS=ignore $(VENV_SUPPLY)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --of JSON --output-file "$$(ls $(DIST)/*.whl | sed 's/\.whl$$/.cdx.json/')"
 
 image: wheel  ## the image of Ray nodes with the models pulled into models/: make image IMAGE=REPOSITORY:TAG
 	@test -n "$(IMAGE)" || { echo "name the image: make image IMAGE=REPOSITORY:TAG" >&2; exit 2; }
@@ -106,4 +131,4 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) build dist *.egg-info
+	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) build dist *.egg-info

@@ -2,8 +2,9 @@
 
 A zip holds ``handlers/``, the modules of ``mmpipe`` that the handlers import (found by following the
 imports, not by a list), and the third-party packages these import, as wheels for the function's platform in
-the versions of ``constraints.txt``. The same input gives the same bytes (where zlib is the same): entries are
-sorted, carry one date and one mode, and nothing compiled by Python is among them.
+the versions of ``constraints.txt``, whose bytes are those that ``requirements.lock`` knows. The same input
+gives the same bytes (where zlib is the same): entries are sorted, carry one date and one mode, and nothing
+compiled by Python is among them.
 
 botocore comes along although Lambda has one, so that a function runs what was tested; of its service
 descriptions (most of its size) only those are kept for which the code makes a client.
@@ -121,16 +122,27 @@ def _download(requirements: Sequence[str], platform: str, folder: Path) -> None:
         raise BuildError(f"pip did not end within {_PIP_SECONDS} s; is its index reachable?") from error
     if run.returncode:
         raise BuildError(f"pip found no wheels for {platform}:\n{run.stderr.strip()}")
-    unpinned = [wheel.name for wheel in folder.iterdir() if not _is_pinned(wheel.name)]
-    if unpinned:
-        raise BuildError(f"not pinned in constraints.txt: {', '.join(sorted(unpinned))}")
+    locked = _locked()
+    for wheel in sorted(folder.iterdir()):
+        distribution, version = wheel.name.split("-")[:2]
+        hashes = locked.get((_normal(distribution), version))
+        if hashes is None:
+            raise BuildError(f"{wheel.name} is not in requirements.lock: make lock")
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() not in hashes:
+            raise BuildError(f"{wheel.name} is not the file that requirements.lock knows: its bytes differ")
 
 
-def _is_pinned(wheel: str) -> bool:
-    distribution, version = wheel.split("-")[:2]
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    pins = {_normal(line.partition("==")[0]): line.partition("==")[2].strip() for line in lines}
-    return pins.get(_normal(distribution)) == version
+def _locked() -> dict[tuple[str, str], set[str]]:
+    """Name and version of each package of the lock file, with the digests of its files."""
+    found: dict[tuple[str, str], set[str]] = {}
+    hashes: set[str] = set()
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        name, pinned, version = line.rstrip(" \\").partition("==")
+        if pinned:
+            hashes = found.setdefault((_normal(name), version), set())
+        elif "--hash=sha256:" in line:
+            hashes.add(line.rstrip(" \\").rpartition(":")[2])
+    return found
 
 
 def _normal(distribution: str) -> str:

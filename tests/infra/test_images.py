@@ -56,8 +56,13 @@ def test_versions_are_the_tested_ones(file: Path) -> None:
     runs = [
         arguments for name, arguments in instructions(file) if name == "RUN" and "pip install" in arguments
     ]
-    assert len(runs) == 1
-    assert "--constraint /opt/mmpipe/constraints.txt" in runs[0]
+    (run,) = runs
+    locked, own = re.findall(r"pip install ([^&]+)", run)
+    assert {"--require-hashes", "--only-binary", "/opt/mmpipe/requirements.lock"} <= set(locked.split())
+    assert {"--no-deps", "--no-index", "/tmp/wheel/*.whl"} <= set(own.split())
+    assert "pip check" in run
+    (source,) = [a.split()[0] for n, a in instructions(file) if n == "COPY" and "requirements.lock" in a]
+    assert (ROOT / source).read_text("utf-8").count("--hash=sha256:") > 100
 
 
 def test_settings_of_the_images_exist() -> None:

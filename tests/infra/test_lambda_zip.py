@@ -99,7 +99,8 @@ def test_the_same_input_gives_the_same_bytes_wherever_it_is_built(tmp_path: Path
             place.write_bytes(file.read_bytes())
             place.chmod(0o755)
             os.utime(place, (86_400, 86_400))
-    shutil.copyfile(ROOT / "constraints.txt", copy / "constraints.txt")
+    for name in ("constraints.txt", "requirements.lock"):
+        shutil.copyfile(ROOT / name, copy / name)
     command = [sys.executable, str(copy / "infra/lambda/build.py"), "--architecture", "x86_64"]
     run = subprocess.run(
         command,
