@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute
 from mmpipe.schemas.search import Fusion, Meaning, Sort
 from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 
+_CROP = "left, top, right, bottom, as parts of its width and height"
 _REF = "#/components/schemas/{model}"
 _EXAMPLE = {
     "text": "red running shoes",
@@ -57,12 +58,21 @@ def search_body(model: type[BaseModel]) -> dict[str, Any]:
     """``openapi_extra`` of the search route: JSON, or a form with files."""
     extra = json_body(model, _EXAMPLE)
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    crop = {
+        "type": "array",
+        "items": {"type": "number", "minimum": 0, "maximum": 1},
+        "minItems": 4,
+        "maxItems": 4,
+    }
     form = {
         "type": "object",
         "description": "Either a `request` part with the JSON document, or its fields as parts; and files.",
         "properties": {
             "request": {"$ref": _REF.format(model=model.__name__)},
             "image": {**file, "description": "JPEG, PNG, WebP or GIF"},
+            "image.crop": {**crop, "description": "only this box of `image`, as JSON: " + _CROP},
+            "not.image": {**file, "description": "a picture that nothing found is to be like"},
+            "not.image.crop": {**crop, "description": "only this box of `not.image`, as JSON"},
             "audio": {**file, "description": "WAV, FLAC, OGG, MP3 or M4A"},
             "video": {**file, "description": "MP4, MOV, WebM or MKV"},
             "audio_as": {"type": "string", "enum": ["auto", "speech", "sound"], "default": "auto"},

@@ -26,6 +26,8 @@ from mmpipe.serve.http import bounds
 from mmpipe.serve.http.backlog import leave
 from mmpipe.serve.http.bounds import MAX_TEXT, Bounds, check
 from mmpipe.serve.http.errors import InvalidFields, UnsupportedMediaType
+from mmpipe.serve.http.form_pictures import PARTS as PICTURE_PARTS
+from mmpipe.serve.http.form_pictures import FormPictures, file_of
 from mmpipe.serve.http.forms import parse_form
 
 if TYPE_CHECKING:
@@ -288,18 +290,15 @@ async def read_search(scope: Scope, receive: Receive) -> ParsedSearch:
 
 def _parse_form(body: bytes, content_type: bytes) -> ParsedSearch:
     uploads: dict[Modality, bytes] = {}
+    pictures = FormPictures()
     whole: SearchRequest | None = None
     loose: dict[str, Any] = {}
     for part in parse_form(body, content_type):
         name, data = part.name, part.data
         if name in MEDIA_PARTS:
-            if not part.file:
-                raise InvalidRequest(name, "send it as a file part (with a filename)")
-            if name in uploads:
-                raise InvalidRequest(name, "was sent twice; send one file for it")
-            if not data:
-                raise InvalidRequest(name, "is an empty file; send the file's bytes or leave the part out")
-            uploads[name] = data
+            uploads[name] = file_of(part, twice=name in uploads)
+        elif name in PICTURE_PARTS:
+            pictures.take(part)
         elif name == "request":
             if whole is not None:
                 raise InvalidRequest(name, "was sent twice; send one value")
@@ -323,7 +322,7 @@ def _parse_form(body: bytes, content_type: bytes) -> ParsedSearch:
     for name in uploads:
         if getattr(asked, name) is not None:
             raise InvalidRequest(name, "is given both as a file and inside the request; send one of them")
-    return ParsedSearch(asked, uploads)
+    return pictures.beside(asked, uploads)
 
 
 def _text(name: str, data: bytes) -> str:
