@@ -13,6 +13,7 @@ times the files that were there at rest before. Prints one JSON line.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -69,28 +70,26 @@ def _measure(
         lake=LakeSettings(uri=str(root / "lake"), hold_versions_seconds=hold),
         indexing=IndexingSettings(profile="starter"),
     )
-    lake = open_lake(settings)
-    indexer = Indexer(settings, lake, loaded, stores(settings))
-    shop = _Shop(root / "bucket", indexer)
+    shop = Shop(root, settings, loaded)
     try:
-        feed = "\n".join(json.dumps(_product(n, 0)) for n in range(products))
+        feed = "\n".join(json.dumps(product(n, 0)) for n in range(products))
         shop.upload("feeds/all.jsonl", "feed_uploaded", feed)
-        indexer.drain()
-        before = _size(root / "lake")
+        shop.indexer.drain()
+        before = size_of(root / "lake")
         started = time.monotonic()
         for n in range(updates):
-            product = _product(n % among, n + 1)
-            shop.upload(f"products/{product['id']}.json", "product_uploaded", json.dumps(product))
+            changed = product(n % among, n + 1)
+            shop.upload(f"products/{changed['id']}.json", "product_uploaded", json.dumps(changed))
         seconds = time.monotonic() - started
-        indexer.drain()
-        after = _size(root / "lake")
+        shop.indexer.drain()
+        after = size_of(root / "lake")
         time.sleep(hold + 4)
-        indexer.drain()
-        rest = _size(root / "lake")
+        shop.indexer.drain()
+        rest = size_of(root / "lake")
         live = _live_bytes(root / "lake" / COLLECTION)
-        history = len(lake.collection(COLLECTION).history())
+        history = len(shop.lake.collection(COLLECTION).history())
     finally:
-        indexer.close()
+        shop.close()
     return {
         "updates": updates,
         "updates_per_second": round(updates / seconds, 1),
@@ -105,15 +104,21 @@ def _measure(
     }
 
 
-class _Shop:
-    """A folder laid out as a bucket, whose uploads are indexed at once."""
+class Shop:
+    """A bucket in a folder, whose uploads are indexed at once."""
 
-    def __init__(self, root: Path, indexer: Indexer) -> None:
-        self._root = root
-        self._indexer = indexer
+    def __init__(self, folder: Path, settings: Settings, loaded: LoadedEncoders | None = None) -> None:
+        self.lake = open_lake(settings)
+        self.indexer = Indexer(settings, self.lake, loaded or registry.load("starter"), stores(settings))
+        self._root = folder / "bucket"
         self._clock = datetime.now(UTC) - timedelta(days=1)
 
+    def close(self) -> None:
+        """End its threads."""
+        self.indexer.close()
+
     def upload(self, key: str, kind: EventKind, text: str) -> None:
+        """Put an object and index it."""
         path = self._root / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -122,18 +127,24 @@ class _Shop:
         event = CatalogueEvent(kind=kind, collection=COLLECTION, object=ref)
         run_id = run_id_of(event, "starter")
         order = WorkOrder(run_id=run_id, kind=kind, collection=COLLECTION, object=ref, lane="warm")
-        (outcome,) = self._indexer.execute([order])
+        (outcome,) = self.indexer.execute([order])
         if outcome.status != "done":
             raise SystemExit(f"{key}: {outcome.status}: {outcome.reason}")
 
 
-def _product(n: int, edition: int) -> dict[str, str]:
+def product(n: int, edition: int) -> dict[str, str]:
+    """A product; each edition has a price of its own."""
     words = " ".join(_WORDS[(n * step + step) % len(_WORDS)] for step in (1, 3, 7))
     return {"id": f"p{n}", "title": f"{words} {n}", "price": f"{edition + 1} USD"}
 
 
-def _size(folder: Path) -> dict[str, int]:
-    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+def size_of(folder: Path) -> dict[str, int]:
+    """Files below a folder and their bytes, while others write there."""
+    sizes = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                sizes.append(path.stat().st_size)
     return {"files": len(sizes), "bytes": sum(sizes)}
 
 
