@@ -97,9 +97,13 @@ def settle_reviews(collection: Collection, table: ProductTable, *, thorough: boo
     due = sorted(waiting.union(collection.reviews.product_ids()) if thorough else waiting)
     if not due:
         return
-    told = _tell(collection, table, due)
+    # Reviews may be of products that never come: only what is there is added up.
+    there = sorted(table.fetch(due, ["id"]).column("id").to_pylist())
+    if not there:
+        return
+    told = _tell(collection, table, there)
     publish_ratings(collection, table, "ratings of reviews", visible=told.visible)
-    collection.reviews.waited(sorted(waiting.difference(told.absent)))
+    collection.reviews.waited(sorted(waiting.intersection(there).difference(told.absent)))
 
 
 def erase_reviews(collection: Collection, erasures: Iterable[Erasure]) -> int:
