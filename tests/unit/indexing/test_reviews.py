@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.indexing import maintain
+from mmpipe.indexing import Indexer, maintain
 from mmpipe.indexing.people import erase_person
 from mmpipe.indexing.writing.reviewing import settle_reviews
+from mmpipe.lake import open_lake
 from mmpipe.lake.products import ProductTable
 from mmpipe.lake.record_table import RecordTable
 from mmpipe.schemas.work import CatalogueEvent
-from tests.unit.indexing.bucket import png
+from tests.unit.indexing.bucket import order_of, png
 from tests.unit.indexing.conftest import Shop
 
 GOOD = {
@@ -166,6 +167,21 @@ def test_reviews_that_came_before_their_product(shop: Shop) -> None:
     live = shop.collection.live()
     assert live is not None
     assert live.version == live_table(shop).version
+
+
+def test_the_upkeep_after_an_upload_tells_products_that_came_late(shop: Shop) -> None:
+    with_product(shop, "other")
+    shop.ok(upload(shop, GOOD, {**GOOD, "product_id": "never"}))
+    event = shop.bucket.put_product("a", title="Red shoe")
+    keeping = Indexer(shop.settings, open_lake(shop.settings), shop.loaded, lambda _uri: shop.bucket)
+    try:
+        assert [outcome.status for outcome in keeping.execute([order_of(event)])] == ["done"]
+        assert keeping._keeper is not None
+        keeping._keeper.drain()
+    finally:
+        keeping.close()
+    assert rated(shop) == (5.0, 1)
+    assert shop.collection.reviews.waiting() == ["never"]
 
 
 def test_bad_lines_are_kept_with_their_reason_and_name_nobody(shop: Shop) -> None:
