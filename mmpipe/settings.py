@@ -643,6 +643,29 @@ class SuggestSettings(_Section):
     )
 
 
+class AssistantSettings(_Section):
+    """Answers to shoppers' questions: see docs/assistant.md. Without a model templates word them."""
+
+    model_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="an OpenAI-compatible address, up to and with its version, as in"
+        " http://127.0.0.1:8080/v1: its model words answers, of which nothing is taken that the catalogue"
+        " does not say; unset: templates do",
+    )
+    model: str = Field(default="", max_length=200, description="the model's name there")
+    model_key: SecretStr = Field(default=SecretStr(""), description="bearer key of that address")
+    model_timeout_seconds: float = Field(
+        default=4.0, gt=0, le=60, description="after so long the template stands"
+    )
+    model_ongoing: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="answers that wait for the model at a time, of a replica; others are worded by templates",
+    )
+
+
 class AnalyticsSettings(_Section):
     """Records of searches, by nobody's name: see docs/analytics.md."""
 
@@ -716,6 +739,7 @@ class Settings(BaseSettings):
     stock: StockSettings = StockSettings()
     sponsored: SponsoredSettings = SponsoredSettings()
     suggest: SuggestSettings = SuggestSettings()
+    assistant: AssistantSettings = AssistantSettings()
     analytics: AnalyticsSettings = AnalyticsSettings()
     privacy: PrivacySettings = PrivacySettings()
 

@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from mmpipe.cli.analytics import analytics
+from mmpipe.cli.ask import ask
 from mmpipe.cli.audit import audit
 from mmpipe.cli.console import console, fail
 from mmpipe.cli.dlq import dlq_app
@@ -52,6 +53,7 @@ app.command()(mcp)
 app.command()(search)
 app.command()(similar)
 app.command()(suggest)
+app.command()(ask)
 app.command()(status)
 app.command()(stock)
 app.command()(statistics)

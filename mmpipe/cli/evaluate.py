@@ -160,3 +160,34 @@ def eval_speech(
     for measure, value in figures.items():
         shown.add_row(measure, str(value))
     output.print(shown)
+
+
+@eval_app.command("assistant")
+def eval_assistant(
+    products: Annotated[
+        list[Path], typer.Option("--products", help="feed file of the catalogue; repeatable")
+    ],
+    turns: Annotated[
+        Path,
+        typer.Option("--turns", help="JSONL of conversations, as `python -m examples.assistant` writes them"),
+    ],
+    reviews: Annotated[
+        Path | None, typer.Option("--reviews", help="JSONL {product_id, review_id, text}")
+    ] = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold judged conversations: right products or right refusals, and claims whose evidence holds them."""
+    from mmpipe.evaluate import assistant_eval
+
+    result = assistant_eval.run(settings_with(profile=profile), products, turns, reviews)
+    if as_json:
+        emit(assistant_eval.as_json(result))
+        return
+    rows = {"all": result.all, **result.by_language, **result.by_kind}
+    shown = table("", ["", *result.all])
+    for name, figures in rows.items():
+        shown.add_row(name, *(str(value) for value in figures.values()))
+    output.print(shown)
+    for wrong in result.wrong:
+        output.print(f"{wrong['kind']}: {wrong['say']} — {wrong['why']}", markup=False)

@@ -16,6 +16,7 @@ from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, refused, run
 from mmpipe.dispatch.http import Answer, HttpClient
 from mmpipe.dispatch.tokens import FixedToken
 from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
+from mmpipe.schemas.assistant import AssistantRequest, AssistantResponse
 from mmpipe.schemas.conditions import Condition
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
@@ -42,6 +43,10 @@ class Queries(Protocol):
 
     def suggest(self, params: SuggestParams) -> SuggestResponse:
         """What may be meant by what was typed. Raises :class:`MmpipeError`."""
+        ...
+
+    def assist(self, request: AssistantRequest) -> AssistantResponse:
+        """One turn of a conversation. Raises :class:`MmpipeError`."""
         ...
 
     def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
@@ -100,6 +105,11 @@ class HttpQueries:
         answer = self._http.request("GET", f"/v1/suggest?{urlencode(given, errors='replace')}")
         return _response(answer, SuggestResponse)
 
+    def assist(self, request: AssistantRequest) -> AssistantResponse:
+        """See :class:`Queries`."""
+        asked = request.model_dump(mode="json", exclude_none=True)
+        return _response(self._http.request("POST", "/v1/assistant", asked), AssistantResponse)
+
     def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
         """See :class:`Queries`."""
         body = {
@@ -148,6 +158,12 @@ class EmbeddedQueries:
     def suggest(self, params: SuggestParams) -> SuggestResponse:
         """See :class:`Queries`."""
         return SuggestResponse.model_validate_json(asyncio.run(self._service.suggest(params)))
+
+    def assist(self, request: AssistantRequest) -> AssistantResponse:
+        """See :class:`Queries`."""
+        if request.audio is not None:
+            self._service.voice.adapt()
+        return AssistantResponse.model_validate_json(asyncio.run(self._service.assist(request)))
 
     def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
         """See :class:`Queries`."""

@@ -39,6 +39,7 @@ _PUBLIC = [
     ("DELETE", "/v1/users/{user_id}"),
     ("GET", "/v1/stock"),
     ("GET", "/v1/suggest"),
+    ("POST", "/v1/assistant"),
     ("GET", "/v1/analytics"),
     ("GET", "/v1/rules"),
     ("PUT", "/v1/rules"),
@@ -158,8 +159,8 @@ def scope_of(method: str, path: str) -> str:
         return "metrics"
     if path == "/v1/interactions":
         return "interactions"
-    shoppers = ("/v1/search", "/v1/products", "/v1/collections", "/v1/recommendations", "/v1/suggest")
-    return "search" if path.startswith(shoppers) else "admin"
+    shoppers = ("search", "products", "collections", "recommendations", "suggest", "assistant")
+    return "search" if path.startswith(tuple(f"/v1/{name}" for name in shoppers)) else "admin"
 
 
 @pytest.fixture(scope="module")

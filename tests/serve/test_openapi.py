@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 _ROUTES = {
     ("post", "/v1/search"): {"200", "400", "404", "413", "415", "422", "503"},
     ("get", "/v1/search"): {"200", "404", "414", "422", "503"},
+    ("post", "/v1/assistant"): {"200", "400", "404", "413", "415", "422", "503"},
     ("get", "/v1/suggest"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/products/{product_id}"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/products/{product_id}/similar"): {"200", "404", "414", "422", "503"},

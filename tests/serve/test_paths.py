@@ -13,6 +13,7 @@ from tests.serve.conftest import TOKEN
     [
         ("/v1/search", "GET, HEAD, OPTIONS, POST"),
         ("/v1/suggest", "GET, HEAD, OPTIONS"),
+        ("/v1/assistant", "OPTIONS, POST"),
         ("/v1/users/u", "DELETE, GET, HEAD, OPTIONS"),
         ("/v1/interactions", "OPTIONS, POST"),
         ("/internal/v1/work", "OPTIONS, POST"),

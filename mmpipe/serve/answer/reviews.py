@@ -11,6 +11,7 @@ from mmpipe.errors import NotReady
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
+    from mmpipe.schemas.review import ReviewSentence
 
 # Many shoppers look at one product: its reviews are read once in so many seconds.
 KEPT_SECONDS: Final = 5.0
@@ -29,6 +30,7 @@ class ReviewAnswers:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="reviews")
         self._kept: dict[_Key, tuple[float, bytes]] = {}
         self._waiting: dict[_Key, asyncio.Future[bytes]] = {}
+        self._read_now = 0
 
     async def answer(self, collection: str, product_id: str) -> bytes:
         """A :class:`~mmpipe.schemas.review.ProductReviews` as JSON, of now or as it was up to five seconds
@@ -47,6 +49,18 @@ class ReviewAnswers:
             waiting.add_done_callback(lambda done: self._keep(key, done))
         # Who goes away must not end it for the others.
         return await asyncio.shield(waiting)
+
+    async def sentences(self, collection: str, product_id: str, most: int) -> list[ReviewSentence]:
+        """Sentences of a product's reviews, the newest review first. Raises as :meth:`answer` does."""
+        if self._read_now >= _MOST_WAITING:
+            raise NotReady("the reviews of many other products are being read: ask again")
+        self._read_now += 1
+        try:
+            reviews = self._lake.collection(collection).reviews
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, reviews.sentences, product_id, most)
+        finally:
+            self._read_now -= 1
 
     def forget(self, collection: str) -> None:
         """Read those of a collection again: somebody was erased."""

@@ -17,6 +17,7 @@ from mmpipe.encoders.base import Profile
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import Lake, open_lake
 from mmpipe.lake.interactions import Erasure
+from mmpipe.schemas.assistant import AssistantRequest
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
 from mmpipe.schemas.product import Money, PublicProduct
 from mmpipe.schemas.recommend import RecommendationsRequest
@@ -29,8 +30,9 @@ from mmpipe.search.find.aim import less_like
 from mmpipe.search.find.meaning import Meaning
 from mmpipe.search.rules import RuleBook
 from mmpipe.search.shards import Transport
-from mmpipe.serve.answer import tenancy
+from mmpipe.serve.answer import assistant, tenancy
 from mmpipe.serve.answer.analytics import Found, SearchAnalytics
+from mmpipe.serve.answer.assistant_model import AssistantModel
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.merchandising import Merchandising
@@ -142,6 +144,7 @@ class QueryService:
         self.merchandising.start()
         self.stock = StockReports(settings, self._lake, self._source.open)
         self.analytics = SearchAnalytics(settings, self._lake, self._source.open)
+        self._words = AssistantModel.of(settings.assistant)
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
             self.voice.start()
@@ -182,9 +185,35 @@ class QueryService:
         self.analytics.note(found, time.perf_counter() - begun)
         return found.answer.body
 
+    async def assist(self, request: AssistantRequest) -> bytes:
+        """An :class:`~mmpipe.schemas.assistant.AssistantResponse` as JSON. Raises ``InvalidRequest`` for a
+        state that is none, a turn that says nothing, and speech that nobody here can listen to."""
+        parsed = ParsedSearch(assistant.as_search(request))
+        version = await self._source.open(request.collection)
+        media: Media = {}
+        if has_media(parsed):
+            with step("query.media"):
+                media = await self._media.decode(parsed)
+        spoken = SpokenQuery(parsed.request, media)
+        if "audio" in media:
+            with step("query.listen"):
+                spoken = await self._understood(version.whole, parsed.request, media)
+
+        async def find(asked: LiveVersion, search: SearchRequest, given: Media) -> bytes:
+            return (await self._of_version(asked, search, given)).answer.body
+
+        reviews = assistant.LakeReviews(self._reviews, version.collection)
+        with step("query.assist", products=version.products):
+            return await assistant.answer(version, request, spoken, find, reviews, self._words)
+
     async def _found(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> Found:
         self._reranking.check(request)
         version = await self._source.open(request.collection, request.cursor)
+        return await self._of_version(version, request, media, tried)
+
+    async def _of_version(
+        self, version: LiveVersion, request: SearchRequest, media: Media, tried: RuleBook | None = None
+    ) -> Found:
         encode = self._encode.get(version.profile.fingerprint) or self._bound(version.profile)
         spoken = SpokenQuery(request, media)
         if "audio" in media or request.audio_as == "speech":
@@ -248,7 +277,7 @@ class QueryService:
     async def reviews(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`~mmpipe.schemas.review.ProductReviews` as JSON. Raises ``UnknownProduct``,
         ``NotReady``."""
-        version = await self._open(collection)
+        version = await self._source.open(collection)
         with step("reviews.read"):
             await version.product(product_id)
             return await self._reviews.answer(version.collection, product_id)
@@ -350,6 +379,8 @@ class QueryService:
         self._people.close()
         self._source.close()
         self._media.close()
+        if self._words is not None:
+            self._words.close()
         self._listening.shutdown(wait=False, cancel_futures=True)
 
     async def _understood(self, version: Version | None, request: SearchRequest, media: Media) -> SpokenQuery:

@@ -17,15 +17,17 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
 from mmpipe.errors import NotReady
+from mmpipe.schemas.assistant import AssistantRequest
 from mmpipe.schemas.interaction import InteractionsRequest
 from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.review import ProductReviews
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
-from mmpipe.serve.http import errors, metrics, search_route
+from mmpipe.serve.http import assistant_route, errors, metrics, search_route
 from mmpipe.serve.http.aged import Aged
 from mmpipe.serve.http.analytics_route import analytics_router
+from mmpipe.serve.http.assistant_route import add_assistant_route
 from mmpipe.serve.http.callers import CallerLimit, Callers
 from mmpipe.serve.http.cors import Cors
 from mmpipe.serve.http.guard import Asking, KeyGuard, needs
@@ -65,7 +67,7 @@ _DOCS_POLICY = (
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _BODIES: tuple[type[BaseModel], ...] = (
-    SearchRequest, InteractionsRequest, RecommendationsRequest, *MERCHANDISING,
+    SearchRequest, InteractionsRequest, RecommendationsRequest, AssistantRequest, *MERCHANDISING,
 )  # fmt: skip
 _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
@@ -117,6 +119,7 @@ def create_app(
     public = _public_router(guard)
     _query_routes(public, service)
     add_recommendation_routes(public, service)
+    add_assistant_route(public, service)
     app.include_router(public)
     app.include_router(interactions_router(service, guard))
     app.include_router(people_router(service, guard))
@@ -127,7 +130,9 @@ def create_app(
     app.state.service = service
     errors.install(app)
     app.add_middleware(
-        BodyLimit, max_bytes=limits.max_json_bytes, of_paths={search_route.PATH: limits.max_body_bytes}
+        BodyLimit,
+        max_bytes=limits.max_json_bytes,
+        of_paths=dict.fromkeys((search_route.PATH, assistant_route.PATH), limits.max_body_bytes),
     )
     app.add_middleware(Aged, old=service.old)
     app.add_middleware(HeadAsGet)

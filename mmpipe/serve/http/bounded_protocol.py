@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mmpipe.settings import ServeSettings
 
 # What computes. The others wait for something else, or are asked by who watches and who restarts.
-_COMPUTING: Final = ("/v1/search", "/v1/suggest", "/v1/products/", "/v1/recommendations")
+_COMPUTING: Final = ("/v1/search", "/v1/suggest", "/v1/assistant", "/v1/products/", "/v1/recommendations")
 _log = logging.getLogger("mmpipe.serve")
 
 

@@ -34,6 +34,7 @@ class Bounds:
 
 
 SEARCH: Final = Bounds(names=2_000, values=20_000, media=3)
+ASSISTANT: Final = Bounds(names=40, values=80, media=2)
 FILTERS: Final = Bounds(names=1_200, values=12_000)
 RULES: Final = Bounds(names=50_000, values=100_000)
 RECOMMENDATIONS: Final = Bounds(names=5_000, values=60_000)

@@ -28,7 +28,7 @@ NAME = "haproxy"
 AT_A_TIME = 4
 QUEUE_MS = 100
 DEEP = 16
-_COMPUTED = r"""    acl computed path /v1/search /v1/suggest /v1/recommendations
+_COMPUTED = r"""    acl computed path /v1/search /v1/suggest /v1/assistant /v1/recommendations
     acl computed path_beg /v1/products/
     acl small req.hdr_val(content-length) lt 16000
     acl json req.hdr(content-type) -m beg application/json

@@ -1,0 +1,30 @@
+"""``python -m examples.assistant FOLDER``: the judged set of the assistant as files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from examples.assistant.later import later
+from examples.assistant.products import catalogue
+from examples.assistant.turns import conversations, reviews
+
+
+def write(folder: Path) -> None:
+    """``products.jsonl``, ``turns.jsonl``, ``later.jsonl`` and ``reviews.jsonl`` in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, list[dict[str, Any]]] = {
+        "products": catalogue(),
+        "turns": conversations(),
+        "later": later(),
+        "reviews": [dict(review) for review in reviews()],
+    }
+    for name, rows in files.items():
+        lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -1,0 +1,153 @@
+"""What may be asked of a product: by which words, of which fields, in which unit, and which way is more."""
+
+# ruff: noqa: E501  (a row of a table is read as one line)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+from mmpipe.assistant.language import Language
+from mmpipe.assistant.quantities import Kind
+from mmpipe.lexical import fold
+
+Direction = Literal["least", "most"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """``asked`` are expressions of what asks for it, over folded text. ``fields`` are product fields that say
+    it, ``attributes`` names of free attributes, folded; ``kinds`` the units it is told in, and ``near`` what
+    a sentence must say beside such an amount."""
+
+    key: str
+    en: str
+    zh: str
+    asked: str
+    fields: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    near: str = ""
+
+    def name(self, language: Language) -> str:
+        """What shoppers are told that it is."""
+        return self.zh if language == "zh" else self.en
+
+
+ASPECTS: Final = {
+    each.key: each
+    for each in (
+        Aspect("price", "price", "价格", r"\bpric(?:e|es|ed|ing)\b|\bcosts?\b|\bhow much (?:is|are|for|does it cost)\b|\bexpensive\b"
+               r"|价格|多少钱|价钱|售价|几块|贵不贵|贵吗|什么价", ("price",)),
+        Aspect("rating", "rating", "评分", r"\brat(?:ing|ings|ed)\b|\bstars?\b|\bscores?\b|评分|几星|打分|星级", ("rating",)),
+        Aspect("warranty", "warranty", "保修", r"\bwarrant(?:y|ies)\b|\bguarantee\b|保修|质保|三包", (), ("warranty", "guarantee", "保修"),
+               ("time",), r"warrant|guarantee|保修|质保"),
+        Aspect("battery", "battery life", "续航", r"\bbatter(?:y|ies)\b|\brun ?time\b|\bplay ?time\b|\bflight time\b|\bhow long (?:does|do|will|can) (?:it|the \w+|they|this|one) (?:last|fly|run|play|charge)"
+               r"|\bhow long .{0,40}\b(?:last|fly|run|play)\b|续航|电池|能用多久|用多久|飞多久|播放多久|能飞|待机", (),
+               ("battery life", "battery", "runtime", "run time", "playtime", "play time", "flight time", "battery capacity", "续航"),
+               ("time",), r"batter|runs? for|plays? for|flies|last|续航|电池|播放|飞行"),
+        Aspect("weight", "weight", "重量", r"\bweigh(?:s|t|ts)?\b|\bhow (?:heavy|light)\b|\bheavy\b|重量|多重|有多重|重不重|重吗|几斤|几公斤|净重", (),
+               ("weight", "item weight", "net weight", "product weight", "重量", "净重"), ("mass",), r"weigh|重"),
+        Aspect("screen", "screen size", "屏幕尺寸", r"\bscreen size\b|\bsize of the screen\b|\bhow (?:big|large) is (?:the|its) (?:screen|display)\b|屏幕多大|屏幕尺寸|几寸|几英寸|多少寸", (),
+               ("screen size", "screen", "display", "屏幕"), ("length",), r"screen|display|屏"),
+        Aspect("capacity", "capacity", "容量", r"\bcapacit(?:y|ies)\b|\bvolume\b|\bhow much (?:does|do|can) (?:it|the \w+|they|this|one) (?:hold|take|store)\b|\bhow many (?:ml|mah|litres|liters|people|persons)\b"
+               r"|\bhow much .{0,30}\bholds?\b|\bhold\b|容量|容积|多少毫升|多少毫安|能装多少|装多少|住几个人|睡几个人|几个人|多少升", (),
+               ("capacity", "volume", "容量"), ("volume", "charge", "count"), r"capacity|hold|容量|装|充电"),
+        Aspect("storage", "storage", "存储空间", r"\bstorage\b|\bmemory\b|\bhow many gb\b|存储|内存|多少g\b", (), ("storage", "memory", "存储"), ("bytes",), "storage|memory|存储"),
+        Aspect("skin", "skin type", "适用肤质", r"\bskin types?\b|肤质|肤型|什么皮肤|哪种皮肤", (), ("skin type", "skin", "肤质")),
+        Aspect("power", "power", "功率", r"\bwattage\b|\bhow many watts\b|\bpower (?:rating|consumption|output)\b|\bhow powerful\b|功率|多少瓦|几瓦", (), ("power", "wattage", "功率"),
+               ("power",), r"power|watt|功率|瓦"),
+        Aspect("width", "width", "宽度", r"\bwidth\b|\bhow wide\b|宽度|多宽", (), ("width", "宽度"), ("length",), r"wide|width|宽"),
+        Aspect("height", "height", "高度", r"\bheight\b|\bhow (?:tall|high)\b|高度|多高", (), ("height", "高度"), ("length",), r"height|high|tall|高度"),
+        Aspect("length", "length", "长度", r"\blength\b|\bhow long (?:is|are)\b|长度|多长", (), ("length", "长度"), ("length",), r"length|long|长度"),
+        Aspect("material", "material", "材质", r"\bmaterials?\b|\bmade (?:out )?of\b|\bfabrics?\b|材质|材料|面料|什么做的|什么料", ("material",), ("material", "fabric", "材质")),
+        Aspect("color", "colour", "颜色", r"\bcolou?rs?\b|颜色|什么色|啥色", ("color",), ("color", "colour", "颜色")),
+        Aspect("brand", "brand", "品牌", r"\bbrands?\b|\bwho (?:makes|made)\b|\bmanufacturer\b|品牌|牌子|什么牌|哪个厂", ("brand",)),
+        Aspect("pattern", "pattern", "图案", r"\bpatterns?\b|图案|花纹", ("pattern",), ("pattern",)),
+        Aspect("gender", "made for", "适用性别", r"\bfor (?:men or women|women or men)\b|\bmen's or women's\b|男款还是女款|男士还是女士|男女", ("gender",)),
+        Aspect("availability", "availability", "库存", r"\bin stock\b|\bavailab(?:le|ility)\b|\bsold out\b|有货|现货|库存|缺货|还有吗", ("availability",)),
+        Aspect("size", "size", "尺寸", r"\bsizes?\b|\bdimensions?\b|\bhow (?:big|large)\b|尺寸|尺码|多大|大小|几码|什么码|规格", ("size",),
+               ("size", "dimensions", "尺寸"), ("length",), r"size|dimension|尺寸"),
+    )
+}  # fmt: skip
+
+# What compares: which aspect, and whether the least or the most of it is meant. The first that matches.
+_COMPARATIVES: Final[tuple[tuple[str, str, Direction], ...]] = (
+    (r"\bcheap(?:er|est)\b|\bless expensive\b|\bleast expensive\b|\bmore affordable\b|\blower pric|\bcosts? less\b|\blowest price"
+     r"|(?:更|最|比较)(?:便宜|实惠)|便宜(?:一?点|一?些|的)|价格?更?低|再便宜|便宜吗", "price", "least"),
+    (r"\bmore expensive\b|\bmost expensive\b|\bpric(?:ier|iest)\b|\bdearer\b|\bcosts? more\b|\bhighest price|(?:更|最)贵|贵(?:一?点|一?些)", "price", "most"),
+    (r"\blight(?:er|est)\b(?! colou?r)|\bless heavy\b|\bweighs? less\b|(?:更|最|比较)轻|轻(?:一?点|一?些)|比.{1,30}(?P<lighter>轻)|哪.{0,8}轻", "weight", "least"),
+    (r"\bheav(?:ier|iest)\b|\bweighs? more\b|(?:更|最|比较)重(?!量)|重(?:一?点|一?些)|比.{1,30}(?P<heavier>重)(?!量)|哪.{0,8}重(?!量)", "weight", "most"),
+    (r"\blonger battery\b|\blongest battery\b|\blasts? (?:the )?long(?:er|est)\b|\bbattery .{0,20}long(?:er|est)\b|\bbetter battery\b|\bbest battery\b|\b(?:fl(?:y|ies)|runs?|plays?|goes|go|works?) (?:for )?(?:the )?long(?:er|est)\b|\blong(?:er|est) (?:flight|battery|play)"
+     r"|续航(?:时间)?(?:更|最)[长久]|(?:更|最)(?:耐用|持久)|用得更久|飞得更久|更久|最久|续航.{0,4}长|电池更", "battery", "most"),
+    (r"\blarg(?:er|est) screen\b|\bbigg(?:er|est) screen\b|屏幕(?:更|最)大", "screen", "most"),
+    (r"\bsmall(?:er|est) screen\b|屏幕(?:更|最)小", "screen", "least"),
+    (r"更大容量|\b(?:larger|largest|bigger|biggest|more|most|higher|highest) (?:capacity|volume)\b|\bholds? (?:the )?mo(?:re|st)\b|\broomi(?:er|est)\b|容量(?:更|最)大|装得?(?:更|最)多|容量.{0,4}(?<!多)大", "capacity", "most"),
+    (r"\b(?:smaller|smallest|less|least|lower) (?:capacity|volume)\b|\bholds? (?:the )?le(?:ss|ast)\b|容量(?:更|最)小", "capacity", "least"),
+    (r"\b(?:more|most) storage\b|\b(?:more|most) memory\b|(?:存储|内存).{0,3}(?:更|最)大", "storage", "most"),
+    (r"\bmo(?:re|st) powerful\b|\bstrong(?:er|est)\b|功率(?:更|最)大", "power", "most"),
+    (r"\b(?:better|best|higher|highest)[ -]rated\b|\bbetter (?:rating|reviews)\b|\bbest (?:rating|reviews)\b|\bhighest rating\b|评分(?:更|最)高|评价(?:更|最)好|口碑(?:更|最)好", "rating", "most"),
+    (r"\blong(?:er|est) warranty\b|保修(?:期)?(?:更|最)长", "warranty", "most"),
+    (r"\bwid(?:er|est)\b|(?:更|最)宽", "width", "most"),
+    (r"\btall(?:er|est)\b|\bhigh(?:er|est)\b|(?:更|最)高", "height", "most"),
+    (r"\bbigg(?:er|est)\b|\blarg(?:er|est)\b|(?:更|最)大|大(?:一?点|一?些)", "bulk", "most"),
+    (r"\bsmall(?:er|est)\b|\bmo(?:re|st) compact\b|(?:更|最)小|小(?:一?点|一?些)", "bulk", "least"),
+)  # fmt: skip
+# What bigger means, in the order that products may say it.
+BULK: Final = ("capacity", "screen", "size", "height", "length", "width")
+_SUPERLATIVE: Final = re.compile(r"\b(?:\w+est|most|least|best)\b|最")
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> tuple[tuple[re.Pattern[str], str, Direction], ...]:
+    return tuple((re.compile(said), key, way) for said, key, way in _COMPARATIVES)
+
+
+@lru_cache(maxsize=1)
+def _asked() -> tuple[tuple[re.Pattern[str], Aspect], ...]:
+    return tuple((re.compile(aspect.asked), aspect) for aspect in ASPECTS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Comparative:
+    """A word that compares: ``key`` is an aspect's, or ``bulk``; ``best`` where it is the most of all."""
+
+    key: str
+    direction: Direction
+    start: int
+    end: int
+    best: bool
+
+    @property
+    def aspects(self) -> tuple[Aspect, ...]:
+        """What may decide, the likeliest first."""
+        return tuple(ASPECTS[key] for key in (BULK if self.key == "bulk" else (self.key,)))
+
+
+def comparative(text: str) -> Comparative | None:
+    """What a folded text compares by."""
+    for pattern, key, direction in _compiled():
+        match = pattern.search(text)
+        if match is not None:
+            best = _SUPERLATIVE.search(match.group()) is not None
+            # Of what stands around it only the word itself compares.
+            start, end = match.span() if match.lastgroup is None else match.span(match.lastgroup)
+            return Comparative(key, direction, start, end, best)
+    return None
+
+
+def asked(text: str) -> Iterator[tuple[Aspect, re.Match[str]]]:
+    """The aspects that a folded text asks for, each with what asks."""
+    for pattern, aspect in _asked():
+        match = pattern.search(text)
+        if match is not None:
+            yield aspect, match
+
+
+@lru_cache(maxsize=4_096)
+def plain_name(attribute: str) -> str:
+    """An attribute's name as aspects spell it: ``Item_Weight`` is ``item weight``."""
+    return " ".join(re.sub(r"[_\-.:/]+", " ", fold(attribute)).split())

@@ -1,0 +1,337 @@
+"""One turn of a conversation, start to end: read → look up → claims → words, and the state that follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mmpipe.assistant import asking, checked, comparing, evidence, finding, references, telling, wishes
+from mmpipe.assistant.aspects import plain_name
+from mmpipe.assistant.checked import LanguageModel, Worded, WordingRefused
+from mmpipe.assistant.language import language_of
+from mmpipe.assistant.outcome import Outcome
+from mmpipe.assistant.reading import Turn, aspects_of, read
+from mmpipe.assistant.shop import Bounded
+from mmpipe.assistant.state import MAX_SEEN, MAX_WORDS, Conversation, Wishes, opened
+from mmpipe.assistant.wording import better, field_name, words
+from mmpipe.schemas.assistant import (
+    Asked,
+    AssistantResponse,
+    ShownProduct,
+)
+
+if TYPE_CHECKING:
+    from mmpipe.assistant.aspects import Comparative
+    from mmpipe.assistant.evidence import Evidence
+    from mmpipe.assistant.language import Language
+    from mmpipe.assistant.shop import Reviews, Shop
+    from mmpipe.schemas.assistant import AssistantRequest
+    from mmpipe.schemas.product import PublicProduct
+    from mmpipe.schemas.search import Heard
+
+
+class Assistant:
+    """Answers turns from one version of a catalogue; without state of its own."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        reviews: Reviews,
+        collection: str,
+        version: str,
+        model: LanguageModel | None = None,
+    ) -> None:
+        self._shop, self._reviews, self._model = shop, reviews, model
+        self._collection, self._version = collection, version
+
+    async def answer(
+        self, request: AssistantRequest, *, said: str | None = None, heard: Heard | None = None,
+        picture: bool = False,
+    ) -> AssistantResponse:  # fmt: skip
+        """The answer to a turn. ``said`` are its words where they were heard, ``picture`` whether one came
+        with it, which the shop's searches go by then. Raises :class:`~mmpipe.errors.InvalidRequest` for a
+        state that is none."""
+        begun = time.perf_counter()
+        state = opened(request.state, self._collection)
+        text = (said if said is not None else request.text or "").strip()
+        language = request.language or language_of(text, state.language)
+        shop = Bounded(self._shop)
+        work = _Work(shop, self._reviews, state.model_copy(update={"language": language}), language)
+        found = await work.do(text, request.limit, picture=picture)
+        worded, refused = await self._worded(text, language, found)
+        return AssistantResponse(
+            collection=self._collection,
+            version=self._version,
+            language=language,
+            kind=found.kind,
+            text=found.draft.text if worded is None else worded.text,
+            claims=found.draft.claims if worded is None else worded.claims,
+            products=[_shown(each, language) for each in found.products],
+            comparison=found.rows,
+            question=found.question,
+            declined=found.declined,
+            wishes=wishes.told(found.state.wishes),
+            relaxed=list(found.relaxed),
+            heard=heard,
+            worded_by="templates" if worded is None else "model",
+            wording_refused=refused,
+            searches=shop.searches,
+            state=found.state.token(),
+            took_ms=round(1e3 * (time.perf_counter() - begun), 3),
+        )
+
+    async def _worded(
+        self, asked: str, language: Language, found: Outcome
+    ) -> tuple[Worded | None, str | None]:
+        """The answer in a model's words, and why not."""
+        if self._model is None or not checked.may_be_worded(found):
+            return None, None
+        try:
+            sentences = await self._model.sentences(asked, language, found.draft.claims)
+            return checked.accepted(sentences, found.draft.claims, language, found.tail), None
+        except WordingRefused as refused:
+            return None, str(refused)
+
+
+def _shown(product: PublicProduct, language: Language) -> ShownProduct:
+    paid = product.effective_price(datetime.now(UTC))
+    return ShownProduct(
+        id=product.id,
+        title=evidence.title(product, language).value,
+        price=None if paid is None else str(paid),
+        availability=product.availability,
+        image_link=product.image_link,
+        link=product.link,
+    )
+
+
+def _aspect_key(best: Comparative, reference: Evidence) -> str:
+    """The aspect that a piece of evidence is of."""
+    told = reference.field.rpartition(".")[2]
+    named = (each.key for each in best.aspects if told == each.key or plain_name(told) in each.attributes)
+    return next(named, best.aspects[0].key)
+
+
+class _Work:
+    """What one turn needs at hand."""
+
+    def __init__(self, shop: Bounded, reviews: Reviews, state: Conversation, language: Language) -> None:
+        self._shop, self._reviews, self._state, self._language = shop, reviews, state, language
+
+    async def do(self, text: str, limit: int, *, picture: bool) -> Outcome:
+        """What a turn comes to."""
+        liked = self._state.wishes.like
+        if liked:
+            there = tuple(each.id for each in await self._shop.products(liked))
+            held = self._state.wishes.model_copy(update={"like": there})
+            self._state = self._state.model_copy(update={"wishes": held})
+        if picture:
+            return await self._picture(text, limit)
+        turn = read(text, self._language, shown=len(self._state.shown), looks=bool(self._state.wishes))
+        if self._state.pending == "product" and turn.intent in ("find", "refine") and self._state.question:
+            text = f"{self._state.question} {text}"[:MAX_WORDS]
+            turn = read(text, self._language, shown=len(self._state.shown), looks=True)
+        match turn.intent:
+            case "hello" | "thanks":
+                return self._say(turn.intent)
+            case "reset":
+                return self._say("reset", Conversation(
+                    collection=self._state.collection, language=self._language))  # fmt: skip
+            case "service" | "off_topic":
+                return self._decline(turn.intent, "off_topic")
+            case "compare":
+                return await self._compare(turn)
+            case "reviews" | "attribute":
+                return await self._question(turn)
+            case "more":
+                return await self._more(limit)
+            case _:
+                return await self._look(turn, limit)
+
+    def _say(self, key: str, state: Conversation | None = None) -> Outcome:
+        found = Outcome(state or self._state, "smalltalk")
+        found.draft.add(words(key, self._language))
+        return found
+
+    def _decline(self, key: str, reason: str) -> Outcome:
+        found = Outcome(self._state, "decline", declined=reason)
+        found.draft.add(words(key, self._language))
+        return found
+
+    async def _picture(self, text: str, limit: int) -> Outcome:
+        now = await wishes.said(self._shop, text, self._language) if text else wishes.Said()
+        asked = wishes.joined(Wishes(), now)
+        looked = await finding.look(self._shop, asked, picture=True)
+        if not looked.products:
+            return self._decline("nothing", "nothing_found")
+        # The picture itself does not travel: what was found for it stands for it.
+        like = tuple(each.id for each in looked.products[:1])
+        looked = replace(looked, asked=looked.asked.model_copy(update={"like": like}))
+        return self._list(looked, limit, "found_picture", fresh=True)
+
+    async def _look(self, turn: Turn, limit: int) -> Outcome:
+        state, best = self._state, turn.comparative
+        now = await wishes.said(self._shop, turn.core or turn.said, self._language)
+        if best is not None and not (best.key == "price" and now.priced):
+            now = await wishes.said(self._shop, turn.said, self._language, (best.start, best.end))
+        else:
+            best = None
+        if state.pending is not None and not (now.fields or now.priced):
+            now = await asking.answered(self._shop, turn, state.pending, now, self._language)
+        fresh = not turn.any and wishes.begins_anew(state.wishes, now)
+        if best is not None and not best.best and state.wishes and not fresh and state.shown:
+            return await self._better(best, now, limit)
+        asked = wishes.joined(Wishes() if fresh else state.wishes, now)
+        if not asked and not now:
+            return self._say("hello") if not turn.any else self._decline("nothing", "nothing_found")
+        superlative = best if best is not None and (best.best or fresh) else None
+        looked = await finding.look(self._shop, asked, best=superlative)
+        if not looked.products:
+            return self._decline("nothing", "nothing_found")
+        found = self._list(looked, limit, "found", fresh=fresh, by=superlative)
+        return found if superlative is not None else asking.ask(found, looked, self._language)
+
+    async def _better(self, best: Comparative, now: wishes.Said, limit: int) -> Outcome:
+        """Products like those that were shown, with less or more of something."""
+        state = self._state
+        shown = await self._shop.products(state.shown)
+        aspects = best.aspects
+        held = [(each, finding.amount(each, aspects, self._language)) for each in shown]
+        told = [(each, one) for each, one in held if one is not None and one.amount is not None]
+        focus = [pair for pair in told if pair[0].id == state.focus]
+        if not told:
+            found = Outcome(state, "decline", declined="not_said")
+            found.draft.say(
+                words("cannot_compare", self._language), name=best.aspects[0].name(self._language)
+            )
+            return found
+        if best.key == "price":
+            # Cheaper is what costs less than all of what was shown; bigger than the first is bigger.
+            told.sort(key=lambda pair: (pair[1].amount or 0.0) * (1 if best.direction == "least" else -1))
+        product, reference = (focus or told)[0]
+        asked = wishes.joined(state.wishes, now)
+        if best.key == "price" and best.direction == "least":
+            paid = product.effective_price(datetime.now(UTC))
+            asked = asked.model_copy(update={"below": None if paid is None else paid.amount})
+            looked = await finding.look(self._shop, asked)
+        else:
+            looked = await finding.look(self._shop, asked, best=None)
+            looked = replace(looked, products=tuple(finding.surpassing(looked.products, best, reference)))
+        if not looked.products or any(": " in each for each in looked.relaxed):
+            found = Outcome(state, "decline", declined="nothing_found")
+            found.draft.say(
+                words("none_better", self._language),
+                better=better(_aspect_key(best, reference), best.direction, self._language),
+                title=evidence.title(product, self._language),
+                value=reference,
+            )
+            return found
+        return self._list(looked, limit, "found", fresh=False, by=best)
+
+    async def _more(self, limit: int) -> Outcome:
+        looked = await finding.look(self._shop, self._state.wishes, skip=self._state.seen)
+        if not looked.products:
+            return self._decline("no_more", "nothing_found")
+        return self._list(looked, limit, "more_of", fresh=False)
+
+    def _list(
+        self, looked: finding.Looked, limit: int, head: str, *, fresh: bool, by: Comparative | None = None
+    ) -> Outcome:
+        """An answer that shows products, each with what it says of the wishes."""
+        language, shown, asked = self._language, looked.products[:limit], looked.asked
+        former = self._state
+        ids = tuple(each.id for each in shown)
+        seen = tuple(dict.fromkeys((*(() if fresh else former.seen), *ids)))[-MAX_SEEN:]
+        state = former.model_copy(
+            update={
+                "wishes": asked, "shown": ids, "seen": seen, "focus": None, "pending": None,
+                "question": "", "asked": () if fresh else former.asked,
+            }
+        )  # fmt: skip
+        found = Outcome(state, "find", products=shown, relaxed=looked.relaxed)
+        draft = found.draft
+        if looked.relaxed:
+            draft.say(words("relaxed", language), what=", ".join(looked.relaxed))
+        else:
+            draft.add(words("found_one" if head == "found" and len(shown) == 1 else head, language))
+        aspects = () if by is None else by.aspects
+        for number, each in enumerate(shown, start=1):
+            draft.say(words("item", language), number=str(number), title=evidence.title(each, language))
+            paid = evidence.price(each)
+            if paid is not None:
+                draft.say(words("item_price", language), price=paid)
+            for wish in asked.fields:
+                own = None if wish == "category" else evidence.of_field(each, wish)
+                if own is not None:
+                    draft.say(words("item_value", language), name=field_name(wish, language), value=own)
+            told = finding.amount(each, aspects, language)
+            if told is not None and not told.field.endswith("price"):
+                name = next(
+                    a.name(language) for a in aspects if evidence.of_aspect(each, a, language) == told
+                )
+                draft.say(words("item_value", language), name=name, value=told)
+        return found
+
+    async def _question(self, turn: Turn) -> Outcome:
+        meant = await references.one(self._shop, turn, self._state)
+        language = self._language
+        if meant.product is None:
+            if meant.options:
+                return self._which(turn, meant.options)
+            if not self._state.shown and turn.aspect is None and not turn.points:
+                return self._decline("off_topic", "off_topic")
+            return self._decline("no_product" if not turn.points else "which_product", "no_product")
+        product = meant.product
+        shown = self._state.shown if product.id in self._state.shown else (product.id,)
+        state = self._state.model_copy(
+            update={"shown": shown, "focus": product.id, "pending": None, "question": ""}
+        )
+        if turn.intent == "reviews":
+            found = Outcome(state, "reviews", products=[product])
+            if not await telling.of_reviews(
+                found.draft, self._reviews, product, turn.even, meant.rest, language
+            ):
+                found.kind, found.declined = "decline", "no_reviews"
+            return found
+        found = Outcome(state, "attribute", products=[product])
+        if not await telling.tell(found.draft, self._shop, product, meant.aspect, meant.rest, language):
+            found.kind, found.declined = "decline", "not_said"
+        return found
+
+    def _which(self, turn: Turn, options: Sequence[PublicProduct]) -> Outcome:
+        language = self._language
+        ids = tuple(each.id for each in options)
+        state = self._state.model_copy(
+            update={"shown": ids, "seen": ids, "focus": None, "pending": "product",
+                    "question": turn.said[:MAX_WORDS]}
+        )  # fmt: skip
+        found = Outcome(state, "ask", products=options)
+        found.draft.add(words("which_product", language))
+        titles = [evidence.title(each, language) for each in options]
+        for number, each in enumerate(titles, start=1):
+            found.draft.say(words("item", language), number=str(number), title=each)
+        found.question = Asked(slot="product", options=[each.value for each in titles])
+        return found
+
+    async def _compare(self, turn: Turn) -> Outcome:
+        products = await references.several(self._shop, turn, self._state)
+        language, best = self._language, turn.comparative
+        if len(products) < 2:
+            return self._decline("compare_need_two", "no_product")
+        ids = tuple(each.id for each in products)
+        shown = self._state.shown if set(ids) <= set(self._state.shown) else ids
+        state = self._state.model_copy(update={"shown": shown, "pending": None, "question": ""})
+        found = Outcome(state, "compare", products=products)
+        if best is not None:
+            row, winner = comparing.decide(found.draft, products, best, language)
+            found.rows = [] if row is None else [row]
+            if winner is not None:
+                found.state = state.model_copy(update={"focus": winner.id})
+        else:
+            found.rows = comparing.table(found.draft, products, aspects_of(turn), language)
+        if not found.rows:
+            found.kind, found.declined = "decline", "not_said"
+        return found

@@ -1,0 +1,240 @@
+"""What a turn wishes for: the catalogue's own values by the engine's meaning, what is not wanted, the rest."""
+
+# ruff: noqa: E501  (a row of a table is read as one line)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, cast
+
+from mmpipe.assistant.language import Language, is_run
+from mmpipe.assistant.state import MAX_FIELDS, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
+from mmpipe.lexical import tokens
+from mmpipe.schemas.assistant import Wish
+from mmpipe.schemas.conditions import And, Comparison, Condition, Not
+from mmpipe.search.columns.dictionaries import CATEGORY
+from mmpipe.search.find import synonyms
+from mmpipe.search.find.stated import even
+
+if TYPE_CHECKING:
+    from mmpipe.assistant.shop import Shop
+    from mmpipe.search.find.meaning import Part
+
+_NOT: Final = re.compile(
+    r"(?:\bnot (?:in |made of |from |of )?|\bno |\bnothing (?:in )?|\bnone of |\bwithout (?:any )?|\bexcept (?:for )?|\banything but |\bother than |\bnon-"
+    r"|\b(?:don't|do not) (?:want|like) (?:any )?|(?<!\S)-)(?!more\b|less\b|over\b|under\b|above\b|below\b|matter\b|prefer|limit\b|than\b|\d)"
+    r"(?:the |a |an |any )?(?P<en>[^,.;!?]+?)(?=$|[,.;!?]|\s(?:but|and|or|please|instead|under|below|over|for|in)\b)"
+    r"|(?:不要|别要|不想要|不喜欢|除了|(?<!是)不是|非(?!常)|不含|不带|(?<!有)没有)(?P<zh>[^，,。.!！?？的]+?)(?:以外|之外)?(?:的|$|(?=[，,。.!！?？]))"
+)  # fmt: skip
+_REFINES: Final = re.compile(
+    r"\bones?\b|\binstead\b|\brather\b|^(?:(?:and|but|ok|okay|yes|no)\b[\s,]*)*(?:in|with|without|for|from|also|only|not|no|less|more|it should|they should|should be|must be|make it)\b"
+    r"|的[吗呢么]?[\s?？。!！]*$|^(?:换|改|不要|只要|带|适合|最好|还要|再)|一点|一些"
+)  # fmt: skip
+_FILLERS: Final = re.compile(
+    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's)\b|[?!.,;:]"
+)  # fmt: skip
+_FILLERS_ZH: Final = re.compile(
+    r"请问|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
+)
+_OUTER_ZH: Final = re.compile(r"^(?:[色款的是要个])+|(?:[色款的吗呢吧了])+$")
+
+
+# A price that must not be more is one at most, as the engine reads it; places stay where they are.
+_NO_MORE: Final = re.compile(
+    r"\b(?:nothing|none)(?= (?:over|above)\b)|不要(?=超过|高于)|不能(?=超过|高于)|别(?=超过|高于)|(?<=\d)封顶",
+    re.IGNORECASE,
+)
+
+
+def _as_not(match: re.Match[str]) -> str:
+    said = "not" if match.group().isascii() else "以内" if match.group() == "封顶" else "不"
+    return said.rjust(len(match.group()))
+
+
+@dataclass
+class Said:
+    """What one turn says. ``subject`` is what is left: what is looked for, or more of what it is to be."""
+
+    fields: dict[Name, tuple[str, ...]] = field(default_factory=dict)
+    nots: dict[Name, tuple[str, ...]] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    gte: Decimal | None = None
+    lte: Decimal | None = None
+    subject: str = ""
+    category: bool = False
+    refines: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.fields or self.nots or self.without or self.subject) or self.priced
+
+    @property
+    def priced(self) -> bool:
+        """Whether it names a price."""
+        return self.gte is not None or self.lte is not None
+
+
+async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] | None = None) -> Said:
+    """What a text wishes for; what it has at ``cut`` was understood already."""
+    found = Said(refines=_REFINES.search(even(text)) is not None)
+    if cut is not None:
+        text = text[: cut[0]] + " " * (cut[1] - cut[0]) + text[cut[1] :]
+    text = _NO_MORE.sub(_as_not, text[:MAX_WORDS])
+    kept, at = [], 0
+    for match in _NOT.finditer(even(text)):
+        group = "en" if match["en"] is not None else "zh"
+        kept.append(text[at : match.start()])
+        kept.append(await _negated(shop, text[match.start(group) : match.end(group)].strip(), found))
+        at = match.end()
+    rest = " ".join([*kept, text[at:]]).strip()
+    meaning = await shop.meaning(rest) if rest else None
+    subject = rest
+    if meaning is not None:
+        for part in reversed(meaning.parts):
+            if part.field == CATEGORY:
+                found.category = True
+                continue
+            _take(part, found.fields, found)
+            end = part.end + (subject[part.end : part.end + 1] in ("色", "款", "的", "码", "号"))
+            subject = subject[: part.start] + " " + subject[end:]
+    found.subject = _cleaned(subject, language)
+    return found
+
+
+async def _negated(shop: Shop, what: str, found: Said) -> str:
+    """Takes what is not wanted; gives back what of the words is looked for all the same."""
+    meaning = await shop.meaning(what)
+    parts = [] if meaning is None else [part for part in meaning.parts if part.value is not None]
+    values = [part for part in parts if part.field != CATEGORY]
+    if not values:
+        for other in _others(what):
+            meaning = await shop.meaning(other)
+            values = [] if meaning is None else [p for p in meaning.parts if p.value and p.field != CATEGORY]
+            if values:
+                for part in values:
+                    _take(part, found.nots, None)
+                return ""
+        if what and len(found.without) < MAX_WITHOUT:
+            found.without = (*found.without, what[:MAX_WORDS])
+        return ""
+    for part in reversed(values):
+        _take(part, found.nots, None)
+        what = what[: part.start] + " " + what[part.end :]
+    return what.strip()
+
+
+def _others(what: str) -> list[str]:
+    """Other words for the same."""
+    known = synonyms.base()
+    if is_run(what):
+        return [other.text for *_, others in known.in_run(what) for other in others][:2]
+    heads = synonyms.heads(what)
+    named = known.of_words(heads, 0) if heads else None
+    return [other.text for other in named[1]][:2] if named is not None and named[0] == len(heads) else []
+
+
+def _take(part: Part, into: dict[Name, tuple[str, ...]], found: Said | None) -> None:
+    if part.value is None:
+        if found is not None:
+            found.gte = part.gte if part.gte is not None else found.gte
+            found.lte = part.lte if part.lte is not None else found.lte
+        return
+    name = cast(Name, part.field)
+    if name in into or len(into) < MAX_FIELDS:
+        values = [value[:MAX_WORDS] for value in (*part.values, *into.get(name, ()))]
+        into[name] = tuple(dict.fromkeys(values))[:MAX_VALUES]
+
+
+def _cleaned(text: str, language: Language) -> str:
+    """Words that are left without those that say nothing."""
+    if language == "zh":
+        pieces = [_OUTER_ZH.sub("", piece) for piece in _FILLERS_ZH.sub(" ", text).split()]
+        text = " ".join(piece for piece in pieces if piece)
+    kept = even(text)
+    for match in reversed(list(_FILLERS.finditer(kept))):
+        text = text[: match.start()] + " " + text[match.end() :]
+    return " ".join(text.split())[:MAX_WORDS]
+
+
+def joined(former: Wishes, now: Said) -> Wishes:
+    """Wishes with more: of a field that is named again the new values hold, and what is not wanted any more
+    is wanted no more."""
+    fields = dict(former.fields)
+    nots = dict(former.nots)
+    for name, values in now.fields.items():
+        fields[name] = values
+        nots.pop(name, None)
+    for name, values in now.nots.items():
+        left = tuple(value for value in fields.get(name, ()) if value not in values)
+        if left:
+            fields[name] = left
+        else:
+            fields.pop(name, None)
+        nots[name] = tuple(dict.fromkeys((*nots.get(name, ()), *values)))[:MAX_VALUES]
+    known = set(tokens(former.text))
+    more = "" if set(tokens(now.subject)) <= known else now.subject
+    text = f"{former.text} {more}".strip()[:MAX_WORDS]
+    return Wishes(
+        text=text,
+        fields=_first(fields),
+        nots=_first(nots),
+        without=tuple(dict.fromkeys((*former.without, *now.without)))[:MAX_WITHOUT],
+        like=former.like,
+        gte=now.gte if now.priced else former.gte,
+        lte=now.lte if now.priced else former.lte,
+        below=None if now.priced else former.below,
+    )
+
+
+def _first(fields: Mapping[Name, tuple[str, ...]]) -> dict[Name, tuple[str, ...]]:
+    return dict(list(fields.items())[-MAX_FIELDS:])
+
+
+def begins_anew(former: Wishes, now: Said) -> bool:
+    """Whether a turn looks for something else than before."""
+    if not former:
+        return True
+    if not now.subject:
+        return False
+    same = set(tokens(now.subject)) <= set(tokens(former.text))
+    return not same and (now.category or not now.refines)
+
+
+def condition(wishes: Wishes) -> Condition | None:
+    """What every product must meet."""
+    parts: list[Condition] = [Comparison.of(name, values) for name, values in wishes.fields.items()]
+    parts += [Not.model_construct(part=Comparison.of(name, values)) for name, values in wishes.nots.items()]
+    if wishes.gte is not None or wishes.lte is not None:
+        parts.append(Comparison.model_construct(field="price", gte=wishes.gte, lte=wishes.lte))
+    if wishes.below is not None:
+        parts.append(Comparison.model_construct(field="price", lt=wishes.below))
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else And.model_construct(parts=tuple(parts))
+
+
+def told(wishes: Wishes) -> list[Wish]:
+    """The wishes as answers tell them."""
+    found = [Wish(field="text", values=[wishes.text])] if wishes.text else []
+    found += [Wish(field=name, values=list(values)) for name, values in wishes.fields.items()]
+    found += [Wish(field=name, values=list(values), wanted=False) for name, values in wishes.nots.items()]
+    found += [Wish(field="text", values=[each], wanted=False) for each in wishes.without]
+    high = min((each for each in (wishes.lte, wishes.below) if each is not None), default=None)
+    if wishes.gte is not None or high is not None:
+        low = None if wishes.gte is None else str(wishes.gte)
+        found.append(Wish(field="price", gte=low, lte=None if high is None else str(high)))
+    return found
+
+
+def looser(wishes: Wishes) -> list[tuple[str, Wishes]]:
+    """The same with one thing less, by its name: the last field first, a price last of all."""
+    found: list[tuple[str, Wishes]] = []
+    for name, values in reversed(wishes.fields.items()):
+        kept = {other: held for other, held in wishes.fields.items() if other != name}
+        found.append((f"{name}: {values[0]}", wishes.model_copy(update={"fields": kept})))
+    if wishes.gte is not None or wishes.lte is not None:
+        bounds = " – ".join(str(each) for each in (wishes.gte, wishes.lte) if each is not None)
+        found.append((f"price: {bounds}", wishes.model_copy(update={"gte": None, "lte": None})))
+    return found
