@@ -6,14 +6,16 @@ BIN := $(VENV)/bin
 VENV_INFRA := .venv-infra
 VENV_FUZZ := .venv-fuzz
 VENV_SUPPLY := .venv-supply
+VENV_ATHERIS := .venv-atheris
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz starter lambda lock audit wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-supply
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris starter lambda lock audit wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
 setup-infra: setup-dev $(VENV_INFRA)/.checkov
 setup-fuzz: setup-dev $(VENV_FUZZ)/.schemathesis
+setup-atheris: setup-dev $(VENV_ATHERIS)/.atheris
 setup-supply: $(VENV_SUPPLY)/.tools
 
 $(BIN)/python:
@@ -48,6 +50,13 @@ $(VENV_FUZZ)/.schemathesis: tests/fuzz/requirements-schemathesis.txt | $(BIN)/py
 	@$(VENV_FUZZ)/bin/python -m pip install --quiet --requirement tests/fuzz/requirements-schemathesis.txt
 	@touch $@
 
+# It needs the project beside it and nothing else, so it is a folder that the tests' Python looks into.
+$(VENV_ATHERIS)/.atheris: tests/fuzz/requirements-atheris.txt | $(BIN)/python
+	@echo "Installing atheris into $(VENV_ATHERIS)"
+	@rm -rf $(VENV_ATHERIS)
+	@$(BIN)/python -m pip install --quiet --no-deps --target $(VENV_ATHERIS) --requirement tests/fuzz/requirements-atheris.txt
+	@touch $@
+
 $(VENV_SUPPLY)/.tools: infra/supply/requirements.txt | $(BIN)/python
 	@echo "Installing uv, pip-audit and cyclonedx-bom into $(VENV_SUPPLY)"
 	@$(BIN)/python -m venv --clear $(VENV_SUPPLY)
@@ -71,6 +80,9 @@ test-infra: setup-infra setup-supply  ## the tests of infra/: Terraform, checkov
 
 test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the service: at most a few minutes
 	$(BIN)/python -m tests.fuzz --schemathesis $(CURDIR)/$(VENV_FUZZ)/bin/schemathesis $(ARGS)
+
+test-atheris: setup-atheris  ## bytes made by mutation given to feeds, events, searches and media: half a minute each
+	PYTHONPATH=$(VENV_ATHERIS) $(BIN)/python -m tests.fuzz.mutation $(ARGS)
 
 check: lint types imports  ## the static checks
 
@@ -131,4 +143,4 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) build dist *.egg-info
+	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) $(VENV_ATHERIS) build dist *.egg-info

@@ -149,7 +149,8 @@ class Watch:
         ]
         for name, moved_at in loading:
             if moved_at < oldest:
-                raise NotReady(f"the load of {name}'s live version has not got on for {limit:.0f} s")
+                whose = f"{name}'s" if tenancy.visible(name) else "a"
+                raise NotReady(f"the load of {whose} live version has not got on for {limit:.0f} s")
         if loading:
             # Whoever loads looks at nothing meanwhile, and this watch may wait for it.
             return
