@@ -78,9 +78,9 @@ class HttpsClient:
 
     Each new connection's name is resolved once, every address it has must be public, and the connection goes
     to exactly the address that was checked, with the name in TLS and in the Host header
-    (:class:`~mmpipe.media.guard.GuardedTransport`). Redirects, three at most, pass the same checks. The
-    timeout covers everything together, the byte limit holds while streaming. ``resolver``, ``public`` and
-    ``tls`` are replaced by tests only.
+    (:class:`~mmpipe.media.guard.GuardedTransport`). Redirects, ``max_redirects`` at most, pass the same
+    checks. The timeout covers everything together, the byte limit holds while streaming. ``resolver``,
+    ``public`` and ``tls`` are replaced by tests only.
     """
 
     def __init__(
@@ -91,9 +91,11 @@ class HttpsClient:
         resolver: Resolver = resolve_host,
         public: Callable[[str], bool] = is_public,
         tls: ssl.SSLContext | None = None,
+        max_redirects: int = _MAX_REDIRECTS,
     ) -> None:
         self._allowed_hosts = tuple(allowed_hosts)
         self._timeout = timeout_seconds
+        self._max_redirects = max_redirects
         self._transport = GuardedTransport(resolver=resolver, public=public, tls=tls)
 
     def get(self, field: str, url: str, max_bytes: int) -> Download:
@@ -132,7 +134,7 @@ class HttpsClient:
     def _following(
         self, field: str, url: str, headers: Mapping[str, str], deadline: float
     ) -> Iterator[_Answer]:
-        for hops in range(_MAX_REDIRECTS + 1):
+        for hops in range(self._max_redirects + 1):
             checked = check_url(field, url, self._allowed_hosts)
             with self._answered(field, checked, headers, deadline) as response:
                 if response.status_code not in _REDIRECTS:
@@ -142,7 +144,9 @@ class HttpsClient:
                 if not location:
                     raise InvalidMedia(field, f"{checked.host} redirects to nowhere: link the file itself")
                 url = redirected(field, checked, location)
-        raise InvalidMedia(field, f"is redirected more than {_MAX_REDIRECTS} times: link the file itself")
+        raise InvalidMedia(
+            field, f"is redirected more than {self._max_redirects} times: link the file itself"
+        )
 
     @contextmanager
     def _answered(

@@ -24,8 +24,8 @@ from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.rules import Rule, RuleSet
 from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.schemas.suggest import SuggestParams
-from mmpipe.search import Version
-from mmpipe.search.asked import Asked
+from mmpipe.search import EncodedQuery, Version
+from mmpipe.search.asked import NOBODY, Asked
 from mmpipe.search.find.aim import less_like
 from mmpipe.search.find.meaning import Meaning
 from mmpipe.search.rules import RuleBook
@@ -171,6 +171,16 @@ class QueryService:
         """The same without media."""
         return await self._search(request, {})
 
+    async def browse(self, request: SearchRequest) -> bytes:
+        """A page of a request without text or medium: no rule nor taste takes part, nothing is recorded."""
+        version = await self._source.open(request.collection, request.cursor)
+        return (await version.search(request, EncodedQuery(), NOBODY)).body
+
+    async def live(self, collection: str | None) -> LiveVersion:
+        """The version that answers for a collection, or for the only one. Raises ``UnknownCollection``,
+        ``NotReady``, ``InvalidRequest`` for a missing name."""
+        return await self._source.open(collection)
+
     async def preview_rules(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[bytes, bytes]:
         """One search with the rules that are set and with others, as :meth:`search` answers it."""
         parsed = ParsedSearch(request)
@@ -258,7 +268,7 @@ class QueryService:
     async def name_of(self, collection: str | None) -> str:
         """The name of a collection, or of the only one. Raises ``UnknownCollection``, ``NotReady``,
         ``InvalidRequest`` for a missing name."""
-        return (await self._source.open(collection)).collection
+        return (await self.live(collection)).collection
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""

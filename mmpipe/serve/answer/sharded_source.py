@@ -59,6 +59,11 @@ class SplitVersion:
         """What encoded it."""
         return self.version.profile
 
+    @property
+    def currency(self) -> str | None:
+        """That of most of its products."""
+        return self.version.currency
+
     async def meaning(self, request: SearchRequest) -> Meaning | None:
         """See :meth:`ShardedCollections.meaning`."""
         return await self.collections.meaning(self.version, request)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 
 class LiveVersion(Protocol):
-    """A version that answers. ``whole`` is it where this process holds it, else None."""
+    """A version that answers. ``whole`` is it where this process holds it, else None; ``currency`` is the
+    collection's own, that of most of its products."""
 
     @property
     def collection(self) -> str: ...
@@ -46,6 +47,8 @@ class LiveVersion(Protocol):
     def products(self) -> int: ...
     @property
     def profile(self) -> Profile: ...
+    @property
+    def currency(self) -> str | None: ...
     @property
     def whole(self) -> Version | None: ...
 
@@ -146,6 +149,11 @@ class WholeVersion:
     def profile(self) -> Profile:
         """See :class:`LiveVersion`."""
         return self.whole.profile
+
+    @property
+    def currency(self) -> str | None:
+        """See :class:`LiveVersion`."""
+        return self.whole.prices.currency
 
     async def meaning(self, request: SearchRequest) -> Meaning | None:
         """See :class:`LiveVersion`."""

@@ -48,6 +48,8 @@ from mmpipe.serve.http.security_headers import SecurityHeaders
 from mmpipe.serve.http.stock_route import stock_router
 from mmpipe.serve.http.suggest_route import SuggestRoute, describe_suggest
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
+from mmpipe.serve.http.ucp_routes import BODIES as OF_AGENTS
+from mmpipe.serve.http.ucp_routes import Ucp
 
 if TYPE_CHECKING:
     from mmpipe.serve.http.bounded_protocol import Door
@@ -67,7 +69,7 @@ _DOCS_POLICY = (
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _BODIES: tuple[type[BaseModel], ...] = (
-    SearchRequest, InteractionsRequest, RecommendationsRequest, AssistantRequest, *MERCHANDISING,
+    SearchRequest, InteractionsRequest, RecommendationsRequest, AssistantRequest, *MERCHANDISING, *OF_AGENTS,
 )  # fmt: skip
 _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
@@ -96,7 +98,8 @@ def create_app(
         if keys is not None:
             await keys.open()
         await service.start()
-        yield
+        async with agents.running():
+            yield
         await service.drain()
         await asyncio.to_thread(service.close)
 
@@ -114,6 +117,7 @@ def create_app(
     limits = service.settings.serve
     at_first = _at_first(keys, limits)
     guard = None if keys is None else KeyGuard(keys, meter.called, at_first if open_to_all(limits) else None)
+    agents = Ucp(service, guard)
     app.router.routes.append(SearchRoute(service, guard))
     app.router.routes.append(SuggestRoute(service, guard))
     public = _public_router(guard)
@@ -126,13 +130,17 @@ def create_app(
     app.include_router(stock_router(service, guard))
     app.include_router(analytics_router(service, guard))
     app.include_router(merchandising_router(service, guard))
+    agents.add_to(app)
     _operations_routes(app, service, meter, guard)
     app.state.service = service
     errors.install(app)
     app.add_middleware(
         BodyLimit,
         max_bytes=limits.max_json_bytes,
-        of_paths=dict.fromkeys((search_route.PATH, assistant_route.PATH), limits.max_body_bytes),
+        of_paths={
+            **dict.fromkeys((search_route.PATH, assistant_route.PATH), limits.max_body_bytes),
+            **agents.limits(limits),
+        },
     )
     app.add_middleware(Aged, old=service.old)
     app.add_middleware(HeadAsGet)

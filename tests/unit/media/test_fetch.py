@@ -55,6 +55,16 @@ def test_redirects_pass_the_same_checks(server: Server, web: Web) -> None:
         web.get("/4")
 
 
+def test_no_redirect_is_followed_where_none_is_allowed(server: Server, certificate: Path) -> None:
+    web = Web(server, certificate, max_redirects=0)
+    server.answer("/ok", body=b"x")
+    server.answer("/1", 302, Location="/ok")
+    assert web.get("/ok") == b"x"
+    with pytest.raises(InvalidMedia, match="0 times"):
+        web.get("/1")
+    assert [path for path, _ in server.asked] == ["/ok", "/1"]
+
+
 def raw_redirect(location: bytes) -> Script:
     """As a server that writes its header in bytes of its own choice."""
 

@@ -85,6 +85,7 @@ class Web:
         *,
         timeout: float = 5.0,
         own_tls: bool = False,
+        max_redirects: int = 3,
         **limits: Any,
     ) -> None:
         self.resolved: list[str] = []
@@ -98,6 +99,7 @@ class Web:
             resolver=self._resolve,
             public=lambda address: address == "127.0.0.1",
             tls=None if own_tls else ssl.create_default_context(cafile=str(certificate)),
+            max_redirects=max_redirects,
         )
         self.fetcher = Fetcher(self.settings, no_store, https=self.client)
 

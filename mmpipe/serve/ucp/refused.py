@@ -1,0 +1,59 @@
+"""What an agent is answered where it gets no products: errors of the protocol, by code."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mmpipe.errors import InvalidRequest
+from mmpipe.serve.ucp.names import VERSION
+
+INVALID_PARAMS: Final = -32602
+DISCOVERY: Final = -32001
+UNAVAILABLE: Final = -32000
+
+
+class Refused(InvalidRequest):
+    """A request that is not carried out: ``code`` is the protocol's word for it, ``status`` and ``rpc`` how
+    HTTP and JSON-RPC say it, ``path`` the place in the body, as JSONPath."""
+
+    def __init__(
+        self,
+        code: str,
+        content: str,
+        *,
+        status: int = 400,
+        rpc: int = INVALID_PARAMS,
+        path: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(path or "request", content)
+        self.code = code
+        self.content = content
+        self.status = status
+        self.rpc = rpc
+        self.path = path
+        self.retry_after = retry_after
+
+    def body(self) -> dict[str, Any]:
+        """The answer: the protocol's short form, and its envelope with the same as a message."""
+        severity = "recoverable" if self.status != 422 else "unrecoverable"
+        return {
+            "ucp": {"version": VERSION, "status": "error"},
+            "code": self.code,
+            "content": self.content,
+            "messages": [error(self.code, self.content, severity=severity, path=self.path)],
+        }
+
+
+def error(
+    code: str, content: str, *, severity: str = "recoverable", path: str | None = None
+) -> dict[str, Any]:
+    """A message of type error."""
+    message = {"type": "error", "code": code, "content": content, "severity": severity}
+    return message if path is None else {**message, "path": path}
+
+
+def info(code: str, content: str, path: str | None = None) -> dict[str, Any]:
+    """A message of type info."""
+    message = {"type": "info", "code": code, "content": content}
+    return message if path is None else {**message, "path": path}
