@@ -33,7 +33,8 @@ def test_figures_are_those_of_the_code() -> None:
     assert f"up to {requests.MAX_IDS} products" in text
     assert f"up to {catalogue._IN_LISTS} variants" in text
     assert f"in detail up to {catalogue._IN_DETAIL}," in text
-    assert f"the first {families.MOST} that" in text
+    assert f"the first {families.MOST} that it needs" in text
+    assert f"{families.FEW} of each product" in text
     assert f"{agents._MAX_BYTES // 1_000} kB, {agents._TIMEOUT_SECONDS:g} seconds" in text
     assert f"all together {agents._PER_MINUTE} times a minute" in text
     for name in (*requests.FIELDS, *PARENTS):

@@ -101,6 +101,7 @@ class Mcp:
         except Exception as error:
             if begun.done():
                 raise
+            self._begun = None  # the next call tries again
             begun.set_exception(error)
 
     def _made(self) -> UcpMcp:

@@ -12,7 +12,7 @@ from mmpipe.lexical import identifier
 from mmpipe.schemas.recommend import Exclude, Kind, RecommendationsRequest, WantedList
 from mmpipe.schemas.search import Facet, SearchRequest
 from mmpipe.serve.answer.query_media import ParsedSearch
-from mmpipe.serve.ucp.families import Families, Family
+from mmpipe.serve.ucp.families import Families, Family, usable
 from mmpipe.serve.ucp.names import LOOKUP, SEARCH
 from mmpipe.serve.ucp.narrowing import Narrowing
 from mmpipe.serve.ucp.options import Options, default_of, purchasable
@@ -106,10 +106,7 @@ class Catalogue:
             )
         version = await self._live()
         narrowing = await Narrowing.of(asked, version, self._service)
-        found = await self._families.named(version.collection, ids)
-        families = await self._families.of(
-            version.collection, [(each.id, each.item_group_id) for each in found], narrowing.every
-        )
+        families, _ = await self._named(version.collection, ids, narrowing)
         teller, known, products = self._teller(asked, language), set[str](), list[dict[str, Any]]()
         for family in families.values():
             inputs = _inputs(family, ids)
@@ -133,10 +130,7 @@ class Catalogue:
             return _incompatible(terms, LOOKUP)
         version = await self._live()
         narrowing = await Narrowing.of(asked, version, self._service)
-        found = await self._families.named(version.collection, [asked.id])
-        families = await self._families.of(
-            version.collection, [(each.id, each.item_group_id) for each in found], narrowing.every
-        )
+        families, found = await self._named(version.collection, [asked.id], narrowing)
         family = _of_id(families, asked.id)
         teller = self._teller(asked, language)
         told = None if family is None else _detailed(teller, family, asked)
@@ -160,6 +154,17 @@ class Catalogue:
             answer["recommendations"] = lists
             messages += said
         return answer | ({"messages": messages} if messages else {})
+
+    async def _named(
+        self, collection: str, ids: Sequence[str], narrowing: Narrowing
+    ) -> tuple[dict[str, Family], bool]:
+        """The families that any of these ids means, narrowed; and whether there is one at all."""
+        known = usable(ids)
+        found = await self._families.named(collection, known)
+        families = await self._families.of(collection, found, known, narrowing.every)
+        if families or narrowing.every is None:
+            return families, bool(families)
+        return families, bool(found or await self._families.of(collection, (), known))
 
     async def _live(self) -> LiveVersion:
         try:

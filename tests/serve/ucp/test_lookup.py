@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
-from tests.serve.ucp.conftest import Ask
+from mmpipe.lake import open_lake
+from mmpipe.serve.http.api import create_app
+from mmpipe.serve.http.metrics import Metrics
+from tests.serve.conftest import make_service
+from tests.serve.ucp.conftest import AGENT, BASE, Ask, of
+from tests.serve.ucp.schemas import check_answer
+from tests.unit.search import catalogues
+from tests.unit.search.catalogues import product
 
 
 def inputs(answer: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
@@ -176,7 +185,46 @@ def test_products_beside_one(ask: Ask) -> None:
     found = [product["id"] for product in lists["similar"]]
     assert "mug-07" not in found
     assert len(set(found)) == len(found)
-    for product in (*lists["similar"], *lists["complements"]):
-        check("shopping/types/product.json", product)
+    for each in (*lists["similar"], *lists["complements"]):
+        check("shopping/types/product.json", each)
     assert "localhost.mmpipe.recommendations" in answer["ucp"]["capabilities"]
     assert "recommendations" not in ask("product", id="mug-07")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A catalogue whose products have more variants than one request reads."""
+    folder = tmp_path_factory.mktemp("large")
+    shop = open_lake(of(folder)).collection("shop", create=True)
+    table = shop.products(catalogues.PROFILE, create=True)
+    rows = [
+        product(f"v{group}-{n:03}", "shoe", item_group_id=f"g{group}", color=f"c{n % 7}", size=str(n))
+        for group, count in (("a", 520), ("b", 110), ("c", 3))
+        for n in range(count)
+    ]
+    table.upsert(catalogues.rows_of(rows))
+    shop.publish(table, reason="test")
+    service = make_service(of(folder))
+    with TestClient(create_app(service, Metrics("test")), base_url=BASE, headers=AGENT) as client:
+        yield client
+    service.close()
+
+
+def test_however_many_variants_there_are_no_product_is_lost(large: TestClient) -> None:
+    def ask(operation: str, **body: Any) -> dict[str, Any]:
+        answer = large.post(f"/ucp/catalog/{operation}", json=body).json()
+        check_answer(operation, answer)
+        return dict(answer)
+
+    found = ask("search", query="shoe")
+    assert sorted(product["id"] for product in found["products"]) == ["ga", "gb", "gc"]
+    assert [message["code"] for message in found["messages"]] == ["variants_incomplete"]
+    looked = ask("lookup", ids=["ga", "gb", "gc", "va-519", "vb-109"])
+    assert [message["code"] for message in looked["messages"]] == ["variants_incomplete"]
+    assert {"va-519", "vb-109", "vc-000"} <= set(inputs(looked))
+    detail = ask("product", id="va-519")
+    assert detail["product"]["variants"][0]["id"] == "va-519"
+    assert detail["messages"][0]["code"] == "variants_incomplete"
+    detail = ask("product", id="gb", selected=[])
+    assert len(detail["product"]["variants"]) == 100
+    assert "messages" not in detail
