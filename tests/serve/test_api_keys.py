@@ -163,6 +163,8 @@ def scope_of(method: str, path: str) -> str:
         return "metrics"
     if path == "/v1/interactions":
         return "interactions"
+    if path.startswith("/ucp/"):
+        return "agent"
     shoppers = ("search", "products", "collections", "recommendations", "suggest", "assistant")
     return "search" if path.startswith(tuple(f"/v1/{name}" for name in shoppers)) else "admin"
 

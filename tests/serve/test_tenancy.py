@@ -49,7 +49,9 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/synonyms"): ({"collection": "{c}"}, None),
     ("PUT", "/v1/synonyms"): ({"collection": "{c}"}, b"fish => zebrafish\n"),
 }
-OF_NO_COLLECTION = {("GET", "/v1/collections"), ("GET", "/metrics")}
+# Agents name none: see tests/serve/ucp/test_doors.py.
+_AGENTS = {("POST", f"/ucp/catalog/{name}") for name in ("search", "lookup", "product")}
+OF_NO_COLLECTION = {("GET", "/v1/collections"), ("GET", "/metrics")} | _AGENTS
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 import mmpipe.serve
@@ -21,13 +19,14 @@ from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ray.shards import ShardServer
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_service, settings_for
+from tests.serve.held_keys import bearer, entry, held, keyed
 from tests.serve.ucp.conftest import AGENT, BASE, of
 from tests.serve.ucp.schemas import check_answer
 from tests.serve.ucp.test_mcp import CALL, JSON
 from tests.unit.search import catalogues
 from tests.unit.search.catalogues import product
 
-KEY = "agents-key-0123456789"
+KEY, SHOP = "agents-key-0123456789", "shop-key-0123456789"
 
 
 def served(settings: Settings) -> Iterator[TestClient]:
@@ -37,25 +36,26 @@ def served(settings: Settings) -> Iterator[TestClient]:
     service.close()
 
 
-def keyed(settings: Settings) -> Settings:
-    keys = SecretStr(json.dumps({"agents": KEY}))
-    return settings.model_copy(update={"serve": settings.serve.model_copy(update={"api_keys": keys})})
+def with_keys(settings: Settings, **entries: Any) -> Settings:
+    return keyed(settings, api_keys=held(**entries))
 
 
 def test_with_keys_the_profile_is_public_and_the_catalogue_is_not(lake: Path) -> None:
-    for client in served(keyed(of(lake))):
+    for client in served(with_keys(of(lake), agents=entry(KEY, ["agent"]), shop=entry(SHOP, ["search"]))):
         assert client.get("/.well-known/ucp").status_code == 200
         assert client.get("/ucp/schemas/facets.json").status_code == 200
-        key = {"Authorization": f"Bearer {KEY}"}
         for path, body in (("/ucp/catalog/search", {"query": "mug"}), ("/ucp/mcp", CALL)):
             answer = client.post(path, json=body, headers=JSON)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"
-            assert client.post(path, json=body, headers={**JSON, **key}).status_code == 200
+            assert client.post(path, json=body, headers={**JSON, **bearer(KEY)}).status_code == 200
+            answer = client.post(path, json=body, headers={**JSON, **bearer(SHOP)})
+            assert answer.status_code == 403
+            assert "'agent'" in answer.json()["detail"]
 
 
 def test_a_shop_may_open_the_catalogue_to_agents_alone(lake: Path) -> None:
-    for client in served(keyed(of(lake, open=True))):
+    for client in served(with_keys(of(lake, open=True), agents=KEY)):
         assert client.post("/ucp/catalog/search", json={"query": "mug"}).status_code == 200
         assert client.post("/ucp/mcp", json=CALL, headers=JSON).status_code == 200
         assert client.get("/v1/search").status_code == 401
@@ -88,6 +88,37 @@ def test_of_several_collections_one_is_chosen(several: Path) -> None:
     for client in served(of(several, collection="kitchen")):
         found = client.post("/ucp/catalog/search", json={"query": "knife"}).json()["products"]
         assert [each["id"] for each in found] == ["kitchen-1"]
+
+
+def test_of_several_collections_a_key_has_its_own(several: Path) -> None:
+    keys = {name: entry(f"{name}-key-0123456789", ["agent"], [name]) for name in ("garden", "kitchen")}
+    for client in served(with_keys(of(several), **keys)):
+        for name, other in (("garden", "kitchen"), ("kitchen", "garden")):
+            headers = {**JSON, **bearer(f"{name}-key-0123456789")}
+            found = client.post("/ucp/catalog/search", json={"query": "knife"}, headers=headers).json()
+            assert [each["id"] for each in found["products"]] == [f"{name}-1"]
+            ids = {"ids": [f"{name}-1", f"{other}-1"]}
+            looked = client.post("/ucp/catalog/lookup", json=ids, headers=headers).json()
+            assert [each["content"] for each in looked["messages"]] == [f"{other}-1"]
+            detail = client.post("/ucp/catalog/product", json={"id": f"{other}-1"}, headers=headers)
+            assert detail.json()["ucp"]["status"] == "error"
+            call = {**CALL, "params": {"name": "lookup_catalog", "arguments": {"catalog": ids}}}
+            told = client.post("/ucp/mcp", json=call, headers=headers).json()["result"]["structuredContent"]
+            assert [each["id"] for each in told["products"]] == [f"{name}-1"]
+    # The doors may be of one collection, whoever comes.
+    for client in served(with_keys(of(several, collection="kitchen"), **keys)):
+        headers = bearer("garden-key-0123456789")
+        answer = client.post("/ucp/catalog/search", json={"query": "knife"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    for client in served(with_keys(of(several, collection="kitchen", open=True), **keys)):
+        for path, body in (("/ucp/catalog/search", {"query": "knife"}), ("/ucp/mcp", CALL)):
+            assert "kitchen-1" in client.post(path, json=body | _asking("knife", path), headers=JSON).text
+
+
+def _asking(query: str, path: str) -> dict[str, Any]:
+    if path != "/ucp/mcp":
+        return {}
+    return {"params": {"name": "search_catalog", "arguments": {"catalog": {"query": query}}}}
 
 
 def test_while_nothing_is_live_agents_are_told_to_come_back(tmp_path: Path) -> None:
