@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from mcp import Client
 
 from mmpipe.dispatch import IndexerDispatcher
 from mmpipe.schemas.work import WorkOrder
@@ -222,3 +224,21 @@ def test_ports_are_none_that_a_connection_could_come_by() -> None:
     ports = {free_port() for _ in range(50)}
     assert len(ports) > 40
     assert all(19_999 < port < max(lowest, 20_001) or lowest < 20_000 for port in ports)
+
+
+def test_agents_are_answered_through_the_proxy(service: Service) -> None:
+    async def ask(endpoint: str) -> Any:
+        async with Client(endpoint) as agent:
+            return await agent.call_tool("search_catalog", {"catalog": {"query": "green hat"}})
+
+    status, profile = service.call("GET", "/.well-known/ucp")
+    assert status == 200
+    endpoints = {
+        each["transport"]: each["endpoint"] for each in profile["ucp"]["services"]["dev.ucp.shopping"]
+    }
+    found = asyncio.run(asyncio.wait_for(ask(endpoints["mcp"]), 30)).structured_content
+    assert found["products"][0]["id"].startswith("green-hat")
+    path = urlsplit(endpoints["rest"]).path
+    status, looked = service.call("POST", f"{path}/catalog/lookup", {"ids": [found["products"][0]["id"]]})
+    assert status == 200
+    assert [each["id"] for each in looked["products"]] == [found["products"][0]["id"]]
