@@ -76,10 +76,10 @@ ASPECTS: Final = {
 
 # What compares: which aspect, and whether the least or the most of it is meant. The first that matches.
 _COMPARATIVES: Final[tuple[tuple[str, str, Direction], ...]] = (
-    (r"\bcheap(?:er|est)\b|\bless expensive\b|\bleast expensive\b|\bmore affordable\b|\blower pric|\bcosts? less\b|\blowest price"
-     r"|(?:更|最|比较)(?:便宜|实惠)|便宜(?:一?点|一?些|的)|价格?更?低|再便宜|便宜吗", "price", "least"),
+    (r"\bcheap(?:er|est)\b|\btoo (?:expensive|dear|pricey)\b|\bless expensive\b|\bleast expensive\b|\bmore affordable\b|\blower pric|\bcosts? less\b|\blowest price"
+     r"|(?:更|最|比较)(?:便宜|实惠)|便宜(?:一?点|一?些|的)|价格?更?低|再便宜|便宜吗|太贵|有点贵", "price", "least"),
     (r"\bmore expensive\b|\bmost expensive\b|\bpric(?:ier|iest)\b|\bdearer\b|\bcosts? more\b|\bhighest price|(?:更|最)贵|贵(?:一?点|一?些)", "price", "most"),
-    (r"\blight(?:er|est)\b(?! colou?r)|\bless heavy\b|\bweighs? less\b|(?:更|最|比较)轻|轻(?:一?点|一?些)|比.{1,30}(?P<lighter>轻)|哪.{0,8}轻", "weight", "least"),
+    (r"\blight(?:er|est)\b(?! colou?r)|\btoo heavy\b|太重|\bless heavy\b|\bweighs? less\b|(?:更|最|比较)轻|轻(?:一?点|一?些)|比.{1,30}(?P<lighter>轻)|哪.{0,8}轻", "weight", "least"),
     (r"\bheav(?:ier|iest)\b|\bweighs? more\b|(?:更|最|比较)重(?!量)|重(?:一?点|一?些)|比.{1,30}(?P<heavier>重)(?!量)|哪.{0,8}重(?!量)", "weight", "most"),
     (r"\blonger battery\b|\blongest battery\b|\blasts? (?:the )?long(?:er|est)\b|\bbattery .{0,20}long(?:er|est)\b|\bbetter battery\b|\bbest battery\b|\b(?:fl(?:y|ies)|runs?|plays?|goes|go|works?) (?:for )?(?:the )?long(?:er|est)\b|\blong(?:er|est) (?:flight|battery|play)"
      r"|续航(?:时间)?(?:更|最)[长久]|(?:更|最)(?:耐用|持久)|用得更久|飞得更久|更久|最久|续航.{0,4}长|电池更", "battery", "most"),
@@ -93,8 +93,8 @@ _COMPARATIVES: Final[tuple[tuple[str, str, Direction], ...]] = (
     (r"\blong(?:er|est) warranty\b|保修(?:期)?(?:更|最)长", "warranty", "most"),
     (r"\bwid(?:er|est)\b|(?:更|最)宽", "width", "most"),
     (r"\btall(?:er|est)\b|\bhigh(?:er|est)\b|(?:更|最)高", "height", "most"),
-    (r"\bbigg(?:er|est)\b|\blarg(?:er|est)\b|(?:更|最)大|大(?:一?点|一?些)", "bulk", "most"),
-    (r"\bsmall(?:er|est)\b|\bmo(?:re|st) compact\b|(?:更|最)小|小(?:一?点|一?些)", "bulk", "least"),
+    (r"\bbigg(?:er|est)\b|\blarg(?:er|est)\b|\btoo small\b|太小|(?:更|最)大|大(?:一?点|一?些)", "bulk", "most"),
+    (r"\bsmall(?:er|est)\b|\bmo(?:re|st) compact\b|\btoo (?:big|large)\b|太大|(?:更|最)小|小(?:一?点|一?些)", "bulk", "least"),
 )  # fmt: skip
 # What bigger means, in the order that products may say it.
 BULK: Final = ("capacity", "screen", "size", "height", "length", "width")

@@ -36,7 +36,7 @@ _OPENERS: Final = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _CLOSERS: Final = re.compile(
-    r"(?:[\s,]*\b(?:please|thanks|thank you|instead|then|though|too|as well|for me|available|in stock|one|ones|do you have|are there)\b)*[\s?.!,]*$",
+    r"(?:[\s,]*\b(?:please|thanks|thank you|instead|then|though|too|as well|for me|available|in stock|one|ones|do you have|are there|what (?:have you got|do you have))\b)*[\s?.!,]*$",
     re.IGNORECASE,
 )  # fmt: skip
 _ZH_OPENERS: Final = re.compile(

@@ -73,7 +73,7 @@ _OFF_TOPIC: Final = re.compile(
     r"|天气|写(?:一?首|一?篇|个).{0,4}(?:诗|文章|故事|代码)|笑话|讲个|首都|总统|翻译|菜谱|新闻|股票|股市|你是谁|你叫什么|你是(?:机器人|人工|真人)|忽略.{0,6}(?:指令|规则|提示)|提示词|唱歌|几点了|今天星期"
 )
 _REVIEWS: Final = re.compile(
-    r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\baccording to (?:the )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\bhow do (?:people|customers|buyers) "
+    r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\b(?:owners|users|buyers|customers)'? experiences?\b|\baccording to (?:the )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\bhow do (?:people|customers|buyers) "
     r"|评价|评论|口碑|买家|大家(?:觉得|怎么|都)|(?:买|用)过.{0,30}(?:的人|的)|买的人|用户反馈|用过的人|反馈怎么|好评|差评|吐槽|别人怎么说"
 )
 _COMPARE: Final = re.compile(
@@ -110,7 +110,7 @@ _QUESTION_EN: Final = re.compile(
     r"^(?:(?:and|but|so|ok|okay|also)\b[\s,]*)*(?:is|are|does|do|did|can|could|will|would|has|have|was|what|what's|which|how|where|when|who|why|whats|tell me)\b"
 )
 _QUESTION_ZH: Final = re.compile(
-    r"^(?:请)?(?:再)?(?:介绍|说说|讲讲|说明|告诉我|我?想知道|我想问|查一下)|吗|么[?？]?$|多少|多[重大长宽高久厚]|什么|[?？]\s*$|几[^个款件]|是不是|能不能|会不会|可不可以|可以.{1,12}吗|怎么样|如何|哪里|是否"
+    r"^(?:请)?(?:再)?(?:介绍|说说|讲讲|说明|告诉我|我?想知道|我想问|查一下)|吗|么[?？]?$|[^那你们店里请问还，,\s]有没有[^\s]|多少|多[重大长宽高久厚]|什么|[?？]\s*$|几[^个款件]|是不是|能不能|会不会|可不可以|可以.{1,12}吗|怎么样|如何|哪里|是否"
 )
 _LOOKS_FOR: Final = re.compile(
     r"^(?:(?:and|but|so|ok|okay|hi|hello|please)\b[\s,]*)*(?:what about|how about|(?:can|could|may) (?:i|we) (?:please )?(?:see|have|get|look at|try)\b|(?:can|could|would|will) you (?:please )?(?:show|find|get|recommend|suggest|give)|do you (?:have|sell|stock|carry)|have you got|are there|is there|what [a-z ]{2,30} (?:do you have|are there|have you)|which [a-z ]{2,30} (?:do you have|are there|have you|would you recommend)|show|find|get|i(?:'m| am| need| want|'d like| would like)|looking|recommend|suggest|search)\b"
@@ -223,10 +223,10 @@ def _places(text: str, shown: int) -> tuple[int, ...]:
 
 
 _NAME_NOISE: Final = re.compile(
-    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|anything|everything|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last)\b|'s\b|[?!.,;:]"
+    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|anything|everything|contains?|supports?|formats?|experiences?|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last)\b|'s\b|[?!.,;:]"
 )
 _NAME_NOISE_ZH: Final = re.compile(
-    r"请问|告诉我|想知道|差评|好评|吐槽|有人|买过|用过|的人|谁|介绍(?:一下)?|一下|说说|讲讲|说明|多[大重长宽高久厚深]|对于|关于|对|里面?|需要|适合|含有?|包含|大概|产的|是不是|有没有|能不能|会不会|可不可以|是否|可以|大家|买家|用户|觉得|怎么样|评价|评论|口碑|怎么说|如何|它们?|这款|这个|这件|这双|这台|那个|那款|第?[一二三四五六七八九](?:个|款|件|双|台)|最后|的|吗|呢|么|是|有|能|会|多少|多久|多长时间|什么|和|与|跟|还是|哪个|哪款|更|最|对比|比较|一下|支持|带|[?？。!！,，、\s]"
+    r"请问|反馈|体验|格式|告诉我|想知道|差评|好评|吐槽|有人|买过|用过|的人|谁|介绍(?:一下)?|一下|说说|讲讲|说明|多[大重长宽高久厚深]|对于|关于|对|里面?|需要|适合|含有?|包含|大概|产的|是不是|有没有|能不能|会不会|可不可以|是否|可以|大家|买家|用户|觉得|怎么样|评价|评论|口碑|怎么说|如何|它们?|这款|这个|这件|这双|这台|那个|那款|第?[一二三四五六七八九](?:个|款|件|双|台)|最后|的|吗|呢|么|是|有|能|会|多少|多久|多长时间|什么|和|与|跟|还是|哪个|哪款|更|最|对比|比较|一下|支持|带|[?？。!！,，、\s]"
 )
 
 

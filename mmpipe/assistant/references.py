@@ -56,7 +56,7 @@ async def one(shop: Bounded, turn: Turn, state: Conversation) -> Meant:
         return _asked(turn, by_id.get(at[0]) if at else None, named=False)
     focus = by_id.get(state.focus or "") or (shown[0] if shown else None)
     said = pieces(turn.even)
-    if not turn.points and telling(said):
+    if (not turn.points or not shown) and telling(said):
         best = _best(shown, said)
         if len(best) == 1 and not _asked(turn, best[0].product, named=True).rest:
             return _asked(turn, best[0].product, named=True)

@@ -34,10 +34,10 @@ _REFINES: Final = re.compile(
     r"|的[吗呢么]?[\s?？。!！]*$|^(?:换|改|不要|只要|带|适合|最好|还要|再)|一点|一些"
 )  # fmt: skip
 _FILLERS: Final = re.compile(
-    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's)\b|[?!.,;:]"
+    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's)\b|[?!.,;:]"
 )  # fmt: skip
 _FILLERS_ZH: Final = re.compile(
-    r"请问|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
+    r"请问|儿子|女儿|老公|老婆|妈妈|爸爸|朋友|哪些|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
 )
 _OUTER_ZH: Final = re.compile(r"^(?:[色款的是要个])+|(?:[色款的吗呢吧了])+$")
 
