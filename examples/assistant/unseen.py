@@ -1,4 +1,4 @@
-"""Turns by which no rule was changed: docs/assistant.md tells what they come to."""
+"""Turns that were written last, to be hard; docs/assistant.md tells what the first run over them came to."""
 
 # ruff: noqa: E501  (a turn is read as one line)
 

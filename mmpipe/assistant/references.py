@@ -40,11 +40,13 @@ class Meant:
 
 @dataclass(frozen=True)
 class _Named:
-    """A product, and the words that name it. ``own`` is whether its brand is one of them."""
+    """A product, and the words that name it. ``own`` is whether its brand is one of them, ``called`` how many
+    characters a text has of what it begins with."""
 
     product: PublicProduct
     names: tuple[str, ...]
     own: bool
+    called: int
 
 
 async def one(shop: Bounded, turn: Turn, state: Conversation) -> Meant:
@@ -57,17 +59,19 @@ async def one(shop: Bounded, turn: Turn, state: Conversation) -> Meant:
     focus = by_id.get(state.focus or "") or (shown[0] if shown else None)
     said = pieces(turn.even)
     if (not turn.points or not shown) and telling(said):
-        best = _best(shown, said)
+        best = _best(shown, said, turn.even)
         if len(best) == 1 and not _asked(turn, best[0].product, named=True).rest:
             return _asked(turn, best[0].product, named=True)
-        found = await _searched(shop, said)
+        found = await _searched(shop, said, turn.even)
         if best and (not found or _length(found[0]) <= _length(best[0])):
             return _asked(turn, best[0].product, named=True)
         # What is asked of a product may be in the name of another one.
         sure = focus is None or (found and (found[0].own or len(found[0].names) > 1))
-        if sure and (len(found) == 1 or (found and found[0].own)):
+        # Variants of one product are one.
+        alike = len({each.product.item_group_id or each.product.id for each in found}) == 1
+        if sure and alike:
             return _asked(turn, found[0].product, named=True)
-        if found and focus is None:
+        if found and (focus is None or found[0].own):
             return Meant(None, options=tuple(each.product for each in found[:3]))
     return _asked(turn, focus, named=False)
 
@@ -103,8 +107,8 @@ async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[Public
         said = pieces(chunk)
         if not telling(said):
             continue
-        found = _best(shown, said)
-        found = found if len(found) == 1 else await _searched(shop, said)
+        found = _best(shown, said, turn.even)
+        found = found if len(found) == 1 else await _searched(shop, said, turn.even)
         named += [each.product for each in found[:1] if each.product.id not in {own.id for own in named}]
     if len(named) > 1:
         return named[:_MOST_COMPARED]
@@ -114,25 +118,40 @@ async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[Public
     return shown[:_MOST_COMPARED]
 
 
-def _best(products: Sequence[PublicProduct], said: Sequence[str]) -> list[_Named]:
+def _best(products: Sequence[PublicProduct], said: Sequence[str], text: str) -> list[_Named]:
     """Those of some products whose names have most of some words, as they were; none where none has any."""
     found: list[_Named] = []
     for each in products:
         names = _split(_whole(each), said)[0]
         brand = fold(each.brand or "")
-        found.append(_Named(each, names, any(fold(name) in brand for name in names)))
+        own = any(fold(name) in brand for name in names)
+        found.append(_Named(each, names, own, _called(each, text)))
     most = max(map(_length, found), default=0)
-    return [each for each in found if most and _length(each) == most]
+    best = [each for each in found if most and _length(each) == most]
+    # Inkling One is called so by a word that is grammar elsewhere.
+    called = max((each.called for each in best), default=0)
+    return [each for each in best if each.called == called]
+
+
+def _called(product: PublicProduct, text: str) -> int:
+    """How many characters of a title, from its beginning in whole words, a folded text has."""
+    most = 0
+    for title in (product.title, *(each.title for each in product.translations.values())):
+        said = fold(title).split()
+        while said and len(" ".join(said)) > most and " ".join(said) not in text:
+            said.pop()
+        most = max(most, len(" ".join(said)))
+    return most
 
 
 def _length(named: _Named) -> int:
     return len("".join(named.names))
 
 
-async def _searched(shop: Bounded, said: Sequence[str]) -> list[_Named]:
-    text = " ".join(telling(said))[:MAX_WORDS]
-    found = await shop.search(finding.request(Wishes(text=text), 8))
-    return _best(await shop.products([hit.id for hit in found.hits if hit.lexical > 0]), said)
+async def _searched(shop: Bounded, said: Sequence[str], text: str) -> list[_Named]:
+    asked_for = Wishes(text=" ".join(telling(said))[:MAX_WORDS])
+    found = await shop.search(finding.request(asked_for, 8))
+    return _best(await shop.products([hit.id for hit in found.hits if hit.lexical > 0]), said, text)
 
 
 def _whole(product: PublicProduct) -> str:

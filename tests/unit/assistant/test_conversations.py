@@ -178,6 +178,18 @@ def test_which_product_is_asked_and_the_question_kept(talk: Begin) -> None:
     assert "waterproof to 3000 mm" in found.text
 
 
+@pytest.mark.parametrize("name", ["Inkling One", "Inkling Max"])
+def test_a_name_is_told_by_all_its_words(talk: Begin, name: str) -> None:
+    found = talk().say(f"how much storage does the {name} have?")
+    assert [each.title for each in found.products] == [f"{name} e-reader"]
+
+
+def test_of_several_that_are_called_so_none_is_picked(talk: Begin) -> None:
+    found = talk().say("how heavy is the Arcwell power bank?")
+    assert (found.kind, {each.id for each in found.products}) == ("ask", {"pb-volt-10", "pb-volt-20"})
+    assert all(claim.field.endswith("title") for claim in found.claims)
+
+
 def test_reviews_are_quoted_by_id_and_instructions_in_them_are_not(talk: Begin) -> None:
     reviews = Written(
         ("tent-dome", "r1", "The zip got stuck twice."),
