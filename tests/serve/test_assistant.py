@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
@@ -113,6 +115,32 @@ def test_what_is_wrong_is_named(
     assert answer.headers["content-type"] == "application/problem+json"
     if field is not None:
         assert answer.json()["field"] == field
+
+
+_WORDS = (
+    "red shoe bag hat cheaper compare first second two or and not under 30 it is what why reviews size in"
+    " more blue reset 红色 鞋 不要 便宜 第二个 它 吗 比 和 防水 多少钱 有没有 最 的 ? ，"
+)
+_SAID = st.lists(
+    st.sampled_from(_WORDS.split()) | st.text(max_size=6),
+    max_size=9,
+).map(" ".join)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=st.lists(_SAID, min_size=1, max_size=3))
+def test_no_turns_are_answered_by_a_5xx(client: TestClient, said: list[str]) -> None:
+    state = None
+    for each in said:
+        answer = client.post(PATH, json={"text": each[:500], "state": state})
+        assert answer.status_code in (200, 422), answer.text
+        if answer.status_code == 200:
+            found = answer.json()
+            state = found["state"]
+            assert found["searches"] <= 4
+            for claim in found["claims"]:
+                assert found["text"][claim["start"] : claim["end"]] == claim["value"]
+                assert claim["value"] in claim["quote"]
 
 
 def test_other_bodies(client: TestClient) -> None:
