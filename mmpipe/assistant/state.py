@@ -26,7 +26,8 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Slot = Literal["size", "budget", "product"]
 Name = Literal["brand", "color", "size", "gender", "age_group", "material", "pattern", "category"]
 Values = Annotated[tuple[Words, ...], Field(min_length=1, max_length=MAX_VALUES)]
-Price = Annotated[Decimal, Field(ge=0, lt=Decimal("1e12"), allow_inf_nan=False)]
+MAX_PRICE = Decimal("999999999999")
+Price = Annotated[Decimal, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
 
 
 class Wishes(BaseModel):

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 
 from mmpipe.assistant.language import Language, is_run
-from mmpipe.assistant.state import MAX_FIELDS, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
+from mmpipe.assistant.state import MAX_FIELDS, MAX_PRICE, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
 from mmpipe.lexical import tokens
 from mmpipe.schemas.assistant import Wish
 from mmpipe.schemas.conditions import And, Comparison, Condition, Not
@@ -138,8 +138,9 @@ def _others(what: str) -> list[str]:
 def _take(part: Part, into: dict[Name, tuple[str, ...]], found: Said | None) -> None:
     if part.value is None:
         if found is not None:
-            found.gte = part.gte if part.gte is not None else found.gte
-            found.lte = part.lte if part.lte is not None else found.lte
+            # Nothing costs more than the most, so a bound beyond it says the same.
+            found.gte = min(part.gte, MAX_PRICE) if part.gte is not None else found.gte
+            found.lte = min(part.lte, MAX_PRICE) if part.lte is not None else found.lte
         return
     name = cast(Name, part.field)
     if name in into or len(into) < MAX_FIELDS:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,8 +39,15 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "user_id": ("user_id", "reviewer_id", "customer_id", "author_id"),
     "op": ("_op",),
 }
-# What a report of a bad row may show: none of it names a person.
-_SHOWN: Final = ("product_id", "review_id", "rating", "time", "language", "op")
+# What a report of a bad row may show, in the form that names nobody: columns may have been mistaken.
+_SHOWN: Final = {
+    "product_id": re.compile(r".{1,128}"),
+    "review_id": re.compile(r".{1,128}"),
+    "rating": re.compile(r"[0-9 .,/%-]{1,16}"),
+    "time": re.compile(r"[0-9TZ:+./ -]{1,40}"),
+    "language": re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"),
+    "op": re.compile(r"[A-Za-z]{1,16}"),
+}
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=1)
 
@@ -186,7 +194,7 @@ def _photos(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidRow("photos", "is no JSON list; write links with spaces between them") from None
     links = value.replace(",http", " http").split() if isinstance(value, str) else value or []
     if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
@@ -202,8 +210,9 @@ def _moment(value: Any, now: datetime) -> datetime | None:
         raise InvalidRow("time", "is no time; write it as 2026-01-31T09:30:00Z")
     try:
         found = moment(value)
-    except InvalidMoment as error:
-        raise InvalidRow("time", str(error)) from None
+    except InvalidMoment:
+        # Without the value, which may be a mistaken column's.
+        raise InvalidRow("time", "is no time; write it as in 2026-05-01T09:30:00Z") from None
     if found is None:
         return None
     if not _EARLIEST <= found <= now + _AHEAD:
@@ -213,8 +222,13 @@ def _moment(value: Any, now: datetime) -> datetime | None:
 
 def _shown(held: Mapping[str, Any]) -> str:
     shown = {
-        name: value if name in _SHOWN and isinstance(value, str | int | float) else "(left out)"
+        name: value if _may_be_shown(name, value) else "(left out)"
         for name, value in held.items()
         if value is not None
     }
     return json.dumps(shown, ensure_ascii=True)[:2_000]
+
+
+def _may_be_shown(name: str, value: Any) -> bool:
+    form = _SHOWN.get(name)
+    return form is not None and isinstance(value, str | int | float) and bool(form.fullmatch(str(value)))

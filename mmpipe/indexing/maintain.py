@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmpipe.collection_job import run_job
 from mmpipe.errors import MmpipeError
 from mmpipe.indexing.tables.upkeep import keep_records, keep_up
-from mmpipe.indexing.writing.reviewing import erase_reviews, settle_reviews
+from mmpipe.indexing.writing.reviewing import finish_erasures, settle_reviews
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings
 
@@ -42,11 +42,7 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
         for table in tables:
             yield _maintain(collection, table)
         try:
-            # Before the log settles them: until then they are among those that are heeded.
-            open_ = [e for e in collection.interactions.erasures() if e.state != "settled"]
-            erase_reviews(collection, open_)
-            if any(erasure.reviews for erasure in open_):
-                collection.reviews.purge()
+            finish_erasures(collection)
             collection.interactions.maintain()
             collection.searches.maintain()
             keep_records(collection, thorough=True)

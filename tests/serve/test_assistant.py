@@ -143,6 +143,12 @@ def test_no_turns_are_answered_by_a_5xx(client: TestClient, said: list[str]) -> 
                 assert claim["value"] in claim["quote"]
 
 
+@pytest.mark.parametrize("text", ["shoes under 999999999万", "鞋 999999999万以上", "鞋999999999万以下"])
+def test_a_bound_beyond_all_prices_is_none(client: TestClient, text: str) -> None:
+    found = turn(client, {"text": text})
+    assert turn(client, {"text": "in red", "state": found["state"]})["kind"]
+
+
 def test_other_bodies(client: TestClient) -> None:
     assert client.post(PATH, content=b"{", headers={"content-type": "application/json"}).status_code == 400
     assert client.post(PATH, content=b"text=a", headers={"content-type": "text/plain"}).status_code == 415

@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import CommitConflict, MmpipeError
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake.checks import shows
+from mmpipe.lake.interactions.erasing import ARCHIVE_AFTER
 from mmpipe.lake.reviewed import Reviewed
 from mmpipe.lake.reviews import HeldReview, Totals, held_review
 from mmpipe.opinions import opinions_of
@@ -50,7 +52,9 @@ def store_reviews(
     news = collection.reviews.put(fresh)
     authors = {review.author for review in held if review.author is not None}
     if authors:
-        for erasure in collection.interactions.erasures():
+        log = collection.interactions
+        long_ago = min(row.source.modified_at for row, _ in rows) <= datetime.now(UTC) - ARCHIVE_AFTER
+        for erasure in log.proofs() if long_ago else log.erasures():
             mine = sorted(authors.intersection(erasure.users))
             if mine and collection.reviews.erase(mine, erasure.at):
                 _purge(collection)
@@ -103,22 +107,35 @@ def settle_reviews(collection: Collection, table: ProductTable, *, thorough: boo
         return
     told = _tell(collection, table, there)
     publish_ratings(collection, table, "ratings of reviews", visible=told.visible)
-    collection.reviews.waited(sorted(waiting.intersection(there).difference(told.absent)))
+    live = collection.live()
+    if live is not None and live.table == table.name:
+        # Of another table's products readers see nothing yet: the live one is told before the note goes.
+        collection.reviews.waited(sorted(waiting.intersection(there).difference(told.absent)))
 
 
 def erase_reviews(collection: Collection, erasures: Iterable[Erasure]) -> int:
     """Remove what these erasures' people wrote before each, and take it out of their products' ratings; gives
     how many reviews went."""
     gone: list[HeldReview] = []
-    for erasure in erasures:
+    everyone = list(erasures)
+    for erasure in everyone:
         gone += collection.reviews.erase(erasure.users, erasure.at)
-    if gone:
+    if everyone:
+        # Also where none is held any more: what was replaced, or taken back, is in files until then.
         _purge(collection)
+    if gone:
         try:
             _tell_and_publish(collection, list(dict.fromkeys(review.product_id for review in gone)))
         except (MmpipeError, OSError) as error:
             logger.warning("ratings are mended by maintenance", extra={"reason": str(error)})
     return len(gone)
+
+
+def finish_erasures(collection: Collection) -> None:
+    """What erasures that are not settled yet left to others: those that broke off, and files that whoever
+    erased may not remove. Before :meth:`~mmpipe.lake.interactions.log.InteractionLog.maintain`, which settles
+    them."""
+    erase_reviews(collection, [e for e in collection.interactions.erasures() if e.state != "settled"])
 
 
 def _purge(collection: Collection) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import MmpipeError
 
 if TYPE_CHECKING:
-    from mmpipe.lake.lake import Lake
+    from mmpipe.lake.lake import Collection, Lake
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,11 @@ class InteractionKeeper:
     What fails is logged and tried again at the next round: until then readers are slower, never wrong.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, before: Callable[[Collection], None] = lambda _: None) -> None:
+        """``before`` is done to each collection first: what erasures have to have done before they are
+        settled."""
         self._lake = lake
+        self._before = before
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="interaction-keeper", daemon=True)
 
@@ -52,6 +56,7 @@ class InteractionKeeper:
                 return
             try:
                 collection = self._lake.collection(name)
+                self._before(collection)
                 collection.interactions.maintain()
                 collection.searches.maintain()
             except (MmpipeError, OSError) as error:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmpipe.indexing import Indexer
+from mmpipe.indexing.writing.reviewing import finish_erasures
 from mmpipe.lake.interactions.keeper import InteractionKeeper
 from mmpipe.lake.model_loading import load_profile
 from mmpipe.objects import open_store
@@ -44,7 +45,7 @@ class WarmWork:
             lambda uri: open_store(uri, settings.storage),
             batch_lane=batch_lane,
         )
-        self._keeper = InteractionKeeper(lake)
+        self._keeper = InteractionKeeper(lake, finish_erasures)
         self._keeper.start()
         self._group: GroupCommit[WorkOrder, WorkOutcome] = GroupCommit(
             self._execute, max_items=MAX_ORDERS, name="indexer", at_once=CALLS_AT_ONCE

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic_core import from_json
 
 from mmpipe.errors import InvalidMedia, RetryableError
+from mmpipe.media.hosts import CheckedUrl, check_url
 from mmpipe.media.https import HttpsClient
 from mmpipe.serve.ucp.refused import DISCOVERY, UNAVAILABLE, Refused
 from mmpipe.serve.ucp.terms import check_version
@@ -67,7 +68,7 @@ class AgentProfiles:
         if held is not None and self._clock() < held.until:
             self._held.move_to_end(url)
             if isinstance(held.profile, Refused):
-                raise held.profile
+                raise held.profile.again()
             return held.profile
         going = self._going.get(url)
         if going is None:
@@ -81,7 +82,9 @@ class AgentProfiles:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _admit(self, url: str) -> None:
-        now, host = self._clock(), urlsplit(url).netloc.lower()
+        # Before anything is counted: who names a host that is not allowed takes nothing from the others.
+        host = self._checked(url).authority
+        now = self._clock()
         self._lately = [moment for moment in self._lately if moment > now - _AGAIN_SECONDS]
         asked = self._asked.get(host)
         soon = asked is not None and now - asked < _AGAIN_SECONDS
@@ -105,29 +108,36 @@ class AgentProfiles:
             data = await loop.run_in_executor(self._threads, self._fetch, url)
             profile = _read(data)
         except Refused as refused:
-            self._keep(url, _Held(self._clock() + _AGAIN_SECONDS, refused))
+            self._keep(url, _Held(self._clock() + _AGAIN_SECONDS, refused.again()))
             raise
         self._keep(url, _Held(self._clock() + _FRESH_SECONDS, profile))
         return profile
 
-    def _fetch(self, url: str) -> bytes:
-        host = urlsplit(url).netloc
-        allowed = (host,) if _ANY in self._hosts else self._hosts
+    def _checked(self, url: str) -> CheckedUrl:
         try:
-            return self._client(allowed).get(_FIELD, url, _MAX_BYTES).data
+            return check_url(_FIELD, url, self._allowed(url))
+        except InvalidMedia as error:
+            raise _unreachable(error) from None
+
+    def _allowed(self, url: str) -> Sequence[str]:
+        return (urlsplit(url).netloc,) if _ANY in self._hosts else self._hosts
+
+    def _fetch(self, url: str) -> bytes:
+        try:
+            return self._client(self._allowed(url)).get(_FIELD, url, _MAX_BYTES).data
         except (InvalidMedia, RetryableError) as error:
-            raise Refused(
-                "profile_unreachable",
-                f"the agent's profile cannot be fetched: {error}",
-                status=424,
-                rpc=DISCOVERY,
-            ) from None
+            raise _unreachable(error) from None
 
     def _keep(self, url: str, held: _Held) -> None:
         self._held[url] = held
         self._held.move_to_end(url)
         if len(self._held) > _KEPT:
             self._held.popitem(last=False)
+
+
+def _unreachable(error: Exception) -> Refused:
+    content = f"the agent's profile cannot be fetched: {error}"
+    return Refused("profile_unreachable", content, status=424, rpc=DISCOVERY)
 
 
 def _read(data: bytes) -> Mapping[str, Any]:

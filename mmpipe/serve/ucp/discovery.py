@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from mmpipe.serve.ucp.extensions import SCHEMAS
 from mmpipe.serve.ucp.names import (
@@ -37,11 +38,19 @@ def base_of(settings: UcpSettings, host: str, scheme: str) -> str:
     """
     if settings.public_url is not None:
         return settings.public_url
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) or not _is_authority(host):
         raise Refused("invalid_request", "the Host header names no host; send one, as in shop.example")
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and ":" in host else host
     public = "." in name and not _ADDRESS.fullmatch(name) and not is_local(name.strip("[]"))
     return f"{'https' if public else scheme}://{host.lower()}"
+
+
+def _is_authority(host: str) -> bool:
+    try:
+        parts = urlsplit(f"https://{host}")
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def profile(base: str) -> dict[str, Any]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mmpipe.serve.answer.source import LiveVersion
     from mmpipe.serve.ucp.requests import GetProduct, LookupCatalog, SearchCatalog
 
+# Of filters that there are none of.
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True)
 class Narrowing:
@@ -40,9 +43,10 @@ class Narrowing:
         """Those of a request. A price filter in a currency that the catalogue has no price in is left out,
         and so is a filter that there is none of; ``messages`` say so. Raises :class:`Refused`."""
         given, messages = asked.filters, []
-        for name in given.unknown:
-            known = ", ".join(("categories", "price", *FIELDS))
-            content = f"there is no filter '{name[:80]}'; left out. Known are {known}"
+        if given.unknown:
+            known = ", ".join(("categories", "price", *FIELDS, "attributes"))
+            named_so = ", ".join(f"'{name[:80]}'" for name in given.unknown[:_MOST_NAMED])
+            content = f"left out, for there is no such filter: {named_so}. Known are {known}"
             messages.append(info("filter_unknown", content, "$.filters"))
         named = {name: values for name in FIELDS if (values := getattr(given, name))}
         if given.categories:

@@ -34,6 +34,17 @@ class Refused(InvalidRequest):
         self.path = path
         self.retry_after = retry_after
 
+    def again(self) -> Refused:
+        """The same, to be raised anew: an error that is raised again keeps what every caller had in hand."""
+        return Refused(
+            self.code,
+            self.content,
+            status=self.status,
+            rpc=self.rpc,
+            path=self.path,
+            retry_after=self.retry_after,
+        )
+
     def body(self) -> dict[str, Any]:
         """The answer: the protocol's short form, and its envelope with the same as a message."""
         severity = "recoverable" if self.status != 422 else "unrecoverable"

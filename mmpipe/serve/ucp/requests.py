@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from mmpipe.schemas.search import ImageInput, ShortText
 
@@ -15,7 +15,22 @@ MAX_LIMIT: Final = 50
 FIELDS: Final = (
     "brand", "availability", "color", "size", "gender", "age_group", "material", "pattern", "condition",
 )  # fmt: skip
-Amount = Annotated[int, Field(ge=0, le=10**15)]
+_MOST = 10**15
+
+
+def _whole(value: Any) -> Any:
+    """To JSON Schema ``10.0`` is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _amount(value: Any) -> Any:
+    """Nothing costs more than the most, so an amount beyond it says the same."""
+    whole = _whole(value)
+    return min(whole, _MOST) if type(whole) is int else whole
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+Amount = Annotated[int, BeforeValidator(_amount), Field(ge=0)]
 Id = Annotated[str, Field(max_length=2_000)]
 Values = Annotated[list[ShortText], Field(max_length=100)]
 Words = Annotated[str, StringConstraints(max_length=2_000)]
@@ -78,7 +93,7 @@ class Pagination(_Body):
     """Which page."""
 
     cursor: str | None = Field(default=None, max_length=16_000)
-    limit: int = Field(default=10, ge=1, description=f"products of a page; {MAX_LIMIT} at most")
+    limit: Whole = Field(default=10, ge=1, description=f"products of a page; {MAX_LIMIT} at most")
 
 
 class _Asked(_Body):
@@ -119,8 +134,8 @@ class ListsWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    similar: int | None = Field(default=None, ge=1, le=20, description="products like it")
-    complements: int | None = Field(default=None, ge=1, le=20, description="what goes with it")
+    similar: Whole | None = Field(default=None, ge=1, le=20, description="products like it")
+    complements: Whole | None = Field(default=None, ge=1, le=20, description="what goes with it")
 
 
 class GetProduct(_Asked):

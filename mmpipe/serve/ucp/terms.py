@@ -25,8 +25,9 @@ _KEY: Final = r"[a-z*][a-z0-9_.*-]*"
 _STRING: Final = r'"(?:[ !#-\[\]-~]|\\["\\])*"'
 _WORD: Final = r"[A-Za-z*][!#$%&'*+.^_`|~:/0-9A-Za-z-]*"
 _BARE: Final = rf"{_STRING}|{_WORD}|-?[0-9]{{1,15}}(?:\.[0-9]{{1,3}})?|\?[01]|:[A-Za-z0-9+/=]*:"
+_INNER: Final = rf"\((?:[ ]*(?:{_BARE})(?:;[ ]*{_KEY}(?:=(?:{_BARE}))?)*(?=[ )]))*[ ]*\)"
 _MEMBER: Final = re.compile(
-    rf"[ ]*(?P<key>{_KEY})(?:=(?P<value>{_BARE}))?"
+    rf"[ ]*(?P<key>{_KEY})(?:=(?P<value>{_BARE}|{_INNER}))?"
     rf"(?P<parameters>(?:;[ ]*{_KEY}(?:=(?:{_BARE}))?)*)[ \t]*(?:,[ \t]*|$)"
 )
 _PARAMETER: Final = re.compile(rf";[ ]*(?P<key>{_KEY})(?:=(?P<value>{_BARE}))?")

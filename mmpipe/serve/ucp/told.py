@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _MOST_MEDIA: Final = 50
 _MOST_PARTS: Final = 100
+_LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# What RFC 3986 lets stand in a host with its port, and in what comes behind it.
+_OF_HOST: Final = "%:@[]!$&'()*+,;=~-._"
+_OF_PATH: Final = "%/:?@!$&'()*+,;=~-._"
 _SCHEME: Final = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _DIGITS: Final = re.compile(r"[\s-]")
 _BARCODES: Final = {8: "EAN", 12: "UPC", 13: "EAN", 14: "GTIN"}
@@ -164,7 +168,7 @@ class Teller:
             return _link(link)
         if self.media_url is None:
             return None
-        return f"{self.media_url}/{quote(link.removeprefix('./').lstrip('/'), safe='/%')}"
+        return f"{self.media_url}/{_encoded(link.removeprefix('./').lstrip('/'), '/%')}"
 
 
 def speaks(language: str | None, wanted: str) -> bool:
@@ -254,9 +258,16 @@ def _link(link: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(link.strip())
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         return None
     if parts.scheme.lower() not in ("https", "http") or not host:
         return None
-    return quote(link.strip(), safe="%/:?#[]@!$&'()*+,;=~-._")
+    rest = _encoded(parts._replace(scheme="", netloc="", fragment="").geturl(), _OF_PATH)
+    anchor = f"#{_encoded(parts.fragment, _OF_PATH)}" if parts.fragment else ""
+    return f"{parts.scheme.lower()}://{_encoded(parts.netloc, _OF_HOST)}{rest}{anchor}"
+
+
+def _encoded(text: str, safe: str) -> str:
+    """Percent-encoded but for ``safe``; a percent sign that encodes nothing is one itself."""
+    return _LONE_PERCENT.sub("%25", quote(text, safe=safe))

@@ -77,8 +77,15 @@ def test_filters_narrow(ask: Ask) -> None:
     assert ids(ask("search", filters={"availability": ["out_of_stock"]})) == ["runner"]
     assert ids(ask("search", filters={"attributes": {"capacity": ["1 TB"]}})) == ["disk"]
     assert ids(ask("search", filters={"brand": ["Orbit"], "color": ["red"]})) == []
-    answer = ask("search", query="bag", filters={"wheels": [4]})
+    answer = ask("search", query="bag", filters={"wheels": [4], "doors": [2]})
     assert codes(answer) == ["filter_unknown"]
+
+
+def test_numbers_are_what_json_schema_takes_for_integers(ask: Ask) -> None:
+    body = {"filters": {"price": {"max": 3000.0}}, "context": {"currency": "USD"}, "query": "mug"}
+    assert len(ask("search", **body, pagination={"limit": 3.0})["products"]) == 3
+    body["filters"] = {"price": {"min": 0, "max": 2**63}}
+    assert ask("search", **body)["products"]
 
 
 def test_nothing_found_is_no_error(ask: Ask) -> None:

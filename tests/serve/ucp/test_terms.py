@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ V = "2026-04-08"
         (f'profile="{URL}";version="{V}"', (URL, V)),
         (f'profile="{URL}", version="{V}"', (URL, V)),
         (f'trace=?1, n=4;q=0.5, profile="{URL}" , token=a/b, data=:YQ==:', (URL, None)),
+        (f'foo=(a;q=1 "b" 3), bar=() , profile="{URL}";v=1', (URL, None)),
         ('profile="http://localhost:9/p"', ("http://localhost:9/p", None)),
     ],
 )
@@ -62,6 +64,7 @@ def test_an_agent_says_who_it_is(header: str, found: tuple[str | None, str | Non
         'profile="https:///p"',
         'profile="https://[::1/p"',
         f'profile="https://agent.example/{"x" * 3_000}"',
+        f'foo=(a b, profile="{URL}"',
         "x" * 9_000,
         'profile="' + "\\" * 5_000 + '"',
     ],
@@ -127,7 +130,16 @@ def test_where_the_service_is(public_url: str | None, host: str, base: str) -> N
 
 
 def test_a_host_that_is_none_is_refused() -> None:
-    for host in ("", "a b", 'x"onload=', "a/b", "shop.example:80:80"):
+    for host in (
+        "",
+        "a b",
+        'x"onload=',
+        "a/b",
+        "shop.example:80:80",
+        "[12]",
+        "[1.2.3.4]",
+        "shop.example:99999",
+    ):
         with pytest.raises(Refused):
             base_of(UcpSettings(), host, "http")
 
@@ -306,6 +318,52 @@ def test_a_host_is_asked_once_a_minute_whatever_the_address_and_strangers_are_bo
             except Refused:
                 continue
         assert len(fetched.asked) == 60
+        profiles.close()
+
+    asyncio.run(run())
+
+
+def test_the_same_host_in_another_spelling_is_the_same() -> None:
+    async def run() -> None:
+        fetched = Fetched(GOOD)
+        profiles = AgentProfiles(["*"], client=fetched, clock=Clock())
+        await profiles.get("https://agent.example/a")
+        for url in ("https://agent.example:443/b", "https://agent.example./b", "https://AGENT.example:/b"):
+            with pytest.raises(Refused) as refused:
+                await profiles.get(url)
+            assert refused.value.status == 503
+        assert len(fetched.asked) == 1
+        profiles.close()
+
+    asyncio.run(run())
+
+
+def test_hosts_that_are_not_allowed_take_nothing_from_the_others() -> None:
+    async def run() -> None:
+        fetched = Fetched(GOOD)
+        profiles = AgentProfiles(["agent.example"], client=fetched, clock=Clock())
+        for number in range(80):
+            with pytest.raises(Refused) as refused:
+                await profiles.get(f"https://other-{number}.example/p")
+            assert refused.value.status == 424
+        await profiles.get(URL)
+        assert fetched.asked == [URL]
+        profiles.close()
+
+    asyncio.run(run())
+
+
+def test_a_refusal_that_is_told_again_keeps_nothing_of_those_before() -> None:
+    async def run() -> None:
+        profiles = AgentProfiles(["agent.example"], client=Fetched(b"<html>"), clock=Clock())
+        told: list[Refused] = []
+        for _ in range(4):
+            with pytest.raises(Refused) as refused:
+                await profiles.get(URL)
+            told.append(refused.value)
+        assert len({id(each) for each in told}) == 4
+        depths = [len(traceback.extract_tb(each.__traceback__)) for each in told[1:]]
+        assert len(set(depths)) == 1, depths
         profiles.close()
 
     asyncio.run(run())

@@ -61,6 +61,7 @@ def test_any_bytes_are_rows_or_no_such_file(data: bytes, name: str) -> None:
         ({"product_id": "a", "rating": 3, "time": 5}, "time"),
         ({"product_id": "a", "rating": 3, "user_id": "u" * 200}, "user_id"),
         ({"product_id": "a", "rating": 3, "photos": 7}, "photos"),
+        ({"product_id": "a", "rating": 3, "photos": "[" * 100_000}, "photos"),
         ({"product_id": "a", "rating": 3, "_op": "drop"}, "_op"),
         ({"product_id": "a", "_op": "delete"}, "review_id"),
         ([1], "row"),
@@ -72,6 +73,25 @@ def test_a_bad_line_names_its_field(row: Any, field: str) -> None:
     assert found.reject is not None
     assert found.reject.field == field, found.reject
     assert "u" * 200 not in found.raw
+
+
+def test_a_report_shows_no_cell_that_may_be_about_somebody() -> None:
+    (found,) = lines(
+        {
+            "product_id": "a",
+            "review_id": "r1",
+            "score": "Ann Example said",
+            "date": "for Bob",
+            "lang": "to C D",
+        }
+    )
+    assert json.loads(found.raw) == {
+        "product_id": "a",
+        "review_id": "r1",
+        "rating": "(left out)",
+        "time": "(left out)",
+        "language": "(left out)",
+    }
 
 
 def test_what_is_kept() -> None:

@@ -12,8 +12,11 @@ import pytest
 from mmpipe.errors import StorageUnavailable
 from mmpipe.indexing import Indexer, maintain
 from mmpipe.indexing.people import erase_person
-from mmpipe.indexing.writing.reviewing import settle_reviews
+from mmpipe.indexing.writing import reviewing
+from mmpipe.indexing.writing.reviewing import finish_erasures, settle_reviews
 from mmpipe.lake import open_lake
+from mmpipe.lake.interactions import erasing
+from mmpipe.lake.interactions.keeper import InteractionKeeper
 from mmpipe.lake.products import ProductTable
 from mmpipe.lake.record_table import RecordTable
 from mmpipe.schemas.work import CatalogueEvent
@@ -277,6 +280,55 @@ def test_who_may_not_remove_objects_leaves_the_files_to_maintenance(
     assert live is not None
     assert live.version == live_table(shop).version, "readers have the rating without theirs"
     assert rated(shop) == (2.0, 1)
+
+
+def test_the_indexer_finishes_an_erasure_before_it_is_settled(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_product(shop)
+    shop.ok(upload(shop, GOOD, BAD))
+    lake = shop.indexer._lake
+    user = lake.pseudonyms.user("demo", "u-secret")
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise StorageUnavailable("denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RecordTable, "purge", denied)
+        assert erase_person(lake, shop.collection, user).reviews == 1
+    monkeypatch.setattr(erasing, "SETTLE_AFTER", timedelta(0))
+    InteractionKeeper(lake, finish_erasures).round()
+    assert [erasure.state for erasure in shop.collection.interactions.erasures()] == ["settled"]
+    assert user.encode() not in files_of(shop)
+
+
+def test_what_was_taken_back_before_is_in_no_file_either(shop: Shop) -> None:
+    with_product(shop)
+    shop.ok(upload(shop, GOOD, BAD))
+    shop.ok(upload(shop, {"product_id": "a", "review_id": "r1", "_op": "delete"}, name="back"))
+    lake = shop.indexer._lake
+    user = lake.pseudonyms.user("demo", "u-secret")
+    assert user.encode() in files_of(shop)
+    assert erase_person(lake, shop.collection, user).reviews == 0
+    assert user.encode() not in files_of(shop)
+
+
+def test_an_old_file_brings_nobody_back_whose_erasure_is_in_the_archive(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_product(shop)
+    late = upload(shop, GOOD, BAD)
+    user = shop.indexer._lake.pseudonyms.user("demo", "u-secret")
+    for name in ("SETTLE_AFTER", "ARCHIVE_AFTER"):
+        monkeypatch.setattr(erasing, name, timedelta(0))
+    monkeypatch.setattr(reviewing, "ARCHIVE_AFTER", timedelta(0))
+    log = shop.collection.interactions
+    log.erase([user], now=datetime.now(UTC))
+    log.maintain()
+    log.maintain()
+    assert (log.erasures(), len(log.proofs())) == ([], 1)
+    shop.ok(late)
+    assert shop.collection.reviews.by_author(user) == []
 
 
 def test_uploads_of_several_at_once_add_up(shop: Shop) -> None:
