@@ -36,6 +36,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/products/{product_id}"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/similar"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/reviews"): ({"collection": "{c}"}, None),
+    ("POST", "/v1/assistant"): ({}, {"collection": "{c}", "text": SECRET}),
     ("POST", "/v1/interactions"): ({}, {"collection": "{c}", "interactions": [EVENT]}),
     ("POST", "/v1/recommendations"): ({}, {"collection": "{c}", "kind": "popular", "user_id": SECRET}),
     ("GET", "/v1/users/{user_id}"): ({"collection": "{c}"}, None),

@@ -83,7 +83,7 @@ def test_every_command_is_there() -> None:
         "reviews",
         "keys",
     }
-    asked = {"search", "similar", "suggest", "status", "stock", "statistics", "analytics"}
+    asked = {"search", "similar", "suggest", "status", "stock", "statistics", "analytics", "ask"}
     assert commands == asked | {"up", "index", "serve", "formats", "mcp", "audit"}
 
 
