@@ -105,8 +105,8 @@ def _table(data: bytes) -> Iterator[tuple[int, Mapping[str, Any] | InvalidRow]]:
     except UnicodeDecodeError as error:
         raise InvalidFeed("the file is no UTF-8 text: save it as CSV UTF-8") from error
     head, _, _ = text.partition("\n")
-    # The whole process has one limit; a single long text must not sink the file.
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
+    # The whole process has one limit, which must not sink a file for one long cell: rows are judged below.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
     try:
         names = [name.strip().lower() for name in next(reader, [])]
@@ -116,6 +116,10 @@ def _table(data: bytes) -> Iterator[tuple[int, Mapping[str, Any] | InvalidRow]]:
             )
         for number, cells in enumerate(reader, start=2):
             if not any(cell.strip() for cell in cells):
+                continue
+            if any(len(cell) > MAX_LINE_BYTES for cell in cells):
+                reason = f"has a cell of more than {MAX_LINE_BYTES:,} characters: close its quote"
+                yield number, InvalidRow("row", reason)
                 continue
             if len(cells) != len(names):
                 reason = f"has {len(cells)} cells where the head has {len(names)}; put texts in quotes"

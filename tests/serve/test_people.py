@@ -44,6 +44,8 @@ def visited(own: Own) -> Own:
 
 def test_what_is_held_is_handed_out_page_by_page(visited: Own) -> None:
     client, log = visited
+    # The lake is a copy of one that others ask for people, too.
+    before = log.folder.records("archive").keys()
     found: list[str] = []
     cursor, pages = None, 0
     while pages == 0 or cursor:
@@ -54,7 +56,7 @@ def test_what_is_held_is_handed_out_page_by_page(visited: Own) -> None:
         found += [event["event_id"] for event in page["events"]]
         cursor, pages = page.get("next_cursor"), pages + 1
     assert (found, pages) == ([f"a{n}" for n in range(5)], 3)
-    assert len(log.folder.records("archive")) == 1
+    assert len(log.folder.records("archive").keys() - before) == 1
     assert "anna" not in str(page)
     whole = client.get("/v1/users/anna").json()["events"]
     assert whole[4]["query"] == "boots"
