@@ -83,7 +83,14 @@ class Shop:
 
 def told(answer: dict[str, Any]) -> dict[str, Any]:
     """All but what differs between two times of asking."""
-    return {name: value for name, value in answer.items() if name not in _OF_ONE_TIME}
+    listed = [
+        {name: value for name, value in each.items() if name != "age_seconds"}
+        if isinstance(each, dict)
+        else each
+        for each in answer.get("collections", ())
+    ]
+    kept = {name: value for name, value in answer.items() if name not in _OF_ONE_TIME}
+    return kept | {"collections": listed} if listed else kept
 
 
 def alike(answer: Answer) -> Answer:
