@@ -105,7 +105,7 @@ run "the_parts_fit_together" {
   }
 
   assert {
-    condition     = toset(keys(module.observability.alarm_names)) == toset(["dlq-depth", "gpu-idle", "handler-errors", "handler-throttles", "job-failures", "queue-age", "schedule-failures", "search-5xx", "search-p95", "unhealthy-hosts"])
+    condition     = toset(keys(module.observability.alarm_names)) == toset(["dlq-depth", "gpu-idle", "handler-errors", "handler-throttles", "job-failures", "queue-age", "schedule-failures", "search-5xx", "search-p95", "stale-answers", "unhealthy-hosts"])
     error_message = "Every alarm is there."
   }
 
