@@ -143,7 +143,7 @@ def test_a_slow_answer_of_ours_is_no_slow_caller() -> None:
         app.go_on.clear()
         reader, writer = await connect()
         writer.write(_GET + b"GET /v1/se")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.9)
         assert door.refused()["slow"] == 0
         app.go_on.set()
         assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
@@ -151,7 +151,7 @@ def test_a_slow_answer_of_ours_is_no_slow_caller() -> None:
         assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
         writer.close()
 
-    _run(scenario, head_seconds=0.1, body_seconds=0.1)
+    _run(scenario, head_seconds=0.6, body_seconds=0.6)
 
 
 def test_bodies_in_parts_are_few_and_others_are_answered_meanwhile() -> None:
