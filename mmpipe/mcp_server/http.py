@@ -21,11 +21,11 @@ from mmpipe.serve.http.errors import problem_of, respond
 from mmpipe.serve.http.guard import KeyGuard
 from mmpipe.serve.http.keys import open_to_all
 from mmpipe.serve.http.limits import BodyLimit
-from mmpipe.serve.http.requests import aside, header, read_body
+from mmpipe.serve.http.requests import again, aside, header, read_body
 
 if TYPE_CHECKING:
     from mcp.server import ServerRequestContext
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from mmpipe.mcp_server.tools import Tools
     from mmpipe.serve.http.keys import KeyRing
@@ -104,21 +104,7 @@ class _Door:
             problem, headers = problem_of(error)
             await respond(problem, headers)(scope, receive, send)
             return
-        await self._app({**scope, _CALLER: caller}, _again(body, receive), send)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """A body that was read, to be read once more."""
-    given = False
-
-    async def read() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return read
+        await self._app({**scope, _CALLER: caller}, again(body, receive), send)
 
 
 async def _respond_405(scope: Scope, receive: Receive, send: Send) -> None:

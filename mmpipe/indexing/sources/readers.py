@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from mmpipe import catalogue
 from mmpipe.catalogue.reviews import read_reviews
 from mmpipe.errors import BatchLaneNeeded, FeedTooLarge, InvalidFeed, InvalidRow, ObjectNotFound
-from mmpipe.indexing.sources.rows import UploadRow, put_source, removal_source
+from mmpipe.indexing.sources.rows import Upload, UploadRow, put_source, removal_source
 from mmpipe.objects import ObjectTooLarge
 from mmpipe.schemas.interaction import Interaction, Judged, Rejected, judge, rejected
 from mmpipe.schemas.product import PRODUCT_ID_PATTERN
@@ -151,16 +151,20 @@ def _deletion(order: WorkOrder) -> list[UploadRow]:
     return [UploadRow(source, 0, source.order(0), "", delete_id=product_id, product_id=product_id)]
 
 
+def _whole(order: WorkOrder, store_for: StoreFor, most: int) -> tuple[bytes, Upload]:
+    """A file of up to ``most`` bytes, and where its rows come from. Raises ``InvalidFeed`` for more."""
+    stream, stat = open_version(order, store_for)
+    with stream:
+        if stat.size > most:
+            problem = ObjectTooLarge(order.object.uri, stat.size, most)
+            raise InvalidFeed(f"{problem}; split the file")
+        return stream.read(), put_source(order, stat.last_modified)
+
+
 def interactions(order: WorkOrder, settings: Settings, store_for: StoreFor) -> tuple[Judged, list[UploadRow]]:
     """The good lines of an interactions file, each at its number, and the bad ones as rejected rows, in which
     nobody is named."""
-    stream, stat = open_version(order, store_for)
-    with stream:
-        if stat.size > MAX_INTERACTIONS_BYTES:
-            problem = ObjectTooLarge(order.object.uri, stat.size, MAX_INTERACTIONS_BYTES)
-            raise InvalidFeed(f"{problem}; split the file")
-        data = stream.read()
-    source = put_source(order, stat.last_modified)
+    data, source = _whole(order, store_for, MAX_INTERACTIONS_BYTES)
     lines = dict(_lines(data))
     read: list[tuple[int, Interaction]] = []
     bad: list[Rejected] = []
@@ -187,13 +191,7 @@ def reviews(
 ) -> tuple[list[tuple[UploadRow, Review]], list[UploadRow]]:
     """The good rows of a file of reviews, each with its place among all writes, and the bad ones as rejected
     rows, in which nobody is named."""
-    stream, stat = open_version(order, store_for)
-    with stream:
-        if stat.size > MAX_REVIEWS_BYTES:
-            problem = ObjectTooLarge(order.object.uri, stat.size, MAX_REVIEWS_BYTES)
-            raise InvalidFeed(f"{problem}; split the file")
-        data = stream.read()
-    source = put_source(order, stat.last_modified)
+    data, source = _whole(order, store_for, MAX_REVIEWS_BYTES)
     good: list[tuple[UploadRow, Review]] = []
     bad: list[UploadRow] = []
     for found in read_reviews(data, order.object.uri, datetime.now(UTC)):

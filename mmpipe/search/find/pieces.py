@@ -27,7 +27,8 @@ JOINED = 0.95
 BESIDE = 0.6
 # An identifier counts as so many occurrences, so that its product is first.
 IDENTIFIED = 8.0
-_ONE_FROM, _TWO_FROM = 4, 8
+# Letters or digits of what may be mistaken in one place, and in two; with fewer a word says too little.
+ONE_FROM, TWO_FROM = 4, 8
 _DIGIT = re.compile(r"\d")
 _STOP = frozenset(
     tokens("a an and are as at by for from in is it of on or that the this to with your my me some any")
@@ -101,7 +102,7 @@ def as_identifier(text: str, *, alone: bool = True) -> str | None:
         return found
     digits = sum(char.isdecimal() for char in text)
     letters = sum(char.isalpha() for char in text)
-    return found if (letters and len(found) > _ONE_FROM) or digits >= _TWO_FROM else None
+    return found if (letters and len(found) > ONE_FROM) or digits >= TWO_FROM else None
 
 
 def mark_known(piece: Piece, holding: Mapping[str, int]) -> None:

@@ -26,6 +26,8 @@ from mmpipe.search.find.pieces import (
     IDENTIFIED,
     JOINED,
     MAX_WORDS,
+    ONE_FROM,
+    TWO_FROM,
     Piece,
     alive,
     as_identifier,
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 # What occurrences of a word count for that is one or two slips away; by how much less where the first letter
 # is another one.
 ONE_SLIP, TWO_SLIPS, FIRST_LETTER = 0.85, 0.7, 0.75
-_ONE_FROM, _TWO_FROM = 4, 8
 _SHORTEST_PART = 2
 _MOST_CORRECTIONS = 3
 # Each costs a look at the whole vocabulary.
@@ -245,7 +246,7 @@ def phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _joint(one: Piece, other: Piece) -> str | None:
-    if one.single is None or other.single is None or len(one.single) + len(other.single) < _ONE_FROM:
+    if one.single is None or other.single is None or len(one.single) + len(other.single) < ONE_FROM:
         return None
     return first_token(one.single + other.single)
 
@@ -403,8 +404,8 @@ def _splits(word: str | None) -> tuple[tuple[str, str], ...]:
 
 
 def _may_be_slip(word: str) -> bool:
-    return _ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and word.isalpha()
+    return ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and word.isalpha()
 
 
 def _edits(word: str) -> int:
-    return 1 if len(word) < _TWO_FROM else 2
+    return 1 if len(word) < TWO_FROM else 2

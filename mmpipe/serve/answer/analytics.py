@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mmpipe.analytics import AnalyticsReport, Mark, Period, SearchCounts, Searched, SearchWriter, report
-from mmpipe.errors import NotReady
+from mmpipe.serve.answer.kept import KeptAnswers
 from mmpipe.serve.answer.steps import step
 
 if TYPE_CHECKING:
@@ -57,8 +57,12 @@ class SearchAnalytics:
         self._writer = SearchWriter(lake)
         # One, so that reports never take more than one core from the searches.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="analytics")
-        self._made: dict[_Key, tuple[float, AnalyticsReport]] = {}
-        self._waiting: dict[_Key, asyncio.Future[AnalyticsReport]] = {}
+        self._made: KeptAnswers[_Key, AnalyticsReport] = KeptAnswers(
+            self._thread,
+            most=_KEPT,
+            waiting=_MOST_WAITING,
+            busy="other reports on searches are being made: ask again",
+        )
 
     def start(self) -> None:
         """Begin to write what is noted."""
@@ -110,34 +114,12 @@ class SearchAnalytics:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _report(self, key: _Key) -> AnalyticsReport:
-        held = self._made.get(key)
-        if held is not None and time.monotonic() - held[0] < self._settings.cache_seconds:
-            return held[1]
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            if len(self._waiting) >= _MOST_WAITING:
-                raise NotReady("other reports on searches are being made: ask again")
-            loop = asyncio.get_running_loop()
-            waiting = self._waiting[key] = asyncio.ensure_future(
-                loop.run_in_executor(self._thread, self._make, key)
-            )
-            waiting.add_done_callback(lambda done: self._keep(key, done))
-        # Who goes away must not end it for the others.
-        return await asyncio.shield(waiting)
+        return await self._made.get(key, partial(self._make, key), seconds=self._settings.cache_seconds)
 
     def _make(self, key: _Key) -> AnalyticsReport:
         collection, days = key
         period = Period.of(days, MAX_LIMIT, datetime.now(UTC))
         return report(self._lake.collection(collection), period, max_bytes=_MOST_BYTES)
-
-    def _keep(self, key: _Key, done: asyncio.Future[AnalyticsReport]) -> None:
-        del self._waiting[key]
-        if done.cancelled() or done.exception() is not None:
-            return
-        self._made.pop(key, None)
-        self._made[key] = time.monotonic(), done.result()
-        while len(self._made) > _KEPT:
-            del self._made[next(iter(self._made))]
 
 
 _TEXT: Final = ("text",)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mmpipe.errors import InvalidRequest, NotReady
+from mmpipe.errors import InvalidRequest
 from mmpipe.recommend.stock import METHODS, FormerStock, Question, report_on
+from mmpipe.serve.answer.kept import KeptAnswers
 from mmpipe.serve.answer.steps import step
 
 if TYPE_CHECKING:
@@ -44,8 +44,12 @@ class StockReports:
         # One, so that reports never take more than one core from the searches.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stock")
         self._former: dict[str, FormerStock] = {}
-        self._made: dict[_Key, tuple[float, StockReport]] = {}
-        self._waiting: dict[_Key, asyncio.Future[StockReport]] = {}
+        self._made: KeptAnswers[_Key, StockReport] = KeptAnswers(
+            self._thread,
+            most=_KEPT,
+            waiting=_MOST_WAITING,
+            busy="other reports on stock are being made: ask again",
+        )
 
     async def report(
         self, collection: str | None, limit: int, *, days: int | None = None, lead_days: float | None = None
@@ -72,20 +76,9 @@ class StockReports:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _report(self, key: _Key, version: Version) -> StockReport:
-        held = self._made.get(key)
-        if held is not None and time.monotonic() - held[0] < self._settings.cache_seconds:
-            return held[1]
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            if len(self._waiting) >= _MOST_WAITING:
-                raise NotReady("other reports on stock are being made: ask again")
-            loop = asyncio.get_running_loop()
-            waiting = self._waiting[key] = asyncio.ensure_future(
-                loop.run_in_executor(self._thread, self._make, key, version)
-            )
-            waiting.add_done_callback(lambda done: self._keep(key, done))
-        # Who goes away must not end it for the others.
-        return await asyncio.shield(waiting)
+        return await self._made.get(
+            key, partial(self._make, key, version), seconds=self._settings.cache_seconds
+        )
 
     def _make(self, key: _Key, version: Version) -> StockReport:
         question = Question(
@@ -102,12 +95,3 @@ class StockReports:
         if former is None:
             former = self._former[key[0]] = FormerStock(collection)
         return report_on(collection, version, question, former=former)
-
-    def _keep(self, key: _Key, done: asyncio.Future[StockReport]) -> None:
-        del self._waiting[key]
-        if done.cancelled() or done.exception() is not None:
-            return
-        self._made.pop(key, None)
-        self._made[key] = time.monotonic(), done.result()
-        while len(self._made) > _KEPT:
-            del self._made[next(iter(self._made))]

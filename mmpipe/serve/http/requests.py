@@ -33,7 +33,7 @@ from mmpipe.serve.http.forms import parse_form
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import Receive, Scope
+    from starlette.types import Message, Receive, Scope
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
@@ -264,6 +264,20 @@ def search_params(query: bytes) -> SearchParams:
         else:
             given[name] = value
     return validate(SearchParams, given)
+
+
+def again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read whole, to be read once more."""
+    given = False
+
+    async def read() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return read
 
 
 async def read_search(scope: Scope, receive: Receive) -> ParsedSearch:

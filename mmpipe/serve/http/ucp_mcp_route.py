@@ -18,12 +18,12 @@ from starlette.routing import Match, Route
 from mmpipe.errors import MmpipeError
 from mmpipe.serve.http.backlog import leave
 from mmpipe.serve.http.bounds import check
-from mmpipe.serve.http.requests import aside, header, read_body
+from mmpipe.serve.http.requests import again, aside, header, read_body
 from mmpipe.serve.http.ucp_answers import BOUNDS, let_in, refused
 from mmpipe.serve.ucp.names import MCP_PATH
 
 if TYPE_CHECKING:
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
     from mmpipe.serve.http.guard import KeyGuard
     from mmpipe.serve.http.ucp_answers import UcpAnswers
@@ -74,16 +74,7 @@ class Mcp:
             answer = {"jsonrpc": "2.0", "id": None, "error": told}
             await JSONResponse(answer, status_code=refusal.status)(scope, receive, send)
             return
-        given = False
-
-        async def replayed() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        await (await self._server()).handle(scope, replayed, send)
+        await (await self._server()).handle(scope, again(body, receive), send)
 
     async def _server(self) -> UcpMcp:
         if self._begun is None:

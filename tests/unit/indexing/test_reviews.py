@@ -257,6 +257,10 @@ def test_who_is_erased_is_in_no_file_and_in_no_rating(shop: Shop) -> None:
     assert [quote.review_id for quote in shop.collection.reviews.of("a").summary] == ["r2"]
 
 
+def denied(*_: Any, **__: Any) -> None:
+    raise StorageUnavailable("denied")
+
+
 def test_who_may_not_remove_objects_leaves_the_files_to_maintenance(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,9 +268,6 @@ def test_who_may_not_remove_objects_leaves_the_files_to_maintenance(
     shop.ok(upload(shop, GOOD, BAD))
     lake = shop.indexer._lake
     user = lake.pseudonyms.user("demo", "u-secret")
-
-    def denied(*_: Any, **__: Any) -> None:
-        raise StorageUnavailable("denied")
 
     with monkeypatch.context() as patched:
         patched.setattr(RecordTable, "purge", denied)
@@ -289,9 +290,6 @@ def test_the_indexer_finishes_an_erasure_before_it_is_settled(
     shop.ok(upload(shop, GOOD, BAD))
     lake = shop.indexer._lake
     user = lake.pseudonyms.user("demo", "u-secret")
-
-    def denied(*_: Any, **__: Any) -> None:
-        raise StorageUnavailable("denied")
 
     with monkeypatch.context() as patched:
         patched.setattr(RecordTable, "purge", denied)
