@@ -271,6 +271,11 @@ class ServeSettings(_Section):
         description="where no keys are set, `mmpipe-demo-key` is a key that may do everything, as on the"
         " one-machine stack; on a loopback address alone. Without a key callers are let in as well",
     )
+    playground: bool | None = Field(
+        default=None,
+        description="whether `/` is the page for people (docs/playground.md); unset: on a loopback address"
+        " where no keys are set",
+    )
     cors_origins: dict[str, tuple[str, ...]] = Field(
         default={},
         description="by collection, the origins whose pages may read its answers in a browser, as"

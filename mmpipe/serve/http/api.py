@@ -41,6 +41,7 @@ from mmpipe.serve.http.merchandising_routes import merchandising_router
 from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
 from mmpipe.serve.http.people_routes import people_router
+from mmpipe.serve.http.playground_route import has_playground, playground_router
 from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
 from mmpipe.serve.http.requests import SearchParams, SimilarParams
 from mmpipe.serve.http.search_route import SearchRoute
@@ -131,6 +132,8 @@ def create_app(
     app.include_router(analytics_router(service, guard))
     app.include_router(merchandising_router(service, guard))
     agents.add_to(app)
+    if has_playground(limits):
+        app.include_router(playground_router())
     _operations_routes(app, service, meter, guard)
     app.state.service = service
     errors.install(app)

@@ -27,7 +27,7 @@ LIMIT_SECONDS = 50.0
 RETRY_SECONDS = 5.0
 _READ_SECONDS = 10.0
 _START_SECONDS = 60.0
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _log = logging.getLogger("mmpipe.serve")
 
 
@@ -42,7 +42,7 @@ def configured_keys(serve: ServeSettings) -> Keys | None:
     elif text := serve.api_keys.get_secret_value():
         setting, keys = "serve.api_keys", parse_keys(text, "serve.api_keys")
     elif serve.demo_key:
-        if serve.host not in _LOOPBACK:
+        if serve.host not in LOOPBACK:
             raise InvalidKeys("serve.demo_key: everybody knows that key: unset it, or listen on 127.0.0.1")
         return demo_keys()
     else:
