@@ -7,9 +7,10 @@ VENV_INFRA := .venv-infra
 VENV_FUZZ := .venv-fuzz
 VENV_SUPPLY := .venv-supply
 VENV_ATHERIS := .venv-atheris
+VENV_DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris starter lambda lock audit wheel image search-image check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris starter lambda lock audit wheel image search-image docs check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -17,6 +18,7 @@ setup-infra: setup-dev $(VENV_INFRA)/.checkov
 setup-fuzz: setup-dev $(VENV_FUZZ)/.schemathesis
 setup-atheris: setup-dev $(VENV_ATHERIS)/.atheris
 setup-supply: $(VENV_SUPPLY)/.tools
+setup-docs: $(VENV_DOCS)/.mkdocs
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mmpipe needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -63,6 +65,21 @@ $(VENV_SUPPLY)/.tools: infra/supply/requirements.txt | $(BIN)/python
 	@$(VENV_SUPPLY)/bin/python -m pip install --quiet --requirement infra/supply/requirements.txt
 	@touch $@
 
+# The diagrams are drawn by a file of its npm package; the theme would take it from a CDN.
+MERMAID := mermaid@11.17.2
+MERMAID_SHA256 := 581ed7d74bd9048d0e3a91363927d72ef22942d7722546b27f7cc29e35390eb8
+
+$(VENV_DOCS)/.mkdocs: docs/site/requirements.txt Makefile | $(BIN)/python
+	@command -v npm >/dev/null || { echo "make docs fetches the diagrams' program with npm: install it (Debian: apt-get install npm)" >&2; exit 2; }
+	@echo "Installing MkDocs and $(MERMAID) into $(VENV_DOCS)"
+	@$(BIN)/python -m venv --clear $(VENV_DOCS)
+	@$(VENV_DOCS)/bin/python -m pip install --quiet --requirement docs/site/requirements.txt
+	@npm pack --silent --pack-destination $(VENV_DOCS) $(MERMAID) >/dev/null
+	@tar -xzf $(VENV_DOCS)/mermaid-*.tgz -C $(VENV_DOCS) --strip-components=2 package/dist/mermaid.min.js
+	@echo "$(MERMAID_SHA256)  $(VENV_DOCS)/mermaid.min.js" | sha256sum --check --quiet
+	@rm $(VENV_DOCS)/mermaid-*.tgz
+	@touch $@
+
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
 	$(BIN)/python -m examples.demo $(ARGS)
 
@@ -83,6 +100,11 @@ test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the se
 
 test-atheris: setup-atheris  ## bytes made by mutation given to feeds, events, searches and media: half a minute each
 	PYTHONPATH=$(VENV_ATHERIS) $(BIN)/python -m tests.fuzz.mutation $(ARGS)
+
+# ARGS=serve shows the pages while they are written.
+docs: setup-dev setup-docs  ## the documentation's site in build/site, its links, anchors and diagrams checked
+	MERMAID=$(VENV_DOCS)/mermaid.min.js NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/mkdocs $(or $(ARGS),build --quiet --strict)
+	$(if $(ARGS),,$(BIN)/python -m pytest tests/site)
 
 check: lint types imports  ## the static checks
 
@@ -143,4 +165,4 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) $(VENV_ATHERIS) build dist *.egg-info
+	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) $(VENV_ATHERIS) $(VENV_DOCS) build dist *.egg-info

@@ -15,8 +15,9 @@ from tests.docs.doc_commands import ROOT, faults, read
 PAGE = read("docs/architecture.md").text
 DECISIONS = sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md"))
 DIAGRAMS = re.findall(r"^```mermaid\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-_MESSAGE = re.compile(r"(\w+)-{1,2}>>(\w+): \S.*")
-_NOTE = re.compile(r"Note over (\w+)(?:,(\w+))?: \S.*")
+# A semicolon ends a statement of Mermaid's.
+_MESSAGE = re.compile(r"(\w+)-{1,2}>>(\w+): [^\s;][^;]*")
+_NOTE = re.compile(r"Note over (\w+)(?:,(\w+))?: [^\s;][^;]*")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 IMPORT_EVERYTHING = """
