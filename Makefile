@@ -10,7 +10,7 @@ VENV_ATHERIS := .venv-atheris
 VENV_DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris starter lambda lock audit wheel image search-image docs check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -100,6 +100,10 @@ test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the se
 
 test-atheris: setup-atheris  ## bytes made by mutation given to feeds, events, searches and media: half a minute each
 	PYTHONPATH=$(VENV_ATHERIS) $(BIN)/python -m tests.fuzz.mutation $(ARGS)
+
+reference: setup-dev  ## the pages that the code tells: commands, settings, feeds
+	$(BIN)/python -m mmpipe.cli.documentation
+	$(BIN)/python -m mmpipe.catalogue.documentation
 
 # ARGS=serve shows the pages while they are written.
 docs: setup-dev setup-docs  ## the documentation's site in build/site, its links, anchors and diagrams checked

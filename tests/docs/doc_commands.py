@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mmpipe.cli.options import API_KEY
 from mmpipe.settings import Settings, describe
 from tests.docs import command_lines
 
@@ -154,7 +155,7 @@ def _links(page: Page) -> Iterator[str]:
 
 
 def _settings(page: Page) -> Iterator[str]:
-    known = {name for name, _, _ in describe(Settings)}
+    known = {name for name, _, _ in describe(Settings)} | {API_KEY}
     for name in _SETTING.findall(page.text):
         if name not in known:
             yield f"{name}: no such setting"
