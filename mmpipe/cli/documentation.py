@@ -22,7 +22,7 @@ DOCS: Final = Path(__file__).parents[2] / "docs"
 _INTRODUCTION: Final = """<!-- Made by make reference from mmpipe/cli: change that. -->
 # Command line
 
-`mmpipe --help` and `mmpipe COMMAND --help` say the same. Results go to stdout, all else to stderr; \
+`--help` behind any command says the same. Results go to stdout, all else to stderr; \
 `--json` makes a result one line of JSON. A command ends with 0, with 1 where something went wrong, with \
 2 where the caller must change something, and then says what. [Settings](settings.md) are read from the \
 environment; commands that ask a running service send the key in `MMPIPE_API_KEY`.
