@@ -1,0 +1,1 @@
+"""What is asked of a service, made of what callers have at hand."""
