@@ -9,14 +9,11 @@
 
 from __future__ import annotations
 
-from mmpipe.analytics.figures import Figures
 from mmpipe.analytics.records import Mark, Searched
-from mmpipe.analytics.report import AnalyticsReport, Period, report
+from mmpipe.analytics.report import Period, report
 from mmpipe.analytics.writer import SearchCounts, SearchWriter
 
 __all__ = [
-    "AnalyticsReport",
-    "Figures",
     "Mark",
     "Period",
     "SearchCounts",

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+
+from mmpipe.schemas.analytics import Figures
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -16,32 +17,6 @@ Bools = NDArray[np.bool_]
 
 # Of 95 %.
 _Z: Final = 1.959963984540054
-
-
-class Figures(BaseModel):
-    """What came of some searches. Rates but ``empty_rate`` are by the searches that found something; null
-    where there is none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    searches: int = Field(description="first pages that were answered")
-    empty: int = Field(description="of them, those that found nothing")
-    empty_rate: float
-    pages: float = Field(description="pages looked at per search")
-    clicked: int = Field(description="searches in whose results something was clicked")
-    ctr: float | None = Field(description="clicked by searches that found something")
-    ctr_low: float | None = Field(description="Wilson bounds of it, at 95 %")
-    ctr_high: float | None
-    clicks: int = Field(description="products clicked, each once a search")
-    position: float | None = Field(
-        description="mean place of the clicked products in their lists, 0 the first, where events say it"
-    )
-    carts: int = Field(description="searches after which something was put into the cart")
-    cart_rate: float | None
-    purchases: int = Field(description="searches after which something was bought")
-    purchase_rate: float | None
-    p50_ms: float = Field(description="half of the searches took no longer, in the service")
-    p95_ms: float
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mmpipe.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from mmpipe.analytics.figures import Figures
-    from mmpipe.analytics.report import AnalyticsReport
+    from mmpipe.schemas.analytics import AnalyticsReport, Figures
 
 _FOUND, _EMPTY, _CLICKS, _PURCHASES = "#4477aa", "#ee6677", "#228833", "#aa7700"
 _MOST_QUERIES: Final = 20

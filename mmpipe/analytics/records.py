@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from mmpipe.lake.searches import SCHEMA
 from mmpipe.lexical import fold
+from mmpipe.schemas.analytics import Kind
 from mmpipe.search.suggest.asked import CONTROL, MAX_QUERY, private_part
 
-Kind = Literal["query", "none", "address", "number", "long", "other", "rare", "page"]
 """What a record has in place of a text: ``query`` the text itself; ``none``, no text was sent; ``address``
 and ``number``, it may tell of somebody; ``long``, of more than 80 characters; ``other``, it holds what is no
 text; ``rare``, it was removed later; ``page``, a page after the first."""

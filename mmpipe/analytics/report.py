@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field
 
-from mmpipe.analytics.figures import Figures, Grouped, Ints, Searches, wilson_high
+from mmpipe.analytics.figures import Grouped, Ints, Searches, wilson_high
 from mmpipe.analytics.followed import COLUMNS as EVENT_COLUMNS
 from mmpipe.analytics.followed import Followed, follow
-from mmpipe.analytics.records import Kind
 from mmpipe.lake.searches import RARE
+from mmpipe.schemas.analytics import AnalyticsReport, DayFigures, Kind, NamedFigures, QueryFigures
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
@@ -28,55 +27,6 @@ COLUMNS: Final = [
 ENOUGH: Final = 20
 """Queries with fewer searches are in no list that ranks by rate or time."""
 _DAY_US: Final = 86_400_000_000
-
-
-class DayFigures(Figures):
-    """Of one UTC day."""
-
-    day: date
-
-
-class QueryFigures(Figures):
-    """Of one query; of all that must not be named together where ``query`` is null."""
-
-    query: str | None = Field(description="its words, folded; null where `kind` says why")
-    kind: Kind
-
-
-class NamedFigures(Figures):
-    """Of the searches that have something in common."""
-
-    name: str
-
-
-class AnalyticsReport(BaseModel):
-    """Searches of some days. A query is one text in one spelling; those that were searched fewer than
-    ``min_searches`` times are counted together, as ``rare``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    collection: str
-    made_at: datetime
-    since: datetime
-    sample: float = Field(description="the share of searches that is recorded now; counts are of that share")
-    min_searches: int
-    overall: Figures | None = Field(description="null where nothing was searched")
-    queries: int = Field(description="different queries that are not rare")
-    days: list[DayFigures]
-    top: list[QueryFigures] = Field(description="the most frequent first")
-    without_results: list[QueryFigures] = Field(description="the most searches without results first")
-    worst_ctr: list[QueryFigures] = Field(
-        description="of 20 searches with results or more: the lowest upper bound of the CTR first"
-    )
-    slow: list[QueryFigures] = Field(description="of 20 searches or more: the longest p95 first")
-    unnamed: list[QueryFigures] = Field(description="searches without words, and those not to be named")
-    languages: list[NamedFigures]
-    modalities: list[NamedFigures]
-    marks: list[NamedFigures] = Field(description="searches with filters, corrected words and the like")
-    rules: list[NamedFigures] = Field(description="searches that a merchandising rule took part in")
-    unknown_events: int = Field(
-        description="clicks, carts and purchases that name a search of which there is no record"
-    )
 
 
 @dataclass(frozen=True, slots=True)

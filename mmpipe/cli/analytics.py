@@ -23,7 +23,7 @@ from mmpipe.errors import InvalidRequest
 from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
-    from mmpipe.analytics import AnalyticsReport, Figures
+    from mmpipe.schemas.analytics import AnalyticsReport, Figures
 
 _COLUMNS = (
     "searches", "without results", "CTR", "at 95 %", "position", "carts", "purchases", "pages",

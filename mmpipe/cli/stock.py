@@ -21,7 +21,8 @@ from mmpipe.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection
-    from mmpipe.recommend.stock import Question, StockReport
+    from mmpipe.recommend.stock import Question
+    from mmpipe.schemas.stock import StockReport
 
 
 def stock(

@@ -148,7 +148,7 @@ class Shop:
 
     def product(self, product_id: str) -> PublicProduct:
         """What is public of one product, as it is live."""
-        from mmpipe.serve.answer.service import ProductResponse
+        from mmpipe.schemas.product import ProductResponse
 
         body = self._wait(self._ready().product(self.collection, product_id))
         return ProductResponse.model_validate_json(body).product

@@ -8,7 +8,7 @@ from mmpipe.indexing.writing.reviewing import erase_reviews
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, Lake
-    from mmpipe.lake.interactions import Erasure
+    from mmpipe.schemas.people import Erasure
 
 
 def erase_person(lake: Lake, collection: Collection, user: str) -> Erasure:

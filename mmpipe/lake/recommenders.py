@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection as Some
     from collections.abc import Iterable
 
-    from mmpipe.lake.interactions import Erasure
     from mmpipe.objects import ObjectStat, ObjectStore
+    from mmpipe.schemas.people import Erasure
 
 CARD_FILE = "card.json"
 POINTER_FILE = "recommender.json"

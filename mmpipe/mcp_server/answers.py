@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mmpipe.schemas.product import Money
 
 if TYPE_CHECKING:
+    from mmpipe.schemas.product import ProductResponse
     from mmpipe.schemas.recommend import Recommended, RecommendedList
     from mmpipe.schemas.search import FacetCount, Hit, ScoreSplit, SearchResponse, UnderstoodPart
-    from mmpipe.serve.answer.service import ProductResponse
 
 MAX_CHARS: Final = 30_000
 """Of one answer's JSON: some ten thousand tokens at most."""

@@ -10,10 +10,11 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, ValidationError
 
 from mmpipe.errors import InvalidRequest, MmpipeError
+from mmpipe.schemas.collections import CollectionsResponse
+from mmpipe.schemas.product import ProductResponse
 from mmpipe.schemas.recommend import RecommendationsRequest, RecommendationsResponse
 from mmpipe.schemas.search import Filters, SearchRequest, SearchResponse
 from mmpipe.serve.answer.query_media import ParsedSearch
-from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService

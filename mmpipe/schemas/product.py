@@ -221,3 +221,14 @@ class Product(PublicProduct):
         return PublicProduct.model_construct(
             **{name: getattr(self, name) for name in PublicProduct.model_fields}
         )
+
+
+class ProductResponse(BaseModel):
+    """One product as it is live: what is public of it, and what a shopper pays now."""
+
+    collection: str
+    version: str
+    product: PublicProduct
+    effective_price: Money | None = Field(
+        description="the sale price while a sale runs, else the price; null where there is none"
+    )

@@ -1,4 +1,4 @@
-"""Merchandising rules: what a shop wants shown, hidden, lifted or said for some queries."""
+"""Merchandising rules: what a shop wants shown, hidden, lifted or said for some queries; and synonyms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from mmpipe.schemas.conditions import Condition
-from mmpipe.schemas.search import Boost, ProductId, ShortText
+from mmpipe.schemas.search import Boost, ProductId, SearchRequest, SearchResponse, ShortText
 
 MAX_RULES: Final = 500
 MAX_PIN: Final = 100
@@ -123,3 +123,45 @@ class RuleSet(BaseModel):
         if twice is not None:
             raise ValueError(f"two rules are called '{twice}'; give each a name of its own")
         return self
+
+
+class RuleVersions(BaseModel):
+    """The versions of a collection's rules that can be read, rising; the last is current."""
+
+    versions: list[int] = Field(description="none where no rules were ever set")
+
+
+class RulesBody(BaseModel):
+    """A whole set of rules, in place of those there are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int | None = Field(
+        default=None,
+        ge=0,
+        strict=True,
+        description="the version that they were made from; a newer one gets a 409",
+    )
+    rules: list[Rule] = Field(max_length=MAX_RULES)
+
+
+class PreviewBody(BaseModel):
+    """A search, and the rules that it is to be tried with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    search: SearchRequest
+    rules: list[Rule] = Field(max_length=MAX_RULES)
+
+
+class Preview(BaseModel):
+    """One search as it is answered now, and as it would be."""
+
+    before: SearchResponse
+    after: SearchResponse
+
+
+class SynonymsSet(BaseModel):
+    """What was set."""
+
+    lines: int

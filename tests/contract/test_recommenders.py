@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from mmpipe.errors import CommitConflict, InvalidRequest, ModelUnavailable, NotFound, StorageUnavailable
-from mmpipe.lake.interactions import Erasure
 from mmpipe.lake.model_loading import load_profile
 from mmpipe.lake.models import RegisteredModel
 from mmpipe.lake.recommenders import KEEP_FORMER, Card, RecommenderPointer, may_hold_erased
+from mmpipe.schemas.people import Erasure
 from mmpipe.settings import LakeSettings, ModelSettings, Settings, StorageSettings
 from tests.contract.test_models import Place, endpoint, place, register, trained
 

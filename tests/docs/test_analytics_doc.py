@@ -6,10 +6,11 @@ import json
 import re
 from typing import get_args
 
-from mmpipe.analytics import AnalyticsReport, Mark
+from mmpipe.analytics import Mark
 from mmpipe.analytics.followed import WINDOW_HOURS
 from mmpipe.analytics.report import ENOUGH
 from mmpipe.analytics.writer import MAX_WAITING
+from mmpipe.schemas.analytics import AnalyticsReport
 from mmpipe.schemas.interaction import Interaction
 from mmpipe.search.suggest.asked import MAX_QUERY
 from mmpipe.serve.answer.analytics import MAX_DAYS, MAX_LIMIT

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from mmpipe.analytics import AnalyticsReport
 from mmpipe.lake import open_lake
 from mmpipe.lake.searches import SCHEMA, SearchLog
+from mmpipe.schemas.analytics import AnalyticsReport
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.settings import AnalyticsSettings, Settings
 from tests.serve.conftest import (

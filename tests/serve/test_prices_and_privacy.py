@@ -11,9 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from mmpipe.lake import open_lake
-from mmpipe.schemas.product import Product, PublicProduct
+from mmpipe.schemas.product import Product, ProductResponse, PublicProduct
 from mmpipe.schemas.search import SearchResponse
-from mmpipe.serve.answer.service import ProductResponse
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from mmpipe.recommend.stock import StockReport
+from mmpipe.schemas.stock import StockReport
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_app, make_service
 from tests.serve.held_keys import bearer, entry, held, keyed

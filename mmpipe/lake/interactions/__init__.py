@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from mmpipe.lake.interactions.log import InteractionLog
 from mmpipe.lake.interactions.pseudonyms import Pseudonyms, open_pseudonyms
-from mmpipe.lake.interactions.records import Erasure, Export, Rewritten
 from mmpipe.lake.interactions.rows import rows_of
 from mmpipe.lake.interactions.schema import SCHEMA, Segment
 from mmpipe.lake.interactions.tailing import Position
+from mmpipe.schemas.people import Erasure, Export, Rewritten
 
 __all__ = [
     "SCHEMA",

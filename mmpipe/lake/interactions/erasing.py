@@ -17,8 +17,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
 from mmpipe.lake.interactions.folder import encoded
 from mmpipe.lake.interactions.reading import Erased
-from mmpipe.lake.interactions.records import Erasure, Export, Rewritten
 from mmpipe.lake.interactions.schema import ARCHIVE, DAY, ERASED, SCHEMA, Segment, fresh_name
+from mmpipe.schemas.people import Erasure, Export, Rewritten
 
 if TYPE_CHECKING:
     from mmpipe.lake.interactions.log import InteractionLog

@@ -16,9 +16,9 @@ from mmpipe.lake.interactions import erasing
 from mmpipe.lake.interactions.compaction import Compacted, compact, expire
 from mmpipe.lake.interactions.folder import LogFolder, encoded
 from mmpipe.lake.interactions.reading import DECIDING, Erased, Once, first_copies, since
-from mmpipe.lake.interactions.records import Erasure, Export
 from mmpipe.lake.interactions.schema import DAY, ERASED, SCHEMA, Segment, day_of, fresh_name
 from mmpipe.lake.interactions.tailing import Position, tail
+from mmpipe.schemas.people import Erasure, Export
 
 if TYPE_CHECKING:
     from mmpipe.settings import StorageSettings

@@ -15,7 +15,7 @@ from mmpipe.lake.interactions.schema import SCHEMA, Segment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mmpipe.lake.interactions.records import Erasure
+    from mmpipe.schemas.people import Erasure
 
 # What must be read of a row to tell whether it counts.
 DECIDING = ("event_id", "user", "session", "occurred_at", "received_at")

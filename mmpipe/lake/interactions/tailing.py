@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mmpipe.lake.interactions.log import InteractionLog
-    from mmpipe.lake.interactions.records import Erasure
+    from mmpipe.schemas.people import Erasure
 
 # Clocks of writers, of the store and of this machine may differ by so much.
 _SKEW = timedelta(seconds=120)

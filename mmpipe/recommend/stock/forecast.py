@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.recommend.stock import smoothing
+from mmpipe.schemas.stock import SHORT_HISTORY
 
 if TYPE_CHECKING:
     from mmpipe.recommend.stock.demand import Demand
@@ -34,7 +35,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Method = Literal["mean", "naive", "seasonal-naive", "ets"]
 METHODS: Final[tuple[Method, ...]] = ("mean", "naive", "seasonal-naive", "ets")
-SHORT_HISTORY: Final = "not enough history"
 
 HELD_OUT: Final = 4
 LEAST_WEEKS: Final = 8

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mmpipe.recommend.stock.demand import COLUMNS, start_of
-from mmpipe.recommend.stock.report import Question, StockReport, stock_report
+from mmpipe.recommend.stock.report import Question, stock_report
 from mmpipe.recommend.stock.since import FormerStock
+from mmpipe.schemas.stock import StockReport
 from mmpipe.search.kernels.memory import rows_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from mmpipe.analytics import AnalyticsReport, Mark, Period, SearchCounts, Searched, SearchWriter, report
+from mmpipe.analytics import Mark, Period, SearchCounts, Searched, SearchWriter, report
+from mmpipe.schemas.analytics import AnalyticsReport
 from mmpipe.serve.answer.kept import KeptAnswers
 from mmpipe.serve.answer.steps import step
 
@@ -95,7 +96,7 @@ class SearchAnalytics:
         return self._writer.counts()
 
     async def report(self, collection: str | None, days: int, limit: int) -> bytes:
-        """An :class:`~mmpipe.analytics.AnalyticsReport` as JSON, of now or as it was up to
+        """An :class:`~mmpipe.schemas.analytics.AnalyticsReport` as JSON, of now or as it was up to
         ``analytics.cache_seconds`` ago.
 
         Raises ``UnknownCollection``, ``InvalidRequest`` where the days hold too many records, ``NotReady``

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field
-
 from mmpipe.lake.rules import RuleFile
 from mmpipe.lake.synonyms import SynonymFile
-from mmpipe.schemas.rules import RuleSet
+from mmpipe.schemas.rules import RuleSet, RuleVersions
 from mmpipe.search.page import cursor
 from mmpipe.search.rules import RuleBook
 from mmpipe.serve.answer.set_files import FollowedFiles
@@ -26,12 +24,6 @@ if TYPE_CHECKING:
 
 # Versions of a collection's rules that page cursors go on with.
 _HELD = 4
-
-
-class RuleVersions(BaseModel):
-    """The versions of a collection's rules that can be read, rising; the last is current."""
-
-    versions: list[int] = Field(description="none where no rules were ever set")
 
 
 class Merchandising:

@@ -12,71 +12,22 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, Field
-
 from mmpipe.errors import InvalidRequest, NotReady
 from mmpipe.indexing.people import erase_person
+from mmpipe.schemas.people import HeldEvent, PersonResponse, WrittenReview
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from mmpipe.lake import Lake
-    from mmpipe.lake.interactions import Erasure, InteractionLog
+    from mmpipe.lake.interactions import InteractionLog
     from mmpipe.lake.reviews import HeldReview
+    from mmpipe.schemas.people import Erasure
 
 T = TypeVar("T")
 MAX_EVENTS = 10_000
 # Each takes seconds in a large shop; who waits for more of them has long gone away.
 _MOST_ASKED = 32
-
-
-class HeldEvent(BaseModel):
-    """One event as it is kept; the session is a pseudonym."""
-
-    event_id: str
-    type: str
-    session: str | None = None
-    product_id: str | None = None
-    occurred_at: datetime
-    received_at: datetime
-    device: str | None = None
-    query_id: str | None = None
-    query: str | None = None
-    position: int | None = None
-    list: str | None = None
-    rating: float | None = None
-    quantity: int | None = None
-
-
-class WrittenReview(BaseModel):
-    """One review as it is kept."""
-
-    product_id: str
-    review_id: str
-    rating: float | None = None
-    text: str = ""
-    photos: list[str] = Field(default_factory=list)
-    written_at: datetime
-    language: str | None = None
-
-    @classmethod
-    def of(cls, review: HeldReview) -> WrittenReview:
-        """What of it is the person's."""
-        return cls.model_validate(review.model_dump(include=set(cls.model_fields)))
-
-
-class PersonResponse(BaseModel):
-    """A page of what is held of a person, in the order it arrived."""
-
-    collection: str
-    user: str = Field(description="the pseudonym under which it is held")
-    total: int = Field(description="events in all pages")
-    events: list[HeldEvent]
-    reviews: list[WrittenReview] = Field(
-        default_factory=list, description="all that they wrote, oldest first; on the first page"
-    )
-    next_cursor: str | None = Field(default=None, description="null on the last page")
-    record_id: str | None = Field(default=None, description="of the proof that is kept; on the first page")
 
 
 class People:
@@ -117,7 +68,7 @@ class People:
         if cursor is None:
             record = log.record_export(user, events).record_id
             written = self._lake.collection(collection).reviews.by_author(user)
-            reviews = [WrittenReview.of(review) for review in written]
+            reviews = [_written(review) for review in written]
         # Retries of an event may stand beside it with the same moment; ids make the order a total one.
         ordered = events.sort_by([("received_at", "ascending"), ("event_id", "ascending")])
         rows = _after(ordered, begin, limit + 1)
@@ -139,6 +90,10 @@ class People:
     def _of(self, collection: str, user_id: str) -> tuple[InteractionLog, str]:
         log = self._lake.collection(collection).interactions
         return log, self._lake.pseudonyms.user(collection, user_id)
+
+
+def _written(review: HeldReview) -> WrittenReview:
+    return WrittenReview.model_validate(review.model_dump(include=set(WrittenReview.model_fields)))
 
 
 def _after(events: pa.Table, begin: tuple[datetime, str] | None, count: int) -> list[dict[str, Any]]:

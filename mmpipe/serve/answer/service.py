@@ -10,16 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
 from pydantic_core import to_json
 
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import Lake, open_lake
-from mmpipe.lake.interactions import Erasure
 from mmpipe.schemas.assistant import AssistantRequest
+from mmpipe.schemas.collections import ListedCollection, ServedCollection
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
-from mmpipe.schemas.product import Money, PublicProduct
+from mmpipe.schemas.people import Erasure, PersonResponse
 from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.rules import Rule, RuleSet
 from mmpipe.schemas.search import Filters, SearchRequest
@@ -36,7 +35,7 @@ from mmpipe.serve.answer.assistant_model import AssistantModel
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.merchandising import Merchandising
-from mmpipe.serve.answer.people import People, PersonResponse
+from mmpipe.serve.answer.people import People
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
 from mmpipe.serve.answer.recommendations import Known, Recommendations
@@ -54,43 +53,6 @@ from mmpipe.settings import Settings
 _LISTENING_THREADS = 8
 # A lake that is away must not keep whoever asks what answers meanwhile.
 LOOK_SECONDS = 2.0
-
-
-class ServedCollection(BaseModel):
-    """The version a replica answers from."""
-
-    collection: str
-    table: str
-    version: int
-    rows: int = Field(description="products that can be found")
-    profile: str
-    profile_fingerprint: str
-
-
-class ListedCollection(ServedCollection):
-    """The same, with how old it is."""
-
-    age_seconds: float = Field(
-        description="since this version was last seen to be what is live: under a second, unless the store is"
-        " away or a newer version is being loaded"
-    )
-
-
-class CollectionsResponse(BaseModel):
-    """Every collection this replica serves."""
-
-    collections: list[ListedCollection]
-
-
-class ProductResponse(BaseModel):
-    """One product as it is live: what is public of it, and what a shopper pays now."""
-
-    collection: str
-    version: str
-    product: PublicProduct
-    effective_price: Money | None = Field(
-        description="the sale price while a sale runs, else the price; null where there is none"
-    )
 
 
 class QueryService:
@@ -271,7 +233,7 @@ class QueryService:
         return (await self.live(collection)).collection
 
     async def product(self, collection: str | None, product_id: str) -> bytes:
-        """A :class:`ProductResponse` as JSON. Raises ``UnknownProduct``."""
+        """A :class:`~mmpipe.schemas.product.ProductResponse` as JSON. Raises ``UnknownProduct``."""
         version = await self._source.open(collection)
         with step("product.read"):
             product = await version.product(product_id)

@@ -14,7 +14,7 @@ from mmpipe.serve.answer.steps import step
 
 if TYPE_CHECKING:
     from mmpipe.lake import Lake
-    from mmpipe.recommend.stock import StockReport
+    from mmpipe.schemas.stock import StockReport
     from mmpipe.search import Version
     from mmpipe.serve.answer.source import LiveVersion
     from mmpipe.settings import Settings
@@ -54,7 +54,7 @@ class StockReports:
     async def report(
         self, collection: str | None, limit: int, *, days: int | None = None, lead_days: float | None = None
     ) -> bytes:
-        """A :class:`~mmpipe.recommend.stock.StockReport` as JSON, of now or as it was up to
+        """A :class:`~mmpipe.schemas.stock.StockReport` as JSON, of now or as it was up to
         ``stock.cache_seconds`` ago; None is what the settings say.
 
         Raises ``UnknownCollection``, ``InvalidRequest`` for a collection that is split among shards,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmpipe.analytics import AnalyticsReport
+from mmpipe.schemas.analytics import AnalyticsReport
 from mmpipe.serve.answer.analytics import MAX_DAYS, MAX_LIMIT
 from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems

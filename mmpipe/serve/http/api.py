@@ -18,12 +18,14 @@ from pydantic import BaseModel
 
 from mmpipe.errors import NotReady
 from mmpipe.schemas.assistant import AssistantRequest
+from mmpipe.schemas.collections import CollectionsResponse
 from mmpipe.schemas.interaction import InteractionsRequest
+from mmpipe.schemas.product import ProductResponse
 from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.review import ProductReviews
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.serve.answer import tenancy
-from mmpipe.serve.answer.service import CollectionsResponse, ProductResponse, QueryService
+from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http import assistant_route, errors, metrics, search_route
 from mmpipe.serve.http.aged import Aged
 from mmpipe.serve.http.analytics_route import analytics_router

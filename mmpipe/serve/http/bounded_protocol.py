@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from uvicorn import config
 
+from mmpipe.schemas.problem import CONTENT_TYPE, Problem
 from mmpipe.serve.http.backlog import ALWAYS, Backlog, leave
-from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 from mmpipe.serve.http.one_write import OneWriteProtocol
 from mmpipe.serve.http.security_headers import SECURITY_HEADERS
 

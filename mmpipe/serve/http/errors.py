@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from mmpipe import errors
+from mmpipe.schemas.problem import CONTENT_TYPE, Problem, ProblemField
 from mmpipe.serve.answer.budget import Busy
 from mmpipe.serve.answer.query_encoder import EncodersStarting
 from mmpipe.serve.http.security_headers import SECURITY_HEADERS
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-CONTENT_TYPE = "application/problem+json"
 # As nginx counts callers that did not wait; nobody is left to see it but metrics and traces.
 CALLER_GONE = 499
 _log = logging.getLogger("mmpipe.serve")
@@ -63,29 +61,6 @@ class InvalidFields(errors.InvalidRequest):
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
         super().__init__("request", "not valid")
         self.entries = entries
-
-
-class ProblemField(BaseModel):
-    """One field of a request that has to change."""
-
-    field: str = Field(description="where in the request: filters.price.gte, image, body")
-    detail: str = Field(description="what is wrong with it and what would be right")
-
-
-class Problem(BaseModel):
-    """RFC 9457 problem details; ``field`` and ``errors`` are ours."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    type: str = Field(
-        description="a URN that names the kind of problem: urn:mmpipe:problem:unknown-collection"
-    )
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="urn:uuid of this one occurrence, also in the service's log for 5xx")
-    field: str | None = None
-    errors: list[ProblemField] | None = None
 
 
 @dataclass(frozen=True, slots=True)

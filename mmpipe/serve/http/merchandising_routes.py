@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from mmpipe.errors import InvalidRequest
-from mmpipe.schemas.rules import MAX_RULES, Rule, RuleSet
-from mmpipe.schemas.search import SearchRequest, SearchResponse
-from mmpipe.serve.answer.merchandising import RuleVersions
+from mmpipe.schemas.rules import Preview, PreviewBody, RulesBody, RuleSet, RuleVersions, SynonymsSet
 from mmpipe.serve.http import bounds
 from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.errors import UnsupportedMediaType
@@ -30,42 +28,6 @@ _JSON = "application/json"
 _TSV = "text/tab-separated-values"
 _TEXTS = (_TSV, "text/plain")
 Collection = Annotated[str | None, Query(max_length=63, description="omit where the lake has only one")]
-
-
-class RulesBody(BaseModel):
-    """A whole set of rules, in place of those there are."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    version: int | None = Field(
-        default=None,
-        ge=0,
-        strict=True,
-        description="the version that they were made from; a newer one gets a 409",
-    )
-    rules: list[Rule] = Field(max_length=MAX_RULES)
-
-
-class PreviewBody(BaseModel):
-    """A search, and the rules that it is to be tried with."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    search: SearchRequest
-    rules: list[Rule] = Field(max_length=MAX_RULES)
-
-
-class Preview(BaseModel):
-    """One search as it is answered now, and as it would be."""
-
-    before: SearchResponse
-    after: SearchResponse
-
-
-class SynonymsSet(BaseModel):
-    """What was set."""
-
-    lines: int
 
 
 BODIES: tuple[type[BaseModel], ...] = (RulesBody, PreviewBody)

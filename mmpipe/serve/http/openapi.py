@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.routing import BaseRoute
 
+from mmpipe.schemas.problem import CONTENT_TYPE, Problem
 from mmpipe.schemas.search import Fusion, Meaning, Sort
-from mmpipe.serve.http.errors import CONTENT_TYPE, Problem
 
 _CROP = "left, top, right, bottom, as parts of its width and height"
 _REF = "#/components/schemas/{model}"

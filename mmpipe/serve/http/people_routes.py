@@ -10,9 +10,9 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 
 from mmpipe.errors import InvalidRequest
-from mmpipe.lake.interactions import Erasure
 from mmpipe.schemas.interaction import Id
-from mmpipe.serve.answer.people import MAX_EVENTS, PersonResponse
+from mmpipe.schemas.people import Erasure, PersonResponse
+from mmpipe.serve.answer.people import MAX_EVENTS
 from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmpipe.recommend.stock import StockReport
+from mmpipe.schemas.stock import StockReport
 from mmpipe.serve.answer.stock import MAX_LIMIT
 from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems

@@ -15,7 +15,7 @@ from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from mmpipe.analytics.plot import drawn, fonts_for, plot
-from mmpipe.analytics.report import AnalyticsReport
+from mmpipe.schemas.analytics import AnalyticsReport
 from tests.unit.analytics.shop import NOW, event, search
 from tests.unit.analytics.test_report import made
 

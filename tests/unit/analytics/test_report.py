@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from mmpipe.analytics.figures import wilson, wilson_high
-from mmpipe.analytics.report import COLUMNS, AnalyticsReport, Period, report_of
+from mmpipe.analytics.report import COLUMNS, Period, report_of
+from mmpipe.schemas.analytics import AnalyticsReport
 from tests.unit.analytics.shop import HOUR, NOW, event, events, grouped, search, searches
 
 BOUNDS = {"ctr_low", "ctr_high"}

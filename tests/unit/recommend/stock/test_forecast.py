@@ -15,12 +15,12 @@ from mmpipe.recommend.stock.forecast import (
     HELD_OUT,
     LEAST_WEEKS,
     METHODS,
-    SHORT_HISTORY,
     Forecast,
     Method,
     forecast,
     poisson_interval,
 )
+from mmpipe.schemas.stock import SHORT_HISTORY
 
 CHEAP: tuple[Method, ...] = ("mean", "naive", "seasonal-naive")
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmpipe.recommend.stock import METHODS, Question, StockReport, stock_report
+from mmpipe.recommend.stock import METHODS, Question, stock_report
 from mmpipe.recommend.stock.since import SoldOut
 from mmpipe.schemas.product import Product
+from mmpipe.schemas.stock import StockReport
 from mmpipe.search import Version
 from tests.unit.recommend.stock.logs import NOW, event, log_of
 from tests.unit.search import catalogues

@@ -1,4 +1,4 @@
-"""Proofs: what was erased or handed out, when, and by which pseudonyms."""
+"""What is held of a person, and the proofs of what was erased or handed out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,50 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class HeldEvent(BaseModel):
+    """One event as it is kept; the session is a pseudonym."""
+
+    event_id: str
+    type: str
+    session: str | None = None
+    product_id: str | None = None
+    occurred_at: datetime
+    received_at: datetime
+    device: str | None = None
+    query_id: str | None = None
+    query: str | None = None
+    position: int | None = None
+    list: str | None = None
+    rating: float | None = None
+    quantity: int | None = None
+
+
+class WrittenReview(BaseModel):
+    """One review as it is kept."""
+
+    product_id: str
+    review_id: str
+    rating: float | None = None
+    text: str = ""
+    photos: list[str] = Field(default_factory=list)
+    written_at: datetime
+    language: str | None = None
+
+
+class PersonResponse(BaseModel):
+    """A page of what is held of a person, in the order it arrived."""
+
+    collection: str
+    user: str = Field(description="the pseudonym under which it is held")
+    total: int = Field(description="events in all pages")
+    events: list[HeldEvent]
+    reviews: list[WrittenReview] = Field(
+        default_factory=list, description="all that they wrote, oldest first; on the first page"
+    )
+    next_cursor: str | None = Field(default=None, description="null on the last page")
+    record_id: str | None = Field(default=None, description="of the proof that is kept; on the first page")
 
 
 class Rewritten(BaseModel):
