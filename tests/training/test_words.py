@@ -1,0 +1,43 @@
+"""What the text tower learns words from."""
+
+from __future__ import annotations
+
+import random
+
+from mmpipe.encoders.starter.glossary import fold
+from mmpipe.lake.synonyms import Group, parse_synonyms
+from training.words import SYNONYMS, UNKNOWN, Corpus, asked_and_titled, shop_groups, unknown
+
+
+def test_no_word_kept_out_is_a_shipped_synonym() -> None:
+    shipped = parse_synonyms(SYNONYMS.read_bytes()).groups
+    english = {fold(text) for group in shipped for text in group.en}
+    kept_out = [fold(text) for group in parse_synonyms(UNKNOWN.read_bytes()).groups for text in group.en]
+    assert len(kept_out) > 150
+    assert not english & set(kept_out)
+
+
+def test_a_corpus_has_no_text_with_a_word_kept_out() -> None:
+    corpus = Corpus(unknown())
+    assert corpus.row("Linen napkins, set of 4") is None
+    assert corpus.row("白色餐巾") is None
+    corpus.pair("synonym", "napkin", "kitchen towel")
+    assert corpus.pairs["synonym"] == []
+    assert corpus.row("a  brown   towel") == corpus.row("a brown towel")
+    corpus.pair("synonym", "sofa", "couch")
+    first, second = corpus.pairs["synonym"][0]
+    assert [list(corpus.rows)[first], list(corpus.rows)[second]] == ["sofa", "couch"]
+
+
+def test_a_made_query_and_title_name_one_thing_in_both_languages() -> None:
+    group = Group(("sofa", "couch"), ("沙发",))
+    made = [each for seed in range(20) for each in asked_and_titled([group], random.Random(seed))]
+    assert {"sofa", "couch"} >= {q.split()[-1] for q, _, _ in made}
+    for _, chinese, title in made:
+        assert chinese.endswith("沙发")
+        assert "sofa" in title or "couch" in title
+
+
+def test_the_groups_are_of_both_files() -> None:
+    heads = {group.en[0] for group in shop_groups() if group.en}
+    assert {"sofa", "black"} <= heads
