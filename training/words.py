@@ -36,7 +36,7 @@ from mmpipe.encoders.starter.glossary import fold, load_glossary
 from mmpipe.lake.synonyms import Group, parse_synonyms
 from mmpipe.learn.draws import draws
 from mmpipe.learn.loop import say
-from training.teachers import Teacher, e5, embed_all, minilm
+from training.teacher_models import Teacher, e5, embed_all, minilm
 from training.word_forms import BRANDS, FINISHES, LOOKS, TAILS
 
 if TYPE_CHECKING:

