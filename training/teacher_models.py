@@ -117,7 +117,9 @@ def embed_all(teacher: Teacher, texts: Sequence[str], out: Path) -> NDArray[np.f
 
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.teacher_models", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m training.teacher_models", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--packages", type=Path, help="folder that the packages are in; without: installed")
     parser.add_argument("--teacher", choices=sorted(TEACHERS), required=True)
     parser.add_argument("--texts", type=Path, required=True, help="one text a line")
