@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from pydantic_core import to_json
 from mmpipe.errors import InvalidRequest
 from mmpipe.recommend import why
 from mmpipe.recommend.kinds.asked import Asked, Learnt
-from mmpipe.recommend.kinds.past import Past
+from mmpipe.recommend.kinds.past import Did
 from mmpipe.recommend.kinds.plans import PLANS
 from mmpipe.recommend.rank.choice import Manner, Taken, choose
 from mmpipe.recommend.rank.sold import Item, because, sold
@@ -61,13 +62,19 @@ class Call:
     now: float
 
     def __post_init__(self) -> None:
-        self._past, self._visit = self._history()
-        self._told: dict[tuple[str, int | None], bytes] = {}
-        self.learnt = Learnt(self.version, self.model, self._past, self.now)
+        known = self.behaviour
+        self._did = Did(
+            None if known is None else known.actions,
+            None if known is None else known.items,
+            self.shopper,
+            self.now,
+        )
+        self._told: dict[tuple[Hashable, ...], bytes] = {}
+        self.learnt = Learnt(self.version, self.model, self._did, self.now)
         # What no list may show: what was excluded by its id, and what lists have shown.
         self._shown = Taken.nothing(self.version)
-        known = (self.version.find(product_id) for product_id in self.request.exclude.product_ids)
-        self._shown.add(np.array([row for row in known if row is not None], np.int32))
+        excluded = (self.version.find(product_id) for product_id in self.request.exclude.product_ids)
+        self._shown.add(np.array([row for row in excluded if row is not None], np.int32))
         self._disliked, self._refused = self._exclusions()
 
     def answer(self, place: int, wanted: WantedList) -> bytes:
@@ -119,19 +126,6 @@ class Call:
         found = self._hits(items, probable=plan.probable)
         return b"".join((to_json(head)[:-1], b',"items":[', b",".join(found), b"]}"))
 
-    def _history(self) -> tuple[Past, Past]:
-        """All that the shopper did, and what of it is of this visit."""
-        if self.behaviour is None or self.shopper is None:
-            return Past.nothing(), Past.nothing()
-        actions, items = self.behaviour.actions, self.behaviour.items
-        past = Past.of(actions.history(self.shopper), items)
-        if self.shopper.session is None:
-            return past, past.latest_visit(self.now)
-        visit = past
-        if self.shopper.user is not None:
-            visit = Past.of(actions.history(replace(self.shopper, user=None)), items)
-        return past, visit.last_part(self.now)
-
     def _exclusions(self) -> tuple[Taken, Taken]:
         """What no list may show, and what none but that of what was seen, of what the shopper did."""
         disliked, refused = Taken.nothing(self.version), Taken.nothing(self.version)
@@ -163,8 +157,7 @@ class Call:
             shelf=self.shelf,
             behaviour=self.behaviour,
             learnt=self.learnt,
-            past=self._past,
-            visit=self._visit,
+            did=self._did,
             filters=wanted.filters,
             base=base,
             mask=base & ~taken.rows,
@@ -186,8 +179,8 @@ class Call:
                 field,
                 f"name the products that '{wanted.kind}' is about, or the shopper by user_id or session_id",
             )
-        cart = self._past.cart()
-        latest = cart if len(cart) else self._past.viewed()[0]
+        cart = self._did.past.cart()
+        latest = cart if len(cart) else self._did.past.viewed()[0]
         return tuple(latest[:_LATEST].tolist())
 
     def _manner(self, wanted: WantedList, plan: Plan) -> Manner:
@@ -226,17 +219,22 @@ class Call:
         found = []
         reasons = because(items) if self.request.explain else [[] for _ in items]
         self.shelf.see({part.row: None for parts in reasons for part in parts if part.row is not None})
+        # All at once: a number alone takes longer to begin than to write.
+        numbers = iter(to_json([part.part for parts in reasons for part in parts])[1:-1].split(b","))
         for place, (item, hit) in enumerate(zip(items, hits, strict=True)):
             likely = b"null" if interest is None else to_json(float(interest[place]))
-            parts = b",".join([self._why(part) for part in reasons[place]])
+            parts = b",".join(
+                [b'%b,"part":%b}' % (self._why(part), next(numbers)) for part in reasons[place]]
+            )
             marks = _EXPLORED[item.explored], _SPONSORED[item.sponsored]
             found.append(b'%b,"interest":%b,"why":[%b],%b,%b}' % (hit[:-1], likely, parts, *marks))
         return found
 
     def _why(self, part: Because) -> bytes:
-        """A :class:`~mmpipe.schemas.recommend.Why`. Items share most of theirs but for the number."""
-        key = part.reason, part.row
-        told = None if part.facts else self._told.get(key)
+        """A :class:`~mmpipe.schemas.recommend.Why` without its end, the number. Items share most of theirs
+        but for that."""
+        key = (part.reason, part.row, *part.facts.values())
+        told = self._told.get(key)
         if told is None:
             shown = None if part.row is None else self.shelf.shown(part.row)
             told = to_json(
@@ -248,6 +246,5 @@ class Call:
                     ),
                 }
             )[:-1]
-            if not part.facts:
-                self._told[key] = told
-        return b'%b,"part":%b}' % (told, to_json(part.part))
+            self._told[key] = told
+        return told

@@ -12,11 +12,11 @@ from mmpipe.recommend.associations import AssociationsOfCollections
 from mmpipe.recommend.call import Call
 from mmpipe.recommend.items import ItemsOfVersions
 from mmpipe.recommend.kinds.asked import Behaviour, Learnt
-from mmpipe.recommend.kinds.past import FADING, Past, liking
+from mmpipe.recommend.kinds.pairs import Pairs
+from mmpipe.recommend.kinds.past import FADING, Did, liking
 from mmpipe.recommend.kinds.shelf import Shelf
 from mmpipe.recommend.popularity import PopularityOfCollections
 from mmpipe.recommend.versions import OfVersions
-from mmpipe.schemas.recommend import KINDS
 from mmpipe.search.find.taste import Taste
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 # A list of so many about so many products is short.
 _SHORT, _FEW = 24, 3
-# Not those that ask what is bought beside every product of a category.
-_QUICK = frozenset(KINDS) - {"bought_together", "complements"}
 _LEARNT = frozenset({"for_you", "session"})
 
 
@@ -59,6 +57,7 @@ class Lists:
     def __init__(self) -> None:
         self._shelves: OfVersions[Shelf] = OfVersions()
         self._items = ItemsOfVersions()
+        self._pairs: OfVersions[Pairs] = OfVersions()
         self._associations = AssociationsOfCollections()
         self._popularity = PopularityOfCollections()
 
@@ -94,12 +93,12 @@ class Lists:
         return b"".join((to_json(head)[:-1], b',"lists":[', b",".join(lists), b"]}"))
 
     def quick(self, version: Version, request: RecommendationsRequest, known: Knowledge) -> bool:
-        """Whether a call takes a millisecond or two: one short list about few products, of a kind that counts
-        little and asks no learnt model, and nothing is to be worked out first."""
+        """Whether a call takes a millisecond or two: one short list about few products that asks no
+        learnt model, and nothing is to be worked out first."""
         wanted = request.wanted()
         if len(wanted) > 1 or wanted[0].limit > _SHORT or len(wanted[0].product_ids or ()) > _FEW:
             return False
-        if wanted[0].kind not in _QUICK or (known.model is not None and wanted[0].kind in _LEARNT):
+        if known.model is not None and wanted[0].kind in _LEARNT:
             return False
         return self._shelves.find(version) is not None and self.ready(version, known)
 
@@ -113,7 +112,7 @@ class Lists:
         behaviour = self._behaviour(version, known.actions)
         if behaviour is None or weight <= 0:
             return None
-        past = Past.of(behaviour.actions.history(shopper), behaviour.items)
+        past = Did(behaviour.actions, behaviour.items, shopper, known.now).past
         found = liking(version, past, known.now, FADING)
         return None if found is None else Taste.of(found.vector, weight)
 
@@ -125,8 +124,8 @@ class Lists:
         behaviour = self._behaviour(version, known.actions)
         if behaviour is None:
             return None
-        past = Past.of(behaviour.actions.history(shopper), behaviour.items)
-        return Learnt(version, known.model, past, known.now).interest(rows)
+        did = Did(behaviour.actions, behaviour.items, shopper, known.now)
+        return Learnt(version, known.model, did, known.now).interest(rows)
 
     def popularity(self, version: Version, known: Knowledge) -> NDArray[np.float64] | None:
         """See :func:`~mmpipe.recommend.popularity.popularity`; None where nobody did anything yet."""
@@ -138,4 +137,8 @@ class Lists:
     def _behaviour(self, version: Version, actions: Actions | None) -> Behaviour | None:
         if actions is None or not actions.event_count:
             return None
-        return Behaviour(actions, self._items.of(version, actions), self._associations.of(actions))
+        items = self._items.of(version, actions)
+        pairs = self._pairs.get(version, lambda _: Pairs(version, actions))
+        if pairs.actions is not actions:
+            pairs = Pairs(version, actions)
+        return Behaviour(actions, items, self._associations.of(actions), pairs)

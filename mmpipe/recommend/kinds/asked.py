@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,7 @@ from mmpipe.errors import ModelUnavailable
 from mmpipe.recommend.kinds.past import (
     FADING,
     SESSION_FADING,
+    Did,
     Liking,
     Past,
     liking,
@@ -25,6 +26,7 @@ from mmpipe.search.kernels.memory import has
 if TYPE_CHECKING:
     from mmpipe.recommend.associations import Associations
     from mmpipe.recommend.items import ItemRows
+    from mmpipe.recommend.kinds.pairs import Pairs
     from mmpipe.recommend.kinds.shelf import Shelf
     from mmpipe.recommend.signals import Actions, Recommender
     from mmpipe.schemas.search import Filters
@@ -45,6 +47,7 @@ class Behaviour:
     actions: Actions
     items: ItemRows
     associations: Associations
+    pairs: Pairs
 
     def associated(
         self,
@@ -61,6 +64,11 @@ class Behaviour:
         if code < 0:
             return np.zeros(0, np.int32), np.zeros(0)
         return self._first(*self.associations.of(code, kind, shoppers), words, count)[:2]
+
+    def beside(self, category: str) -> Mapping[str, float]:
+        """The categories of what is bought with the products of a category that most is done with, and how
+        strongly they go with it in all. Not for changing."""
+        return self.pairs.beside(self, category)
 
     def trending(
         self, now: float, half_life_seconds: float, words: Words, count: int
@@ -106,9 +114,9 @@ class Behaviour:
 class Learnt:
     """What the learnt model says after a shopper's history, asked when it is needed."""
 
-    def __init__(self, version: Version, model: Recommender | None, past: Past, now: float) -> None:
+    def __init__(self, version: Version, model: Recommender | None, did: Did, now: float) -> None:
         self.model = model
-        self._version, self._past, self._now = version, past, now
+        self._version, self._did, self._now = version, did, now
 
     @cached_property
     def shares(self) -> NDArray[np.float32] | None:
@@ -145,6 +153,10 @@ class Learnt:
             self._version, rows, self._ids, past.types, past.times, now=self._now, scores=self.shares
         )
 
+    @property
+    def _past(self) -> Past:
+        return self._did.past
+
     @cached_property
     def _ids(self) -> list[str]:
         return self._version.ids.ids(self._past.rows)
@@ -161,13 +173,22 @@ class Asked:
     shelf: Shelf
     behaviour: Behaviour | None
     learnt: Learnt
-    past: Past
-    visit: Past
+    did: Did
     filters: Filters
     base: Words
     mask: Words
     sources: tuple[int, ...]
     now: float
+
+    @property
+    def past(self) -> Past:
+        """All that the shopper did."""
+        return self.did.past
+
+    @property
+    def visit(self) -> Past:
+        """What of it is of this visit."""
+        return self.did.visit
 
     @cached_property
     def taste(self) -> Liking | None:

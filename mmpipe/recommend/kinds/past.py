@@ -11,7 +11,8 @@ sum over the history, so that each part of it names the product that it comes fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,9 @@ from mmpipe.schemas.interaction import EVENT_TYPES
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
-    from mmpipe.recommend.behaviour import History
+    from mmpipe.recommend.behaviour import History, Shopper
     from mmpipe.recommend.items import ItemRows
+    from mmpipe.recommend.signals import Actions
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
@@ -124,6 +126,32 @@ class Past:
         order = np.lexsort((rows, -np.abs(total)))
         order = order[total[order] != 0][:_MOST]
         return rows[order], total[order]
+
+
+class Did:
+    """What one shopper did, None for nobody, by ``now`` (Unix seconds), looked up when it is asked for."""
+
+    def __init__(self, actions: Actions | None, items: ItemRows | None, shopper: Shopper | None, now: float):
+        self._actions, self._items, self._shopper, self._now = actions, items, shopper, now
+
+    @cached_property
+    def past(self) -> Past:
+        """All of it."""
+        return self._of(self._shopper)
+
+    @cached_property
+    def visit(self) -> Past:
+        """What of it is of this visit: of the session that is named, else the latest."""
+        who = self._shopper
+        if who is None or who.session is None:
+            return self.past.latest_visit(self._now)
+        own = self.past if who.user is None else self._of(replace(who, user=None))
+        return own.last_part(self._now)
+
+    def _of(self, shopper: Shopper | None) -> Past:
+        if self._actions is None or self._items is None or shopper is None:
+            return Past.nothing()
+        return Past.of(self._actions.history(shopper), self._items)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ _VIEWED_WEIGHT = 0.5
 # A substitute for the same category, or the one above it; price alone is none.
 _NEEDS = {"category": 0.5, "related": 0.25, "price": 0.0}
 _ALIKE_WEIGHT = 0.5
-# Products of a category whose baskets tell what goes with it, and the categories that are taken of these.
-_SIBLINGS = 8
+# Categories that go with the sources'.
 _CATEGORIES = 4
 _BRAND_WEIGHT = 0.2
 # Between the labels of a category path.
@@ -83,11 +82,10 @@ def goes_with(asked: Asked, depth: int) -> Scored:
         columns += [Column("same-brand", _same_brand(asked, row, rows) * share, row) for row, _ in vectors]
         return Scored(rows, tuple(columns), any(len(pool) >= depth for pool in pools))
     pools, affinity = [], []
-    most = max(paired.values())
-    for category, count in paired.items():
+    for value, words in paired:
         for _, vector in vectors:
-            pools.append(asked.near(vector, mask & asked.in_category(category), depth // 2 + 1))
-            affinity.append(count / most)
+            pools.append(asked.near(vector, words, depth // 2 + 1))
+            affinity.append(value / paired[0][0])
     rows = united(pools)
     pairs = np.zeros(len(rows))
     for pool, value in zip(pools, affinity, strict=True):
@@ -182,22 +180,23 @@ def _some(chosen: Words, else_: Words) -> Words:
     return chosen if chosen.any() else else_
 
 
-def _paired_categories(asked: Asked, mask: Words) -> dict[str, float]:
-    """The categories that are bought with those of the sources most, and how strongly."""
+def _paired_categories(asked: Asked, mask: Words) -> list[tuple[float, Words]]:
+    """Of the categories that are bought with those of the sources, the ones that go with them most and have
+    something of a bit set: how strongly they do, and what that is."""
     if asked.behaviour is None:
-        return {}
-    paired: Counter[str] = Counter()
+        return []
+    total: Counter[str] = Counter()
     for category in dict.fromkeys(asked.category(row) for row in asked.sources):
-        if category is None:
-            continue
-        same = asked.version.alive & asked.in_category(category)
-        for row in asked.behaviour.popular(same, _SIBLINGS)[0].tolist():
-            rows, values = asked.behaviour.associated(row, "bought", mask)
-            for name, value in zip(asked.categories(rows), values.tolist(), strict=True):
-                if name is not None:
-                    paired[name] += value
-    first = sorted(paired.items(), key=lambda each: (-each[1], each[0]))[:_CATEGORIES]
-    return {name: float(value) for name, value in first}
+        if category is not None:
+            total.update(asked.behaviour.beside(category))
+    found: list[tuple[float, Words]] = []
+    for name, value in sorted(total.items(), key=lambda each: (-each[1], each[0])):
+        words = mask & asked.in_category(name)
+        if words.any():
+            found.append((value, words))
+            if len(found) == _CATEGORIES:
+                break
+    return found
 
 
 def _same_brand(asked: Asked, row: int, rows: Rows) -> Values:

@@ -17,7 +17,7 @@ from mmpipe.search.columns.kept import Kept
 from mmpipe.search.columns.layout import places_in
 from mmpipe.search.columns.scratch import Scratch
 from mmpipe.search.kernels import coded as kernels
-from mmpipe.search.kernels.memory import address
+from mmpipe.search.kernels.memory import address, own
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.coding import Codes, Coding, Window
@@ -241,7 +241,7 @@ class CodedColumn:
         """A number for the exact value of each of some rows, -1 where a row has none: equal numbers are equal
         values, within one version."""
         codes = np.empty(len(rows), np.int32)
-        kernels.codes_of(self._table, np.require(rows, np.int32, ["C", "W"]), codes)
+        kernels.codes_of(self._table, own(rows, np.int32), codes)
         return codes
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmpipe.search.columns.coded import kept_for_version, row_words
 from mmpipe.search.columns.layout import places_in
 from mmpipe.search.kernels import prices
-from mmpipe.search.kernels.memory import address, count_bits, words_of
+from mmpipe.search.kernels.memory import address, count_bits, own, words_of
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.layout import Layout
@@ -69,7 +69,7 @@ class NumberColumn:
     def of(self, rows: Rows) -> Numbers:
         """The numbers of some rows, float64 ``(n,)``, NaN where there is none."""
         numbers = np.empty(len(rows))
-        prices.of_rows(self._table, np.require(rows, np.int32, ["C", "W"]), numbers)
+        prices.of_rows(self._table, own(rows, np.int32), numbers)
         return numbers
 
     def range_mask(self, gte: float | None, lte: float | None) -> Words:

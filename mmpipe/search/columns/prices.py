@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmpipe.search.columns.coded import kept_for_version, row_words
 from mmpipe.search.kernels import prices as kernels
-from mmpipe.search.kernels.memory import address, count_bits, set_rows, words_of
+from mmpipe.search.kernels.memory import address, count_bits, own, set_rows, words_of
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.coded import CodedColumn
@@ -285,5 +285,5 @@ class PriceColumn:
 
 def _prices_of(table: NDArray[np.int64], rows: Rows) -> Amounts:
     amounts = np.empty(len(rows))
-    kernels.of_rows(table, np.require(rows, np.int32, ["C", "W"]), amounts)
+    kernels.of_rows(table, own(rows, np.int32), amounts)
     return amounts

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.search.kernels.diversity import pick
+from mmpipe.search.kernels.memory import own
 
 Scores = NDArray[np.float64]
 Vectors = NDArray[np.float32]
@@ -26,6 +27,5 @@ def diversified(scores: Scores, vectors: Vectors, diversity: float, count: int) 
     low, high = float(scores.min()), float(scores.max())
     scaled = (scores - low) / (high - low) if high > low else np.zeros(len(scores))
     worth = (1 - diversity) * scaled
-    vectors = np.require(vectors, np.float32, ["C", "W"])
-    found: list[int] = pick(worth, vectors, float(diversity), count).tolist()
+    found: list[int] = pick(worth, own(vectors, np.float32), float(diversity), count).tolist()
     return found

@@ -102,7 +102,8 @@ def address(array: NDArray[Any]) -> int:
 def own(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     """The array as kernels take it; a copy where it came out of a message, which may lie at any address and
     forbid writing: compiled signatures tell such arrays from others."""
-    return np.require(array, dtype, ("C", "A", "W"))
+    # Asking for what is so already takes as long as a short pass does.
+    return array if array.dtype == dtype and array.flags.carray else np.require(array, dtype, ("C", "A", "W"))
 
 
 def count_bits(words: Words) -> int:
@@ -112,7 +113,7 @@ def count_bits(words: Words) -> int:
 
 def rows_of(words: Words) -> Rows:
     """The rows of a bit set, int32, ascending."""
-    words = np.require(words, requirements=("C", "W"))
+    words = own(words, np.uint64)
     found = np.empty(count_bits(words), np.int32)
     _collect(words, found)
     return found
@@ -129,7 +130,7 @@ def words_of(marks: NDArray[np.bool_]) -> Words:
 def set_rows(rows: Rows, total: int) -> Words:
     """Some of ``total`` rows (a multiple of 64) as a bit set."""
     words = np.zeros(total // 64, np.uint64)
-    _set(np.require(rows, np.int32, ("C", "W")), words)
+    _set(own(rows, np.int32), words)
     return words
 
 

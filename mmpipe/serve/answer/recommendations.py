@@ -229,6 +229,8 @@ class Recommendations:
 
 def _as_told(known: Knowledge, settings: ArmSettings) -> Knowledge:
     """Without what an arm leaves out."""
+    if settings.model is not False and settings.sponsored is not False:
+        return known
     model = None if settings.model is False else known.model
     sponsored = None if settings.sponsored is False else known.sponsored
     return replace(known, model=model, sponsored=sponsored)

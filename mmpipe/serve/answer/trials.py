@@ -87,6 +87,8 @@ class Trials:
     @staticmethod
     def _bearing(choice: Choice, *, search: bool) -> Choice:
         """The part of a choice that bears on a search, or on lists."""
+        if not choice.assigned and choice.rankings is None:
+            return choice
         assigned = {
             name: arm
             for name, arm in choice.assigned.items()

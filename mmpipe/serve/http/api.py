@@ -44,12 +44,11 @@ from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
 from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.playground_route import has_playground, playground_router
-from mmpipe.serve.http.recommendation_routes import add_recommendation_routes
+from mmpipe.serve.http.recommendation_routes import describe_recommendations, recommendation_route
 from mmpipe.serve.http.requests import SearchParams, SimilarParams
-from mmpipe.serve.http.search_route import SearchRoute
 from mmpipe.serve.http.security_headers import SecurityHeaders
 from mmpipe.serve.http.stock_route import stock_router
-from mmpipe.serve.http.suggest_route import SuggestRoute, describe_suggest
+from mmpipe.serve.http.suggest_route import describe_suggest, suggest_route
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 from mmpipe.serve.http.ucp_routes import BODIES as OF_AGENTS
 from mmpipe.serve.http.ucp_routes import Ucp
@@ -121,11 +120,11 @@ def create_app(
     at_first = _at_first(keys, limits)
     guard = None if keys is None else KeyGuard(keys, meter.called, at_first if open_to_all(limits) else None)
     agents = Ucp(service, guard)
-    app.router.routes.append(SearchRoute(service, guard))
-    app.router.routes.append(SuggestRoute(service, guard))
+    app.router.routes.append(search_route.search_route(service, guard))
+    app.router.routes.append(suggest_route(service, guard))
+    app.router.routes.append(recommendation_route(service, guard))
     public = _public_router(guard)
     _query_routes(public, service)
-    add_recommendation_routes(public, service)
     add_assistant_route(public, service)
     app.include_router(public)
     app.include_router(interactions_router(service, guard))
@@ -178,7 +177,7 @@ def _public_router(guard: KeyGuard | None) -> APIRouter:
 
 
 def _search_described(guard: KeyGuard | None) -> APIRouter:
-    """What :class:`SearchRoute` answers, for OpenAPI's generator; the functions are never called."""
+    """What plain routes answer, for OpenAPI's generator; the functions are never called."""
     described = _public_router(guard)
 
     @described.post(
@@ -202,6 +201,7 @@ def _search_described(guard: KeyGuard | None) -> APIRouter:
     async def search_text(params: Annotated[SearchParams, Query()]) -> None: ...
 
     describe_suggest(described)
+    describe_recommendations(described)
     return described
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
-
 from mmpipe.schemas.recommend import RecommendationsRequest, RecommendationsResponse
 from mmpipe.serve.http import bounds
 from mmpipe.serve.http.openapi import json_body, problems
-from mmpipe.serve.http.requests import read_json
+from mmpipe.serve.http.plain_route import PlainRoute
+from mmpipe.serve.http.requests import read_whole
 
 if TYPE_CHECKING:
-    from mmpipe.serve.answer.service import QueryService
+    from fastapi import APIRouter
+    from starlette.types import Receive, Scope
 
-_JSON = "application/json"
+    from mmpipe.serve.answer.service import QueryService
+    from mmpipe.serve.http.guard import KeyGuard
+
+PATH = "/v1/recommendations"
 _EXAMPLE = {
     "user_id": "u1",
     "session_id": "s1",
@@ -33,11 +35,21 @@ _DESCRIPTION = (
 )
 
 
-def add_recommendation_routes(public: APIRouter, service: QueryService) -> None:
-    """The route on the public router."""
+def recommendation_route(service: QueryService, guard: KeyGuard | None) -> PlainRoute:
+    """POST of :data:`PATH`."""
 
-    @public.post(
-        "/v1/recommendations",
+    async def answer(scope: Scope, receive: Receive) -> bytes:
+        asked = await read_whole(scope, receive, RecommendationsRequest, bounds.RECOMMENDATIONS)
+        return await service.recommend(asked)
+
+    return PlainRoute(PATH, ["POST"], answer, guard)
+
+
+def describe_recommendations(described: APIRouter) -> None:
+    """What :func:`recommendation_route` answers, for OpenAPI's generator; the function is never called."""
+
+    @described.post(
+        PATH,
         summary="Lists for a shopper, a product or everybody",
         description=_DESCRIPTION,
         response_model=RecommendationsResponse,
@@ -45,8 +57,4 @@ def add_recommendation_routes(public: APIRouter, service: QueryService) -> None:
         openapi_extra=json_body(RecommendationsRequest, _EXAMPLE),
         tags=["recommendations"],
     )
-    async def recommendations(request: Request) -> Response:
-        found = await service.recommend(
-            await read_json(request, RecommendationsRequest, bounds.RECOMMENDATIONS)
-        )
-        return Response(found, media_type=_JSON)
+    async def recommendations() -> None: ...

@@ -234,12 +234,23 @@ async def read_json(request: Request, model: type[M], bounds: Bounds) -> M:
     return await aside(len(body), _bounded, model, body, bounds)
 
 
+async def read_whole(scope: Scope, receive: Receive, model: type[M], bounds: Bounds) -> M:
+    """The same of a route that is no function of FastAPI's."""
+    _json_alone(scope)
+    body = await read_body(receive)
+    return await aside(len(body), _bounded, model, body, bounds)
+
+
 async def read_json_body(request: Request) -> bytes:
     """The same, neither held against bounds nor parsed. Raises ``UnsupportedMediaType``."""
-    kind = content_type(request.scope)
+    _json_alone(request.scope)
+    return await request.body()
+
+
+def _json_alone(scope: Scope) -> None:
+    kind = content_type(scope)
     if kind != JSON:
         raise UnsupportedMediaType("Content-Type", f"'{kind[:80] or 'none'}' is not taken here; send {JSON}")
-    return await request.body()
 
 
 async def aside(size: int, call: Callable[..., T], *arguments: Any) -> T:

@@ -1,7 +1,4 @@
-"""``GET /v1/suggest``: what a shopper may mean to type, asked with every key that is pressed.
-
-A plain ASGI application, as that of search is, and for the same reason.
-"""
+"""``GET /v1/suggest``: what a shopper may mean to type, asked with every key that is pressed."""
 
 from __future__ import annotations
 
@@ -9,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query
-from starlette.routing import Match, Route
 
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 from mmpipe.serve.http.openapi import problems
-from mmpipe.serve.http.requests import header, validate
+from mmpipe.serve.http.plain_route import PlainRoute
+from mmpipe.serve.http.requests import validate
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Receive, Scope
 
     from mmpipe.serve.answer.service import QueryService
     from mmpipe.serve.http.guard import KeyGuard
@@ -29,35 +26,18 @@ _DESCRIPTION = (
 )
 
 
-class SuggestRoute(Route):
-    """GET of :data:`PATH`, for callers that ``guard`` lets in; without one, for everybody."""
+def suggest_route(service: QueryService, guard: KeyGuard | None) -> PlainRoute:
+    """GET of :data:`PATH`."""
 
-    def __init__(self, service: QueryService, guard: KeyGuard | None) -> None:
-        super().__init__(PATH, _Suggest(service, guard), methods=["GET"], include_in_schema=False)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As every route; it also names itself, for metrics and traces."""
-        match, found = super().matches(scope)
-        return match, found if match is Match.NONE else {**found, "route": self}
-
-
-class _Suggest:
-    def __init__(self, service: QueryService, guard: KeyGuard | None) -> None:
-        self._service = service
-        self._guard = guard
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._guard is not None:
-            await self._guard.admit(header(scope, b"authorization"), "search")
+    async def answer(scope: Scope, receive: Receive) -> bytes:
         given = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        answer = await self._service.suggest(validate(SuggestParams, given))
-        headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        return await service.suggest(validate(SuggestParams, given))
+
+    return PlainRoute(PATH, ["GET"], answer, guard)
 
 
 def describe_suggest(described: APIRouter) -> None:
-    """What :class:`SuggestRoute` answers, for OpenAPI's generator; the function is never called."""
+    """What :func:`suggest_route` answers, for OpenAPI's generator; the function is never called."""
 
     @described.get(
         PATH,

@@ -377,3 +377,19 @@ def test_what_serves_the_same_need_complements_nothing(
     (found,) = shop.ask(kind="complements", product_ids=["p0"]).lists
     assert {item.category for item in found.items} == expected
     assert found.fallback is not None
+
+
+def test_what_goes_with_a_category_is_of_what_the_filters_leave(version: Version) -> None:
+    events = [
+        did(f"u{n}", "purchase", item, ago=DAY + n)
+        for n in range(6)
+        for item in ("red-shoe-0", "black-hat-0", *(("green-lamp-0",) if n < 3 else ()))
+    ] + [did(f"others{n}", "purchase", "blue-bag-0", ago=DAY) for n in range(20)]
+    shop = Shop.of(version, events)
+    asked = {"kind": "complements", "product_ids": ["red-shoe-1"], "limit": 4}
+    for _ in range(2):  # what was counted is kept
+        (found,) = shop.ask(**asked).lists
+        assert any("hat" in item.id for item in found.items)
+        (left,) = shop.ask(**asked, filters={"category": ["Home > Lamps"]}).lists
+        assert left.items and all("lamp" in item.id for item in left.items)
+        assert {part.reason for item in left.items for part in item.why} >= {"category-bought-with"}
