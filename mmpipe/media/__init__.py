@@ -16,12 +16,14 @@ resolved, and again for each redirect.
 from __future__ import annotations
 
 from mmpipe.media.ask import Asker, Question
+from mmpipe.media.containers import format_of
 from mmpipe.media.cost import decoding_pixels
 from mmpipe.media.decode import DEFAULT_TARGET, decode
 from mmpipe.media.fetch import Fetcher
 from mmpipe.media.https import HttpsClient
 from mmpipe.media.images import cropped
-from mmpipe.media.refs import MediaBytes, MediaRef, resolve, shown
+from mmpipe.media.kinds import image_kind
+from mmpipe.media.refs import MediaBytes, MediaRef, max_bytes, media_root, resolve, shown
 from mmpipe.media.stamps import MediaStamp
 
 __all__ = [
@@ -36,6 +38,10 @@ __all__ = [
     "cropped",
     "decode",
     "decoding_pixels",
+    "format_of",
+    "image_kind",
+    "max_bytes",
+    "media_root",
     "resolve",
     "shown",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,7 +16,7 @@ from mmpipe.errors import InvalidMedia, MediaNotAllowed, MediaTooLarge
 from mmpipe.media.hosts import check_url
 from mmpipe.media.stamps import MediaStamp
 from mmpipe.objects import InvalidAddress, check_key, join, split_s3, to_path, to_uri
-from mmpipe.schemas.product import Product
+from mmpipe.schemas.product import PublicProduct
 from mmpipe.settings import MediaSettings
 
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
@@ -73,7 +73,7 @@ def max_bytes(modality: Modality, settings: MediaSettings) -> int:
 
 
 def resolve(
-    product: Product, root: str, settings: MediaSettings
+    product: PublicProduct, root: str, settings: MediaSettings
 ) -> tuple[list[MediaRef], list[InvalidMedia]]:
     """The product's media below ``root``, in the order image, further images, audio, video; and what is
     refused.
@@ -99,6 +99,21 @@ def resolve(
     return refs, refused
 
 
+def media_root(product: PublicProduct, uris: Sequence[str], ledger: str | None) -> str | None:
+    """What the product's relative links start from: the root of its upload by the run ledger, unless the
+    addresses that its media were read from say otherwise. None where neither says anything."""
+    links = [product.image_link, *product.additional_image_link, product.audio_link, product.video_link]
+    relative = [link.strip().removeprefix("./") for link in links if link and ":" not in link]
+    known = set(uris)
+    roots = [] if ledger is None else [ledger]
+    roots += [uri[: -len(link)] for link in relative for uri in uris if uri.endswith(f"/{link}")]
+    best = max(roots, key=lambda root: sum(root + link in known for link in relative), default=None)
+    if best is not None:
+        return best
+    stored = [uri for uri in uris if uri.startswith(("s3://", "file://"))]
+    return stored[0].rpartition("/")[0] + "/" if stored else None
+
+
 def shown(field: str, modality: Modality, link: str, settings: MediaSettings) -> MediaRef:
     """The medium that whoever asks shows by an address: ``data:``, or ``https://`` on an allowed host.
 
@@ -119,7 +134,7 @@ def _scheme(link: str) -> str:
     return found.group(1).lower() if found else ""
 
 
-def _links(product: Product) -> Iterator[tuple[str, Modality, str]]:
+def _links(product: PublicProduct) -> Iterator[tuple[str, Modality, str]]:
     if product.image_link:
         yield "image_link", "image", product.image_link
     for number, link in enumerate(product.additional_image_link):

@@ -32,6 +32,7 @@ from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.changes import Changes, Seen, basis_of, seen_table
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
 from mmpipe.lake.storage import lance_errors
+from mmpipe.media import media_root
 from mmpipe.schemas.product import Product
 
 if TYPE_CHECKING:
@@ -366,18 +367,3 @@ def _as_in(rows: pa.Table, table: pa.Table, *names: str) -> pa.Table:
         position = table.schema.get_field_index(name)
         table = table.set_column(position, table.schema.field(position), rows.column(name).take(places))
     return table
-
-
-def media_root(product: Product, uris: Sequence[str], ledger: str | None) -> str | None:
-    """What the product's relative links start from: the root of its upload by the run ledger, unless the
-    addresses that its media were read from say otherwise. None where neither says anything."""
-    links = [product.image_link, *product.additional_image_link, product.audio_link, product.video_link]
-    relative = [link.strip().removeprefix("./") for link in links if link and ":" not in link]
-    known = set(uris)
-    roots = [] if ledger is None else [ledger]
-    roots += [uri[: -len(link)] for link in relative for uri in uris if uri.endswith(f"/{link}")]
-    best = max(roots, key=lambda root: sum(root + link in known for link in relative), default=None)
-    if best is not None:
-        return best
-    stored = [uri for uri in uris if uri.startswith(("s3://", "file://"))]
-    return stored[0].rpartition("/")[0] + "/" if stored else None

@@ -220,6 +220,11 @@ class Shard:
         version = self._version
         return None if version.find(product_id) is None else version.product(product_id)
 
+    def media(self, product_id: str) -> tuple[PublicProduct, list[str]] | None:
+        """See :meth:`Version.media`; None where it is not of this shard."""
+        version = self._version
+        return None if version.find(product_id) is None else version.media(product_id)
+
     def like(self, product_id: str) -> tuple[Likeness, Vectors | None] | None:
         """What others are held against to be like a product, and what the frames of their clips are; None
         where it is not of this shard."""

@@ -62,6 +62,12 @@ class Documents:
         taken = lance_fragment.take([self._place(fragment, offset)], columns=["document"])
         return Product.model_validate_json(taken["document"][0].as_py())
 
+    def media(self, fragment: int, offset: int) -> tuple[Product, list[str]]:
+        """The same, with the addresses that its media were looked for at."""
+        lance_fragment = self._dataset.get_fragment(self._numbers[fragment])
+        taken = lance_fragment.take([self._place(fragment, offset)], columns=["document", "media_uris"])
+        return Product.model_validate_json(taken["document"][0].as_py()), taken["media_uris"][0].as_py() or []
+
     def products(self, rows: Sequence[tuple[int, int]]) -> list[Product]:
         """The whole products of some rows, what is private of them included: one read."""
         if not rows:

@@ -141,6 +141,12 @@ class Version:
         fragment, offset = self._located(np.array([self.row(product_id)], np.int32))[0]
         return self.documents.product(fragment, offset).public()
 
+    def media(self, product_id: str) -> tuple[PublicProduct, list[str]]:
+        """The same, with the addresses that its media were looked for at, which are nobody's business."""
+        fragment, offset = self._located(np.array([self.row(product_id)], np.int32))[0]
+        product, addresses = self.documents.media(fragment, offset)
+        return product.public(), addresses
+
     def products(self, rows: Rows) -> list[PublicProduct]:
         """What is public of the products of some rows, read from the local copy at once."""
         return [product.public() for product in self.documents.products(self._located(rows))]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.merchandising import Merchandising
 from mmpipe.serve.answer.people import People
+from mmpipe.serve.answer.product_media import Kind, ProductMedia, Shown
 from mmpipe.serve.answer.query_encoder import Encode, Media, QueryEncoder
 from mmpipe.serve.answer.query_media import ParsedSearch, QueryMedia, has_media
 from mmpipe.serve.answer.recommendations import Known, Recommendations
@@ -78,10 +80,9 @@ class QueryService:
         self._lake: Lake = open_lake(settings)
         self.audit = self._lake.audit
         self._encode: dict[str, Encode] = {}
-        self._media = QueryMedia(
-            settings.media,
-            Budget(int(settings.serve.media_megapixels * 1e6), settings.serve.media_wait_seconds),
-        )
+        decoding = Budget(int(settings.serve.media_megapixels * 1e6), settings.serve.media_wait_seconds)
+        self._media = QueryMedia(settings.media, decoding)
+        self._product_media = ProductMedia(settings, decoding)
         self._looking: asyncio.Task[None] | None = None
         self._listening = ThreadPoolExecutor(_LISTENING_THREADS, thread_name_prefix="query-voice")
         self._recommendations = Recommendations(
@@ -246,6 +247,23 @@ class QueryService:
             }
         )
 
+    @asynccontextmanager
+    async def product_medium(
+        self, collection: str | None, product_id: str, kind: Kind, number: int
+    ) -> AsyncIterator[Shown]:
+        """See :meth:`ProductMedia.whole`."""
+        version = await self._source.open(collection)
+        async with self._product_media.whole(version, product_id, kind, number) as shown:
+            yield shown
+
+    async def product_thumbnail(
+        self, collection: str | None, product_id: str, number: int, width: int
+    ) -> Shown:
+        """See :meth:`ProductMedia.thumbnail`."""
+        version = await self._source.open(collection)
+        with step("product.thumbnail"):
+            return await self._product_media.thumbnail(version, product_id, number, width)
+
     async def reviews(self, collection: str | None, product_id: str) -> bytes:
         """A :class:`~mmpipe.schemas.review.ProductReviews` as JSON. Raises ``UnknownProduct``,
         ``NotReady``."""
@@ -351,6 +369,7 @@ class QueryService:
         self._people.close()
         self._source.close()
         self._media.close()
+        self._product_media.close()
         if self._words is not None:
             self._words.close()
         self._listening.shutdown(wait=False, cancel_futures=True)

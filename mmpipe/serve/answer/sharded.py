@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mmpipe.errors import InvalidRequest, NotReady, UnknownCollection, UnknownProduct
 from mmpipe.lake.steady import steady_time
@@ -171,11 +171,18 @@ class ShardedCollections:
 
     async def product(self, version: ShardedVersion, product_id: str) -> PublicProduct:
         """What is public of a product. Raises :class:`UnknownProduct`, :class:`ShardMissing`."""
-        shards = range(version.shards)
-        for found in await self._searcher.ask(shards, "product", version, product_id):
+        product: PublicProduct = await self._of_its_shard("product", version, product_id)
+        return product
+
+    async def media(self, version: ShardedVersion, product_id: str) -> tuple[PublicProduct, list[str]]:
+        """See :meth:`Version.media`. Raises as :meth:`product` does."""
+        found: tuple[PublicProduct, list[str]] = await self._of_its_shard("media", version, product_id)
+        return found
+
+    async def _of_its_shard(self, method: str, version: ShardedVersion, product_id: str) -> Any:
+        for found in await self._searcher.ask(range(version.shards), method, version, product_id):
             if found is not None:
-                product: PublicProduct = found
-                return product
+                return found
         name = version.ref.collection
         raise UnknownProduct(f"no product '{product_id[:128]}' in collection '{name}'")
 

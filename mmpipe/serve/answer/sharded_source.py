@@ -80,6 +80,10 @@ class SplitVersion:
         """See :meth:`ShardedCollections.product`."""
         return await self.collections.product(self.version, product_id)
 
+    async def media(self, product_id: str) -> tuple[PublicProduct, list[str]]:
+        """See :meth:`ShardedCollections.media`."""
+        return await self.collections.media(self.version, product_id)
+
 
 class ShardedSource:
     """See :class:`~mmpipe.serve.answer.source.Source`. A collection is known from the lake's next listing

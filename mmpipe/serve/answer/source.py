@@ -64,6 +64,9 @@ class LiveVersion(Protocol):
     async def product(self, product_id: str) -> PublicProduct:
         """What is public of a product. Raises ``UnknownProduct``."""
 
+    async def media(self, product_id: str) -> tuple[PublicProduct, list[str]]:
+        """The same, with the addresses that its media were looked for at."""
+
 
 class Source(Protocol):
     """The live versions of a lake. Of one event loop, but for :meth:`refresh` and :meth:`close`."""
@@ -180,6 +183,10 @@ class WholeVersion:
         """See :class:`LiveVersion`."""
         # Read from local disk, the one thing here that waits for I/O.
         return await asyncio.to_thread(self.whole.product, product_id)
+
+    async def media(self, product_id: str) -> tuple[PublicProduct, list[str]]:
+        """See :class:`LiveVersion`."""
+        return await asyncio.to_thread(self.whole.media, product_id)
 
 
 class WholeSource:

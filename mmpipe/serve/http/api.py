@@ -38,6 +38,7 @@ from mmpipe.serve.http.interaction_routes import interactions_router
 from mmpipe.serve.http.key_entries import demo_keys
 from mmpipe.serve.http.keys import KeyRing, key_ring, open_to_all
 from mmpipe.serve.http.limits import BodyLimit
+from mmpipe.serve.http.media_route import add_media_route
 from mmpipe.serve.http.merchandising_routes import BODIES as MERCHANDISING
 from mmpipe.serve.http.merchandising_routes import merchandising_router
 from mmpipe.serve.http.methods import Methods
@@ -126,6 +127,7 @@ def create_app(
     public = _public_router(guard)
     _query_routes(public, service)
     add_assistant_route(public, service)
+    add_media_route(public, service)
     app.include_router(public)
     app.include_router(interactions_router(service, guard))
     app.include_router(people_router(service, guard))

@@ -34,6 +34,7 @@ _MEANINGS = {
     413: "The body, what it holds, or a medium is over the limit",
     414: "The query string is over the limit",
     415: "The body's content type is not supported",
+    416: "There is no such range of it",
     429: "This caller asks too much at once; try again after Retry-After seconds",
     422: "A field is not valid; `field` and `errors` name it and the remedy",
     503: "Temporarily not able to answer; try again after Retry-After seconds",

@@ -184,9 +184,9 @@ class ShardServer:
     async def ask(self, method: str, ref: VersionRef, *args: Any) -> Any:
         """A method of :class:`~mmpipe.search.shards.shard.Shard`."""
         shard = await self._shard(ref)
-        if method == "product":
-            # Read from local disk, the one call that waits for I/O.
-            return await asyncio.to_thread(shard.product, *args)
+        if method in ("product", "media"):
+            # Read from local disk, the calls that wait for I/O.
+            return await asyncio.to_thread(getattr(shard, method), *args)
         # On the event loop: threads would only take the interpreter lock from one another.
         return getattr(shard, method)(*args)
 

@@ -10,10 +10,11 @@ import pytest
 
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
-from mmpipe.indexing.tables.copy import RowCarrier, media_root
+from mmpipe.indexing.tables.copy import RowCarrier
 from mmpipe.lake import ProductTable
 from mmpipe.lake.reviewed import Reviewed
 from mmpipe.lake.stock import Stock
+from mmpipe.media import media_root
 from mmpipe.schemas.product import Product
 from tests.unit.indexing.conftest import Shop
 from tests.unit.indexing.shopify import product as product_row
