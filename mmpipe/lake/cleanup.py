@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import lance
 
+    from mmpipe.objects import ObjectStore
+
 # Commits between two clean-ups of a table that is written to without a break.
 COMMITS: Final = 32
 _FEW: Final = 4
+_INDICES: Final = "_indices/"
 
 
 class CleanUps:
@@ -65,3 +68,40 @@ def remove_versions(
         error_if_tagged_old_versions=False,
     )
     return int(stats.old_versions)
+
+
+def remove_old_rows(dataset: lance.LanceDataset, uri: str, store: ObjectStore) -> None:
+    """Remove the files in which older versions of the table at ``uri`` hold rows, their deletions and
+    indexes, but for those that ``dataset``'s version or a newer one has: when this returns, nobody reads an
+    older version any more.
+
+    What the older versions were stays until the clean-up: by it a writer that was decided on one of them
+    finds what others committed since. Where that is gone, Lance (pylance 14) takes nobody to have
+    committed, and a key that both insert is there twice.
+    """
+    kept: set[str] = set()
+    old: set[str] = set()
+    for number in sorted(int(version["version"]) for version in dataset.versions()):
+        files = _files(dataset.checkout_version(number))
+        if number < int(dataset.version):
+            old |= files
+        else:
+            kept |= files
+    for path in sorted(old - kept):
+        if path.startswith(_INDICES):
+            for held in list(store.list(f"{uri}/{path}/")):
+                store.delete(held.uri)
+        else:
+            store.delete(f"{uri}/{path}")
+
+
+def _files(dataset: lance.LanceDataset) -> set[str]:
+    """Paths below the table of what holds a version's rows; of an index its folder."""
+    indexes = dataset.describe_indices()
+    found = {f"{_INDICES}{segment.uuid}" for index in indexes for segment in index.segments}
+    for fragment in dataset.get_fragments():
+        found |= {f"data/{file.path}" for file in fragment.data_files()}
+        deletions = fragment.deletion_file()
+        if deletions is not None:
+            found.add(deletions)
+    return found

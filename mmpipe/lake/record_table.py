@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
 
 import lance
@@ -14,10 +14,11 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from mmpipe.errors import CommitConflict, StorageUnavailable
-from mmpipe.lake.cleanup import CleanUps, remove_versions
+from mmpipe.lake.cleanup import CleanUps, remove_old_rows, remove_versions
 from mmpipe.lake.create import create_table
 from mmpipe.lake.merge import merge
 from mmpipe.lake.storage import is_missing, lance_errors, lance_options, lance_uri, sql_text
+from mmpipe.objects import open_store
 
 if TYPE_CHECKING:
     from mmpipe.settings import StorageSettings
@@ -146,8 +147,9 @@ class RecordTable(Generic[Record]):
         return pa.concat_tables(parts) if parts else schema.empty_table(), int(dataset.version)
 
     def purge(self) -> None:
-        """Write files anew that hold replaced or deleted rows, and remove every older version: nothing of
-        those rows is left. A reader that is in the middle of one is told to try again."""
+        """Write files anew that hold replaced or deleted rows, and remove those of every older version:
+        nothing of those rows is left. A reader that is in the middle of one is told to try again; a writer
+        does so by itself."""
         with self._lock:
             dataset = self._open(create=False)
             if dataset is None:
@@ -155,7 +157,8 @@ class RecordTable(Generic[Record]):
             with lance_errors(f"purging {self._what}"):
                 dataset.checkout_latest()
                 dataset.optimize.compact_files(materialize_deletions_threshold=0.0)
-                dataset.cleanup_old_versions(older_than=timedelta(0), error_if_tagged_old_versions=False)
+                remove_old_rows(dataset, self._uri, open_store(self._uri, self._storage))
+            self._clean_up(_HOLD_SECONDS, at_rest=True)
 
     def by_key(self, keys: Sequence[str]) -> list[Record]:
         """The records of these keys; unknown keys are left out."""

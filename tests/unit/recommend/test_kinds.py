@@ -391,5 +391,6 @@ def test_what_goes_with_a_category_is_of_what_the_filters_leave(version: Version
         (found,) = shop.ask(**asked).lists
         assert any("hat" in item.id for item in found.items)
         (left,) = shop.ask(**asked, filters={"category": ["Home > Lamps"]}).lists
-        assert left.items and all("lamp" in item.id for item in left.items)
+        assert left.items
+        assert all("lamp" in item.id for item in left.items)
         assert {part.reason for item in left.items for part in item.why} >= {"category-bought-with"}
