@@ -196,6 +196,33 @@ def test_not_ready_while_one_of_the_live_collections_cannot_be_searched(
         replica.until("/readyz", 200)
 
 
+def test_one_shop_that_stays_damaged_keeps_no_other_waiting(
+    settings: Settings, index: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    index("shop")
+    index("broken")
+    (manifests,) = (tmp_path / "lake" / "broken").glob("products_*.lance/_versions")
+    aside = manifests.rename(manifests.with_name("aside"))
+    with closing(Replica(make_service(settings))) as replica:
+        assert replica.says("/readyz") == (503, "not every live collection can be searched here yet (broken)")
+        monkeypatch.setattr(watch, "BROKEN_SECONDS", 0.2)
+        replica.until("/readyz", 200)
+        ready = replica.client.get("/readyz").json()
+        assert (ready["collections"], ready["unsearchable"]) == (["shop"], ["broken"])
+        assert replica.client.get("/v1/search?q=red&collection=shop").status_code == 200
+        assert replica.client.get("/v1/search?q=red&collection=broken").status_code == 503
+        monkeypatch.setattr(watch, "OLD_SECONDS", 0.1)
+        begun = time.monotonic()
+        while "stale_seconds" not in replica.client.get("/readyz").json():
+            assert time.monotonic() - begun < SOON, "the alarm for old answers hears of it"
+            time.sleep(0.01)
+        aside.rename(manifests)
+        while "unsearchable" in (said := replica.client.get("/readyz").json()):
+            assert time.monotonic() - begun < SOON, "it is looked at until it can be searched"
+            time.sleep(0.01)
+        assert said["collections"] == ["broken", "shop"]
+
+
 def test_a_store_that_is_away_ends_no_search_and_answers_say_how_old_they_are(
     replica: Replica, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

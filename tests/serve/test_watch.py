@@ -14,6 +14,7 @@ from mmpipe.lake import Lake
 from mmpipe.search import LiveVersions
 from mmpipe.search.versions.store import CollectionStatus
 from mmpipe.serve.answer import tenancy
+from mmpipe.serve.answer import watch as watched
 from mmpipe.serve.answer.watch import STUCK_SECONDS, Watch, unsearchable
 
 LONG = STUCK_SECONDS + 60.0
@@ -106,6 +107,25 @@ def test_a_watch_that_waits_for_a_load_is_left_alone(monkeypatch: pytest.MonkeyP
         rests.check_alive()
     for found in (loads, rests):
         found.close()
+
+
+@pytest.mark.parametrize(("lacking", "left"), [(False, True), (True, False)], ids=["damaged", "no models"])
+def test_what_is_not_waited_for(lacking: bool, left: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "BROKEN_SECONDS", 0.0)
+    broken = replace(status(5), version=None, error="it is not as it was written", lacks_models=lacking)
+    found = watch(shop=status(1), broken=broken)
+    monkeypatch.setattr(Shops, "collections", lambda _: ["shop", "broken"])
+    found.look()
+    assert (found.not_ready() is None) == left
+    assert ("broken" in found.ages()) == left
+
+
+def test_nothing_is_left_behind_where_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "BROKEN_SECONDS", 0.0)
+    found = watch(broken=replace(status(5), version=None, error="it is not as it was written"))
+    monkeypatch.setattr(Shops, "collections", lambda _: ["broken"])
+    found.look()
+    assert found.not_ready() is not None
 
 
 def test_why_it_is_not_ready_names_only_what_the_caller_may_know_of() -> None:

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 import lance
 
-from mmpipe.errors import InvalidRequest, NotFound, NotReady, StorageUnavailable, UnknownCollection
+from mmpipe.errors import (
+    InvalidRequest,
+    ModelUnavailable,
+    NotFound,
+    NotReady,
+    ProfileMismatch,
+    StorageUnavailable,
+    UnknownCollection,
+)
 from mmpipe.lake.mirror import Mirror
 from mmpipe.lake.steady import steady_time
 from mmpipe.lake.storage import is_missing, lance_errors
@@ -100,7 +108,8 @@ class Load(Protocol[V]):
 @dataclass(frozen=True)
 class CollectionStatus:
     """What a replica knows of one collection. Times are Unix seconds; ``error`` is the last refresh's, empty
-    if it went well. ``loading_since`` is when the load that runs began, None while none does, and
+    if it went well, and ``lacks_models`` that it failed for models which another process may have.
+    ``loading_since`` is when the load that runs began, None while none does, and
     ``progressed_at`` when a load last got on."""
 
     version: str | None
@@ -110,6 +119,7 @@ class CollectionStatus:
     error: str
     loading_since: float | None
     progressed_at: float | None
+    lacks_models: bool = False
 
 
 @dataclass
@@ -135,6 +145,7 @@ class _Followed(Generic[V]):
     loading_since: float | None = None
     progressed_at: float | None = None
     error: str = ""
+    lacks_models: bool = False
     # Whether files that the current version is read from were found damaged.
     damaged: bool = False
 
@@ -266,6 +277,7 @@ class VersionStore(Generic[V]):
                 error=followed.error,
                 loading_since=followed.loading_since,
                 progressed_at=followed.progressed_at,
+                lacks_models=followed.lacks_models,
             )
         return report
 
@@ -412,11 +424,12 @@ class VersionStore(Generic[V]):
                 if load:
                     self._swap(followed, live)
             if not waits:
-                followed.error = ""
+                followed.error, followed.lacks_models = "", False
         except Exception as error:
             if followed.error != str(error):
                 log.warning("collection %s keeps its version: %s", followed.collection.name, error)
             followed.error = str(error) or type(error).__name__
+            followed.lacks_models = isinstance(error, (ModelUnavailable, ProfileMismatch))
             raise
         finally:
             # What is answered is not what is live until it was loaded.

@@ -317,13 +317,19 @@ class QueryService:
         live = self._source.live()
         return [_served(version) for version in live if tenancy.visible(version.collection)]
 
+    def unsearchable(self) -> list[str]:
+        """The live collections of the caller that cannot be searched here and are not waited for. Touches
+        memory only."""
+        served = {version.collection for version in self._source.live()}
+        return sorted(self.ages().keys() - served)
+
     def known_of_shoppers(self) -> dict[str, Known]:
         """What this replica knows of shoppers, by collection. Touches memory only."""
         return self._recommendations.known()
 
     def ages(self) -> dict[str, float]:
-        """For each collection that answers and the caller has, the seconds since its version was last seen to
-        be what is live. Touches memory only."""
+        """For each collection that the caller has, the seconds since the version that answers was last seen
+        to be what is live; see :meth:`Watch.ages`. Touches memory only."""
         return {name: age for name, age in self._source.ages().items() if tenancy.visible(name)}
 
     def oldest(self) -> int | None:

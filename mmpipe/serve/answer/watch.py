@@ -30,6 +30,8 @@ OLD_SECONDS = 60.0
 STUCK_SECONDS = 900.0
 # One listing of the lake; new collections are as rare as new shops.
 LIST_SECONDS = 10.0
+# A collection that fails for so long while another is answered is not waited for any more.
+BROKEN_SECONDS = 30.0
 _NAMED = 3
 
 
@@ -45,6 +47,7 @@ class Watch:
         self._versions = versions
         self._poll_seconds = poll_seconds
         self._fine_at: dict[str, float] = {}
+        self._failing_since: dict[str, float] = {}
         self._names: tuple[str, ...] = ()
         self._listed_at: float | None = None
         self._fault = ""
@@ -94,7 +97,9 @@ class Watch:
         memory only; what is known beyond that is logged, once.
 
         It should from the moment on at which every collection that is live in the lake could be searched
-        here, and there is one: whatever happens then, it answers from what it holds.
+        here, and there is one: whatever happens then, it answers from what it holds. One that has failed for
+        :data:`BROKEN_SECONDS`, while another answers, is not waited for: it would fail elsewhere, too, and
+        one shop's damage is no other's. Where it fails for models that are not here, they may be elsewhere.
         """
         self._note()
         reason = self._unready()
@@ -119,10 +124,14 @@ class Watch:
 
     def ages(self) -> dict[str, float]:
         """For each collection that answers, the seconds since the version at hand was last seen to be what is
-        live. Touches memory only."""
+        live; for one that is not waited for, since it was found to fail. Touches memory only."""
         self._note()
         now = steady_time()
-        answering = [name for name, status in self._versions.status().items() if status.version is not None]
+        answering = [
+            name
+            for name, status in self._versions.status().items()
+            if status.version is not None or (status.error and name in self._fine_at)
+        ]
         return {name: max(0.0, now - self._fine_at.get(name, now)) for name in answering}
 
     def old(self, name: str) -> int | None:
@@ -183,9 +192,23 @@ class Watch:
             _log.warning("a collection is not served", extra={"collection": name, "reason": str(error)})
 
     def _note(self) -> None:
-        for name, status in self._versions.status().items():
-            if status.checked_at is not None and not status.error:
-                self._fine_at[name] = status.checked_at
+        statuses = self._versions.status()
+        fine = [name for name, status in statuses.items() if status.checked_at and not status.error]
+        for name in fine:
+            self._fine_at[name] = statuses[name].checked_at or 0.0
+            self._failing_since.pop(name, None)
+        answers = any(statuses[name].version is not None for name in fine)
+        now = steady_time()
+        for name in self._names:
+            status = statuses.get(name)
+            if name in self._fine_at or status is None or not status.error or status.lacks_models:
+                continue
+            since = self._failing_since.setdefault(name, now)
+            if answers and now - since >= BROKEN_SECONDS:
+                _log.warning(
+                    "a collection is not waited for", extra={"collection": name, "reason": status.error}
+                )
+                self._fine_at[name] = since
 
     def _error(self, name: str) -> str:
         status = self._versions.status().get(name)

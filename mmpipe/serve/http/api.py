@@ -275,7 +275,8 @@ def _operations_routes(
 
     @app.get(
         "/readyz",
-        summary="Every collection can be searched here; `stale_seconds` is how old the oldest has become",
+        summary="Every collection can be searched here but for `unsearchable`; `stale_seconds` is how old the"
+        " oldest has become",
         responses=problems(503),
         tags=["operations"],
     )
@@ -283,7 +284,12 @@ def _operations_routes(
         reason = service.not_ready()
         if reason is not None:
             raise NotReady(reason)
-        ready = {"status": "ready", "collections": [entry.collection for entry in service.served()]}
+        ready: dict[str, Any] = {
+            "status": "ready",
+            "collections": [entry.collection for entry in service.served()],
+        }
+        if broken := service.unsearchable():
+            ready["unsearchable"] = broken
         oldest = service.oldest()
         return ready if oldest is None else ready | {"stale_seconds": oldest}
 
