@@ -93,7 +93,7 @@ def _section(name: str, command: Any) -> str:
     context = command.context_class(command, info_name=name)
     usage = " ".join(command.collect_usage_pieces(context))
     records = [each.get_help_record(context) for each in command.get_params(context) if each.name != "help"]
-    rows = [f"| `{record[0]}` | {_text(record[1])} |\n" for record in records if record is not None]
+    rows = [f"| `{_cell(record[0])}` | {_text(record[1])} |\n" for record in records if record is not None]
     table = f"\n| argument or option | |\n|---|---|\n{''.join(rows)}" if rows else ""
     return f"{title}\n```text\n{name} {usage}\n```\n{table}"
 
@@ -126,7 +126,11 @@ def _paragraphs(text: str | None) -> str:
 
 def _text(text: str) -> str:
     said = re.sub(r"\s*\[((?:default|required|env var|x)[^\]]*)\]$", r" (\1)", " ".join(text.split()))
-    return re.sub(r"(?<!`)<", "&lt;", said).replace("|", "\\|")
+    return _cell(re.sub(r"(?<!`)<", "&lt;", said))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from mmpipe.catalogue.private import is_never_public
 from tests.docs.doc_commands import ROOT, faults, read
 
 PAGES = ["docs/feeds.md", *(f"docs/feeds/{each.key}.md" for each in FORMATS)]
-README_SECTIONS = ["Two commands", "Your own catalogue, without any cloud", "Searching", "Models"]
+README_SECTIONS = ["Two commands", "Your own catalogue, without any cloud", "Ten lines of Python"]
 
 
 def test_the_pages_are_as_the_code_has_them() -> None:
