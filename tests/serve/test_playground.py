@@ -20,8 +20,9 @@ from tests.serve.held_keys import held
 
 _LANGUAGES = ("en", "zh")
 _SCRIPTS = {name: file.data.decode() for name, file in static_files().items() if name.endswith(".js")}
-# t("a.b"), has(`a.${x}`), and names of words that a table holds.
-_WORD = re.compile(r"""\b(?:t|has)\(\s*(?:"([\w.-]+)"|`([^`]+)`)""")
+# t("a.b"), and names of words by choice: t(on ? "a.b" : "a.c"), t(`a.${name}`).
+_ASKED = re.compile(r"""(?<![.\w])(?:t|has)\(\s*(?:"([\w.-]+)"|`([^`]+)`)""")
+_TEXT = re.compile(r'''"([a-z]+(?:\.[\w-]+)+)"''')
 
 
 @pytest.mark.parametrize(
@@ -96,18 +97,14 @@ def test_every_language_has_every_word_and_every_word_is_used() -> None:
     en, zh = (json.loads(static_files()[f"lang/{name}.json"].data) for name in _LANGUAGES)
     plural = {key for key in en if key.endswith(".one")}
     assert set(en) - plural == set(zh) - {key for key in zh if key.endswith(".one")}
-    literal, begun = set(), set()
-    for script in _SCRIPTS.values():
-        for exact, pattern in _WORD.findall(script):
-            if exact:
-                literal.add(exact)
-            else:
-                begun.add(pattern.partition("${")[0])
-    assert sorted(literal - set(en)) == []
+    asked = {exact for script in _SCRIPTS.values() for exact, _ in _ASKED.findall(script) if exact}
+    begun = {
+        text.partition("${")[0] for script in _SCRIPTS.values() for _, text in _ASKED.findall(script) if text
+    }
+    named = {text for script in _SCRIPTS.values() for text in _TEXT.findall(script)}
+    assert sorted(asked - set(en)) == []
     unused = {
-        key
-        for key in set(en) - plural
-        if key not in literal and not any(key.startswith(each) for each in begun)
+        key for key in set(en) - plural - asked - named if not any(key.startswith(each) for each in begun)
     }
     assert sorted(unused) == []
     places = {key: sorted(re.findall(r"\{\w+\}", text)) for key, text in en.items()}

@@ -9,6 +9,9 @@ import { become, forget, NAMES, shopper } from "./shoppers.js";
 // Every view there is, in the order of the header. Of the first the address is `#/` as well.
 const VIEWS = [
   { name: "search", load: () => import("./views/search.js"), nav: true, group: "shop" },
+  { name: "product", load: () => import("./views/product.js") },
+  { name: "foryou", load: () => import("./views/foryou.js"), nav: true, group: "shop" },
+  { name: "assistant", load: () => import("./views/assistant.js"), nav: true, group: "shop" },
 ];
 
 const COLLECTION = "mmpipe.collection";
@@ -60,7 +63,7 @@ async function show() {
   const moved = shown !== null && shown !== asked.name + asked.id;
   shown = asked.name + asked.id;
   header(asked);
-  document.title = `${t(`nav.${asked.name}`)} · mmpipe`;
+  document.title = asked.view.nav ? `${t(`nav.${asked.name}`)} · mmpipe` : "mmpipe";
   const root = h("div", { class: ["view", `view-${asked.name}`] });
   fill(main, root);
   if (moved) {
