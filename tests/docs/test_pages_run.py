@@ -29,6 +29,9 @@ BESIDE = ["docs/quickstart.md", "docs/index.md", "CONTRIBUTING.md", "CHANGELOG.m
 # Training takes minutes; its commands have tests of their own.
 TYPED_BY_NOBODY = {"docs/guides/training.md"}
 
+# The first test waits for all of the quickstart.
+pytestmark = pytest.mark.timeout(600)
+
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
