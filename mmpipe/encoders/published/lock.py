@@ -21,6 +21,7 @@ from mmpipe.errors import ModelUnavailable
 from mmpipe.settings import ModelSettings
 
 LOCK_NAME = "models.lock"
+FOLDER = "folder"
 State = Literal["not pulled", "missing", "damaged", "ready"]
 
 
@@ -37,8 +38,8 @@ class LockedModel(BaseModel):
     """One repository's pin.
 
     ``source`` says who vouched for the files when they were locked: a hub, by the digests it publishes of
-    the commit ``revision``; or ``folder``, files somebody brought, whose ``revision`` is ``folder-`` and the
-    start of their own digest.
+    the commit ``revision``; or :data:`FOLDER` or a package with its version, files somebody brought, whose
+    ``revision`` is ``folder-`` and the start of their own digest.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

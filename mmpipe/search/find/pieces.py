@@ -30,6 +30,12 @@ IDENTIFIED = 8.0
 # Letters or digits of what may be mistaken in one place, and in two; with fewer a word says too little.
 ONE_FROM, TWO_FROM = 4, 8
 _DIGIT = re.compile(r"\d")
+# What shoppers say of any shop: no slip for a word that is nearly the same, though no product says it.
+OF_SHOPS = frozenset(
+    tokens(
+        "sale sales deal deals offer offers discount promo clearance outlet cheap best buy shop shops online price"
+    )
+)
 _STOP = frozenset(
     tokens("a an and are as at by for from in is it of on or that the this to with your my me some any")
 ) | {"的", "了", "和", "与", "及", "或"}

@@ -213,7 +213,7 @@ def _of_words(
             yield Candidate(first.start(), end, tuple(before + form for form in forms) if before else forms)
             if len(words) == 2:
                 joined = f"{before[:-1]}-"
-                yield Candidate(first.start(), end, tuple(joined + form for form in forms), (CATEGORY,))
+                yield Candidate(first.start(), end, tuple(joined + form for form in forms))
             yield from _standing(first.start(), end, words, synonyms)
         before = f"{_folded(text[first.start() : end])} "
         if text[end : end + 3].strip() == "&":

@@ -26,6 +26,7 @@ from mmpipe.search.find.pieces import (
     IDENTIFIED,
     JOINED,
     MAX_WORDS,
+    OF_SHOPS,
     ONE_FROM,
     TWO_FROM,
     Piece,
@@ -404,7 +405,7 @@ def _splits(word: str | None) -> tuple[tuple[str, str], ...]:
 
 
 def _may_be_slip(word: str) -> bool:
-    return ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and word.isalpha()
+    return ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and word.isalpha() and word not in OF_SHOPS
 
 
 def _edits(word: str) -> int:

@@ -38,6 +38,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Version:
         make("k1", "Cotton kurta", price="15", brand="Red Tape", pattern="Striped", product_type=more[1]),
         make("p1", "Phone Nova", price="500", brand="Dolce & Gabbana", product_type=phones),
         make("p2", "Phone case", price="9", brand="L'Oréal", product_type=more[0]),
+        make("o1", "Linen shirt", price="71", color="Off-White"),
         make("z1", "红色 连衣裙", price="25", color="红色", gender="女"),
     ]  # fmt: skip
     halves = catalogues.rows_of(products[:5]), catalogues.rows_of(products[5:])
@@ -76,6 +77,10 @@ def ask(version: Version, text: str, **more: object) -> SearchResponse:
         ("ladies dress", [("gender", "Women", "ladies"), ("category", "Dresses", "dress")]),
         ("NAVY BLUE", [("color", "Navy Blue", "NAVY BLUE")]),
         ("navy-blue dress", [("color", "Navy Blue", "navy-blue"), ("category", "Dresses", "dress")]),
+        ("off white shirt", [("color", "Off-White", "off white")]),
+        ("sneakers 43", [("category", "Sneakers", "sneakers")]),
+        ("dress 500 ml red", [("color", "Red", "red")]),
+        ("dress 500 ml for women", [("category", "Dresses", "dress"), ("gender", "Women", "women")]),
         ("nike size 42", [("brand", "Nike", "nike"), ("size", "42", "size 42")]),
         ("nike 42码", [("brand", "Nike", "nike"), ("size", "42", "42码")]),
         ("尺码42", [("size", "42", "尺码42")]),
@@ -118,6 +123,7 @@ def test_other_words_are_words(shop: Version, text: str) -> None:
 
 def test_a_phone_case_is_no_phone(shop: Version) -> None:
     assert parts(shop, "phone case") == []
+    assert parts(shop, "phone 15 case") == []
     assert parts(shop, "phone for women") == [("category", "Phones", "phone"), ("gender", "Women", "women")]
 
 

@@ -159,6 +159,14 @@ def test_words_of_the_language_are_no_slips(tmp_path: Path) -> None:
     assert found(shop, "lamp", synonyms=False) == ["a"]
 
 
+def test_what_is_said_of_any_shop_is_no_slip(tmp_path: Path) -> None:
+    products = [catalogues.product("a", "Male mannequin"), catalogues.product("b", "Best man ring")]
+    shop = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(products)))
+    assert ask(shop, "sale").did_you_mean is None
+    assert found(shop, "sale") == []
+    assert found(shop, "best") == ["b"]
+
+
 def test_synonyms_may_be_off(shop: Version) -> None:
     assert found(shop, "沙发", synonyms=False) == []
     assert found(shop, "couch", synonyms=False) == []
