@@ -32,9 +32,7 @@ ONE_FROM, TWO_FROM = 4, 8
 _DIGIT = re.compile(r"\d")
 # What shoppers say of any shop: no slip for a word that is nearly the same, though no product says it.
 OF_SHOPS = frozenset(
-    tokens(
-        "sale sales deal deals offer offers discount promo clearance outlet cheap best buy shop shops online price"
-    )
+    tokens("sale sales deal deals offer offers discount promo clearance outlet cheap best buy shop price")
 )
 _STOP = frozenset(
     tokens("a an and are as at by for from in is it of on or that the this to with your my me some any")
