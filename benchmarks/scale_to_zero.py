@@ -26,7 +26,7 @@ from urllib.parse import quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmpipe.serve.ray.app import APP_NAME
+from mmpipe.serve.ray.names import APP_NAME
 from mmpipe.serve.ray.run import application, free_port, ray_cluster
 from mmpipe.settings import Settings, load_settings
 

@@ -309,6 +309,18 @@ class ServeSettings(_Section):
         ge=0,
         description="a search waits this long for its media's turn; then 503 with Retry-After",
     )
+    uploads: bool = Field(
+        default=False,
+        description="whoever has the scope `admin` may upload files (`PUT /v1/uploads`, and the page at `/`)"
+        " to `MMPIPE_INDEXING__UPLOADS_URI`, a bucket whose events reach the queue, with the service's own"
+        " rights to it",
+    )
+    max_upload_bytes: int = Field(
+        default=2_000_000_000, gt=0, description="a larger file gets a 413; shops put it into the bucket"
+    )
+    uploads_at_once: int = Field(
+        default=4, ge=1, description="files that a replica receives at a time; further ones get 503"
+    )
     head_seconds: float = Field(
         default=10.0,
         ge=1,

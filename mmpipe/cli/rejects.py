@@ -125,18 +125,20 @@ def replay(
 def _replayed(
     held: Collection, reject: Reject, raw: str | None, loaded: LoadedEncoders | None, *, follow: bool
 ) -> bool:
-    from mmpipe.indexing import replay as run_again
+    from mmpipe.indexing import try_again
+    from mmpipe.schemas.work import ReplayOrder
 
     name = f"{reject.reject_id[:12]} {reject.product_id or ''} {reject.field}"
+    # Not validated: a file of one's own may be larger than what is taken over HTTP.
+    order = ReplayOrder.model_construct(collection=held.name, reject_id=reject.reject_id, row=raw)
     try:
-        run_again(held.settings, held.name, reject.reject_id, raw=raw, loaded=loaded, follow=follow)
+        outcome = try_again(held.settings, order, loaded=loaded, follow=follow)
     except PermanentError as error:
         fail(f"{name}: {error}")
         return False
-    after = held.rejects.get(reject.reject_id)
-    if after is not None:
-        fail(f"{name}: {after.reason}")
-    return after is None
+    if not outcome.mended:
+        fail(f"{name}: {outcome.reason}")
+    return outcome.mended
 
 
 def _read(path: Path) -> str:

@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from mmpipe.errors import InvalidEvent
 from mmpipe.schemas.names import COLLECTION_PATTERN
-from mmpipe.schemas.work import EventKind
-
-Section = Literal["feeds", "products", "media", "events", "reviews"]
+from mmpipe.schemas.work import EventKind, Section
 
 _SECTIONS: dict[str, Section] = {name: name for name in get_args(Section)}
 _CREATED: dict[Section, EventKind] = {

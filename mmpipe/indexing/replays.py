@@ -21,6 +21,7 @@ from mmpipe.indexing.writing.freshness import settle, write_refreshed
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake import open_lake
 from mmpipe.schemas.run import RunRecord
+from mmpipe.schemas.work import ReplayOrder, ReplayOutcome
 
 if TYPE_CHECKING:
     from mmpipe.encoders.registry import LoadedEncoders
@@ -60,6 +61,21 @@ def replay(
         with suppress(LiveMoved):
             return _replay(settings, home, reject, raw, loaded, follow=follow)
     return _replay(settings, home, reject, raw, loaded, follow=follow)
+
+
+def try_again(
+    settings: Settings, order: ReplayOrder, *, loaded: LoadedEncoders | None = None, follow: bool = True
+) -> ReplayOutcome:
+    """:func:`replay`, and whether that mended it. Raises likewise."""
+    record = replay(settings, order.collection, order.reject_id, raw=order.row, loaded=loaded, follow=follow)
+    after = open_lake(settings).collection(order.collection).rejects.get(order.reject_id)
+    return ReplayOutcome(
+        reject_id=order.reject_id,
+        mended=after is None,
+        reason="" if after is None else after.reason,
+        run_id=record.run_id,
+        refused=record.refused,
+    )
 
 
 def _replay(

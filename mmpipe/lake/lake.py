@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.errors import (
     CommitConflict,
+    InvalidRequest,
     LiveMoved,
     NotFound,
     ProfileMismatch,
@@ -98,6 +99,18 @@ class Lake:
     def collections(self) -> list[str]:
         """Names of the collections that hold anything, sorted."""
         return [n for n in child_folders(self.uri, self.settings.storage) if COLLECTION_PATTERN.fullmatch(n)]
+
+    def named(self, name: str | None) -> Collection:
+        """The collection of this name, or the lake's only one. Raises ``UnknownCollection``, and
+        ``InvalidRequest`` where there are several to choose from."""
+        if name is not None:
+            return self.collection(name)
+        names = self.collections()
+        if not names:
+            raise UnknownCollection("the lake has no collection yet; index a feed first")
+        if len(names) > 1:
+            raise InvalidRequest("collection", f"name one of: {', '.join(names[:20])}")
+        return self.collection(names[0])
 
     def collection(self, name: str, *, create: bool = False) -> Collection:
         """One collection. Raises ``UnknownCollection`` when there is none of that name and ``create`` is
@@ -301,23 +314,31 @@ class Collection:
             return published
         raise CommitConflict(f"{self.uri}/live.json: other writers kept publishing first")
 
-    def promote(self, table: str, version: int | None = None, *, reason: str = "promoted") -> LiveVersion:
+    def promote(
+        self,
+        table: str,
+        version: int | None = None,
+        *,
+        reason: str = "promoted",
+        generation: int | None = None,
+    ) -> LiveVersion:
         """Make one given version live (the newest, where none is named): of an older state, or of another
         profile's table. It passes the same checks, but for the number of products. Raises ``NotFound``,
-        ``PublishRejected``, ``CommitConflict``."""
+        ``PublishRejected``, ``CommitConflict``, also where another ``generation`` is live than the one that
+        is named."""
         opened = self.table(table)
         dataset = opened.latest() if version is None else opened.at(version)
-        former = self._pointer.read()
+        former = _still(self._pointer.read(), generation)
         counts = check_version(opened, dataset, None, max_shrink=None)
         published = self._make_live(opened, dataset.version, counts, reason, former)
         self._tidy_now()
         return published
 
-    def rollback(self, *, reason: str = "rolled back") -> LiveVersion:
+    def rollback(self, *, reason: str = "rolled back", generation: int | None = None) -> LiveVersion:
         """Make live again what was live before. Repeated, it goes further back. Raises ``PublishRejected``
         when there is nothing to go back to, ``NotFound`` when that version is gone, ``CommitConflict``
-        when somebody published meanwhile."""
-        former = self._pointer.read()
+        when somebody published meanwhile, or another ``generation`` is live than the one that is named."""
+        former = _still(self._pointer.read(), generation)
         target = None if former is None else former.before()
         if target is None:
             raise PublishRejected(f"collection {self.name} has no earlier live version to go back to")
@@ -457,6 +478,12 @@ def _version_of(table: ProductTable, version: int | None) -> lance.LanceDataset:
     if version is None:
         return table.latest()
     return table.recent(version) or table.at(version)
+
+
+def _still(content: LiveFile | None, generation: int | None) -> LiveFile | None:
+    if generation is not None and (content is None or content.live.generation != generation):
+        raise CommitConflict("something else was published meanwhile")
+    return content
 
 
 def _check_following(live: LiveVersion | None, seen: LiveVersion | None) -> None:

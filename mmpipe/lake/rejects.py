@@ -59,8 +59,9 @@ class RejectTable:
         source_uri: str | None = None,
         retryable: bool | None = None,
         limit: int = 100,
+        offset: int = 0,
     ) -> list[Reject]:
-        """Rejects that match every given value, newest first, at most ``limit``."""
+        """Rejects that match every given value, newest first, at most ``limit`` after ``offset``."""
         texts = {
             "product_id": product_id,
             "scope": scope,
@@ -72,8 +73,9 @@ class RejectTable:
         if retryable is not None:
             conditions.append(f"retryable = {str(retryable).lower()}")
         heads = self._table.columns(["reject_id", "created_at"], all_of(conditions))
-        if heads.num_rows > limit:
-            heads = heads.sort_by([("created_at", "descending"), ("reject_id", "ascending")]).slice(0, limit)
+        if heads.num_rows > limit or offset:
+            heads = heads.sort_by([("created_at", "descending"), ("reject_id", "ascending")])
+            heads = heads.slice(offset, limit)
         found = self._table.by_key(heads.column("reject_id").to_pylist())
         return sorted(found, key=lambda r: (-r.created_at.timestamp(), r.reject_id))
 
@@ -135,6 +137,8 @@ class RejectTable:
         """Forget these rejects; returns how many there were."""
         return self._table.delete(reject_ids) if reject_ids else 0
 
-    def count(self, *, run_id: str | None = None) -> int:
-        """How many rejects there are, of one run or altogether."""
-        return self._table.count(None if run_id is None else f"run_id = {sql_text(run_id)}")
+    def count(self, *, run_id: str | None = None, source_uri: str | None = None) -> int:
+        """How many rejects there are, of one run, of one source, or altogether."""
+        texts = {"run_id": run_id, "source_uri": source_uri}
+        conditions = [f"{name} = {sql_text(value)}" for name, value in texts.items() if value is not None]
+        return self._table.count(all_of(conditions))

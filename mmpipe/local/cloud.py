@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import urllib3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
+from mmpipe.dispatch.depths import queue_depths as depths_of
 from mmpipe.dispatch.redelivery import MAX_RECEIVES
 from mmpipe.errors import StorageUnavailable
 from mmpipe.local.cloud_server import REQUESTS_PATH
@@ -138,20 +138,7 @@ def queue_depths(url: str, queue_url: str, dead_letters_url: str) -> dict[str, i
     Raises :class:`StorageUnavailable` where its queues do not answer.
     """
     sqs = _session().client("sqs", endpoint_url=url, config=_config())
-    try:
-        waiting, in_hand = _depths(sqs, queue_url)
-        return {"waiting": waiting, "in_hand": in_hand, "dead_letters": sum(_depths(sqs, dead_letters_url))}
-    except (BotoCoreError, ClientError) as error:
-        raise StorageUnavailable(f"the stack's queues do not answer: {error}") from error
-
-
-def _depths(sqs: SQSClient, queue_url: str) -> tuple[int, int]:
-    attributes = sqs.get_queue_attributes(
-        QueueUrl=queue_url,
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    waiting = attributes["ApproximateNumberOfMessages"]
-    return int(waiting), int(attributes["ApproximateNumberOfMessagesNotVisible"])
+    return depths_of(sqs, queue_url, dead_letters_url).model_dump()
 
 
 def _arn(sqs: SQSClient, queue_url: str) -> str:

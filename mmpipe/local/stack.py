@@ -195,13 +195,15 @@ class Stack:
     def _resolve(self, cloud: LocalCloud, scratch: Path, *, port: int, dashboard_port: int) -> Settings:
         base = self._base
         mirror = base.serve.mirror_dir or str(scratch / "mirror")  # else it would outlive a killed replica
-        local = {"port": port, "host": "127.0.0.1", "mirror_dir": mirror, "demo_key": True}
+        local = {"port": port, "host": "127.0.0.1", "mirror_dir": mirror, "demo_key": True, "uploads": True}
         serve = base.serve.model_copy(update=local)
         dispatch = DispatchSettings(
             indexer_url=f"http://127.0.0.1:{port}",
             jobs_url=f"http://127.0.0.1:{dashboard_port}",
             token=SecretStr(secrets.token_urlsafe(32)),
             ray_token=SecretStr(secrets.token_hex(32)),
+            queue_url=cloud.queue_url,
+            dlq_url=cloud.dead_letters_url,
             timeout_seconds=base.dispatch.timeout_seconds,
         )
         lake_uri = self._lake_uri or f"s3://{LAKE_BUCKET}/lake"

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mmpipe.errors import InvalidRequest, UnknownCollection
-
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, Lake
     from mmpipe.mcp_server.access import Caller
@@ -37,7 +35,7 @@ class Uploads:
         return await asyncio.to_thread(self._status, asked, caller)
 
     def _rejects(self, asked: Rejects, name: str | None) -> dict[str, Any]:
-        held = self._collection(name)
+        held = self._opened().named(name)
         found = held.rejects.list(
             product_id=asked.product_id, source_uri=asked.source, run_id=asked.run_id, limit=asked.limit
         )
@@ -58,17 +56,6 @@ class Uploads:
             # One queue serves all collections: how full it is tells of the others.
             answer["queue"] = dict(self._queue())
         return answer
-
-    def _collection(self, name: str | None) -> Collection:
-        lake = self._opened()
-        if name is not None:
-            return lake.collection(name)
-        names = lake.collections()
-        if not names:
-            raise UnknownCollection("the lake has no collection yet; index a feed first")
-        if len(names) > 1:
-            raise InvalidRequest("collection", f"name one of: {', '.join(names[:20])}")
-        return lake.collection(names[0])
 
 
 def _reject(reject: Reject, *, row: bool) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Bytes by address, on S3, in a folder, or in memory: the same calls, the same guarantees.
 
 :class:`ObjectStore` is the protocol: ``stat``, ``read``, ``read_changed`` (only what is new), ``open`` (a
-stream), ``write``, ``list``, ``delete``. A version that is named is the one that is read; ``write`` can be
-held to the ETag that is there (``if_match``) or to nothing being there (``if_none_match``), else
-``CommitConflict``. Nothing at an address is an ``ObjectNotFound``, more than the caller's limit an
-:class:`ObjectTooLarge`; timeouts, throttles and 5xx are a ``StorageUnavailable``. :func:`stat_many` looks
-many objects up with few requests, :class:`FollowedObject` reads one again and again. Addresses are
-``s3://bucket/key``, ``file:///abs/path`` and ``memory://name/key``; :func:`to_uri` takes plain paths too.
+stream), ``write``, ``writer`` (in parts), ``list``, ``delete``. A version that is named is the one that is
+read; ``write`` can be held to the ETag that is there (``if_match``) or to nothing being there
+(``if_none_match``), else ``CommitConflict``. Nothing at an address is an ``ObjectNotFound``, more than the
+caller's limit an :class:`ObjectTooLarge`; timeouts, throttles and 5xx are a ``StorageUnavailable``.
+:func:`stat_many` looks many objects up with few requests, :class:`FollowedObject` reads one again and again.
+Addresses are ``s3://bucket/key``, ``file:///abs/path`` and ``memory://name/key``; :func:`to_uri` takes plain
+paths too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 from pathlib import PurePath
 
 from mmpipe.objects.address import InvalidAddress, check_key, join, scheme_of, split_s3, to_path, to_uri
-from mmpipe.objects.base import ObjectStat, ObjectStore, ObjectTooLarge
+from mmpipe.objects.base import ObjectStat, ObjectStore, ObjectTooLarge, ObjectWriter
 from mmpipe.objects.folder import FolderStore
 from mmpipe.objects.followed import FollowedObject
 from mmpipe.objects.many import stat_many
@@ -31,6 +32,7 @@ __all__ = [
     "ObjectStat",
     "ObjectStore",
     "ObjectTooLarge",
+    "ObjectWriter",
     "S3Store",
     "check_key",
     "join",

@@ -32,6 +32,22 @@ class ObjectStat:
     version_id: str | None = None
 
 
+class ObjectWriter(Protocol):
+    """One object on its way into a store, in parts. Nothing of it is there before :meth:`close` returns."""
+
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        ...
+
+    def close(self) -> ObjectStat:
+        """The object is there as a whole, over what was there; call it once."""
+        ...
+
+    def abort(self) -> None:
+        """Forget what was written; after :meth:`close`, and again, it does nothing."""
+        ...
+
+
 @runtime_checkable
 class ObjectStore(Protocol):
     """Bytes by address. A store is safe to share between threads and travels by pickle as its settings.
@@ -60,6 +76,10 @@ class ObjectStore(Protocol):
     ) -> ObjectStat:
         """Write all or nothing. ``if_match``: only over the version with this etag; ``if_none_match``: only
         where nothing is stored. ``CommitConflict`` otherwise; of two such writers exactly one wins."""
+        ...
+
+    def writer(self, uri: str) -> ObjectWriter:
+        """Write an object in parts, of which a few MB at a time are held in memory. For one thread."""
         ...
 
     def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:

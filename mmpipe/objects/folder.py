@@ -9,7 +9,7 @@ import secrets
 import stat as modes
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import PurePath
@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
 from mmpipe.objects.address import InvalidAddress, check_key, to_path, to_uri
-from mmpipe.objects.base import ObjectStat, ObjectTooLarge
+from mmpipe.objects.base import ObjectStat, ObjectTooLarge, ObjectWriter
 
 _OWN_PREFIX = ".mmpipe-"
 _LOCK_NAME = _OWN_PREFIX + "lock"
@@ -85,38 +85,23 @@ class FolderStore:
     def write(
         self, uri: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False
     ) -> ObjectStat:
+        writer = self._writer(uri)
+        try:
+            writer.write(data)
+            return writer.put(if_match, if_none_match)
+        finally:
+            writer.abort()
+
+    def writer(self, uri: str) -> ObjectWriter:
+        return self._writer(uri)
+
+    def _writer(self, uri: str) -> _FileWriter:
         path = self._path(uri, None)
-        folder, name = os.path.split(path)
-        if name.startswith(_OWN_PREFIX):
+        if os.path.basename(path).startswith(_OWN_PREFIX):
             raise InvalidAddress(
                 f"{uri}: names that start with {_OWN_PREFIX!r} are the store's: use another name"
             )
-        temporary = os.path.join(folder, f"{_OWN_PREFIX}{os.getpid()}-{secrets.token_hex(6)}.tmp")
-        try:
-            os.makedirs(folder, exist_ok=True)
-            try:
-                with open(temporary, "xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                with _locked(folder):
-                    before = _stat_or_none(path)
-                    _check_conditions(uri, before, if_match, if_none_match)
-                    # The clock of a file system ticks in milliseconds; the etag needs two writes to differ.
-                    now = time.time_ns() if before is None else max(time.time_ns(), before.st_mtime_ns + 1)
-                    os.utime(temporary, ns=(now, now))
-                    after = os.stat(temporary)
-                    os.replace(temporary, path)
-            finally:
-                if os.path.lexists(temporary):
-                    os.unlink(temporary)
-            _sync_folder(folder)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            # Not "nothing is stored there", as for a reader: there is no room to store it.
-            raise StorageUnavailable(f"{uri} cannot be written: {error.strerror}") from error
-        except OSError as error:
-            raise _translated(error, uri) from error
-        return _stat_of(uri, after)
+        return _FileWriter(uri, path)
 
     def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
         prefix = to_path(prefix_uri)
@@ -186,6 +171,61 @@ class FolderStore:
                     yield from self._walk(path.rstrip("/"), prefix, after)
             else:
                 yield path
+
+
+class _FileWriter:
+    """A temporary file beside the object, which takes its place at the end."""
+
+    def __init__(self, uri: str, path: str) -> None:
+        self._uri = uri
+        self._path = path
+        self._folder = os.path.dirname(path)
+        self._temporary = os.path.join(self._folder, f"{_OWN_PREFIX}{os.getpid()}-{secrets.token_hex(6)}.tmp")
+        with _writing(uri):
+            os.makedirs(self._folder, exist_ok=True)
+            self._file = open(self._temporary, "xb")  # noqa: SIM115  closed by put or abort
+
+    def write(self, data: bytes) -> None:
+        with _writing(self._uri):
+            self._file.write(data)
+
+    def close(self) -> ObjectStat:
+        return self.put(None, if_none_match=False)
+
+    def put(self, if_match: str | None, if_none_match: bool) -> ObjectStat:
+        """As :meth:`FolderStore.write`."""
+        with _writing(self._uri):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            with _locked(self._folder):
+                before = _stat_or_none(self._path)
+                _check_conditions(self._uri, before, if_match, if_none_match)
+                # The clock of a file system ticks in milliseconds; the etag needs two writes to differ.
+                now = time.time_ns() if before is None else max(time.time_ns(), before.st_mtime_ns + 1)
+                os.utime(self._temporary, ns=(now, now))
+                after = os.stat(self._temporary)
+                os.replace(self._temporary, self._path)
+            _sync_folder(self._folder)
+        return _stat_of(self._uri, after)
+
+    def abort(self) -> None:
+        with suppress(OSError):
+            self._file.close()  # what it holds back is not wanted
+        with _writing(self._uri):
+            if os.path.lexists(self._temporary):
+                os.unlink(self._temporary)
+
+
+@contextmanager
+def _writing(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        # Not "nothing is stored there", as for a reader: there is no room to store it.
+        raise StorageUnavailable(f"{uri} cannot be written: {error.strerror}") from error
+    except OSError as error:
+        raise _translated(error, uri) from error
 
 
 def _within(path: str, root: str) -> bool:

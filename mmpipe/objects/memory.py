@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from mmpipe.errors import CommitConflict, ObjectNotFound
 from mmpipe.objects.address import InvalidAddress, check_key
-from mmpipe.objects.base import ObjectStat, ObjectTooLarge
+from mmpipe.objects.base import ObjectStat, ObjectTooLarge, ObjectWriter
 
 
 class MemoryStore:
@@ -73,6 +73,10 @@ class MemoryStore:
             self._objects[uri] = (bytes(data), found)
             return found
 
+    def writer(self, uri: str) -> ObjectWriter:
+        _check(uri)
+        return _MemoryWriter(self, uri)
+
     def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
         after = (start_after or "").encode()
         with self._called("list", None):
@@ -100,6 +104,22 @@ class MemoryStore:
             return self._objects[uri]
         except KeyError:
             raise ObjectNotFound(f"nothing is stored at {uri}") from None
+
+
+class _MemoryWriter:
+    def __init__(self, store: MemoryStore, uri: str) -> None:
+        self._store = store
+        self._uri = uri
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(bytes(data))
+
+    def close(self) -> ObjectStat:
+        return self._store.write(self._uri, b"".join(self._parts))
+
+    def abort(self) -> None:
+        self._parts.clear()
 
 
 def _check(uri: str) -> None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmpipe.errors import CommitConflict, MmpipeError, ObjectNotFound, PermanentError, StorageUnavailable
 from mmpipe.objects.address import InvalidAddress, split_s3
-from mmpipe.objects.base import ObjectStat, ObjectTooLarge
+from mmpipe.objects.base import ObjectStat, ObjectTooLarge, ObjectWriter
 from mmpipe.settings import StorageSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 _MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _NO_PLACE = frozenset({"NoSuchBucket", "InvalidBucketName", "KeyTooLongError"})
@@ -31,6 +32,8 @@ _PASSING = frozenset(
 _NOT_MODIFIED = 304
 _RESUMES = 4
 _BUFFER_BYTES = 1 << 20
+# The least that S3 takes is 5 MiB, the most parts 10,000.
+_PART_BYTES = 8 << 20
 
 
 class S3Store:
@@ -50,12 +53,13 @@ class S3Store:
         return f"S3Store(endpoint_url={self._settings.endpoint_url!r}, region={self._settings.region!r})"
 
     @property
-    def _client(self) -> S3Client:
+    def client(self) -> S3Client:
+        """The client of these settings."""
         return client_for(self._settings)
 
     def stat(self, uri: str, *, version_id: str | None = None) -> ObjectStat:
         with _translating(uri):
-            found = self._client.head_object(**_target(uri, version_id))
+            found = self.client.head_object(**_target(uri, version_id))
         return _stat_of(uri, found)
 
     def read(self, uri: str, *, max_bytes: int, version_id: str | None = None) -> tuple[bytes, ObjectStat]:
@@ -67,7 +71,7 @@ class S3Store:
         target = _target(uri, None)
         with _translating(uri):
             try:
-                answer = self._client.get_object(**target, IfNoneMatch=f'"{etag}"')
+                answer = self.client.get_object(**target, IfNoneMatch=f'"{etag}"')
             except ClientError as error:
                 if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == _NOT_MODIFIED:
                     return None
@@ -77,12 +81,12 @@ class S3Store:
     def open(self, uri: str, *, version_id: str | None = None) -> tuple[BinaryIO, ObjectStat]:
         target = _target(uri, version_id)
         with _translating(uri):
-            answer = self._client.get_object(**target)
+            answer = self.client.get_object(**target)
         return self._stream(uri, target, answer)
 
     def _stream(self, uri: str, target: dict[str, Any], answer: Any) -> tuple[BinaryIO, ObjectStat]:
         found = _stat_of(uri, answer)
-        raw = _ResumingBody(self._client, target, answer["Body"], found)
+        raw = _ResumingBody(self.client, target, answer["Body"], found)
         return io.BufferedReader(raw, _BUFFER_BYTES), found
 
     def write(
@@ -94,22 +98,17 @@ class S3Store:
         if if_none_match:
             condition["IfNoneMatch"] = "*"
         with _translating(uri, conditional=bool(condition)):
-            written = self._client.put_object(**_target(uri, None), Body=data, **condition)
-        # The store's clock as it answered: LastModified to within a second, without asking again.
-        told = written["ResponseMetadata"]["HTTPHeaders"]["date"]
-        return ObjectStat(
-            uri,
-            len(data),
-            written["ETag"].strip('"'),
-            parsedate_to_datetime(told).astimezone(UTC),
-            _version_of(written),
-        )
+            written = self.client.put_object(**_target(uri, None), Body=data, **condition)
+        return _written(uri, len(data), written)
+
+    def writer(self, uri: str) -> ObjectWriter:
+        return _PartsWriter(self, uri)
 
     def list(self, prefix_uri: str, *, start_after: str | None = None) -> Iterator[ObjectStat]:
         bucket, prefix = split_s3(prefix_uri)
         after = split_s3(start_after)[1] if start_after else ""
         with _translating(prefix_uri):
-            pages = self._client.get_paginator("list_objects_v2")
+            pages = self.client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=bucket, Prefix=prefix, StartAfter=after):
                 for item in page.get("Contents", ()):
                     yield ObjectStat(
@@ -122,7 +121,7 @@ class S3Store:
     def delete(self, uri: str) -> None:
         try:
             with _translating(uri):
-                self._client.delete_object(**_target(uri, None))
+                self.client.delete_object(**_target(uri, None))
         except ObjectNotFound:
             return
 
@@ -191,6 +190,61 @@ class _ResumingBody(io.RawIOBase):
                 **self._target, Range=f"bytes={self._offset}-", IfMatch=f'"{self._found.etag}"'
             )
         self._body = answer["Body"]
+
+
+class _PartsWriter:
+    """A multipart upload, once there is more than one part; a single request until then."""
+
+    def __init__(self, store: S3Store, uri: str) -> None:
+        self._store = store
+        self._uri = uri
+        self._target = _target(uri, None)
+        self._held = bytearray()
+        self._size = 0
+        self._upload: str | None = None
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def write(self, data: bytes) -> None:
+        self._held += data
+        self._size += len(data)
+        while len(self._held) > _PART_BYTES:
+            self._send(bytes(self._held[:_PART_BYTES]))
+            del self._held[:_PART_BYTES]
+
+    def close(self) -> ObjectStat:
+        if self._upload is None:
+            return self._store.write(self._uri, bytes(self._held))
+        self._send(bytes(self._held))
+        with _translating(self._uri):
+            written = self._store.client.complete_multipart_upload(
+                **self._target, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
+            )
+        self._upload = None
+        return _written(self._uri, self._size, written)
+
+    def abort(self) -> None:
+        upload, self._upload = self._upload, None
+        self._held.clear()
+        if upload is not None:
+            with _translating(self._uri):
+                self._store.client.abort_multipart_upload(**self._target, UploadId=upload)
+
+    def _send(self, data: bytes) -> None:
+        client = self._store.client
+        with _translating(self._uri):
+            if self._upload is None:
+                self._upload = client.create_multipart_upload(**self._target)["UploadId"]
+            number = len(self._parts) + 1
+            told = client.upload_part(**self._target, UploadId=self._upload, PartNumber=number, Body=data)
+        self._parts.append({"ETag": told["ETag"], "PartNumber": number})
+
+
+def _written(uri: str, size: int, answer: Any) -> ObjectStat:
+    # The store's clock as it answered: LastModified to within a second, without asking again.
+    told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    return ObjectStat(
+        uri, size, answer["ETag"].strip('"'), parsedate_to_datetime(told).astimezone(UTC), _version_of(answer)
+    )
 
 
 def _whole(stream: BinaryIO, found: ObjectStat, max_bytes: int) -> tuple[bytes, ObjectStat]:

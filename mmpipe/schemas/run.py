@@ -27,6 +27,7 @@ class RunRecord(BaseModel):
     lane: Lane
     source_uri: str
     version_id: str | None = Field(default=None, description="the object version that the event was about")
+    etag: str | None = Field(default=None, description="likewise its ETag, where the event named it")
     event_order: str = Field(
         default="", description="where the event stands among those of its key, as schemas.order encodes it"
     )

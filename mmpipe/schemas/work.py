@@ -19,6 +19,8 @@ EventKind = Literal[
     "reviews_uploaded",
 ]
 REMOVALS: frozenset[EventKind] = frozenset({"feed_removed", "product_removed", "media_removed"})
+Section = Literal["feeds", "products", "media", "events", "reviews"]
+"""The folders of a collection in the bucket that shops upload to."""
 Lane = Literal["warm", "batch"]
 OutcomeStatus = Literal["done", "accepted", "duplicate", "failed", "retry", "large"]
 
@@ -81,6 +83,30 @@ class WorkOutcome(BaseModel):
     run_id: str
     status: OutcomeStatus
     reason: str = ""
+
+
+class ReplayOrder(BaseModel):
+    """One reject to be tried again: as it was, or with ``row`` in place of its row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collection: str = Field(max_length=63)
+    reject_id: str = Field(max_length=64)
+    row: str | None = Field(
+        default=None, max_length=100_000, description="a JSON object in the feed's field names"
+    )
+
+
+class ReplayOutcome(BaseModel):
+    """What became of it: ``mended``, or else why not, in ``reason``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reject_id: str
+    mended: bool = Field(description="it went well, and is no reject any more")
+    reason: str = Field(default="", description="what is wrong with it now")
+    run_id: str = Field(description="of the small run that it was")
+    refused: str = Field(default="", description="why what it wrote did not become live; empty where it did")
 
 
 def run_id_of(event: CatalogueEvent, profile: str) -> str:

@@ -13,6 +13,7 @@ applications alone, ``standalone`` is both in one process without Ray.
   from the first to the last of them.
 * ``http.ucp_routes`` are the doors for shopping agents (docs/agents.md), what they ask is ``ucp``.
 * ``playground`` is the page for people at ``/``; its docstring says how a view is added.
+* ``operations`` is what the shop's people do over HTTP: uploads and how far they are, rejects, what is live.
 * ``http.guard`` guards the public routes where keys are set, by scope; ``answer.tenancy`` keeps a caller to
   their own collections; ``http.audit`` has calls of a shop's people on record. The dispatch token guards the
   internal routes: without one they are closed. Health and the docs are open.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.dispatch.pseudonym_key import with_pseudonym_key
 from mmpipe.lake import open_lake
-from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.schemas.work import ReplayOrder, ReplayOutcome, WorkOrder, WorkOutcome
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.api import create_app
@@ -25,6 +25,7 @@ from mmpipe.serve.http.dispatch_token import with_token
 from mmpipe.serve.http.internal import behind_one_port, create_internal_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ingest.uploads import Uploads
+from mmpipe.serve.operations import Operations
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
 
@@ -48,10 +49,11 @@ class WorkOnDemand:
 
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
-        async with self._lock:
-            if self._work is None:
-                self._work = await asyncio.to_thread(self._make)
-        return await self._work.execute(orders)
+        return await (await self._made()).execute(orders)
+
+    async def replay(self, order: ReplayOrder) -> ReplayOutcome:
+        """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
+        return await (await self._made()).replay(order)
 
     def check_alive(self) -> None:
         """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
@@ -62,6 +64,12 @@ class WorkOnDemand:
         """See :class:`mmpipe.serve.ingest.work.WorkGateway`."""
         if self._work is not None:
             await self._work.close()
+
+    async def _made(self) -> WarmWork:
+        async with self._lock:
+            if self._work is None:
+                self._work = await asyncio.to_thread(self._make)
+            return self._work
 
     def _make(self) -> WarmWork:
         from mmpipe.serve.ingest.warm_work import WarmWork
@@ -82,7 +90,8 @@ def standalone_app(settings: Settings, door: Door | None = None) -> Starlette:
     work = WorkOnDemand(settings, lake)
     internal = create_internal_app(settings, work, Uploads(lake), Metrics("standalone"))
     meter = Metrics("standalone", None if door is None else door.refused)
-    app = behind_one_port(create_app(service, meter, door=door), internal)
+    operations = Operations(service, meter.recent_searches, replay=work.replay)
+    app = behind_one_port(create_app(service, meter, door=door, operations=operations), internal)
     app.state.service = service
     return app
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from mmpipe.serve import running
-from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME
+from mmpipe.serve.ray.names import APP_NAME, INDEXER_APP_NAME
 from mmpipe.serve.ray.run import free_port
 from tests.cluster.test_queries import Service
 from tests.serve.conftest import TOKEN, catalogue, settings_for

@@ -21,7 +21,7 @@ from mcp import Client
 from mmpipe.dispatch import IndexerDispatcher
 from mmpipe.schemas.work import WorkOrder
 from mmpipe.serve import running
-from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME
+from mmpipe.serve.ray.names import APP_NAME, INDEXER_APP_NAME
 from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import DispatchSettings, Settings
 from tests.serve.conftest import MAX_BODY, TOKEN, catalogue, order_for, settings_for, write_feed

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mmpipe.indexing import execute_file
-from mmpipe.serve.ray.app import APP_NAME
+from mmpipe.serve.ray.names import APP_NAME
 from mmpipe.serve.ray.run import application, free_port, ray_cluster
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, SpeechSettings
 

@@ -24,7 +24,7 @@ from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
-from mmpipe.serve.ray.app import APP_NAME
+from mmpipe.serve.ray.names import APP_NAME
 from mmpipe.serve.ray.run import free_port
 from mmpipe.serve.ray.shards import RayTransport
 from mmpipe.settings import Settings

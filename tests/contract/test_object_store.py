@@ -71,6 +71,37 @@ def test_is_an_object_store(place: Place) -> None:
     assert isinstance(place[0], ObjectStore)
 
 
+@pytest.mark.parametrize("size", [0, 9, 20_000_000], ids=["nothing", "one-part", "three-parts"])
+def test_what_is_written_in_parts_is_there_at_its_end(place: Place, size: int) -> None:
+    store, root = place
+    uri = join(root, "feeds/a b.csv")
+    store.write(uri, b"before")
+    data = (b"0123456789" * (size // 10 + 1))[:size]
+    writer = store.writer(uri)
+    for start in range(0, size, 3_000_000):
+        writer.write(data[start : start + 3_000_000])
+    assert store.read(uri, max_bytes=100)[0] == b"before"
+    written = writer.close()
+    writer.abort()
+    read, found = store.read(uri, max_bytes=size)
+    assert read == data
+    assert (written.uri, written.size) == (uri, size)
+    assert _alike(found, written)
+
+
+@pytest.mark.parametrize("size", [9, 20_000_000])
+def test_what_is_not_ended_was_never_there(place: Place, size: int) -> None:
+    store, root = place
+    uri = join(root, "feeds/given up.csv")
+    writer = store.writer(uri)
+    writer.write(b"x" * size)
+    writer.abort()
+    writer.abort()
+    with pytest.raises(ObjectNotFound):
+        store.stat(uri)
+    assert list(store.list(join(root, "feeds/"))) == []
+
+
 def test_what_is_written_is_read(place: Place) -> None:
     store, root = place
     uri = join(root, "产品/a b+c%20#1.bin")

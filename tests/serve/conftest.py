@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -19,16 +20,24 @@ from starlette.testclient import TestClient
 from mmpipe.encoders import registry
 from mmpipe.encoders.registry import LoadedEncoders
 from mmpipe.events import plan
-from mmpipe.indexing import Indexer
+from mmpipe.indexing import Indexer, try_again
 from mmpipe.lake import open_lake
 from mmpipe.objects import open_store
-from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, WorkOutcome
+from mmpipe.schemas.work import (
+    CatalogueEvent,
+    ObjectRef,
+    ReplayOrder,
+    ReplayOutcome,
+    WorkOrder,
+    WorkOutcome,
+)
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.internal import behind_one_port, create_internal_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ingest.uploads import Uploads
+from mmpipe.serve.operations import Operations
 from mmpipe.settings import (
     DispatchSettings,
     IndexingSettings,
@@ -127,6 +136,7 @@ class InProcessWork:
     """Warm work by an indexer in this process."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.indexer = Indexer(
             settings,
             open_lake(settings),
@@ -137,6 +147,11 @@ class InProcessWork:
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """As :class:`mmpipe.serve.ingest.work.WorkGateway` has it."""
         return self.indexer.execute(orders)
+
+    async def replay(self, order: ReplayOrder) -> ReplayOutcome:
+        """As :class:`mmpipe.serve.ingest.work.WorkGateway` has it."""
+        loaded = _profile(self._settings.indexing.profile)
+        return await asyncio.to_thread(try_again, self._settings, order, loaded=loaded)
 
     def check_alive(self) -> None:
         """Always."""
@@ -177,10 +192,10 @@ def _profile(name: str) -> LoadedEncoders:
 def make_app(service: QueryService, replica: str = "test") -> Starlette:
     """Queries and internal routes as one process has them; ``app.state.service`` is ``service``."""
     settings = service.settings
-    internal = create_internal_app(
-        settings, InProcessWork(settings), Uploads(open_lake(settings)), Metrics(replica)
-    )
-    app = behind_one_port(create_app(service, Metrics(replica)), internal)
+    work, meter = InProcessWork(settings), Metrics(replica)
+    internal = create_internal_app(settings, work, Uploads(open_lake(settings)), Metrics(replica))
+    operations = Operations(service, meter.recent_searches, replay=work.replay)
+    app = behind_one_port(create_app(service, meter, operations=operations), internal)
     app.state.service = service
     return app
 

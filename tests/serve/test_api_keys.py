@@ -49,12 +49,20 @@ _PUBLIC = [
     ("POST", "/v1/rules/preview"),
     ("GET", "/v1/synonyms"),
     ("PUT", "/v1/synonyms"),
+    ("PUT", "/v1/uploads/{section}/{name}"),
+    ("GET", "/v1/uploads"),
+    ("GET", "/v1/uploads/{upload_id}"),
+    ("GET", "/v1/rejects"),
+    ("POST", "/v1/rejects/{reject_id}/replay"),
+    ("GET", "/v1/status"),
+    ("POST", "/v1/live/rollback"),
+    ("POST", "/v1/live/promote"),
     ("GET", "/metrics"),
     ("POST", "/ucp/catalog/search"),
     ("POST", "/ucp/catalog/lookup"),
     ("POST", "/ucp/catalog/product"),
 ]
-_INTERNAL = [f"/internal/v1/{name}" for name in ("work", "runs", "rejects", "metrics")]
+_INTERNAL = [f"/internal/v1/{name}" for name in ("work", "replay", "runs", "rejects", "metrics")]
 _INTERNAL_OPEN = ["/internal/v1/healthz"]
 
 
@@ -137,7 +145,7 @@ def _paths(routes: Iterable[Any], prefix: str = "") -> Iterator[str]:
 
 def test_keys_do_not_open_the_internal_routes(closed: TestClient) -> None:
     for path in _INTERNAL:
-        method = "POST" if path.endswith("work") else "GET"
+        method = "POST" if path.endswith(("work", "replay")) else "GET"
         assert closed.request(method, path, headers=bearer(WEB)).status_code == 401
     assert closed.post("/internal/v1/work", json={"orders": []}, headers=bearer(TOKEN)).status_code == 422
     assert closed.get("/internal/v1/metrics", headers=bearer(TOKEN)).status_code == 200

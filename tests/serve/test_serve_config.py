@@ -11,7 +11,7 @@ import yaml
 from mmpipe import serve
 from mmpipe.serve.http.internal import PREFIX
 from mmpipe.serve.ray import scaling
-from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME
+from mmpipe.serve.ray.names import APP_NAME, INDEXER_APP_NAME
 from mmpipe.settings import Settings
 
 FILE = Path(__file__).parents[2] / "infra" / "serve.yaml"

@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from mmpipe.events.layout import Place
+from mmpipe.lake import open_lake
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.key_entries import SCOPES
+from mmpipe.serve.operations.progress import id_of
 from tests.serve.conftest import InProcessWork, make_app, make_service, order_for, settings_for
 from tests.serve.held_keys import bearer, entry, held
 from tests.serve.test_api_keys import every_route
@@ -28,7 +31,8 @@ EVENT = {"type": "view", "user_id": SECRET, "session_id": "s", "product_id": f"{
 RULE = {"name": SECRET, "banner": SECRET}
 
 Call = tuple[dict[str, Any], Any]
-"""Query parameters, and a JSON body or the body as it is; ``{c}`` is the collection."""
+"""Query parameters, and a JSON body or the body as it is; ``{c}`` is the collection, what else is in braces
+is of ``berta``."""
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/search"): ({"collection": "{c}", "q": SECRET}, None),
     ("POST", "/v1/search"): ({}, {"collection": "{c}", "text": SECRET}),
@@ -49,6 +53,14 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/v1/rules/preview"): ({}, {"search": {"collection": "{c}", "text": SECRET}, "rules": [RULE]}),
     ("GET", "/v1/synonyms"): ({"collection": "{c}"}, None),
     ("PUT", "/v1/synonyms"): ({"collection": "{c}"}, b"fish => zebrafish\n"),
+    ("PUT", "/v1/uploads/{section}/{name}"): ({"collection": "{c}"}, b"id,title\n1,zebrafish\n"),
+    ("GET", "/v1/uploads"): ({"collection": "{c}"}, None),
+    ("GET", "/v1/uploads/{upload_id}"): ({"collection": "{c}"}, None),
+    ("GET", "/v1/rejects"): ({"collection": "{c}"}, None),
+    ("POST", "/v1/rejects/{reject_id}/replay"): ({"collection": "{c}"}, {}),
+    ("GET", "/v1/status"): ({"collection": "{c}"}, None),
+    ("POST", "/v1/live/rollback"): ({"collection": "{c}"}, {"generation": "{generation}"}),
+    ("POST", "/v1/live/promote"): ({"collection": "{c}"}, {"generation": "{generation}", "table": "{table}"}),
 }
 # Agents name none: see tests/serve/ucp/test_doors.py.
 _AGENTS = {("POST", f"/ucp/catalog/{name}") for name in ("search", "lookup", "product")}
@@ -66,7 +78,7 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         both=entry(BOTH, scopes, ["alba", "berta"]),
         all=ALL,
     )
-    settings = settings_for(folder, api_keys=keys)
+    settings = settings_for(folder, api_keys=keys, uploads=True)
     work = InProcessWork(settings).indexer
     for name, word in (("alba", "herring"), ("berta", SECRET)):
         rows = [
@@ -76,7 +88,13 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         feed = folder / name / "feeds" / "all.jsonl"
         feed.parent.mkdir(parents=True)
         feed.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        order = order_for(feed, settings).model_copy(update={"collection": name})
+        for more in ("", json.dumps({"id": f"{word}-12", "title": word, "price": "a fortune"})):
+            feed.write_text(feed.read_text() + more)
+            order = order_for(feed, settings).model_copy(update={"collection": name})
+            assert [each.status for each in work.execute([order])] == ["done"]
+        more = {"id": f"{word}-13", "title": f"A {word}", "price": "9.00 USD"}
+        feed.with_name("more.jsonl").write_text(json.dumps(more))
+        order = order_for(feed.with_name("more.jsonl"), settings).model_copy(update={"collection": name})
         assert [each.status for each in work.execute([order])] == ["done"]
     service = make_service(settings)
     with TestClient(make_app(service), raise_server_exceptions=False) as client:
@@ -94,10 +112,22 @@ def call(client: TestClient, name: tuple[str, str], collection: str, key: str) -
     """One route, about a collection."""
     method, path = name
     params, body = CALLS[name]
-    path = path.replace("{product_id}", f"{SECRET}-1").replace("{user_id}", SECRET)
+    app: Any = client.app
+    held = open_lake(app.state.service.settings).collection("berta")
+    live = held.live()
+    run = next(run for run in held.runs.list() if run.kind == "feed_uploaded")
+    assert live is not None
+    assert run.etag is not None
+    upload = id_of(Place("berta", "feeds", run.source_uri.rpartition("/")[2]), run.etag)
+    (reject,) = held.rejects.list(limit=1)
+    of_berta = {"product_id": f"{SECRET}-1", "user_id": SECRET, "section": "feeds", "name": "new.csv"}
+    of_berta |= {"upload_id": upload, "reject_id": reject.reject_id}
+    for place, value in of_berta.items():
+        path = path.replace("{" + place + "}", value)
 
     def filled(value: Any) -> Any:
-        return json.loads(json.dumps(value).replace("{c}", collection))
+        text = json.dumps(value).replace("{c}", collection).replace("{table}", live.table)
+        return json.loads(text.replace('"{generation}"', str(live.generation)))
 
     more: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {}
     if body is not None and not more:

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake import open_lake
-from mmpipe.schemas.work import EventKind, ObjectRef, WorkOrder, WorkOutcome
+from mmpipe.schemas.work import EventKind, ObjectRef, ReplayOrder, ReplayOutcome, WorkOrder, WorkOutcome
 from mmpipe.serve.http.internal import create_internal_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ingest.addresses import check_addresses
@@ -98,6 +98,9 @@ def test_the_route_refuses_before_anything_is_read(tmp_path: Path) -> None:
         async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
             self.given += tuple(orders)
             return [WorkOutcome(run_id=each.run_id, status="done") for each in orders]
+
+        async def replay(self, order: ReplayOrder) -> ReplayOutcome:
+            raise AssertionError(order)
 
         def check_alive(self) -> None: ...
 

@@ -125,6 +125,7 @@ def begun(order: WorkOrder, started_at: datetime, profile: str) -> RunRecord:
         lane=order.lane,
         source_uri=order.object.uri,
         version_id=order.object.version_id,
+        etag=order.object.etag,
         event_order=removal_source(order).order(0),
         profile=profile,
         status="running",

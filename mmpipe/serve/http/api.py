@@ -43,6 +43,8 @@ from mmpipe.serve.http.merchandising_routes import BODIES as MERCHANDISING
 from mmpipe.serve.http.merchandising_routes import merchandising_router
 from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
+from mmpipe.serve.http.operations_routes import BODIES as OPERATIONS
+from mmpipe.serve.http.operations_routes import UPLOADS, operations_router
 from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.playground_route import has_playground, playground_router
 from mmpipe.serve.http.recommendation_routes import describe_recommendations, recommendation_route
@@ -53,6 +55,7 @@ from mmpipe.serve.http.suggest_route import describe_suggest, suggest_route
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 from mmpipe.serve.http.ucp_routes import BODIES as OF_AGENTS
 from mmpipe.serve.http.ucp_routes import Ucp
+from mmpipe.serve.operations import Operations
 
 if TYPE_CHECKING:
     from mmpipe.serve.http.bounded_protocol import Door
@@ -72,19 +75,25 @@ _DOCS_POLICY = (
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _BODIES: tuple[type[BaseModel], ...] = (
-    SearchRequest, InteractionsRequest, RecommendationsRequest, AssistantRequest, *MERCHANDISING, *OF_AGENTS,
+    SearchRequest, InteractionsRequest, RecommendationsRequest, AssistantRequest, *MERCHANDISING, *OPERATIONS,
+    *OF_AGENTS,
 )  # fmt: skip
 _log = logging.getLogger("mmpipe.serve")
 ProductId = Annotated[str, Path(max_length=128, description="the product's id in its feed")]
 
 
 def create_app(
-    service: QueryService, meter: metrics.Metrics, keys: KeyRing | None = None, door: Door | None = None
+    service: QueryService,
+    meter: metrics.Metrics,
+    keys: KeyRing | None = None,
+    door: Door | None = None,
+    operations: Operations | None = None,
 ) -> FastAPI:
     """The ASGI application of one replica; it starts ``service``, and closes it at the end.
 
     ``keys`` are those of the public routes, unless given what the service's settings name, read here;
-    ``door`` is what its connections come through: it learns who asks too often. Raises
+    ``door`` is what its connections come through: it learns who asks too often; ``operations`` is for the
+    shop's people, with what this process knows of the others. Raises
     :class:`~mmpipe.serve.http.key_entries.InvalidKeys`, and ``DispatchUnavailable`` where they cannot be
     read.
     """
@@ -134,6 +143,7 @@ def create_app(
     app.include_router(stock_router(service, guard))
     app.include_router(analytics_router(service, guard))
     app.include_router(merchandising_router(service, guard))
+    app.include_router(operations_router(operations or Operations(service, meter.recent_searches), guard))
     agents.add_to(app)
     if has_playground(limits):
         app.include_router(playground_router())
@@ -147,6 +157,7 @@ def create_app(
             **dict.fromkeys((search_route.PATH, assistant_route.PATH), limits.max_body_bytes),
             **agents.limits(limits),
         },
+        below={UPLOADS: limits.max_upload_bytes},
     )
     app.add_middleware(Aged, old=service.old)
     app.add_middleware(HeadAsGet)

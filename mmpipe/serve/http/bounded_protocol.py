@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # What computes. The others wait for something else, or are asked by who watches and who restarts.
 _COMPUTING: Final = ("/v1/search", "/v1/suggest", "/v1/assistant", "/v1/products/", "/v1/recommendations")
+# Files come as slowly as the line is, but they come: so many bytes in each span that another body may take.
+_FILES: Final = "/v1/uploads/"
+_PACE_BYTES: Final = 128_000
 _log = logging.getLogger("mmpipe.serve")
 
 
@@ -156,6 +159,7 @@ class BoundedProtocol(OneWriteProtocol):
         self._timed: tuple[int, str] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._counted = False
+        self._received = self._received_before = 0
         self._watch_arrival()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -166,6 +170,7 @@ class BoundedProtocol(OneWriteProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""
+        self._received += len(data)
         super().data_received(data)
         if self._reading is not None or self._timer is not None:
             self._watch_arrival()
@@ -210,6 +215,7 @@ class BoundedProtocol(OneWriteProtocol):
             self._timer = None if timed is None else self._later()
 
     def _later(self) -> asyncio.TimerHandle:
+        self._received_before = self._received
         seconds = self.door.body_seconds if self._reading == "body" else self.door.head_seconds
         return self.loop.call_later(seconds, self._late)
 
@@ -218,7 +224,7 @@ class BoundedProtocol(OneWriteProtocol):
         ours = self.flow.read_paused or (
             self._reading == "head" and cycle is not None and not cycle.response_complete
         )
-        if ours:  # we read no further, or still answer what came before
+        if ours or self._gets_on():  # we read no further, or still answer what came before
             self._timer = self._later()
             return
         if self._number:
@@ -226,6 +232,11 @@ class BoundedProtocol(OneWriteProtocol):
             self._end(TOO_SLOW)
         else:
             self.transport.close()
+
+    def _gets_on(self) -> bool:
+        if self._reading != "body" or not self.scope["path"].startswith(_FILES):
+            return False
+        return self._received - self._received_before >= _PACE_BYTES
 
     def _end(self, refusal: Refusal) -> None:
         """Answer, unless an answer has begun, and close; whoever reads the body sees that nobody sends it."""

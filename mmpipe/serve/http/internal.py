@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
 
+from mmpipe.schemas.work import ReplayOrder
 from mmpipe.serve.http import bounds, errors, metrics
 from mmpipe.serve.http.dispatch_token import authorize
 from mmpipe.serve.http.head import HeadAsGet
@@ -41,9 +42,10 @@ def create_internal_app(
 ) -> FastAPI:
     """The ASGI application of one indexer; it closes ``work`` when it shuts down.
 
-    ``POST /work``, ``GET /runs`` and ``GET /rejects`` need the dispatch token; whoever has it can have read
-    what shops uploaded, and nothing else (:mod:`mmpipe.serve.ingest.addresses`). ``GET /healthz`` (503 while
-    ``work`` is not alive) is open, and ``GET /metrics`` too where the service has no API keys.
+    ``POST /work``, ``POST /replay``, ``GET /runs`` and ``GET /rejects`` need the dispatch token; whoever has
+    it can have read what shops uploaded, and nothing else (:mod:`mmpipe.serve.ingest.addresses`).
+    ``GET /healthz`` (503 while ``work`` is not alive) is open, and ``GET /metrics`` too where the service has
+    no API keys.
     """
 
     @asynccontextmanager
@@ -95,6 +97,11 @@ def _guarded(settings: Settings, work: WorkGateway, uploads: Uploads) -> APIRout
         check_addresses(asked.orders, settings.indexing.uploads_uri)
         answer = WorkResponse(outcomes=await work.execute(asked.orders))
         return Response(answer.model_dump_json(), media_type=_JSON)
+
+    @router.post("/replay")
+    async def replay(request: Request) -> Response:
+        order = await read_json(request, ReplayOrder, bounds.ASSISTANT)
+        return Response((await work.replay(order)).model_dump_json(), media_type=_JSON)
 
     @router.get("/runs")
     async def runs(params: Annotated[RunParams, Query()]) -> Response:

@@ -29,8 +29,8 @@ from mmpipe.serve.answer.tenancy import Grant
 Scope = Literal["search", "interactions", "admin", "agent", "metrics"]
 SCOPES: Final[tuple[str, ...]] = get_args(Scope)
 """``search`` asks; ``interactions`` tells what shoppers do; ``admin`` is for the shop's people: rules,
-synonyms, analytics, stock, persons; ``agent`` is the doors for agents; ``metrics`` is for whoever runs the
-service."""
+synonyms, analytics, stock, persons, uploads, rejects, what is live; ``agent`` is the doors for agents;
+``metrics`` is for whoever runs the service."""
 EVERY: Final = "*"
 DEMO_KEY: Final = "mmpipe-demo-key"
 """The key of the stack on one machine, which everybody knows; nothing else takes it."""

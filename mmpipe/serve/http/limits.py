@@ -21,17 +21,24 @@ MAX_QUERY_FIELDS: Final = 500
 
 class BodyLimit:
     """ASGI middleware: no request body over ``max_bytes`` is read into memory; ``of_paths`` has the limits of
-    paths that take larger ones.
+    paths that take larger ones, ``below`` those of all paths that begin so.
 
     A declared Content-Length is refused before a byte is read; a chunked body is cut off at the limit.
     Either way the caller gets 413 as a problem document, whatever the route was doing with the body. A query
     string over :data:`MAX_QUERY_BYTES` or :data:`MAX_QUERY_FIELDS` gets 414.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, of_paths: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        of_paths: Mapping[str, int] | None = None,
+        below: Mapping[str, int] | None = None,
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._of_paths = of_paths or {}
+        self._below = tuple((below or {}).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +54,7 @@ class BodyLimit:
         if scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        most = self._of_paths.get(scope["path"], self._max_bytes)
+        most = self._most(scope["path"])
         too_large = RequestTooLarge("body", f"larger than the limit of {most} bytes; send less")
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         if declared.isdigit() and int(declared) > most:
@@ -75,6 +82,10 @@ class BodyLimit:
             if started:
                 raise
             await self._refuse(too_large, scope, receive, send)
+
+    def _most(self, path: str) -> int:
+        most = self._of_paths.get(path, self._max_bytes)
+        return next((limit for prefix, limit in self._below if path.startswith(prefix)), most)
 
     async def _refuse(self, error: InvalidRequest, scope: Scope, receive: Receive, send: Send) -> None:
         problem, headers = problem_of(error)

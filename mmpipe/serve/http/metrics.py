@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from statistics import quantiles
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.routing import Mount
 
+from mmpipe.schemas.status import Latency
 from mmpipe.serve.http.errors import CALLER_GONE
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ _BUCKETS = (
     10.24,
 )
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SEARCHES: Final = "/v1/search"
+_RECENT: Final = 1_000
 
 
 class Metrics:
@@ -121,6 +126,7 @@ class Metrics:
             )
         }
         self._told: dict[tuple[str, str], int] = {}
+        self._recent: deque[float] = deque(maxlen=_RECENT)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -134,6 +140,17 @@ class Metrics:
             )
         children[0].inc()
         children[1].observe(seconds)
+        if route == _SEARCHES and status < 400:
+            self._recent.append(seconds)
+
+    def recent_searches(self) -> Latency:
+        """How long the newest searches took that were answered well."""
+        times = [1_000 * seconds for seconds in self._recent]
+        if len(times) < 2:
+            one = round(times[0], 2) if times else None
+            return Latency(searches=len(times), p50_ms=one, p95_ms=one)
+        cuts = quantiles(times, n=20, method="inclusive")
+        return Latency(searches=len(times), p50_ms=round(cuts[9], 2), p95_ms=round(cuts[18], 2))
 
     def called(self, caller: str) -> None:
         """Count one request that was let in with the API key of this name."""

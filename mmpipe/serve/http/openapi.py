@@ -30,7 +30,7 @@ _MEANINGS = {
     401: "No valid API key",
     403: "This API key may not use the route",
     404: "No such collection or product",
-    409: "It was replaced by another in the meantime",
+    409: "It was replaced by another in the meantime, or may not be made live",
     413: "The body, what it holds, or a medium is over the limit",
     414: "The query string is over the limit",
     415: "The body's content type is not supported",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
@@ -15,6 +14,7 @@ from mmpipe.schemas.people import Erasure, PersonResponse
 from mmpipe.serve.answer.people import MAX_EVENTS
 from mmpipe.serve.http.audit import admin_router
 from mmpipe.serve.http.openapi import problems
+from mmpipe.serve.http.requests import sent_path
 
 if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
@@ -73,12 +73,8 @@ def people_router(service: QueryService, guard: KeyGuard | None) -> APIRouter:
 
 
 def _asked(request: Request) -> str:
-    """The id of the path as it was sent, percent-decoded once. Raises ``InvalidRequest``."""
-    _, _, sent = request.scope["raw_path"].partition(_PREFIX.encode())
-    try:
-        user_id = unquote_to_bytes(sent).decode()
-    except UnicodeDecodeError:
-        raise InvalidRequest("user_id", "is not UTF-8 when percent-decoded") from None
+    """The id of the path. Raises ``InvalidRequest``."""
+    user_id = sent_path(request.scope, _PREFIX, "user_id")
     try:
         _ID.validate_python(user_id)
     except ValidationError as error:

@@ -11,7 +11,7 @@ import json
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -213,6 +213,16 @@ def content_type(scope: Scope) -> str:
     if parameters and (charset := _CHARSET.search(rest)) and charset[1].lower() not in _UTF8:
         raise UnsupportedMediaType("Content-Type", f"charset '{charset[1]}' is not taken here; send UTF-8")
     return kind.strip().lower()
+
+
+def sent_path(scope: Scope, prefix: str, field: str) -> str:
+    """What follows ``prefix`` in the path as it was sent, percent-decoded once: on some ways here it is
+    decoded once more. Raises ``InvalidRequest``, naming ``field``."""
+    _, _, sent = scope["raw_path"].partition(prefix.encode())
+    try:
+        return unquote_to_bytes(sent).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(field, "is not UTF-8 when percent-decoded") from None
 
 
 async def read_body(receive: Receive) -> bytes:

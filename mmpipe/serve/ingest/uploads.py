@@ -6,8 +6,8 @@ import asyncio
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmpipe.errors import InvalidRequest, NotFound, UnknownCollection
-from mmpipe.lake import Collection, Lake
+from mmpipe.errors import NotFound
+from mmpipe.lake import Lake
 from mmpipe.schemas.run import Reject, RunRecord
 
 MAX_RUNS = 200
@@ -67,24 +67,14 @@ class Uploads:
         return await asyncio.to_thread(self._rejects, asked)
 
     def _runs(self, asked: RunParams) -> RunsResponse:
-        held = self._collection(asked.collection)
+        held = self._lake.named(asked.collection)
         runs = held.runs.list(source_uri=asked.source, limit=asked.limit)
         return RunsResponse(collection=held.name, runs=runs)
 
     def _rejects(self, asked: RejectParams) -> RejectsResponse:
-        held = self._collection(asked.collection)
+        held = self._lake.named(asked.collection)
         total = held.rejects.count(run_id=asked.run_id)
         if not total and asked.run_id is not None and held.runs.get(asked.run_id) is None:
             raise NotFound(f"collection '{held.name}' has no run '{asked.run_id}': see /internal/v1/runs")
         rejects = held.rejects.list(run_id=asked.run_id, limit=asked.limit) if total else []
         return RejectsResponse(collection=held.name, total=total, rejects=rejects)
-
-    def _collection(self, name: str | None) -> Collection:
-        if name is not None:
-            return self._lake.collection(name)
-        names = self._lake.collections()
-        if not names:
-            raise UnknownCollection("the lake has no collection yet; index a feed first")
-        if len(names) > 1:
-            raise InvalidRequest("collection", f"name one of: {', '.join(names[:20])}")
-        return self._lake.collection(names[0])

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mmpipe.indexing import Indexer
+from mmpipe.indexing import Indexer, try_again
 from mmpipe.indexing.writing.reviewing import finish_erasures
 from mmpipe.lake.interactions.keeper import InteractionKeeper
 from mmpipe.lake.model_loading import load_profile
 from mmpipe.objects import open_store
-from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.schemas.work import ReplayOrder, ReplayOutcome, WorkOrder, WorkOutcome
 from mmpipe.serve.group_commit import GroupCommit
 from mmpipe.serve.ingest.work import MAX_ORDERS
 
@@ -38,10 +38,16 @@ class WarmWork:
     """
 
     def __init__(self, settings: Settings, lake: Lake, *, batch_lane: bool = True) -> None:
+        self._settings = settings
+        self._loaded = load_profile(
+            settings.indexing.profile, settings, threads=settings.serve.encoder_threads
+        )
+        # One at a time: each is a commit and a publication of its own.
+        self._replaying = asyncio.Lock()
         self._pipeline = Indexer(
             settings,
             lake,
-            load_profile(settings.indexing.profile, settings, threads=settings.serve.encoder_threads),
+            self._loaded,
             lambda uri: open_store(uri, settings.storage),
             batch_lane=batch_lane,
         )
@@ -54,6 +60,11 @@ class WarmWork:
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """See :class:`WorkGateway`; each caller gets the outcomes of its own orders."""
         return await self._group.submit(orders)
+
+    async def replay(self, order: ReplayOrder) -> ReplayOutcome:
+        """See :class:`WorkGateway`."""
+        async with self._replaying:
+            return await asyncio.to_thread(try_again, self._settings, order, loaded=self._loaded)
 
     def check_alive(self) -> None:
         """See :class:`WorkGateway`: false while a batch hangs, and once closed."""

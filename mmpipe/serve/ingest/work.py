@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmpipe.schemas.work import WorkOrder, WorkOutcome
+from mmpipe.schemas.work import ReplayOrder, ReplayOutcome, WorkOrder, WorkOutcome
 
 MAX_ORDERS = 1_000
 
@@ -31,6 +31,11 @@ class WorkGateway(Protocol):
 
     async def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """One outcome per order, in order. Raises ``NotReady`` where nothing took them."""
+        ...
+
+    async def replay(self, order: ReplayOrder) -> ReplayOutcome:
+        """One reject again. Raises ``NotFound`` for an unknown one, ``InvalidRequest`` where there is nothing
+        that could be replayed."""
         ...
 
     def check_alive(self) -> None:

@@ -17,9 +17,6 @@ from mmpipe.settings import Settings
 if TYPE_CHECKING:
     from ray.serve import Application
 
-APP_NAME = "mmpipe"
-INDEXER_APP_NAME = "mmpipe-indexer"
-
 
 def wants_gpu(settings: Settings) -> bool:
     """Whether encoders get GPUs of their own.

@@ -18,11 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from mmpipe.errors import NotReady
 from mmpipe.serve.http.internal import PREFIX
 from mmpipe.serve.ray import haproxy
-from mmpipe.serve.ray.app import APP_NAME, INDEXER_APP_NAME, build_app, build_indexer
+from mmpipe.serve.ray.app import build_app, build_indexer
 from mmpipe.serve.ray.leftovers import collect, owned_folder
+from mmpipe.serve.ray.names import APP_NAME, INDEXER_APP_NAME
 from mmpipe.settings import Settings
 
 _log = logging.getLogger("mmpipe.serve")
@@ -252,13 +255,22 @@ def serve(
 ) -> None:
     """``mmpipe serve``: run until ``stop`` is set or the process is interrupted, then stop cleanly."""
     ended = stop or threading.Event()
-    with running(settings) as url:
+    with running(_with_indexer(settings)) as url:
         _log.info("serving", extra={"url": url, "lake": settings.lake.uri})
         if on_ready is not None:
             on_ready(url)
         with _stopped_by_signals(ended):
             ended.wait()
         _log.info("stopping")
+
+
+def _with_indexer(settings: Settings) -> Settings:
+    """Where nobody else dispatches work, the queries reach the indexer by a token of this start."""
+    dispatch = settings.dispatch
+    if dispatch.token.get_secret_value() or dispatch.token_secret is not None:
+        return settings
+    own = {"token": SecretStr(secrets.token_urlsafe(32)), "indexer_url": base_url(settings)}
+    return settings.model_copy(update={"dispatch": dispatch.model_copy(update=own)})
 
 
 @contextmanager

@@ -21,7 +21,9 @@ from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.key_entries import Keys
 from mmpipe.serve.http.keys import KeyRing
 from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.operations import Operations
 from mmpipe.serve.ray.deployments.logs import log_as_replica
+from mmpipe.serve.ray.replicas import counted
 from mmpipe.serve.ray.shards import RayTransport
 from mmpipe.settings import Settings
 from mmpipe.telemetry import carrier
@@ -50,11 +52,13 @@ class Api:
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
         )
         self._service = QueryService(settings, encoder, shards=RayTransport(shards) if shards else None)
+        meter = Metrics(get_replica_context().replica_id.unique_id, door.refused)
         self._app = create_app(
             self._service,
-            Metrics(get_replica_context().replica_id.unique_id, door.refused),
+            meter,
             None if keeper is None else kept_keys(keeper),
             door,
+            Operations(self._service, meter.recent_searches, replicas=counted),
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -1,0 +1,332 @@
+"""What the shop's people do over HTTP: files are uploaded and followed, rejects replayed, live goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from mmpipe.errors import StorageUnavailable
+from mmpipe.events import plan
+from mmpipe.events.layout import Place
+from mmpipe.lake import open_lake
+from mmpipe.objects import FolderStore, open_store
+from mmpipe.schemas.run import RunRecord
+from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+from mmpipe.serve.operations.progress import id_of
+from mmpipe.serve.operations.uploads import Receiver
+from mmpipe.settings import Settings
+from tests.serve.conftest import InProcessWork, catalogue, make_app, make_service, settings_for
+
+MAX_UPLOAD = 3_000_000
+ROWS = catalogue()[:3]
+GOOD = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
+POOR = (
+    GOOD
+    + b'{"id": "poor-1", "title": "A poor hat", "price": "a fortune", "cost": "7 USD"}\n{"id": "poor-2"}\n'
+)
+
+
+class Desk:
+    """A service that takes files into a folder, and what makes events of them when it is told to."""
+
+    def __init__(self, settings: Settings, client: TestClient, work: InProcessWork) -> None:
+        self.settings = settings
+        self.client = client
+        self.work = work
+
+    def put(self, path: str, data: bytes, **params: str) -> Any:
+        return self.client.put(f"/v1/uploads/{path}", content=data, params={"collection": "shop"} | params)
+
+    def take_up(self, told: dict[str, Any], kind: str = "feed_uploaded") -> None:
+        uri = f"file://{self.settings.indexing.uploads_uri}/{told['collection']}/{told['section']}/{told['name']}"
+        stat = FolderStore().stat(uri)
+        ref = ObjectRef(uri=uri, etag=stat.etag, size=stat.size, event_time=stat.last_modified)
+        order = plan(
+            CatalogueEvent.model_validate({"kind": kind, "collection": told["collection"], "object": ref}),
+            self.settings.indexing,
+        )
+        assert order is not None
+        assert self.work.indexer.execute([order])[0].status in ("done", "failed")
+
+    def follow(self, told: dict[str, Any]) -> Any:
+        answer = self.client.get(f"/v1/uploads/{told['id']}", params={"collection": told["collection"]})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refresh(self) -> None:
+        live = open_lake(self.settings).collection("shop").live()
+        assert live is not None
+        deadline = time.monotonic() + 20
+        while self.get("/v1/status")["freshness"]["served_version"] != live.version:
+            assert time.monotonic() < deadline, "the replica follows"
+            time.sleep(0.05)
+
+    def get(self, path: str, **params: Any) -> Any:
+        answer = self.client.get(path, params={"collection": "shop"} | params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    settings = settings_for(
+        tmp_path_factory.mktemp("desk"), uploads=True, max_upload_bytes=MAX_UPLOAD, uploads_at_once=2
+    )
+    service = make_service(settings)
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        yield Desk(settings, client, InProcessWork(settings))
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def poor(desk: Desk) -> dict[str, Any]:
+    """A feed with three good rows and two that are no products, uploaded and indexed."""
+    answer = desk.put("feeds/2026/%E7%9B%AE%E5%BD%95 a%2Bb.jsonl", POOR)
+    assert answer.status_code == 202, answer.text
+    told: dict[str, Any] = answer.json()
+    assert (told["collection"], told["section"], told["name"]) == ("shop", "feeds", "2026/目录 a+b.jsonl")
+    assert (told["state"], told["size"]) == ("queued", len(POOR))
+    assert desk.follow(told) == told, "as it was answered, until it is taken up"
+    located = desk.client.get(answer.headers["location"])
+    assert located.json() == told
+    desk.take_up(told)
+    desk.refresh()
+    return told
+
+
+def test_an_upload_is_followed_until_it_is_found(desk: Desk, poor: dict[str, Any]) -> None:
+    told = desk.follow(poor)
+    assert (told["state"], told["read"], told["indexed"], told["rejected"]) == ("live", 5, 3, 2)
+    assert told["feed"]["format"]
+    assert told["started_at"] <= told["finished_at"]
+    hits = desk.get("/v1/search", q=ROWS[0]["title"])["hits"]
+    assert ROWS[0]["id"] in [hit["id"] for hit in hits]
+    assert desk.get("/v1/uploads")["uploads"][0] == told
+    again = desk.put("feeds/2026/%E7%9B%AE%E5%BD%95 a%2Bb.jsonl", POOR).json()
+    assert again["state"] == "queued", "it was put anew"
+    desk.take_up(again)
+    assert desk.follow(again)["state"] == "unchanged"
+    listed = desk.get("/v1/uploads")["uploads"]
+    assert [each["id"] for each in listed] == [again["id"]], "of a place the newest"
+
+
+def test_a_first_upload_makes_a_collection(desk: Desk) -> None:
+    told = desk.put("feeds/first.jsonl", b"no feed at all", collection="brand-new").json()
+    assert desk.follow(told)["state"] == "queued"
+    assert desk.client.get("/v1/uploads?collection=brand-new").status_code == 404, "nothing was taken up yet"
+    desk.take_up(told)
+    failed = desk.follow(told)
+    assert (failed["state"], failed["indexed"]) == ("failed", 0)
+    assert failed["reason"]
+    page = desk.client.get("/v1/rejects", params={"collection": "brand-new", "upload": told["id"]}).json()
+    assert [reject["reason"] for reject in page["rejects"]] == [failed["reason"]]
+
+
+def test_what_was_replaced_before_it_was_taken_up_says_so(desk: Desk, poor: dict[str, Any]) -> None:
+    first = desk.put("media/a.png", b"one").json()
+    second = desk.put("media/a.png", b"two").json()
+    assert (desk.follow(first)["state"], desk.follow(second)["state"]) == ("replaced", "queued")
+    FolderStore().delete(f"file://{desk.settings.indexing.uploads_uri}/shop/media/a.png")
+    gone = desk.client.get(f"/v1/uploads/{second['id']}?collection=shop")
+    assert (gone.status_code, gone.json()["type"]) == (404, "urn:mmpipe:problem:not-found")
+
+
+def test_a_run_that_is_under_way_tells_its_counts(desk: Desk, poor: dict[str, Any]) -> None:
+    told = desk.put("feeds/large.jsonl", GOOD).json()
+    held = open_lake(desk.settings).collection("shop")
+    stat = FolderStore().stat(f"file://{desk.settings.indexing.uploads_uri}/shop/feeds/large.jsonl")
+    record = RunRecord(
+        run_id="e" * 32, kind="feed_uploaded", lane="batch", source_uri=stat.uri, etag=stat.etag,
+        profile="fake", status="running", read=8_192, indexed=8_000, started_at=stat.last_modified,
+    )  # fmt: skip
+    held.runs.put(record)
+    now = desk.follow(told)
+    assert (now["state"], now["read"], now["indexed"], now["total"]) == ("running", 8_192, 8_000, None)
+    held.runs.put(record.model_copy(update={"status": "done", "refused": "too many products would go"}))
+    now = desk.follow(told)
+    assert (now["state"], now["reason"]) == ("refused", "too many products would go")
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("elsewhere/a.csv", "section"),
+        ("feeds/../../etc/passwd", "name"),
+        ("feeds/%2e%2e/other/feeds/a.csv", "name"),
+        ("feeds/a.csv.part", "name"),
+        ("feeds/.hidden", "name"),
+        ("feeds/_SUCCESS", "name"),
+        ("feeds/a%00b.csv", "name"),
+        ("feeds/a%0Ab.csv", "name"),
+        ("feeds/a%5Cb.csv", "name"),
+        ("feeds/a//b.csv", "name"),
+        ("feeds/folder/", "name"),
+        ("feeds/%FF.csv", "name"),
+        ("feeds/" + "x" * 1_030, "name"),
+        ("feeds/" + "%E7%9B%AE" * 340, "name"),
+        ("products/7", "name"),
+        ("products/a/7.json", "name"),
+        ("events/e.csv", "name"),
+        ("reviews/r.xml", "name"),
+    ],
+)
+def test_hostile_names_are_refused(desk: Desk, path: str, field: str) -> None:
+    before = sorted(Path(str(desk.settings.indexing.uploads_uri)).rglob("*"))
+    answer = desk.client.put(f"/v1/uploads/{path}?collection=shop", content=b"x")
+    assert answer.status_code in (404, 422), answer.text
+    assert answer.status_code == 404 or answer.json()["field"] == field, answer.text
+    assert sorted(Path(str(desk.settings.indexing.uploads_uri)).rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["models", "../shop", "Shop", "-a", "a" * 64, "a/b"])
+def test_names_of_collections_are_checked(desk: Desk, name: str) -> None:
+    answer = desk.put("feeds/a.csv", b"x", collection=name)
+    assert (answer.status_code, answer.json()["field"]) == (422, "collection")
+
+
+def test_a_file_is_bounded_while_it_comes(desk: Desk, poor: dict[str, Any]) -> None:
+    folder = Path(str(desk.settings.indexing.uploads_uri)) / "shop"
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b"x" * 100_000
+
+    for body in (b"x" * (MAX_UPLOAD + 1), parts()):
+        answer = desk.client.put("/v1/uploads/media/huge.bin?collection=shop", content=body)
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:mmpipe:problem:request-too-large")
+    empty = desk.put("media/huge.bin", b"")
+    assert (empty.status_code, empty.json()["field"]) == (422, "body")
+    assert not (folder / "media" / "huge.bin").exists()
+    assert not list(folder.rglob(".mmpipe-*.tmp")), "nothing is left of what broke off"
+    large = b"0123456789" * 200_000
+    assert desk.put("media/large.bin", large).status_code == 202
+    assert (folder / "media" / "large.bin").read_bytes() == large
+    limit = desk.client.put("/v1/rules?collection=shop", content=b"[" * 4_000_001)
+    assert limit.status_code == 413, "others are bounded as ever"
+
+
+def test_so_many_files_at_a_time(tmp_path: Path) -> None:
+    receiver = Receiver(settings_for(tmp_path, uploads=True, uploads_at_once=2))
+    uris = [receiver.address("shop", "media", f"{n}.bin") for n in range(3)]
+
+    async def scenario() -> None:
+        going = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"x" * 1_100_000
+            await going.wait()
+
+        async def breaking() -> AsyncIterator[bytes]:
+            yield b"x" * 1_100_000
+            raise ConnectionError
+
+        two = [asyncio.create_task(receiver.receive(uri, slow())) for uri in uris[:2]]
+        await asyncio.sleep(0)
+        with pytest.raises(Exception, match="2 files are on their way"):
+            await receiver.receive(uris[2], slow())
+        two[1].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await two[1]
+        with pytest.raises(ConnectionError):
+            await receiver.receive(uris[2], breaking())
+        going.set()
+        assert (await two[0]).size == 1_100_000
+
+    asyncio.run(scenario())
+    stored = [found.uri for found in open_store(tmp_path).list(f"file://{tmp_path}/shop/")]
+    assert stored == uris[:1]
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_where_no_files_are_taken_it_says_what_to_run(client: TestClient) -> None:
+    answer = client.put("/v1/uploads/feeds/a.csv", content=b"x")
+    assert answer.status_code == 404
+    assert "mmpipe index FILE --lake" in answer.json()["detail"]
+    assert client.get("/v1/uploads").json() == {"uploads": []} or client.get("/v1/uploads").status_code == 200
+    assert client.get("/v1/status").json()["offered"]["uploads"] is False
+
+
+@pytest.mark.parametrize("upload_id", ["x", "%C3%BC", "AAAA", "e" * 1_900])
+def test_ids_of_nothing(desk: Desk, poor: dict[str, Any], upload_id: str) -> None:
+    for path in (f"/v1/uploads/{upload_id}?", f"/v1/rejects?upload={upload_id}&"):
+        answer = desk.client.get(f"{path}collection=shop")
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:mmpipe:problem:not-found")
+    stray = id_of(Place("shop", "feeds", "never.csv"), "0" * 32)
+    assert desk.client.get(f"/v1/uploads/{stray}?collection=shop").status_code == 404
+
+
+def test_rejects_are_paged_mended_and_replayed(desk: Desk, poor: dict[str, Any]) -> None:
+    first = desk.get("/v1/rejects", upload=poor["id"], limit=1)
+    assert (first["total"], len(first["rejects"]), first["next_offset"]) == (2, 1, 1)
+    second = desk.get("/v1/rejects", upload=poor["id"], limit=1, offset=1)
+    assert second["next_offset"] is None
+    rejects = {each["product_id"]: each for each in first["rejects"] + second["rejects"]}
+    assert set(rejects) == {"poor-1", "poor-2"}
+    assert "price" in rejects["poor-1"]["field"]
+    replay = f"/v1/rejects/{rejects['poor-1']['reject_id']}/replay?collection=shop"
+    asis = desk.client.post(replay, json={}).json()
+    assert (asis["mended"], asis["reason"]) == (False, rejects["poor-1"]["reason"])
+    wrong = desk.client.post(replay, json={"row": {"id": "other", "title": "A hat"}})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "id")
+    row = {"id": "poor-1", "title": "A violet hat", "price": "7.00 USD"}
+    mended = desk.client.post(replay, json={"row": row}).json()
+    assert (mended["mended"], mended["refused"]) == (True, "")
+    desk.refresh()
+    assert desk.get("/v1/search", q="violet hat")["hits"][0]["id"] == "poor-1"
+    assert desk.get("/v1/rejects", upload=poor["id"])["total"] == 1
+    assert desk.client.post(replay, json={}).status_code == 404, "it is none any more"
+    assert desk.client.post(replay, content=b"{}").status_code == 415, "no form of another site's page"
+    huge = desk.client.post(replay, json={"row": {"id": "poor-1", "title": "x" * 100_001}})
+    assert huge.status_code in (413, 422)
+
+
+def test_live_goes_back_and_forth(desk: Desk, poor: dict[str, Any]) -> None:
+    told = desk.put("feeds/more.jsonl", json.dumps(catalogue()[5]).encode()).json()
+    desk.take_up(told)
+    before = desk.get("/v1/status")
+    live, back_to = before["live"], before["back_to"]
+    assert before["models"]["profile"] == "fake"
+    assert before["history"][0] == back_to
+    assert before["freshness"]["upload_to_live_seconds"] >= 0
+    assert before["latency"]["searches"] >= 1
+    assert before["latency"]["p50_ms"] <= before["latency"]["p95_ms"]
+    assert (before["queue"], before["replicas"]) == (None, None), "not known here"
+    stale = desk.client.post("/v1/live/rollback?collection=shop", json={"generation": live["generation"] - 1})
+    assert (stale.status_code, stale.json()["field"]) == (409, "generation")
+    rollback = {"generation": live["generation"]}
+    moved = desk.client.post("/v1/live/rollback?collection=shop", json=rollback).json()
+    assert (moved["live"]["version"], moved["live"]["restores"]) == (
+        back_to["version"],
+        back_to["generation"],
+    )
+    twice = desk.client.post("/v1/live/rollback?collection=shop", json=rollback)
+    assert twice.status_code == 409, "said once, done once"
+    desk.refresh()
+    assert desk.client.get(f"/v1/products/{catalogue()[5]['id']}?collection=shop").status_code == 404
+    promote: dict[str, Any] = {"generation": moved["live"]["generation"], "table": live["table"]}
+    for table, status in (("products_none", 409), ("x" * 129, 422)):
+        answer = desk.client.post("/v1/live/promote?collection=shop", json=promote | {"table": table})
+        assert answer.status_code == status
+    gone = desk.client.post("/v1/live/promote?collection=shop", json=promote | {"version": 99_999})
+    assert gone.status_code == 404
+    forth = desk.client.post("/v1/live/promote?collection=shop", json=promote).json()
+    assert forth["live"]["version"] >= live["version"]
+    desk.refresh()
+    assert desk.get("/v1/products/" + catalogue()[5]["id"])["product"]["title"]
+
+
+def test_a_store_that_is_away_is_told_as_that(
+    desk: Desk, poor: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise StorageUnavailable("the bucket does not answer")
+
+    monkeypatch.setattr(FolderStore, "writer", away)
+    assert desk.put("feeds/a.csv", b"x").status_code == 503
