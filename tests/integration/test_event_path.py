@@ -3,10 +3,11 @@ real indexer with the fake profile."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -18,16 +19,21 @@ from PIL import Image
 
 from handlers.catalogue_uploaded import build_handler
 from mmpipe.dispatch import InProcessDispatcher
+from mmpipe.dispatch.depths import queue_depths
 from mmpipe.dispatch.redelivery import Redelivery
 from mmpipe.encoders.registry import LoadedEncoders, load
 from mmpipe.errors import StorageUnavailable
+from mmpipe.events.layout import Place
 from mmpipe.indexing import Indexer
 from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_environment
 from mmpipe.local.pump import EventPump
 from mmpipe.objects import S3Store
-from mmpipe.settings import IndexingSettings, LakeSettings, Settings, StorageSettings
+from mmpipe.schemas.work import Section
+from mmpipe.serve.operations.progress import Progress, id_of
+from mmpipe.serve.operations.uploads import Receiver
+from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
 
 _names = count()
 
@@ -345,3 +351,33 @@ def test_a_store_that_is_away_loses_no_removal(world: World, monkeypatch: pytest
     assert len(failures) == 2
     assert world.alive() == set()
     assert world.dead_letters() == []
+
+
+def test_what_is_uploaded_over_http_is_followed_by_its_events(make_world: Callable[[], World]) -> None:
+    world = make_world()
+    bucket, storage = f"s3://{UPLOADS_BUCKET}", StorageSettings(endpoint_url=world.cloud.url)
+    settings = Settings(
+        storage=storage, indexing=IndexingSettings(uploads_uri=bucket), serve=ServeSettings(uploads=True)
+    )
+    receiver, progress = Receiver(settings), Progress(bucket, storage)
+
+    def upload(section: Section, name: str, data: bytes) -> str:
+        async def body() -> AsyncIterator[bytes]:
+            for start in range(0, len(data), 500_000):
+                yield data[start : start + 500_000]
+
+        found = asyncio.run(receiver.receive(receiver.address(world.shop, section, name), body()))
+        return id_of(Place(world.shop, section, name), found.etag)
+
+    row = {"id": "u1", "title": "Umbrella", "price": "5.00 USD", "image_link": "media/rain 雨+1.png"}
+    feed = upload("feeds", "目录 a+b.jsonl", json.dumps(row).encode())
+    world.settle()
+    told = progress.of(world.shop, world.collection, feed)
+    assert (told.state, told.indexed, told.rejected) == ("live", 1, 1), "its photo is not there yet"
+    # Stored in parts: the ETag of the whole is the one that its event names.
+    picture = upload("media", "rain 雨+1.png", photo(9) + b"\0" * 9_000_000)
+    world.settle()
+    told = progress.of(world.shop, world.collection, picture)
+    assert (told.state, told.indexed) == ("live", 1), "the product has its photo"
+    assert [each.id for each in progress.listed(world.collection, 10)] == [picture, feed]
+    assert queue_depths(world.sqs, world.cloud.queue_url, world.cloud.dead_letters_url).waiting == 0
