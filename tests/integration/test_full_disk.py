@@ -1,4 +1,4 @@
-"""A disk without room: what was held is answered and says how old it is, uploads are refused, nothing is lost.
+"""A disk without room: what was held is answered and says how old it is, uploads are refused, none is lost.
 
 The limit on the size of files stands for the disk's end: writing fails in this process as it does there, in
 our own code and in Lance's.

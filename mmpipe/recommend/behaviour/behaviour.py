@@ -21,6 +21,7 @@ from mmpipe.recommend.behaviour.kernels.hashing import find
 from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, JUDGED, SHIFT, VIEWED, Batch
 from mmpipe.recommend.behaviour.reading import Items, read, session_key, user_key
 from mmpipe.recommend.behaviour.state import State, appended, arranged, both, living, some, with_trends
+from mmpipe.search.columns.scratch import Scratch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +53,8 @@ _RECENT, _PART = 8_192, 32
 _GROUPS = {"bought": BOUGHT, "viewed": VIEWED}
 _MICRO = 1e-6
 _DISLIKE = TYPE_CODES["dislike"]
+# An entry per item of the whole collection, of which a question touches a few; "counts" is left as zeros.
+_scratch = Scratch()
 
 
 class Behaviour:
@@ -162,13 +165,15 @@ class Behaviour:
         shared = (state.rows, state.index, state.meaning.groups, state.n, state.seq, code, want)
         owners = np.empty(limit, np.int32)
         owners = owners[: ask.shoppers_of(*shared, WALK, owners)]
-        counts = np.zeros(state.items, np.int64)
-        codes = np.empty(state.items, np.int32)
+        counts = _scratch.of("counts", state.items, np.int64)
+        codes = _scratch.of("codes", state.items, np.int32)
         codes = np.sort(codes[: ask.together(*shared, EACH, owners, counts, codes)])
+        common = (counts[codes] & 0xFFFFFFFF).astype(np.int32)
+        counts[codes] = 0
         shoppers = state.tally.shoppers[want - 1]
         return Counts(
             codes=codes,
-            both=(counts[codes] & 0xFFFFFFFF).astype(np.int32),
+            both=common,
             totals=shoppers[codes],
             of_item=int(shoppers[code]),
             sampled=len(owners),

@@ -32,8 +32,12 @@ def lifts(counts: Counts) -> NDArray[np.float64]:
 
 def strengths(counts: Counts) -> NDArray[np.float64]:
     """Per item how strongly it goes with the one that was asked, float64 in [0, 1]."""
-    both = counts.both.astype(np.float64)
+    strength = np.zeros(len(counts))
+    # Most of what an item's shoppers had to do with only one of them had.
+    some = np.flatnonzero(counts.both >= LEAST)
+    both, totals = counts.both[some].astype(np.float64), np.maximum(counts.totals[some], 1)
     share = both / float(max(counts.sampled, 1))
-    cosine = np.minimum(share * np.sqrt(counts.of_item / np.maximum(counts.totals, 1.0)), 1.0)
-    found = cosine * both / (both + SHRINKAGE)
-    return np.where((lifts(counts) >= 1.0) & (both >= LEAST), found, 0.0)
+    cosine = np.minimum(share * np.sqrt(counts.of_item / totals), 1.0)
+    often = share * counts.shoppers / totals >= 1.0
+    strength[some] = np.where(often, cosine * both / (both + SHRINKAGE), 0.0)
+    return strength
