@@ -13,11 +13,9 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mmpipe.serve.http.api import create_app
-from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import Settings
-from tests.serve.conftest import make_service, shop
+from tests.serve.conftest import make_app, make_service, shop
 
 __all__ = ["shop"]
 
@@ -70,7 +68,7 @@ def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """The application of these settings over HTTP; gives its address."""
-    app = create_app(make_service(settings), Metrics("browser"))
+    app = make_app(make_service(settings), "browser")
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

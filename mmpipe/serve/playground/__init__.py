@@ -10,8 +10,8 @@ How a view is added:
    ``t("nav.NAME")`` into the header (``group: "shop"`` for shoppers, ``"desk"`` for the shop's people).
 3. ``context`` has ``route`` (``name``, ``id``, ``params``), ``api`` (:file:`api.js`: ``get``, ``post``,
    ``put``, ``send``; errors are :class:`Problem` with ``title`` and ``detail``), ``collection`` (its name),
-   ``shopper``, ``lang``, ``go(hash)``, ``say(text)`` (read out by screen readers), and ``signal``, aborted
-   when the view is left: hand it to every call and timer.
+   ``shopper``, ``lang``, ``go(hash)``, ``choose(collection, hash)``, ``say(text)`` (read out by screen
+   readers), and ``signal``, aborted when the view is left: hand it to every call and timer.
 4. Elements are made by ``h(tag, attributes, ...children)`` of ``dom.js``: children are nodes or text, never
    markup. No ``innerHTML``, no ``style`` attribute (the policy refuses both); ``element.style.x = …`` is.
 5. Every word is ``t("NAME.key", {value})`` of ``i18n.js``, in ``lang/en.json`` and ``lang/zh.json`` alike.

@@ -12,6 +12,10 @@ const VIEWS = [
   { name: "product", load: () => import("./views/product.js") },
   { name: "foryou", load: () => import("./views/foryou.js"), nav: true, group: "shop" },
   { name: "assistant", load: () => import("./views/assistant.js"), nav: true, group: "shop" },
+  { name: "uploads", load: () => import("./views/uploads.js"), nav: true, group: "desk", css: true },
+  { name: "rules", load: () => import("./views/rules.js"), nav: true, group: "desk", css: true },
+  { name: "analytics", load: () => import("./views/analytics.js"), nav: true, group: "desk", css: true },
+  { name: "status", load: () => import("./views/status.js"), nav: true, group: "desk", css: true },
 ];
 
 const COLLECTION = "mmpipe.collection";
@@ -49,6 +53,19 @@ function say(text) {
   requestAnimationFrame(() => (said.textContent = text));
 }
 
+// Another collection from now on, perhaps one that is new, and a view of it.
+async function choose(name, hash) {
+  sessionStorage.setItem(COLLECTION, name);
+  history.pushState(null, "", hash);
+  for (let tries = 0; tries < 20; tries += 1) {
+    if (collections.some((each) => each.collection === name)) break;
+    // A collection that has just become live is known everywhere within seconds.
+    if (tries > 0) await new Promise((resolve) => setTimeout(resolve, 500));
+    collections = (await api.get("/v1/collections")).collections;
+  }
+  await show();
+}
+
 function collection() {
   const kept = sessionStorage.getItem(COLLECTION);
   const names = collections.map((each) => each.collection);
@@ -75,7 +92,7 @@ async function show() {
     const { show: draw } = await asked.view.load();
     if (signal.aborted) return;
     await draw(root, {
-      route: asked, api, collection: collection(), collections, shopper: shopper(), lang: lang(), go, say, signal,
+      route: asked, api, collection: collection(), collections, shopper: shopper(), lang: lang(), go, choose, say, signal,
     });
   } catch (error) {
     if (api.outdated(error) || signal.aborted) return;

@@ -1,0 +1,121 @@
+// Status: what is live, since when and by which models; queue, replicas, freshness; and the way back.
+import { fill, h } from "../dom.js";
+import { icon } from "../icons.js";
+import { moment, number, t } from "../i18n.js";
+import { outdated } from "../api.js";
+import { duration } from "../desk/steps.js";
+import { failed } from "../notices.js";
+
+const EVERY_MS = 3_000;
+const SHORT = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+// Of an address its end, which tells one file from another.
+const brief = (reason) => reason.replace(/\b(?:s3|file):\/\/\S*?([^/\s]+\/[^/\s]+)$/, "$1");
+
+export async function show(root, context) {
+  const { api, collection, signal } = context;
+  const told = h("div", {});
+  const tiles = h("dl", { class: "tiles" });
+  const rest = h("div", { class: "stack" });
+  root.classList.add("desk");
+  fill(root, h("h1", {}, t("nav.status")), told, tiles, rest);
+  let former = "";
+  const draw = async () => {
+    const status = await api.get("/v1/status", { collection }, signal);
+    fill(tiles, numbers(status));
+    // What somebody may have the focus in is drawn anew where it changed alone.
+    const now = JSON.stringify([status.live, status.history, status.models]);
+    if (now !== former) fill(rest, details(status, context, again));
+    former = now;
+  };
+  const again = async () => {
+    try {
+      await draw();
+      fill(told);
+    } catch (error) {
+      if (!outdated(error)) fill(told, failed(error, again));
+    }
+  };
+  await draw();
+  const timer = setInterval(() => document.visibilityState === "visible" && again(), EVERY_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+function numbers({ live, freshness, latency, replicas, queue, rejects, history }) {
+  const tile = (name, value, more, bad = false) => h("div", { class: ["card tile", bad && "alarm"] }, h("dt", {}, t(`status.tile.${name}`)), h("dd", {}, value, more && h("span", { class: "soft small" }, more)));
+  const ms = (value) => (value === null ? "–" : `${number(value, { maximumFractionDigits: value < 10 ? 1 : 0 })} ms`);
+  const gain = live && history[0]?.table === live.table ? live.rows - history[0].rows : 0;
+  return [
+    tile("products", live ? number(live.rows) : "–", gain !== 0 && t("status.gain", { count: number(gain, { signDisplay: "always" }) })),
+    tile("live", live ? t("status.version", { version: live.version }) : t("status.nothing"), live && moment(live.published_at)),
+    tile("fresh", freshness.age_seconds === null ? "–" : duration(freshness.age_seconds), t("status.fresh"), freshness.age_seconds > 60),
+    tile("wait", freshness.upload_to_live_seconds === null ? "–" : duration(freshness.upload_to_live_seconds), freshness.runs > 0 && t("status.runs", { count: freshness.runs })),
+    tile("p95", ms(latency.p95_ms), latency.searches > 0 ? t("status.p50", { time: ms(latency.p50_ms), count: latency.searches }) : t("status.unsearched")),
+    replicas && tile("replicas", replicas.map((each) => number(each.running)).join(" + "), replicas.map((each) => `${each.name} ${each.running === each.wanted ? "" : `/ ${each.wanted}`}`.trim()).join(", "), replicas.some((each) => each.running < each.wanted)),
+    queue && tile("queue", number(queue.waiting + queue.in_hand), queue.dead_letters ? t("status.dead", { count: queue.dead_letters }) : t("status.nodead"), queue.dead_letters > 0),
+    tile("rejects", number(rejects), rejects > 0 && h("a", { href: "#/uploads" }, t("status.look"))),
+  ];
+}
+
+function details(status, context, again) {
+  const { live, models, history, offered } = status;
+  return [
+    live && live.restores !== null && held(status, context, again),
+    models && h("section", { class: "card stack" }, h("h2", {}, t("status.models")),
+      h("p", {}, h("strong", {}, models.profile), " ", h("span", { class: "mono soft" }, models.fingerprint)),
+      h("dl", { class: "pairs" }, Object.entries(models.encoders).map(([modality, name]) => h("div", {}, h("dt", {}, t(`status.modality.${modality}`)), h("dd", { class: "mono" }, name))),
+        h("div", {}, h("dt", {}, t("status.fusion")), h("dd", { class: "mono" }, models.fusion)))),
+    h("section", { class: "card stack", "aria-labelledby": "history" },
+      h("div", { class: "row apart" }, h("h2", { id: "history" }, t("status.history")),
+        status.back_to && h("button", { type: "button", class: "plain", disabled: status.back_to.table !== live.table, onclick: () => confirm(status, status.back_to, "rollback", context, again) }, icon("back", 16), t("status.rollback"))),
+      h("p", { class: "soft" }, t("status.history.what")),
+      live ? table(status, context, again) : h("p", { class: "soft" }, t("status.nothing.how"))),
+    h("section", { class: "card stack" }, h("h2", {}, t("status.cost")), h("p", { class: "soft" }, t("status.cost.what")),
+      h("pre", { class: "mono", tabindex: 0 }, `python -m costs --products ${live ? live.rows : 1000} --qps 10`)),
+    h("p", { class: "soft small" }, t("status.lake", { lake: offered.lake })),
+  ];
+}
+
+function held(status, context, again) {
+  return h("div", { class: "notice" }, icon("alert"), h("div", {}, h("strong", {}, t("status.held")), h("p", {}, t("status.held.how")),
+    h("button", { type: "button", class: "plain", onclick: () => confirm(status, { table: status.live.table, version: null }, "promote", context, again) }, t("status.promote"))));
+}
+
+function table(status, context, again) {
+  const { live, history } = status;
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "history" }, h("table", {},
+    h("thead", {}, h("tr", {}, ["version", "products", "published", "reason", "do"].map((name) => h("th", { scope: "col", class: name === "products" && "number" }, t(`status.column.${name}`))))),
+    h("tbody", {}, [live, ...history].map((entry, place) => h("tr", { class: place === 0 && "current" },
+      h("th", { scope: "row" }, entry.version, " ", place === 0 && h("span", { class: "state is-live" }, t("status.now"))),
+      h("td", { class: "number" }, number(entry.rows)), h("td", { class: "when" }, moment(entry.published_at, SHORT)), h("td", { title: entry.reason }, brief(entry.reason)),
+      h("td", {}, place > 0 && entry.table === live.table && entry.version !== live.version && h("button", { type: "button", class: "quiet", "aria-label": t("status.make.of", { version: entry.version }), onclick: () => confirm(status, entry, "promote", context, again) }, t("status.make"))))))));
+}
+
+// A dialog that says what would become of it, and does it once it is confirmed.
+function confirm(status, target, how, { api, collection, signal, say }, again) {
+  const { live } = status;
+  const fault = h("div", {});
+  const body = how === "rollback" ? { generation: live.generation } : { generation: live.generation, table: target.table, version: target.version };
+  const act = async (event) => {
+    event.preventDefault();
+    go.disabled = true;
+    try {
+      const moved = await api.send("POST", `/v1/live/${how}`, { query: { collection }, body, signal });
+      dialog.close();
+      say(t("status.moved", { version: moved.live.version, count: moved.live.rows }));
+      await again();
+    } catch (error) {
+      if (!outdated(error)) fill(fault, failed(error));
+      go.disabled = false;
+    }
+  };
+  const go = h("button", { type: "submit", class: "primary" }, t(`status.confirm.${how}`));
+  const change = (name, from, to) => h("div", {}, h("dt", {}, t(`status.column.${name}`)), h("dd", {}, from, " → ", h("strong", {}, to)));
+  const dialog = h("dialog", { class: "desk confirm", "aria-labelledby": "confirm-title" }, h("form", { onsubmit: act },
+    h("h2", { id: "confirm-title" }, t(`status.${how}.title`)), h("p", {}, t(`status.${how}.what`)), how === "promote" && target.version !== null && target.version < Math.max(live.version, ...status.history.map((each) => each.version)) && h("p", { class: "warm-text" }, t("status.older")),
+    h("dl", { class: "pairs" }, change("version", live.version, target.version ?? t("status.newest")), target.rows !== undefined && change("products", number(live.rows), number(target.rows))),
+    fault, h("p", { class: "row end" }, h("button", { type: "button", class: "plain", onclick: () => dialog.close() }, t("cancel")), go)));
+  dialog.addEventListener("close", () => dialog.remove());
+  signal.addEventListener("abort", () => dialog.close());
+  document.body.append(dialog);
+  dialog.showModal();
+}

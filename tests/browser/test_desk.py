@@ -1,0 +1,248 @@
+"""The views for the shop's people: a feed dropped on the page is found in it, rejects are mended, rules
+tried, live taken back; in both languages, on a phone."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from mmpipe.events import plan
+from mmpipe.events.layout import place_of
+from mmpipe.lake import open_lake
+from mmpipe.objects import open_store
+from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+from mmpipe.settings import AnalyticsSettings, Settings
+from tests.browser.conftest import served
+from tests.serve.conftest import InProcessWork, catalogue, png, settings_for
+
+POOR = '{"id": "poor-1", "title": "A violet hat", "price": "a fortune"}\n{"id": "poor-2"}\n'
+FEED = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in catalogue()[:24]) + POOR
+
+
+class Events(threading.Thread):
+    """Makes orders of what comes into the folder that shops upload to, as a bucket's events do."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="events", daemon=True)
+        self._settings = settings
+        self._work = InProcessWork(settings).indexer
+        self._seen: set[tuple[str, str]] = set()
+        self.ended = threading.Event()
+        self.held = threading.Event()
+        """While it is set nothing is taken up."""
+
+    def run(self) -> None:
+        root = f"file://{self._settings.indexing.uploads_uri}/"
+        store = open_store(root)
+        while not self.ended.wait(0.1):
+            for found in [] if self.held.is_set() else list(store.list(root)):
+                place = place_of(found.uri.removeprefix(root))
+                if place is None or (found.uri, found.etag) in self._seen:
+                    continue
+                self._seen.add((found.uri, found.etag))
+                ref = ObjectRef(
+                    uri=found.uri, etag=found.etag, size=found.size, event_time=found.last_modified
+                )
+                event = {"kind": place.kind(removed=False), "collection": place.collection, "object": ref}
+                order = plan(CatalogueEvent.model_validate(event), self._settings.indexing)
+                assert order is not None
+                self._work.execute([order])
+
+
+class Desk:
+    """The page, and the lake under it."""
+
+    def __init__(self, url: str, settings: Settings, events: Events) -> None:
+        self.url = url
+        self.settings = settings
+        self.events = events
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    settings = settings_for(folder, uploads=True, playground=True)
+    settings = settings.model_copy(
+        update={
+            "analytics": AnalyticsSettings(write_seconds=0.1, min_searches=1),
+            "indexing": settings.indexing.model_copy(update={"uploads_uri": str(folder / "uploads")}),
+        }
+    )
+    (folder / "uploads").mkdir()
+    events = Events(settings)
+    events.start()
+    with served(settings) as url:
+        yield Desk(url, settings, events)
+    events.ended.set()
+    events.join()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """As everywhere, but that the service may refuse what the test sends on purpose."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
+    yield page
+    page.close()
+    assert [fault for fault in faults if "status of 422" not in fault and "status of 409" not in fault] == []
+
+
+def shot(page: Page, name: str) -> None:
+    """A picture of the whole page, where somebody wants to look at it (MMPIPE_SCREENSHOTS)."""
+    folder = os.environ.get("MMPIPE_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def drop(page: Page, name: str, data: bytes, kind: str = "") -> None:
+    page.set_input_files("#files", [{"name": name, "mimeType": kind, "buffer": data}])
+
+
+@pytest.fixture(scope="module")
+def filled(desk: Desk, browser: Browser) -> Desk:
+    """A collection that the page itself made."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page.goto(f"{desk.url}/#/uploads")
+    expect(page.get_by_role("heading", name="Uploads", exact=True)).to_be_visible()
+    shot(page, "uploads-empty")
+    desk.events.held.set()
+    drop(page, "catalogue.jsonl", FEED.encode())
+    card = page.locator(".upload", has_text="catalogue.jsonl")
+    expect(card).to_have_attribute("data-state", "queued")
+    shot(page, "uploads-queued")
+    desk.events.held.clear()
+    expect(card).to_have_attribute("data-state", "live", timeout=30_000)
+    expect(card).to_contain_text("26 read · 24 indexed · 2 rejected")
+    card.get_by_role("button", name="Search shop").click()
+    expect(page.get_by_text("24 products").first).to_be_visible(timeout=20_000)
+    page.close()
+    return desk
+
+
+def test_a_feed_that_is_dropped_is_found_on_the_page(page: Page, filled: Desk) -> None:
+    page.goto(f"{filled.url}/#/uploads")
+    expect(page.locator(".rejects .reject")).to_have_count(2)
+    row = page.get_by_role("row", name="catalogue.jsonl")
+    expect(row).to_contain_text("live")
+    drop(page, "red.png", png((240, 20, 20)), "image/png")
+    card = page.locator(".upload", has_text="red.png")
+    expect(card).to_contain_text("photo, clip or recording")
+    expect(card).to_have_attribute("data-state", "unchanged", timeout=30_000)
+    drop(page, "broken.csv", b"\x00\x01\x02 no feed at all")
+    broken = page.locator(".upload", has_text="broken.csv")
+    expect(broken).to_have_attribute("data-state", "failed", timeout=30_000)
+    shot(page, "uploads")
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="catalogue.jsonl")).to_be_visible()
+    expect(page.get_by_text("columns of the file, and what each became")).to_be_visible()
+    shot(page, "upload")
+    poor = page.locator(".reject", has_text="poor-1")
+    expect(poor).to_contain_text("price")
+    poor.get_by_role("button", name="Try again as it is").click()
+    expect(poor.locator(".outcome")).to_contain_text("Still not", timeout=30_000)
+    poor.get_by_role("button", name="Mend").click()
+    field = poor.get_by_label("The row, as JSON")
+    field.fill('{"id": "poor-1", "title": "A violet hat",')
+    poor.get_by_role("button", name="Try the mended row").click()
+    expect(poor.get_by_role("alert")).to_contain_text("not valid JSON")
+    field.fill('{"id": "poor-1", "title": "A violet hat", "price": "7.00 USD"}')
+    poor.get_by_role("button", name="Try the mended row").click()
+    expect(poor.locator(".outcome")).to_contain_text("Mended", timeout=30_000)
+    shot(page, "rejects-mended")
+    expect(page.get_by_text("1 reject", exact=True)).to_be_visible()
+    page.goto(f"{filled.url}/#/search?q=violet+hat")
+    expect(page.get_by_text("A violet hat").first).to_be_visible()
+
+
+def test_rules_are_tried_refused_at_their_field_and_set(page: Page, filled: Desk) -> None:
+    page.goto(f"{filled.url}/#/rules?q=red+shoe")
+    expect(page.get_by_text("There are no rules yet.")).to_be_visible()
+    page.get_by_role("button", name="Add a rule").click()
+    form = page.locator(".rule-form")
+    form.get_by_label("Name").fill("Shoes first")
+    form.get_by_label("The query contains").fill("shoe, 鞋")
+    form.get_by_label("Pin").fill("red-bag-3 @ 0")
+    pin = form.locator(".of-pin")
+    expect(pin.locator("[aria-invalid]")).to_have_count(1)
+    expect(pin).to_contain_text("greater than or equal to 1")
+    shot(page, "rules-refused")
+    form.get_by_label("Pin").fill("red-bag-3 @ 1, red-bag-4 @ 2")
+    form.get_by_label("Hide").fill("red-shoe-0")
+    form.get_by_label("Bury").fill('[{"field": "price", "gte": 60}]')
+    form.get_by_label("Say").fill("<b>Two</b> for one")
+    after = page.locator(".sides > div").nth(1)
+    expect(after.locator("li").first).to_have_attribute("data-id", "red-bag-3")
+    expect(after).to_contain_text("<b>Two</b> for one")
+    expect(page.locator(".sides > div").first).to_contain_text("gone")
+    shot(page, "rules")
+    held = open_lake(filled.settings).collection("shop")
+    page.get_by_role("button", name="Save all").click()
+    expect(page.locator(".saving")).to_contain_text("As it is set, version 1")
+    rule = page.locator(".rules .card").first
+    expect(rule).to_contain_text("Shoes first")
+    expect(rule).to_contain_text("pin red-bag-3 → 1, red-bag-4 → 2")
+    assert held.store.stat(f"{held.uri}/rules.json").size > 10
+    page.get_by_role("button", name="Edit Shoes first").click()
+    form.get_by_label("Bury").fill("[{")
+    expect(form.locator(".of-bury")).to_contain_text("not valid JSON")
+    page.get_by_role("button", name="Discard").click()
+    expect(page.locator(".saving")).to_contain_text("As it is set, version 1")
+    shot(page, "rules-set")
+
+
+def test_analytics_and_status_tell_of_the_shop_and_live_goes_back(page: Page, filled: Desk) -> None:
+    for text in ("red shoe", "red shoe", "green bag", "红色 帽子", "nothing of the kind at all", "blue"):
+        page.request.post(f"{filled.url}/v1/search", data={"text": text, "collection": "shop"})
+    time.sleep(0.5)
+    page.goto(f"{filled.url}/#/analytics?days=7")
+    expect(page.locator(".plot svg")).to_have_count(4)
+    expect(page.get_by_role("region", name="Most searched")).to_contain_text("red shoe")
+    shot(page, "analytics")
+    page.goto(f"{filled.url}/#/uploads")
+    drop(page, "more.jsonl", json.dumps(catalogue()[30]).encode())
+    expect(page.locator(".upload", has_text="more.jsonl")).to_have_attribute(
+        "data-state", "live", timeout=30_000
+    )
+    page.goto(f"{filled.url}/#/status")
+    table = page.get_by_role("region", name="What is and was live").get_by_role("row")
+    live = table.nth(1)
+    expect(live).to_contain_text("live")
+    before = table.count()
+    shot(page, "status")
+    page.get_by_role("button", name="Go back one").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Go back to what was live before?")
+    shot(page, "status-rollback")
+    dialog.get_by_role("button", name="Go back", exact=True).click()
+    expect(page.get_by_text("Readers were taken back")).to_be_visible()
+    shot(page, "status-rolled-back")
+    page.get_by_role("button", name="Make the newest live").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make it live").click()
+    expect(page.get_by_text("Readers were taken back")).to_have_count(0)
+    expect(table).to_have_count(before + 2)
+
+
+@pytest.mark.parametrize("view", ["uploads", "rules", "analytics", "status"])
+def test_in_chinese_in_the_dark_and_on_a_phone(browser: Browser, filled: Desk, view: str) -> None:
+    headings = {"uploads": "上传", "rules": "规则", "analytics": "分析", "status": "状态"}
+    context = browser.new_context(
+        locale="zh-CN", color_scheme="dark", viewport={"width": 390, "height": 844}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{filled.url}/#/{view}")
+    expect(page.get_by_role("heading", name=headings[view], level=1)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    shot(page, f"{view}-zh-phone")
+    wide: Any = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, "nothing is cut off, nothing scrolls sideways"
+    context.close()
