@@ -46,6 +46,7 @@ def show_addresses(stack: Stack) -> None:
     """Where to go next."""
     state = stack.state
     lines = {
+        "page": f"{state.url}/  (search, drop your own feed on Uploads)",
         "API": f"{state.url}/docs",
         "Ray": state.jobs_url,
         "upload to": f"s3://{state.uploads_bucket}/<collection>/feeds/…  (endpoint {state.s3_url})",
