@@ -71,6 +71,7 @@ def test_diagrams_are_drawn_and_nothing_comes_from_elsewhere(
 def test_search_finds_a_setting(browser: Browser, site: str) -> None:
     page = browser.new_page()
     page.goto(f"{site}/index.html")
-    page.get_by_role("textbox", name="Search").fill("MAX_SHRINK")
-    expect(page.locator(".md-search-result__item").first).to_contain_text("Settings")
+    page.get_by_role("textbox", name="Search").fill("TRUST_SECONDS")
+    found = page.locator(".md-search-result__item", has_text="Settings")
+    expect(found.first).to_be_visible(timeout=20_000)
     page.close()
