@@ -104,8 +104,9 @@ test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the se
 test-atheris: setup-atheris  ## bytes made by mutation given to feeds, events, searches and media: half a minute each
 	PYTHONPATH=$(VENV_ATHERIS) $(BIN)/python -m tests.fuzz.mutation $(ARGS)
 
-reference: setup-dev  ## the pages that the code tells: commands, settings, feeds
+reference: setup-dev  ## what the code tells of itself: commands, settings, feeds, the HTTP API's document
 	$(BIN)/python -m mmpipe.cli.documentation
+	$(BIN)/python -m mmpipe.serve.http.documentation
 	$(BIN)/python -m mmpipe.catalogue.documentation
 
 # ARGS=serve shows the pages while they are written.

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from mmpipe.lexical import CJK
 
-Language = Literal["zh", "en"]
+Language = Literal["en", "zh"]
 _HAN: Final = re.compile(f"[{CJK}]")
 _LATIN: Final = re.compile(r"[A-Za-z]{2,}")
 

@@ -59,7 +59,7 @@ class Conversation(BaseModel):
 
     form: Literal[1] = _FORM
     collection: Annotated[str, StringConstraints(max_length=63)]
-    language: Literal["zh", "en"] | None = None
+    language: Literal["en", "zh"] | None = None
     wishes: Wishes = Wishes()
     shown: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     seen: Annotated[tuple[Id, ...], Field(max_length=MAX_SEEN)] = ()

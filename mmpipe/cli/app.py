@@ -13,6 +13,7 @@ from mmpipe.cli.ask import ask
 from mmpipe.cli.audit import audit
 from mmpipe.cli.console import console, fail
 from mmpipe.cli.dlq import dlq_app
+from mmpipe.cli.doctor import doctor
 from mmpipe.cli.evaluate import eval_app
 from mmpipe.cli.experiments import experiments_app
 from mmpipe.cli.formats import formats
@@ -55,6 +56,7 @@ app.command()(similar)
 app.command()(suggest)
 app.command()(ask)
 app.command()(status)
+app.command()(doctor)
 app.command()(stock)
 app.command()(statistics)
 app.command()(analytics)

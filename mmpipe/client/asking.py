@@ -43,7 +43,7 @@ class Picture(Protocol):
         """Write it in a format."""
 
 
-Media: TypeAlias = "str | os.PathLike[str] | bytes | Picture"
+Media: TypeAlias = str | os.PathLike[str] | bytes | Picture
 """A file's path or bytes, an ``https://`` or ``data:`` address, or a picture in memory."""
 Box: TypeAlias = tuple[float, float, float, float]
 

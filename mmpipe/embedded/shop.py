@@ -23,7 +23,6 @@ from mmpipe.schemas.suggest import Suggestion, SuggestParams, SuggestResponse
 from mmpipe.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from mmpipe.embedded.pictures import Thumbnails
     from mmpipe.serve.answer.service import QueryService
 
 T = TypeVar("T")
@@ -58,7 +57,6 @@ class Shop:
         self.collection = collection
         self._service: QueryService | None = None
         self._loop: LoopThread | None = None
-        self._pictures: Thumbnails | None = None
         self._lock = threading.RLock()
         self._closed = False
 
@@ -177,8 +175,6 @@ class Shop:
                 self._service.close()
                 self._loop.close()
                 self._service = self._loop = None
-            if self._pictures is not None:
-                self._pictures.close()
 
     def __enter__(self) -> Shop:
         return self
@@ -223,15 +219,13 @@ class Shop:
 
     def _thumbnails(self, collection: str) -> Pictures:
         def pictures(ids: Sequence[str]) -> Mapping[str, str]:
-            from mmpipe.embedded.pictures import Thumbnails
-            from mmpipe.lake import open_lake
+            from mmpipe.embedded.pictures import thumbnails
 
             with self._lock:
-                if self._closed:
-                    return {}
-                if self._pictures is None:
-                    self._pictures = Thumbnails(self.settings, open_lake(self.settings))
-            return self._pictures.of(collection, ids)
+                service, loop = self._service, self._loop
+            if service is None or loop is None:
+                return {}
+            return loop.wait(thumbnails(service, collection, ids))
 
         return pictures
 

@@ -28,7 +28,7 @@ class AssistantRequest(BaseModel):
     state: Annotated[str, StringConstraints(max_length=MAX_STATE)] | None = Field(
         default=None, description="`state` of the answer before; without one a conversation begins"
     )
-    language: Literal["zh", "en"] | None = Field(
+    language: Literal["en", "zh"] | None = Field(
         default=None, description="of the answer; as the turn is written where omitted"
     )
     limit: int = Field(default=3, ge=1, le=MAX_SHOWN, description="products to show at most")
@@ -94,7 +94,7 @@ class AssistantResponse(BaseModel):
 
     collection: str
     version: str
-    language: Literal["zh", "en"]
+    language: Literal["en", "zh"]
     kind: AnswerKind
     text: str
     claims: list[Claim]
