@@ -116,7 +116,7 @@ def similar(
 ) -> Call[SearchResponse]:
     """Products like this one."""
     wanted = filters if isinstance(filters, Filters) else model_of(Filters, filters or {})
-    params = {"collection": collection, "limit": limit, **_in_query(wanted)}
+    params = {"collection": collection, "limit": limit, **filters_in_query(wanted)}
     return Call("GET", _of_product(product_id, "/similar"), _model(SearchResponse), params=params)
 
 
@@ -357,7 +357,7 @@ def _of_user(user_id: str) -> str:
     return f"/v1/users/{quote(user_id, safe='')}"
 
 
-def _in_query(filters: Filters) -> dict[str, Any]:
+def filters_in_query(filters: Filters) -> dict[str, Any]:
     """Filters as the names of a query string."""
     given = filters.model_dump(mode="json", exclude_none=True)
     price, attributes = given.pop("price", {}), given.pop("attributes", {})

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ValidationError
 
+from mmpipe.client.calls import filters_in_query
 from mmpipe.errors import InvalidRequest, MmpipeError
 from mmpipe.schemas.collections import CollectionsResponse
 from mmpipe.schemas.product import ProductResponse
@@ -98,7 +99,7 @@ class ShopThere:
         self, product_id: str, collection: str | None, limit: int, filters: Filters
     ) -> SearchResponse:
         """See :class:`Shop`."""
-        asked = {"limit": limit, "collection": collection, **_in_query(filters)}
+        asked = {"limit": limit, "collection": collection, **filters_in_query(filters)}
         path = f"/v1/products/{quote(product_id, safe='')}/similar?{_query(asked)}"
         return await self._get(path, SearchResponse)
 
@@ -138,14 +139,6 @@ def _read(found: Any, model: type[R]) -> R:
         return model.model_validate(found)
     except ValidationError as error:
         raise MmpipeError("the service's answer is none; is that address an mmpipe service?") from error
-
-
-def _in_query(filters: Filters) -> dict[str, Any]:
-    """Filters as the names of a query string."""
-    given = filters.model_dump(mode="json", exclude_none=True)
-    price, attributes = given.pop("price", {}), given.pop("attributes", {})
-    pairs = [f"{name}={value}" for name, values in attributes.items() for value in values]
-    return given | {f"price_{name}": value for name, value in price.items()} | {"attribute": pairs}
 
 
 def _query(given: Mapping[str, Any]) -> str:
