@@ -119,6 +119,10 @@ function header(asked) {
     h("nav", { "aria-label": t("app.nav") }, of("shop"), desk.length > 0 && h("span", { class: "divider", "aria-hidden": "true" }), desk),
     h("div", { class: "tools" }, collectionSwitch(), shopperSwitch(), languageSwitch(), themeSwitch()));
   document.getElementById("skip").textContent = t("app.skip");
+  // On a phone the views do not all fit side by side.
+  const nav = document.querySelector("#top nav");
+  const tab = nav.querySelector("[aria-current]");
+  if (tab) nav.scrollLeft = tab.offsetLeft - nav.offsetLeft - (nav.clientWidth - tab.offsetWidth) / 2;
 }
 
 function collectionSwitch() {

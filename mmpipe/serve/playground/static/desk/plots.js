@@ -35,7 +35,7 @@ export function plot(title, days, shown, kind = "line", most = null) {
   const dates = days.map((each, place) => place % every === 0 && svg("text", { x: x(place), y: HEIGHT - 8, "text-anchor": "middle" }, short(each.day)));
   const told = days.map((each, place) => svg("rect", { class: "hover", x: LEFT + step * place, width: step, y: TOP, height: HEIGHT - TOP - BOTTOM },
     svg("title", {}, `${short(each.day)}: ${each.value === null || each.value === undefined ? "–" : shown(each.value)}`)));
-  return h("figure", { class: "card plot" }, h("figcaption", {}, h("h3", {}, title)),
+  return h("figure", { class: "card plot" }, h("figcaption", {}, h("h2", {}, title)),
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${known.map((each) => `${short(each.day)} ${shown(each.value)}`).join(", ")}` }, axis, dates, marks, told));
 }
 

@@ -108,11 +108,9 @@ export async function show(root, context) {
       state.form?.clear();
       fill(fault);
       fill(compared, comparison(before, after));
-      compared.classList.remove("stale");
     } catch (error) {
       if (outdated(error)) return;
-      compared.classList.add("stale");
-      if (blame(error)) fill(fault);
+      if (blame(error)) fill(fault, h("p", { class: "small warm-text" }, t("rules.stale")));
       else fill(fault, failed(error, tryOut));
     }
   };
