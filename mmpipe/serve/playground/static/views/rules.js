@@ -67,7 +67,7 @@ export async function show(root, context) {
         h("button", { type: "button", class: "plain", onclick: () => form.read() !== null && edit(null) }, t("close"))));
     }
     return h("li", { class: ["card", rule.enabled === false && "idle"] },
-      h("div", { class: "row apart" }, h("h3", {}, rule.name || t("rules.unnamed"), rule.enabled === false && h("span", { class: "state" }, t("rules.off"))),
+      h("div", { class: "row apart" }, h("h2", {}, rule.name || t("rules.unnamed"), rule.enabled === false && h("span", { class: "state" }, t("rules.off"))),
         h("div", { class: "row" },
           h("button", { type: "button", class: "round up", disabled: place === 0, "aria-label": t("rules.up", { name: rule.name }), onclick: () => move(place, -1) }, icon("up", 18)),
           h("button", { type: "button", class: "round down", disabled: place === state.rules.length - 1, "aria-label": t("rules.down", { name: rule.name }), onclick: () => move(place, 1) }, icon("down", 18)),
