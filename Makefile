@@ -1,5 +1,6 @@
 # Two commands: `make demo` and `make test`. Both set up .venv by themselves. What takes longer has targets of its own:
-# `make test-cluster`, `make test-chaos`, `make test-infra` (with Terraform), `make test-fuzz`, `make test-weights`.
+# `make test-cluster`, `make test-chaos`, `make test-infra` (with Terraform), `make test-fuzz`, `make test-weights`,
+# `make test-widgets` (with npm).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ VENV_ATHERIS := .venv-atheris
 VENV_DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris test-weights starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris test-weights test-widgets starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
@@ -104,6 +105,19 @@ test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the se
 test-atheris: setup-atheris  ## bytes made by mutation given to feeds, events, searches and media: half a minute each
 	PYTHONPATH=$(VENV_ATHERIS) $(BIN)/python -m tests.fuzz.mutation $(ARGS)
 
+# Packages of npm live where its client expects them; their scripts are not run.
+WIDGETS := clients/instantsearch
+
+$(WIDGETS)/node_modules/.installed: $(WIDGETS)/package-lock.json
+	@command -v npm >/dev/null || { echo "make test-widgets takes InstantSearch from npm: install it, with Node 20 or newer" >&2; exit 2; }
+	npm ci --prefix $(WIDGETS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test-widgets: setup-dev $(WIDGETS)/node_modules/.installed  ## InstantSearch's widgets on the adapter: types, its modules alone, a browser
+	npm run --silent --prefix $(WIDGETS) types
+	npm test --silent --prefix $(WIDGETS)
+	$(BIN)/python -m pytest tests/widgets $(ARGS)
+
 reference: setup-dev  ## what the code tells of itself: commands, settings, feeds, the HTTP API's document
 	$(BIN)/python -m mmpipe.cli.documentation
 	$(BIN)/python -m mmpipe.serve.http.documentation
@@ -173,4 +187,4 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) $(VENV_ATHERIS) $(VENV_DOCS) build dist *.egg-info
+	rm -rf $(VENV) $(VENV_INFRA) $(VENV_FUZZ) $(VENV_SUPPLY) $(VENV_ATHERIS) $(VENV_DOCS) $(WIDGETS)/node_modules $(WIDGETS)/build build dist *.egg-info

@@ -1,0 +1,3 @@
+export { createSearchClient } from './client.js';
+export { createInsightsClient } from './insights.js';
+export { MmpipeError } from './transport.js';

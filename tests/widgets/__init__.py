@@ -1,0 +1,1 @@
+"""InstantSearch's own widgets on mmpipe, in a browser: ``make test-widgets``."""
