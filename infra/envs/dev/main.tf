@@ -90,9 +90,13 @@ module "ray" {
   head_instance_type       = var.head_instance_type
   start_head               = var.start_head
   head_image               = var.image_tag == null ? null : "${module.registry.repository_url}:${var.image_tag}"
-  head_environment         = { MMPIPE_INDEXING__PROFILE = var.profile }
-  log_retention_days       = 7
-  tags                     = local.tags
+  head_environment = merge(
+    { MMPIPE_INDEXING__PROFILE = var.profile },
+    # A day: what is tried may be without a certificate tomorrow.
+    var.certificate_arn == null ? {} : { MMPIPE_SERVE__HSTS_SECONDS = "86400" },
+  )
+  log_retention_days = 7
+  tags               = local.tags
 }
 
 module "serving" {

@@ -96,9 +96,13 @@ module "ray" {
   head_instance_type       = var.head_instance_type
   start_head               = var.start_head
   head_image               = var.image_tag == null ? null : "${module.registry.repository_url}:${var.image_tag}"
-  head_environment         = { MMPIPE_INDEXING__PROFILE = var.profile }
-  log_retention_days       = 90
-  tags                     = local.tags
+  head_environment = {
+    MMPIPE_INDEXING__PROFILE = var.profile
+    # Here everything comes by https: browsers may hold on to it, for a year.
+    MMPIPE_SERVE__HSTS_SECONDS = "31536000"
+  }
+  log_retention_days = 90
+  tags               = local.tags
 }
 
 module "serving" {

@@ -102,7 +102,7 @@ variable "ssl_policy" {
 variable "public_paths" {
   description = "Path patterns that are forwarded; every other path is answered 403."
   type        = list(string)
-  default     = ["/v1/*", "/healthz", "/docs", "/openapi.json"]
+  default     = ["/v1/*", "/healthz", "/docs", "/openapi.json", "/.well-known/ucp", "/ucp/*"]
 
   validation {
     condition     = length(var.public_paths) > 0 && alltrue([for path in var.public_paths : startswith(path, "/")])

@@ -74,7 +74,7 @@ run "tls_and_what_is_public" {
   }
 
   assert {
-    condition     = toset(flatten([for rule in aws_lb_listener_rule.public : one(one(rule.condition).path_pattern).values])) == toset(["/v1/*", "/healthz", "/docs", "/openapi.json"])
+    condition     = toset(flatten([for rule in aws_lb_listener_rule.public : one(one(rule.condition).path_pattern).values])) == toset(["/v1/*", "/healthz", "/docs", "/openapi.json", "/.well-known/ucp", "/ucp/*"])
     error_message = "What is forwarded is the public API and its description."
   }
 
