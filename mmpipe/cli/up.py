@@ -44,9 +44,12 @@ def up(
 
 def show_addresses(stack: Stack) -> None:
     """Where to go next."""
+    from mmpipe.serve.http.playground_route import has_playground
+
     state = stack.state
+    page = has_playground(stack.settings.serve)
     lines = {
-        "page": f"{state.url}/  (search, drop your own feed on Uploads)",
+        **({"page": f"{state.url}/  (search, drop your own feed on Uploads)"} if page else {}),
         "API": f"{state.url}/docs",
         "Ray": state.jobs_url,
         "upload to": f"s3://{state.uploads_bucket}/<collection>/feeds/…  (endpoint {state.s3_url})",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.applications import Starlette
 
 from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import Settings
@@ -28,12 +29,19 @@ _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium as the system has it; in CI it has to be there."""
+    with launched() as browser:
+        yield browser
+
+
+@contextmanager
+def launched(*more: str) -> Iterator[Browser]:
+    """The same with further switches."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         assert not os.environ.get("CI"), "CI must install chromium"
         pytest.skip("no Chromium on this machine: install it (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_QUIET)
+        browser = playwright.chromium.launch(executable_path=path, args=[*_QUIET, *more])
         yield browser
         browser.close()
 
@@ -49,7 +57,7 @@ def page(browser: Browser) -> Iterator[Page]:
         "request",
         lambda request: (
             None
-            if request.url.startswith(("http://127.0.0.1:", "file:", "data:"))
+            if request.url.startswith(("http://127.0.0.1:", "blob:http://127.0.0.1:", "file:", "data:"))
             else faults.append(f"asked {request.url}")
         ),
     )
@@ -68,7 +76,13 @@ def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """The application of these settings over HTTP; gives its address."""
-    app = make_app(make_service(settings), "browser")
+    with served_app(make_app(make_service(settings), "browser")) as url:
+        yield url
+
+
+@contextmanager
+def served_app(app: Starlette) -> Iterator[str]:
+    """An application over HTTP; gives its address."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -49,6 +49,8 @@ export function cropper(blob, crop, changed) {
     Object.assign(area.style, { left: `${left * 100}%`, top: `${top * 100}%`, width: `${(right - left) * 100}%`, height: `${(bottom - top) * 100}%` });
     const all = box.every((edge, n) => edge === WHOLE[n]);
     whole.hidden = all;
+    // Nothing to size yet: wherever it begins, a box is drawn.
+    frame.classList.toggle("all", all);
     if (done) changed(all ? null : box.map((edge) => Math.round(edge * 1e4) / 1e4));
   };
   const within = (value, least, most) => Math.min(most, Math.max(least, value));

@@ -247,7 +247,7 @@ export async function show(root, context) {
       toggle.setAttribute("aria-expanded", String(open));
       if (open) aside.querySelector("input, button")?.focus();
     } }, icon("filter", 18), t("search.filters"), count > 0 && h("span", { class: "count" }, count));
-    return h("div", { class: "summary" },
+    return h("div", { class: "summary" }, h("h2", { class: "visually-hidden" }, t("search.results")),
       h("div", { class: "row apart" },
         h("p", { class: "total" }, h("strong", {}, t("search.total", { count: answer.total })), h("span", { class: "soft small" }, ` ${t("search.took", { ms: number(answer.took_ms, { maximumFractionDigits: 1 }) })}`),
           answer.personalised && h("span", { class: "tagged" }, icon("spark", 14), t("search.personal", { name: t(`shopper.${shopper.name ?? "nobody"}`) }))),
