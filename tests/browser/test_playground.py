@@ -300,11 +300,13 @@ def test_a_photo_a_part_of_it_and_a_voice(page: Page, url: str, sample: Settings
     expect(page.locator(".heard")).to_have_count(0)
     expect(page.locator(".grid .product .title").first).to_contain_text("sofa")
 
-    # A short clip.
+    # A short clip: what it shows, and where.
+    page.goto(f"{url}/#/search")
+    expect(page.locator(".grid .product")).to_have_count(24)
     clip = next(iter(sorted(media.glob("*.mp4"))))
     page.set_input_files("input[data-for=film]", clip)
     expect(page.locator(".clip-preview")).to_be_visible()
-    expect(page.locator(".badge.moment").first).to_be_visible()
+    expect(page.locator(".grid .product .badge.moment").first).to_be_visible()
 
 
 def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Settings) -> None:
