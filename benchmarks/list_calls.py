@@ -1,6 +1,6 @@
 """What one call for a list takes of a processor: the whole application in this process, without a socket.
 
-    python benchmarks/list_calls.py --lake KAGL_LAKE [--events 2000000] [--users 100000] [--calls 400] [KIND …]
+    python benchmarks/list_calls.py --lake KAGL_LAKE [--events 2000000] [--calls 400] [KIND …]
 
 The shop and the requests are those of benchmarks/recommend.py. Each request goes through every layer of the
 HTTP application, one at a time; what is counted is this process's processor time, of which the lowest tenth
