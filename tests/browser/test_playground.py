@@ -29,6 +29,9 @@ from tests.browser.sample_shop import make_sample
 from tests.serve.conftest import make_service
 from tests.serve.held_keys import held
 
+# A browser, a service and axe beside whatever else the machine does.
+pytestmark = pytest.mark.timeout(400)
+
 ATTACK = """<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
 # Of the service's answers, what the page shows as text.
 _SHOWN = frozenset(
