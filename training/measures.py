@@ -99,6 +99,19 @@ def photo_to_product(held: Source, embed: Embedders, text_weight: float) -> dict
     return figures
 
 
+def leaks(held: Vectors, trained: Vectors, same: float = 0.95) -> dict[str, float]:
+    """How near the nearest training picture is to each held-out one: cosines' median and 90th percentile, and
+    the share from ``same`` on. Ask features that were not trained on either."""
+    nearest = np.concatenate(
+        [(held[start : start + _CHUNK] @ trained.T).max(1) for start in range(0, len(held), _CHUNK)]
+    )
+    return {
+        "nearest_median": float(np.median(nearest)),
+        "nearest_p90": float(np.quantile(nearest, 0.9)),
+        "near_share": float((nearest >= same).mean()),
+    }
+
+
 def look_alikes(labels: Sequence[str], documents: Vectors, queries: NDArray[np.int64]) -> float:
     """Image → image: share of the ten nearest others with the same label."""
     found = top(documents[queries], documents, 10, skip=queries)
