@@ -38,7 +38,7 @@ class Upload(BaseModel):
     unchanged: int = 0
     skipped: int = 0
     deleted: int = 0
-    rejected: int = Field(default=0, description="rows and media that could not be used: see /v1/rejects")
+    rejected: int = Field(default=0, description="rows that could not be used: see /v1/rejects")
     encoded: dict[str, int] = Field(default_factory=dict, description="encoder inputs by modality")
     pictures: dict[str, int] = Field(
         default_factory=dict, description="links of pictures: found, missing, none"
