@@ -552,8 +552,10 @@ class ModelSettings(_Section):
 class SpeechSettings(_Section):
     """How spoken queries and spoken product clips become text."""
 
-    recognizer: Literal["sphinx", "whisper", "fake", "none"] = Field(
-        default="sphinx", description="who listens; none leaves recordings to the acoustic encoder"
+    recognizer: Literal["bilingual", "sphinx", "whisper", "fake", "none"] = Field(
+        default="bilingual",
+        description="who listens: bilingual hears Chinese and English, sphinx English alone; none leaves"
+        " recordings to the acoustic encoder",
     )
     min_confidence: float = Field(
         default=0.2,

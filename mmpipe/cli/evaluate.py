@@ -137,7 +137,9 @@ def eval_speech(
             help="catalogue texts, one a line (JSONL: its title); the labels' values unless given",
         ),
     ] = None,
-    recognizer: Annotated[str, typer.Option("--recognizer", help="sphinx or whisper")] = "sphinx",
+    recognizer: Annotated[
+        str, typer.Option("--recognizer", help="bilingual, bilingual, sphinx or whisper")
+    ] = "bilingual",
     as_json: AsJson = False,
 ) -> None:
     """Transcribe recordings and count the slot values that were heard."""
@@ -151,7 +153,7 @@ def eval_speech(
     settings = settings_with()
     loaded = registry.load(recognizer, settings.models)
     if loaded is None:
-        raise InvalidRequest("recognizer", "must be one that hears something: sphinx or whisper")
+        raise InvalidRequest("recognizer", "must be one that hears something: bilingual, sphinx or whisper")
     figures = speech_eval.measure(loaded.adapted(texts), requests, clips, settings.media)
     if as_json:
         emit(figures)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mmpipe.settings import ModelSettings
     from mmpipe.speech.base import SpeechRecognizer
 
-RECOGNIZERS = ("sphinx", "whisper", "fake", "none")
+RECOGNIZERS = ("bilingual", "sphinx", "whisper", "fake", "none")
 
 
 def load(name: str, models: ModelSettings) -> SpeechRecognizer | None:
@@ -24,6 +24,15 @@ def load(name: str, models: ModelSettings) -> SpeechRecognizer | None:
         from mmpipe.speech.fake import FakeRecognizer
 
         return FakeRecognizer()
+    if name == "bilingual":
+        try:
+            from mmpipe.speech.bilingual import BilingualRecognizer
+        except ModuleNotFoundError as error:
+            raise ModelUnavailable(
+                f"recogniser 'bilingual' needs {error.name}: pip install 'mmpipe[speech,ml]', or set"
+                " MMPIPE_SPEECH__RECOGNIZER=sphinx for English alone"
+            ) from error
+        return BilingualRecognizer()
     if name == "sphinx":
         from mmpipe.speech.sphinx import SphinxRecognizer
 

@@ -30,7 +30,7 @@ _MOST_WORDS = 4_000
 _SENTENCES = 12_000
 _FRAME_SECONDS = 0.01
 # Below this root mean square (full scale is 1) a clip is silence.
-_SILENCE = 1e-3
+SILENCE = 1e-3
 # Chosen on half of the speech benchmark's clips; see the model card.
 _OPTIONS: dict[str, object] = {"lw": 6.5, "wip": 0.5, "beam": 1e-60, "wbeam": 1e-40}
 
@@ -113,7 +113,7 @@ def _prepared(clip: AudioClip) -> NDArray[np.int16] | None:
     samples = np.asarray(clip.samples[: int(MAX_SECONDS * clip.sample_rate)], dtype=np.float32)
     if samples.size == 0 or not np.isfinite(samples).all():
         return None
-    if float(np.sqrt(np.mean(samples**2))) < _SILENCE:
+    if float(np.sqrt(np.mean(samples**2))) < SILENCE:
         return None
     samples = resample(samples, clip.sample_rate, SAMPLE_RATE)
     peak = float(np.abs(samples).max())

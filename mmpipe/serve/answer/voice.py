@@ -156,6 +156,12 @@ class Voice:
         found = adapted.recognizer.transcribe(clip)
         text = found.text.strip()[:MAX_HEARD_CHARACTERS]
         if asked:
+            if not text and found.language == "zh":
+                raise InvalidRequest(
+                    "audio",
+                    "Chinese was heard in it, but no words that are known here; say it with other words, send"
+                    " the words as text, or send audio_as 'sound'",
+                )
             if not text:
                 raise InvalidRequest(
                     "audio",
