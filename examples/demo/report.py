@@ -126,8 +126,10 @@ def match_faults(
 
 
 def _explains(fault: ExpectedReject, reject: Reject) -> bool:
+    # A medium that arrives after the feed is read for its product alone: no row then, which the id stands for.
+    of_the_medium = reject.row == 0 and reject.scope == "media" and fault.product_id is not None
     return (
-        reject.row == fault.row
+        (reject.row == fault.row or of_the_medium)
         and reject.scope == fault.scope
         and reject.field == fault.field
         and (fault.product_id is None or reject.product_id == fault.product_id)

@@ -110,6 +110,12 @@ def test_faults_are_paired_with_the_reject_that_explains_them() -> None:
     assert left == []
 
 
+def test_a_medium_that_came_after_its_feed_is_known_by_its_product() -> None:
+    late = reject(0, "p9", "image_link", "truncated photo", "media")
+    outcomes, left = match_faults(FAULTS, [*GOOD[:2], late])
+    assert ([o.reject for o in outcomes], left) == ([*GOOD[:2], late], [])
+
+
 def test_what_was_not_planted_is_left() -> None:
     other = reject(0, "p9", "image_link", "something else", "media")
     assert match_faults(FAULTS, [other, *GOOD])[1] == [other]

@@ -90,3 +90,12 @@ def test_a_place_is_given_back_once() -> None:
     leave(scope)
     leave({})
     assert backlog.waiting == 0
+
+
+def test_a_copy_of_a_scope_gives_the_place_back_for_both() -> None:
+    backlog = Backlog(0.1, 0.02)
+    scope: dict[str, Any] = {}
+    assert backlog.enter(scope)
+    leave({**scope, "method": "GET"})
+    leave(scope)
+    assert backlog.waiting == 0

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmpipe.serve.http.backlog import Backlog
 from mmpipe.settings import Settings
 from tests.serve.conftest import InProcessWork, make_app, make_service, order_for, settings_for, write_feed
 
@@ -161,6 +162,32 @@ def test_what_may_not_be_shown_is_not_there(media_client: TestClient, path: str,
     assert answer.headers["content-type"] == "application/problem+json"
     assert "secret" not in answer.text
     assert "media/" not in answer.json()["detail"]
+
+
+def test_a_page_of_pictures_is_no_queue_of_searches(
+    media_shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(media_shop[1])
+    app, backlog, waiting = make_app(service), Backlog(0.1, 0.02), list[int]()
+
+    async def placed(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            assert backlog.enter(scope)
+        await app(scope, receive, send)
+
+    made = service.product_thumbnail
+
+    async def thumbnail(*asked: Any) -> Any:
+        waiting.append(backlog.waiting)
+        return await made(*asked)
+
+    monkeypatch.setattr(service, "product_thumbnail", thumbnail)
+    with TestClient(placed) as client:
+        before = backlog.waiting
+        for ask in (client.get, client.head):
+            assert ask("/v1/products/boots/media/image/0", params={"width": 160}).status_code == 200
+    service.close()
+    assert waiting == [before, before]
 
 
 def test_bad_requests_name_the_field(media_client: TestClient) -> None:

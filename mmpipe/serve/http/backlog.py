@@ -55,7 +55,7 @@ class Backlog:
         else:
             self._empty_at = self._clock()
         self.waiting += 1
-        scope[_PLACE] = self
+        scope[_PLACE] = [self]
         return True
 
     def left(self) -> None:
@@ -73,6 +73,7 @@ class Backlog:
 def leave(scope: Any) -> None:
     """The request is answered, or goes on without the event loop: it waits for a body, a medium, a commit.
     Nothing where that was said already, or where no backlog counts it."""
-    backlog = scope.pop(_PLACE, None)
-    if backlog is not None:
-        backlog.left()
+    place = scope.get(_PLACE)
+    if place:
+        # Copies of a scope, as for HEAD, share the list.
+        place.pop().left()

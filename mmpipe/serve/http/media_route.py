@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.serve.answer.product_media import Kind, Width
+from mmpipe.serve.http.backlog import leave
 from mmpipe.serve.http.openapi import problems
 
 if TYPE_CHECKING:
@@ -65,9 +66,12 @@ def add_media_route(public: APIRouter, service: QueryService) -> None:
         ] = None,
         collection: Annotated[str | None, Query(max_length=63)] = None,
     ) -> Response:
+        if width is not None and kind != "image":
+            raise InvalidRequest("width", "is for pictures alone; leave it out")
+        # It is fetched and drawn on other threads, which have bounds of their own: a page of pictures is no
+        # queue of searches.
+        leave(request.scope)
         if width is not None:
-            if kind != "image":
-                raise InvalidRequest("width", "is for pictures alone; leave it out")
             return _answer(request, await service.product_thumbnail(collection, product_id, number, width))
         async with AsyncExitStack() as held:
             shown = await held.enter_async_context(
