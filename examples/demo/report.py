@@ -126,7 +126,7 @@ def match_faults(
 
 
 def _explains(fault: ExpectedReject, reject: Reject) -> bool:
-    # A medium that arrives after the feed is read for its product alone: no row then, which the id stands for.
+    # A medium that arrives after the feed is read for its product alone: the id stands for the row then.
     of_the_medium = reject.row == 0 and reject.scope == "media" and fault.product_id is not None
     return (
         (reject.row == fault.row or of_the_medium)
