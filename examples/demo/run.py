@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ _UPLOAD_THREADS = 8
 _INDEX_SECONDS = 600.0
 _POLL_SECONDS = 0.25
 _MAX_REJECTS = 10_000
+_REVIEWS = "reviews.jsonl"
 
 
 def progress_bars() -> Progress:
@@ -140,12 +142,25 @@ def wait_indexed(
             raise MmpipeError(f"the feed could not be indexed: {run.error}")
         if run.status == "done":
             break
+    wait_handled(stack)
+    assert run is not None
+    return run
+
+
+def wait_handled(stack: Stack) -> None:
+    """Until every event has been handled. Raises as :func:`wait_indexed` does."""
     for _ in _until(stack, _INDEX_SECONDS, "events are still waiting"):
         depths = queue_depths(stack.state.s3_url, stack.state.queue_url, stack.state.dead_letters_url)
         if depths["waiting"] + depths["in_hand"] == 0:
             break
-    assert run is not None
-    return run
+
+
+def upload_reviews(stack: Stack) -> None:
+    """PUT the sample's reviews, of products that are there by now, and wait until they count."""
+    body = (resources.files("examples.catalogue") / _REVIEWS).read_bytes()
+    key = f"{COLLECTION}/reviews/{_REVIEWS}"
+    stack.cloud.s3().put_object(Bucket=stack.state.uploads_bucket, Key=key, Body=body)
+    wait_handled(stack)
 
 
 def wait_served(stack: Stack, collection: Collection, http: HttpQueries) -> int:
@@ -192,6 +207,7 @@ def run_demo(
     lake = open_lake(stack.settings)
     bars.update(tasks["index"], visible=True)
     wait_indexed(stack, lake, manifest, step("index"))
+    upload_reviews(stack)
     collection = lake.collection(COLLECTION)
     http = HttpQueries(stack.state.url, api_key())
     report = DemoReport(uploaded=manifest.uploaded, expected_indexed=manifest.expected_indexed)

@@ -275,7 +275,7 @@ def test_the_one_machine_stack_hands_them_on(tmp_path: Path) -> None:
 def test_the_one_machine_stack_has_the_demo_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     origins = {"shop": ("https://shop.example",)}
     base = Settings(serve=ServeSettings(host="0.0.0.0", cors_origins=origins))
-    cloud = SimpleNamespace(url="http://127.0.0.1:1")
+    cloud = SimpleNamespace(url="http://127.0.0.1:1", queue_url="queue", dead_letters_url="dead-letters")
     resolved = Stack(base, tmp_path)._resolve(cloud, tmp_path, port=1, dashboard_port=2)  # type: ignore[arg-type]
     for name, value in _environment(resolved, tmp_path, "test").items():
         if name.startswith("MMPIPE_SERVE__"):

@@ -97,13 +97,14 @@ def test_what_is_private_is_in_no_answer(client: TestClient) -> None:
         client.post("/v1/search", json={"text": "oak table", "facets": ["attributes.finish"], "limit": 100}),
         client.get("/v1/collections"),
         client.get("/metrics"),
-        client.get("/openapi.json"),
     ]
     for answer in bodies:
         assert answer.status_code == 200, answer.text
         _holds_no_secret(
             answer.text.replace("attributes.cost_of_goods_sold", "").replace("attributes.supplier", "")
         )
+    # What became of a feed's columns has a member of that name, for the shop's people.
+    _holds_no_secret(client.get("/openapi.json").text.replace('"private":', ""))
     document = client.get("/v1/products/running").json()["product"]
     assert document["attributes"] == {"finish": "waxed"}
     assert set(document) <= set(PublicProduct.model_fields)

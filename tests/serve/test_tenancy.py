@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from mmpipe.events.layout import Place
@@ -40,6 +41,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/products/{product_id}"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/similar"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/reviews"): ({"collection": "{c}"}, None),
+    ("GET", "/v1/products/{product_id}/media/{kind}/{number}"): ({"collection": "{c}"}, None),
     ("POST", "/v1/assistant"): ({}, {"collection": "{c}", "text": SECRET}),
     ("POST", "/v1/interactions"): ({}, {"collection": "{c}", "interactions": [EVENT]}),
     ("POST", "/v1/recommendations"): ({}, {"collection": "{c}", "kind": "popular", "user_id": SECRET}),
@@ -82,11 +84,14 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     work = InProcessWork(settings).indexer
     for name, word in (("alba", "herring"), ("berta", SECRET)):
         rows = [
-            {"id": f"{word}-{n}", "title": f"A {word} of {name}, number {n}", "price": f"{n + 1}.00 USD"}
+            {"id": f"{word}-{n}", "title": f"A {word} of {name}, number {n}", "price": f"{n + 1}.00 USD",
+             "image_link": "media/all.png"}
             for n in range(12)
-        ]
+        ]  # fmt: skip
         feed = folder / name / "feeds" / "all.jsonl"
         feed.parent.mkdir(parents=True)
+        (folder / name / "media").mkdir()
+        Image.new("RGB", (8, 8), "teal").save(folder / name / "media" / "all.png")
         feed.write_text("".join(json.dumps(row) + "\n" for row in rows))
         for more in ("", json.dumps({"id": f"{word}-12", "title": word, "price": "a fortune"})):
             feed.write_text(feed.read_text() + more)
@@ -121,7 +126,7 @@ def call(client: TestClient, name: tuple[str, str], collection: str, key: str) -
     upload = id_of(Place("berta", "feeds", run.source_uri.rpartition("/")[2]), run.etag)
     (reject,) = held.rejects.list(limit=1)
     of_berta = {"product_id": f"{SECRET}-1", "user_id": SECRET, "section": "feeds", "name": "new.csv"}
-    of_berta |= {"upload_id": upload, "reject_id": reject.reject_id}
+    of_berta |= {"upload_id": upload, "reject_id": reject.reject_id, "kind": "image", "number": "0"}
     for place, value in of_berta.items():
         path = path.replace("{" + place + "}", value)
 
