@@ -152,7 +152,10 @@ def medium(name: str, given: Media) -> bytes | str:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise InvalidRequest(name, f"{str(given)[:200]!r} cannot be read: {reason}") from None
     elif isinstance(given, Picture):
-        data = _encoded(given)
+        try:
+            data = _encoded(given)
+        except OSError as error:
+            raise InvalidRequest(name, f"{error}: give it as picture.convert('RGB')") from None
     else:
         raise InvalidRequest(name, f"is of type {type(given).__name__}: give a path, bytes or a PIL image")
     if not data:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from mmpipe.client.asking import SearchOptions, model_of, search_of
 from mmpipe.embedded.indexed import MOST_REJECTS, IndexReport, Progress, shown_to
-from mmpipe.embedded.loop import LoopThread
+from mmpipe.embedded.loop import Closed, LoopThread
 from mmpipe.embedded.results import Pictures, Results
 from mmpipe.errors import InvalidRequest, MmpipeError, NotReady, ObjectNotFound
 from mmpipe.schemas.interaction import Interaction, InteractionsResponse
@@ -207,7 +207,10 @@ class Shop:
         if loop is None:
             call.close()
             raise NotReady("this shop was closed: open it again")
-        return loop.wait(call)
+        try:
+            return loop.wait(call)
+        except Closed:
+            raise NotReady("this shop was closed: open it again") from None
 
     def _check_open(self) -> None:
         if self._closed:

@@ -119,4 +119,6 @@ class PromoteBody(RollbackBody):
     """Another version of the live table."""
 
     table: str = Field(max_length=128, description="the live one")
-    version: int | None = Field(default=None, ge=1, strict=True, description="the newest, unless given")
+    version: int | None = Field(
+        default=None, ge=1, lt=2**63, strict=True, description="the newest, unless given"
+    )

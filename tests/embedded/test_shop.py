@@ -8,6 +8,8 @@ import io
 import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from starlette.testclient import TestClient
 
 import mmpipe
 from mmpipe.embedded import IndexReport, Results, Shop
+from mmpipe.embedded.loop import Closed, LoopThread
 from mmpipe.errors import (
     InvalidMedia,
     InvalidRequest,
@@ -229,3 +232,27 @@ def test_a_script_that_does_not_close_it_ends(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["red-dress"]
     assert "14 rows" in done.stderr.rstrip().splitlines()[-1]
+
+
+def test_who_waits_while_it_is_closed_is_told() -> None:
+    thread, told = LoopThread("test"), list[str]()
+
+    def wait() -> None:
+        try:
+            thread.wait(asyncio.sleep(30))
+        except Closed:
+            told.append("closed")
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    time.sleep(0.1)
+    thread.close()
+    waiting.join(5)
+    assert told == ["closed"]
+    with pytest.raises(Closed):
+        thread.wait(asyncio.sleep(0))
+
+
+def test_a_picture_that_cannot_be_sent_says_what_to_do(shop: Shop) -> None:
+    with pytest.raises(InvalidRequest, match="convert"):
+        shop.search(image=Image.new("CMYK", (4, 4)))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,7 @@ def test_a_run_that_is_under_way_tells_its_counts(desk: Desk, poor: dict[str, An
         ("products/a/7.json", "name"),
         ("events/e.csv", "name"),
         ("reviews/r.xml", "name"),
+        ("media/" + "n" * 300 + ".jpg", "name"),
     ],
 )
 def test_hostile_names_are_refused(desk: Desk, path: str, field: str) -> None:
@@ -183,6 +185,36 @@ def test_hostile_names_are_refused(desk: Desk, path: str, field: str) -> None:
     assert answer.status_code in (404, 422), answer.text
     assert answer.status_code == 404 or answer.json()["field"] == field, answer.text
     assert sorted(Path(str(desk.settings.indexing.uploads_uri)).rglob("*")) == before
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(desk: Desk) -> None:
+    assert desk.put("media/taken/b.png", b"x").status_code == 202
+    answer = desk.put("media/taken", b"x")
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
+def test_what_is_stored_is_what_is_on_record(desk: Desk) -> None:
+    answer = desk.client.put(
+        "/v1/%75ploads/feeds/x/v1/uploads/feeds/real.csv?collection=shop", content=b"id,title\n1,x\n"
+    )
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
+def test_equal_bytes_that_were_taken_up_before_say_nothing_of_those_put_now(desk: Desk) -> None:
+    told = desk.put("feeds/twice.jsonl", GOOD).json()
+    held = open_lake(desk.settings).collection("shop")
+    stat = FolderStore().stat(f"file://{desk.settings.indexing.uploads_uri}/shop/feeds/twice.jsonl")
+    # On S3 the ETag of equal bytes is equal, whenever they were put.
+    before = stat.last_modified - timedelta(days=7)
+    record = RunRecord(
+        run_id="f" * 32, kind="feed_uploaded", lane="warm", source_uri=stat.uri, etag=stat.etag,
+        profile="fake", status="done", indexed=3, started_at=before, event_order=f"{int(before.timestamp()):012d}.0",
+    )  # fmt: skip
+    held.runs.put(record)
+    assert desk.follow(told)["state"] == "queued"
+    now = f"{int(stat.last_modified.timestamp()):012d}.0"
+    held.runs.put(record.model_copy(update={"event_order": now}))
+    assert desk.follow(told)["state"] == "live"
 
 
 @pytest.mark.parametrize("name", ["models", "../shop", "Shop", "-a", "a" * 64, "a/b"])
@@ -314,8 +346,9 @@ def test_live_goes_back_and_forth(desk: Desk, poor: dict[str, Any]) -> None:
     for table, status in (("products_none", 409), ("x" * 129, 422)):
         answer = desk.client.post("/v1/live/promote?collection=shop", json=promote | {"table": table})
         assert answer.status_code == status
-    gone = desk.client.post("/v1/live/promote?collection=shop", json=promote | {"version": 99_999})
-    assert gone.status_code == 404
+    for version, status in ((99_999, 404), (2**64, 422)):
+        gone = desk.client.post("/v1/live/promote?collection=shop", json=promote | {"version": version})
+        assert gone.status_code == status
     forth = desk.client.post("/v1/live/promote?collection=shop", json=promote).json()
     assert forth["live"]["version"] >= live["version"]
     desk.refresh()

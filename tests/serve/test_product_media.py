@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import threading
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmpipe.serve.answer.product_media import ProductMedia
 from mmpipe.serve.http.backlog import Backlog
 from mmpipe.settings import Settings
 from tests.serve.conftest import InProcessWork, make_app, make_service, order_for, settings_for, write_feed
@@ -188,6 +192,62 @@ def test_a_page_of_pictures_is_no_queue_of_searches(
             assert ask("/v1/products/boots/media/image/0", params={"width": 160}).status_code == 200
     service.close()
     assert waiting == [before, before]
+
+
+def test_slow_readers_keep_what_they_read_and_no_more(media_shop: tuple[Path, Settings]) -> None:
+    service = make_service(media_shop[1])
+
+    async def scenario() -> None:
+        await service.start()
+        async with AsyncExitStack() as slow:
+            for _ in range(12):
+                await slow.enter_async_context(service.product_medium(None, "boots", "audio", 0))
+            async with asyncio.timeout(4):
+                await slow.enter_async_context(service.product_medium(None, "boots", "image", 0))
+
+    asyncio.run(scenario())
+    service.close()
+
+
+def test_thumbnails_that_nobody_waits_for_any_more_are_few_at_a_time(
+    media_shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(media_shop[1])
+    fetching, most, lock = [0], [0], threading.Lock()
+    fetched = ProductMedia._fetched
+
+    def slowly(self: ProductMedia, ref: Any) -> bytes:
+        with lock:
+            fetching[0] += 1
+            most[0] = max(most[0], fetching[0])
+        return fetched(self, ref)
+
+    drawn = ProductMedia._drawn
+
+    async def then_drawn(self: ProductMedia, data: bytes, width: int | None) -> Any:
+        await asyncio.sleep(0.02)
+        with lock:
+            fetching[0] -= 1
+        return await drawn(self, data, width)
+
+    monkeypatch.setattr(ProductMedia, "_fetched", slowly)
+    monkeypatch.setattr(ProductMedia, "_drawn", then_drawn)
+
+    async def scenario() -> None:
+        await service.start()
+        asked = [
+            asyncio.create_task(service.product_thumbnail(None, "boots", 0, width))
+            for width in range(100, 140)
+        ]
+        await asyncio.sleep(0.05)
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        assert (await service.product_thumbnail(None, "boots", 0, 160)).data
+
+    asyncio.run(scenario())
+    service.close()
+    assert 0 < most[0] <= 10
 
 
 def test_bad_requests_name_the_field(media_client: TestClient) -> None:

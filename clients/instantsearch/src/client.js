@@ -1,4 +1,4 @@
-import { answerOf, foldedAnswer } from './answers.js';
+import { answerOf, bare, foldedAnswer } from './answers.js';
 import { together } from './conditions.js';
 import { facetsAsked } from './facets.js';
 import { FLAG, targetOf } from './fields.js';
@@ -28,7 +28,10 @@ export function createSearchClient(options = {}) {
 
   /** @param {import('./folding.js').Asked} asked @returns {Promise<[Plan, any][]>} */
   async function searched({ plan, wide, attributes, extras }) {
-    if (plan.index.suggestions) return [[plan, await suggestions(plan, transport)]];
+    if (plan.index.suggestions) {
+      // A list that is refined on the same page asks for its facets here too: suggestions have none.
+      return [[plan, await suggestions(plan, transport)], ...extras.map((each) => /** @type {[Plan, any]} */ ([each, bare(each)]))];
+    }
     const filter = together(plan.conditions);
     const fields = plan.length ? fieldsWanted(plan.params, options) : [];
     const beyond = plan.start >= (options.paginationLimitedTo ?? 1_000);

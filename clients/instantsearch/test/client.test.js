@@ -201,6 +201,17 @@ test('recommendations', async () => {
   await assert.rejects(each.getRecommendations([{ indexName: 'shop', model: 'trending-facets' }]), /trending facets/);
 });
 
+test('suggestions beside a refined list have an answer for each of its queries', async () => {
+  const { client: each } = client(() => ({ suggestions: [], took_ms: 1 }));
+  const refined = { query: 're', facets: ['brand'], facetFilters: [['brand:Acme']] };
+  const { results } = await each.search([
+    query(refined, 'shop_query_suggestions'),
+    query({ query: 're', facets: 'brand', hitsPerPage: 0, page: 0, analytics: false }, 'shop_query_suggestions'),
+  ]);
+  assert.equal(results.length, 2);
+  assert.ok(results.every((one) => one.processingTimeMS >= 0));
+});
+
 test('suggestions are hits of an index', async () => {
   const found = [{ kind: 'query', text: 'red dress', spans: [[0, 2]], count: 3, value: null, product_id: null }];
   const { client: each, asked } = client(() => ({ suggestions: found, took_ms: 1 }));

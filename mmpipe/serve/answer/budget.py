@@ -59,7 +59,7 @@ class Budget:
                 self._waiting.remove(entry)
             self._serve()
             if isinstance(error, TimeoutError):
-                raise Busy("media of other searches are being decoded; try again shortly") from None
+                raise Busy("others are served before it; try again shortly") from None
             raise
 
     def _serve(self) -> None:

@@ -108,6 +108,8 @@ class ProductMedia:
         self._limits = _limits(settings.media)
         self._decoding = decoding
         self._held = Budget(_HELD_BYTES, _HELD_SECONDS)
+        self._fetching = Budget(_HELD_BYTES, _HELD_SECONDS)
+        self._thumbnails = Budget(_HELD_BYTES, _HELD_SECONDS)
         self._fetcher = media.Fetcher(self._limits, self._store_for)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="product-media")
         self._kept: OrderedDict[_Asked, tuple[float, Shown]] = OrderedDict()
@@ -122,15 +124,17 @@ class ProductMedia:
         it is stored. What it takes of memory counts until the ``async with`` ends."""
         ref = await self._named(version, product_id, kind, number)
         loop = asyncio.get_running_loop()
-        # Nobody knows before how much it is.
-        async with self._held.held(media.max_bytes(ref.modality, self._limits)):
+        # Nobody knows before how much it is; slow readers hold no more than that.
+        async with self._fetching.held(media.max_bytes(ref.modality, self._limits)):
             data = await loop.run_in_executor(self._threads, self._fetched, ref)
             if kind != "image":
-                yield _played(kind, data)
+                shown = _played(kind, data)
             elif (content_type := _SHOWN.get(media.image_kind(data) or "")) is not None:
-                yield _shown(content_type, data)
+                shown = _shown(content_type, data)
             else:
-                yield await self._drawn(data, None)
+                shown = await self._drawn(data, None)
+        async with self._held.held(len(shown.data)):
+            yield shown
 
     async def thumbnail(self, version: LiveVersion, product_id: str, number: int, width: int) -> Shown:
         """A picture as JPEG of at most ``width`` pixels across, never larger than it is."""
@@ -153,8 +157,10 @@ class ProductMedia:
     async def _made(self, version: LiveVersion, asked: _Asked) -> Shown:
         ref = await self._named(version, asked.product_id, "image", asked.number)
         loop = asyncio.get_running_loop()
-        data = await loop.run_in_executor(self._threads, self._fetched, ref)
-        return await self._drawn(data, asked.width)
+        # It goes on for the others when its callers leave, so what is under way has a bound of its own.
+        async with self._thumbnails.held(media.max_bytes("image", self._limits)):
+            data = await loop.run_in_executor(self._threads, self._fetched, ref)
+            return await self._drawn(data, asked.width)
 
     async def _named(self, version: LiveVersion, product_id: str, kind: Kind, number: int) -> MediaRef:
         product, addresses = await version.media(product_id)

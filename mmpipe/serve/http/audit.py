@@ -25,6 +25,7 @@ from mmpipe.lake.audit import AuditRecord
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.http.errors import status_of
 from mmpipe.serve.http.guard import needs
+from mmpipe.serve.http.limits import TooLarge
 
 if TYPE_CHECKING:
     from mmpipe.lake.audit import AuditLog
@@ -62,6 +63,9 @@ def admin_router(
                     response = await handle(request)
                 except Exception as error:
                     await _ended(log, request, status_of(error))
+                    raise
+                except TooLarge:
+                    await _ended(log, request, 413)
                     raise
                 await _ended(log, request, response.status_code)
                 return response

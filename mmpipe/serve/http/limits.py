@@ -68,7 +68,7 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > most:
-                raise _TooLarge
+                raise TooLarge
             return message
 
         async def watched(message: Message) -> None:
@@ -78,7 +78,7 @@ class BodyLimit:
 
         try:
             await self._app(scope, bounded, watched)
-        except _TooLarge:
+        except TooLarge:
             if started:
                 raise
             await self._refuse(too_large, scope, receive, send)
@@ -93,5 +93,5 @@ class BodyLimit:
         await respond(problem, {**headers, "Connection": "close"})(scope, receive, send)
 
 
-class _TooLarge(BaseException):
+class TooLarge(BaseException):
     """Passes through every ``except Exception`` between the body's reader and the middleware."""

@@ -5,6 +5,7 @@ Answers whole, or one range of bytes (RFC 9110, section 14), without which brows
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Final
@@ -35,6 +36,8 @@ _CACHED: Final = "private, max-age=60, stale-while-revalidate=600"
 _RANGE: Final = re.compile(r"bytes=(\d{0,12})-(\d{0,12})", re.ASCII)
 _MOST_NUMBER: Final = 20
 _PIECE: Final = 256_000
+# A caller has so long to take a piece.
+_TAKEN_SECONDS: Final = 30.0
 
 
 def add_media_route(public: APIRouter, service: QueryService) -> None:
@@ -95,11 +98,16 @@ class _Sent(Response):
             await send(start)
             for at in range(0, max(1, len(self.body)), _PIECE):
                 piece, more = bytes(self.body[at : at + _PIECE]), at + _PIECE < len(self.body)
-                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                try:
+                    async with asyncio.timeout(_TAKEN_SECONDS):
+                        await send({"type": "http.response.body", "body": piece, "more_body": more})
+                except TimeoutError:
+                    return  # who reads no more, as a player that pauses, asks for the rest again
 
 
 def _answer(request: Request, shown: Shown) -> Response:
     headers = {"ETag": shown.etag, "Cache-Control": _CACHED, "Accept-Ranges": "bytes"}
+    headers["Vary"] = "Authorization"  # a key stands for its collection
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if shown.etag in known or "*" in known:
         return Response(status_code=304, headers=headers)

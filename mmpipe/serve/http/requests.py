@@ -218,7 +218,15 @@ def content_type(scope: Scope) -> str:
 def sent_path(scope: Scope, prefix: str, field: str) -> str:
     """What follows ``prefix`` in the path as it was sent, percent-decoded once: on some ways here it is
     decoded once more. Raises ``InvalidRequest``, naming ``field``."""
-    _, _, sent = scope["raw_path"].partition(prefix.encode())
+    sent = scope["raw_path"]
+    begin = next(
+        (start for start in (scope.get("root_path", "") + prefix, prefix) if sent.startswith(start.encode())),
+        None,
+    )
+    if begin is None:
+        # What is routed and put on record goes by the decoded path: it must not say anything else.
+        raise InvalidRequest(field, "stands behind a path that is percent-encoded; write that out")
+    sent = sent[len(begin.encode()) :]
     try:
         return unquote_to_bytes(sent).decode()
     except UnicodeDecodeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mmpipe.dispatch.depths import queue_depths
@@ -16,6 +17,7 @@ from mmpipe.schemas.status import Latency, Moved, Offered, Publication, QueueDep
 from mmpipe.schemas.uploads import RejectsPage, Upload
 from mmpipe.schemas.work import ReplayOrder, ReplayOutcome
 from mmpipe.serve.answer import tenancy
+from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.operations import collections, status
 from mmpipe.serve.operations.progress import Progress, no_upload, read_id, upload_of
 from mmpipe.serve.operations.rejects import page_of
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from mmpipe.settings import DispatchSettings
 
 Replay = Callable[[ReplayOrder], Awaitable[ReplayOutcome]]
+_REPLAYS = 2
+_REPLAY_WAIT_SECONDS = 5.0
 
 
 class Operations:
@@ -196,6 +200,9 @@ def _moved(held: Collection, live: LiveVersion) -> Moved:
 
 def _by_indexer(dispatch: DispatchSettings) -> Replay:
     client = IndexerReplays(dispatch)
+    # The indexer takes one at a time, for up to a minute; nobody else's reads are to wait behind them.
+    threads = ThreadPoolExecutor(_REPLAYS, thread_name_prefix="replays")
+    turns = Budget(_REPLAYS, _REPLAY_WAIT_SECONDS)
 
     async def replay(order: ReplayOrder) -> ReplayOutcome:
         if not dispatch.token.get_secret_value() and dispatch.token_secret is None:
@@ -203,7 +210,8 @@ def _by_indexer(dispatch: DispatchSettings) -> Replay:
                 "rejects are tried again by the indexer, and this service has no dispatch token for it"
                 f" (MMPIPE_DISPATCH__TOKEN): `mmpipe rejects replay {order.reject_id[:12]}` does it"
             )
-        return await asyncio.to_thread(client.replay, order)
+        async with turns.held(1):
+            return await asyncio.get_running_loop().run_in_executor(threads, client.replay, order)
 
     return replay
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import InvalidEvent, NotFound, ObjectNotFound
 from mmpipe.events.layout import Place, place_of
-from mmpipe.objects import open_store, to_uri
+from mmpipe.objects import InvalidAddress, open_store, to_uri
 from mmpipe.schemas.uploads import Upload
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ MAX_ID: Final = 2_000
 # Of one address: a file that is uploaded every few minutes has had many.
 _MOST_RUNS: Final = 50
 _LISTED: Final = 4
+_CLOCKS_DIFFER: Final = timedelta(seconds=1)
 _COUNTS: Final = (
     "total",
     "read",
@@ -131,13 +132,16 @@ class Progress:
         address = self.source(name, place)
         runs = [] if held is None else held.runs.list(source_uri=address, limit=_MOST_RUNS)
         run = _newest(runs, place.kind(removed=False), etag)
-        found = None
-        if run is None:
-            try:
-                found = open_store(address, self._storage).stat(address)
-            except ObjectNotFound:
-                raise no_upload() from None
-        return upload_of(name, place, etag, run, found)
+        try:
+            found = open_store(address, self._storage).stat(address)
+        except (ObjectNotFound, InvalidAddress):
+            found = None
+        # Equal bytes have equal ETags on S3: the run may be of a file that was put there before.
+        if run is not None and found is not None and found.etag == etag and _before(run, found):
+            run = None
+        if run is None and found is None:
+            raise no_upload()
+        return upload_of(name, place, etag, run, None if run is not None else found)
 
     def listed(self, held: Collection, limit: int) -> list[Upload]:
         """The uploads that were taken up, the newest first; of each place the newest."""
@@ -152,6 +156,10 @@ class Progress:
                 continue
             uploads.setdefault(run.source_uri, upload_of(held.name, place, run.etag, run, None))
         return list(uploads.values())[:limit]
+
+
+def _before(run: RunRecord, found: ObjectStat) -> bool:
+    return _received(run) + _CLOCKS_DIFFER < found.last_modified.replace(microsecond=0)
 
 
 def _newest(runs: Sequence[RunRecord], kind: EventKind | None, etag: str) -> RunRecord | None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final
 
-from mmpipe.errors import InvalidEvent, InvalidRequest, NotFound
+from mmpipe.errors import InvalidEvent, InvalidRequest, NotFound, ObjectNotFound
 from mmpipe.events.layout import place_of
 from mmpipe.objects import InvalidAddress, join, open_store
 from mmpipe.serve.answer.budget import Busy
@@ -67,6 +67,9 @@ class Receiver:
         self._arriving += 1
         try:
             return await self._received(uri, body)
+        except (InvalidAddress, ObjectNotFound):
+            remedy = "is too long, or lies below or above a file that is there; give another"
+            raise InvalidRequest("name", remedy) from None
         finally:
             self._arriving -= 1
 

@@ -189,6 +189,8 @@ function dress() {
 let asking = null;
 function askForKey(problem) {
   if (asking) return;
+  const refused = Boolean(api.key.get());
+  api.key.set("");
   const field = h("input", { id: "key", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
   const done = (event) => {
     event.preventDefault();
@@ -198,13 +200,14 @@ function askForKey(problem) {
   asking = h("dialog", { class: "key", "aria-labelledby": "key-title" },
     h("form", { onsubmit: done },
       h("h2", { id: "key-title" }, t("key.title")), h("p", {}, t("key.why")),
-      api.key.get() && h("p", { class: "bad-text", role: "alert" }, problem.detail),
+      refused && h("p", { class: "bad-text", role: "alert" }, problem.detail),
       h("label", { for: "key" }, t("key.label")), field,
       h("p", { class: "row end" }, h("button", { type: "submit", class: "primary" }, t("key.use")))));
   asking.addEventListener("close", () => {
     asking.remove();
     asking = null;
     if (api.key.get()) begin();
+    else fill(main, failed(problem, begin));
   });
   document.body.append(asking);
   asking.showModal();

@@ -77,7 +77,7 @@ function priceGroup(answer, chosen, currency, bound) {
     const [gte, lte] = [from, to].map((field) => (field.value === "" || Number.isNaN(field.valueAsNumber) ? undefined : Math.max(0, field.valueAsNumber)));
     bound(gte !== undefined && lte !== undefined && gte > lte ? { gte: lte, lte: gte } : { gte, lte });
   }, 500);
-  const field = (name, value, hint) => h("input", { type: "number", min: 0, step: "any", inputmode: "decimal", value: value ?? "", placeholder: String(hint), "aria-label": t(`facet.${name}`), oninput: change, onchange: change.now });
+  const field = (name, value, hint) => h("input", { "data-key": `price:${name}`, type: "number", min: 0, step: "any", inputmode: "decimal", value: value ?? "", placeholder: String(hint), "aria-label": t(`facet.${name}`), oninput: change, onchange: change.now });
   const from = field("from", chosen.gte, Math.floor(stats.min));
   const to = field("to", chosen.lte, Math.ceil(stats.max));
   return h("fieldset", { class: "facet", "data-field": "price" }, h("legend", {}, t("field.price"), currency && h("span", { class: "soft small" }, ` ${currency}`)),

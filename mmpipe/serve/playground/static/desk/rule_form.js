@@ -71,11 +71,13 @@ export function ruleForm(rule, changed) {
       let sound = true;
       for (const { input, field } of inputs.values()) {
         try {
-          const value = read(field, input.value.trim());
+          // What nobody touched stays as it is.
+          const was = at(rule, field.path);
+          const value = was !== undefined && input.value === written(field, was) ? was : read(field, input.value.trim());
           if (value !== undefined) put(found, field.path, value);
         } catch (error) {
           sound = false;
-          mark(field.path, field.kind === "json" ? t("json.bad", { reason: error.message }) : error.message);
+          mark(field.path, field.kind === "json" || field.kind === "list" ? t("json.bad", { reason: error.message }) : error.message);
         }
       }
       return sound ? found : null;
@@ -85,7 +87,8 @@ export function ruleForm(rule, changed) {
 
 function written({ kind }, value) {
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return "";
-  if (kind === "list") return value.join(", ");
+  // What holds a comma is no list of words with commas between them.
+  if (kind === "list") return value.some((each) => /[,，\n]/.test(each)) ? JSON.stringify(value) : value.join(", ");
   if (kind === "pins") return value.map((pin) => `${pin.id} @ ${pin.position}`).join(", ");
   if (kind === "json") return Object.keys(value).length ? JSON.stringify(value) : "";
   return String(value);
@@ -94,7 +97,7 @@ function written({ kind }, value) {
 function read({ kind }, text) {
   if (!text) return undefined;
   if (kind === "json") return JSON.parse(text);
-  if (kind === "list") return split(text);
+  if (kind === "list") return text.startsWith("[") ? JSON.parse(text) : split(text);
   if (kind === "pins") {
     return split(text).map((each, place) => {
       const [, id, position] = /^(.*?)(?:\s+@\s*(\d+))?$/.exec(each);

@@ -50,11 +50,14 @@ export async function show(root, { api, collection, lang, say, signal }) {
     draw();
     log.lastElementChild.scrollIntoView({ block: "end" });
     try {
-      turn.answer = await api.post("/v1/assistant", { collection, text, state: talk.state, language: lang, limit: 4 }, signal);
+      const answer = await api.post("/v1/assistant", { collection, text, state: talk.state, language: lang, limit: 4 }, signal);
+      if (!talk.turns.includes(turn)) return; // begun anew meanwhile
+      turn.answer = answer;
       talk.state = turn.answer.state;
       say(turn.answer.text);
     } catch (error) {
-      if (api.outdated(error)) talk.turns.pop();
+      if (!talk.turns.includes(turn)) return;
+      if (api.outdated(error)) talk.turns.splice(talk.turns.indexOf(turn), 1);
       else turn.error = error;
     }
     turn.waiting = false;

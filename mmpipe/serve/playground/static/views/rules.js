@@ -88,6 +88,7 @@ export async function show(root, context) {
     return (path && state.form.blame(path, detail)) || state.form.blame("name", detail);
   };
   const save = async () => {
+    if (state.editing !== null && state.form.read() === null) return;
     fill(told);
     try {
       const answer = await api.send("PUT", "/v1/rules", { query: { collection }, body: { version: state.version, rules: state.rules }, signal });

@@ -86,6 +86,7 @@ export async function show(root, context) {
     if (suggestion.kind === "product") return go(`#/product/${encodeURIComponent(suggestion.product_id)}`);
     const field_ = { category: "category", brand: "brand" }[suggestion.kind];
     field.value = field_ ? "" : suggestion.text;
+    Object.assign(shown, { photo: null, crop: null, clip: null, voice: null });
     move({ q: field.value, off: [], media: null, chosen: field_ ? { [field_]: [suggestion.value ?? suggestion.text] } : asked.chosen });
   }
   const filters = {
