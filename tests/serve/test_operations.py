@@ -208,7 +208,8 @@ def test_equal_bytes_that_were_taken_up_before_say_nothing_of_those_put_now(desk
     before = stat.last_modified - timedelta(days=7)
     record = RunRecord(
         run_id="f" * 32, kind="feed_uploaded", lane="warm", source_uri=stat.uri, etag=stat.etag,
-        profile="fake", status="done", indexed=3, started_at=before, event_order=f"{int(before.timestamp()):012d}.0",
+        profile="fake", status="done", indexed=3, started_at=before,
+        event_order=f"{int(before.timestamp()):012d}.0",
     )  # fmt: skip
     held.runs.put(record)
     assert desk.follow(told)["state"] == "queued"
