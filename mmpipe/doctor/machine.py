@@ -146,7 +146,11 @@ def _port(about: str, host: str, port: int, variable: str, *, ours: bool) -> Fin
 def _answers(host: str, port: int) -> bool:
     try:
         answer = urllib3.request(
-            "GET", f"http://{host}:{port}/healthz", timeout=3.0, retries=False, redirect=False
+            "GET",
+            f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz",
+            timeout=3.0,
+            retries=False,
+            redirect=False,
         )
         return answer.status in (200, 503) and b'"status"' in answer.data
     except urllib3.exceptions.HTTPError:

@@ -179,8 +179,17 @@ def test_a_feed_that_is_dropped_is_found_on_the_page(page: Page, filled: Desk) -
     expect(poor.locator(".outcome")).to_contain_text("Mended")
     shot(page, "rejects-mended")
     expect(page.get_by_text("1 reject", exact=True)).to_be_visible()
+    until_found(page, f"{filled.url}/v1/products/poor-1")
     page.goto(f"{filled.url}/#/search?q=violet+hat")
     expect(page.get_by_text("A violet hat").first).to_be_visible()
+
+
+def until_found(page: Page, address: str) -> None:
+    """The replica follows within a second; a page that asked before does not ask again."""
+    deadline = time.monotonic() + 30
+    while page.request.get(address).status != 200:
+        assert time.monotonic() < deadline, "the replica follows"
+        time.sleep(0.05)
 
 
 def test_rules_are_tried_refused_at_their_field_and_set(page: Page, filled: Desk) -> None:

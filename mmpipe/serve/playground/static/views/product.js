@@ -31,10 +31,11 @@ export async function show(root, context) {
     const button = h("button", { type: "button", class: name, onclick: async () => {
       button.disabled = true;
       try {
-        await tell(collection, type, { id, title }, { ...from });
+        if (!(await tell(collection, type, { id, title }, { ...from }))) throw new Error(t("error.unexpected"));
         say(t(`product.told.${type}`));
         fill(button, icon("check", 17), pressed);
       } catch (error) {
+        button.disabled = false;
         button.after(failed(error));
       }
     } }, label);

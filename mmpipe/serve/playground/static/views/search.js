@@ -18,7 +18,7 @@ const LIFT = 0.3;
 const shown = { photo: null, crop: null, clip: null, voice: null };
 // What answers leave out where it says nothing.
 const SAYS_NOTHING = { facets: {}, facet_stats: {}, understood: [], relaxed: [], banners: [], partial: false, personalised: false, did_you_mean: null, redirect: null };
-// What was understood of a text, by text.
+// What was understood of a text, by collection and text.
 const understood = new Map();
 
 function read(params) {
@@ -169,8 +169,9 @@ export async function show(root, context) {
   }
   async function partsOf(text, within) {
     if (!asked.off.length || !text) return null;
-    if (!understood.has(text)) understood.set(text, (await api.post("/v1/search", { collection, text, limit: 1 }, within)).understood ?? []);
-    return understood.get(text);
+    const of = `${collection} ${text}`;
+    if (!understood.has(of)) understood.set(of, (await api.post("/v1/search", { collection, text, limit: 1 }, within)).understood ?? []);
+    return understood.get(of);
   }
 
   async function run() {
@@ -194,7 +195,7 @@ export async function show(root, context) {
       return;
     }
     performance.mark("mmpipe:answered");
-    if (!asked.off.length && asked.q) understood.set(asked.q, answer.understood);
+    if (!asked.off.length && asked.q) understood.set(`${collection} ${asked.q}`, answer.understood);
     found.removeAttribute("aria-busy");
     draw(answer, body);
     // The frame after the one that this is drawn in.
