@@ -10,6 +10,7 @@ how they meet.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def open(
         shop.index("feed.csv")
         shop.search("red dress")
     """
-    # Whoever imports the package, as the handlers do, is to get nothing with it.
-    from mmpipe.embedded import Shop
-
-    return Shop(lake, collection=collection, settings=settings)
+    # Whoever imports the package, as the handlers do, is to get nothing with it; a zip of what is imported
+    # is not to hold it either.
+    shop: Shop = import_module("mmpipe.embedded").Shop(lake, collection=collection, settings=settings)
+    return shop
