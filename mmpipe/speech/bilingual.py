@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mmpipe.encoders.resampling import resample
 from mmpipe.speech.base import RecognizerInfo, Transcript
 from mmpipe.speech.mandarin import weights
 from mmpipe.speech.mandarin.recognizer import MandarinWords, listen
-from mmpipe.speech.sphinx import MAX_SECONDS, SAMPLE_RATE, SILENCE, SphinxRecognizer
+from mmpipe.speech.sphinx import SphinxRecognizer, audible
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import AudioClip
@@ -28,7 +26,8 @@ class BilingualRecognizer:
         ``speech`` and ``ml``, or without its weights."""
         weights.load()
         self._english = SphinxRecognizer(texts)
-        self._chinese = MandarinWords(texts)
+        # Without texts it is mostly there to be adapted: what takes a second waits until it is needed.
+        self._chinese = MandarinWords(texts) if texts else None
         english = self._english.info
         self._info = RecognizerInfo(
             "bilingual", f"{english.revision}-{weights.revision()[:12]}", ("en", "zh")
@@ -43,10 +42,16 @@ class BilingualRecognizer:
         return BilingualRecognizer(texts)
 
     def transcribe(self, clip: AudioClip) -> Transcript:
-        """The first :data:`MAX_SECONDS` of the clip as text in the language it is in."""
-        samples = np.asarray(clip.samples[: int(MAX_SECONDS * clip.sample_rate)], dtype=np.float32)
-        if samples.size and np.isfinite(samples).all() and float(np.sqrt(np.mean(samples**2))) >= SILENCE:
-            heard = listen(resample(samples, clip.sample_rate, SAMPLE_RATE))
-            if heard.mandarin:
-                return self._chinese.understand(heard)
-        return self._english.transcribe(clip)
+        """What :func:`~mmpipe.speech.sphinx.audible` leaves of the clip, as text in its language."""
+        samples = audible(clip)
+        if samples is None:
+            return Transcript("", 0.0, "en")
+        heard = listen(samples)
+        if not heard.mandarin:
+            return self._english.hear(samples)
+        return (self._chinese or _of_the_glossary()).understand(heard)
+
+
+@lru_cache(maxsize=1)
+def _of_the_glossary() -> MandarinWords:
+    return MandarinWords(())

@@ -30,7 +30,7 @@ _MOST_WORDS = 4_000
 _SENTENCES = 12_000
 _FRAME_SECONDS = 0.01
 # Below this root mean square (full scale is 1) a clip is silence.
-SILENCE = 1e-3
+_SILENCE = 1e-3
 # Chosen on half of the speech benchmark's clips; see the model card.
 _OPTIONS: dict[str, object] = {"lw": 6.5, "wip": 0.5, "beam": 1e-60, "wbeam": 1e-40}
 
@@ -83,13 +83,16 @@ class SphinxRecognizer:
 
         ``confidence`` is the geometric mean of the words' posterior probabilities in the word lattice.
         """
-        samples = _prepared(clip)
-        if samples is None:
-            return Transcript("", 0.0, "en")
+        samples = audible(clip)
+        return Transcript("", 0.0, "en") if samples is None else self.hear(samples)
+
+    def hear(self, samples: NDArray[np.float32]) -> Transcript:
+        """The text of what :func:`audible` gives."""
+        loud = np.asarray(samples / float(np.abs(samples).max()) * 0.7 * 32_767, dtype=np.int16)
         with self._lock:
             self._decoder.start_utt()
             try:
-                self._decoder.process_raw(samples.tobytes(), no_search=False, full_utt=True)
+                self._decoder.process_raw(loud.tobytes(), no_search=False, full_utt=True)
             finally:
                 self._decoder.end_utt()
             segments = list(self._decoder.seg() or ())
@@ -108,16 +111,14 @@ class SphinxRecognizer:
         return Transcript(" ".join(w.word for w in words), confidence, "en", tuple(words))
 
 
-def _prepared(clip: AudioClip) -> NDArray[np.int16] | None:
-    """16 kHz 16-bit samples of steady loudness; None for silence or nothing."""
+def audible(clip: AudioClip) -> NDArray[np.float32] | None:
+    """The first :data:`MAX_SECONDS` of a clip at :data:`SAMPLE_RATE`; None for silence or nothing."""
     samples = np.asarray(clip.samples[: int(MAX_SECONDS * clip.sample_rate)], dtype=np.float32)
     if samples.size == 0 or not np.isfinite(samples).all():
         return None
-    if float(np.sqrt(np.mean(samples**2))) < SILENCE:
+    if float(np.sqrt(np.mean(samples**2))) < _SILENCE:
         return None
-    samples = resample(samples, clip.sample_rate, SAMPLE_RATE)
-    peak = float(np.abs(samples).max())
-    return np.asarray(samples / peak * 0.7 * 32_767, dtype=np.int16)
+    return resample(samples, clip.sample_rate, SAMPLE_RATE)
 
 
 def _dictionary(words: Sequence[str], cmudict: Path) -> str:
