@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
-from starlette.applications import Starlette
 
-from mmpipe.serve.ray.run import free_port
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_app, make_service, shop
+from tests.serve.listening import listening
 
 __all__ = ["shop"]
 
@@ -76,19 +73,5 @@ def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
     """The application of these settings over HTTP; gives its address."""
-    with served_app(make_app(make_service(settings), "browser")) as url:
+    with listening(make_app(make_service(settings), "browser")) as url:
         yield url
-
-
-@contextmanager
-def served_app(app: Starlette) -> Iterator[str]:
-    """An application over HTTP; gives its address."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()

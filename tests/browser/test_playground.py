@@ -24,10 +24,11 @@ from mmpipe.settings import Settings
 from mmpipe.speech import registry
 from mmpipe.speech.base import HeardWord, Transcript
 from mmpipe.speech.fake import FakeRecognizer
-from tests.browser.conftest import launched, served, served_app
+from tests.browser.conftest import launched, served
 from tests.browser.sample_shop import make_sample
 from tests.serve.conftest import make_service
 from tests.serve.held_keys import held
+from tests.serve.listening import listening
 
 # A browser, a service and axe beside whatever else the machine does.
 pytestmark = pytest.mark.timeout(400)
@@ -98,7 +99,7 @@ def url(sample: Settings) -> Iterator[str]:
         patch.setattr(registry, "load", lambda _name, _models: Ear())
         service = make_service(sample)
         service.voice.adapt()
-        with served_app(create_app(service, Metrics("playground"))) as address:
+        with listening(create_app(service, Metrics("playground"))) as address:
             yield address
 
 

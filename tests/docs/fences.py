@@ -14,7 +14,6 @@ import os
 import re
 import shlex
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -23,15 +22,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import uvicorn
 from typer.testing import CliRunner
 
 from mmpipe.cli import app
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
-from mmpipe.serve.ray.run import free_port
 from tests.docs.doc_commands import Page
+from tests.serve.listening import listening
 
 SERVICE = "http://127.0.0.1:8000"
 NOT_RUN = ("git clone", "make ", ". .venv/", "mmpipe serve", "mmpipe up", "mmpipe mcp", "mmpipe --")
@@ -42,18 +40,8 @@ _TITLE = re.compile(r'title="([\w.-]+)"')
 @contextmanager
 def served(service: QueryService) -> Iterator[str]:
     """One replica without Ray, over HTTP; gives its address."""
-    port = free_port()
-    config = uvicorn.Config(
-        create_app(service, Metrics("pages")), host="127.0.0.1", port=port, log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with listening(create_app(service, Metrics("pages"))) as url:
+        yield url
 
 
 @dataclass
