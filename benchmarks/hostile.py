@@ -235,7 +235,8 @@ def _served(build: Path, folder: Path) -> Any:
         "MMPIPE_DISPATCH__TOKEN": _TOKEN,
     }
     # Earlier releases know no such setting.
-    if "uploads_uri" in (build / "mmpipe" / "settings.py").read_text():
+    settings = [build / "mmpipe" / "settings.py", *build.glob("mmpipe/settings/*.py")]
+    if any("uploads_uri" in each.read_text() for each in settings if each.is_file()):
         environment["MMPIPE_INDEXING__UPLOADS_URI"] = str(folder / "bucket")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

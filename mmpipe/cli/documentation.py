@@ -27,7 +27,7 @@ _INTRODUCTION: Final = """<!-- Made by make reference from mmpipe/cli: change th
 2 where the caller must change something, and then says what. [Settings](settings.md) are read from the \
 environment; commands that ask a running service send the key in `MMPIPE_API_KEY`.
 """
-_BELOW: Final = "<!-- From here on made by make reference from mmpipe/settings.py: change that. -->\n"
+_BELOW: Final = "<!-- From here on made by make reference from mmpipe/settings: change that. -->\n"
 
 
 def pages(docs: Path = DOCS) -> dict[str, str]:

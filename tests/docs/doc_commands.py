@@ -172,5 +172,9 @@ def _words(page: Page) -> Iterator[str]:
 @cache
 def infrastructure() -> str:
     """All that infra/ and the settings name, as one text."""
-    files = [*ROOT.glob("infra/**/*.tf"), *ROOT.glob("infra/**/*.yaml"), ROOT / "mmpipe" / "settings.py"]
+    files = [
+        file
+        for kind in ("infra/**/*.tf", "infra/**/*.yaml", "mmpipe/settings/*.py")
+        for file in ROOT.glob(kind)
+    ]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
