@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,8 +14,8 @@ from mmpipe.catalogue.formats.base import DECIDES, PRIVATE, Column, Container, F
 from mmpipe.catalogue.formats.google import GoogleNames
 from mmpipe.catalogue.formats.registry import FORMATS
 from mmpipe.catalogue.overview import overview
+from mmpipe.reference import Reference
 
-DOCS: Final = Path(__file__).parents[2] / "docs"
 CONTAINER_NAMES: Final[dict[Container, str]] = {
     "csv": "CSV or TSV",
     "jsonl": "JSON Lines",
@@ -66,45 +65,13 @@ def by_title() -> list[Format]:
     return sorted(FORMATS, key=lambda format_: format_.title.lower())
 
 
-def pages() -> dict[str, str]:
-    """Every page by its path under ``docs/``."""
+def pages(docs: Path) -> dict[str, str]:
+    """Every page by its path under ``docs``, of which nothing stands there by hand."""
     found = {"feeds.md": f"{_MARK}\n{overview(_formats_table())}"}
     return found | {f"feeds/{format_.key}.md": f"{_MARK}\n{_page(format_)}" for format_ in FORMATS}
 
 
-def differing(docs: Path = DOCS) -> list[str]:
-    """Paths of pages that are not as the code has them: another text, missing, or of no format."""
-    wanted = pages()
-    there = {f"feeds/{path.name}" for path in (docs / "feeds").glob("*")}
-    wrong = {
-        path
-        for path, text in wanted.items()
-        if not (docs / path).is_file() or (docs / path).read_text(encoding="utf-8") != text
-    }
-    return sorted(wrong | (there - wanted.keys()))
-
-
-def write(docs: Path = DOCS) -> None:
-    """Make ``docs`` agree with the code; pages of no format are removed."""
-    (docs / "feeds").mkdir(parents=True, exist_ok=True)
-    wanted = pages()
-    for path in (docs / "feeds").glob("*.md"):
-        if f"feeds/{path.name}" not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (docs / name).write_text(text, encoding="utf-8")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the pages, or with ``--check`` name those that differ and return 1 if any does."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
-    if not parser.parse_args(arguments).check:
-        write()
-        return 0
-    wrong = differing()
-    sys.stdout.write("".join(f"docs/{path} differs from the code\n" for path in wrong))
-    return 1 if wrong else 0
+REFERENCE: Final = Reference(pages, whole="feeds")
 
 
 def _formats_table() -> str:
@@ -164,4 +131,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(REFERENCE.main())

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +15,9 @@ import typer
 from pydantic import BaseModel
 
 from mmpipe.cli.app import app
+from mmpipe.reference import Reference
 from mmpipe.settings import Settings, describe
 
-DOCS: Final = Path(__file__).parents[2] / "docs"
 _INTRODUCTION: Final = """<!-- Made by make reference from mmpipe/cli: change that. -->
 # Command line
 
@@ -30,7 +29,7 @@ environment; commands that ask a running service send the key in `MMPIPE_API_KEY
 _BELOW: Final = "<!-- From here on made by make reference from mmpipe/settings: change that. -->\n"
 
 
-def pages(docs: Path = DOCS) -> dict[str, str]:
+def pages(docs: Path) -> dict[str, str]:
     """Every page by its path under ``docs``; what stands by hand at the top of the settings' page is kept."""
     by_hand, mark, _ = (docs / "settings.md").read_text(encoding="utf-8").partition(_BELOW)
     if not mark:
@@ -38,31 +37,7 @@ def pages(docs: Path = DOCS) -> dict[str, str]:
     return {"cli.md": _commands_page(), "settings.md": f"{by_hand}{_BELOW}{_settings()}"}
 
 
-def differing(docs: Path = DOCS) -> list[str]:
-    """Paths of pages that are not as the code has them."""
-    return [
-        path
-        for path, text in pages(docs).items()
-        if not (docs / path).is_file() or (docs / path).read_text(encoding="utf-8") != text
-    ]
-
-
-def write(docs: Path = DOCS) -> None:
-    """Make ``docs`` agree with the code."""
-    for path, text in pages(docs).items():
-        (docs / path).write_text(text, encoding="utf-8")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the pages, or with ``--check`` name those that differ and return 1 if any does."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page differs")
-    if not parser.parse_args(arguments).check:
-        write()
-        return 0
-    wrong = differing()
-    sys.stdout.write("".join(f"docs/{path} differs from the code: make reference\n" for path in wrong))
-    return 1 if wrong else 0
+REFERENCE: Final = Reference(pages)
 
 
 def _commands_page() -> str:
@@ -134,4 +109,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(REFERENCE.main())

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from mmpipe.serve.http import documentation
+from mmpipe.reference import DOCS
+from mmpipe.serve.http.documentation import REFERENCE
 from tests.docs.conftest import Served
 from tests.docs.doc_commands import faults, read
 
@@ -27,7 +28,8 @@ _PARAMETER = re.compile(r"\{\w+\}")
 @cache
 def document() -> str:
     """The document as the code has it."""
-    return documentation.text()
+    (text,) = REFERENCE.pages(DOCS).values()
+    return text
 
 
 def routes() -> list[tuple[str, str]]:
@@ -77,7 +79,7 @@ def test_a_request_is_told_to_be_of_its_route() -> None:
 
 
 def test_the_document_is_as_the_code_has_it() -> None:
-    assert documentation.FILE.read_text(encoding="utf-8") == document(), (
+    assert (DOCS / "api" / "openapi.json").read_text(encoding="utf-8") == document(), (
         "docs/api/openapi.json differs from the code: run `make reference` (`python -m"
         " mmpipe.serve.http.documentation`) and look at what changed"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmpipe.catalogue import documentation
-from mmpipe.catalogue.formats.base import PRIVATE
+from mmpipe.catalogue.documentation import REFERENCE
+from mmpipe.catalogue.formats.base import PRIVATE, Format
 from mmpipe.catalogue.formats.registry import FORMATS
 from mmpipe.catalogue.overview import NEVER_PUBLIC_EXAMPLES
 from mmpipe.catalogue.private import is_never_public
@@ -19,36 +19,35 @@ README_SECTIONS = ["Two commands", "Your own catalogue, without any cloud", "Ten
 
 
 def test_the_pages_are_as_the_code_has_them() -> None:
-    assert documentation.differing() == [], "run python -m mmpipe.catalogue.documentation"
+    assert REFERENCE.differing() == [], "run make reference"
 
 
 @pytest.mark.parametrize("path", ["feeds.md", "feeds/shopify.md", "feeds/google.md"])
 def test_a_page_that_was_changed_by_hand_is_found(path: str, tmp_path: Path) -> None:
-    documentation.write(tmp_path)
-    assert documentation.differing(tmp_path) == []
+    REFERENCE.write(tmp_path)
+    assert REFERENCE.differing(tmp_path) == []
     with (tmp_path / path).open("a", encoding="utf-8") as page:
         page.write("And more.\n")
-    assert documentation.differing(tmp_path) == [path]
+    assert REFERENCE.differing(tmp_path) == [path]
 
 
 def test_a_missing_page_and_one_of_no_format_are_found(tmp_path: Path) -> None:
-    documentation.write(tmp_path)
+    REFERENCE.write(tmp_path)
     (tmp_path / "feeds" / "meta.md").unlink()
     (tmp_path / "feeds" / "osommerce.md").write_text("# Once\n")
-    assert documentation.differing(tmp_path) == ["feeds/meta.md", "feeds/osommerce.md"]
-    documentation.write(tmp_path)
-    assert documentation.differing(tmp_path) == []
+    assert REFERENCE.differing(tmp_path) == ["feeds/meta.md", "feeds/osommerce.md"]
+    REFERENCE.write(tmp_path)
+    assert REFERENCE.differing(tmp_path) == []
 
 
-def test_the_check_names_what_differs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    documentation.write(tmp_path)
+def test_the_check_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    REFERENCE.write(tmp_path)
     (tmp_path / "feeds.md").write_text("")
-    found = documentation.differing(tmp_path)
-    monkeypatch.setattr(documentation, "differing", lambda: found)
-    assert documentation.main(["--check"]) == 1
-    assert capsys.readouterr().out == "docs/feeds.md differs from the code\n"
+    assert REFERENCE.main(["--check", "--docs", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == "docs/feeds.md differs from the code: make reference\n"
+    assert REFERENCE.main(["--docs", str(tmp_path)]) == 0
+    assert REFERENCE.main(["--check", "--docs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -71,7 +70,7 @@ def test_the_readme_names_every_shop() -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda each: each.key)
-def test_a_page_tells_every_column(format_: documentation.Format) -> None:
+def test_a_page_tells_every_column(format_: Format) -> None:
     text = (ROOT / "docs" / "feeds" / f"{format_.key}.md").read_text(encoding="utf-8")
     table, _, rest = text.partition("\n\nKept privately:")
     for column in format_.columns:
@@ -82,7 +81,7 @@ def test_a_page_tells_every_column(format_: documentation.Format) -> None:
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda each: each.key)
-def test_settings_are_called_by_their_variables(format_: documentation.Format) -> None:
+def test_settings_are_called_by_their_variables(format_: Format) -> None:
     texts = [format_.export, *(column.note for column in format_.columns)]
     told = [name for text in texts for name in re.findall(r"`(?:feeds?|media)\.\w+", text)]
     assert told == []
