@@ -7,7 +7,7 @@ makes a known syllable of it, and each whole syllable adds what the language mod
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +39,7 @@ def best_units(logs: NDArray[np.float32]) -> list[int]:
 def decode(logs: NDArray[np.float32], language: SpokenChinese) -> tuple[tuple[Syllable, ...], float]:
     """The syllables, and how well they explain the sound: per unit, the probability of the frames under them
     over that under whatever is likeliest, in (0, 1]. ``logs`` has shape ``(frames, units)``."""
-    finals = _finals(language.syllables())
+    finals = language.finals
     beam: dict[_Prefix, tuple[float, float, float]] = {((), 0): (0.0, _NEVER, 0.0)}
     for frame in logs:
         tried = [unit for unit in np.flatnonzero(frame > _LEAST).tolist() if unit > FOREIGN]
@@ -77,14 +77,6 @@ def decode(logs: NDArray[np.float32], language: SpokenChinese) -> tuple[tuple[Sy
     heard, _, syllables = max(whole, key=lambda item: item[0] + item[1])
     free = float(logs.max(axis=1).sum())
     return syllables, math.exp(min(0.0, heard - free) / sum(map(len, syllables)))
-
-
-def _finals(syllables: Iterable[Syllable]) -> dict[int, set[int]]:
-    """By initial (0 for none) the finals that make a known syllable."""
-    found: dict[int, set[int]] = {}
-    for syllable in syllables:
-        found.setdefault(syllable[0] if len(syllable) == 2 else 0, set()).add(syllable[-1])
-    return found
 
 
 def _take(

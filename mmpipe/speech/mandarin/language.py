@@ -10,7 +10,7 @@ import math
 import random
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.speech.mandarin.units import units_of
@@ -34,26 +34,24 @@ Syllable = tuple[int, ...]
 
 
 class SpokenChinese:
-    """The language model of some texts' Chinese words. Immutable; safe to share between threads."""
+    """The language model of some texts' Chinese words. Immutable; safe to share between threads.
+
+    ``finals`` are those that make a syllable of a known word, by their initial (0 for none).
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Texts without Chinese add nothing; the glossary's words and phrases of asking are always known."""
         own = [run[:_LONGEST] for text in texts for run in _HAN.findall(text)]
-        shipped = [surface for term in load_glossary().terms for surface in term.zh]
-        asked = {part for part in (*OPENINGS, *JOINTS, *CLOSINGS, *_NUMBERS) if part}
-        readings = {run: read for run in dict.fromkeys((*own, *shipped, *asked)) if (read := _read(run))}
+        readings = _readings(own) | _glossary() | _asking()
         self._characters: dict[Syllable, dict[str, None]] = {}
         for run, syllables in readings.items():
             for character, syllable in zip(run, syllables, strict=True):
                 self._characters.setdefault(syllable, {}).setdefault(character)
-        drawn = _sentences([run for run in readings if run not in asked])
+        self.finals = _finals(self._characters)
+        drawn = _sentences([run for run in readings if run not in _asking()])
         self._sounds = NGramModel([_name(s) for part in said for s in readings[part]] for said in drawn)
         self._signs = NGramModel(list("".join(said)) for said in drawn)
         self._log = lru_cache(maxsize=_CACHED)(self._log_probability)
-
-    def syllables(self) -> Iterable[Syllable]:
-        """Every syllable that a known word has."""
-        return self._characters.keys()
 
     def log_probability(self, syllable: Syllable | None, before: tuple[Syllable, ...]) -> float:
         """Of a syllable, or of the end (None), after what came before."""
@@ -79,8 +77,24 @@ class SpokenChinese:
         return max(paths.values())[1]
 
 
+@cache
+def _glossary() -> dict[str, tuple[Syllable, ...]]:
+    """The glossary's Chinese words and their sounds."""
+    return _readings(surface for term in load_glossary().terms for surface in term.zh)
+
+
+@cache
+def _asking() -> dict[str, tuple[Syllable, ...]]:
+    """Phrases of asking, likewise."""
+    return _readings(part for part in (*OPENINGS, *JOINTS, *CLOSINGS, *_NUMBERS) if part)
+
+
 def _name(syllable: Syllable) -> str:
     return "-".join(map(str, syllable))
+
+
+def _readings(runs: Iterable[str]) -> dict[str, tuple[Syllable, ...]]:
+    return {run: read for run in dict.fromkeys(runs) if (read := _read(run))}
 
 
 def _read(run: str) -> tuple[Syllable, ...] | None:
@@ -92,6 +106,13 @@ def _read(run: str) -> tuple[Syllable, ...] | None:
     found = [units_of(syllable) for syllable in lazy_pinyin(run)]
     known = tuple(units for units in found if units is not None)
     return known if len(known) == len(run) else None
+
+
+def _finals(syllables: Iterable[Syllable]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for syllable in syllables:
+        found.setdefault(syllable[0] if len(syllable) == 2 else 0, set()).add(syllable[-1])
+    return found
 
 
 def _sentences(phrases: Sequence[str], seed: int = 11) -> list[list[str]]:
