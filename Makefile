@@ -10,6 +10,8 @@ VENV_SUPPLY := .venv-supply
 VENV_ATHERIS := .venv-atheris
 VENV_DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Each of the many processes of a run would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris test-weights test-widgets starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
 
@@ -84,8 +86,9 @@ $(VENV_DOCS)/.mkdocs: docs/site/requirements.txt Makefile | $(BIN)/python
 demo: setup  ## start the one-machine stack, index the sample catalogue, search it, stop
 	$(BIN)/python -m examples.demo $(ARGS)
 
+# A worker for each CPU, whole files to each: a module's fixtures are made once. Four take 8 GB of memory.
 test: setup-dev  ## every test but those that have a target of their own
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-cluster: setup-dev  ## on a real Ray: replicas, indexer, shards, batch jobs, training on workers
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
