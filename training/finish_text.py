@@ -2,12 +2,14 @@
 
 ::
 
-    python -m training.finish_text --data DIR --words RUN/words --weights FOLDER [--steps 900]
+    python -m training.finish_text --data DIR --words RUN/words --weights FOLDER [--steps 1000]
 
 The towers are trained together, where a text costs a picture; here only the text tower learns, so a step is
-cheap and there are many. It is shown what ``python -m training.words`` wrote, every dictionary entry, and
-made-up products of a shop, and held by its own vectors of what pictures are found by (:data:`ANCHOR`).
-``text.safetensors`` of ``--weights`` is replaced, and the manifest written anew.
+cheap and there are many. It gets rows for more words, learns them from what :mod:`training.lessons` shows
+it, and is held by its own vectors of what pictures are found by (:data:`ANCHOR`). Its table is trained as it
+is kept, in 4 bits. In a share of the texts (:data:`PIECES`) it sees no whole word, only what words are made
+of: so it learns to read a word that it never met. ``text.safetensors`` of ``--weights`` is replaced, and the
+manifest written anew.
 """
 
 from __future__ import annotations
@@ -16,11 +18,8 @@ import argparse
 import copy
 import json
 import math
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,142 +27,133 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import mmpipe.encoders.starter as package
-from mmpipe.encoders.starter.features import PART_SEPARATOR, Vocabulary, pack
-from mmpipe.encoders.starter.glossary import load_glossary
+from mmpipe.encoders.starter.features import Vocabulary, feature_key, pack
+from mmpipe.encoders.starter.loader import load_text
 from mmpipe.encoders.starter.towers import TextTower
-from mmpipe.encoders.starter.weights import GLOSSARY, MANIFEST, dequantise, read_tensors, write_manifest
-from mmpipe.learn.data import Item
+from mmpipe.encoders.starter.weights import (
+    GLOSSARY,
+    MANIFEST,
+    as_kept,
+    dequantise,
+    read_tensors,
+    write_manifest,
+)  # fmt: skip
 from mmpipe.learn.draws import draws
-from mmpipe.learn.export import export_text
+from mmpipe.learn.export import export_text, finish
 from mmpipe.learn.loop import say
-from mmpipe.learn.views import attribute_query, choose_fields, translated_title
-from training.word_forms import BRANDS, FINISHES, LOOKS, SHELVES, TAILS
-from training.words import dictionary, shop_groups, unknown
+from training.lessons import Lessons, feature_names, grown, product, query, read_lessons
 
-if TYPE_CHECKING:
-    from mmpipe.lake.synonyms import Group
-
-# How much each loss counts.
-ANCHOR, ANSWERS, ENTRIES, LIKENESS = 40.0, 1.0, 0.5, 0.5
-_QUERIES, _ENTRIES, _COMPARED, _ANCHORS = 160, 128, 128, 128
-_ANCHORED = 16_000
+# How much each loss counts; the anchors' from the first step to the last.
+ANCHOR, ANSWERS, ENTRIES, LIKENESS, APART = (40.0, 4_000.0), 1.0, 0.7, 0.5, 3.0
+PIECES = 0.3
+_QUERIES, _ENTRIES, _ANY, _COMPARED = 160, 120, 72, 192
+_ANCHORS = {"title": 288, "asked": 192, "type": 96}
+# As near as two texts may come whose teacher's cosine is 0, and how much nearer with each of it.
+_FAR, _NEARER = 0.3, 0.7
 _SCALE, _STUDENT, _ENGLISH, _MULTILINGUAL = 14.0, 0.07, 0.05, 0.03
-_WEIGHT_DECAY, _WARMUP, _DROPOUT = 1e-4, 0.06, 0.1
+_WEIGHT_DECAY, _WARMUP, _DROPOUT, _QUIET, _TABLE_RATE = 1e-4, 0.06, 0.1, 0.02, 1.5
 _MASKED = -1e4
-
-
-@dataclass(frozen=True, slots=True)
-class Lessons:
-    """What the tower learns from. ``anchors`` are texts whose vectors stay."""
-
-    groups: list[Group]
-    entries: list[tuple[str, str]]
-    texts: list[str]
-    e5: np.ndarray[tuple[int, int], np.dtype[np.float16]]
-    minilm: np.ndarray[tuple[int, int], np.dtype[np.float16]]
-    anchors: list[str]
-
-
-def read_lessons(data: Path, words: Path) -> Lessons:
-    """From the data sets and the folder that ``training.words`` wrote."""
-    keep_out = unknown()
-    entries = [(en, zh) for en, zh in dictionary(data / "zh" / "cedict.txt.gz")
-               if not keep_out.search(en) and not keep_out.search(zh)]  # fmt: skip
-    texts = (words / "texts.txt").read_text(encoding="utf-8").splitlines()
-    groups = [group for group in shop_groups() if group.en and group.zh]
-    held = anchors(data / "kagl" / "catalogue.parquet", draws(0, "anchors"))
-    return Lessons(groups, entries, texts, np.load(words / "e5.npy"), np.load(words / "minilm.npy"), held)
-
-
-def anchors(path: Path, rng: random.Random) -> list[str]:
-    """Texts that pictures are found by: titles of KAGL's split ``train``, whole and in part in Chinese, and
-    attribute queries in both languages."""
-    import pyarrow.parquet as pq
-
-    columns = {"type": "article_type", "colour": "base_colour", "gender": "gender", "usage": "usage"}
-    rows = pq.read_table(path, columns=["id", "title", "split", *columns.values()]).to_pylist()
-    concepts = load_glossary().by_concept
-    found: dict[str, None] = {}
-    for row in rng.sample([row for row in rows if row["split"] == "train"], _ANCHORED):
-        found.setdefault(row["title"])
-        terms = {field: concepts.get(f"{field}/{str(row[name]).lower()}") for field, name in columns.items()}
-        item = Item(row["id"], row["title"], row["title"], None, {f: t for f, t in terms.items() if t})
-        language = rng.choice(("en", "zh"))
-        found.setdefault(attribute_query(item, choose_fields(item, rng), language, rng))
-        if rng.random() < 0.3:
-            found.setdefault(translated_title(row["title"], rng.choice((0.5, 1.0)), rng))
-    return list(found)
-
-
-def product(group: Group, rng: random.Random) -> str:
-    """What the text encoder reads of a made-up product of a thing."""
-    look = rng.choice(LOOKS)[0] if rng.random() < 0.4 else ""
-    words = (rng.choice(BRANDS), look, rng.choice(group.en[:3]), rng.choice(TAILS))
-    title = " ".join(word for word in words if word)
-    if rng.random() < 0.4:
-        title = f"{title}, {rng.choice(FINISHES)}"
-    shelf = rng.choice(SHELVES) if rng.random() < 0.7 else ""
-    parts = (title.title() if rng.random() < 0.5 else title, words[0], shelf)
-    return PART_SEPARATOR.join(part for part in parts if part)
-
-
-def query(group: Group, rng: random.Random) -> str:
-    """How a shopper asks for a thing, in either language, now and then with a slip."""
-    if rng.random() < 0.4:
-        return rng.choice(group.zh)
-    said = rng.choice(group.en)
-    if rng.random() < 0.15 and len(said) > 5:
-        at = rng.randrange(1, len(said) - 2)
-        said = said[:at] + said[at + 1] + said[at] + said[at + 2 :]
-    return said
+_NOTHING_LEFT = 0.05
+_WHOLE, _PAIR = 1, 2
 
 
 class Tower:
-    """A text tower in training, and the same as it was."""
+    """A text tower in training: texts → unit vectors, float32 ``(texts, DIM)``."""
 
-    def __init__(self, tower: TextTower, vocabulary: Vocabulary) -> None:
+    def __init__(self, tower: TextTower, vocabulary: Vocabulary, names: Iterable[str]) -> None:
         self.tower, self.vocabulary = tower, vocabulary
-        self.before = copy.deepcopy(tower).eval().requires_grad_(False)
+        kinds = np.zeros(len(vocabulary), dtype=np.int8)
+        for name in names:
+            row = vocabulary.rows.get(feature_key(name))
+            if row is not None:
+                kinds[row] = _kind(name)
+        self._kinds = torch.from_numpy(kinds)
 
-    def __call__(self, texts: Sequence[str], *, drop: float = 0.0) -> Tensor:
+    def __call__(self, texts: Sequence[str], *, drop: float = 0.0, pieces: float = 0.0) -> Tensor:
+        """``drop`` of the features are left out, in ``pieces`` of the texts all but pieces of words."""
         rows, weights, offsets = (torch.from_numpy(each) for each in pack(self.vocabulary, texts))
         if drop:
             weights = weights * (torch.rand(len(weights)) >= drop)
-        return F.normalize(self.tower(rows, weights, offsets), dim=1)
+        if pieces:
+            weights = self._in_pieces(rows, weights, offsets, pieces)
+        distinct, inverse = torch.unique(rows, return_inverse=True)
+        # Sparse: a step reaches a tenth of the rows.
+        table = as_kept(F.embedding(distinct, self.tower.table.weight, sparse=True))
+        bag = F.embedding_bag(inverse, table, offsets, mode="sum", per_sample_weights=weights)
+        return F.normalize(self.tower.after_bag(bag), dim=1)
 
-    def was(self, texts: Sequence[str]) -> Tensor:
-        """The vectors of the tower as it was."""
-        rows, weights, offsets = (torch.from_numpy(each) for each in pack(self.vocabulary, texts))
-        with torch.no_grad():
-            return F.normalize(self.before(rows, weights, offsets), dim=1)
+    def _in_pieces(self, rows: Tensor, weights: Tensor, offsets: Tensor, share: float) -> Tensor:
+        """Weights as if whole words, and half of the pairs, had no row."""
+        texts = len(offsets)
+        lengths = torch.diff(offsets, append=torch.tensor([len(rows)]))
+        text_of = torch.repeat_interleave(torch.arange(texts), lengths)
+        kinds = self._kinds[rows]
+        whole = (kinds == _WHOLE) | ((kinds == _PAIR) & (torch.rand(len(rows)) < 0.5))
+        left = weights * ~(whole & (torch.rand(texts) < share)[text_of])
+        length = torch.zeros(texts).index_add_(0, text_of, left * left).sqrt()
+        return torch.where((length > _NOTHING_LEFT)[text_of], left / length[text_of].clamp_min(1e-6), weights)
 
 
-def loss(tower: Tower, lessons: Lessons, step: int, seed: int) -> tuple[Tensor, dict[str, float]]:
-    """The loss of one step, and its parts."""
+def _kind(name: str) -> int:
+    if name[0] in "wc":
+        return _WHOLE
+    return _PAIR if name[0] == "b" or (name[0] == "z" and len(name) > len("z:字")) else 0
+
+
+def widened(tower: TextTower, rows: int, seed: int) -> TextTower:
+    """The same tower with quiet rows added to its table, up to ``rows``."""
+    state = tower.state_dict()
+    table = state["table.weight"]
+    quiet = torch.empty(rows - len(table), table.shape[1])
+    quiet.normal_(std=_QUIET, generator=torch.Generator().manual_seed(seed))
+    wide = TextTower(rows, initialise=False)
+    wide.load_state_dict({**state, "table.weight": torch.cat([table, quiet])})
+    return wide
+
+
+def loss(
+    tower: Tower, lessons: Lessons, held: Mapping[str, Tensor], step: int, seed: int, anchored: float
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of one step, and its parts; ``held`` are the vectors that the anchors had, ``anchored`` is how
+    much they count."""
     rng = draws(seed, step)
-    groups = rng.sample(lessons.groups, _QUERIES)
-    asked = tower([query(group, rng) for group in groups], drop=_DROPOUT)
-    titles = tower([product(group, rng) for group in groups], drop=_DROPOUT)
+    chosen = rng.sample(range(len(lessons.groups)), _QUERIES)
+    groups, things = [lessons.groups[row] for row in chosen], lessons.things[chosen]
+    asked = tower([query(group, rng) for group in groups], drop=_DROPOUT, pieces=PIECES)
+    titles = tower([product(group, rng) for group in groups], drop=_DROPOUT, pieces=PIECES / 2)
     words = [set(group.en) | set(group.zh) for group in groups]
     alike = torch.tensor([[i != j and bool(a & b) for j, b in enumerate(words)] for i, a in enumerate(words)])
     answers = _pairs(asked, titles, alike)
-    entries = rng.sample(lessons.entries, _ENTRIES)
-    english, chinese = tower([en for en, _ in entries]), tower([zh for _, zh in entries])
-    same = torch.tensor(
-        [[i != j and a == b for j, (b, _) in enumerate(entries)] for i, (a, _) in enumerate(entries)]
-    )
-    translations = _pairs(chinese, english, same)
+    every = range(len(lessons.entries))
+    drawn = rng.choices(every, cum_weights=lessons.drawn, k=_ENTRIES) + rng.choices(every, k=_ANY)
+    rows = list(dict.fromkeys(drawn))
+    english = tower([lessons.entries[row][0] for row in rows], drop=_DROPOUT / 2, pieces=PIECES)
+    chinese = tower([lessons.entries[row][1] for row in rows], drop=_DROPOUT / 2, pieces=PIECES)
+    meanings = lessons.meanings[rows]
+    entries = _translations(chinese, english, meanings)
+    apart = _too_near(asked, titles, things, things, same=alike | torch.eye(len(chosen), dtype=torch.bool))
+    itself = torch.eye(len(rows), dtype=torch.bool)
+    for said in (english, chinese):
+        entries = entries + 0.25 * _relations(said, meanings, _ENGLISH)
+        apart = apart + _too_near(said, titles, meanings, things)
+        apart = apart + 0.5 * _too_near(said, english, meanings, meanings, same=itself)
     rows = rng.sample(range(len(lessons.e5)), _COMPARED)
-    compared = tower([lessons.texts[row] for row in rows])
+    compared = tower([lessons.texts[row] for row in rows], pieces=PIECES / 2)
     likeness = 0.5 * _relations(compared, lessons.e5[rows], _MULTILINGUAL)
-    rows = rng.sample(range(len(lessons.texts)), _COMPARED)
-    rows = [row for row in rows if lessons.minilm[row].any()]
-    compared = tower([lessons.texts[row] for row in rows])
+    rows = [row for row in rng.sample(range(len(lessons.texts)), _COMPARED) if lessons.minilm[row].any()]
+    compared = tower([lessons.texts[row] for row in rows], pieces=PIECES / 2)
     likeness = likeness + _relations(compared, lessons.minilm[rows], _ENGLISH)
-    anchors = rng.sample(lessons.anchors, _ANCHORS)
-    anchor = (1 - (tower(anchors) * tower.was(anchors)).sum(1)).mean()
-    total = ANSWERS * answers + ENTRIES * translations + LIKENESS * likeness + ANCHOR * anchor
-    parts = {"answers": answers, "entries": translations, "likeness": likeness, "anchor": anchor}
+    for said in (english, chinese):
+        apart = apart + _too_near(said, compared, meanings, lessons.minilm[rows])
+    texts, stayed = [], []
+    for kind, count in _ANCHORS.items():
+        rows = rng.sample(range(len(held[kind])), min(count, len(held[kind])))
+        texts += [lessons.anchors[kind][row] for row in rows]
+        stayed.append(held[kind][rows])
+    anchor = (1 - (tower(texts) * torch.cat(stayed)).sum(1)).mean()
+    parts = {"answers": answers, "entries": entries, "likeness": likeness, "apart": apart, "anchor": anchor}
+    much = {"answers": ANSWERS, "entries": ENTRIES, "likeness": LIKENESS, "apart": APART, "anchor": anchored}
+    total = sum((much[name] * part for name, part in parts.items()), torch.zeros(()))
     return total, {name: float(part.detach()) for name, part in parts.items()}
 
 
@@ -171,6 +161,15 @@ def _pairs(left: Tensor, right: Tensor, alike: Tensor) -> Tensor:
     logits = (_SCALE * left @ right.T).masked_fill(alike, _MASKED)
     targets = torch.arange(len(left))
     return 0.5 * (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets))
+
+
+def _translations(left: Tensor, right: Tensor, vectors: np.ndarray) -> Tensor:
+    """Each of one language is as near to each of the other as the teacher's vectors of their meanings are."""
+    teacher = torch.from_numpy(vectors).float()
+    wanted = (teacher @ teacher.T / _ENGLISH).softmax(1)
+    logits = _SCALE * left @ right.T
+    ways = (F.kl_div(each.log_softmax(1), wanted, reduction="batchmean") for each in (logits, logits.T))
+    return 0.5 * sum(ways, torch.zeros(()))
 
 
 def _relations(student: Tensor, vectors: np.ndarray, temperature: float) -> Tensor:
@@ -181,31 +180,61 @@ def _relations(student: Tensor, vectors: np.ndarray, temperature: float) -> Tens
     return F.kl_div(found, wanted, reduction="batchmean")
 
 
+def _too_near(
+    left: Tensor, right: Tensor, lefts: np.ndarray, rights: np.ndarray, same: Tensor | None = None
+) -> Tensor:
+    """How much nearer texts are than the teacher's vectors of them allow, squared; what are the ``same`` may
+    be as near as they like."""
+    teacher = torch.from_numpy(lefts).float() @ torch.from_numpy(rights).float().T
+    over = F.relu(left @ right.T - (_FAR + _NEARER * teacher.clamp_min(0))).square()
+    return (over if same is None else over.masked_fill(same, 0.0)).sum(1).mean()
+
+
 def teach(
-    tower: TextTower, vocabulary: Vocabulary, lessons: Lessons, steps: int, rate: float, seed: int
+    tower: Tower, lessons: Lessons, held: Mapping[str, Tensor], steps: int, rate: float, seed: int
 ) -> TextTower:
     """The tower after ``steps``: the mean of its weights over the last quarter."""
     torch.manual_seed(seed)
-    both = Tower(tower.train(), vocabulary)
-    optimiser = torch.optim.AdamW(tower.parameters(), rate, weight_decay=_WEIGHT_DECAY)
-    mean, counted = copy.deepcopy(tower), 0
+    learning = tower.tower.train()
+    table = learning.table.weight
+    layers = [each for each in learning.parameters() if each is not table]
+    optimisers = (
+        torch.optim.AdamW(layers, rate, weight_decay=_WEIGHT_DECAY),
+        torch.optim.SparseAdam([table], rate * _TABLE_RATE),
+    )
+    mean, counted = copy.deepcopy(learning), 0
     for step in range(steps):
         warm = min(1.0, (step + 1) / (_WARMUP * steps))
-        for group in optimiser.param_groups:
-            group["lr"] = rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
-        total, parts = loss(both, lessons, step, seed)
-        optimiser.zero_grad(set_to_none=True)
+        now_rate = rate * warm * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for optimiser, factor in zip(optimisers, (1.0, _TABLE_RATE), strict=True):
+            optimiser.param_groups[0]["lr"] = now_rate * factor
+        anchored = ANCHOR[0] * (ANCHOR[1] / ANCHOR[0]) ** (step / steps)
+        total, parts = loss(tower, lessons, held, step, seed, anchored)
+        learning.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(tower.parameters(), 5.0)
-        optimiser.step()
+        torch.nn.utils.clip_grad_norm_(layers, 5.0)
+        for optimiser in optimisers:
+            optimiser.step()
         if step % 50 == 0 or step == steps - 1:
             say(" ".join([f"step={step}", *(f"{name}={value:.4g}" for name, value in parts.items())]))
         if step >= 0.75 * steps:
             counted += 1
             with torch.no_grad():
-                for kept, now in zip(mean.parameters(), tower.parameters(), strict=True):
+                for kept, now in zip(mean.parameters(), learning.parameters(), strict=True):
                     kept.lerp_(now, 1 / counted)
     return mean.eval()
+
+
+def write(tower: TextTower, vocabulary: Vocabulary, weights: Path) -> None:
+    """Put the tower into a weights folder, whose other files and recorded figures stay."""
+    glossary = Path(package.__file__).parent / GLOSSARY
+    manifest = weights / MANIFEST
+    metrics = json.loads(manifest.read_text(encoding="utf-8"))["metrics"] if manifest.is_file() else {}
+    export_text(tower.state_dict(), vocabulary, weights, glossary)
+    if (weights / "audio.safetensors").is_file():
+        finish(weights, glossary, metrics)
+    else:  # the recipe's audio tower comes later, and completes the folder
+        write_manifest(weights, glossary, metrics)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -216,22 +245,35 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with kagl/, zh/ …")
     parser.add_argument("--words", type=Path, required=True, help="what python -m training.words wrote")
     parser.add_argument("--weights", type=Path, required=True, help="the weights whose text tower learns")
-    parser.add_argument("--steps", type=int, default=900)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--steps", type=int, default=1_000)
+    parser.add_argument("--rows", type=int, default=62_000, help="of the table, those it has included")
+    parser.add_argument("--learning-rate", type=float, default=2.5e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=17)
     options = parser.parse_args(argv)
     torch.set_num_threads(options.threads)
-    packed = read_tensors(options.weights / "text.safetensors")
-    vocabulary = Vocabulary(packed.pop("keys").tolist())
-    tower = TextTower(len(vocabulary))
-    tower.load_state_dict(dequantise(packed))
+    file = options.weights / "text.safetensors"
+    packed = read_tensors(file)
+    known = Vocabulary(packed.pop("keys").tolist())
+    before = TextTower(len(known), initialise=False)
+    before.load_state_dict(dequantise(packed))
     lessons = read_lessons(options.data, options.words)
-    taught = teach(tower, vocabulary, lessons, options.steps, options.learning_rate, options.seed)
-    glossary = Path(package.__file__).parent / GLOSSARY
-    export_text(taught.state_dict(), vocabulary, options.weights, glossary)
-    metrics = json.loads((options.weights / MANIFEST).read_text(encoding="utf-8"))["metrics"]
-    write_manifest(options.weights, glossary, metrics)
+    names = feature_names(lessons)
+    held = _vectors(file, lessons)
+    vocabulary = grown(known, names, options.rows)
+    tower = Tower(widened(before, len(vocabulary), options.seed), vocabulary, names)
+    taught = teach(tower, lessons, held, options.steps, options.learning_rate, options.seed)
+    write(taught, vocabulary, options.weights)
+    likeness = {
+        kind: round(float((now * held[kind]).sum(1).mean()), 4)
+        for kind, now in _vectors(file, lessons).items()
+    }
+    say(f"{len(known)} rows before, {len(vocabulary)} now; cosine of the anchors {likeness}")
+
+
+def _vectors(file: Path, lessons: Lessons) -> dict[str, Tensor]:
+    text = load_text(file)
+    return {kind: torch.from_numpy(text.embed_documents(said)) for kind, said in lessons.anchors.items()}
 
 
 if __name__ == "__main__":

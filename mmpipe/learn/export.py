@@ -20,7 +20,7 @@ MAX_BYTES = 11_500_000
 
 def export_text(state: Mapping[str, Tensor], vocabulary: Vocabulary, folder: Path, glossary: Path) -> None:
     """``text.safetensors``: the tower, the vocabulary's keys, and the digest of the glossary it knows."""
-    packed = quantise(state)
+    packed = quantise(state, table="table.weight")
     packed["keys"] = torch.tensor(vocabulary.keys, dtype=torch.int64)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(packed, folder / "text.safetensors", metadata={"glossary": sha256_of(glossary)})

@@ -1,4 +1,7 @@
-"""Weight files on disk: safetensors, int8 with one float16 scale a row, named in a SHA-256 manifest."""
+"""Weight files on disk: safetensors, int8 with one float16 scale a row, named in a SHA-256 manifest.
+
+The text tower's table, most of all bytes, is in 4 bits, two numbers a byte.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,15 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 GLOSSARY = "glossary.tsv"
 _SCALE = "::scale"
+_FINE, _COARSE = 127, 7
 
 
-def quantise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices and kernels to int8 with one float16 scale per output row; vectors to float16."""
+def quantise(state: Mapping[str, Tensor], table: str | None = None) -> dict[str, Tensor]:
+    """Matrices and kernels to int8 with one float16 scale per output row; vectors to float16.
+
+    The matrix named ``table`` to uint8 ``(rows, columns / 2)``: 4 bits a number, the first half of the
+    columns in the low halves of the bytes.
+    """
     import torch
 
     packed: dict[str, Tensor] = {}
@@ -28,25 +36,55 @@ def quantise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             packed[name] = tensor.detach().to(torch.float16).contiguous()
             continue
         flat = tensor.detach().float().flatten(1)
-        # Rounding the scale to float16 first keeps quantise and dequantise consistent.
-        scale = (flat.abs().amax(1) / 127.0).clamp_min(6e-8).to(torch.float16)
-        rounded = (flat / scale.float()[:, None]).round().clamp(-127, 127)
-        packed[name] = rounded.to(torch.int8).reshape(tensor.shape).contiguous()
-        packed[name + _SCALE] = scale.contiguous()
+        scale, rounded = _rounded(flat, _COARSE if name == table else _FINE)
+        if name == table:
+            low, high = (rounded + 8).to(torch.uint8).chunk(2, dim=1)
+            packed[name] = (low | (high << 4)).contiguous()
+        else:
+            packed[name] = rounded.to(torch.int8).reshape(tensor.shape).contiguous()
+        packed[name + _SCALE] = scale.to(torch.float16).contiguous()
     return packed
+
+
+def as_kept(table: Tensor) -> Tensor:
+    """Rows of a table as they are kept in 4 bits; gradients pass as if they were the table's own."""
+    rows = table.detach()
+    scale, rounded = _rounded(rows.float(), _COARSE)
+    return table + (rounded * scale[:, None] - rows)
+
+
+def _rounded(flat: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Scales, exact in float16, and whole numbers from ``-most`` to ``most``."""
+    import torch
+
+    # Rounding the scale to float16 first keeps quantise and dequantise consistent.
+    scale = (flat.abs().amax(1) / most).clamp_min(6e-8).to(torch.float16).float()
+    return scale, (flat / scale[:, None]).round().clamp(-most, most)
+
+
+def _unpacked(packed: Tensor) -> Tensor:
+    import torch
+
+    numbers = torch.empty(len(packed), 2 * packed.shape[1])  # written in place: loading waits for it
+    low, high = numbers.chunk(2, dim=1)
+    low.copy_(packed & 15)
+    high.copy_(packed >> 4)
+    return numbers.sub_(8)
 
 
 def dequantise(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The float32 state dict back; the inverse of :func:`quantise` up to half a step a weight."""
+    import torch
+
     state: dict[str, Tensor] = {}
     for name, tensor in packed.items():
         if name.endswith(_SCALE):
             continue
         scale = packed.get(name + _SCALE)
-        if scale is None:
-            state[name] = tensor.float()
-        else:
-            state[name] = tensor.float() * scale.float().reshape(-1, *[1] * (tensor.dim() - 1))
+        numbers = _unpacked(tensor) if tensor.dtype == torch.uint8 else tensor.float()
+        if scale is not None:
+            numbers = numbers.mul_(scale.float().reshape(-1, *[1] * (tensor.dim() - 1)))
+        state[name] = numbers
     return state
 
 
