@@ -20,9 +20,11 @@ import numpy as np
 from mmpipe.encoders.starter.features import PART_SEPARATOR, Vocabulary, feature_key, named_features
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.errors import ModelUnavailable
+from mmpipe.learn.captions import CAPTIONS
 from mmpipe.learn.data import Item
 from mmpipe.learn.draws import draws
 from mmpipe.learn.views import attribute_query, choose_fields, translated_title
+from training.renders import render_products, text_of
 from training.word_forms import BRANDS, FINISHES, LOOKS, SHELVES, TAILS
 from training.words import dictionary, shop_groups, shop_names, unknown
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from mmpipe.lake.synonyms import Group
 
 _ASKED = 16_000
+_RENDERS, _RENDER_SEED = 6_000, 1_000
 # How near to a word of the shop a dictionary's word must come to be drawn more often than the least.
 _ELSEWHERE, _LEAST = 0.25, 0.02
 # How much a text of each source says for giving a feature a row, and a feature of each kind.
@@ -91,32 +94,46 @@ def read_lessons(data: Path, words: Path) -> Lessons:
         texts=(words / "texts.txt").read_text(encoding="utf-8").splitlines(),
         e5=np.load(words / "e5.npy"),
         minilm=np.load(words / "minilm.npy"),
-        anchors=anchors(data / "kagl" / "catalogue.parquet", draws(0, "anchors")),
+        anchors=anchors(data, draws(0, "anchors")),
     )
 
 
-def anchors(path: Path, rng: random.Random) -> dict[str, list[str]]:
-    """Texts that pictures are found by, of KAGL's split ``train``: titles, what is asked (attributes in
-    both languages, titles in part in Chinese) and article types."""
+def anchors(data: Path, rng: random.Random) -> dict[str, list[str]]:
+    """Texts that pictures and sounds are found by, by kind.
+
+    Of KAGL's split ``train`` titles, what is asked (attributes in both languages, titles in part in Chinese)
+    and article types; what the sample's generator says of products of another seed, in both languages; and
+    names: of kinds of sound and product, and of groceries.
+    """
     import pyarrow.parquet as pq
 
     columns = {"type": "article_type", "colour": "base_colour", "gender": "gender", "usage": "usage"}
+    path = data / "kagl" / "catalogue.parquet"
     rows = pq.read_table(path, columns=["id", "title", "split", *columns.values()]).to_pylist()
     concepts = load_glossary().by_concept
     rows = [row for row in rows if row["split"] == "train"]
-    found: dict[str, None] = {}
+    asked: dict[str, None] = {}
     for row in rng.sample(rows, min(_ASKED, len(rows))):
         terms = {field: concepts.get(f"{field}/{str(row[name]).lower()}") for field, name in columns.items()}
         item = Item(row["id"], row["title"], row["title"], None, {f: t for f, t in terms.items() if t})
         language = rng.choice(("en", "zh"))
-        found.setdefault(attribute_query(item, choose_fields(item, rng), language, rng))
+        asked.setdefault(attribute_query(item, choose_fields(item, rng), language, rng))
         if rng.random() < 0.3:
-            found.setdefault(translated_title(row["title"], rng.choice((0.5, 1.0)), rng))
-    titles = dict.fromkeys(row["title"] for row in rows)
+            asked.setdefault(translated_title(row["title"], rng.choice((0.5, 1.0)), rng))
+    made = render_products(_RENDERS, _RENDER_SEED)
+    named = {words for captions in CAPTIONS.values() for words in captions}
+    named |= {name for each in made for name in (each.category, each.product_type)}
+    groceries = data / "grocery" / "products.parquet"
+    if groceries.is_file():
+        table = pq.read_table(groceries, columns=["title", "category"])
+        named |= {name for row in table.to_pylist() for name in row.values()}
+    said = [text for each in made for text in (each.title_en, each.title_zh, text_of(each))]
     return {
-        "title": list(titles),
-        "asked": list(found),
+        "title": list(dict.fromkeys(row["title"] for row in rows)),
+        "asked": list(asked),
         "type": sorted({row["article_type"] for row in rows}),
+        "made": list(dict.fromkeys(said)),
+        "named": sorted(named),
     }
 
 

@@ -32,14 +32,9 @@ def read_renders(count: int, seed: int, cache: Path) -> Source:
     """Draw ``count`` products; pictures are kept in ``cache`` because drawing is slow."""
     if count == 0:
         return empty_renders()
-    from examples.catalogue.products import generate_products
     from examples.catalogue.render import render_image
 
-    if seed == _SHIPPED_SEED:
-        raise ValueError("render seed 7 is the shipped catalogue; train on another one")
-    shipped = {normal_title(p.title_en) for p in generate_products()}
-    products: list[SampleProduct] = generate_products(seed, count)
-    products = [p for p in products if normal_title(p.title_en) not in shipped]
+    products = render_products(count, seed)
     terms_of = _Terms()
     items = [
         Item(f"render-{seed}-{p.id}", normal_title(p.title_en), p.title_en, p.title_zh, terms_of(p))
@@ -57,16 +52,29 @@ def read_renders(count: int, seed: int, cache: Path) -> Source:
     return Source("sample", items, pixels)
 
 
+def render_products(count: int, seed: int) -> list[SampleProduct]:
+    """``count`` products of the generator, without those whose title a shipped one has."""
+    from examples.catalogue.products import generate_products
+
+    if seed == _SHIPPED_SEED:
+        raise ValueError("render seed 7 is the shipped catalogue; train on another one")
+    shipped = {normal_title(p.title_en) for p in generate_products()}
+    return [p for p in generate_products(seed, count) if normal_title(p.title_en) not in shipped]
+
+
+def text_of(p: SampleProduct) -> str:
+    """What the text encoder reads of a product."""
+    parts = (p.title_en, p.title_zh, p.brand, p.product_type, p.colour, p.material, p.pattern, p.gender)
+    return PART_SEPARATOR.join(dict.fromkeys(part for part in parts if part))
+
+
 def shipped_catalogue() -> tuple[list[SampleProduct], list[str], NDArray[np.uint8]]:
     """The catalogue that is shipped: products, what the text encoder reads of each, and their photos."""
     from examples.catalogue.products import generate_products
     from examples.catalogue.render import render_image
 
     products = generate_products()
-    texts = []
-    for p in products:
-        parts = (p.title_en, p.title_zh, p.brand, p.product_type, p.colour, p.material, p.pattern, p.gender)
-        texts.append(PART_SEPARATOR.join(dict.fromkeys(part for part in parts if part)))
+    texts = [text_of(p) for p in products]
     return products, texts, fit_all([render_image(p, size=_SHIPPED_SIZE) for p in products])
 
 

@@ -57,6 +57,7 @@ def test_lessons_are_read_from_what_the_words_step_wrote(
     row = {"id": "1", "title": "Puma Men Black Shirt", "split": "train", "article_type": "Shirts",
            "base_colour": "Black", "gender": "Men", "usage": "Casual"}  # fmt: skip
     pq.write_table(pa.Table.from_pylist([row]), data / "kagl" / "catalogue.parquet")
+    monkeypatch.setattr(module, "_RENDERS", 20)
     monkeypatch.setattr(module, "shop_groups", lambda: [GROUP])
     glosses = np.eye(3, 4, dtype=np.float16)  # napkin, sofa, stone
     np.save(words / "glosses.npy", glosses)
@@ -73,6 +74,8 @@ def test_lessons_are_read_from_what_the_words_step_wrote(
     assert lessons.anchors["title"] == ["Puma Men Black Shirt"]
     assert lessons.anchors["type"] == ["Shirts"]
     assert lessons.anchors["asked"]
+    assert lessons.anchors["named"]
+    assert any("红色" in text for text in lessons.anchors["made"])
     np.save(words / "glosses.npy", glosses[:2])
     with pytest.raises(ModelUnavailable, match="of other words"):
         read_lessons(data, words)
