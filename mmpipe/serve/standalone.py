@@ -26,6 +26,7 @@ from mmpipe.serve.http.internal import behind_one_port, create_internal_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ingest.uploads import Uploads
 from mmpipe.serve.operations import Operations
+from mmpipe.serve.turns import take_short_turns
 from mmpipe.settings import Settings, load_settings
 from mmpipe.telemetry import configure_logging
 
@@ -102,6 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     import uvicorn
 
     configure_logging("WARNING")
+    take_short_turns()
     settings = with_pseudonym_key(with_token(load_settings()))
     door = Door(settings.serve)
     app = standalone_app(settings, door)

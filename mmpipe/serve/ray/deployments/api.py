@@ -25,6 +25,7 @@ from mmpipe.serve.operations import Operations
 from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.serve.ray.replicas import counted
 from mmpipe.serve.ray.shards import RayTransport
+from mmpipe.serve.turns import take_short_turns
 from mmpipe.settings import Settings
 from mmpipe.telemetry import carrier
 
@@ -47,6 +48,7 @@ class Api:
         from ray.serve import get_replica_context
 
         log_as_replica()
+        take_short_turns()
         door = bounded_protocol.install(settings.serve)
         encoder: QueryEncoder = (
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
