@@ -32,6 +32,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
 	@$(BIN)/python -m mmpipe.search.kernels
 	@$(BIN)/python -m mmpipe.recommend.behaviour.kernels
+	@$(BIN)/python -m mmpipe.recommend.kernels
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
@@ -39,6 +40,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/python -m mmpipe.search.kernels
 	@$(BIN)/python -m mmpipe.recommend.behaviour.kernels
+	@$(BIN)/python -m mmpipe.recommend.kernels
 	@touch $@ $(VENV)/.runtime
 
 # checkov pins other versions of shared libraries than the project, so it lives on its own.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.recommend.kinds.strength import strengths
+from mmpipe.recommend.kinds.strength import LEAST, strengths
 from mmpipe.recommend.momentary import SECONDS, Momentary
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Associations:
         changing."""
 
         def count() -> _Counted:
-            counts = self.actions.together(code, kind=kind, limit=shoppers)
+            counts = self.actions.together(code, kind=kind, limit=shoppers, least=LEAST)
             values = strengths(counts)
             some = values > 0
             return _falling(counts.codes[some], values[some])

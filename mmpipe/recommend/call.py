@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from mmpipe.errors import InvalidRequest
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from mmpipe.schemas.recommend import RecommendationsRequest, WantedList
     from mmpipe.search.versions.version import Version
 
+Rows = NDArray[np.int32]
+
+_NONE: Rows = np.zeros(0, np.int32)
 _EXPLORED = {mark: b'"explored":%b' % to_json(mark) for mark in (False, True)}
 _SPONSORED = {mark: b'"sponsored":%b' % to_json(mark) for mark in (False, True)}
 _FIRST_DEPTH = 64
@@ -71,11 +75,11 @@ class Call:
         )
         self._told: dict[tuple[Hashable, ...], bytes] = {}
         self.learnt = Learnt(self.version, self.model, self._did, self.now)
-        # What no list may show: what was excluded by its id, and what lists have shown.
-        self._shown = Taken.nothing(self.version)
         excluded = (self.version.find(product_id) for product_id in self.request.exclude.product_ids)
-        self._shown.add(np.array([row for row in excluded if row is not None], np.int32))
+        self._excluded = _rows([row for row in excluded if row is not None])
         self._disliked, self._refused = self._exclusions()
+        # What lists have shown, which no later one may.
+        self._shown: list[int] = []
 
     def answer(self, place: int, wanted: WantedList) -> bytes:
         """The list at one place of the request, as JSON."""
@@ -91,6 +95,8 @@ class Call:
             room = wanted.limit - len(items)
             if room <= 0:
                 break
+            if items:
+                asked = replace(asked, mask=asked.mask & ~taken.rows)
             scored, chosen = self._candidates(asked, measure, room, taken, manner)
             if not len(chosen.places):
                 continue
@@ -107,11 +113,10 @@ class Call:
                 given.append((measure.__name__, len(items)))
             items += [Item(scored, at, explored=at in chosen.explored) for at in chosen.places.tolist()]
             taken.add(scored.rows[chosen.places])
-            asked = replace(asked, mask=asked.mask & ~taken.rows)
         query_id = None
         if plan.sells and items and self.sponsored is not None and wanted.sponsored != 0:
             items, query_id = sold(self.sponsored, asked, items, taken, wanted.limit, wanted.sponsored)
-        self._shown.add(np.array([item.row for item in items], np.int32))
+        self._shown += [item.row for item in items]
         fallback = None
         if given or not items:
             fallback = why.fallback_text(
@@ -126,20 +131,18 @@ class Call:
         found = self._hits(items, probable=plan.probable)
         return b"".join((to_json(head)[:-1], b',"items":[', b",".join(found), b"]}"))
 
-    def _exclusions(self) -> tuple[Taken, Taken]:
+    def _exclusions(self) -> tuple[Rows, Rows]:
         """What no list may show, and what none but that of what was seen, of what the shopper did."""
-        disliked, refused = Taken.nothing(self.version), Taken.nothing(self.version)
-        if self.behaviour is not None and self.shopper is not None:
-            items, done = self.behaviour.items, self.behaviour.actions.done(self.shopper)
-            for wanted, taken, codes in (
-                (True, disliked, done.disliked),
-                (self.request.exclude.purchased, refused, done.purchased),
-                (self.request.exclude.seen, refused, done.seen),
-            ):
-                if wanted and len(codes):
-                    rows = items.rows(codes)
-                    taken.add(rows[rows >= 0])
-        return disliked, refused
+        if self.behaviour is None or self.shopper is None:
+            return _NONE, _NONE
+        every, done = self.behaviour.items.every, self.behaviour.actions.done(self.shopper)
+        exclude = self.request.exclude
+        refused = [
+            every[codes]
+            for wanted, codes in ((exclude.purchased, done.purchased), (exclude.seen, done.seen))
+            if wanted
+        ]
+        return every[done.disliked], np.concatenate([_NONE, *refused])
 
     def _asked(self, place: int, wanted: WantedList, plan: Plan) -> tuple[Asked, Taken]:
         version, exclude = self.version, self.request.exclude
@@ -148,10 +151,9 @@ class Call:
         if exclude.sold_out:
             base = base & ~version.coded["availability"].mask(["out_of_stock"])
         sources = self._sources(place, wanted, plan)
-        taken = self._shown | self._disliked
-        if not plan.all_seen:
-            taken |= self._refused
-        taken.add(np.array(sources, np.int32))
+        refused = _NONE if plan.all_seen else self._refused
+        rows = np.concatenate([self._excluded, self._disliked, refused, _rows(self._shown), _rows(sources)])
+        taken = Taken.of(version, rows[rows >= 0])
         asked = Asked(
             version=version,
             shelf=self.shelf,
@@ -248,3 +250,7 @@ class Call:
             )[:-1]
             self._told[key] = told
         return told
+
+
+def _rows(rows: Sequence[int]) -> Rows:
+    return np.array(rows, np.int32)

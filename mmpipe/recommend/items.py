@@ -44,11 +44,17 @@ class ItemRows:
             self._carry(former)
         self._look_up()
 
-    def rows(self, codes: Codes) -> Rows:
-        """The row of each item, :data:`GONE` where no living product has its id."""
+    @property
+    def every(self) -> Rows:
+        """The row of every item by its code, :data:`GONE` where no living product has its id; there may be
+        entries behind the last code. Not for changing."""
         if self._through < self.actions.items:
             self._look_up()
-        return self._rows[codes]
+        return self._rows
+
+    def rows(self, codes: Codes) -> Rows:
+        """The row of each item, :data:`GONE` where no living product has its id."""
+        return self.every[codes]
 
     def codes(self, rows: Rows) -> Codes:
         """The code of each row's product, :data:`GONE` where no event names it."""

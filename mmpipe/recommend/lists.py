@@ -82,7 +82,7 @@ class Lists:
             shopper=shopper,
             now=known.now,
         )
-        lists = [call.answer(place, wanted) for place, wanted in enumerate(request.wanted())]
+        lists = [call.answer(place, wanted) for place, wanted in enumerate(request.wanted)]
         model = call.learnt.model if call.learnt.took_part else None
         head = {
             "collection": version.collection,
@@ -95,7 +95,7 @@ class Lists:
     def quick(self, version: Version, request: RecommendationsRequest, known: Knowledge) -> bool:
         """Whether a call takes a millisecond or two: one short list about few products that asks no
         learnt model, and nothing is to be worked out first."""
-        wanted = request.wanted()
+        wanted = request.wanted
         if len(wanted) > 1 or wanted[0].limit > _SHORT or len(wanted[0].product_ids or ()) > _FEW:
             return False
         if known.model is not None and wanted[0].kind in _LEARNT:

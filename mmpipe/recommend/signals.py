@@ -44,8 +44,10 @@ class Actions(Protocol):
     def product_ids(self, codes: Codes) -> list[str]:
         """The products of some codes."""
 
-    def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = ...) -> Counts:
-        """What else the shoppers of a product bought or viewed."""
+    def together(
+        self, code: int, *, kind: Literal["bought", "viewed"], limit: int = ..., least: int = ...
+    ) -> Counts:
+        """What else at least ``least`` of the shoppers of a product bought or viewed."""
 
     def trending(self, now: float, half_life_seconds: float) -> tuple[Codes, Weights]:
         """Items with events, and these counted with a half-life."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -122,6 +123,7 @@ class RecommendationsRequest(BaseModel):
             raise ValueError("product_ids, limit, filters and filter go into lists where these are given")
         return self
 
+    @cached_property
     def wanted(self) -> list[WantedList]:
         """The lists that are asked for, whichever way."""
         if self.lists is not None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.recommend.behaviour.reading import session_key, user_key
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Shopper:
     """Who acts, by pseudonyms: somebody logged in, a visit, or somebody logged in during a visit."""
 
     user: str | None
     session: str | None
+
+    @cached_property
+    def keys(self) -> tuple[np.uint64 | None, np.uint64 | None]:
+        """What the user and the session are found by in memory."""
+        return (
+            None if self.user is None else np.uint64(user_key(self.user)),
+            None if self.session is None else np.uint64(session_key(self.session)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mmpipe.recommend.behaviour.gone import Gone
 from mmpipe.recommend.behaviour.kernels import ask
 from mmpipe.recommend.behaviour.kernels.hashing import find
 from mmpipe.recommend.behaviour.kernels.layout import ACTED, BOUGHT, CODE, JUDGED, SHIFT, VIEWED, Batch
-from mmpipe.recommend.behaviour.reading import Items, read, session_key, user_key
+from mmpipe.recommend.behaviour.reading import Items, read
 from mmpipe.recommend.behaviour.state import State, appended, arranged, both, living, some, with_trends
 from mmpipe.search.columns.scratch import Scratch
 
@@ -152,32 +152,45 @@ class Behaviour:
             kinds = (state.rows.kind[rows] & CODE).tolist()
             last = dict(zip(state.rows.item[rows].tolist(), kinds, strict=True))
             disliked = np.array(sorted(item for item, kind in last.items() if kind == _DISLIKE), np.int32)
-        seen, purchased = (np.unique(items[(groups & want) != 0]) for want in (ACTED, BOUGHT))
-        return Done(seen, purchased, disliked)
+        return Done(items[(groups & ACTED) != 0], items[(groups & BOUGHT) != 0], disliked)
 
-    def together(self, code: int, *, kind: Literal["bought", "viewed"], limit: int = SHOPPERS) -> Counts:
-        """What the latest ``limit`` shoppers of an item also bought, or viewed, by their latest
-        :data:`EACH` events of that kind. The item itself is not among them."""
+    def together(
+        self, code: int, *, kind: Literal["bought", "viewed"], limit: int = SHOPPERS, least: int = 1
+    ) -> Counts:
+        """What at least ``least`` of the latest ``limit`` shoppers of an item also bought, or viewed, by
+        their latest :data:`EACH` events of that kind. The item itself is not among them."""
         state, want = self._state, _GROUPS[kind]
+        all_shoppers = int(state.tally.sums[want - 1])
         if not 0 <= code < state.items or limit < 1:
             none = np.empty(0, np.int32)
-            return Counts(none, none, none, 0, 0, int(state.tally.sums[want - 1]))
-        shared = (state.rows, state.index, state.meaning.groups, state.n, state.seq, code, want)
-        owners = np.empty(limit, np.int32)
-        owners = owners[: ask.shoppers_of(*shared, WALK, owners)]
+            return Counts(none, none, none, 0, 0, all_shoppers)
+        owners = _scratch.of("owners", limit, np.int32)
         counts = _scratch.of("counts", state.items, np.int64)
-        codes = _scratch.of("codes", state.items, np.int32)
-        codes = np.sort(codes[: ask.together(*shared, EACH, owners, counts, codes)])
-        common = (counts[codes] & 0xFFFFFFFF).astype(np.int32)
-        counts[codes] = 0
-        shoppers = state.tally.shoppers[want - 1]
+        codes, both = (_scratch.of(name, state.items, np.int32) for name in ("codes", "both"))
+        sampled, found = ask.together(
+            state.rows,
+            state.index,
+            state.meaning.groups,
+            state.n,
+            state.seq,
+            code,
+            want,
+            WALK,
+            EACH,
+            least,
+            owners,
+            counts,
+            codes,
+            both,
+        )
+        codes, shoppers = codes[:found].copy(), state.tally.shoppers[want - 1]
         return Counts(
             codes=codes,
-            both=common,
+            both=both[:found].copy(),
             totals=shoppers[codes],
             of_item=int(shoppers[code]),
-            sampled=len(owners),
-            shoppers=int(state.tally.sums[want - 1]),
+            sampled=sampled,
+            shoppers=all_shoppers,
         )
 
     def trending(self, now: float, half_life_seconds: float) -> tuple[Codes, Weights]:
@@ -268,11 +281,9 @@ class Behaviour:
 
     def _actors(self, state: State, shopper: Shopper) -> tuple[int, int]:
         keys = state.keys
-        user = session = -1
-        if shopper.user is not None:
-            user = int(find(keys.actors, keys.actor, np.uint64(user_key(shopper.user))))
-        if shopper.session is not None:
-            session = int(find(keys.actors, keys.actor, np.uint64(session_key(shopper.session))))
+        user, session = (
+            -1 if key is None else int(find(keys.actors, keys.actor, key)) for key in shopper.keys
+        )
         if shopper.user is not None and user < 0 and session >= 0:
             # Nobody of that name acted yet: what nobody owns of the session is all there is.
             user, session = session, -1

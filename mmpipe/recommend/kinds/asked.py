@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.errors import ModelUnavailable
+from mmpipe.recommend.kernels.strongest import strongest
 from mmpipe.recommend.kinds.past import (
     FADING,
     SESSION_FADING,
@@ -19,9 +20,8 @@ from mmpipe.recommend.kinds.past import (
     Past,
     liking,
 )
-from mmpipe.recommend.rank.scored import highest
 from mmpipe.search.find.likeness import fused_vector
-from mmpipe.search.kernels.memory import has
+from mmpipe.search.kernels.memory import has, own
 
 if TYPE_CHECKING:
     from mmpipe.recommend.associations import Associations
@@ -95,20 +95,11 @@ class Behaviour:
     def _first(
         self, codes: NDArray[np.int32], values: Values, words: Words, count: int | None
     ) -> tuple[Rows, Values, bool]:
-        """Of items by falling value those of a bit set: no more are looked at than it takes."""
-        size = len(codes)
-        count, end = (size, size) if count is None else (count, min(2 * count, size))
-        while True:
-            if end < size:
-                # With its equals, for which of these are taken their rows decide.
-                end = size - int(np.searchsorted(values[::-1], values[end - 1], side="left"))
-            rows = self.items.rows(codes[:end])
-            inside = rows >= 0
-            inside[inside] = has(words, rows[inside])
-            rows, worth = rows[inside], values[:end][inside]
-            if len(rows) >= count or end == size:
-                return (*highest(rows, worth, count), end < size or len(rows) > count)
-            end = min(4 * end, size)
+        """Of items by falling value the first of a bit set, ascending by row, and whether there are more."""
+        found: tuple[Rows, Values, bool] = strongest(
+            codes, values, self.items.every, own(words, np.uint64), count or max(len(codes), 1)
+        )
+        return found
 
 
 class Learnt:

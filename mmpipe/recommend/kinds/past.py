@@ -11,14 +11,17 @@ sum over the history, so that each part of it names the product that it comes fr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.recommend.kernels.history import heaviest
 from mmpipe.schemas.interaction import EVENT_TYPES
+from mmpipe.search.kernels.memory import own
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Vectors
@@ -45,6 +48,15 @@ _MOST = 50
 _DAY = 86_400.0
 
 _VIEWED = np.array([name in ("view", "search-click", "add-to-cart") for name in EVENT_TYPES])
+_REASONS = {
+    "purchase": "purchased",
+    "add-to-cart": "in-cart",
+    "like": "liked",
+    "dislike": "disliked",
+    "rating": "rated",
+}
+# By the place of an event's type.
+_REASON_OF = [_REASONS.get(name, "viewed") for name in EVENT_TYPES]
 _PURCHASE = EVENT_TYPES.index("purchase")
 _CART = EVENT_TYPES.index("add-to-cart")
 
@@ -106,6 +118,17 @@ class Past:
                 inside[row] = None
         return np.array(list(inside)[::-1], np.int32)
 
+    @cached_property
+    def reasons(self) -> Mapping[int, str]:
+        """By product what its strongest event was, as a reason; of equal events the latest."""
+        strongest: dict[int, tuple[float, int]] = {}
+        for row, kind, worth in zip(
+            self.rows.tolist(), self.types.tolist(), np.abs(self.worth).tolist(), strict=True
+        ):
+            if row not in strongest or worth >= strongest[row][0]:
+                strongest[row] = worth, kind
+        return {row: _REASON_OF[kind] for row, (_, kind) in strongest.items()}
+
     def weights(self, now: float, fading: float = FADING) -> tuple[Rows, Weights]:
         """The products that say most of the shopper, with their weights, the strongest first; of equals the
         lowest row. A disliked one weighs less than 0. Not for changing."""
@@ -115,17 +138,10 @@ class Past:
         return found
 
     def _weights(self, now: float, fading: float) -> tuple[Rows, Weights]:
-        after = np.arange(len(self) - 1, -1, -1)
         age = np.maximum(now - self.times, 0.0) / _DAY
-        each = self.worth * np.exp2(-age / HALF_LIFE_DAYS) * (1.0 + after) ** -fading
-        rows, place = np.unique(self.rows, return_inverse=True)
-        total, most = np.zeros(len(rows)), np.zeros(len(rows))
-        np.add.at(total, place, each)
-        np.maximum.at(most, place, np.abs(each))
-        total = np.clip(total, -_CAP * most, _CAP * most)
-        order = np.lexsort((rows, -np.abs(total)))
-        order = order[total[order] != 0][:_MOST]
-        return rows[order], total[order]
+        each = self.worth * np.exp2(-age / HALF_LIFE_DAYS) * _faded(len(self), fading)
+        found: tuple[Rows, Weights] = heaviest(own(self.rows, np.int32), each, _CAP, _MOST)
+        return found
 
 
 class Did:
@@ -165,17 +181,6 @@ class Liking:
     vectors: Vectors
     past: Past
 
-    def reasons(self, places: NDArray[np.int64]) -> dict[int, str]:
-        """What the strongest event of the products at some places was, as a reason, by place."""
-        past, chosen = self.past, np.unique(places)
-        found = {}
-        for place, row in zip(chosen.tolist(), self.rows[chosen].tolist(), strict=True):
-            own = np.flatnonzero(past.rows == row)
-            # Of equals the latest.
-            strongest = own[::-1][np.argmax(np.abs(past.worth[own[::-1]]))]
-            found[place] = _REASON.get(EVENT_TYPES[past.types[strongest]], "viewed")
-        return found
-
 
 def liking(version: Version, past: Past, now: float, fading: float) -> Liking | None:
     """From what a shopper did; None where it says nothing."""
@@ -192,13 +197,12 @@ def liking(version: Version, past: Past, now: float, fading: float) -> Liking | 
     return Liking(vector, rows, weights / length, vectors, past)
 
 
-_REASON: dict[str, str] = {
-    "purchase": "purchased",
-    "add-to-cart": "in-cart",
-    "like": "liked",
-    "dislike": "disliked",
-    "rating": "rated",
-}
+@lru_cache(maxsize=1_024)
+def _faded(count: int, fading: float) -> Weights:
+    """What each of so many events weighs, oldest first, by how many came after it. Not for changing."""
+    after = np.arange(count - 1, -1, -1, dtype=np.float64)
+    found: Weights = np.power(1.0 + after, -fading)
+    return found
 
 
 def _latest_first(rows: Rows, times: Weights) -> tuple[Rows, Weights]:

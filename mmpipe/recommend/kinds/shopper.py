@@ -145,15 +145,11 @@ def _by_product(asked: Asked, liking: Liking, weight: float) -> Split:
         vectors, _ = asked.version.fused.gather(rows)
         parts = (liking.vectors @ vectors.T).astype(np.float64) * (liking.weights * weight)[:, None]
         first = np.argsort(-np.abs(parts), axis=0, kind="stable")[:_NAMED]
-        sources, reasons = liking.rows[first].T.tolist(), liking.reasons(first)
+        sources, reasons = liking.rows[first].T.tolist(), liking.past.reasons
         shown = np.take_along_axis(parts, first, axis=0).T.tolist()
         found = []
-        for value, places, own, part_of in zip(
-            values.tolist(), first.T.tolist(), sources, shown, strict=True
-        ):
-            named = [
-                Because(reasons[at], part, row) for at, part, row in zip(places, part_of, own, strict=True)
-            ]
+        for value, own, part_of in zip(values.tolist(), sources, shown, strict=True):
+            named = [Because(reasons[row], part, row) for part, row in zip(part_of, own, strict=True)]
             rest = value - sum(each.part for each in named)
             others = len(liking.rows) - len(named)
             if others > 0:

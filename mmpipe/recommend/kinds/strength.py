@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.recommend.kernels import strength as kernels
+
 if TYPE_CHECKING:
     from mmpipe.recommend.behaviour import Counts
 
@@ -32,12 +34,7 @@ def lifts(counts: Counts) -> NDArray[np.float64]:
 
 def strengths(counts: Counts) -> NDArray[np.float64]:
     """Per item how strongly it goes with the one that was asked, float64 in [0, 1]."""
-    strength = np.zeros(len(counts))
-    # Most of what an item's shoppers had to do with only one of them had.
-    some = np.flatnonzero(counts.both >= LEAST)
-    both, totals = counts.both[some].astype(np.float64), np.maximum(counts.totals[some], 1)
-    share = both / float(max(counts.sampled, 1))
-    cosine = np.minimum(share * np.sqrt(counts.of_item / totals), 1.0)
-    often = share * counts.shoppers / totals >= 1.0
-    strength[some] = np.where(often, cosine * both / (both + SHRINKAGE), 0.0)
-    return strength
+    found: NDArray[np.float64] = kernels.strengths(
+        counts.both, counts.totals, counts.of_item, counts.sampled, counts.shoppers, LEAST, SHRINKAGE
+    )
+    return found

@@ -37,16 +37,14 @@ class Taken:
     groups: set[int] = field(default_factory=set)
 
     @classmethod
-    def nothing(cls, version: Version) -> Taken:
-        """Nothing yet."""
-        return cls(version, np.zeros(version.layout.words, np.uint64))
-
-    def __or__(self, other: Taken) -> Taken:
-        """What either has."""
-        return Taken(self.version, self.rows | other.rows, self.groups | other.groups)
+    def of(cls, version: Version, rows: Rows) -> Taken:
+        """Some products, and so their variants."""
+        taken = cls(version, np.zeros(version.layout.words, np.uint64))
+        taken.add(rows)
+        return taken
 
     def add(self, rows: Rows) -> None:
-        """Products, and so their variants."""
+        """Further products, and so their variants."""
         if len(rows):
             self.rows |= set_rows(rows, self.version.layout.rows)
             groups = groups_of(self.version, rows)
@@ -102,15 +100,19 @@ def choose(version: Version, scored: Scored, limit: int, taken: Taken, manner: M
 
 
 def _collapsed(rows: Rows, order: Places, count: int, taken: Taken) -> Places:
-    order = order[~has(taken.rows, rows[order])]
     found: list[int] = []
     groups = set(taken.groups)
-    for place, group in zip(order.tolist(), groups_of(taken.version, rows[order]).tolist(), strict=True):
-        if group >= 0:
-            if group in groups:
-                continue
-            groups.add(group)
-        found.append(place)
-        if len(found) == count:
-            break
+    # Most lists are full long before the last candidate.
+    step = 2 * count
+    for begin in range(0, len(order), step):
+        some = order[begin : begin + step]
+        some = some[~has(taken.rows, rows[some])]
+        for place, group in zip(some.tolist(), groups_of(taken.version, rows[some]).tolist(), strict=True):
+            if group >= 0:
+                if group in groups:
+                    continue
+                groups.add(group)
+            found.append(place)
+            if len(found) == count:
+                return np.array(found, np.int64)
     return np.array(found, np.int64)

@@ -29,6 +29,8 @@ def mask(version: Version, filters: Filters) -> Words:
 
     The words are kept and shared: nobody may write into them.
     """
+    if not filters.model_fields_set:
+        return version.alive
     key = _key(filters)
     found: Words | None = version.prices.masks.get(key)
     if found is None:

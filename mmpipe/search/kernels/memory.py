@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -57,6 +58,21 @@ def trailing_zeros(_context: Any, word: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def prefetch(_context: Any, address: Any) -> Any:
+    """Ask for the cache line of an address, which will be read soon. In kernels only."""
+
+    def codegen(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        i32 = ir.IntType(32)
+        pointer = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        signature = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
+        prefetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0i8")
+        builder.call(prefetch, [pointer, i32(0), i32(3), i32(1)])
+        return ir.Constant(ir.IntType(64), 0)
+
+    return types.int64(types.int64), codegen
 
 
 @njit("boolean(uint64[::1], int64)", cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]

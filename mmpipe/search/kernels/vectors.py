@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import carray, njit, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mmpipe.search.kernels.memory import (
@@ -29,6 +28,7 @@ from mmpipe.search.kernels.memory import (
     as_u16,
     as_u64,
     bit_count,
+    prefetch,
     trailing_zeros,
 )
 
@@ -71,21 +71,6 @@ def as_i16(_context: Any, address: Any) -> Any:
         return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(types.int16)(types.int64), codegen
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _prefetch(_context: Any, address: Any) -> Any:
-    """Ask for the cache line of an address, which will be read soon."""
-
-    def codegen(_c: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        i32 = ir.IntType(32)
-        pointer = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
-        signature = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
-        prefetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0i8")
-        builder.call(prefetch, [pointer, i32(0), i32(3), i32(1)])
-        return ir.Constant(ir.IntType(64), 0)
-
-    return types.int64(types.int64), codegen
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -224,7 +209,7 @@ def _score_all(address: Any, count: int, query: int, dim: int, scores: Any) -> N
     for i in range(count + _AHEAD):
         if i < count:
             for line in range(0, 2 * dim, _LINE):
-                _prefetch(address[i] + line)
+                prefetch(address[i] + line)
         if i >= _AHEAD:
             scores[i - _AHEAD] = product(address[i - _AHEAD], query, dim)
 
@@ -262,7 +247,7 @@ def scan_all(
                 left &= left - np.uint64(1)
                 rows[found + held] = row
                 address[held] = table[f, PLACE] + (row - base) * 4
-                _prefetch(address[held])
+                prefetch(address[held])
                 held += 1
             if held > _CHUNK - 64 or (held and w == last - 1):
                 for h in range(held):
@@ -278,13 +263,18 @@ def scan_all(
 )
 def score_rows(table: Any, bases: Any, rows: int, count: int, query: int, dim: int, scores: Any) -> None:
     """``query · vector`` of ``count`` int32 rows at an address; 0 where absent."""
-    asked = carray(as_i32(rows), count)
+    asked, address = carray(as_i32(rows), count), np.empty(count, np.int64)
     for i in range(count):
         f = np.searchsorted(bases, np.int64(asked[i]), side="right") - 1
         at = np.int64(as_i32(table[f, PLACE])[asked[i] - table[f, BASE]])
-        scores[i] = np.float32(0)
-        if at >= 0:
-            scores[i] = product(table[f, VALUES] + at * dim * 2, query, dim)
+        address[i] = table[f, VALUES] + at * dim * 2 if at >= 0 else 0
+    for i in range(count + _AHEAD):
+        if i < count and address[i]:
+            for line in range(0, 2 * dim, _LINE):
+                prefetch(address[i] + line)
+        if i >= _AHEAD:
+            there = address[i - _AHEAD]
+            scores[i - _AHEAD] = product(there, query, dim) if there else np.float32(0)
 
 
 @njit(  # type: ignore[untyped-decorator]
@@ -550,8 +540,8 @@ def probe(
                     values[h] = table[f, VALUES] + codes[h] * dim * 2
                     codes[h] = table[f, CODES] + codes[h] * record
                     centres[h] = near[k]
-                    _prefetch(codes[h])
-                    _prefetch(codes[h] + record - 1)
+                    prefetch(codes[h])
+                    prefetch(codes[h] + record - 1)
                 if hit >= _CHUNK:
                     _estimate(
                         hit, some, codes, values, centres, planes, half_step,
@@ -602,7 +592,7 @@ def estimate_all(
             while left:
                 row = (w << 6) + trailing_zeros(left)
                 left &= left - np.uint64(1)
-                _prefetch(table[f, PLACE] + (row - base) * 4)
+                prefetch(table[f, PLACE] + (row - base) * 4)
                 some[hit] = row
                 hit += 1
             if hit > _CHUNK - 64 or (hit and w == last - 1):
@@ -610,13 +600,13 @@ def estimate_all(
                     i = np.int64(place[some[h] - base])
                     codes[h] = table[f, CODES] + i * record
                     values[h] = table[f, VALUES] + i * dim * 2
-                    _prefetch(codes[h])
-                    _prefetch(codes[h] + record - 1)
+                    prefetch(codes[h])
+                    prefetch(codes[h] + record - 1)
                 for h in range(hit):
                     c = np.int64(as_u16(codes[h] + term)[0])
                     if np.isnan(near[lists_before + c]):
                         for line in range(0, dim, _LINE):
-                            _prefetch(table[f, CENTROIDS] + c * dim + line)
+                            prefetch(table[f, CENTROIDS] + c * dim + line)
                 for h in range(hit):
                     c = np.int64(as_u16(codes[h] + term)[0])
                     if np.isnan(near[lists_before + c]):

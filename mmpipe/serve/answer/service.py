@@ -213,7 +213,7 @@ class QueryService:
         """A :class:`~mmpipe.schemas.recommend.RecommendationsResponse` as JSON. Raises ``UnknownProduct``,
         and ``InvalidRequest`` for a collection that is split among shards."""
         version = await self._source.open(request.collection)
-        with step("query.recommend", products=version.products, lists=len(request.wanted())):
+        with step("query.recommend", products=version.products, lists=len(request.wanted)):
             return await self._recommendations.answer(version, request)
 
     async def suggest(self, params: SuggestParams) -> bytes:

@@ -63,7 +63,7 @@ class Trials:
         if choice.rankings is None:
             found = make(_asked(request, choice.settings), choice.settings)
         else:
-            alone = len(request.wanted()) == 1
+            alone = len(request.wanted) == 1
             shown = [_over(choice.settings, each) for each in choice.rankings[: 2 if alone else 1]]
             answers = [make(_asked(request, settings), settings) for settings in shown]
             found = self._interleaved(collection, shopper, choice, answers, now) if alone else answers[0]

@@ -16,7 +16,7 @@ class Counted:
         self.both = 4
         self.asked = 0
 
-    def together(self, code: int, *, kind: str, limit: int) -> Counts:
+    def together(self, code: int, *, kind: str, limit: int, least: int) -> Counts:
         self.asked += 1
         both, totals = np.array([self.both, 1], np.int32), np.array([9, 9], np.int32)
         return Counts(np.array([5, 6], np.int32), both, totals, 8, 8, 100)

@@ -11,9 +11,12 @@ from numba import njit, types
 
 from mmpipe.recommend.behaviour.kernels.layout import CODE, I32, I64, INDEX, ROWS, U8, Index, Rows
 from mmpipe.recommend.behaviour.kernels.order import before, latest_first, make_heap, offer
+from mmpipe.search.kernels.memory import prefetch
 
 _I64 = types.int64
 _I32S, _I64S, _U8S = types.int32[::1], types.int64[::1], types.uint8[::1]
+# What is read at random is asked for so many steps before: memory answers many requests in the time of one.
+_AHEAD = 8
 
 
 @njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I32S, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -87,7 +90,8 @@ def latest(
 
 @njit(types.Tuple((_I32S, _U8S))(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64), cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def done(rows: Rows, index: Index, groups: U8, n: int, seq: int, user: int, session: int) -> tuple[I32, U8]:
-    """The items of all of a shopper's events, and what each event counts as; whose as in :func:`latest`."""
+    """The items of all of a shopper's events, ascending, and all that the events of each count as; whose as
+    in :func:`latest`."""
     died, kind, items = rows.died, rows.kind, rows.item
     start, head_owner, before_owner = index.start, index.head_owner, index.before_owner
     head_session, before_session = index.head_session, index.before_session
@@ -120,7 +124,15 @@ def done(rows: Rows, index: Index, groups: U8, n: int, seq: int, user: int, sess
                 out, counts = more, others
             out[size], counts[size] = items[this], groups[kind[this] & CODE]
             size += 1
-    return out[:size].copy(), counts[:size].copy()
+    order = np.argsort(out[:size])
+    found, marks = np.empty(size, np.int32), np.zeros(size, np.uint8)
+    last = -1
+    for at in order:
+        if last < 0 or found[last] != out[at]:
+            last += 1
+            found[last] = out[at]
+        marks[last] |= counts[at]
+    return found[: last + 1].copy(), marks[: last + 1].copy()
 
 
 @njit(_I64(_I32S, _I64), cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
@@ -136,7 +148,7 @@ def _enter(seen: I32, owner: int) -> int:
 
 
 @njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def shoppers_of(
+def _shoppers_of(
     rows: Rows, index: Index, groups: U8, n: int, seq: int, item: int, want: int, walk: int, out: I32
 ) -> int:
     """The different owners of the item's latest ``walk`` events of the wanted kinds, the latest first, at
@@ -168,8 +180,16 @@ def shoppers_of(
     at, first = -1, 0
     if item + 1 < len(item_start):
         at, first = int(item_start[item + 1]) - 1, int(item_start[item])
+    ahead = at
     found, next_recent = 0, 0
     while walk > 0 and found < len(out):
+        while ahead >= first and ahead > at - _AHEAD:
+            row = int(item_rows[ahead])
+            prefetch(died.ctypes.data + 4 * row)
+            prefetch(kind.ctypes.data + row)
+            prefetch(items.ctypes.data + 4 * row)
+            prefetch(owner_of.ctypes.data + 4 * row)
+            ahead -= 1
         while at >= first and not (
             died[item_rows[at]] > seq
             and groups[kind[item_rows[at]] & CODE] & want
@@ -192,7 +212,7 @@ def shoppers_of(
 
 
 @njit(_I64(ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I32S, _I64S, _I32S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def together(
+def _items_of(
     rows: Rows,
     index: Index,
     groups: U8,
@@ -214,7 +234,21 @@ def together(
     start, head_owner = index.start, index.head_owner
     some = np.empty(each, np.int32)
     found = 0
-    for o in range(len(owners)):
+    for o in range(-2 * _AHEAD, len(owners)):
+        # What is read of an owner two steps from here, and of the events of one that is one step from here.
+        if o + 2 * _AHEAD < len(owners):
+            owner = int(owners[o + 2 * _AHEAD])
+            prefetch(start.ctypes.data + 4 * owner + 4)
+            prefetch(head_owner.ctypes.data + 4 * owner)
+        if 0 <= o + _AHEAD < len(owners):
+            owner = int(owners[o + _AHEAD])
+            if owner + 1 < len(start):
+                row = int(start[owner + 1]) - 1
+                prefetch(died.ctypes.data + 4 * row)
+                prefetch(kind.ctypes.data + row)
+                prefetch(items.ctypes.data + 4 * row)
+        if o < 0:
+            continue
         owner = int(owners[o])
         size = 0
         if head_owner[owner] >= 0:
@@ -236,6 +270,53 @@ def together(
                     found += 1
                 counts[other] = (count & 0xFFFFFFFF) + 1 + ((o + 1) << 32)
     return found
+
+
+@njit(  # type: ignore[untyped-decorator]
+    types.UniTuple(_I64, 2)(
+        ROWS, INDEX, _U8S, _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I32S, _I64S, _I32S, _I32S
+    ),
+    cache=True,
+    nogil=True,
+)
+def together(
+    rows: Rows,
+    index: Index,
+    groups: U8,
+    n: int,
+    seq: int,
+    item: int,
+    want: int,
+    walk: int,
+    each: int,
+    least: int,
+    owners: I32,
+    counts: I64,
+    codes: I32,
+    both: I32,
+) -> tuple[int, int]:
+    """How many of an item's latest shoppers have each other item among their latest ``each`` events of the
+    wanted kinds, of those that at least ``least`` of them have.
+
+    The shoppers, at most ``len(owners)``, are those of the item's latest ``walk`` events. ``counts`` has a 0
+    per item, and has again afterwards; the items are written to ``codes``, ascending, how many shoppers have
+    each to ``both``. Gives how many shoppers and how many items there are.
+    """
+    sampled = _shoppers_of(rows, index, groups, n, seq, item, want, walk, owners)
+    found = _items_of(rows, index, groups, n, seq, item, want, each, owners[:sampled], counts, codes)
+    kept = 0
+    for i in range(found):
+        code = codes[i]
+        if counts[code] & 0xFFFFFFFF >= least:
+            codes[kept] = code
+            kept += 1
+        else:
+            counts[code] = 0
+    codes[:kept].sort()
+    for i in range(kept):
+        both[i] = counts[codes[i]] & 0xFFFFFFFF
+        counts[codes[i]] = 0
+    return sampled, kept
 
 
 @njit(types.void(ROWS, INDEX, _I64, _I64, _I32S, _I64S, _I64S), cache=True, nogil=True)  # type: ignore[untyped-decorator]
