@@ -47,7 +47,7 @@ from training.lessons import Lessons, feature_names, grown, product, query, read
 ANCHOR, ANSWERS, ENTRIES, LIKENESS, APART = (40.0, 4_000.0), 1.0, 0.7, 0.5, 2.0
 PIECES = 0.3
 _QUERIES, _ENTRIES, _ANY, _COMPARED = 160, 132, 60, 192
-_ANCHORS = {"title": 256, "asked": 160, "type": 64, "made": 160, "named": 64}
+_ANCHORS = {"title": 288, "asked": 160, "type": 64, "made": 96, "named": 16}
 # As near as two texts may come whose teacher's cosine is 0, and how much nearer with each of it.
 _FAR, _NEARER = 0.3, 0.7
 _SCALE, _STUDENT, _ENGLISH, _MULTILINGUAL = 14.0, 0.07, 0.05, 0.03

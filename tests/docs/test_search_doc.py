@@ -52,4 +52,4 @@ def test_figures_are_those_of_the_code() -> None:
     assert f"another first letter {words.FIRST_LETTER:g} of that" in text
     assert f"below {REACH.far:g} a product has nothing" in text
     assert f"from {REACH.near:g} on it counts in full" in text
-    assert f"only a cosine of {REACH.sure:g} counts" in text
+    assert f"only a cosine of {REACH.sure:g} counts (of 1,000 products; {REACH.crowd:g} more for ten" in text

@@ -85,7 +85,7 @@ def aimed(request: SearchRequest, query: EncodedQuery, aims: Aims) -> EncodedQue
             near = float(turned @ vector)
             reach = replace(
                 reach, far=reach.far * near, near=reach.near * near, sure=reach.sure * near,
-                seen=reach.seen * near,
+                seen=reach.seen * near, crowd=reach.crowd * near,
             )  # fmt: skip
         vector = turned
     excluded = _excluded(request, aims)

@@ -204,7 +204,7 @@ class Search:
         rows, scores = self._nearest()
         reach: tuple[float | None, float | None] = (None, None)
         if "text" in version.modalities:
-            reach = question.reach(scores, self._seen(rows, scores))
+            reach = question.reach(scores, self._seen(rows, scores), version.text.documents)
         scale = VectorScale.of(scores[: question.depth], question.relevance, *reach)
         if scale is None:
             return _NO_ROWS, _NO_SCORES, None, None

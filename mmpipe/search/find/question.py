@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,7 +53,8 @@ class Question:
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
     what was asked for, None where nobody can tell; ``seen`` is the cosine of a picture or clip by itself that
-    makes ``far`` void. Scores lean to the products' vectors of single modalities by ``leaning``, see
+    makes ``far`` void. ``far`` is of 1,000 products, and higher by ``crowd`` where ten times as many are.
+    Scores lean to the products' vectors of single modalities by ``leaning``, see
     :mod:`mmpipe.search.find.lean`. ``taste`` is the shopper's whom the order leans to. Every match is under
     ``filters`` and meets the ``conditions``; ``lifts`` lift or lower some."""
 
@@ -76,19 +78,22 @@ class Question:
     far: float | None = None
     near: float | None = None
     seen: float | None = None
+    crowd: float = 0.0
     mode: str = "early"
     leaning: Mapping[Modality, float] = field(default_factory=dict)
     sort: Sort = "relevance"
     taste: Taste | None = None
 
     def reach(
-        self, nearest: NDArray[np.float32], seen: NDArray[np.bool_]
+        self, nearest: NDArray[np.float32], seen: NDArray[np.bool_], products: int
     ) -> tuple[float | None, float | None]:
-        """``far`` and ``near`` for products by falling cosine: nothing is too far where one of the first is
-        ``seen`` to be what was asked for, whatever its own text says."""
+        """``far`` and ``near`` for the nearest of so many ``products``, by falling cosine: nothing is too far
+        where one of the first is ``seen`` to be what was asked for, whatever its own text says."""
         if bool(seen[: looked_at(nearest)].any()):
             return None, self.near
-        return self.far, self.near
+        if self.far is None:
+            return None, self.near
+        return self.far + self.crowd * math.log10(max(products, 1) / 1_000), self.near
 
     @classmethod
     def of(
@@ -109,12 +114,14 @@ class Question:
             vector_weight = 0.0
         said = query.text or ""
         far = near = seen = None
+        crowd = 0.0
         if query.reach is not None and query.confidence > 0 and settings.nothing_found:
             # What is half known is half as near as it looks.
             unknown = bool(understood.words) and not understood.known
             far = (query.reach.sure if unknown else query.reach.far) / query.confidence
             near = query.reach.near / query.confidence
             seen = query.reach.seen / query.confidence
+            crowd = query.reach.crowd / query.confidence if unknown else 0.0
         mode = (request.fusion or settings.fusion_mode) if query.modality_weights else "early"
         if mode == "late" and query.like_weight:
             # What products are like is in their fused vectors alone.
@@ -146,6 +153,7 @@ class Question:
             far=far,
             near=near,
             seen=seen,
+            crowd=crowd,
             mode=mode,
             leaning=leaning,
             sort=request.sort,

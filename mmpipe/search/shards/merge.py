@@ -65,7 +65,8 @@ def scoring_of(surveys: Sequence[Survey], question: Question) -> Scoring:
     order = np.argsort(-nearest, kind="stable")
     nearest, seen = nearest[order], np.concatenate([survey.seen for survey in surveys])[order]
     says_text = any(survey.says_text for survey in surveys)
-    reach = question.reach(nearest, seen) if says_text else (None, None)
+    products = sum(survey.statistics.documents for survey in surveys)
+    reach = question.reach(nearest, seen, products) if says_text else (None, None)
     vector = VectorScale.of(nearest[: question.depth], question.relevance, *reach)
     if vector is not None and question.leaning:
         own = {m: np.concatenate([survey.own[m] for survey in surveys])[order] for m in question.leaning}

@@ -113,11 +113,12 @@ def test_a_text_that_its_models_do_not_know_is_looked_for_by_words_alone(loaded:
 
 def test_what_is_half_known_is_half_as_near(loaded: LoadedEncoders) -> None:
     request = SearchRequest(text="red lamp")
-    query = replace(encode(request, loaded, {}), confidence=0.5, reach=Reach(0.4, 0.7, 0.75, 0.6))
+    query = replace(encode(request, loaded, {}), confidence=0.5, reach=Reach(0.4, 0.7, 0.75, 0.6, 0.05))
     known = replace(unheard("red lamp"), known=True)
     asked = Question.of(request, query, ServeSettings(), NOBODY, known)
-    assert (asked.far, asked.near) == (0.8, 1.4)
-    assert Question.of(request, query, ServeSettings(), NOBODY, unheard("red lamp")).far == 1.5
+    assert (asked.far, asked.near, asked.crowd) == (0.8, 1.4, 0.0)
+    other = Question.of(request, query, ServeSettings(), NOBODY, unheard("red lamp"))
+    assert (other.far, other.crowd) == (1.5, 0.1)
     free = Question.of(request, query, ServeSettings(nothing_found=False), NOBODY, known)
     assert (free.far, free.near) == (None, None)
     assert Question.of(request, replace(query, confidence=0.0), ServeSettings(), NOBODY, known).far is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,8 +26,23 @@ def falling(cosines: list[float]) -> np.ndarray:
 
 def test_nothing_is_too_far_where_one_of_the_nearest_is_seen() -> None:
     nearest = falling([0.3, 0.2, 0.1])
-    assert QUESTION.reach(nearest, np.array([False, False, False])) == (0.4, 0.7)
-    assert QUESTION.reach(nearest, np.array([False, False, True])) == (None, 0.7)
+    assert QUESTION.reach(nearest, np.array([False, False, False]), 9) == (0.4, 0.7)
+    assert QUESTION.reach(nearest, np.array([False, False, True]), 9) == (None, 0.7)
+
+
+def test_the_more_products_there_are_the_nearer_one_must_come() -> None:
+    nearest, unseen = falling([0.3, 0.2, 0.1]), np.zeros(3, dtype=np.bool_)
+    crowded = replace(QUESTION, crowd=0.05)
+    for products, far in ((1, 0.25), (100, 0.35), (1_000, 0.4), (100_000, 0.5)):
+        assert crowded.reach(nearest, unseen, products) == (pytest.approx(far), 0.7)
+    assert replace(crowded, far=None).reach(nearest, unseen, 100) == (None, 0.7)
+
+
+def test_shards_count_the_products_of_all() -> None:
+    crowded = replace(QUESTION, far=0.2, crowd=0.05)
+    surveys = [Survey(Statistics(5_000, 1, ()), 0, falling([0.24]), True, np.zeros(1, np.bool_))] * 2
+    assert scoring_of(surveys[:1], crowded).vector is not None
+    assert scoring_of(surveys, crowded).vector is None
 
 
 @pytest.mark.parametrize(
