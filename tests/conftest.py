@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -14,6 +15,16 @@ settings.load_profile("mmpipe")
 
 _LOGGER = logging.getLogger("mmpipe")
 _AS_IT_WAS = (_LOGGER.handlers[:], _LOGGER.level, _LOGGER.propagate)
+
+
+def pytest_collection() -> None:
+    """Modules and tests stay, a million objects: collections of garbage would look at them in vain."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
