@@ -19,13 +19,13 @@ def test_what_arrives_during_a_commit_shares_the_next_one() -> None:
         seen.append(list(items))
         if len(seen) == 1:
             entered.set()
-            assert release.wait(5)
+            assert release.wait(60)
         return [item * 10 for item in items]
 
     async def scenario() -> list[list[int]]:
         group: GroupCommit[int, int] = GroupCommit(commit, max_items=100, name="test")
         first = asyncio.create_task(group.submit([1]))
-        await asyncio.to_thread(entered.wait, 5)
+        await asyncio.to_thread(entered.wait, 60)
         later = [asyncio.create_task(group.submit([n, n + 1])) for n in (2, 4, 6)]
         await asyncio.sleep(0)
         release.set()
@@ -84,7 +84,7 @@ def test_a_caller_that_went_away_does_not_disturb_the_others() -> None:
     written: list[int] = []
 
     def commit(items: list[int]) -> list[int]:
-        assert release.wait(5)
+        assert release.wait(60)
         written.extend(items)
         return items
 
@@ -126,21 +126,21 @@ def test_a_few_calls_run_at_once_and_the_rest_joins_the_next() -> None:
             place = len(seen)
             seen.append(list(items))
         running.release()
-        assert release[place].wait(5)
+        assert release[place].wait(60)
         return [item * 10 for item in items]
 
     async def scenario() -> list[list[int]]:
         group: GroupCommit[int, int] = GroupCommit(commit, max_items=100, name="test", at_once=3)
         first = [asyncio.create_task(group.submit([10]))]
         for n in (1, 2):
-            assert await asyncio.to_thread(running.acquire, timeout=5)
+            assert await asyncio.to_thread(running.acquire, timeout=60)
             first.append(asyncio.create_task(group.submit([n + 10])))
-        assert await asyncio.to_thread(running.acquire, timeout=5)
+        assert await asyncio.to_thread(running.acquire, timeout=60)
         later = [asyncio.create_task(group.submit([n, n + 1])) for n in (20, 30)]
         await asyncio.sleep(0.01)
         assert len(seen) == 3, "no fourth call while three are running"
         release[1].set()
-        assert await asyncio.to_thread(running.acquire, timeout=5)
+        assert await asyncio.to_thread(running.acquire, timeout=60)
         assert seen[3] == [20, 21, 30, 31], "all that had arrived, in one call"
         for event in release:
             event.set()
@@ -169,7 +169,7 @@ def test_what_arrives_together_is_one_call_although_more_could_run() -> None:
 
 
 def test_with_several_at_once_a_failure_reaches_its_own_callers_only() -> None:
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=60)
 
     def commit(items: list[int]) -> list[int]:
         both.wait()
@@ -194,14 +194,14 @@ def test_it_is_not_alive_while_a_call_hangs_and_is_again_when_that_ends(
 
     def commit(items: list[int]) -> list[int]:
         entered.set()
-        assert release.wait(5)
+        assert release.wait(60)
         return items
 
     async def scenario() -> None:
         group: GroupCommit[int, int] = GroupCommit(commit, max_items=10, name="test", at_once=2)
         group.check_alive()
         hanging = asyncio.create_task(group.submit([1]))
-        await asyncio.to_thread(entered.wait, 5)
+        await asyncio.to_thread(entered.wait, 60)
         group.check_alive()
         monkeypatch.setattr(group_commit, "STUCK_SECONDS", 0.0)
         with pytest.raises(NotReady, match="test: a call has not ended"):

@@ -86,7 +86,7 @@ def test_over_the_budget_is_503_and_texts_are_answered_meanwhile(
 
     def slow(*arguments: Any, **target: Any) -> Any:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return decode(*arguments, **target)
 
     monkeypatch.setattr(media, "decode", slow)
@@ -100,7 +100,7 @@ def test_over_the_budget_is_503_and_texts_are_answered_meanwhile(
 
         first = threading.Thread(target=send)
         first.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         busy = client.post("/v1/search", files=picture)
         assert busy.status_code == 503
         assert busy.json()["type"] == "urn:mmpipe:problem:busy"

@@ -64,7 +64,7 @@ class Desk:
     def refresh(self) -> None:
         live = open_lake(self.settings).collection("shop").live()
         assert live is not None
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.get("/v1/status")["freshness"]["served_version"] != live.version:
             assert time.monotonic() < deadline, "the replica follows"
             time.sleep(0.05)

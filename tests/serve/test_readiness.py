@@ -33,7 +33,7 @@ from mmpipe.serve.ray.deployments.encoders import Encoders
 from mmpipe.settings import Settings
 from tests.serve.conftest import InProcessWork, catalogue, make_service, order_for, settings_for, write_feed
 
-SOON = 10.0
+SOON = 60.0
 
 
 @pytest.fixture

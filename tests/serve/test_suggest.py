@@ -53,7 +53,7 @@ def texts(client: TestClient, kind: str, **params: Any) -> list[str]:
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 10.0
+    until = time.monotonic() + 60
     while not holds():
         if time.monotonic() > until:
             return False

@@ -188,7 +188,7 @@ def test_an_uploaded_recording_is_heard(voice: TestClient) -> None:
 
 
 def test_the_recogniser_learns_the_live_catalogue(voice: TestClient, ear: Listening) -> None:
-    assert ear.ready.wait(20)
+    assert ear.ready.wait(60)
     assert {"Acme", "Clothing   Shoes", "rubber", "red"} <= set(ear.texts)
     assert "Red shoe model 3" in ear.texts
     assert ear.texts.index("Acme") < ear.texts.index("Red shoe model 3")
@@ -202,14 +202,14 @@ def test_before_the_first_recogniser_is_ready_recordings_are_sounds(
     class Slow(Listening):
         def adapted(self, texts: Sequence[str]) -> FakeRecognizer:
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
             return super().adapted(texts)
 
     monkeypatch.setattr(registry, "load", lambda _name, _models: Slow())
     service = make_service(shop[1])
     service.voice.start()
     try:
-        assert begun.wait(20)
+        assert begun.wait(60)
         client = TestClient(create_app(service, Metrics("test")))
         assert _ask(client, RED_SHOE)["heard"] is None
         body = {"audio": {"data": base64.b64encode(RED_SHOE).decode()}, "audio_as": "speech"}
@@ -240,7 +240,7 @@ def test_recognisers_are_given_back_at_the_end(
 
 
 def test_the_same_words_are_not_learned_twice(service: QueryService, ear: Listening) -> None:
-    assert ear.ready.wait(20)
+    assert ear.ready.wait(60)
     service.voice.adapt()
     ear.ready.clear()
     service.voice.adapt()

@@ -36,7 +36,7 @@ def orders(tmp_path: Path, settings: Settings) -> list[WorkOrder]:
 def test_so_many_batches_run_at_once_and_no_more(
     settings: Settings, orders: list[WorkOrder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    together = threading.Barrier(CALLS_AT_ONCE + 1, timeout=10)
+    together = threading.Barrier(CALLS_AT_ONCE + 1, timeout=60)
     batches: list[list[str]] = []
     lock = threading.Lock()
 
@@ -56,6 +56,9 @@ def test_so_many_batches_run_at_once_and_no_more(
         for order in orders:
             calls.append(asyncio.create_task(work.execute([order])))
             await asyncio.sleep(0.02)
+        while len(batches) < CALLS_AT_ONCE:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
         assert len(batches) == CALLS_AT_ONCE, "the others wait"
         await asyncio.to_thread(together.wait)
         found = await asyncio.gather(*calls)

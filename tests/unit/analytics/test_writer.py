@@ -67,7 +67,7 @@ def test_it_is_written_without_being_asked(tmp_path: Path, monkeypatch: pytest.M
     writer = SearchWriter(lake)
     writer.start()
     writer.note("shop", searched("boots"))
-    assert written.wait(10)
+    assert written.wait(60)
     assert queries(lake) == ["boots"]
     writer.close()
 
@@ -81,7 +81,7 @@ def test_many_wake_it_before_its_time(tmp_path: Path, monkeypatch: pytest.Monkey
     writer.start()
     for _ in range(50):
         writer.note("shop", searched())
-    assert written.wait(10)
+    assert written.wait(60)
     writer.close()
 
 

@@ -120,12 +120,12 @@ def test_a_burst_is_delivered_in_few_batches_and_stop_finishes_the_one_in_hand(
     def handler(event: dict[str, Any], context: object) -> dict[str, list[dict[str, str]]]:
         batches.append(len(event["Records"]))
         entered.set()
-        assert proceed.wait(20)
+        assert proceed.wait(60)
         return {"batchItemFailures": []}
 
     pump = EventPump(lambda: sqs, queue, handler, FAST)
     pump.start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     stopper = threading.Thread(target=pump.stop)
     stopper.start()
     proceed.set()

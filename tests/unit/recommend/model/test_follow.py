@@ -73,7 +73,7 @@ def test_models_are_swapped_and_rolled_back(held: tuple[Lake, Collection, LiveVe
         assert replica.get("shop") is None
 
         def answers(record: RegisteredModel | None) -> bool:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             wanted = None if record is None else record.revision
             while time.monotonic() < deadline:
                 model = replica.get("shop")

@@ -171,12 +171,12 @@ def test_queries_are_answered_while_the_next_version_loads(
 
     def load_slowly(_: object) -> None:
         loading.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     loader.before["shop"] = load_slowly
     refresher = threading.Thread(target=followed.refresh, args=("shop",))
     refresher.start()
-    assert loading.wait(10)
+    assert loading.wait(60)
     assert followed.get("shop").label == first
     go_on.set()
     refresher.join(10)
@@ -200,7 +200,7 @@ def test_a_slow_load_holds_up_no_other_collection(settings: Settings, lake: Lake
         loader.before["slow"] = load_slowly
         checked = following.status()["slow"].checked_at
         second = slow.publish("b")
-        assert loading.wait(10)
+        assert loading.wait(60)
         for n in range(3):
             newest = fast.publish(f"f{n}")
             eventually(lambda: following.get("fast").label == newest)  # noqa: B023
@@ -237,7 +237,7 @@ def test_closing_gives_a_load_up(settings: Settings, lake: Lake, loader: Loader)
         following.get("shop")
         loader.before["shop"] = load_for_ever
         shop.publish("b")
-        assert loading.wait(10)
+        assert loading.wait(60)
     assert ended.is_set()
     assert not set(threading.enumerate()) - before
 
