@@ -147,7 +147,7 @@ class EmbeddedQueries:
 
         if request.audio is not None:
             # One query is all this process answers: it should have the catalogue's words.
-            self._service.voice.adapt()
+            self._service.voice.adapt(request.collection)
         return SearchResponse.model_validate_json(asyncio.run(self._service.search(ParsedSearch(request))))
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
@@ -162,7 +162,7 @@ class EmbeddedQueries:
     def assist(self, request: AssistantRequest) -> AssistantResponse:
         """See :class:`Queries`."""
         if request.audio is not None:
-            self._service.voice.adapt()
+            self._service.voice.adapt(request.collection)
         return AssistantResponse.model_validate_json(asyncio.run(self._service.assist(request)))
 
     def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:

@@ -108,7 +108,7 @@ class Shop:
         service = self._ready()
         if "audio" in asked.files or asked.request.audio is not None:
             # A query that is spoken should meet the catalogue's words.
-            service.voice.adapt()
+            service.voice.adapt(self.collection)
         body = self._wait(service.search(ParsedSearch(asked.request, asked.files)))  # type: ignore[arg-type]
         return self._found(SearchResponse.model_validate_json(body), text or "search")
 

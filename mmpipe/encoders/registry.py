@@ -95,6 +95,7 @@ def load_exactly(
     if loaded.profile.fingerprint != profile.fingerprint:
         raise ProfileMismatch(
             f"the table was encoded by profile {profile.name} {profile.fingerprint}, this installation holds"
-            f" {loaded.profile.fingerprint}: install the release that encoded it, or index again"
+            f" {loaded.profile.fingerprint}: install the release that encoded it, or index again (mmpipe live"
+            f" reindex --profile {profile.name}, then mmpipe live switch)"
         )
     return loaded

@@ -222,7 +222,8 @@ class Collection:
             table = self._tables[name]
         if table.profile.fingerprint != profile.fingerprint:
             raise ProfileMismatch(
-                f"table {name} was encoded by {table.profile.fingerprint}, not by {profile.fingerprint}"
+                f"table {name} was encoded by {table.profile.fingerprint}, not by {profile.fingerprint}:"
+                " index again into a table of that profile (mmpipe live reindex)"
             )
         return table
 

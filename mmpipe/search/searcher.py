@@ -219,7 +219,9 @@ class Searcher:
         if version.fingerprint != self._fingerprint:
             raise ProfileMismatch(
                 f"collection '{version.collection}' is encoded by profile {version.profile.name}"
-                f" {version.fingerprint}, this searcher encodes queries by {self._name} {self._fingerprint}"
+                f" {version.fingerprint}, this searcher encodes queries by {self._name} {self._fingerprint}:"
+                f" search it by the models that encoded it, or have it encoded by these (mmpipe live reindex"
+                f" --profile {self._name} --collection {version.collection}, then mmpipe live switch)"
             )
 
 

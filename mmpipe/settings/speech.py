@@ -28,6 +28,12 @@ class SpeechSettings(Section):
         gt=0,
         description="titles, brands, categories and attribute values that the recogniser is adapted to",
     )
+    max_recognizers: int = Field(
+        default=4,
+        gt=0,
+        description="recognisers that a replica keeps, one per collection and about 100 MB each; with more"
+        " collections, of those whose recordings came last",
+    )
     transcribe_products: bool = Field(
         default=True, description="products' recordings are transcribed into the full text"
     )

@@ -61,7 +61,7 @@ def test_another_model_release_is_a_mismatch() -> None:
 
     profile = registry.load("fake").profile
     other = dataclasses.replace(profile, dim=profile.dim + 1)
-    with pytest.raises(ProfileMismatch, match="index again"):
+    with pytest.raises(ProfileMismatch, match=r"index again \(mmpipe live reindex --profile fake"):
         LocalQueryEncoder(Models(1)).prepare(other)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,6 +110,58 @@ def test_a_page_of_pictures_waits_behind_no_search(tmp_path: Path) -> None:
     assert pictures == {200: 24}
     assert searches[503] > 0
     assert set(searches) == {200, 503}
+
+
+def _standing(folder: Path) -> int:
+    return int((folder / "haproxy.cfg.pid").read_text())
+
+
+def _until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
+def test_a_killed_proxy_is_stood_in_for_until_the_next_one_takes_over(tmp_path: Path) -> None:
+    port = free_port()
+    config = tmp_path / "haproxy.cfg"
+
+    def write(with_backends: bool, replica: int) -> None:
+        own = _rendered(tmp_path, with_backends, replica)
+        config.write_text(own.replace("    bind 127.0.0.1:8000", f"    bind 127.0.0.1:{port}"))
+
+    script = haproxy.install(tmp_path)
+    url = f"http://127.0.0.1:{port}/v1/search"
+    with _answering_after(0.0) as replica:
+        write(True, replica)
+        first = subprocess.Popen([script, "-db", "-f", str(config)])
+        proxies = [first]
+        try:
+            _reachable(url)
+            time.sleep(haproxy._WORKED_SECONDS)
+            assert _standing(tmp_path) == first.pid
+            first.kill()
+            first.wait()
+            _until(lambda: _standing(tmp_path) != first.pid, "nothing stands in")
+            _reachable(url)
+            # Ray has to find that its own is gone, or it would replace nothing.
+            with socket.socket(socket.AF_UNIX) as admin, pytest.raises(OSError):
+                admin.connect(str(tmp_path / "admin.sock"))
+            stands_in = _standing(tmp_path)
+            # As its next manager starts one, which is told the routes later.
+            write(False, replica)
+            proxies.append(subprocess.Popen([script, "-db", "-f", str(config)]))
+            _until(lambda: not Path(f"/proc/{stands_in}").exists(), "two proxies share a port")
+            assert _standing(tmp_path) == proxies[-1].pid
+            assert _statuses(url, 8) == {200: 8}
+        finally:
+            # Without it nothing stands in any more.
+            (tmp_path / "haproxy.cfg.pid").unlink()
+            for proxy in proxies:
+                proxy.kill()
+                proxy.wait()
 
 
 @contextmanager

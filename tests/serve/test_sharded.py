@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +13,14 @@ from typing import Any
 import pytest
 
 from mmpipe.encoders import registry
-from mmpipe.errors import InvalidRequest, NotReady, StorageUnavailable, UnknownCollection, UnknownProduct
+from mmpipe.errors import (
+    InvalidRequest,
+    NotReady,
+    ProfileMismatch,
+    StorageUnavailable,
+    UnknownCollection,
+    UnknownProduct,
+)
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
@@ -21,7 +29,7 @@ from mmpipe.search.shards import ShardMissing, VersionGone
 from mmpipe.serve.answer import sharded, watch
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.http.errors import problem_of
-from mmpipe.serve.ray.shards import ShardServer
+from mmpipe.serve.ray.shards import ShardServer, ShardVersions
 from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_for, write_feed
 
 SHARDS = 2
@@ -299,6 +307,89 @@ def test_a_replica_is_ready_from_its_first_version_on_and_tells_how_old_it_is(
         await found._task
         with pytest.raises(NotReady, match="ended"):
             found.check_alive()
+
+    asyncio.run(run())
+
+
+def _second_collection(shop: Shop) -> Path:
+    """One more, ``broken``, a copy of the first; gives the folder without which nothing of it can be read."""
+    lake = shop.folder / "lake"
+    shutil.copytree(lake / "shop", lake / "broken")
+    (manifests,) = (lake / "broken").glob("products_*.lance/_versions")
+    return manifests
+
+
+def test_one_collection_that_stays_damaged_keeps_no_other_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifests = _second_collection(shop)
+    aside = manifests.rename(manifests.with_name("aside"))
+    versions = ShardVersions(shop.settings, 0)
+    versions.open_live()
+    assert {ref.collection for ref in versions._held} == {"shop"}, "though it comes after the damaged one"
+    versions.close()
+
+    async def run() -> None:
+        found = shop.collections()
+        await found.start()
+        assert found.not_ready() == "not every live collection can be searched here yet (broken)"
+        assert found.ages().keys() == {"shop"}
+        monkeypatch.setattr(sharded, "BROKEN_SECONDS", 0.0)
+        assert found.not_ready() is None
+        assert found.ages().keys() == {"shop", "broken"}, "the alarm for old answers hears of it"
+        assert (await ask(found, REQUESTS[1]))["total"] == 120
+        aside.rename(manifests)
+        while found.status()["broken"].error:
+            await asyncio.sleep(0.02)
+        assert [version.ref.collection for version in found.live()] == ["broken", "shop"]
+        await found.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_who_is_waited_for_lacks_models_or_company(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, lacking: bool
+) -> None:
+    monkeypatch.setattr(sharded, "BROKEN_SECONDS", 0.0)
+    if lacking:
+        _second_collection(shop)
+
+    async def fails(shard: int, method: str) -> None:
+        raise ProfileMismatch("other models: reindex") if lacking else StorageUnavailable("damaged")
+
+    async def run() -> None:
+        found = shop.collections()
+        if lacking:
+            await found.refresh("shop")
+        shop.hold = fails
+        await found.look()
+        assert found.not_ready() is not None
+        with pytest.raises(ProfileMismatch if lacking else NotReady, match="reindex" if lacking else "yet"):
+            found.get("broken" if lacking else "shop")
+        await found.close()
+
+    asyncio.run(run())
+
+
+def test_a_shard_notices_files_that_change_under_it(shop: Shop) -> None:
+    async def run() -> None:
+        found = shop.collections()
+        await found.refresh("shop")
+        expected = await ask(found, REQUESTS[1])
+        ref = found.get("shop").ref
+        before = [server._versions.held(ref) for server in shop.servers]
+        for server in shop.servers:
+            await asyncio.to_thread(server._versions.mend)
+        assert [server._versions.held(ref) for server in shop.servers] == before, "nothing is wrong"
+        for pack in (shop.folder / "mirror").rglob("*.pack"):
+            changed = pack.with_suffix(".new")
+            changed.write_bytes(pack.read_bytes()[:-1] + b"?")
+            changed.rename(pack)
+        for server, former in zip(shop.servers, before, strict=True):
+            await asyncio.to_thread(server._versions.mend)
+            assert server._versions.held(ref) is not former
+        assert await ask(found, REQUESTS[1]) == expected
 
     asyncio.run(run())
 

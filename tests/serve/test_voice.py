@@ -9,7 +9,9 @@ import threading
 import wave
 import weakref
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,15 @@ from starlette.testclient import TestClient
 
 from mmpipe import media
 from mmpipe.encoders.base import AudioClip
-from mmpipe.errors import ModelUnavailable
+from mmpipe.errors import InvalidRequest, ModelUnavailable, NotReady
+from mmpipe.schemas.search import SearchRequest
 from mmpipe.search.page import cursor
 from mmpipe.serve.answer import voice as voice_module
 from mmpipe.serve.answer.service import QueryService
+from mmpipe.serve.answer.voice import REST_SECONDS, Voice
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
-from mmpipe.settings import Settings
+from mmpipe.settings import Settings, SpeechSettings
 from mmpipe.speech import registry
 from mmpipe.speech.base import Transcript
 from mmpipe.speech.fake import FakeRecognizer, clip_digest
@@ -245,6 +249,85 @@ def test_the_same_words_are_not_learned_twice(service: QueryService, ear: Listen
     ear.ready.clear()
     service.voice.adapt()
     assert not ear.ready.is_set()
+
+
+class Crowd:
+    """Many collections whose recognisers are counted: ``made`` in order, ``alive`` while they are held."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, names: str, most: int) -> None:
+        self.made: list[str] = []
+        self.alive: weakref.WeakSet[FakeRecognizer] = weakref.WeakSet()
+        self.live = [SimpleNamespace(collection=name, label=f"{name}@1") for name in names]
+        self.now = 1_000.0
+        crowd = self
+
+        class Counted(FakeRecognizer):
+            def adapted(self, texts: Sequence[str]) -> FakeRecognizer:
+                assert len(crowd.alive) < most, "one is made while all others are held"
+                made = FakeRecognizer()
+                crowd.made.append(texts[0])
+                crowd.alive.add(made)
+                return made
+
+        monkeypatch.setattr(registry, "load", lambda _name, _models: Counted())
+        monkeypatch.setattr(voice_module, "catalogue_texts", lambda version, _most: [version.collection])
+        monkeypatch.setattr(voice_module.time, "monotonic", lambda: self.now)
+        self.voice = Voice(Settings(speech=SpeechSettings(max_recognizers=most)), lambda: list(self.live))  # type: ignore[arg-type]
+
+    def ask(self, name: str) -> bool:
+        """A recording of a collection; whether somebody could listen."""
+        self.now += 1.0
+        (version,) = [each for each in self.live if each.collection == name]
+        clip = AudioClip(np.zeros(8_000, np.float32), 8_000)
+        request = SearchRequest(audio_as="speech")
+        try:
+            self.voice.understand(version, request, {"audio": clip})  # type: ignore[arg-type]
+        except InvalidRequest:
+            return True  # heard nothing
+        except NotReady:
+            return False
+        raise AssertionError("the fake hears nothing")
+
+
+def test_no_number_of_collections_takes_more_recognisers_than_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crowd = Crowd(monkeypatch, "abcdefgh", most=2)
+    crowd.voice.adapt()
+    assert crowd.made == ["a", "b"]
+    assert not crowd.ask("h")
+    crowd.voice.adapt()
+    assert crowd.made == ["a", "b"], "each stays for a while, or collections in turn would have all made anew"
+    crowd.now += REST_SECONDS
+    assert crowd.ask("a")
+    crowd.voice.adapt()
+    assert crowd.made == ["a", "b", "h"]
+    assert [crowd.ask(name) for name in "ah"] == [True, True]
+    assert not crowd.ask("b")
+    for _ in range(3):
+        for name in "abcdefgh":
+            crowd.ask(name)
+            crowd.now += REST_SECONDS
+            crowd.voice.adapt()
+            gc.collect()
+            assert len(crowd.alive) == 2
+            assert crowd.ask(name)
+
+
+def test_a_collection_that_goes_takes_its_recogniser_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(monkeypatch, "abc", most=2)
+    crowd.voice.adapt()
+    del crowd.live[0]
+    crowd.voice.adapt()
+    assert crowd.made == ["a", "b", "c"]
+    assert [crowd.ask(name) for name in "bc"] == [True, True]
+
+
+def test_who_asks_first_at_the_same_time_has_one_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(monkeypatch, "ab", most=2)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: crowd.voice.adapt("b"), range(8)))
+    assert crowd.made == ["b", "a"]
 
 
 def test_without_a_recogniser_recordings_are_sounds_and_the_log_says_why(

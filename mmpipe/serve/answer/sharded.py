@@ -15,7 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mmpipe.errors import InvalidRequest, NotReady, UnknownCollection, UnknownProduct
+from mmpipe.errors import (
+    InvalidRequest,
+    ModelUnavailable,
+    NotReady,
+    ProfileMismatch,
+    UnknownCollection,
+    UnknownProduct,
+)
 from mmpipe.lake.steady import steady_time
 from mmpipe.recommend import similar_in_shards_json
 from mmpipe.search.page import cursor
@@ -30,7 +37,14 @@ from mmpipe.search.shards import (
 )
 from mmpipe.search.versions.store import HOLD_SECONDS, MAX_HELD, MIN_HELD
 from mmpipe.serve.answer.synonyms import OwnSynonyms
-from mmpipe.serve.answer.watch import LIST_SECONDS, STUCK_SECONDS, is_old, some, unsearchable
+from mmpipe.serve.answer.watch import (
+    BROKEN_SECONDS,
+    LIST_SECONDS,
+    STUCK_SECONDS,
+    is_old,
+    some,
+    unsearchable,
+)
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
@@ -70,7 +84,9 @@ class _Followed:
     checked_at: float | None = None
     fine_at: float | None = None
     loading_since: float | None = None
+    failing_since: float | None = None
     error: str = ""
+    lacking: ModelUnavailable | ProfileMismatch | None = None
 
 
 class ShardedCollections:
@@ -129,10 +145,13 @@ class ShardedCollections:
         still held, else the current one. Without a name, of the only collection there is.
 
         Touches memory only. Raises :class:`UnknownCollection`, :class:`NotReady` while nothing is live,
+        :class:`ProfileMismatch` or :class:`ModelUnavailable` where that is for want of its models,
         :class:`InvalidRequest` for a missing name or a bad cursor.
         """
         followed = self._named(collection)
         current = followed.current
+        if current is None and followed.lacking is not None:
+            raise type(followed.lacking)(str(followed.lacking))
         if current is None:
             # What went wrong may name addresses: it is in the log.
             raise NotReady(
@@ -235,6 +254,7 @@ class ShardedCollections:
         """Why this replica should get no traffic, by the rules of :meth:`Watch.not_ready
         <mmpipe.serve.answer.watch.Watch.not_ready>`. A shard that is away is no reason: that is the same for
         every replica, and an answer says so."""
+        self._note()
         if self._listed_at is None:
             return self._unready("the lake cannot be listed", self._fault)
         missing = {name: each.error for name, each in self._followed.items() if each.fine_at is None}
@@ -246,8 +266,13 @@ class ShardedCollections:
 
     def ages(self) -> dict[str, float]:
         """See :meth:`Watch.ages <mmpipe.serve.answer.watch.Watch.ages>`."""
+        self._note()
         now = steady_time()
-        answering = [(name, each) for name, each in self._followed.items() if each.current is not None]
+        answering = [
+            (name, each)
+            for name, each in self._followed.items()
+            if each.current is not None or (each.error and each.fine_at is not None)
+        ]
         return {name: max(0.0, now - (each.fine_at or now)) for name, each in answering}
 
     def old(self, name: str) -> int | None:
@@ -268,6 +293,21 @@ class ShardedCollections:
         looked = [each.checked_at for each in self._followed.values() if each.loading_since is None]
         if min([self._round_at, *(moment for moment in looked if moment is not None)]) < oldest:
             raise NotReady(f"live versions were not looked at for {limit:.0f} s")
+
+    def _note(self) -> None:
+        """One that has failed for :data:`BROKEN_SECONDS`, while another answers, is not waited for."""
+        answers = any(each.current is not None and not each.error for each in self._followed.values())
+        now = steady_time()
+        for name, each in self._followed.items():
+            if each.fine_at is not None or not each.error or each.lacking is not None:
+                continue
+            if each.failing_since is None:
+                each.failing_since = now
+            if answers and now - each.failing_since >= BROKEN_SECONDS:
+                _log.warning(
+                    "a collection is not waited for", extra={"collection": name, "reason": each.error}
+                )
+                each.fine_at = each.failing_since
 
     def _unready(self, said: str, known: str) -> str:
         """What anybody may read; what is known beyond it is for the log, once."""
@@ -330,12 +370,14 @@ class ShardedCollections:
                 if live is not None and (followed.current is None or live.generation != followed.generation):
                     followed.loading_since = steady_time()
                     await self._switch(followed, live)
-                followed.error, followed.fine_at = "", steady_time()
+                followed.error, followed.lacking = "", None
+                followed.fine_at, followed.failing_since = steady_time(), None
             except Exception as error:
                 if followed.error != str(error):
                     told = {"collection": followed.collection.name, "reason": str(error)}
                     _log.warning("a collection keeps its version", extra=told)
                 followed.error = str(error) or type(error).__name__
+                followed.lacking = error if isinstance(error, (ModelUnavailable, ProfileMismatch)) else None
                 raise
             finally:
                 followed.loading_since = None

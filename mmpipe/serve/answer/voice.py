@@ -7,6 +7,10 @@ heard become text of the query, and the recording is no medium of it then.
 Until a version's recogniser is ready the former version's answers; a model of general English would take
 longer than a shopper waits. Where there is none yet, recordings are sounds for those seconds. What was heard
 travels in the page cursor, so later pages of a spoken query listen to nothing and cannot come to differ.
+
+A recogniser takes about 100 MB, so there are ``speech.max_recognizers`` of them at most, and one more while
+it is made. Where there are more collections, those whose recordings came last have one: a collection that
+has none gets one once a recording of it came, in place of the one that was used longest ago.
 """
 
 from __future__ import annotations
@@ -36,7 +40,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("mmpipe.serve")
 MAX_HEARD_CHARACTERS = 300
 MAX_HEARD_WORDS = 100
-# A catalogue that changes all the time is not worth a recogniser per change.
+# A catalogue that changes all the time is not worth a recogniser per change, nor are collections whose
+# recordings come in turn: so long one stays as it is, and stays at all.
 REST_SECONDS = 30.0
 
 
@@ -76,6 +81,8 @@ class Voice:
         self._general: SpeechRecognizer | None = None
         self._why_not = "this service has no speech recogniser"
         self._adapted: dict[str, _Adapted] = {}
+        # When a recording of a collection came last; of live ones alone.
+        self._asked_at: dict[str, float] = {}
         self._stop = threading.Event()
         self._loaded = threading.Event()
         self._load_lock = threading.Lock()
@@ -117,8 +124,11 @@ class Voice:
             heard = self._heard(version, request, clip)
         return SpokenQuery(request, media) if heard is None else _spoken(request, media, clip, heard)
 
-    def adapt(self) -> None:
-        """Make recognisers for the versions that are live now. Blocks."""
+    def adapt(self, collection: str | None = None) -> None:
+        """Make the recognisers that are due for the versions that are live now, that of a named collection
+        first. Blocks; of calls at the same time one makes them."""
+        if collection is not None:
+            self._asked_at[collection] = time.monotonic()
         with self._adapt_lock:
             self._adapt()
 
@@ -126,24 +136,53 @@ class Voice:
         general = self._load()
         if general is None:
             return
-        for version in self._live():
-            known = self._adapted.get(version.collection)
-            if known is not None:
-                rested = time.monotonic() - known.at >= REST_SECONDS
-                if known.label == version.label or not rested:
-                    continue
-            texts = catalogue_texts(version, self._settings.max_vocabulary_texts)
-            words = hashlib.sha256("\n".join(texts).encode()).digest()
-            if known is not None and known.words == words:
-                self._adapted[version.collection] = replace(known, label=version.label)
-                continue
-            recognizer = general.adapted(texts)
+        live = {version.collection: version for version in self._live()}
+        for held in (self._adapted, self._asked_at):
+            for gone in held.keys() - live.keys():
+                held.pop(gone, None)
+        for name in self._in_turn(live):
             if self._stop.is_set():
                 return
+            known = self._adapted.get(name)
+            if known is not None or self._makes_room(name):
+                self._follow(live[name], known, general)
+
+    def _in_turn(self, live: Mapping[str, Version]) -> list[str]:
+        """Those that have a recogniser, then the others, the one that was asked last first."""
+        return sorted(live, key=lambda name: (name not in self._adapted, -self._asked(name), name))
+
+    def _makes_room(self, name: str) -> bool:
+        """Whether one more may be made, for this collection; gives up another's where there are too many."""
+        if len(self._adapted) < self._settings.max_recognizers:
+            return True
+        longest_ago = min(self._adapted, key=self._asked)
+        rested = time.monotonic() - self._adapted[longest_ago].at >= REST_SECONDS
+        if not rested or self._asked(name) <= self._asked(longest_ago):
+            return False
+        self._adapted.pop(longest_ago, None)
+        return True
+
+    def _asked(self, name: str) -> float:
+        return self._asked_at.get(name, 0.0)
+
+    def _follow(self, version: Version, known: _Adapted | None, general: SpeechRecognizer) -> None:
+        """Have the recogniser of a version, which is the one that is known where its words are the same."""
+        if known is not None:
+            rested = time.monotonic() - known.at >= REST_SECONDS
+            if known.label == version.label or not rested:
+                return
+        texts = catalogue_texts(version, self._settings.max_vocabulary_texts)
+        words = hashlib.sha256("\n".join(texts).encode()).digest()
+        if known is not None and known.words == words:
+            self._adapted[version.collection] = replace(known, label=version.label)
+            return
+        recognizer = general.adapted(texts)
+        if not self._stop.is_set():
             self._adapted[version.collection] = _Adapted(version.label, words, recognizer, time.monotonic())
 
     def _heard(self, version: Version, request: SearchRequest, clip: AudioClip) -> Heard | None:
         asked = request.audio_as == "speech"
+        self._asked_at[version.collection] = time.monotonic()
         adapted = self._adapted.get(version.collection)
         if adapted is None:
             if not asked:

@@ -18,17 +18,34 @@ the configuration named after ``-f`` a copy beside it is what HAProxy reads:
 * Where no replica can be reached, or none is known yet, callers get 503 with Retry-After and a problem
   document. Ray's own answers, 500 and 404, say that repeating is of no use.
 
+A proxy that is killed is missed by Ray after three failed checks, and its manager, a process of Python, takes
+seconds more to start anew. So beside every proxy a process of this file stands by:
+
+* Where the proxy ends and no other has taken its place, it starts one by the same configuration, without the
+  socket by which Ray would take it for its own. It goes when Ray's next proxy takes over, with Ray, or after
+  :data:`STAND_IN_SECONDS`.
+* A proxy that a new manager starts takes over from what is left of the former one, which would otherwise keep
+  the port beside it, and begins with the routes known then, until it is told those of now.
+
 Nothing but the standard library is imported: a proxy starts for every change of the replicas.
 """
 
+import contextlib
 import json
 import os
+import select
+import signal
 import sys
+import time
 
 NAME = "haproxy"
 AT_A_TIME = 4
 QUEUE_MS = 100
 DEEP = 16
+# Longer than Ray takes to start a proxy in place of one that is gone, even on a busy machine.
+STAND_IN_SECONDS = 300.0
+# What ends sooner than this never worked.
+_WORKED_SECONDS = 1.0
 _COMPUTED = r"""    acl computed path /v1/search /v1/suggest /v1/assistant /v1/recommendations
     acl computed path_beg /v1/products/
     acl medium path_reg ^/v1/products/[^/]+/media/
@@ -134,12 +151,110 @@ def main(arguments: list[str]) -> None:
     for place, argument in enumerate(given[:-1]):
         if argument == "-f":
             source = given[place + 1]
-            unavailable = _written(f"{source}.unavailable.http", UNAVAILABLE)
-            with open(source) as file:
-                text = file.read()
-            seconds = float(os.environ.get("MMPIPE_SERVE__HEAD_SECONDS", "10"))
-            given[place + 1] = _written(f"{source}.bounded", bounded(text, seconds, unavailable))
+            former = None if "-sf" in given else _running(source)
+            given[place + 1] = _bounded_copy(source, keep_routes=former is not None)
+            if former is not None:
+                given += ["-sf", str(former)]
+            if "-db" in given:
+                _written(_current(source), str(os.getpid()))
+                _stand_by(binary, source, given)
+            break
     os.execv(binary, [binary, *given])  # noqa: S606  Ray's own arguments
+
+
+def _bounded_copy(source: str, *, keep_routes: bool) -> str:
+    unavailable = _written(f"{source}.unavailable.http", UNAVAILABLE)
+    with open(source) as file:
+        text = file.read()
+    copy = f"{source}.bounded"
+    routes = any(line.split()[:1] == ["use_backend"] for line in text.splitlines())
+    if keep_routes and not routes and os.path.exists(copy):
+        return copy
+    seconds = float(os.environ.get("MMPIPE_SERVE__HEAD_SECONDS", "10"))
+    return _written(copy, bounded(text, seconds, unavailable))
+
+
+def _current(source: str) -> str:
+    """The file that tells the process of the proxy started last."""
+    return f"{source}.pid"
+
+
+def _told(source: str) -> int | None:
+    try:
+        with open(_current(source)) as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+def _running(source: str) -> int | None:
+    """The proxy started last where it lives; another process may have got its number since."""
+    pid = _told(source)
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return None
+    ours = {f"{source}.bounded".encode(), f"{source}.standing-in".encode()}
+    return pid if ours.intersection(words) else None
+
+
+def _stand_by(binary: str, source: str, given: list[str]) -> None:
+    """Start the process that waits for this one to end. Nothing where the system cannot tell of that."""
+    if not hasattr(os, "pidfd_open"):
+        return
+    try:
+        # This process's parent is the manager, whose own is Ray's daemon on this node.
+        with open(f"/proc/{os.getppid()}/stat") as file:
+            daemon = int(file.read().rpartition(")")[2].split()[1])
+        proxy, ray = os.pidfd_open(os.getpid()), os.pidfd_open(daemon)
+    except (OSError, ValueError):
+        return
+    me = os.getpid()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)  # so that the one that stays is no child of HAProxy, which knows of none
+    try:
+        _stand_in(binary, source, given, me, proxy, ray)
+    finally:
+        os._exit(0)
+
+
+def _stand_in(binary: str, source: str, given: list[str], pid: int, proxy: int, ray: int) -> None:
+    """Wait until the proxy ends, and then be its replacement's keeper for as long as it takes."""
+    begun = time.monotonic()
+    if ray in _ended([proxy, ray], None) or time.monotonic() - begun < _WORKED_SECONDS:
+        return
+    deadline = time.monotonic() + STAND_IN_SECONDS
+    with open(f"{source}.bounded") as file:
+        lines = [line for line in file if line.split()[:2] != ["stats", "socket"]]
+    copy = _written(f"{source}.standing-in", "".join(lines))
+    arguments = [binary, "-db", "-f", copy, *(["-dR"] if "-dR" in given else [])]
+    # Who took over, or took this file away, has its number in it.
+    while _told(source) == pid and time.monotonic() < deadline:
+        pid = os.posix_spawn(binary, arguments, os.environ)
+        _written(_current(source), str(pid))
+        began = time.monotonic()
+        over = _ended([os.pidfd_open(pid), ray], deadline - time.monotonic())
+        if not over or ray in over:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            return
+        os.waitpid(pid, 0)
+        if time.monotonic() - began < _WORKED_SECONDS:
+            return
+
+
+def _ended(processes: list[int], seconds: float | None) -> set[int]:
+    """Those of these descriptors whose processes are over, once there are any or the time is."""
+    waiting = select.poll()
+    for each in processes:
+        waiting.register(each, select.POLLIN)
+    return {each for each, _ in waiting.poll(None if seconds is None else 1000 * seconds)}
 
 
 def _written(path: str, text: str) -> str:

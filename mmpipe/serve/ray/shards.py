@@ -26,7 +26,13 @@ from mmpipe.lake.storage import is_missing, lance_errors
 from mmpipe.search.shards import Loaded, Shard, ShardMissing, VersionGone, VersionRef, assign
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.load import load
-from mmpipe.search.versions.store import HOLD_SECONDS, MAX_HELD, MIN_HELD, SETTLE_SECONDS
+from mmpipe.search.versions.store import (
+    CHECK_SECONDS,
+    HOLD_SECONDS,
+    MAX_HELD,
+    MIN_HELD,
+    SETTLE_SECONDS,
+)
 from mmpipe.serve.ray.deployments.logs import log_as_replica
 
 if TYPE_CHECKING:
@@ -63,17 +69,26 @@ class ShardVersions:
         self._mirrors: dict[tuple[str, str], Mirror] = {}
         self._held: dict[VersionRef, _Held] = {}
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._damaged: set[str] = set()
         self._opened_at = time.monotonic()
 
     def open_live(self) -> None:
-        """Load what is live of every collection. What cannot be loaded now is when it is asked for."""
+        """Load what is live of every collection. What cannot be loaded now is when it is asked for; the
+        others do not wait for it."""
         try:
-            for name in self._lake.collections():
+            names = self._lake.collections()
+        except MmpipeError as error:
+            _log.warning("a shard begins without what is live", extra={"reason": str(error)})
+            return
+        for name in names:
+            try:
                 live = self._lake.collection(name).live()
                 if live is not None:
                     self.load(VersionRef(name, live.table, live.version))
-        except MmpipeError as error:
-            _log.warning("a shard begins without what is live", extra={"reason": str(error)})
+            except Exception as error:  # noqa: BLE001  one damaged table must not take the others down with it
+                _log.warning(
+                    "a shard begins without a collection", extra={"collection": name, "reason": str(error)}
+                )
 
     def held(self, ref: VersionRef) -> Shard | None:
         """The part of a version where it is in memory."""
@@ -97,6 +112,34 @@ class ShardVersions:
             self._folder.prune()
         return found
 
+    def mend(self) -> None:
+        """Load anew what is read from files that are not as they were written; until then it answers. Blocks.
+        What cannot be mended now is by a later call."""
+        # Of packs it is not known whose they are; a load maps those that are whole.
+        if self._folder.damaged():
+            self._damaged |= {ref.collection for ref in list(self._held)}
+        self._damaged |= {name for (name, _), mirror in list(self._mirrors.items()) if mirror.damaged()}
+        for name in sorted(self._damaged):
+            _log.warning("a collection is loaded anew: files of it are damaged", extra={"collection": name})
+            try:
+                self._load_anew(name)
+            except MmpipeError as error:
+                _log.warning("it could not be", extra={"collection": name, "reason": str(error)})
+            else:
+                self._damaged.discard(name)
+
+    def _load_anew(self, collection: str) -> None:
+        """The version used last; older ones are when they are asked for."""
+        with self._loading[collection]:
+            refs = [ref for ref in self._held if ref.collection == collection]
+            refs.sort(key=lambda ref: -self._held[ref].used)
+            for place, ref in enumerate(refs):
+                if place == 0:
+                    version = self._load(ref)
+                    self._held[ref] = _Held(version, Shard(version))
+                else:
+                    del self._held[ref]
+
     def close(self) -> None:
         """Give up the files on disk."""
         for mirror in self._mirrors.values():
@@ -112,7 +155,7 @@ class ShardVersions:
             table=ref.table,
             folder=self._folder,
             exact_rows=self._settings.serve.exact_rows,
-            former=self._latest(ref),
+            former=None if ref.collection in self._damaged else self._latest(ref),
             fusion_for=lambda profile: fusion_of(profile, self._settings),
             mine=self._chosen(rows),
         )
@@ -169,9 +212,14 @@ class ShardServer:
         log_as_replica()
         self._versions = ShardVersions(settings, number)
         self._versions.open_live()
+        self._stop = threading.Event()
+        self._mending = threading.Thread(target=self._mend, name="mmpipe-mend", daemon=True)
+        self._mending.start()
 
     def close(self) -> None:
         """Give up the files on disk."""
+        self._stop.set()
+        self._mending.join()
         self._versions.close()
 
     async def ping(self) -> None:
@@ -189,6 +237,13 @@ class ShardServer:
             return await asyncio.to_thread(getattr(shard, method), *args)
         # On the event loop: threads would only take the interpreter lock from one another.
         return getattr(shard, method)(*args)
+
+    def _mend(self) -> None:
+        while not self._stop.wait(CHECK_SECONDS):
+            try:
+                self._versions.mend()
+            except Exception as error:  # noqa: BLE001  the thread must outlive any fault
+                _log.warning("looking after files failed", extra={"reason": str(error)})
 
     async def _shard(self, ref: VersionRef) -> Shard:
         held = self._versions.held(ref)
