@@ -242,3 +242,63 @@ def test_agents_are_answered_through_the_proxy(service: Service) -> None:
     status, looked = service.call("POST", f"{path}/catalog/lookup", {"ids": [found["products"][0]["id"]]})
     assert status == 200
     assert [each["id"] for each in looked["products"]] == [found["products"][0]["id"]]
+
+
+def _proxy() -> int:
+    """The process that answers on the service's port, as who stands by tells."""
+    (told,) = Path(os.environ["TMPDIR"]).glob("*/haproxy.cfg.pid")
+    return int(told.read_text())
+
+
+def _another_than(former: int, seconds: float = 80.0) -> int:
+    begun = time.monotonic()
+    while (now := _proxy()) == former:
+        assert time.monotonic() - begun < seconds, "nobody took over"
+        time.sleep(0.02)
+    return now
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
+def test_a_killed_proxy_is_back_at_once_and_knows_its_routes(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = threading.Event()
+    seen: list[tuple[float, int]] = []
+
+    def shop() -> None:
+        while not ended.is_set():
+            begun = time.monotonic()
+            try:
+                status = service.call("GET", "/v1/search?q=red+shoe")[0]
+            except OSError:
+                status = 0
+            seen.append((begun, status))
+            time.sleep(0.01)
+
+    shopper = threading.Thread(target=shop)
+    shopper.start()
+    try:
+        first = _proxy()
+        killed_at = time.monotonic()
+        os.kill(first, signal.SIGKILL)
+        stands_in = _another_than(first)
+        service.until("/readyz", lambda page: page["status"] == "ready")
+        of_ray = _another_than(stands_in)
+        replaced_at = time.monotonic()
+        # Its manager alone: the proxy goes on, until the next manager's takes over.
+        os.kill(_parent(of_ray), signal.SIGKILL)
+        _another_than(of_ray)
+        service.until("/readyz", lambda page: page["status"] == "ready")
+    finally:
+        ended.set()
+        shopper.join()
+    refused = [at - killed_at for at, status in seen if status == 0 and at < replaced_at]
+    assert {status for _, status in seen} <= {200, 503, 0}
+    assert [at for at, status in seen if status == 200 and killed_at < at < replaced_at], "nobody stood in"
+    with capsys.disabled():
+        print(f"\nrefused until {max(refused, default=0.0):.2f} s after; Ray's own after", end=" ")
+        print(f"{replaced_at - killed_at:.1f} s; {sum(status == 503 for _, status in seen)} times 503")
