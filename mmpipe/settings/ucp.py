@@ -40,7 +40,8 @@ class UcpSettings(Section):
         default=None,
         max_length=500,
         description="the public address of the collection's folder, to which media that a feed names by a"
-        " relative key belong; without it agents are told of media with an address of their own alone",
+        " relative key belong; without it they are handed out below `public_url` where everybody may ask,"
+        " else left out",
     )
 
     @model_validator(mode="after")

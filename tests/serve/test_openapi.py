@@ -48,6 +48,7 @@ _ROUTES = {
     ("post", "/ucp/catalog/search"): _AGENTS,
     ("post", "/ucp/catalog/lookup"): _AGENTS,
     ("post", "/ucp/catalog/product"): _AGENTS,
+    ("get", "/ucp/media/{kind}/{number}"): {*("200", "206", "304", "404", "413", "414", "416", "422", "503")},
     ("get", "/healthz"): {"200", "503"},
     ("get", "/readyz"): {"200", "503"},
     ("get", "/metrics"): {"200"},

@@ -16,8 +16,9 @@ from starlette.testclient import TestClient
 
 from mmpipe.serve.answer.product_media import ProductMedia
 from mmpipe.serve.http.backlog import Backlog
-from mmpipe.settings import Settings
+from mmpipe.settings import Settings, UcpSettings
 from tests.serve.conftest import InProcessWork, make_app, make_service, order_for, settings_for, write_feed
+from tests.serve.held_keys import bearer, entry, held, keyed
 
 _WAV = b"RIFF" + b"\x24\x00\x00\x00" + b"WAVEfmt "  # as far as its kind is told by
 
@@ -46,11 +47,12 @@ def media_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings
         {
             "id": "boots",
             "title": "Boots",
+            "price": "90.00 USD",
             "image_link": "media/front%20view.jpg",
             "additional_image_link": ["media/side.png", "media/gone.png", "media/old.bmp", "media/evil.jpg"],
             "audio_link": "media/hello.wav",
         },
-        {"id": "thief", "title": "Thief", "image_link": "media/side.png",
+        {"id": "thief", "title": "Thief", "price": "1.00 USD", "image_link": "media/side.png",
          "additional_image_link": [
             "../secret.jpg", "media/out.jpg", (folder / "secret.jpg").as_uri(), "http://127.0.0.1:1/x.jpg",
             "https://elsewhere.example/x.jpg", "s3://others/x.jpg"]},
@@ -67,6 +69,50 @@ def media_client(media_shop: tuple[Path, Settings]) -> Iterator[TestClient]:
     service = make_service(media_shop[1])
     with TestClient(make_app(service), raise_server_exceptions=False) as client:
         yield client
+    service.close()
+
+
+def test_agents_are_told_of_media_that_buyers_can_open(media_shop: tuple[Path, Settings]) -> None:
+    folder, settings = media_shop
+    ucp = UcpSettings(public_url="https://shop.example")
+    service = make_service(settings.model_copy(update={"ucp": ucp}))
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        body = {"ids": ["thief", "boots"]}
+        answer = client.post("/ucp/catalog/lookup", json=body, headers={"Host": "evil.example"})
+        assert "evil.example" not in answer.text
+        media = {each["id"]: each["media"] for each in answer.json()["products"]}
+        assert [each["type"] for each in media["boots"]] == ["image"] * 5 + ["audio"]
+        first = media["boots"][0]["url"]
+        assert first == "https://shop.example/ucp/media/image/0?product_id=boots"
+        shown = client.get(first.removeprefix("https://shop.example"))
+        assert shown.content == (folder / "shop" / "media" / "front view.jpg").read_bytes()
+        assert client.get("/ucp/media/image/9?product_id=boots").status_code == 404
+        assert client.get("/ucp/media/image/0?product_id=nobody").status_code == 404
+        # What is outside of the shop is told of, where a feed says so, and not handed out.
+        assert client.get("/ucp/media/image/1?product_id=thief").status_code == 404
+    service.close()
+
+
+def test_without_a_public_address_no_medium_of_the_shop_is_told_of(media_client: TestClient) -> None:
+    answer = media_client.post("/ucp/catalog/lookup", json={"ids": ["boots"]})
+    assert [each.get("media") for each in answer.json()["products"]] == [None]
+
+
+@pytest.mark.parametrize("open_to_agents", [True, False])
+def test_with_keys_media_are_for_everybody_only_where_the_catalogue_is(
+    media_shop: tuple[Path, Settings], open_to_agents: bool
+) -> None:
+    key = "agents-key-0123456789"
+    ucp = UcpSettings(public_url="https://shop.example", open=open_to_agents)
+    settings = keyed(media_shop[1], api_keys=held(agents=entry(key, ["agent"])))
+    service = make_service(settings.model_copy(update={"ucp": ucp}))
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        headers = {} if open_to_agents else bearer(key)
+        answer = client.post("/ucp/catalog/lookup", json={"ids": ["boots"]}, headers=headers)
+        assert ("media" in answer.json()["products"][0]) is open_to_agents
+        status = client.get("/ucp/media/image/0?product_id=boots").status_code
+        assert status == (200 if open_to_agents else 404)
+        assert client.get("/v1/products/boots/media/image/0").status_code == 401
     service.close()
 
 

@@ -55,6 +55,7 @@ from mmpipe.serve.http.suggest_route import describe_suggest, suggest_route
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
 from mmpipe.serve.http.ucp_routes import BODIES as OF_AGENTS
 from mmpipe.serve.http.ucp_routes import Ucp
+from mmpipe.serve.http.whole_paths import WholePaths
 from mmpipe.serve.operations import Operations
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def create_app(
     app.add_middleware(Aged, old=service.old)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Methods, routes=app.routes)
+    app.add_middleware(WholePaths)
     callers = Callers(limits, keys)
     if door is not None:
         door.over_rate = callers.over

@@ -24,6 +24,7 @@ from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.requests import read_json
 from mmpipe.serve.http.security_headers import SecurityHeaders
 from mmpipe.serve.http.tracing import FASTAPI_TELEMETRY, Traced
+from mmpipe.serve.http.whole_paths import WholePaths
 from mmpipe.serve.ingest.addresses import check_addresses
 from mmpipe.serve.ingest.uploads import RejectParams, RunParams, Uploads
 from mmpipe.serve.ingest.work import WorkGateway, WorkRequest, WorkResponse
@@ -79,6 +80,7 @@ def create_internal_app(
     app.add_middleware(BodyLimit, max_bytes=settings.serve.max_json_bytes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Methods, routes=app.routes)
+    app.add_middleware(WholePaths)
     app.add_middleware(SecurityHeaders, hsts_seconds=settings.serve.hsts_seconds)
     app.add_middleware(metrics.Measured, metrics=meter, prefix=PREFIX)
     app.add_middleware(Traced, prefix=PREFIX)

@@ -34,7 +34,7 @@ _DESCRIPTION = (
 # As long as thumbnails are kept here; then asked again by ETag.
 _CACHED: Final = "private, max-age=60, stale-while-revalidate=600"
 _RANGE: Final = re.compile(r"bytes=(\d{0,12})-(\d{0,12})", re.ASCII)
-_MOST_NUMBER: Final = 20
+MOST_NUMBER: Final = 20
 _PIECE: Final = 256_000
 # A caller has so long to take a piece.
 _TAKEN_SECONDS: Final = 30.0
@@ -63,24 +63,31 @@ def add_media_route(public: APIRouter, service: QueryService) -> None:
         request: Request,
         product_id: Annotated[str, Path(max_length=128, description="the product's id in its feed")],
         kind: Kind,
-        number: Annotated[int, Path(ge=0, le=_MOST_NUMBER, description="its place among those of its kind")],
+        number: Annotated[int, Path(ge=0, le=MOST_NUMBER, description="its place among those of its kind")],
         width: Annotated[
             Width | None, Query(description="of a picture: pixels across at most; unless given as stored")
         ] = None,
         collection: Annotated[str | None, Query(max_length=63)] = None,
     ) -> Response:
-        if width is not None and kind != "image":
-            raise InvalidRequest("width", "is for pictures alone; leave it out")
-        # It is fetched and drawn on other threads, which have bounds of their own: a page of pictures is no
-        # queue of searches.
-        leave(request.scope)
-        if width is not None:
-            return _answer(request, await service.product_thumbnail(collection, product_id, number, width))
-        async with AsyncExitStack() as held:
-            shown = await held.enter_async_context(
-                service.product_medium(collection, product_id, kind, number)
-            )
-            return _Sent(_answer(request, shown), held.pop_all())
+        return await medium(request, service, collection, product_id, kind, number, width)
+
+
+async def medium(
+    request: Request, service: QueryService, collection: str | None, product_id: str, kind: Kind, number: int,
+    width: Width | None = None,
+) -> Response:  # fmt: skip
+    """A medium of a product, whole or the part that a request asks for; of a picture also one of a ``width``.
+    Raises what :class:`~mmpipe.serve.answer.product_media.ProductMedia` does, and ``InvalidRequest``."""
+    if width is not None and kind != "image":
+        raise InvalidRequest("width", "is for pictures alone; leave it out")
+    # It is fetched and drawn on other threads, which have bounds of their own: a page of pictures is no
+    # queue of searches.
+    leave(request.scope)
+    if width is not None:
+        return _answer(request, await service.product_thumbnail(collection, product_id, number, width))
+    async with AsyncExitStack() as held:
+        shown = await held.enter_async_context(service.product_medium(collection, product_id, kind, number))
+        return _Sent(_answer(request, shown), held.pop_all())
 
 
 class _Sent(Response):

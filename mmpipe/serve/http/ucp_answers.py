@@ -81,9 +81,9 @@ DOORS: Final = (
 class UcpAnswers:
     """Answers of one replica."""
 
-    def __init__(self, service: QueryService) -> None:
+    def __init__(self, service: QueryService, *, open_media: bool = False) -> None:
         self.settings = service.settings.ucp
-        self._catalogue = Catalogue(service, self.settings)
+        self._catalogue = Catalogue(service, self.settings, open_media=open_media)
         hosts = self.settings.agent_hosts
         self._profiles = AgentProfiles(hosts) if hosts else None
 

@@ -10,18 +10,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from mmpipe.errors import MmpipeError, NotFound
+from mmpipe.serve.answer.product_media import Kind
 from mmpipe.serve.http.guard import needs
+from mmpipe.serve.http.keys import open_to_all
+from mmpipe.serve.http.media_route import MOST_NUMBER, medium
 from mmpipe.serve.http.openapi import json_body, problems
 from mmpipe.serve.http.requests import header, read_json_body
 from mmpipe.serve.http.ucp_answers import DOORS, Door, UcpAnswers, let_in, refused
 from mmpipe.serve.http.ucp_mcp_route import Mcp, McpRoute
 from mmpipe.serve.ucp import discovery, extensions
-from mmpipe.serve.ucp.names import MCP_PATH, PARENTS, PROFILE_PATH, PROTOCOL, REST_PATH, namespace
+from mmpipe.serve.ucp.names import (
+    MCP_PATH,
+    MEDIA_PATH,
+    PARENTS,
+    PROFILE_PATH,
+    PROTOCOL,
+    REST_PATH,
+    namespace,
+)  # fmt: skip
 from mmpipe.serve.ucp.refused import Refused
 from mmpipe.serve.ucp.requests import GetProduct, LookupCatalog, SearchCatalog
 from mmpipe.serve.ucp.terms import Agent
@@ -67,8 +78,10 @@ class Ucp:
 
     def __init__(self, service: QueryService, guard: KeyGuard | None) -> None:
         self._enabled = service.settings.ucp.enabled
-        self._answers = UcpAnswers(service)
+        self._service = service
         self._guard = None if service.settings.ucp.open else guard
+        self._open = self._guard is None or open_to_all(service.settings.serve)
+        self._answers = UcpAnswers(service, open_media=self._open)
         self._mcp = Mcp(self._answers, service.settings, self._guard)
 
     def add_to(self, app: FastAPI) -> None:
@@ -77,6 +90,8 @@ class Ucp:
             return
         app.include_router(_discovery(self._answers))
         app.include_router(_catalogue(self._answers, self._guard))
+        if self._open:
+            app.include_router(_media(self._service, self._answers))
         app.router.routes.append(McpRoute(self._mcp))
 
     @asynccontextmanager
@@ -148,6 +163,32 @@ def _catalogue(answers: UcpAnswers, guard: KeyGuard | None) -> APIRouter:
             responses={status: _refusal(status) for status in _STATUSES},
             openapi_extra=json_body(door.body),
         )
+    return router
+
+
+def _media(service: QueryService, answers: UcpAnswers) -> APIRouter:
+    """Where everybody may ask: a buyer's browser has no key."""
+    router = APIRouter(prefix=MEDIA_PATH, tags=["agents"], dependencies=[Depends(let_in(answers.settings))])
+
+    @router.get(
+        "/{kind}/{number}",
+        summary="A picture, recording or clip of a product, as agents are told of it",
+        response_class=Response,
+        responses={
+            200: {"description": "The medium; its type follows from its content", "content": {"*/*": {}}},
+            206: {"description": "The range that was asked for"},
+            304: {"description": "It is what `If-None-Match` names"},
+            **problems(404, 413, 414, 416, 422, 503),
+        },
+    )
+    async def agents_medium(
+        request: Request,
+        kind: Kind,
+        number: Annotated[int, Path(ge=0, le=MOST_NUMBER, description="its place among those of its kind")],
+        product_id: Annotated[str, Query(max_length=128)],
+    ) -> Response:
+        return await medium(request, service, None, product_id, kind, number)
+
     return router
 
 

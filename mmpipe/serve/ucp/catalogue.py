@@ -13,7 +13,7 @@ from mmpipe.schemas.recommend import Exclude, Kind, RecommendationsRequest, Want
 from mmpipe.schemas.search import Facet, SearchRequest
 from mmpipe.serve.answer.query_media import ParsedSearch
 from mmpipe.serve.ucp.families import Families, Family, usable
-from mmpipe.serve.ucp.names import LOOKUP, SEARCH
+from mmpipe.serve.ucp.names import LOOKUP, MEDIA_PATH, SEARCH
 from mmpipe.serve.ucp.narrowing import Narrowing
 from mmpipe.serve.ucp.options import Options, default_of, purchasable
 from mmpipe.serve.ucp.refused import Refused, error, info
@@ -39,9 +39,13 @@ _UNAGREED: Final = "is an extension that your profile does not have in common wi
 class Catalogue:
     """What agents ask of one replica. Raises :class:`Refused` and what :class:`QueryService` raises."""
 
-    def __init__(self, service: QueryService, settings: UcpSettings) -> None:
+    def __init__(self, service: QueryService, settings: UcpSettings, *, open_media: bool = False) -> None:
+        """With ``open_media`` everybody may fetch media at :data:`MEDIA_PATH`."""
         self._service = service
         self._settings = settings
+        # The address that a request was sent to is whatever its sender wrote.
+        known = settings.public_url if open_media else None
+        self._served_media = None if known is None else f"{known}{MEDIA_PATH}"
         self._families = Families(service)
 
     async def search(self, asked: SearchCatalog, terms: Terms, language: str | None) -> dict[str, Any]:
@@ -176,7 +180,7 @@ class Catalogue:
             ) from None
 
     def _teller(self, asked: SearchCatalog | LookupCatalog | GetProduct, language: str | None) -> Teller:
-        return Teller(asked.context.language or language, self._settings.media_url)
+        return Teller(asked.context.language or language, self._settings.media_url, self._served_media)
 
     async def _beside(
         self, version: LiveVersion, product_id: str, limits: Mapping[Kind, int], teller: Teller

@@ -14,6 +14,7 @@ LOOKUP: Final = "dev.ucp.shopping.catalog.lookup"
 PROTOCOL: Final = f"https://ucp.dev/{VERSION}"
 REST_PATH: Final = "/ucp"
 MCP_PATH: Final = "/ucp/mcp"
+MEDIA_PATH: Final = "/ucp/media"
 PROFILE_PATH: Final = "/.well-known/ucp"
 
 Extension = Literal["image_search", "facets", "recommendations"]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mmpipe.serve.ucp.families import Family
 
 _MOST_MEDIA: Final = 50
+# The last place that is handed out of a kind.
+_MOST_SERVED: Final = 20
 _MOST_PARTS: Final = 100
 _LONE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # What RFC 3986 lets stand in a host with its port, and in what comes behind it.
@@ -37,10 +39,13 @@ _MORE: Final = ("brand", "mpn", "condition", "gender", "age_group", "material", 
 
 @dataclass(frozen=True)
 class Teller:
-    """How products are told in one answer."""
+    """How products are told in one answer. Media that a feed names by a key of its bucket are below
+    ``media_url``, else below ``served_media``, where this service hands them out; without either they are
+    left out."""
 
     language: str | None = None
     media_url: str | None = None
+    served_media: str | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def product(
@@ -149,10 +154,11 @@ class Teller:
     def _media(self, products: Iterable[PublicProduct]) -> list[dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
         for product in products:
-            pictures = [product.image_link, *product.additional_image_link]
-            links = [("image", link) for link in pictures]
-            for kind, link in (*links, ("video", product.video_link), ("audio", product.audio_link)):
-                url = self._address(link)
+            pictures = enumerate((product.image_link, *product.additional_image_link))
+            links = [("image", number, link) for number, link in pictures]
+            links += [("video", 0, product.video_link), ("audio", 0, product.audio_link)]
+            for kind, number, link in links:
+                url = self._address(link) or self._served(product, kind, number, link)
                 if url is not None:
                     found.setdefault(url, {"type": kind, "url": url, "alt_text": self._title(product)})
             if len(found) >= _MOST_MEDIA:
@@ -169,6 +175,14 @@ class Teller:
         if self.media_url is None:
             return None
         return f"{self.media_url}/{_encoded(link.removeprefix('./').lstrip('/'), '/%')}"
+
+    def _served(self, product: PublicProduct, kind: str, number: int, link: str | None) -> str | None:
+        if self.served_media is None or not link or number > _MOST_SERVED:
+            return None
+        scheme = _SCHEME.match(link)
+        if link.startswith("//") or (scheme is not None and scheme[0].lower() != "s3:"):
+            return None
+        return f"{self.served_media}/{kind}/{number}?product_id={quote(product.id, safe='')}"
 
 
 def speaks(language: str | None, wanted: str) -> bool:
