@@ -127,9 +127,11 @@ def _tools(
     settings = settings_with(lake=lake) if state is None else settings_for_lake(None, folder)
     files = None if pictures is None else Pictures(pictures, settings.media.max_image_bytes)
     # Of a service alone nothing is known of uploads.
-    uploads = None if url is not None and lake is None else _uploads(settings, state)
+    here = cache(lambda: _lake(settings))
+    uploads = None if url is not None and lake is None else _uploads(here, state)
+    audit = None if uploads is None else lambda: here().audit
     with Opening(_shop(settings, url if state is None else state.url, key_env)) as opening:
-        yield Tools(opening, uploads, files), settings, opening
+        yield Tools(opening, uploads, files, audit), settings, opening
 
 
 @contextmanager
@@ -145,10 +147,10 @@ def _shop(settings: Settings, url: str | None, key_env: str) -> Iterator[Shop]:
         yield ShopHere(service)
 
 
-def _uploads(settings: Settings, state: StackState | None) -> Uploads:
+def _uploads(lake: Callable[[], Lake], state: StackState | None) -> Uploads:
     from mmpipe.mcp_server.uploads import Uploads
 
-    return Uploads(cache(lambda: _lake(settings)), None if state is None else _queue(state))
+    return Uploads(lake, None if state is None else _queue(state))
 
 
 def _lake(settings: Settings) -> Lake:

@@ -16,10 +16,12 @@ SCOPES: Final[tuple[Scope, ...]] = (SEARCH, ADMIN)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What one caller may do; ``collections`` None means all of them."""
+    """What one caller may do; ``collections`` None means all of them. ``name`` is its key's, empty where
+    it has none."""
 
     scopes: frozenset[Scope] = frozenset(SCOPES)
     collections: frozenset[str] | None = None
+    name: str = ""
 
     def may(self, scope: Scope) -> bool:
         """Whether tools of this scope are the caller's to use."""
@@ -46,10 +48,10 @@ class Caller:
         return next(iter(self.collections))
 
     def within(self, other: Caller) -> Caller:
-        """What both of them may do."""
+        """What both of them may do, by the name of this one."""
         mine, others = self.collections, other.collections
         both = others if mine is None else mine if others is None else mine & others
-        return Caller(self.scopes & other.scopes, both)
+        return Caller(self.scopes & other.scopes, both, self.name)
 
     def _own(self) -> str:
         names = ", ".join(sorted(self.collections or ())[:20])

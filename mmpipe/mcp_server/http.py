@@ -22,6 +22,7 @@ from mmpipe.serve.http.guard import KeyGuard
 from mmpipe.serve.http.keys import open_to_all
 from mmpipe.serve.http.limits import BodyLimit
 from mmpipe.serve.http.requests import again, aside, header, read_body
+from mmpipe.serve.http.whole_paths import WholePaths
 
 if TYPE_CHECKING:
     from mcp.server import ServerRequestContext
@@ -50,7 +51,7 @@ def by_keys(keys: KeyRing | None, serve: ServeSettings, most: Caller) -> Access:
     async def known(authorization: str) -> Caller:
         grant = await guard.caller(authorization)
         scopes = frozenset(scope for scope in SCOPES if scope in grant.scopes)
-        return Caller(scopes, grant.collections).within(most)
+        return Caller(scopes, grant.collections, grant.name).within(most)
 
     return known
 
@@ -68,7 +69,7 @@ def create_http_app(
         max_request_body_size=serve.max_body_bytes,
         host=host,
     )
-    app = BodyLimit(_Door(app, access), serve.max_body_bytes)
+    app = WholePaths(BodyLimit(_Door(app, access), serve.max_body_bytes))
     return CallerLimit(app, Callers(serve, keys), serve.caller_requests)
 
 

@@ -27,6 +27,7 @@ from mcp.types import (
 )
 
 from mmpipe.mcp_server.answers import written
+from mmpipe.serve.answer import tenancy
 
 if TYPE_CHECKING:
     from mcp.server import ServerRequestContext
@@ -71,10 +72,15 @@ def create_server(tools: Tools, caller_of: Callable[[ServerRequestContext[Any, A
         if tools.schema(params.name) is None:
             names = ", ".join(tool.name for tool in tools.listed(caller))
             raise MCPError(INVALID_PARAMS, f"unknown tool; there are {names}")
+        # What answers opens collections of this caller's alone, whatever a tool asks for.
+        grant = tenancy.Grant(caller.name, frozenset(caller.scopes), caller.collections)
+        token = tenancy.begin(tenancy.Caller(grant))
         try:
             answer = await tools.call(params.name, params.arguments or {}, caller)
         except Exception as error:  # noqa: BLE001  problem_of logs what is no caller's fault
             return CallToolResult(content=[TextContent(text=_told(error))], is_error=True)
+        finally:
+            tenancy.end(token)
         return CallToolResult(content=[TextContent(text=written(answer))], structured_content=answer)
 
     return Server(

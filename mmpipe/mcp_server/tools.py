@@ -12,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 from mmpipe.errors import InvalidRequest
 from mmpipe.mcp_server import answers, arguments, explaining
 from mmpipe.mcp_server.access import ADMIN, SEARCH, Caller, Scope
+from mmpipe.mcp_server.recording import on_record
 from mmpipe.schemas.recommend import RecommendationsRequest
 from mmpipe.schemas.search import SearchRequest
 
 if TYPE_CHECKING:
+    from mmpipe.lake.audit import AuditLog
     from mmpipe.mcp_server.pictures import Pictures
     from mmpipe.mcp_server.shop import Shop
     from mmpipe.mcp_server.uploads import Uploads
@@ -47,15 +49,17 @@ class Tool(Generic[A]):
 
 class Tools:
     """What can be asked of the shop that ``shop`` gives, as soon as it is open, and of ``uploads`` and
-    ``pictures`` where they are given."""
+    ``pictures`` where they are given; calls with the scope ``admin`` are on record in the ``audit`` log."""
 
     def __init__(
         self,
         shop: Callable[[], Awaitable[Shop]],
         uploads: Uploads | None = None,
         pictures: Pictures | None = None,
+        audit: Callable[[], AuditLog] | None = None,
     ) -> None:
         self._shop = shop
+        self._audit = audit
         self._pictures = pictures
         listed: list[Tool[Any]] = [*self._of_catalogue(), *([] if uploads is None else _of_uploads(uploads))]
         self._tools = {tool.name: tool for tool in listed}
@@ -82,11 +86,17 @@ class Tools:
         tool = self._tools[name]
         if not caller.may(tool.scope):
             raise InvalidRequest("name", f"{name} is for keys with the scope {tool.scope}; this one has none")
-        try:
-            asked = tool.takes.model_validate(given)
-        except ValidationError as error:
-            raise _refused(error, self._schemas[name]["properties"]) from None
-        return answers.fitted(await tool.call(asked, caller))
+
+        async def answered() -> dict[str, Any]:
+            try:
+                asked = tool.takes.model_validate(given)
+            except ValidationError as error:
+                raise _refused(error, self._schemas[name]["properties"]) from None
+            return answers.fitted(await tool.call(asked, caller))
+
+        if tool.scope != ADMIN or self._audit is None:
+            return await answered()
+        return await on_record(self._audit, name, caller, given.get("collection"), answered)
 
     def _of_catalogue(self) -> list[Tool[Any]]:
         return [

@@ -90,7 +90,8 @@ def tools(lake: tuple[Path, Settings], shop: Shop) -> Tools:
     folder, settings = lake
     opened = open_lake(settings)
     queue = {"waiting": 1, "in_hand": 0, "dead_letters": 2}
-    return Tools(given(shop), Uploads(lambda: opened, lambda: queue), Pictures(folder / "pictures", 100_000))
+    uploads = Uploads(lambda: opened, lambda: queue)
+    return Tools(given(shop), uploads, Pictures(folder / "pictures", 100_000), lambda: opened.audit)
 
 
 def given(shop: Shop) -> Callable[[], Coroutine[Any, Any, Shop]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,12 +12,18 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from mmpipe.errors import StorageUnavailable
+from mmpipe.lake import open_lake
 from mmpipe.mcp_server.access import Caller
 from mmpipe.mcp_server.http import PATH, by_keys, create_http_app
+from mmpipe.mcp_server.shop import Shop, ShopHere
 from mmpipe.mcp_server.tools import Tools
+from mmpipe.mcp_server.uploads import Uploads
+from mmpipe.schemas.collections import CollectionsResponse
+from mmpipe.serve.answer import tenancy
 from mmpipe.serve.http.keys import key_ring
-from mmpipe.settings import ServeSettings
-from tests.mcp_server.conftest import Run, Serve, text_of
+from mmpipe.settings import ServeSettings, Settings
+from tests.mcp_server.conftest import Run, Serve, given, text_of
 from tests.serve.held_keys import entry, held
 
 KEYS = {name: f"{name}-key-0123456789" for name in ("shop", "boss", "other", "events", "slow", "late")}
@@ -130,6 +137,68 @@ def test_a_key_for_something_else_has_no_tools(run: Run[Any], keyed: str) -> Non
     assert talk(run, keyed, KEYS["events"], names) == set()
 
 
+def test_what_a_key_reads_as_admin_is_on_record(
+    run: Run[Any], keyed: str, lake: tuple[Path, Settings]
+) -> None:
+    audit = open_lake(lake[1]).audit
+    before = len(list(audit.read()))
+
+    async def calls(client: Client) -> Any:
+        await client.call_tool("search_products", {"collection": "shop", "text": "red shoe"})
+        await client.call_tool("list_rejects", {"collection": "shop"})
+        await client.call_tool("list_rejects", {"collection": "shop", "limit": -1})
+        return await client.call_tool("status", {})
+
+    talk(run, keyed, KEYS["boss"], calls)
+    talk(run, keyed, KEYS["shop"], calls)
+    told = [(each.caller, each.method, each.route, each.collection, each.status) for each in audit.read()]
+    assert told[before:] == [
+        ("boss", "MCP", "list_rejects", "shop", 200),
+        ("boss", "MCP", "list_rejects", "shop", 422),
+        ("boss", "MCP", "status", None, 200),
+    ]
+
+
+def test_what_cannot_be_put_on_record_is_not_answered(
+    run: Run[Any], shop: Shop, lake: tuple[Path, Settings], serve: Serve
+) -> None:
+    class Full:
+        def append(self, _: object) -> None:
+            raise StorageUnavailable("full")
+
+    opened = open_lake(lake[1])
+    tools = Tools(given(shop), Uploads(lambda: opened), audit=lambda: Full())  # type: ignore[arg-type, return-value]
+    url = serve(app_of(tools, Caller())) + PATH
+
+    async def calls(client: Client) -> Any:
+        return await client.call_tool("status", {})
+
+    refused = talk(run, url, KEYS["boss"], calls)
+    assert refused.is_error
+    assert refused.structured_content is None
+
+
+def test_tools_run_as_the_caller_whose_collections_they_may_open(run: Run[Any], serve: Serve) -> None:
+    asked: list[tenancy.Grant] = []
+
+    class Telling(ShopHere):
+        """Notes for whom it is asked."""
+
+        async def collections(self) -> CollectionsResponse:
+            caller = tenancy.current()
+            assert caller is not None
+            asked.append(caller.grant)
+            return CollectionsResponse(collections=[])
+
+    url = serve(app_of(Tools(given(Telling(None))), Caller())) + PATH  # type: ignore[arg-type]
+
+    async def listed(client: Client) -> Any:
+        return await client.call_tool("list_collections", {})
+
+    talk(run, url, KEYS["other"], listed)
+    assert [(each.name, each.collections) for each in asked] == [("other", frozenset({"other"}))]
+
+
 def test_a_key_takes_no_more_than_its_rate(run: Run[Any], keyed: str) -> None:
     sent = {"Authorization": f"Bearer {KEYS['slow']}"}
     statuses = [post(run, keyed, json=INITIALIZE, headers=sent).status_code for _ in range(2)]
@@ -182,6 +251,11 @@ def test_nothing_but_post_is_answered(run: Run[Any], keyed: str, method: str) ->
     assert answer.headers["Allow"] == "POST"
 
 
+def test_a_path_that_a_line_break_follows_is_another_one(run: Run[Any], keyed: str) -> None:
+    answer = post(run, f"{keyed}%0A", json=INITIALIZE, headers={"Authorization": ""})
+    assert answer.status_code == 404
+
+
 @pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
 @pytest.mark.parametrize(
     ("body", "statuses"),
@@ -190,6 +264,11 @@ def test_nothing_but_post_is_answered(run: Run[Any], keyed: str, method: str) ->
         (b"{", {400}),
         (b"[]", {400}),
         (b"null", {400}),
+        # Several calls in one request would be one of a caller's rate.
+        (
+            b'[{"jsonrpc":"2.0","id":1,"method":"tools/list"},{"jsonrpc":"2.0","id":2,"method":"tools/list"}]',
+            {400},
+        ),
         (b'"\xff"', {400}),
         (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":1}}', {200, 400}),
         (b'{"jsonrpc":"2.0","id":1,"method":"nope"}', {200, 400, 404}),
