@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from examples.assistant.later import later
+from examples.assistant.natural import choosing, reporting
 from examples.assistant.products import catalogue
 from examples.assistant.turns import conversations, reviews
 from examples.assistant.unseen import unseen
 
 
 def write(folder: Path) -> None:
-    """Products, reviews and the three sets of turns, each as ``….jsonl`` in a folder."""
+    """Products, reviews and the sets of turns, each as ``….jsonl`` in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, list[dict[str, Any]]] = {
         "products": catalogue(),
         "turns": conversations(),
         "later": later(),
         "unseen": unseen(),
+        "natural-choosing": choosing(),
+        "natural-reporting": reporting(),
         "reviews": [dict(review) for review in reviews()],
     }
     for name, rows in files.items():

@@ -46,14 +46,14 @@ ASPECTS: Final = {
         Aspect("warranty", "warranty", "保修", r"\bwarrant(?:y|ies)\b|\bguarantee\b|保修|质保|三包", (), ("warranty", "guarantee", "保修"),
                ("time",), r"warrant|guarantee|保修|质保"),
         Aspect("battery", "battery life", "续航", r"\bbatter(?:y|ies)\b|\brun ?time\b|\bplay ?time\b|\bflight time\b|\bhow long (?:does|do|will|can) (?:it|the \w+|they|this|one) (?:last|fly|run|play|charge)"
-               r"|\bhow long .{0,40}\b(?:last|fly|run|play)\b|续航|电池|能用多久|用多久|飞多久|播放多久|能飞|待机", (),
+               r"|\bhow long .{0,40}\b(?:last|fly|run|play)\b|续航|电池|能用多久|用多久|飞多久|播放多久|能飞|待机|\bstays? (?:in the air|up|on)\b|空中停留", (),
                ("battery life", "battery", "runtime", "run time", "playtime", "play time", "flight time", "battery capacity", "续航"),
                ("time",), r"batter|runs? for|plays? for|flies|last|续航|电池|播放|飞行"),
         Aspect("weight", "weight", "重量", r"\bweigh(?:s|t|ts)?\b|\bhow (?:heavy|light)\b|\bheavy\b|重量|多重|有多重|重不重|重吗|几斤|几公斤|净重", (),
                ("weight", "item weight", "net weight", "product weight", "重量", "净重"), ("mass",), r"weigh|重"),
         Aspect("screen", "screen size", "屏幕尺寸", r"\bscreen size\b|\bsize of the screen\b|\bhow (?:big|large) is (?:the|its) (?:screen|display)\b|屏幕多大|屏幕尺寸|几寸|几英寸|多少寸", (),
                ("screen size", "screen", "display", "屏幕"), ("length",), r"screen|display|屏"),
-        Aspect("capacity", "capacity", "容量", r"\bcapacit(?:y|ies)\b|\bvolume\b|\bhow much (?:does|do|can) (?:it|the \w+|they|this|one) (?:hold|take|store)\b|\bhow many (?:ml|mah|litres|liters|people|persons)\b"
+        Aspect("capacity", "capacity", "容量", r"\bcapacit(?:y|ies)\b|\bvolume\b|\bhow much (?:does|do|can) (?:it|the \w+|they|this|one) (?:hold|take|store)\b|\bhow many (?:ml|mah|litres|liters|people|persons|adults)\b"
                r"|\bhow much .{0,30}\bholds?\b|\bhold\b|容量|容积|多少毫升|多少毫安|能装多少|装多少|住几个人|睡几个人|几个人|多少升", (),
                ("capacity", "volume", "容量"), ("volume", "charge", "count"), r"capacity|hold|容量|装|充电"),
         Aspect("storage", "storage", "存储空间", r"\bstorage\b|\bmemory\b|\bhow many gb\b|存储|内存|多少g\b", (), ("storage", "memory", "存储"), ("bytes",), "storage|memory|存储"),
@@ -62,7 +62,7 @@ ASPECTS: Final = {
                ("power",), r"power|watt|功率|瓦"),
         Aspect("width", "width", "宽度", r"\bwidth\b|\bhow wide\b|宽度|多宽", (), ("width", "宽度"), ("length",), r"wide|width|宽"),
         Aspect("height", "height", "高度", r"\bheight\b|\bhow (?:tall|high)\b|高度|多高", (), ("height", "高度"), ("length",), r"height|high|tall|高度"),
-        Aspect("length", "length", "长度", r"\blength\b|\bhow long (?:is|are)\b|长度|多长", (), ("length", "长度"), ("length",), r"length|long|长度"),
+        Aspect("length", "length", "长度", r"\blength\b|\bhow long (?:is|are)\b|长度|多长(?!时间)", (), ("length", "长度"), ("length",), r"length|long|长度"),
         Aspect("material", "material", "材质", r"\bmaterials?\b|\bmade (?:out )?of\b|\bfabrics?\b|材质|材料|面料|什么做的|什么料", ("material",), ("material", "fabric", "材质")),
         Aspect("color", "colour", "颜色", r"\bcolou?rs?\b|颜色|什么色|啥色", ("color",), ("color", "colour", "颜色")),
         Aspect("brand", "brand", "品牌", r"\bbrands?\b|\bwho (?:makes|made)\b|\bmanufacturer\b|品牌|牌子|什么牌|哪个厂", ("brand",)),
@@ -79,13 +79,13 @@ _COMPARATIVES: Final[tuple[tuple[str, str, Direction], ...]] = (
     (r"\bcheap(?:er|est)\b|\btoo (?:expensive|dear|pricey)\b|\bless expensive\b|\bleast expensive\b|\bmore affordable\b|\blower pric|\bcosts? less\b|\blowest price"
      r"|(?:更|最|比较)(?:便宜|实惠)|便宜(?:一?点|一?些|的)|价格?更?低|再便宜|便宜吗|太贵|有点贵", "price", "least"),
     (r"\bmore expensive\b|\bmost expensive\b|\bpric(?:ier|iest)\b|\bdearer\b|\bcosts? more\b|\bhighest price|(?:更|最)贵|贵(?:一?点|一?些)", "price", "most"),
-    (r"\blight(?:er|est)\b(?! colou?r)|\btoo heavy\b|太重|\bless heavy\b|\bweighs? less\b|(?:更|最|比较)轻|轻(?:一?点|一?些)|比.{1,30}(?P<lighter>轻)|哪.{0,8}轻", "weight", "least"),
-    (r"\bheav(?:ier|iest)\b|\bweighs? more\b|(?:更|最|比较)重(?!量)|重(?:一?点|一?些)|比.{1,30}(?P<heavier>重)(?!量)|哪.{0,8}重(?!量)", "weight", "most"),
+    (r"\blight(?:er|est)\b(?! colou?r)|\b(?:less|least|easiest) to carry\b|\b(?:less|least|lower|lowest) weight\b|\btoo heavy\b|太重|\bless heavy\b|\bweighs? less\b|(?:更|最|比较)轻|轻(?:一?点|一?些|的)|比.{1,30}(?P<lighter>轻)|哪.{0,8}轻", "weight", "least"),
+    (r"\bheav(?:ier|iest)\b|\b(?:more|most) weight\b|\bweighs? more\b|(?:更|最|比较)重(?!量)|重(?:一?点|一?些)|比.{1,30}(?P<heavier>重)(?!量)|哪.{0,8}重(?!量)", "weight", "most"),
     (r"\blonger battery\b|\blongest battery\b|\blasts? (?:the )?long(?:er|est)\b|\bbattery .{0,20}long(?:er|est)\b|\bbetter battery\b|\bbest battery\b|\b(?:fl(?:y|ies)|runs?|plays?|goes|go|works?) (?:for )?(?:the )?long(?:er|est)\b|\blong(?:er|est) (?:flight|battery|play)"
      r"|续航(?:时间)?(?:更|最)[长久]|(?:更|最)(?:耐用|持久)|用得更久|飞得更久|更久|最久|续航.{0,4}长|电池更", "battery", "most"),
     (r"\blarg(?:er|est) screen\b|\bbigg(?:er|est) screen\b|屏幕(?:更|最)大", "screen", "most"),
     (r"\bsmall(?:er|est) screen\b|屏幕(?:更|最)小", "screen", "least"),
-    (r"更大容量|\b(?:larger|largest|bigger|biggest|more|most|higher|highest) (?:capacity|volume)\b|\bholds? (?:the )?mo(?:re|st)\b|\broomi(?:er|est)\b|容量(?:更|最)大|装得?(?:更|最)多|容量.{0,4}(?<!多)大", "capacity", "most"),
+    (r"更大容量|\b(?:larger|largest|bigger|biggest|more|most|higher|highest) (?:capacity|volume)\b|\b(?:holds?|stores?) (?:the )?mo(?:re|st)\b|\b(?:more|most) (?:juice|charge)\b|\broomi(?:er|est)\b|容量(?:更|最)大|装得?(?:更|最)多|容量.{0,4}(?<!多)大", "capacity", "most"),
     (r"\b(?:smaller|smallest|less|least|lower) (?:capacity|volume)\b|\bholds? (?:the )?le(?:ss|ast)\b|容量(?:更|最)小", "capacity", "least"),
     (r"\b(?:more|most) storage\b|\b(?:more|most) memory\b|(?:存储|内存).{0,3}(?:更|最)大", "storage", "most"),
     (r"\bmo(?:re|st) powerful\b|\bstrong(?:er|est)\b|功率(?:更|最)大", "power", "most"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mmpipe.assistant import asking, checked, comparing, evidence, finding, references, telling, wishes
@@ -13,10 +14,11 @@ from mmpipe.assistant.aspects import plain_name
 from mmpipe.assistant.checked import LanguageModel, Worded, WordingRefused
 from mmpipe.assistant.language import language_of
 from mmpipe.assistant.outcome import Outcome
-from mmpipe.assistant.reading import Turn, aspects_of, read
+from mmpipe.assistant.reading import ASKS_FOR_VARIANT, Turn, aspects_of, read
 from mmpipe.assistant.shop import Bounded
 from mmpipe.assistant.state import MAX_SEEN, MAX_WORDS, Conversation, Wishes, opened
 from mmpipe.assistant.wording import better, field_name, words
+from mmpipe.lexical import tokens
 from mmpipe.schemas.assistant import (
     Asked,
     AssistantResponse,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mmpipe.assistant.evidence import Evidence
     from mmpipe.assistant.language import Language
     from mmpipe.assistant.shop import Reviews, Shop
+    from mmpipe.assistant.state import Name
     from mmpipe.schemas.assistant import AssistantRequest
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.schemas.search import Heard
@@ -108,6 +111,12 @@ def _shown(product: PublicProduct, language: Language) -> ShownProduct:
     )
 
 
+def _paid_more(product: PublicProduct, least: Decimal | None) -> Decimal | None:
+    """What is asked at least of something dearer than a product."""
+    paid = product.effective_price(datetime.now(UTC))
+    return paid.amount if least is None and paid is not None else least
+
+
 def _aspect_key(best: Comparative, reference: Evidence) -> str:
     """The aspect that a piece of evidence is of."""
     told = reference.field.rpartition(".")[2]
@@ -145,7 +154,7 @@ class _Work:
             case "compare":
                 return await self._compare(turn)
             case "reviews" | "attribute":
-                return await self._question(turn)
+                return await self._question(turn, limit)
             case "more":
                 return await self._more(limit)
             case _:
@@ -175,10 +184,12 @@ class _Work:
     async def _look(self, turn: Turn, limit: int) -> Outcome:
         state, best = self._state, turn.comparative
         now = await wishes.said(self._shop, turn.core or turn.said, self._language)
-        if best is not None and not (best.key == "price" and now.priced):
-            now = await wishes.said(self._shop, turn.said, self._language, (best.start, best.end))
-        else:
-            best = None
+        if best is not None:
+            apart = await wishes.said(self._shop, turn.said, self._language, (best.start, best.end))
+            # A price that is named says how cheap it is to be; *than* may be a part of it.
+            priced = best.key == "price" and now.priced
+            now = apart if not priced or apart.priced else now
+            best = None if priced else best
         if state.pending is not None and not (now.fields or now.priced):
             now = await asking.answered(self._shop, turn, state.pending, now, self._language)
         fresh = not turn.any and wishes.begins_anew(state.wishes, now)
@@ -188,11 +199,30 @@ class _Work:
         if not asked and not now:
             return self._say("hello") if not turn.any else self._decline("nothing", "nothing_found")
         superlative = best if best is not None and (best.best or fresh) else None
-        looked = await finding.look(self._shop, asked, best=superlative)
+        looked = await self._looked(Wishes() if fresh else state.wishes, now, asked, superlative)
         if not looked.products:
             return self._decline("nothing", "nothing_found")
         found = self._list(looked, limit, "found", fresh=fresh, by=superlative)
         return found if superlative is not None else asking.ask(found, looked, self._language)
+
+    async def _looked(
+        self, former: Wishes, now: wishes.Said, asked: Wishes, best: Comparative | None
+    ) -> finding.Looked:
+        """Products for what is asked: with what is implied, where there are; where there are none, by the
+        category that a turn names alone."""
+        implied = {name: values for name, values in now.implied.items() if name not in asked.fields}
+        if implied:
+            closer = asked.model_copy(update={"fields": {**asked.fields, **implied}})
+            looked = await finding.look(self._shop, closer, best=best, strict=True)
+            if looked.products:
+                return looked
+        looked = await finding.look(self._shop, asked, best=best)
+        if looked.products or not now.kind or set(tokens(now.subject)) <= set(tokens(now.kind)):
+            return looked
+        plain = wishes.joined(former, replace(now, subject=now.kind))
+        looked = await finding.look(self._shop, plain, best=best)
+        left = [word for word in now.subject.split() if not set(tokens(word)) <= set(tokens(now.kind))]
+        return replace(looked, relaxed=(" ".join(left), *looked.relaxed))
 
     async def _better(self, best: Comparative, now: wishes.Said, limit: int) -> Outcome:
         """Products like those that were shown, with less or more of something."""
@@ -215,9 +245,11 @@ class _Work:
         asked = wishes.joined(state.wishes, now)
         if best.key == "price" and best.direction == "least":
             paid = product.effective_price(datetime.now(UTC))
-            asked = asked.model_copy(update={"below": None if paid is None else paid.amount})
+            asked = asked.model_copy(update={"below": None if paid is None else paid.amount, "gte": now.gte})
             looked = await finding.look(self._shop, asked)
         else:
+            if best.key == "price":
+                asked = asked.model_copy(update={"lte": now.lte, "gte": _paid_more(product, now.gte)})
             looked = await finding.look(self._shop, asked, best=None)
             looked = replace(looked, products=tuple(finding.surpassing(looked.products, best, reference)))
         if not looked.products or any(": " in each for each in looked.relaxed):
@@ -275,7 +307,7 @@ class _Work:
                 draft.say(words("item_value", language), name=name, value=told)
         return found
 
-    async def _question(self, turn: Turn) -> Outcome:
+    async def _question(self, turn: Turn, limit: int) -> Outcome:
         meant = await references.one(self._shop, turn, self._state)
         language = self._language
         if meant.product is None:
@@ -296,10 +328,33 @@ class _Work:
             ):
                 found.kind, found.declined = "decline", "no_reviews"
             return found
+        variants = await self._variants(turn, product, limit)
+        if variants is not None:
+            return variants
         found = Outcome(state, "attribute", products=[product])
         if not await telling.tell(found.draft, self._shop, product, meant.aspect, meant.rest, language):
             found.kind, found.declined = "decline", "not_said"
         return found
+
+    async def _variants(self, turn: Turn, product: PublicProduct, limit: int) -> Outcome | None:
+        """The product in the colour or size that is asked for, else others that are so; None where it is
+        another question, or is so itself."""
+        if not (turn.points or turn.places) or not ASKS_FOR_VARIANT.search(turn.even):
+            return None
+        now = await wishes.said(self._shop, turn.core or turn.said, self._language)
+        fields: dict[Name, tuple[str, ...]] = {
+            name: values for name, values in now.fields.items() if name in ("color", "size")
+        }
+        if not fields or now.fields.keys() - fields.keys() or now.subject:
+            return None
+        found = await finding.siblings(self._shop, product, fields)
+        if product.id in {each.id for each in found}:
+            return None
+        if not found:
+            # Others of what is looked for; where nothing is, the product's own colour is the answer.
+            return await self._look(turn, limit) if self._state.wishes else None
+        asked = wishes.joined(self._state.wishes, replace(now, subject="", implied={}))
+        return self._list(finding.Looked(asked, tuple(found)), len(found), "found", fresh=False)
 
     def _which(self, turn: Turn, options: Sequence[PublicProduct]) -> Outcome:
         language = self._language

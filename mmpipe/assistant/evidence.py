@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_QUOTE: Final = 300
 _MAX_SENTENCES: Final = 200
 _SEVERAL: Final = 3
+# Of a Chinese run of so many characters, which nobody parts into words, this share is enough.
+_LONG_RUN: Final = 4
+_MOST_OF_RUN: Final = 0.5
 _SENTENCE: Final = re.compile(
     r"[^\x00-\x1f\x7f\u2028\u2029。！？；]+?(?:[.!?](?=\s|$|[\"”’)])[\"”’)]*|[。！？；]|(?=[\x00-\x1f\x7f\u2028\u2029])|$)"
 )
@@ -251,11 +254,25 @@ def _says(text: str, ways: Sequence[str]) -> bool:
     stems = _stems(folded)
     for way in ways:
         if is_run(way):
-            if fold(way) in folded:
+            if _says_run(fold(way), folded):
                 return True
         elif (own := set(_stems(fold(way)))) and own <= set(stems):
             return True
     return False
+
+
+def _says_run(run: str, folded: str) -> bool:
+    """Whether a text has a Chinese run, or of a long one most in parts of two characters and more."""
+    if run in folded:
+        return True
+    if len(run) < _LONG_RUN:
+        return False
+    at = had = 0
+    while at < len(run):
+        end = next((stop for stop in range(len(run), at + 1, -1) if run[at:stop] in folded), at)
+        had += end - at
+        at = max(end, at + 1)
+    return had >= _MOST_OF_RUN * len(run)
 
 
 @lru_cache(maxsize=8_192)

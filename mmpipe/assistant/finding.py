@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.assistant import evidence, wishes
 from mmpipe.assistant.evidence import Evidence
 from mmpipe.assistant.language import Language, is_run
+from mmpipe.assistant.state import Wishes
 from mmpipe.lexical import CJK
+from mmpipe.schemas.conditions import And, Comparison
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search.find import synonyms
 
 if TYPE_CHECKING:
     from mmpipe.assistant.aspects import Aspect, Comparative
     from mmpipe.assistant.shop import Bounded, Found
-    from mmpipe.assistant.state import Wishes
+    from mmpipe.assistant.state import Name
     from mmpipe.schemas.product import PublicProduct
 
 # Products whose texts are read for one turn; of a superlative more.
@@ -25,6 +27,7 @@ CANDIDATES: Final = 24
 MEASURED: Final = 48
 _PRICED: Final = 100
 _LEAST_SAID: Final = 0.5
+_STORY: Final = 3
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,32 @@ def request(asked: Wishes, limit: int, *, cheapest: bool = False) -> SearchReque
 
 async def look(
     shop: Bounded, asked: Wishes, *, picture: bool = False, best: Comparative | None = None,
-    skip: Sequence[str] = (),
+    skip: Sequence[str] = (), strict: bool = False,
 ) -> Looked:  # fmt: skip
-    """Products for some wishes; where there are none, for less of them. ``best`` is what is to come first of
-    all, ``skip`` what was seen already."""
+    """Products for some wishes; where there are none, for less of them, unless ``strict``. ``best`` is what
+    is to come first of all, ``skip`` what was seen already."""
     found = await _look(shop, asked, picture, best, skip)
-    if found.products or skip:
+    if found.products or skip or strict:
         return found
     for name, less in wishes.looser(asked)[:2]:
         found = await _look(shop, less, picture, best, skip)
         if found.products:
             return Looked(less, found.products, (name, *found.relaxed))
     return Looked(asked)
+
+
+async def siblings(
+    shop: Bounded, product: PublicProduct, fields: Mapping[Name, tuple[str, ...]]
+) -> list[PublicProduct]:
+    """Variants of a product that have one of the values in each field."""
+    if not product.item_group_id:
+        return []
+    parts = [Comparison.of("item_group_id", (product.item_group_id,))]
+    parts += [Comparison.of(name, values) for name, values in fields.items()]
+    found = await shop.search(
+        request(Wishes(), 3).model_copy(update={"filter": And.model_construct(parts=tuple(parts))})
+    )
+    return await shop.products([hit.id for hit in found.hits])
 
 
 async def _look(
@@ -87,8 +104,13 @@ async def _look(
         products = _saying(_pieces(asked.text), products, own=best is not None)
     unsaid = () if picture or asked.like else _unsaid(asked.text, products[:3])
     if unsaid and found.required < found.asked:
-        share = len(unsaid) / max(len(_pieces(asked.text)), 1)
-        if share > 1 - _LEAST_SAID or (share == 1 - _LEAST_SAID and len(unsaid) > 1):
+        said = _pieces(asked.text)
+        share = len(unsaid) / max(len(said), 1)
+        # Of a long story the word that the products are called by is enough.
+        named = len(said) > _STORY and any(
+            evidence.says(products[0], (each,), names=True) for each in said if each not in unsaid
+        )
+        if not named and (share > 1 - _LEAST_SAID or (share == 1 - _LEAST_SAID and len(unsaid) > 1)):
             return Looked(asked)
     elif not unsaid or found.required == found.asked:
         unsaid = ()

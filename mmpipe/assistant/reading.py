@@ -50,10 +50,13 @@ class Turn:
 
 
 _HELLO: Final = re.compile(
-    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|你好|您好|嗨|哈喽|在吗|早上好|晚上好)(?: there)?[\s!.,。！,，~]*(?:在吗)?[?？]?"
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening)|你好|您好|嗨|哈喽|在吗|早上好|晚上好)(?: there)?[呀啊哦]?[\s!.,。！,，~]*(?:在吗|how are you(?: doing)?(?: today)?|how's it going|nice to meet you)?[\s?？!！.]*"
 )
 _THANKS: Final = re.compile(
     r"(?:(?:ok|okay|great|perfect|good)[\s,]*)?(?:thanks|thank you|thx|cheers|谢谢|多谢|感谢)(?: (?:a lot|very much|so much))?(?:你|您|啦|了)?[\s!.。！]*|(?:bye|goodbye|再见)[\s!.。！]*"
+)
+ASKS_FOR_VARIANT: Final = re.compile(
+    r"\b(?:has|have|got|comes?|get|available|is there|are there|versions?|make)\b|有|出"
 )
 _RESET: Final = re.compile(
     r"\b(?:start (?:over|again|anew|from scratch)|new search|reset|forget (?:it|that|all that))\b|重新开始|重新找|从头来|清空"
@@ -73,8 +76,8 @@ _OFF_TOPIC: Final = re.compile(
     r"|天气|写(?:一?首|一?篇|个).{0,4}(?:诗|文章|故事|代码)|笑话|讲个|首都|总统|翻译|菜谱|新闻|股票|股市|你是谁|你叫什么|你是(?:机器人|人工|真人)|忽略.{0,6}(?:指令|规则|提示)|提示词|唱歌|几点了|今天星期"
 )
 _REVIEWS: Final = re.compile(
-    r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\b(?:owners|users|buyers|customers)'? experiences?\b|\baccording to (?:the )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\bhow do (?:people|customers|buyers) "
-    r"|评价|评论|口碑|买家|大家(?:觉得|怎么|都)|(?:买|用)过.{0,30}(?:的人|的)|买的人|用户反馈|用过的人|反馈怎么|好评|差评|吐槽|别人怎么说"
+    r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody)(?: ever)? (?:had|have|has|having|been|was|were|got|getting|run|experienced?)\b|\b(?:was|were|is|are|has|have) (?:anyone|anybody|people|customers|buyers|owners|users)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\b(?:owners|users|buyers|customers)'? experiences?\b|\baccording to (?:the )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\bhow do (?:people|customers|buyers) "
+    r"|评价|评论|口碑|买家|大家(?:觉得|怎么|都)|(?:买|用)过.{0,30}(?:的人|的)|买的人|用户反馈|(?:大家|别人|买家)的?.{0,6}(?:反馈|看法|意见)|用过的人|反馈怎么|好评|差评|吐槽|别人怎么说"
 )
 _COMPARE: Final = re.compile(
     r"\bcompar(?:e|ed|ison|ing)\b|\bvs\.?\b|\bversus\b|\bdifferen(?:ce|t|ces)\b.{0,20}\b(?:between|from|them|these|two)\b|\bwhat(?:'s| is| are) the differences?\b|\bwhich (?:(?:one|of (?:them|these|those)|of the (?:two|three)) )?is better\b"
@@ -107,14 +110,14 @@ _ANY: Final = re.compile(
     r"^(?:no(?: preference)?|any(?:thing)?(?: (?:size|price|budget|is fine|will do|works))?|(?:i )?(?:don't|do not) (?:mind|care|know)|doesn't matter|not sure|whatever|no limit|没有要求|没要求|随便|都可以|都行|无所谓|不限|不知道|没有预算|没有|不确定|不清楚)[\s.!。！]*$"
 )
 _QUESTION_EN: Final = re.compile(
-    r"^(?:(?:and|but|so|ok|okay|also)\b[\s,]*)*(?:is|are|does|do|did|can|could|will|would|has|have|was|what|what's|which|how|where|when|who|why|whats|tell me)\b"
+    r"(?:^(?:(?:and|but|so|ok|okay|also|hmm|um|oh|well)\b[\s,]*)*|[:;] ?)(?:is|are|does|do|did|can|could|will|would|has|have|was|what|what's|which|how|where|when|who|why|whats|tell me)\b"
 )
 _QUESTION_ZH: Final = re.compile(
-    r"^(?:请)?(?:再)?(?:介绍|说说|讲讲|说明|告诉我|我?想知道|我想问|查一下)|吗|么[?？]?$|[^那你们店里请问还，,\s]有没有[^\s]|多少|多[重大长宽高久厚]|什么|[?？]\s*$|几[^个款件]|是不是|能不能|会不会|可不可以|可以.{1,12}吗|怎么样|如何|哪里|是否"
+    r"^(?:请)?(?:再)?(?:介绍|说说|讲讲|说明|告诉我|我?想知道|我想问|查一下)|吗|么[?？]?$|(?<!店里)(?<!这里)[^那你们请问还，,\s]有没有[^\s]|多少|多[重大长宽高久厚]|什么|[?？]\s*$|几[^个款件]|是不是|能不能|会不会|可不可以|可以.{1,12}吗|怎么样|如何|哪里|是否"
 )
 _LOOKS_FOR: Final = re.compile(
-    r"^(?:(?:and|but|so|ok|okay|hi|hello|please)\b[\s,]*)*(?:what about|how about|(?:can|could|may) (?:i|we) (?:please )?(?:see|have|get|look at|try)\b|(?:can|could|would|will) you (?:please )?(?:show|find|get|recommend|suggest|give)|do you (?:have|sell|stock|carry)|have you got|are there|is there|what [a-z ]{2,30} (?:do you have|are there|have you)|which [a-z ]{2,30} (?:do you have|are there|have you|would you recommend)|show|find|get|i(?:'m| am| need| want|'d like| would like)|looking|recommend|suggest|search)\b"
-    r"|^(?:请问)?(?:你们|店里|这里|还)?有(?:没有)?|推荐|(?:我)?(?:想|要)(?:要|买|找)|帮我找|找|来(?:一|个|双)"
+    r"^(?:(?:and|but|so|ok|okay|hi|hello|please|hmm|um|oh|well)\b[\s,]*)*(?:what about|(?:any|some)thing\b|nothing\b|how about|(?:can|could|may) (?:i|we) (?:please )?(?:see|have|get|look at|try)\b|(?:can|could|would|will) you (?:please )?(?:show|find|get|recommend|suggest|give)|do you (?:have|sell|stock|carry)|have you got|are there|is there|what [a-z ]{2,30} (?:do you have|are there|have you)|which [a-z ]{2,30} (?:do you have|are there|have you|would you recommend)|show|find|get|i(?:'m| am| need| want|'d like| would like)|looking|recommend|suggest|search)\b"
+    r"|^(?:请问)?(?:你们|店里|这里|还)?有(?:没有)?|有[^有]{1,8}[的款色码](?:吗|么|没有?)?[?？]?$|推荐|(?:我)?(?:想|要)(?:要|买|找)|帮我找|找|来(?:一|个|双)"
 )  # fmt: skip
 
 
@@ -223,10 +226,10 @@ def _places(text: str, shown: int) -> tuple[int, ...]:
 
 
 _NAME_NOISE: Final = re.compile(
-    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|anything|everything|contains?|supports?|formats?|experiences?|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last)\b|'s\b|[?!.,;:]"
+    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|survive|survives|withstand|handle|cope|allowed|fits?|really|have|had|having|been|ever|troubles?|problems?|issues?|unhappy|happy|disappointed|satisfied|anything|everything|contains?|supports?|formats?|experiences?|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last)\b|'s\b|[?!.,;:]"
 )
 _NAME_NOISE_ZH: Final = re.compile(
-    r"请问|反馈|体验|格式|告诉我|想知道|差评|好评|吐槽|有人|买过|用过|的人|谁|介绍(?:一下)?|一下|说说|讲讲|说明|多[大重长宽高久厚深]|对于|关于|对|里面?|需要|适合|含有?|包含|大概|产的|是不是|有没有|能不能|会不会|可不可以|是否|可以|大家|买家|用户|觉得|怎么样|评价|评论|口碑|怎么说|如何|它们?|这款|这个|这件|这双|这台|那个|那款|第?[一二三四五六七八九](?:个|款|件|双|台)|最后|的|吗|呢|么|是|有|能|会|多少|多久|多长时间|什么|和|与|跟|还是|哪个|哪款|更|最|对比|比较|一下|支持|带|[?？。!！,，、\s]"
+    r"请问|(?P<whether>.)不(?P=whether)|一[瓶盒台件双条款把个只支罐]|几|到底|真的|究竟|具体|看看|那(?![个款件台双条])|在(?!线)|反馈|体验|格式|多长时间|多久|告诉我|想知道|差评|好评|吐槽|有人|买过|用过|的人|谁|介绍(?:一下)?|一下|说说|讲讲|说明|多[大重长宽高久厚深]|对于|关于|对|里面?|需要|适合|含有?|包含|大概|产的|是不是|有没有|能不能|会不会|可不可以|是否|可以|大家|买家|用户|觉得|怎么样|评价|评论|口碑|怎么说|如何|它们?|这款|这个|这件|这双|这台|那个|那款|第?[一二三四五六七八九](?:个|款|件|双|台)|最后|的|吗|呢|么|是|有|能|会|多少|多久|多长时间|什么|和|与|跟|还是|哪个|哪款|更|最|对比|比较|一下|支持|带|[?？。!！,，、\s]"
 )
 
 
@@ -245,7 +248,9 @@ def pieces(text: str) -> list[str]:
 
 def telling(said: Iterable[str]) -> tuple[str, ...]:
     """The same without the grammar of its Chinese runs."""
-    return tuple(piece for each in said for piece in _NAME_NOISE_ZH.sub(" ", each).split())
+    kept = (piece for each in said for piece in _NAME_NOISE_ZH.sub(" ", each).split())
+    # A letter by itself is of a measure, or of nothing.
+    return tuple(piece for piece in kept if len(piece) > 1 or not piece.isascii() or piece.isdigit())
 
 
 def aspects_of(turn: Turn) -> list[Aspect]:

@@ -82,7 +82,8 @@ def _asked(turn: Turn, product: PublicProduct | None, *, named: bool) -> Meant:
         return Meant(None, telling(pieces(turn.even)))
     aspect, text = None, turn.even
     whole = _whole(product)
-    for each, match in asked(turn.even):
+    # Reviews are asked by words, whatever a catalogue calls what these ask for.
+    for each, match in () if turn.intent == "reviews" else asked(turn.even):
         start, end = match.span()
         wider = turn.even[max(start - 1, 0) : end], turn.even[start : end + 1]
         if named and any(len(part) > end - start and part in whole for part in wider):

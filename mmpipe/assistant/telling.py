@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mmpipe.assistant.draft import Draft
     from mmpipe.assistant.language import Language
-    from mmpipe.assistant.shop import Bounded, Reviews
+    from mmpipe.assistant.shop import Bounded, Reviews, ReviewSentence
     from mmpipe.schemas.product import PublicProduct
 
 # Sentences of reviews that an answer quotes, and those that are looked through.
@@ -43,7 +43,9 @@ async def tell(
         return _describe(draft, product, language)
     told = evidence.of_words(product, rest, language)
     if aspect is not None and aspect.kinds:
-        told = [each for each in told if any(a.kind in aspect.kinds for a in amounts(each.quote))]
+        measured = [each for each in told if any(a.kind in aspect.kinds for a in amounts(each.quote))]
+        # An amount in a unit that nobody knows is one, too: of square metres, say.
+        told = measured or [each for each in told if any(map(str.isdigit, each.quote))]
     if told:
         draft.say(words("says_words", language), title=named, value=told[0])
         for more in told[1:]:
@@ -113,6 +115,13 @@ _SPOKEN_OF: Final = {
 }
 
 
+# What asks for what buyers did not like.
+_SOUR: Final = re.compile(
+    r"\btroubles?\b|\bproblems?\b|\bissues?\b|\bunhappy\b|\bdisappoint|\bcomplain|\bnegative\b|\bdislike"
+    r"|差评|吐槽|不满|毛病|缺点|抱怨"
+)
+
+
 async def of_reviews(
     draft: Draft,
     reviews: Reviews,
@@ -129,11 +138,9 @@ async def of_reviews(
         if not evidence.speaks_to_machines(each.text)
     ]
     named_aspects = {name for name, pattern in _SPOKEN_OF.items() if pattern.search(asked)}
-    about = [
-        each
-        for each in said
-        if not rest or named_aspects & each.opinions.keys() or evidence.mentions(each.text, rest)
-    ]
+    about = _about(said, named_aspects, rest)
+    sour = [each for each in about if False in each.opinions.values()]
+    about = sour if sour and _SOUR.search(asked) else about
     if not about:
         key = "no_reviews_about" if said else "no_reviews"
         draft.say(words(key, language), title=named)
@@ -148,6 +155,23 @@ async def of_reviews(
             value=Evidence(product.id, f"reviews.{each.review_id}", shown, shown),
         )
     return True
+
+
+def _about(said: Sequence[ReviewSentence], aspects: set[str], rest: Sequence[str]) -> list[ReviewSentence]:
+    """The sentences that speak of some aspects or have all of some words, else those with half of them; all
+    where nothing is asked for."""
+    if not rest and not aspects:
+        return list(said)
+    whole = [
+        each
+        for each in said
+        if aspects & each.opinions.keys() or (rest and evidence.mentions(each.text, rest))
+    ]
+    if whole or len(rest) < 2:
+        return whole
+    held = [(sum(evidence.mentions(each.text, (word,)) for word in rest), each) for each in said]
+    most = max((count for count, _ in held), default=0)
+    return [each for count, each in held if count == most and 2 * count >= len(rest)]
 
 
 def _rated(draft: Draft, product: PublicProduct, language: Language) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 
 from mmpipe.assistant.language import Language, is_run
+from mmpipe.assistant.prices import spelled
 from mmpipe.assistant.state import MAX_FIELDS, MAX_PRICE, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
 from mmpipe.lexical import tokens
 from mmpipe.schemas.assistant import Wish
@@ -30,14 +31,14 @@ _NOT: Final = re.compile(
     r"|(?:不要|别要|不想要|不喜欢|除了|(?<!是)不是|非(?!常)|不含|不带|(?<!有)没有)(?P<zh>[^，,。.!！?？的]+?)(?:以外|之外)?(?:的|$|(?=[，,。.!！?？]))"
 )  # fmt: skip
 _REFINES: Final = re.compile(
-    r"\bones?\b|\binstead\b|\brather\b|^(?:(?:and|but|ok|okay|yes|no)\b[\s,]*)*(?:in|with|without|for|from|also|only|not|no|less|more|it should|they should|should be|must be|make it)\b"
+    r"\bones?\b|\bonly\b|^只[看要]?|\binstead\b|\brather\b|^(?:(?:and|but|ok|okay|yes|no)\b[\s,]*)*(?:in|with|without|for|from|also|only|not|no|less|more|it should|they should|should be|must be|make it)\b"
     r"|的[吗呢么]?[\s?？。!！]*$|^(?:换|改|不要|只要|带|适合|最好|还要|再)|一点|一些"
 )  # fmt: skip
 _FILLERS: Final = re.compile(
-    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's)\b|[?!.,;:]"
+    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|sister|brother|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's|after|somewhere|just|let|let's|hmm|um|oh|ah|well|if|possible|possibly|ideally|preferably|perhaps|now|today|here|might|were|been|was|had|going|go|thinking|think|love|hope|hoping|prefer|actually|still|so|as|because|since|his|her|their|our|its|who|where|when|why|version|versions|anyone|another|other|others|else|new|he|she|they|them)\b|[?!.,;:]"
 )  # fmt: skip
 _FILLERS_ZH: Final = re.compile(
-    r"请问|儿子|女儿|老公|老婆|妈妈|爸爸|朋友|哪些|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
+    r"请问|那[款个种]?|这[款个种]|挑|选|件|双|添|儿子|女儿|老公|老婆|妈妈|爸爸|朋友|哪些|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
 )
 _OUTER_ZH: Final = re.compile(r"^(?:[色款的是要个])+|(?:[色款的吗呢吧了])+$")
 
@@ -49,6 +50,20 @@ _NO_MORE: Final = re.compile(
 )
 
 
+# A size beside no word for it: *in 42*, 41的.
+_BARE_SIZE: Final = re.compile(
+    r"\b(?:in|in an?|a) (?P<en>\d{2}(?:\.5)?|xxs|xs|s|m|l|xl|xxl)(?=[\s?.!]*$)|(?<![\d.])(?P<zh>\d{2}(?:\.5)?)(?=[的号])"
+)
+_RECIPIENTS: Final = {
+    "male": re.compile(
+        r"\bmy (?:husband|boyfriend|father|dad|brother|son|grandpa|grandfather)\b|老公|丈夫|男友|男朋友|爸爸|父亲|哥哥|弟弟|儿子|爷爷"
+    ),
+    "female": re.compile(
+        r"\bmy (?:wife|girlfriend|mother|mum|mom|sister|daughter|grandma|grandmother)\b|老婆|妻子|女友|女朋友|妈妈|母亲|姐姐|妹妹|女儿|奶奶"
+    ),
+}
+
+
 def _as_not(match: re.Match[str]) -> str:
     said = "not" if match.group().isascii() else "以内" if match.group() == "封顶" else "不"
     return said.rjust(len(match.group()))
@@ -56,7 +71,9 @@ def _as_not(match: re.Match[str]) -> str:
 
 @dataclass
 class Said:
-    """What one turn says. ``subject`` is what is left: what is looked for, or more of what it is to be."""
+    """What one turn says. ``subject`` is what is left: what is looked for, or more of what it is to be;
+    ``kind`` those of its words that are a category's. ``implied`` are fields that it does not name, as what a
+    husband wears."""
 
     fields: dict[Name, tuple[str, ...]] = field(default_factory=dict)
     nots: dict[Name, tuple[str, ...]] = field(default_factory=dict)
@@ -64,8 +81,10 @@ class Said:
     gte: Decimal | None = None
     lte: Decimal | None = None
     subject: str = ""
+    kind: str = ""
     category: bool = False
     refines: bool = False
+    implied: dict[Name, tuple[str, ...]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.fields or self.nots or self.without or self.subject) or self.priced
@@ -81,7 +100,7 @@ async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] |
     found = Said(refines=_REFINES.search(even(text)) is not None)
     if cut is not None:
         text = text[: cut[0]] + " " * (cut[1] - cut[0]) + text[cut[1] :]
-    text = _NO_MORE.sub(_as_not, text[:MAX_WORDS])
+    text = _NO_MORE.sub(_as_not, spelled(text[:MAX_WORDS]))
     kept, at = [], 0
     for match in _NOT.finditer(even(text)):
         group = "en" if match["en"] is not None else "zh"
@@ -95,12 +114,35 @@ async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] |
         for part in reversed(meaning.parts):
             if part.field == CATEGORY:
                 found.category = True
+                found.kind = f"{rest[part.start : part.end]} {found.kind}".strip()
                 continue
             _take(part, found.fields, found)
             end = part.end + (subject[part.end : part.end + 1] in ("色", "款", "的", "码", "号"))
             subject = subject[: part.start] + " " + subject[end:]
+    if not (found.priced or "size" in found.fields):
+        subject = await _sized(shop, subject, found)
     found.subject = _cleaned(subject, language)
+    if "gender" not in found.fields and "gender" not in found.nots:
+        found.implied = _implied(text)
     return found
+
+
+async def _sized(shop: Shop, subject: str, found: Said) -> str:
+    """Takes a size that stands by itself, where the catalogue has it; gives back the rest."""
+    match = _BARE_SIZE.search(even(subject))
+    if match is None:
+        return subject
+    meaning = await shop.meaning(f"size {match['en'] or match['zh']}")
+    parts = [] if meaning is None else [part for part in meaning.parts if part.field == "size"]
+    for part in parts:
+        _take(part, found.fields, found)
+    return f"{subject[: match.start()]} {subject[match.end() :]}" if parts else subject
+
+
+def _implied(text: str) -> dict[Name, tuple[str, ...]]:
+    said = even(text)
+    genders = [gender for gender, pattern in _RECIPIENTS.items() if pattern.search(said)]
+    return {"gender": (genders[0],)} if len(genders) == 1 else {}
 
 
 async def _negated(shop: Shop, what: str, found: Said) -> str:

@@ -25,6 +25,7 @@ from mmpipe.errors import InvalidFeed, InvalidRequest
 from mmpipe.indexing import execute_file
 from mmpipe.lake import open_lake
 from mmpipe.lake.model_loading import carry, load_profile
+from mmpipe.opinions import opinions_of
 from mmpipe.schemas.assistant import AssistantRequest
 from mmpipe.search import LiveVersions, Searcher, encode
 
@@ -45,8 +46,8 @@ class _Line(BaseModel):
 class JudgedTurn(_Line):
     """What is said, and what is right. ``products`` are those that may be shown, ``winner`` who must be
     ahead, ``value`` a part of a claim about one of the products, ``declined`` the reasons of which one must
-    be given, ``ask`` what must be asked back, ``never`` words that the answer must not have. Without
-    ``kind`` it is not judged."""
+    be given (``smalltalk``: a greeting and the like answered as such), ``ask`` what must be asked back,
+    ``never`` words that the answer must not have. Without ``kind`` it is not judged."""
 
     say: str
     kind: str | None = None
@@ -82,7 +83,11 @@ class WrittenReviews:
     async def sentences(self, product_id: str, most: int) -> Sequence[ReviewSentence]:
         """See :class:`~mmpipe.assistant.shop.Reviews`."""
         held = self.of.get(product_id, ())
-        return [ReviewSentence(each.review_id, said) for each in held for said in split(each.text)][:most]
+        return [
+            ReviewSentence(each.review_id, said, {one.aspect: one.positive for one in opinions_of(said)})
+            for each in held
+            for said in split(each.text)
+        ][:most]
 
 
 @dataclass
@@ -209,7 +214,9 @@ def _why_wrong(turn: JudgedTurn, answer: AssistantResponse) -> str | None:
         return f"says {said[0]!r}"
     if turn.declined:
         claimed = [claim for claim in answer.claims if not claim.field.endswith("title")]
-        if answer.declined in turn.declined and not [c for c in claimed if not c.field.startswith("rating")]:
+        if (answer.declined or answer.kind) in turn.declined and not [
+            c for c in claimed if not c.field.startswith("rating")
+        ]:
             return None
         return f"{answer.declined or answer.kind}: {answer.text[:120]}"
     if answer.declined is not None:
