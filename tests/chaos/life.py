@@ -21,8 +21,9 @@ from mmpipe.indexing.lanes import feed as lanes
 from mmpipe.indexing.tables.upkeep import rest
 from mmpipe.lake import Collection, open_lake
 from mmpipe.schemas.work import CatalogueEvent
-from mmpipe.settings import IndexingSettings, LakeSettings, Settings
+from mmpipe.settings import IndexingSettings, LakeSettings, Settings, StorageSettings
 from tests.chaos.points import POINTS, READS, wrap
+from tests.chaos.store import CREDENTIALS
 from tests.unit.indexing.bucket import Bucket, order_of
 from tests.unit.indexing.uploads import one_stage
 from tests.unit.lake.interactions.logs import ZERO, event, rows
@@ -46,7 +47,7 @@ class Task:
 class Life:
     """What one process is to do, and what becomes of it: it is killed at ``kill`` (a point and a moment) when
     it comes there for the ``time``-th time, and of the steps and reads a share of ``faults`` fails, half of
-    them after they were done."""
+    them after they were done. The lake is a folder, or at the S3 of ``endpoint``."""
 
     lake: str
     bucket: Bucket
@@ -56,6 +57,7 @@ class Life:
     time: int = 1
     faults: float = 0.0
     together: bool = False
+    endpoint: str | None = None
 
 
 @dataclass
@@ -72,9 +74,10 @@ class Place:
         return open_lake(self.settings).collection(COLLECTION, create=True)
 
 
-def settings_of(lake: str) -> Settings:
+def settings_of(lake: str, endpoint: str | None = None) -> Settings:
     """Small numbers, so that compaction and clean-ups come often."""
     return Settings(
+        storage=StorageSettings(endpoint_url=endpoint),
         lake=LakeSettings(uri=lake, hold_versions_seconds=0.5, keep_versions=3, max_shrink=1.0),
         indexing=IndexingSettings(profile="fake", chunk_rows=8),
     )
@@ -103,6 +106,8 @@ def live(life: Life, answers: Connection) -> None:
     ``("killed", point)`` right before it ends by force, and ``("over", "")``."""
     small_limits()
     read_from(life.bucket)
+    if life.endpoint is not None:
+        os.environ.update(CREDENTIALS)
     lock = threading.Lock()
 
     def tell(*said: object) -> None:
@@ -110,7 +115,7 @@ def live(life: Life, answers: Connection) -> None:
             answers.send(said)
 
     _wrap(life, tell)
-    settings = settings_of(life.lake)
+    settings = settings_of(life.lake, life.endpoint)
     lake, loaded = open_lake(settings), registry.load("fake")
     indexer = Indexer(settings, lake, loaded, lambda _uri: life.bucket)
     place = Place(settings, life.bucket, loaded)

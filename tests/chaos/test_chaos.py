@@ -29,27 +29,42 @@ from mmpipe.lake.checks import shows
 from mmpipe.schemas.work import CatalogueEvent
 from tests.chaos.life import COLLECTION, Life, Place, Task, live, read_from, settings_of, small_limits
 from tests.chaos.points import MOMENTS, POINTS, Point
+from tests.chaos.store import BUCKET, CREDENTIALS, FailingStore, failing_store
 from tests.integration.world import COLOURS, IDS, IN_FEEDS, PHOTOS, World, expect
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
+S3_SECONDS = float(os.environ.get("CHAOS_S3_SECONDS", "0"))
 # However long it takes until every step was met.
 MOST_SECONDS = 600.0
 LIFE_SECONDS = 90.0
+# Every call is dozens of requests, some of which are tried again after a while.
+S3_LIFE_SECONDS = 240.0
 PEACEFUL_LIVES = 8
 # Versions of a table at rest: the newest three, what is and was live, and a tag that waits for its hold.
 MOST_VERSIONS = 10
 FAULTS = 0.08
+# Of the requests to an S3, each of which is tried again by its client.
+FAULTS_BY_WIRE = 0.05
 
 
 class Episode:
     """One world, its lake, and the messages that are under way."""
 
-    def __init__(self, number: int, folder: Path, chance: random.Random, tally: Counter[str]) -> None:
+    def __init__(
+        self,
+        number: int,
+        folder: Path,
+        chance: random.Random,
+        tally: Counter[str],
+        store: FailingStore | None = None,
+    ) -> None:
         self._chance = chance
         self._tally = tally
         self._world = World(f"e{number}-", versioned=True)
-        self._lake = str(folder / f"lake{number}")
+        self._store = store
+        self._endpoint = None if store is None else store.url
+        self._lake = str(folder / f"lake{number}") if store is None else f"s3://{BUCKET}/lake{number}"
         self._family = chance.choice(["files", "stock"])
         self._pending: dict[int, Task] = {}
         self._acknowledged: list[Task] = []
@@ -60,6 +75,7 @@ class Episode:
 
     def run(self, targets: list[tuple[Point, str]]) -> None:
         """Deliver under kills, each of ``targets`` that is met leaves the list; then in peace; compare."""
+        self._fail_by_wire(FAULTS_BY_WIRE)
         for _ in range(self._chance.choice([1, 1, 2, 3, 4])):
             target = targets[0] if targets and self._chance.random() < 0.8 else None
             self._work_comes(target)
@@ -77,6 +93,7 @@ class Episode:
         self._in_peace()
         if not self._erased and self._chance.random() < 0.7:
             self._send("erase", user="u1")
+            self._fail_by_wire(FAULTS_BY_WIRE)
             self._live([self._life(None, faults=FAULTS)])
             self._in_peace()
             self._erased = True
@@ -145,6 +162,7 @@ class Episode:
             time=1 if target is not None and target[0].by == "first" else chance.choice([1, 1, 2, 4]),
             faults=0.0 if target is not None else share,
             together=target is None and chance.random() < 0.4,
+            endpoint=self._endpoint,
         )
 
     def _live(self, lives: Sequence[Life]) -> list[str]:
@@ -158,7 +176,7 @@ class Episode:
             running[here] = process
             self._tally["lives"] += 1
         killed: list[str] = []
-        deadline = time.monotonic() + LIFE_SECONDS
+        deadline = time.monotonic() + (LIFE_SECONDS if self._store is None else S3_LIFE_SECONDS)
         said: dict[Connection, str] = {}
         while running:
             ready = wait(list(running), timeout=max(0.1, deadline - time.monotonic()))
@@ -182,16 +200,22 @@ class Episode:
                     self._acknowledged.append(task)
         return killed
 
+    def _fail_by_wire(self, share: float) -> None:
+        if self._store is not None:
+            self._store.share = share
+
     def _in_peace(self) -> None:
+        self._fail_by_wire(0.0)
         for _ in range(PEACEFUL_LIVES):
             if not self._pending:
                 return
-            self._live([Life(self._lake, self._world.bucket, tuple(self._pending.values()), 0)])
+            left = tuple(self._pending.values())
+            self._live([Life(self._lake, self._world.bucket, left, 0, endpoint=self._endpoint)])
         raise AssertionError(f"what is in peace is not acknowledged: {list(self._pending.values())}")
 
     def _compare(self) -> None:
         read_from(self._world.bucket)
-        settings, loaded = settings_of(self._lake), registry.load("fake")
+        settings, loaded = settings_of(self._lake, self._endpoint), registry.load("fake")
         place = Place(settings, self._world.bucket, loaded)
         collection = place.collection
         # One that is used may make up for older ones.
@@ -217,7 +241,8 @@ class Episode:
         held = collection.interactions.to_table()["event_id"].to_pylist()
         assert Counter(held) == Counter(wanted)
         self._tally["acknowledged"] += len(self._acknowledged)
-        shutil.rmtree(self._lake)
+        if self._store is None:
+            shutil.rmtree(self._lake)
 
 
 def _product(chance: random.Random) -> dict[str, object]:
@@ -277,3 +302,31 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice(
     assert not missing, f"no process was killed there: {missing}"
     with capsys.disabled():
         print("\n" + json.dumps({"seed": SEED, "seconds": round(time.monotonic() - begun), **tally}))
+
+
+@pytest.mark.skipif(not S3_SECONDS, reason="takes minutes: make test-chaos S3_SECONDS=60")
+@pytest.mark.timeout(MOST_SECONDS + 2 * S3_LIFE_SECONDS)
+def test_the_same_holds_of_an_s3_whose_answers_fail_and_whose_connections_break(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_limits()
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["tests.chaos.life"])
+    chance = random.Random(SEED)
+    targets = [(point, moment) for point in POINTS for moment in MOMENTS]
+    chance.shuffle(targets)
+    tally: Counter[str] = Counter()
+    begun = time.monotonic()
+    with failing_store(SEED) as store:
+        while time.monotonic() - begun < (S3_SECONDS if store.told and tally["kills"] else MOST_SECONDS):
+            tally["episodes"] += 1
+            try:
+                Episode(tally["episodes"], tmp_path, chance, tally, store).run(targets)
+            except BaseException:
+                with capsys.disabled():
+                    print(f"\nCHAOS_SEED={SEED}, episode {tally['episodes']} over S3, {dict(store.told)}")
+                raise
+    with capsys.disabled():
+        seconds = round(time.monotonic() - begun)
+        print("\n" + json.dumps({"seed": SEED, "store": "s3", "seconds": seconds, **tally, **store.told}))
