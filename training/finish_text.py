@@ -230,7 +230,7 @@ def write(tower: TextTower, vocabulary: Vocabulary, weights: Path) -> None:
     glossary = Path(package.__file__).parent / GLOSSARY
     manifest = weights / MANIFEST
     metrics = json.loads(manifest.read_text(encoding="utf-8"))["metrics"] if manifest.is_file() else {}
-    export_text(tower.state_dict(), vocabulary, weights, glossary)
+    export_text(tower.state_dict(), vocabulary, weights, glossary, coarse=True)
     if (weights / "audio.safetensors").is_file():
         finish(weights, glossary, metrics)
     else:  # the recipe's audio tower comes later, and completes the folder

@@ -18,9 +18,19 @@ from mmpipe.encoders.starter.weights import quantise, sha256_of, write_manifest
 MAX_BYTES = 11_500_000
 
 
-def export_text(state: Mapping[str, Tensor], vocabulary: Vocabulary, folder: Path, glossary: Path) -> None:
-    """``text.safetensors``: the tower, the vocabulary's keys, and the digest of the glossary it knows."""
-    packed = quantise(state, table="table.weight")
+def export_text(
+    state: Mapping[str, Tensor],
+    vocabulary: Vocabulary,
+    folder: Path,
+    glossary: Path,
+    *,
+    coarse: bool = False,
+) -> None:
+    """``text.safetensors``: the tower, the vocabulary's keys, and the digest of the glossary it knows.
+
+    ``coarse`` keeps the table in 4 bits, half as large: for one that was trained so.
+    """
+    packed = quantise(state, table="table.weight" if coarse else None)
     packed["keys"] = torch.tensor(vocabulary.keys, dtype=torch.int64)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(packed, folder / "text.safetensors", metadata={"glossary": sha256_of(glossary)})

@@ -14,7 +14,7 @@ from mmpipe.encoders.starter import canonical  # noqa: E402
 from mmpipe.encoders.starter.features import Vocabulary, feature_key  # noqa: E402
 from mmpipe.encoders.starter.loader import load, load_text  # noqa: E402
 from mmpipe.encoders.starter.towers import AudioTower, ImageTower, TextTower, fold_batch_norm  # noqa: E402
-from mmpipe.encoders.starter.weights import GLOSSARY, dequantise, quantise  # noqa: E402
+from mmpipe.encoders.starter.weights import GLOSSARY, as_kept, dequantise, quantise  # noqa: E402
 from mmpipe.learn.augment import augment  # noqa: E402
 from mmpipe.learn.export import export_audio, export_image, export_text, finish  # noqa: E402
 
@@ -46,6 +46,23 @@ def test_folding_changes_no_output(
     folded.load_state_dict(fold_batch_norm(trained.state_dict()))
     with torch.inference_mode():
         torch.testing.assert_close(folded(batch), trained(batch), rtol=1e-3, atol=1e-3)
+
+
+def test_a_table_in_4_bits_is_within_half_a_step_and_read_as_it_is_trained() -> None:
+    torch.manual_seed(0)
+    state = {"table": torch.randn(16, 192), "matrix": torch.randn(4, 6)}
+    packed = quantise(state, table="table")
+    assert packed["table"].shape == (16, 96)
+    back = dequantise(packed)
+    step = state["table"].abs().amax(1) / 7
+    assert ((back["table"] - state["table"]).abs() <= 0.51 * step[:, None]).all()
+    torch.testing.assert_close(as_kept(state["table"]), back["table"])
+    torch.testing.assert_close(dequantise(quantise(back, table="table"))["table"], back["table"])
+    torch.testing.assert_close(back["matrix"], dequantise(quantise(state))["matrix"])
+    table = state["table"].requires_grad_()
+    as_kept(table).sum().backward()  # type: ignore[no-untyped-call]
+    assert table.grad is not None
+    assert (table.grad == 1).all()
 
 
 def test_an_export_loads(tmp_path: Path) -> None:
