@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 import mmpipe.encoders.starter as package
+from mmpipe.encoders.starter.backbone import Backbone
 from mmpipe.encoders.starter.loader import WEIGHTS, LoadedStarter, load
 from mmpipe.encoders.starter.weights import GLOSSARY, write_manifest
 from mmpipe.fusion import load as load_fusion
@@ -29,8 +30,15 @@ from mmpipe.learn.data import Source
 from mmpipe.learn.loop import say
 from mmpipe.learn.measures import Embedders, top
 from training import measures
-from training.backbone import Backbone
-from training.data import choosing_photos, read_article_types, read_fashion, read_grocery, read_queries
+from training.data import (
+    choosing_photos,
+    embedded,
+    on_canvas,
+    read_article_types,
+    read_fashion,
+    read_grocery,
+    read_queries,
+)
 from training.frozen import features_of
 from training.pretrained import PACKAGES, load_published
 from training.renders import shipped_catalogue
@@ -59,12 +67,11 @@ def fashion(data: Path, embed: Embedders) -> dict[str, float]:
     """
     train, dev, twins = read_fashion(data)
     items = [*train.items, *dev.items, *twins.items]
-    pixels = np.concatenate([train.pixels, dev.pixels, twins.pixels])
     raw_type = read_article_types(data)
     started = time.perf_counter()
-    documents = embed.images(pixels)
+    documents = np.concatenate([embedded(part, embed) for part in (train, dev, twins)])
     seconds = time.perf_counter() - started
-    corpus = Source("fashion", items, pixels)
+    corpus = Source("fashion", items, np.zeros((len(items), 0), np.uint8))
     labels = [raw_type[item.id] for item in items]
     queries = np.arange(len(train), len(train) + len(dev))
     rng = np.random.default_rng(3)
@@ -90,19 +97,18 @@ def fashion(data: Path, embed: Embedders) -> dict[str, float]:
 def grocery(data: Path, embed: Embedders) -> dict[str, float]:
     """Shop photo → product, of the photos that did not choose the weights, and as ``all`` of both halves."""
     _, held = read_grocery(data)
-    chose = choosing_photos(held)
-    reported = held.subset(np.flatnonzero(~chose | ~held.photo))
+    rows = np.flatnonzero(~choosing_photos(held) | ~held.photo)
+    reported, vectors = held.subset(rows), embedded(held, embed)
     return {
         "photos": float(reported.photo.sum()),
-        **measures.photo_to_product(reported, embed, 0.5),
-        **measures.prefixed("all", measures.photo_to_product(held, embed, 0.5)),
+        **measures.photo_to_product(reported, vectors[rows], embed, 0.5),
+        **measures.prefixed("all", measures.photo_to_product(held, vectors, embed, 0.5)),
+        **measures.prefixed("relit", relit(on_canvas(held.subset(np.flatnonzero(~held.photo))), embed)),
     }
 
 
-def relit(embed: Embedders) -> dict[str, float]:
-    """A photo of a shop's own goods, cropped and relit by code → product, of the sample catalogue's pictures,
-    which were not trained on."""
-    _, _, pixels = shipped_catalogue()
+def relit(pixels: NDArray[np.uint8], embed: Embedders) -> dict[str, float]:
+    """A photo of a shop's own goods, cropped and relit by code → product."""
     generator = torch.Generator().manual_seed(11)
     strong = torch.ones(len(pixels), dtype=torch.bool)
     changed = augment(torch.from_numpy(pixels), strong, generator).permute(0, 2, 3, 1)
@@ -194,7 +200,7 @@ def evaluate(
         figures |= measures.prefixed("leaks", leaks(data, cache, packages))
     if with_sample:
         figures |= measures.prefixed("sample", sample(loaded, embed, weights or WEIGHTS))
-        figures |= measures.prefixed("sample/relit", relit(embed))
+        figures |= measures.prefixed("sample/relit", relit(shipped_catalogue()[2], embed))
     return {name: round(value, 4) for name, value in figures.items()}
 
 

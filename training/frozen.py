@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from mmpipe.encoders.starter.backbone import FEATURES, Backbone
 from mmpipe.encoders.starter.images import fit
 from mmpipe.learn.data import Source
-from training.backbone import FEATURES, Backbone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -32,7 +32,7 @@ from mmpipe.learn.fusion import FusionSettings, measure, train
 from mmpipe.learn.fusion_forms import form_of, save
 from mmpipe.learn.fusion_table import Table, build
 from mmpipe.learn.loop import say
-from training.data import read_fashion
+from training.data import on_canvas, read_fashion
 from training.evaluate import embedders
 from training.renders import read_renders
 
@@ -50,7 +50,7 @@ def read_table(data: Path, weights: Path, out: Path, products: int, renders: int
     train_part, _, _ = read_fashion(data)
     rows = np.random.default_rng(seed).permutation(len(train_part))[:products]
     few, drawn = train_part.subset(rows), read_renders(renders, 1_000, out)
-    whole = Source("all", [*few.items, *drawn.items], np.concatenate([few.pixels, drawn.pixels]))
+    whole = Source("all", [*few.items, *drawn.items], np.concatenate([on_canvas(few), on_canvas(drawn)]))
     say(f"encoding {len(few)} fashion products and {len(drawn)} renders")
     table = build(whole, embedders(load(folder=weights)), seed)
     table.save(cached)

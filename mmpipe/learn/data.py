@@ -29,12 +29,16 @@ class Item:
 
 @dataclass(slots=True)
 class Source:
-    """Items of one origin; ``pixels[i]`` (uint8, ``(80, 64, 3)``) belongs to ``items[i]``."""
+    """Items of one origin; ``pixels[i]`` (uint8, ``(height, width, 3)``) belongs to ``items[i]``.
+
+    ``originals[i]``, where they are kept, is the picture that it was made from: a file's bytes or pixels.
+    """
 
     name: str
     items: list[Item]
     pixels: NDArray[np.uint8]
     photo: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    originals: Sequence[bytes | NDArray[np.uint8]] = ()
 
     def __post_init__(self) -> None:
         if len(self.photo) != len(self.items):
@@ -46,4 +50,7 @@ class Source:
     def subset(self, rows: Sequence[int] | NDArray[np.int64]) -> Source:
         """The same source with only these rows."""
         index = np.asarray(rows, dtype=np.int64)
-        return Source(self.name, [self.items[i] for i in index], self.pixels[index], self.photo[index])
+        originals = [self.originals[i] for i in index] if len(self.originals) else ()
+        return Source(
+            self.name, [self.items[i] for i in index], self.pixels[index], self.photo[index], originals
+        )

@@ -66,17 +66,23 @@ class Trainer:
         folder: Path,
         say: Callable[[str], None] = say,
         after_backward: Callable[[nn.Module], None] | None = None,
+        pace: Callable[[str], float] = lambda _: 1.0,
     ) -> None:
-        """``after_backward(model)`` is called between the gradients and their use, as to sum over workers."""
+        """``after_backward(model)`` is called between the gradients and their use, as to sum over workers.
+
+        ``pace(name)`` multiplies the learning rate of a parameter.
+        """
         self._after_backward = after_backward
         self.model, self.ema = model, ema
         self.settings, self.folder = settings, folder
         self._loss_of, self._measure, self._watch, self._say = loss_of, measure, watch, say
-        decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "table" not in n]
-        plain = [p for n, p in model.named_parameters() if p.dim() <= 1 or "table" in n]
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            decay = settings.weight_decay if parameter.dim() > 1 and "table" not in name else 0.0
+            groups.setdefault((decay, pace(name)), []).append(parameter)
         self.optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": settings.weight_decay},
-             {"params": plain, "weight_decay": 0.0}],
+            [{"params": found, "weight_decay": decay, "pace": share}
+             for (decay, share), found in groups.items()],
             lr=settings.learning_rate, betas=(0.9, 0.98), fused=True,
         )  # fmt: skip
         self.step = 0
@@ -112,7 +118,7 @@ class Trainer:
         self.model.train()
         rate = one_cycle(self.step, self.settings)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["pace"]
         loss, metrics = self._loss_of(self.model, self.step)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

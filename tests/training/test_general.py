@@ -14,6 +14,7 @@ from examples.catalogue.products import generate_products
 from examples.catalogue.render import render_image
 from mmpipe.encoders.starter.images import fit
 from mmpipe.encoders.starter.loader import load
+from mmpipe.encoders.starter.towers import TRUNK_CANVAS
 from mmpipe.learn.adapt.measure import PICTURES, TITLES, general_figures
 from training import general
 from training.evaluate import embedders
@@ -28,7 +29,7 @@ def test_titles_and_pictures_belong_together() -> None:
     with Image.open(FOLDER / PICTURES) as column:
         pictures = np.asarray(column).reshape(len(products), 80, 64, 3)
     for number in (0, 1, 77, 159):
-        drawn = fit(render_image(products[number], view=number % 2, size=128))
+        drawn = fit(render_image(products[number], view=number % 2, size=128), TRUNK_CANVAS)
         assert np.abs(pictures[number].astype(int) - drawn).mean() < 5.0
         assert np.abs(pictures[number - 1].astype(int) - drawn).mean() > 10.0
 

@@ -1,4 +1,4 @@
-"""Any RGB picture → the image tower's canvas of 80 × 64 pixels (height × width)."""
+"""Any RGB picture → the image tower's canvas of 160 × 128 pixels (height × width)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmpipe.errors import InvalidMedia
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CANVAS_HEIGHT, CANVAS_WIDTH = 80, 64
+CANVAS_HEIGHT, CANVAS_WIDTH = 160, 128
 # Shapes this close to the canvas are stretched to fill it (a square is off by 1.25): the tower sees every
 # pixel and learns the fixed distortion. Beyond it the picture is letterboxed.
 _MAX_STRETCH = 1.4
@@ -54,7 +54,7 @@ def fit(
 
 
 def fit_all(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """A batch on the canvas: uint8 of shape ``(len(images), 80, 64, 3)``."""
+    """A batch on the canvas: uint8 of shape ``(len(images), 160, 128, 3)``."""
     batch = np.empty((len(images), CANVAS_HEIGHT, CANVAS_WIDTH, 3), dtype=np.uint8)
     for index, image in enumerate(images):
         batch[index] = fit(image)

@@ -10,12 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmpipe.encoders.starter import backbone
+from mmpipe.encoders.starter.backbone import Backbone
+
 DIM = 256
 TEXT_WIDTH = 192
 IMAGE_WIDTHS = (24, 64, 128, 256)
 IMAGE_BLOCKS = (0, 1, 2, 2)
 IMAGE_FEATURES = 2 * IMAGE_WIDTHS[-1]
+# The trunk sees the canvas at half its size; the backbone, where there is one, sees it whole.
+TRUNK_CANVAS = (80, 64)
 AUDIO_WIDTHS = (16, 32, 64, 96)
+_EPSILON = 1e-5  # of batch normalisation, but in the backbone
 
 
 class ConvUnit(nn.Module):
@@ -68,9 +74,9 @@ class Concepts(nn.Module):
     attends to all alike, and the mean of many values is short: it hardly moves.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, features: int = IMAGE_FEATURES) -> None:
         super().__init__()
-        self.keys = nn.Linear(IMAGE_FEATURES, count)
+        self.keys = nn.Linear(features, count)
         self.values = nn.Parameter(torch.zeros(count, DIM))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -79,22 +85,50 @@ class Concepts(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """80 × 64 RGB in [-1, 1], shape ``(batch, 3, 80, 64)`` → ``(batch, DIM)``; ``concepts`` of them known."""
+    """RGB in [-1, 1] on the canvas, ``(batch, 3, 160, 128)`` → ``(batch, DIM)``; ``concepts`` of them known.
 
-    def __init__(self, *, norm: bool, concepts: int = 0) -> None:
+    It has one eye, the trunk, or two. What two eyes project is brought to unit length and added, ``share`` of
+    it the backbone's, and one attention looks at the features of both.
+    """
+
+    def __init__(self, *, norm: bool, concepts: int = 0, two_eyes: bool = False) -> None:
         super().__init__()
         self.trunk = _trunk(3, IMAGE_WIDTHS, IMAGE_BLOCKS, 5, norm=norm)
         self.project = nn.Linear(IMAGE_FEATURES, DIM)
-        self.concepts = Concepts(concepts) if concepts else None
+        self.backbone: Backbone | None = None
+        width = IMAGE_FEATURES
+        if two_eyes:
+            self.backbone = Backbone(norm=norm)
+            self.project_far = nn.Linear(backbone.FEATURES, DIM)
+            self.share = nn.Parameter(torch.tensor(0.5))
+            width += backbone.FEATURES
+        self.concepts = Concepts(concepts, width) if concepts else None
 
-    def features(self, pixels: Tensor) -> Tensor:
-        """Mean- and max-pooled trunk features, shape ``(batch, IMAGE_FEATURES)``."""
+    def trunk_features(self, pixels: Tensor) -> Tensor:
+        """Mean- and max-pooled, of pictures at :data:`TRUNK_CANVAS`: ``(batch, IMAGE_FEATURES)``."""
         maps = self.trunk(pixels)
         return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1)
 
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the eyes see, pooled: the trunk's features, then the backbone's mean ones."""
+        seen = self.trunk_features(F.avg_pool2d(pixels, 2))
+        if self.backbone is None:
+            return seen
+        maps: Tensor = self.backbone(pixels)
+        return torch.cat([seen, maps.mean((2, 3))], dim=1)
+
+    def projected(self, features: Tensor) -> Tensor:
+        """Features → ``(batch, DIM)``, without what is recognised."""
+        near: Tensor = self.project(features[:, :IMAGE_FEATURES])
+        if self.backbone is None:
+            return near
+        far: Tensor = self.project_far(features[:, IMAGE_FEATURES:])
+        near, far = F.normalize(near.float(), dim=1), F.normalize(far.float(), dim=1)
+        return torch.lerp(near, far, self.share.float())
+
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.features(pixels)
-        projected: Tensor = self.project(features)
+        projected = self.projected(features)
         if self.concepts is None:
             return projected
         recognised: Tensor = self.concepts(features)
@@ -142,21 +176,20 @@ class AudioTower(nn.Module):
 
 
 def fold_batch_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A training-form state dict with every batch normalisation folded into its convolution.
+    """A tower's training-form state dict, every batch normalisation folded into its convolution.
 
     ``w' = w γ / √(σ² + ε)``, ``b' = β - μ γ / √(σ² + ε)``: exactly what the pair computes in eval mode.
     """
     folded: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        if ".norm." in name and ".trunk." in f".{name}":
+        if ".norm." in name:
             continue
-        if name.endswith(".conv.weight"):
-            unit = name.removesuffix(".conv.weight")
-            scale = state[f"{unit}.norm.weight"] / torch.sqrt(state[f"{unit}.norm.running_var"] + 1e-5)
-            folded[name] = tensor * scale[:, None, None, None]
-            folded[f"{unit}.conv.bias"] = (
-                state[f"{unit}.norm.bias"] - state[f"{unit}.norm.running_mean"] * scale
-            )
-        else:
+        unit = name.removesuffix(".conv.weight")
+        if unit == name or f"{unit}.norm.weight" not in state:  # no kernel, or one that is folded already
             folded[name] = tensor
+            continue
+        epsilon = backbone.EPSILON if "backbone." in name else _EPSILON
+        scale = state[f"{unit}.norm.weight"] / torch.sqrt(state[f"{unit}.norm.running_var"] + epsilon)
+        folded[name] = tensor * scale[:, None, None, None]
+        folded[f"{unit}.conv.bias"] = state[f"{unit}.norm.bias"] - state[f"{unit}.norm.running_mean"] * scale
     return folded

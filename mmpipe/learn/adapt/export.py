@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 import mmpipe.encoders.starter as package
 from mmpipe.encoders import fusion_file
 from mmpipe.encoders.fusion_file import FUSION_FILE
 from mmpipe.encoders.starter.loader import FUSION, LoadedStarter, load
 from mmpipe.encoders.starter.towers import DIM
-from mmpipe.encoders.starter.weights import GLOSSARY, quantise, write_manifest
+from mmpipe.encoders.starter.weights import GLOSSARY, write_manifest
 from mmpipe.learn.data import Source
-from mmpipe.learn.export import export_audio, export_image, export_text, finish
+from mmpipe.learn.export import export_audio, export_image, export_text, finish, save_tower
 from mmpipe.learn.fusion import FusionSettings, measure
 from mmpipe.learn.fusion import train as train_fusion
 from mmpipe.learn.fusion_forms import AttentionForm, ConcatForm, FusionForm, form_of, save
@@ -42,7 +41,7 @@ def export_towers(model: AdaptModel, folder: Path) -> LoadedStarter:
     export_text(model.text.state_dict(), model.vocabulary, folder, _GLOSSARY)
     if model.folded:
         for name in ("image", "audio"):
-            save_file(quantise(getattr(model, name).state_dict()), folder / f"{name}.safetensors")
+            save_tower(getattr(model, name).state_dict(), folder / f"{name}.safetensors")
     else:
         export_image(model.image.state_dict(), folder)
         export_audio(model.audio.state_dict(), folder)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
-from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH
+from mmpipe.encoders.starter.images import fit_all
+from mmpipe.encoders.starter.towers import TRUNK_CANVAS
 from mmpipe.learn.measures import Embedders, top
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ def _general() -> tuple[list[dict[str, str]], NDArray[np.uint8]]:
     folder = resources.files(__package__)
     titles = json.loads(folder.joinpath(TITLES).read_text(encoding="utf-8"))
     with folder.joinpath(PICTURES).open("rb") as file, Image.open(file) as column:
-        pictures = np.array(column.convert("RGB")).reshape(-1, CANVAS_HEIGHT, CANVAS_WIDTH, 3)
-    return titles, pictures
+        pictures = np.array(column.convert("RGB")).reshape(-1, *TRUNK_CANVAS, 3)
+    return titles, fit_all(list(pictures))
 
 
 def _mrr(queries: Vectors, documents: Vectors) -> float:

@@ -34,14 +34,14 @@ _SCALE, _FRESH_SCALE = 30.0, 14.0  # the starter's vectors of a new catalogue lo
 _MAX_SCALE = 100.0
 # The least number of different texts that a feature must be in, by its kind.
 _LEAST = {"c": 1, "w": 2, "z": 2, "g": 3, "b": 3}
-_BATCH = 256
+_BATCH = 64
 
 
 class AdaptModel(nn.Module):
     """Text, image and audio towers, and one learned inverse temperature.
 
     ``folded`` towers are as weight files hold them, without batch normalisation: adapting a profile starts
-    from those. Fresh ones have it.
+    from those. Fresh ones have it, and an image tower of one eye.
     """
 
     def __init__(self, vocabulary: Vocabulary, *, folded: bool) -> None:
@@ -109,7 +109,7 @@ class AdaptModel(nn.Module):
 
 
 def scaled(pictures: Tensor) -> Tensor:
-    """uint8 ``(n, 80, 64, 3)`` to float ``(n, 3, 80, 64)`` in [-1, 1]."""
+    """uint8 ``(n, 160, 128, 3)`` to float ``(n, 3, 160, 128)`` in [-1, 1]."""
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
@@ -168,6 +168,9 @@ def from_weights(folder: Path, texts: Sequence[str], seed: int) -> AdaptModel:
         table[: len(known)] = state["table.weight"]
         model.text.load_state_dict({**state, "table.weight": table})
         model.image = load_image(folder / "image.safetensors")
+        if model.image.backbone is not None:
+            # A shop's few pictures teach the trunk; the backbone has seen the world and stays.
+            model.image.backbone.requires_grad_(False)
         model.image.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.audio.load_state_dict(dequantise(read_tensors(folder / "audio.safetensors")))
     except (KeyError, RuntimeError, ValueError) as error:

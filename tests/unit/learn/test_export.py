@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 import mmpipe.encoders.starter as package  # noqa: E402
 from mmpipe.encoders.starter import canonical  # noqa: E402
 from mmpipe.encoders.starter.features import Vocabulary, feature_key  # noqa: E402
-from mmpipe.encoders.starter.loader import load, load_text  # noqa: E402
+from mmpipe.encoders.starter.loader import load, load_image, load_text  # noqa: E402
 from mmpipe.encoders.starter.towers import AudioTower, ImageTower, TextTower, fold_batch_norm  # noqa: E402
 from mmpipe.encoders.starter.weights import GLOSSARY, as_kept, dequantise, quantise  # noqa: E402
 from mmpipe.learn.augment import augment  # noqa: E402
@@ -31,7 +31,7 @@ def test_quantising_is_within_half_a_step() -> None:
     assert (back["zero"] == 0).all()
 
 
-@pytest.mark.parametrize(("tower", "shape"), [(ImageTower, (2, 3, 80, 64)), (AudioTower, (2, 1, 64, 400))])
+@pytest.mark.parametrize(("tower", "shape"), [(ImageTower, (2, 3, 160, 128)), (AudioTower, (2, 1, 64, 400))])
 def test_folding_changes_no_output(
     tower: type[ImageTower] | type[AudioTower], shape: tuple[int, ...]
 ) -> None:
@@ -78,6 +78,18 @@ def test_an_export_loads(tmp_path: Path) -> None:
     alone = load_text(tmp_path / "text.safetensors")
     np.testing.assert_array_equal(alone.embed_query("red"), loaded.text.embed_query("red"))
     assert canonical.read(tmp_path) == canonical.vectors(loaded)
+
+
+def test_a_tower_of_two_eyes_loads_as_it_was(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    tower = ImageTower(norm=True, concepts=3, two_eyes=True).eval()
+    export_image(tower.state_dict(), tmp_path)
+    back = load_image(tmp_path / "image.safetensors").eval()
+    pictures = torch.randn(2, 3, 160, 128)
+    with torch.inference_mode():
+        assert back.features(pictures).shape == (2, 1792)
+        alike = torch.nn.functional.cosine_similarity(back(pictures), tower(pictures))
+    assert float(alike.min()) > 0.995
 
 
 def test_augmentation_is_repeatable_and_keeps_colour() -> None:

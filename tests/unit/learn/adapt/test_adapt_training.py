@@ -85,11 +85,12 @@ def test_an_exported_folder_gives_the_vectors_of_the_model(
     model = from_weights(parent, texts, 1) if kind == "parent" else fresh(texts[:20], 1)
     loaded = export_towers(model.eval(), tmp_path / "weights")
     embed = embedders_of(loaded)
-    for mine, theirs in (
-        (model.embed_texts(texts), embed.texts(texts)),
-        (model.embed_pictures(data.pictures[:8]), embed.images(data.pictures[:8])),
+    # Exported image towers have bfloat16 weights: an untrained one's vectors hang on their last digits.
+    for mine, theirs, room in (
+        (model.embed_texts(texts), embed.texts(texts), 5e-3),
+        (model.embed_pictures(data.pictures[:8]), embed.images(data.pictures[:8]), 2e-2),
     ):
-        np.testing.assert_allclose((mine * theirs).sum(1), 1.0, atol=5e-3)
+        np.testing.assert_allclose((mine * theirs).sum(1), 1.0, atol=room)
     assert load(folder=tmp_path / "weights").profile == loaded.profile
 
 

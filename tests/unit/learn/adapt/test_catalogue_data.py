@@ -39,7 +39,7 @@ def test_words_and_media_of_every_product(data: CatalogueData) -> None:
     assert item.terms["type"].startswith("type/")
     assert item.document.startswith(item.titles[0])
     assert data.pictures.dtype == np.uint8
-    assert data.pictures.shape[1:] == (80, 64, 3)
+    assert data.pictures.shape[1:] == (160, 128, 3)
     assert isinstance(data.pictures, np.memmap)
     sounding = [item for item in data.items if item.clips[1]]
     assert data.report.recordings == len(sounding) == len(data.mels) > 0

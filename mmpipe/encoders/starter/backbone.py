@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's convolutions: what the image tower sees with.
+"""EfficientNet-Lite0's convolutions: the image tower's second eye.
 
 The layers are those of the published network (no squeeze-and-excitation, ReLU6, stem and head not scaled),
 so that weights trained on ImageNet fit; its classifier is left out. In training form every convolution has a
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from training.convolutions import convolve
+from mmpipe.encoders.starter.convolutions import convolve
 
 FEATURES = 1280
 _STEM = 32

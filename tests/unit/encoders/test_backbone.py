@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional as F  # noqa: E402
 
-from training.backbone import FEATURES, Backbone, standing  # noqa: E402
-from training.convolutions import convolve  # noqa: E402
+from mmpipe.encoders.starter.backbone import FEATURES, Backbone, standing  # noqa: E402
+from mmpipe.encoders.starter.convolutions import convolve  # noqa: E402
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 1), (3, 2), (5, 1), (5, 2)])
