@@ -27,7 +27,7 @@ from examples.demo.report import DemoReport, SearchOutcome, accepted, match_faul
 from examples.demo.shopper import click_three
 from mmpipe.cli.console import console
 from mmpipe.cli.options import api_key
-from mmpipe.cli.queries import HttpQueries, search_request
+from mmpipe.client import Client
 from mmpipe.errors import MmpipeError, NotReady, UnknownCollection
 from mmpipe.local import Stack
 from mmpipe.local.cloud import queue_depths
@@ -163,30 +163,28 @@ def upload_reviews(stack: Stack) -> None:
     wait_handled(stack)
 
 
-def wait_served(stack: Stack, collection: Collection, http: HttpQueries) -> int:
+def wait_served(stack: Stack, collection: Collection, shop: Client) -> int:
     """Until the service answers from the live version; returns how many products can be found in it."""
     for _ in _until(stack, 60.0, "the service does not follow the live version"):
         live = collection.live()
         if live is None:
             continue
-        for served in http.get("/v1/collections")["collections"]:
-            if served["collection"] == COLLECTION and (served["table"], served["version"]) == (
+        for served in shop.collections():
+            if served.collection == COLLECTION and (served.table, served.version) == (
                 live.table,
                 live.version,
             ):
-                rows: int = served["rows"]
-                return rows
+                return served.rows
     raise AssertionError("unreachable: _until raises")
 
 
-def ask(http: HttpQueries, query: DemoQuery, manifest: SampleManifest) -> SearchOutcome:
+def ask(shop: Client, query: DemoQuery, manifest: SampleManifest) -> SearchOutcome:
     """One search over HTTP, judged."""
     started = time.monotonic()
     if query.product_id is not None:
-        response = http.similar(query.product_id, COLLECTION, HITS)
+        response = shop.similar(query.product_id, collection=COLLECTION, limit=HITS)
     else:
-        media = {} if query.image is None else {"image": query.image}
-        response = http.search(search_request(query.text, media, COLLECTION, HITS))
+        response = shop.search(query.text, image=query.image, collection=COLLECTION, limit=HITS)
     took = (time.monotonic() - started) * 1_000
     hits = tuple(response.hits)
     products = {product.id: product for product in manifest.products}
@@ -209,14 +207,14 @@ def run_demo(
     wait_indexed(stack, lake, manifest, step("index"))
     upload_reviews(stack)
     collection = lake.collection(COLLECTION)
-    http = HttpQueries(stack.state.url, api_key())
+    shop = Client(stack.state.url, api_key())
     report = DemoReport(uploaded=manifest.uploaded, expected_indexed=manifest.expected_indexed)
-    report.indexed = wait_served(stack, collection, http)
+    report.indexed = wait_served(stack, collection, shop)
     queries = demo_queries(list(manifest.products))
     for done, query in enumerate(queries, start=1):
-        report.searches.append(ask(http, query, manifest))
+        report.searches.append(ask(shop, query, manifest))
         step("search")(done, len(queries))
-    report.shopper = click_three(http, COLLECTION, manifest.products)
+    report.shopper = click_three(shop, COLLECTION, manifest.products)
     rejects = collection.rejects.list(limit=_MAX_REJECTS)
     report.faults, report.unexpected = match_faults(manifest.expected_rejects, rejects)
     depths = queue_depths(stack.state.s3_url, stack.state.queue_url, stack.state.dead_letters_url)

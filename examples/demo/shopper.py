@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from examples.catalogue.products import SampleProduct
-from mmpipe.cli.queries import HttpQueries
-from mmpipe.schemas.recommend import RecommendationsResponse, Recommended
+from mmpipe.client import Client
+from mmpipe.schemas.recommend import Recommended
 
 CLICKS = 3
 ITEMS = 8
@@ -79,15 +79,13 @@ def clicked_products(products: Sequence[SampleProduct]) -> tuple[SampleProduct, 
     return tuple(designs[best].values())[:CLICKS]
 
 
-def click_three(http: HttpQueries, collection: str, products: Sequence[SampleProduct]) -> ShopperOutcome:
+def click_three(shop: Client, collection: str, products: Sequence[SampleProduct]) -> ShopperOutcome:
     """Ask, click, ask again until the answer is another one. Raises :class:`MmpipeError`."""
     visit = f"demo-{uuid.uuid4()}"
     clicked = clicked_products(products)
 
     def asked() -> tuple[tuple[Recommended, ...], str | None]:
-        body = {"collection": collection, "session_id": visit, "kind": "for_you", "limit": ITEMS}
-        answer = RecommendationsResponse.model_validate(http.post("/v1/recommendations", body))
-        (only,) = answer.lists
+        (only,) = shop.recommend("for_you", collection=collection, session_id=visit, limit=ITEMS).lists
         return tuple(only.items), only.fallback
 
     before, fallback = asked()
@@ -95,7 +93,7 @@ def click_three(http: HttpQueries, collection: str, products: Sequence[SamplePro
         {"type": "view", "event_id": f"{visit}-{n}", "session_id": visit, "product_id": product.id}
         for n, product in enumerate(clicked)
     ]
-    http.post("/v1/interactions", {"collection": collection, "interactions": events})
+    shop.interact(*events, collection=collection)
     began = time.monotonic()
     while True:
         after, _ = asked()

@@ -25,7 +25,7 @@ from mmpipe.cli.options import (
     settings_for_lake,
     settings_with,
 )
-from mmpipe.cli.queries import HttpQueries, service_here
+from mmpipe.cli.queries import TIMEOUT_SECONDS, service_here
 from mmpipe.errors import InvalidRequest
 from mmpipe.telemetry import configure_logging
 
@@ -139,7 +139,10 @@ def _shop(settings: Settings, url: str | None, key_env: str) -> Iterator[Shop]:
     from mmpipe.mcp_server.shop import ShopHere, ShopThere
 
     if url is not None:
-        yield ShopThere(HttpQueries(url, os.environ.get(key_env, "")))
+        from mmpipe.client import Client
+
+        with Client(url, os.environ.get(key_env, ""), timeout=TIMEOUT_SECONDS) as client:
+            yield ShopThere(client)
         return
     # What is asked here are no searches of shoppers: the lake's figures are to know nothing of them.
     silent = settings.analytics.model_copy(update={"enabled": False})

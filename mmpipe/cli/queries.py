@@ -8,26 +8,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import quote, urlencode
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from mmpipe.cli.options import API_KEY, api_key, reach_local_cloud, refused, running_stack, settings_with
-from mmpipe.dispatch.http import Answer, HttpClient
-from mmpipe.dispatch.tokens import FixedToken
-from mmpipe.errors import InvalidRequest, MmpipeError, NotFound, NotReady
+from mmpipe.client import Client, Refused, calls
+from mmpipe.client.asking import AskedSearch
+from mmpipe.errors import InvalidRequest, MmpipeError
 from mmpipe.schemas.assistant import AssistantRequest, AssistantResponse
 from mmpipe.schemas.conditions import Condition
+from mmpipe.schemas.rules import PreviewBody
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.schemas.suggest import SuggestParams, SuggestResponse
 
 if TYPE_CHECKING:
+    from mmpipe.client.calls import Call
     from mmpipe.schemas.rules import Rule
     from mmpipe.serve.answer.service import QueryService
     from mmpipe.settings import Settings
 
-_TIMEOUT_SECONDS = 60.0
-R = TypeVar("R", bound=BaseModel)
+TIMEOUT_SECONDS = 60.0
+R = TypeVar("R")
 
 
 class Queries(Protocol):
@@ -60,7 +61,8 @@ def queries_for(url: str | None, lake: str | None, folder: Path) -> Iterator[Que
     if url is not None and lake is not None:
         raise InvalidRequest("url", "give --url or --lake, not both")
     if url is not None:
-        yield HttpQueries(url, api_key())
+        with Client(url, api_key(), timeout=TIMEOUT_SECONDS) as client:
+            yield ServiceQueries(client)
         return
     if lake is not None:
         yield from _embedded(lake)
@@ -71,68 +73,42 @@ def queries_for(url: str | None, lake: str | None, folder: Path) -> Iterator[Que
             "lake", f"no stack runs in {folder}; give --lake or --url, or start one with `mmpipe up`"
         )
     reach_local_cloud()
-    yield HttpQueries(state.url, api_key())
+    with Client(state.url, api_key(), timeout=TIMEOUT_SECONDS) as client:
+        yield ServiceQueries(client)
 
 
-class HttpQueries:
+class ServiceQueries:
     """A query service at an address, called with the API key; an empty one is not sent."""
 
-    def __init__(self, url: str, key: str = "") -> None:
-        if not url.startswith(("http://", "https://")):
-            raise InvalidRequest("url", f"{url!r} is no http:// or https:// address")
-        self._http = HttpClient(url, FixedToken(key), _TIMEOUT_SECONDS)
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     def search(self, request: SearchRequest) -> SearchResponse:
         """See :class:`Queries`."""
-        return _response(
-            self._http.request(
-                "POST", "/v1/search", request.model_dump(mode="json", exclude_none=True, by_alias=True)
-            ),
-            SearchResponse,
-        )
+        return self._sent(calls.search_call(AskedSearch(request)))
 
     def similar(self, product_id: str, collection: str | None, limit: int) -> SearchResponse:
         """See :class:`Queries`."""
-        params: dict[str, Any] = {"limit": limit}
-        if collection is not None:
-            params["collection"] = collection
-        path = f"/v1/products/{quote(product_id, safe='')}/similar?{urlencode(params)}"
-        return _response(self._http.request("GET", path), SearchResponse)
+        return self._sent(calls.similar(product_id, collection=collection, limit=limit))
 
     def suggest(self, params: SuggestParams) -> SuggestResponse:
         """See :class:`Queries`."""
-        given = params.model_dump(exclude_none=True)
-        answer = self._http.request("GET", f"/v1/suggest?{urlencode(given, errors='replace')}")
-        return _response(answer, SuggestResponse)
+        return self._sent(calls.suggest_call(params))
 
     def assist(self, request: AssistantRequest) -> AssistantResponse:
         """See :class:`Queries`."""
-        asked = request.model_dump(mode="json", exclude_none=True)
-        return _response(self._http.request("POST", "/v1/assistant", asked), AssistantResponse)
+        return self._sent(calls.assist_call(request))
 
     def preview(self, request: SearchRequest, rules: Sequence[Rule]) -> tuple[SearchResponse, SearchResponse]:
         """See :class:`Queries`."""
-        body = {
-            "search": request.model_dump(mode="json", exclude_defaults=True, by_alias=True),
-            "rules": [rule.model_dump(mode="json", exclude_defaults=True, by_alias=True) for rule in rules],
-        }
-        found = self.post("/v1/rules/preview", body)
-        return (
-            SearchResponse.model_validate(found["before"]),
-            SearchResponse.model_validate(found["after"]),
-        )
+        found = self._sent(calls.preview_call(PreviewBody(search=request, rules=list(rules))))
+        return found.before, found.after
 
-    def get(self, path: str) -> Any:
-        """Any other JSON answer of the service. Raises :class:`MmpipeError`."""
-        answer = self._http.request("GET", path)
-        _check(answer)
-        return answer.json()
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The same, of a request with a JSON body."""
-        answer = self._http.request("POST", path, dict(body))
-        _check(answer)
-        return answer.json()
+    def _sent(self, call: Call[R]) -> R:
+        try:
+            return self._client.send(call)
+        except Refused as error:
+            raise MmpipeError(f"{error} (put the key into the variable {API_KEY})") from error
 
 
 class EmbeddedQueries:
@@ -219,23 +195,3 @@ def search_request(
         return SearchRequest.model_validate(asked)
     except ValidationError as error:
         raise refused(error) from error
-
-
-def _response(answer: Answer, model: type[R]) -> R:
-    _check(answer)
-    try:
-        return model.model_validate_json(answer.text)
-    except ValidationError as error:
-        raise MmpipeError("the service's answer is none; is that address an mmpipe service?") from error
-
-
-def _check(answer: Answer) -> None:
-    if answer.ok:
-        return
-    if answer.status == 401:
-        raise MmpipeError(f"{answer.summary()} (put the key into the variable {API_KEY})")
-    if answer.status == 404:
-        raise NotFound(answer.summary())
-    if answer.status == 503:
-        raise NotReady(answer.summary())
-    raise MmpipeError(answer.summary())

@@ -20,7 +20,7 @@ from mmpipe.client.asking import AskedSearch, SearchOptions, model_of, search_of
 from mmpipe.client.files import Progress, SentFile
 from mmpipe.errors import InvalidRequest, MmpipeError
 from mmpipe.schemas.analytics import AnalyticsReport
-from mmpipe.schemas.assistant import AssistantResponse
+from mmpipe.schemas.assistant import AssistantRequest, AssistantResponse
 from mmpipe.schemas.collections import CollectionsResponse, ListedCollection
 from mmpipe.schemas.interaction import Interaction, InteractionsRequest, InteractionsResponse
 from mmpipe.schemas.people import Erasure, PersonResponse
@@ -84,7 +84,13 @@ def suggest(
     q: str = "", *, collection: str | None = None, limit: int = 10, lang: str | None = None
 ) -> Call[SuggestResponse]:
     """What may be meant by what was typed so far."""
-    asked = model_of(SuggestParams, {"q": q, "collection": collection, "limit": limit, "lang": lang})
+    return suggest_call(
+        model_of(SuggestParams, {"q": q, "collection": collection, "limit": limit, "lang": lang})
+    )
+
+
+def suggest_call(asked: SuggestParams) -> Call[SuggestResponse]:
+    """The same of parameters that were made already."""
     return Call("GET", "/v1/suggest", _model(SuggestResponse), params=asked.model_dump(exclude_none=True))
 
 
@@ -129,7 +135,11 @@ def reviews(product_id: str, *, collection: str | None = None) -> Call[ProductRe
 def recommend(kind: Kind | None = None, **asked: Any) -> Call[RecommendationsResponse]:
     """One list of a ``kind``, or up to ten in ``lists``; the arguments are the fields of
     :class:`~mmpipe.schemas.recommend.RecommendationsRequest`."""
-    request = model_of(RecommendationsRequest, {"kind": kind, **asked})
+    return recommend_call(model_of(RecommendationsRequest, {"kind": kind, **asked}))
+
+
+def recommend_call(request: RecommendationsRequest) -> Call[RecommendationsResponse]:
+    """The same of a request that was made already."""
     body = request.model_dump_json(exclude_defaults=True).encode()
     return Call("POST", "/v1/recommendations", _model(RecommendationsResponse), body=body)
 
@@ -151,7 +161,12 @@ def interact(
 def assist(text: str | None = None, **given: Any) -> Call[AssistantResponse]:
     """One turn of a conversation; ``image``, ``audio`` (as in a search), ``state`` of the answer before,
     ``language``, ``limit``, ``collection``."""
-    body = turn_of(text, given).model_dump_json(exclude_none=True).encode()
+    return assist_call(turn_of(text, given))
+
+
+def assist_call(request: AssistantRequest) -> Call[AssistantResponse]:
+    """A turn that was made already."""
+    body = request.model_dump_json(exclude_none=True).encode()
     return Call("POST", "/v1/assistant", _model(AssistantResponse), body=body)
 
 
@@ -215,7 +230,11 @@ def preview_rules(
     asked = search_of(text, options)
     if asked.files:
         raise InvalidRequest(next(iter(asked.files)), "of a preview is an https:// or data: address")
-    body = model_of(PreviewBody, {"search": asked.request, "rules": list(tried)})
+    return preview_call(model_of(PreviewBody, {"search": asked.request, "rules": list(tried)}))
+
+
+def preview_call(body: PreviewBody) -> Call[Preview]:
+    """The same of a search and rules that were made already."""
     return Call("POST", "/v1/rules/preview", _model(Preview), body=_dumped(body))
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from mmpipe.client.calls import filters_in_query
-from mmpipe.errors import InvalidRequest, MmpipeError
+from mmpipe.client import calls
+from mmpipe.client.asking import AskedSearch
 from mmpipe.schemas.collections import CollectionsResponse
 from mmpipe.schemas.product import ProductResponse
 from mmpipe.schemas.recommend import RecommendationsRequest, RecommendationsResponse
@@ -18,9 +14,11 @@ from mmpipe.schemas.search import Filters, SearchRequest, SearchResponse
 from mmpipe.serve.answer.query_media import ParsedSearch
 
 if TYPE_CHECKING:
+    from mmpipe.client import Client
+    from mmpipe.client.calls import Call
     from mmpipe.serve.answer.service import QueryService
 
-R = TypeVar("R", bound=BaseModel)
+R = TypeVar("R")
 
 
 class Shop(Protocol):
@@ -74,73 +72,35 @@ class ShopHere:
         return CollectionsResponse(collections=await self._service.collections())
 
 
-class JsonService(Protocol):
-    """A query service over HTTP. Both calls block, and raise :class:`MmpipeError` for any answer but a good
-    one."""
-
-    def get(self, path: str) -> Any:
-        """The JSON of a GET."""
-
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a POST."""
-
-
 class ShopThere:
     """A query service at an address. It decodes and guards what is sent, as for every caller."""
 
-    def __init__(self, service: JsonService) -> None:
-        self._service = service
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """See :class:`Shop`."""
-        return await self._post("/v1/search", request, SearchResponse)
+        return await self._sent(calls.search_call(AskedSearch(request)))
 
     async def similar(
         self, product_id: str, collection: str | None, limit: int, filters: Filters
     ) -> SearchResponse:
         """See :class:`Shop`."""
-        asked = {"limit": limit, "collection": collection, **filters_in_query(filters)}
-        path = f"/v1/products/{quote(product_id, safe='')}/similar?{_query(asked)}"
-        return await self._get(path, SearchResponse)
+        return await self._sent(
+            calls.similar(product_id, collection=collection, limit=limit, filters=filters)
+        )
 
     async def product(self, product_id: str, collection: str | None) -> ProductResponse:
         """See :class:`Shop`."""
-        path = f"/v1/products/{quote(product_id, safe='')}?{_query({'collection': collection})}"
-        return await self._get(path, ProductResponse)
+        return await self._sent(calls.product(product_id, collection=collection))
 
     async def recommend(self, request: RecommendationsRequest) -> RecommendationsResponse:
         """See :class:`Shop`."""
-        return await self._post("/v1/recommendations", request, RecommendationsResponse)
+        return await self._sent(calls.recommend_call(request))
 
     async def collections(self) -> CollectionsResponse:
         """See :class:`Shop`."""
-        return await self._get("/v1/collections", CollectionsResponse)
+        return CollectionsResponse(collections=await self._sent(calls.collections()))
 
-    async def _get(self, path: str, model: type[R]) -> R:
-        return _read(await _answer(self._service.get, path), model)
-
-    async def _post(self, path: str, request: BaseModel, model: type[R]) -> R:
-        body = request.model_dump(mode="json", exclude_defaults=True, by_alias=True)
-        return _read(await _answer(self._service.post, path, body), model)
-
-
-async def _answer(call: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return await asyncio.to_thread(call, *arguments)
-    except MmpipeError as error:
-        if type(error) is MmpipeError:
-            # What the service says of a request is for whoever made it.
-            raise InvalidRequest("service", str(error)) from error
-        raise
-
-
-def _read(found: Any, model: type[R]) -> R:
-    try:
-        return model.model_validate(found)
-    except ValidationError as error:
-        raise MmpipeError("the service's answer is none; is that address an mmpipe service?") from error
-
-
-def _query(given: Mapping[str, Any]) -> str:
-    there = {name: value for name, value in given.items() if value is not None}
-    return urlencode(there, doseq=True, errors="replace")
+    async def _sent(self, call: Call[R]) -> R:
+        return await asyncio.to_thread(self._client.send, call)

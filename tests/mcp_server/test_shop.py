@@ -13,7 +13,7 @@ import pytest
 from mcp import Client
 from mcp.types import CallToolResult
 
-from mmpipe.cli.queries import HttpQueries
+from mmpipe import client
 from mmpipe.errors import NotReady
 from mmpipe.mcp_server.access import Caller
 from mmpipe.mcp_server.opening import Opening
@@ -35,7 +35,7 @@ def there(lake: tuple[Path, Settings], serve: Serve) -> Tools:
     """The tools of a query service over HTTP."""
     # The application closes it.
     url = serve(create_app(make_service(lake[1]), Metrics("test")))
-    return Tools(given(ShopThere(HttpQueries(url))))
+    return Tools(given(ShopThere(client.Client(url))))
 
 
 def called(run: Run[Any], tools: Tools, name: str, arguments: dict[str, Any]) -> CallToolResult:
@@ -97,7 +97,12 @@ def test_what_a_service_refuses_is_told(
 
 
 def test_a_service_that_is_away_is_no_riddle(run: Run[Any]) -> None:
-    refused = called(run, Tools(given(ShopThere(HttpQueries("http://127.0.0.1:9")))), "list_collections", {})
+    refused = called(
+        run,
+        Tools(given(ShopThere(client.Client("http://127.0.0.1:9", retry=client.Retry(attempts=1))))),
+        "list_collections",
+        {},
+    )
     assert refused.is_error
     assert text_of(refused).startswith("Temporarily unavailable; quote urn:uuid:")
 

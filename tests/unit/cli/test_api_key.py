@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mmpipe.cli.app import app
-from mmpipe.cli.queries import HttpQueries
+from mmpipe.cli.queries import ServiceQueries
+from mmpipe.client import Client
 from mmpipe.errors import MmpipeError
 from mmpipe.schemas.search import SearchRequest
 
@@ -55,6 +56,6 @@ def test_the_key_comes_from_the_environment(
 
 def test_a_refusal_says_where_the_key_goes_and_shows_none(service: tuple[str, list[str | None]]) -> None:
     with pytest.raises(MmpipeError, match="MMPIPE_API_KEY") as raised:
-        HttpQueries(service[0], KEY).search(SearchRequest(text="red shoe", limit=3))
+        ServiceQueries(Client(service[0], KEY)).search(SearchRequest(text="red shoe", limit=3))
     assert "no such API key" in str(raised.value)
     assert KEY not in str(raised.value)
