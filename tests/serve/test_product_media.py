@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmpipe.schemas.product import PublicProduct
+from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.product_media import ProductMedia
 from mmpipe.serve.http.backlog import Backlog
 from mmpipe.settings import Settings, UcpSettings
@@ -309,11 +311,56 @@ def test_bad_requests_name_the_field(media_client: TestClient) -> None:
         assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
-def test_files_of_this_machine_belong_to_lakes_of_this_machine(media_shop: tuple[Path, Settings]) -> None:
-    from mmpipe.schemas.product import PublicProduct
-    from mmpipe.serve.answer.budget import Budget
-    from mmpipe.serve.answer.product_media import ProductMedia
+def test_players_that_ask_range_by_range_have_it_fetched_once(
+    media_shop: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched, times = ProductMedia._fetched, list[str]()
 
+    def counted(self: ProductMedia, ref: Any) -> bytes:
+        times.append(ref.uri)
+        return fetched(self, ref)
+
+    monkeypatch.setattr(ProductMedia, "_fetched", counted)
+    service = make_service(media_shop[1])
+    path = "/v1/products/boots/media/audio/0"
+    with TestClient(make_app(service)) as client:
+        whole = client.get(path).content
+        ranges = [f"bytes={n}-{n + 99_999}" for n in range(0, len(whole), 100_000)]
+        parts = [client.get(path, headers={"range": each}).content for each in ranges]
+        assert b"".join(parts) == whole
+        assert len(times) == 1
+    service.close()
+
+
+def test_a_bucket_that_is_not_allowed_any_more_is_not_shown_from(media_shop: tuple[Path, Settings]) -> None:
+    settings, own = media_shop[1], "s3://catalogue/shop/media/side.png"
+
+    def allowed(link: str, *, buckets: tuple[str, ...] = (), uploads: str | None = None) -> list[bool]:
+        """Whether it is shown as a product's only picture, and beside one of the shop's own."""
+        changed = {
+            "media": settings.media.model_copy(update={"allowed_buckets": buckets}),
+            "indexing": settings.indexing.model_copy(update={"uploads_uri": uploads}),
+        }
+        held = ProductMedia(settings.model_copy(update=changed), Budget(1, 1.0))
+        alone = PublicProduct(id="boots", title="Boots", image_link=link)
+        beside = alone.model_copy(update={"image_link": "media/side.png", "additional_image_link": [link]})
+        try:
+            return [
+                held._allowed("shop", alone, [link], "image_link") is not None,
+                held._allowed("shop", beside, [own, link], "additional_image_link[0]") is not None,
+            ]
+        finally:
+            held.close()
+
+    other = "s3://partner/photos/side.png"
+    assert allowed(other, buckets=("partner",)) == [True, True]
+    assert allowed(other) == [False, False], "that it was read once is no permission"
+    assert allowed(other, uploads="s3://catalogue") == [False, False]
+    assert allowed("s3://catalogue/shop/media/x.jpg", uploads="s3://catalogue") == [True, True]
+    assert allowed("s3://catalogue/others/media/x.jpg", uploads="s3://catalogue") == [False, False]
+
+
+def test_files_of_this_machine_belong_to_lakes_of_this_machine(media_shop: tuple[Path, Settings]) -> None:
     folder, settings = media_shop
     product = PublicProduct(id="boots", title="Boots", image_link="media/side.png")
     stored = [(folder / "shop" / "media" / "side.png").as_uri()]
@@ -322,7 +369,7 @@ def test_files_of_this_machine_belong_to_lakes_of_this_machine(media_shop: tuple
         lake = settings.lake.model_copy(update={"uri": uri})
         held = ProductMedia(settings.model_copy(update={"lake": lake}), Budget(1, 1.0))
         try:
-            return held._allowed(product, stored, "image_link") is not None
+            return held._allowed("shop", product, stored, "image_link") is not None
         finally:
             held.close()
 

@@ -11,7 +11,7 @@ import hashlib
 import io
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,11 +68,15 @@ _PLAYED: Final = {
 MOST_BYTES: Final = 50_000_000
 _HELD_BYTES: Final = 200_000_000
 _HELD_SECONDS: Final = 5.0
-# Thumbnails that were made lately, for so long: a picture may be replaced where it lies.
+# Thumbnails that were made lately, and clips and recordings, which players ask for range by range, for so
+# long: a medium may be replaced where it lies.
 _KEPT_BYTES: Final = 24_000_000
+_KEPT_CLIP_BYTES: Final = 2 * MOST_BYTES
 KEPT_SECONDS: Final = 60.0
 _THREADS: Final = 8
 _QUALITY: Final = 84
+# Relative links lead nowhere there.
+_NOWHERE: Final = "memory://nowhere/"
 _NOT_SHOWN: Final = "this product has no such medium that may be shown here"
 
 
@@ -89,8 +93,44 @@ class Shown:
 class _Asked:
     collection: str
     product_id: str
+    kind: Kind
     number: int
-    width: int
+    width: int | None = None
+
+
+class _Kept:
+    """What was made lately, and what is being made: once for all who ask meanwhile. Of one event loop."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[_Asked, tuple[float, Shown]] = OrderedDict()
+        self._making: dict[_Asked, asyncio.Task[Shown]] = {}
+
+    async def get(self, asked: _Asked, make: Callable[[], Coroutine[None, None, Shown]]) -> Shown:
+        """The medium, made where it is not at hand. Raises what ``make`` raises."""
+        kept = self._kept.get(asked)
+        if kept is not None and time.monotonic() - kept[0] < KEPT_SECONDS:
+            self._kept.move_to_end(asked)
+            return kept[1]
+        making = self._making.get(asked)
+        if making is None:
+            making = self._making[asked] = asyncio.create_task(make())
+            making.add_done_callback(lambda done: self._keep(asked, done))
+        # Who goes away must not end it for the others.
+        return await asyncio.shield(making)
+
+    def _keep(self, asked: _Asked, done: asyncio.Task[Shown]) -> None:
+        del self._making[asked]
+        if done.cancelled() or done.exception() is not None:
+            return
+        before = self._kept.pop(asked, None)
+        shown = done.result()
+        self._kept[asked] = time.monotonic(), shown
+        self._bytes += len(shown.data) - (0 if before is None else len(before[1].data))
+        while self._bytes > self._most:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._bytes -= len(oldest.data)
 
 
 class ProductMedia:
@@ -104,6 +144,7 @@ class ProductMedia:
 
     def __init__(self, settings: Settings, decoding: Budget) -> None:
         self._lake_uri = settings.lake.uri
+        self._uploads_uri = settings.indexing.uploads_uri
         self._storage = settings.storage
         self._limits = _limits(settings.media)
         self._decoding = decoding
@@ -112,9 +153,8 @@ class ProductMedia:
         self._thumbnails = Budget(_HELD_BYTES, _HELD_SECONDS)
         self._fetcher = media.Fetcher(self._limits, self._store_for)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="product-media")
-        self._kept: OrderedDict[_Asked, tuple[float, Shown]] = OrderedDict()
-        self._kept_bytes = 0
-        self._making: dict[_Asked, asyncio.Task[Shown]] = {}
+        self._kept = _Kept(_KEPT_BYTES)
+        self._clips = _Kept(_KEPT_CLIP_BYTES)
 
     @asynccontextmanager
     async def whole(
@@ -122,37 +162,34 @@ class ProductMedia:
     ) -> AsyncIterator[Shown]:
         """The medium of this kind at this place (of pictures the main one first, then the further ones), as
         it is stored. What it takes of memory counts until the ``async with`` ends."""
-        ref = await self._named(version, product_id, kind, number)
-        loop = asyncio.get_running_loop()
-        # Nobody knows before how much it is; slow readers hold no more than that.
-        async with self._fetching.held(media.max_bytes(ref.modality, self._limits)):
-            data = await loop.run_in_executor(self._threads, self._fetched, ref)
-            if kind != "image":
-                shown = _played(kind, data)
-            elif (content_type := _SHOWN.get(media.image_kind(data) or "")) is not None:
-                shown = _shown(content_type, data)
-            else:
-                shown = await self._drawn(data, None)
+        asked = _Asked(version.collection, product_id, kind, number)
+        if kind == "image":
+            shown = await self._stored(version, asked)
+        else:
+            shown = await self._clips.get(asked, lambda: self._stored(version, asked))
         async with self._held.held(len(shown.data)):
             yield shown
 
     async def thumbnail(self, version: LiveVersion, product_id: str, number: int, width: int) -> Shown:
         """A picture as JPEG of at most ``width`` pixels across, never larger than it is."""
-        asked = _Asked(version.collection, product_id, number, width)
-        kept = self._kept.get(asked)
-        if kept is not None and time.monotonic() - kept[0] < KEPT_SECONDS:
-            self._kept.move_to_end(asked)
-            return kept[1]
-        making = self._making.get(asked)
-        if making is None:
-            making = self._making[asked] = asyncio.create_task(self._made(version, asked))
-            making.add_done_callback(lambda done: self._keep(asked, done))
-        # Who goes away must not end it for the others.
-        return await asyncio.shield(making)
+        asked = _Asked(version.collection, product_id, "image", number, width)
+        return await self._kept.get(asked, lambda: self._made(version, asked))
 
     def close(self) -> None:
         """End the threads, without waiting for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _stored(self, version: LiveVersion, asked: _Asked) -> Shown:
+        ref = await self._named(version, asked.product_id, asked.kind, asked.number)
+        loop = asyncio.get_running_loop()
+        # Nobody knows before how much it is; slow readers hold no more than that.
+        async with self._fetching.held(media.max_bytes(ref.modality, self._limits)):
+            data = await loop.run_in_executor(self._threads, self._fetched, ref)
+            if asked.kind != "image":
+                return _played(asked.kind, data)
+            if (content_type := _SHOWN.get(media.image_kind(data) or "")) is not None:
+                return _shown(content_type, data)
+            return await self._drawn(data, None)
 
     async def _made(self, version: LiveVersion, asked: _Asked) -> Shown:
         ref = await self._named(version, asked.product_id, "image", asked.number)
@@ -167,15 +204,27 @@ class ProductMedia:
         fields = _fields(product, kind)
         if number >= len(fields):
             raise NotFound(_NOT_SHOWN)
-        ref = await asyncio.to_thread(self._allowed, product, addresses, fields[number])
+        ref = await asyncio.to_thread(self._allowed, version.collection, product, addresses, fields[number])
         if ref is None:
             raise NotFound(_NOT_SHOWN)
         return ref
 
-    def _allowed(self, product: PublicProduct, addresses: list[str], field: str) -> MediaRef | None:
-        # Without a root no relative link leads anywhere, and links to stored objects have to be allowed.
-        root = media.media_root(product, addresses, None) or "memory://nowhere/"
-        refs, _ = media.resolve(product, root, self._limits)
+    def _root(self, collection: str, product: PublicProduct, addresses: list[str]) -> str:
+        """What relative links start from, and links to stored objects have to be below unless they are
+        allowed. Of the addresses that media were read from, those that links spell out say nothing of it: a
+        bucket may have been allowed then, and not be now."""
+        links = [product.image_link, *product.additional_image_link, product.audio_link, product.video_link]
+        given = [link.strip() for link in links if link]
+        own = [uri for uri in addresses if uri not in given]
+        found = media.media_root(product, own, None) if any(":" not in link for link in given) else None
+        if found is None and self._uploads_uri is not None:
+            found = f"{to_uri(self._uploads_uri).rstrip('/')}/{collection}/"
+        return found or _NOWHERE
+
+    def _allowed(
+        self, collection: str, product: PublicProduct, addresses: list[str], field: str
+    ) -> MediaRef | None:
+        refs, _ = media.resolve(product, self._root(collection, product, addresses), self._limits)
         ref = next((ref for ref in refs if ref.field == field), None)
         # Files of this machine belong to lakes of this machine alone.
         if ref is None or (ref.uri.startswith("file:") and not to_uri(self._lake_uri).startswith("file:")):
@@ -200,18 +249,6 @@ class ProductMedia:
 
     def _store_for(self, uri: str) -> ObjectStore:
         return open_store(uri, self._storage)
-
-    def _keep(self, asked: _Asked, done: asyncio.Task[Shown]) -> None:
-        del self._making[asked]
-        if done.cancelled() or done.exception() is not None:
-            return
-        before = self._kept.pop(asked, None)
-        shown = done.result()
-        self._kept[asked] = time.monotonic(), shown
-        self._kept_bytes += len(shown.data) - (0 if before is None else len(before[1].data))
-        while self._kept_bytes > _KEPT_BYTES:
-            _, (_, oldest) = self._kept.popitem(last=False)
-            self._kept_bytes -= len(oldest.data)
 
 
 def _limits(settings: MediaSettings) -> MediaSettings:
