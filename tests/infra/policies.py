@@ -157,8 +157,9 @@ def assert_nobody_may_do_everything(roles: Mapping[str, Principal]) -> None:
                 assert not role.may(call, resource), f"{role.name} may do {call}"
 
 
-def assert_nodes_leave_buckets_alone(node: Principal, *, lake: str, uploads: str) -> None:
-    """Neither head nor worker changes a bucket, deletes a former version, or writes uploads.
+def assert_nodes_leave_buckets_alone(node: Principal, *, lake: str, uploads: str, puts: bool = False) -> None:
+    """Neither head nor worker changes a bucket, deletes a former version, or writes uploads; where it
+    ``puts`` them, by the bucket's layout alone.
 
     ``lake`` and ``uploads`` are ARNs of buckets.
     """
@@ -175,8 +176,12 @@ def assert_nodes_leave_buckets_alone(node: Principal, *, lake: str, uploads: str
             assert not node.may(call, bucket), f"{node.name} may do {call}"
         for call in ("s3:DeleteObjectVersion", "s3:PutObjectAcl"):
             assert not node.may(call, f"{bucket}/shop/a"), f"{node.name} may do {call}"
-    for call in ("s3:PutObject", "s3:DeleteObject"):
-        assert not node.may(call, f"{uploads}/shop/feeds/a.csv"), f"{node.name} may do {call} to uploads"
+    for call in ("s3:PutObject", "s3:AbortMultipartUpload"):
+        for section in ("feeds", "products", "media", "events", "reviews"):
+            assert node.may(call, f"{uploads}/shop/{section}/a/b.csv") is puts, f"{call} to {section}/"
+        for key in ("live.json", "shop/live.json", "models/x"):
+            assert not node.may(call, f"{uploads}/{key}"), f"{node.name} may do {call} to {key}"
+    assert not node.may("s3:DeleteObject", f"{uploads}/shop/feeds/a.csv"), f"{node.name} may remove uploads"
     assert node.may("s3:GetObject", f"{uploads}/shop/feeds/a.csv")
 
 

@@ -22,6 +22,7 @@ from tests.infra.policies import (
     assert_handler_reads_no_object,
     assert_head_is_confined,
     assert_nobody_may_do_everything,
+    assert_nodes_leave_buckets_alone,
     assert_worker_is_confined,
     may,
     rendered_roles,
@@ -189,6 +190,13 @@ def test_a_worker_cannot_delete_tables(nodes: dict[str, Principal]) -> None:
     for action in ("s3:DeleteObject", "s3:DeleteObjectVersion", "iam:PassRole", "ec2:RunInstances"):
         assert not may((*worker.statements, allow("*")), action, live)
     assert not may((*worker.statements, allow("*")), "s3:PutObject", live)
+
+
+@pytest.mark.timeout(1200)
+def test_nodes_of_a_service_that_takes_uploads_put_them_and_no_more(tmp_path: Path) -> None:
+    roles = render(tmp_path, "ray", "uploads")
+    for name in ("mmpipe-test-ray-head", "mmpipe-test-ray-worker"):
+        assert_nodes_leave_buckets_alone(roles[name], **BUCKETS, puts=True)
 
 
 @pytest.mark.timeout(1200)

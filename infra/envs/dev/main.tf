@@ -83,6 +83,7 @@ module "ray" {
   indexer_token_secret_arn = module.secrets.indexer_token_secret_arn
   pseudonym_key_secret_arn = module.secrets.pseudonym_key_secret_arn
   api_keys_secret_arn      = module.secrets.api_keys_secret_arn
+  take_uploads             = var.take_uploads
   ecr_repository_arn       = module.registry.repository_arn
   metrics_namespace        = local.metrics_namespace
   head_ami_id              = var.head_ami_id

@@ -179,6 +179,12 @@ variable "monthly_limit_usd" {
   default     = 250
 }
 
+variable "take_uploads" {
+  description = "Whether the service takes files over HTTP (docs/uploads.md) and may put them into the catalogue bucket."
+  type        = bool
+  default     = false
+}
+
 variable "deny_insecure_transport" {
   description = "Whether bucket policies refuse plain HTTP. Set to false only against an emulator that ignores policy conditions."
   type        = bool

@@ -89,6 +89,7 @@ module "ray" {
   pseudonym_key_secret_arn = module.secrets.pseudonym_key_secret_arn
   api_keys_secret_arn      = module.secrets.api_keys_secret_arn
   media_bucket_arns        = var.media_bucket_arns
+  take_uploads             = var.take_uploads
   ecr_repository_arn       = module.registry.repository_arn
   metrics_namespace        = local.metrics_namespace
   head_ami_id              = var.head_ami_id

@@ -174,6 +174,12 @@ variable "noncurrent_days" {
   default     = 30
 }
 
+variable "take_uploads" {
+  description = "Whether the service takes files over HTTP (docs/uploads.md) and may put them into the catalogue bucket."
+  type        = bool
+  default     = false
+}
+
 variable "media_bucket_arns" {
   description = "Further buckets whose media may be read (MMPIPE_MEDIA__ALLOWED_BUCKETS)."
   type        = list(string)

@@ -10,7 +10,7 @@ locals {
     }]
   })
 
-  # Reading uploads and tables, and adding objects to tables. Lance changes no object of a table: a commit is a new
+  # Reading uploads and tables, and adding objects to tables; uploads only where the service takes them. Lance changes no object of a table: a commit is a new
   # manifest by conditional PUT.
   data_policy = jsonencode({
     Version = "2012-10-17"
@@ -46,6 +46,19 @@ locals {
           }
         },
       ],
+      var.take_uploads ? [
+        {
+          # Any replica may be the one that a file comes to. The layout of docs/uploads.md and nothing beside it;
+          # what is replaced stays as a former version.
+          Sid    = "PutUploads"
+          Effect = "Allow"
+          Action = ["s3:AbortMultipartUpload", "s3:PutObject"]
+          Resource = [
+            for section in ["feeds", "products", "media", "events", "reviews"] :
+            "${var.catalogue_bucket_arn}/*/${section}/*"
+          ]
+        },
+      ] : [],
       length(var.media_bucket_arns) == 0 ? [] : [
         {
           Sid      = "ReadMediaBuckets"

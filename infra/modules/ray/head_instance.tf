@@ -22,6 +22,7 @@ locals {
         RAY_AUTH_MODE                   = "token"
         RAY_AUTH_TOKEN_PATH             = "/home/ray/.mmpipe/ray-token"
       },
+      var.take_uploads ? { MMPIPE_SERVE__UPLOADS = "true" } : {},
       var.head_environment,
     )
   })

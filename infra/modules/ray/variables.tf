@@ -89,6 +89,12 @@ variable "media_bucket_arns" {
   }
 }
 
+variable "take_uploads" {
+  description = "Whether head and workers may put files into the catalogue bucket, for PUT /v1/uploads by keys with the scope admin; a head of start_head is then told to take them (MMPIPE_SERVE__UPLOADS)."
+  type        = bool
+  default     = false
+}
+
 variable "kms_key_arn" {
   description = "Key of the buckets, the secrets and the logs."
   type        = string

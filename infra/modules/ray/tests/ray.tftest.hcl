@@ -140,6 +140,22 @@ run "roles" {
   }
 }
 
+run "uploads" {
+  variables {
+    take_uploads = true
+  }
+
+  assert {
+    condition     = alltrue([for role in [aws_iam_role_policy.head, aws_iam_role_policy.worker] : one([for statement in jsondecode(role["data"].policy).Statement : statement.Action == ["s3:AbortMultipartUpload", "s3:PutObject"] && alltrue([for resource in statement.Resource : can(regex("^${var.catalogue_bucket_arn}/\\*/(feeds|products|media|events|reviews)/\\*$", resource))]) if statement.Sid == "PutUploads"])])
+    error_message = "A service that takes uploads puts them where the layout has them, and does nothing else to them."
+  }
+
+  assert {
+    condition     = strcontains(local.user_data, "MMPIPE_SERVE__UPLOADS=true")
+    error_message = "The head is told to take them."
+  }
+}
+
 run "nodes" {
   command = plan
 
