@@ -12,6 +12,7 @@ from mmpipe.cli.analytics import analytics
 from mmpipe.cli.ask import ask
 from mmpipe.cli.audit import audit
 from mmpipe.cli.console import console, fail
+from mmpipe.cli.costs import costs
 from mmpipe.cli.dlq import dlq_app
 from mmpipe.cli.doctor import doctor
 from mmpipe.cli.evaluate import eval_app
@@ -57,6 +58,7 @@ app.command()(suggest)
 app.command()(ask)
 app.command()(status)
 app.command()(doctor)
+app.command()(costs)
 app.command()(stock)
 app.command()(statistics)
 app.command()(analytics)

@@ -221,7 +221,9 @@ class _FileWriter:
 def _writing(uri: str) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidAddress(f"{uri} lies below a file that is there: use another name") from error
+    except FileNotFoundError as error:
         # Not "nothing is stored there", as for a reader: there is no room to store it.
         raise StorageUnavailable(f"{uri} cannot be written: {error.strerror}") from error
     except OSError as error:

@@ -37,6 +37,7 @@ class Latency(BaseModel):
     searches: int
     p50_ms: float | None
     p95_ms: float | None
+    per_second: float = Field(description="of them, since the oldest one, over a minute at least")
 
 
 class Replicas(BaseModel):
@@ -52,7 +53,9 @@ class Offered(BaseModel):
 
     uploads: bool
     max_upload_bytes: int
-    lake: str = Field(description="where the tables are, as `--lake` takes it")
+    lake: str | None = Field(
+        description="where the tables are, as `--lake` takes it; null unless all collections are the caller's"
+    )
 
 
 class Models(BaseModel):
@@ -78,6 +81,35 @@ class Freshness(BaseModel):
     runs: int = Field(description="of how many runs that is")
 
 
+class CostLine(BaseModel):
+    """One item of a month's bill."""
+
+    item: str
+    detail: str
+    usd: float
+
+
+class Cost(BaseModel):
+    """What a deployment of this size and load costs a month on AWS, by the model of `mmpipe costs`: an
+    estimate from list prices and measured figures, never a bill."""
+
+    here: bool = Field(description="the lake is on this machine: nothing of it is billed by a cloud")
+    usd: float = Field(description="a month, every machine on demand")
+    spot_usd: float = Field(description="the same with workers on spot machines")
+    lines: list[CostLine] = Field(description="what `usd` is made of")
+    products: int = Field(description="assumed: of all collections, as they are served")
+    searches_per_second: float = Field(
+        description="assumed all day and night: what the answering replica saw lately, times the replicas"
+    )
+    changes_per_day: float = Field(description="assumed: products that change a day, one in a hundred")
+    replicas: int = Field(description="assumed: those that run, or that such a load needs if it is more")
+    profile: str = Field(description="assumed: the models whose figures are used")
+    environment: str = Field(description="assumed: of infra/envs")
+    region: str = Field(description="of the prices")
+    prices_as_of: str = Field(description="year and month of the price list")
+    warnings: list[str] = Field(description="where the model leaves what was measured")
+
+
 class Status(BaseModel):
     """A collection, and what serves it."""
 
@@ -95,6 +127,10 @@ class Status(BaseModel):
         " collections are the caller's"
     )
     offered: Offered
+    cost: Cost | None = Field(
+        description="of the whole deployment; null where nothing is served, or not all collections are the"
+        " caller's"
+    )
 
 
 class Moved(BaseModel):

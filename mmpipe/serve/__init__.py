@@ -28,7 +28,7 @@ applications alone, ``standalone`` is both in one process without Ray.
 """
 
 from mmpipe.serve.ray.app import app_builder, build_app, build_indexer, indexer_builder
-from mmpipe.serve.ray.run import base_url, ray_cluster, running, serve
+from mmpipe.serve.ray.run import base_url, ray_cluster, running, serve, with_indexer
 
 __all__ = [
     "app_builder",
@@ -39,4 +39,5 @@ __all__ = [
     "ray_cluster",
     "running",
     "serve",
+    "with_indexer",
 ]

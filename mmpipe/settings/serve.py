@@ -73,11 +73,12 @@ class ServeSettings(Section):
         ge=0,
         description="a search waits this long for its media's turn; then 503 with Retry-After",
     )
-    uploads: bool = Field(
-        default=False,
-        description="whoever has the scope `admin` may upload files (`PUT /v1/uploads`, and the page at `/`)"
-        " to `MMPIPE_INDEXING__UPLOADS_URI`, a bucket whose events reach the queue, with the service's own"
-        " rights to it",
+    uploads: bool | None = Field(
+        default=None,
+        description="whether whoever has the scope `admin` may upload files (`PUT /v1/uploads`, and the page"
+        " at `/`) to `MMPIPE_INDEXING__UPLOADS_URI`, a bucket whose events reach the queue, with the"
+        " service's own rights to it. `mmpipe serve` takes them into a folder of its lake; unset, on a"
+        " loopback address where no keys are set",
     )
     max_upload_bytes: int = Field(
         default=2_000_000_000, gt=0, description="a larger file gets a 413; shops put it into the bucket"

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from mmpipe.events import plan
-from mmpipe.events.layout import place_of
+from mmpipe.dispatch import InProcessDispatcher
 from mmpipe.lake import open_lake
-from mmpipe.objects import open_store
-from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+from mmpipe.local.folder_pump import FolderPump
+from mmpipe.schemas.work import WorkOrder, WorkOutcome
 from mmpipe.settings import AnalyticsSettings, Settings
 from tests.browser.conftest import served
 from tests.serve.conftest import InProcessWork, catalogue, png, settings_for
@@ -28,43 +27,27 @@ POOR = '{"id": "poor-1", "title": "A violet hat", "price": "a fortune"}\n{"id": 
 FEED = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in catalogue()[:24]) + POOR
 
 
-class Events(threading.Thread):
-    """Makes orders of what comes into the folder that shops upload to, as a bucket's events do."""
+class Work:
+    """The indexer that the upload folder's pump hands its events to; while :attr:`going` is not set it takes
+    its time."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(name="events", daemon=True)
-        self._settings = settings
-        self._work = InProcessWork(settings).indexer
-        self._seen: set[tuple[str, str]] = set()
-        self.ended = threading.Event()
-        self.held = threading.Event()
-        """While it is set nothing is taken up."""
+        self._lane = InProcessDispatcher(InProcessWork(settings).indexer.execute)
+        self.going = threading.Event()
+        self.going.set()
 
-    def run(self) -> None:
-        root = f"file://{self._settings.indexing.uploads_uri}/"
-        store = open_store(root)
-        while not self.ended.wait(0.1):
-            for found in [] if self.held.is_set() else list(store.list(root)):
-                place = place_of(found.uri.removeprefix(root))
-                if place is None or (found.uri, found.etag) in self._seen:
-                    continue
-                self._seen.add((found.uri, found.etag))
-                ref = ObjectRef(
-                    uri=found.uri, etag=found.etag, size=found.size, event_time=found.last_modified
-                )
-                event = {"kind": place.kind(removed=False), "collection": place.collection, "object": ref}
-                order = plan(CatalogueEvent.model_validate(event), self._settings.indexing)
-                assert order is not None
-                self._work.execute([order])
+    def submit(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+        self.going.wait(60)
+        return self._lane.submit(orders)
 
 
 class Desk:
     """The page, and the lake under it."""
 
-    def __init__(self, url: str, settings: Settings, events: Events) -> None:
+    def __init__(self, url: str, settings: Settings, work: Work) -> None:
         self.url = url
         self.settings = settings
-        self.events = events
+        self.work = work
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,12 +69,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         }
     )
     (folder / "uploads").mkdir()
-    events = Events(settings)
-    events.start()
-    with served(settings) as url:
-        yield Desk(url, settings, events)
-    events.ended.set()
-    events.join()
+    work = Work(settings)
+    with served(settings) as url, FolderPump(settings, work):
+        yield Desk(url, settings, work)
 
 
 @pytest.fixture
@@ -132,12 +112,12 @@ def filled(desk: Desk, browser: Browser) -> Desk:
     page.goto(f"{desk.url}/#/uploads")
     expect(page.get_by_role("heading", name="Uploads", exact=True)).to_be_visible()
     shot(page, "uploads-empty")
-    desk.events.held.set()
+    desk.work.going.clear()
     drop(page, "catalogue.jsonl", FEED.encode())
     card = page.locator(".upload", has_text="catalogue.jsonl")
     expect(card).to_have_attribute("data-state", "queued")
     shot(page, "uploads-queued")
-    desk.events.held.clear()
+    desk.work.going.set()
     expect(card).to_have_attribute("data-state", "live")
     expect(card).to_contain_text("26 read · 24 indexed · 2 rejected")
     card.get_by_role("button", name="Search shop").click()
@@ -249,6 +229,11 @@ def test_analytics_and_status_tell_of_the_shop_and_live_goes_back(page: Page, fi
     live = table.nth(1)
     expect(live).to_contain_text("live")
     before = table.count()
+    bill = page.get_by_role("region", name="What it costs")
+    expect(bill).to_contain_text("This machine, no cloud cost.")
+    expect(bill).to_contain_text("AWS list prices of us-east-1")
+    bill.get_by_text("What it is made of").click()
+    expect(bill.get_by_role("row", name="load balancer")).to_be_visible()
     shot(page, "status")
     accessible(page)
     page.get_by_role("button", name="Go back one").click()

@@ -8,8 +8,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from costs import load_prices
-from costs.command import app
+from mmpipe.cli.app import app
+from mmpipe.costs import load_prices
 from mmpipe.errors import InvalidRequest
 
 Run = Callable[..., Result]
@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 def run() -> Run:
     """``run("--products", 3, …)``; errors are raised as the command raises them."""
     runner = CliRunner(env={"COLUMNS": "250"})
-    return lambda *arguments: runner.invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    return lambda *arguments: runner.invoke(app, ["costs", *map(str, arguments)], catch_exceptions=False)
 
 
 def test_a_bill_is_shown_with_its_reasons(run: Run) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from costs import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_prices, shape, to_json
-from costs import environments as env
-from costs.figures import FIGURES, SEARCH_MS
 from handlers import catalogue_uploaded, maintenance_due
+from mmpipe.costs import ENVIRONMENTS, PROFILES, Estimate, Workload, estimate, load_prices, shape, to_json
+from mmpipe.costs import environments as env
+from mmpipe.costs.figures import FIGURES, SEARCH_MS
 from mmpipe.serve.ray import cloudwatch, scaling
 from mmpipe.settings import ServeSettings, Settings
 

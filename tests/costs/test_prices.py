@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from costs import Workload, estimate, load_prices
-from costs.environments import HOURS
+from mmpipe.costs import Workload, estimate, load_prices
+from mmpipe.costs.environments import HOURS
 from mmpipe.errors import InvalidRequest
 
 SHIPPED = Path(__file__).parents[2] / "costs" / "prices.json"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costs import Workload, estimate, load_prices, plan
-from costs.figures import FIGURES, PROFILES, SEARCH_MS
-from costs.sizing import search_ms
+from mmpipe.costs import Workload, estimate, load_prices, plan
+from mmpipe.costs.figures import FIGURES, PROFILES, SEARCH_MS
+from mmpipe.costs.sizing import search_ms
 from mmpipe.errors import InvalidRequest
 
 PRICES = load_prices("us-east-1")

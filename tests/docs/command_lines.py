@@ -59,10 +59,7 @@ def faults(words: Sequence[str], *, whole: bool) -> Iterator[str]:
     elif name == "aws" and len(rest) > 1:
         yield from _aws(rest[0], rest[1], rest[2:], whole=whole)
     elif name == "python":
-        if rest[:2] == ["-m", "costs"]:
-            yield from _clicked(_costs(), "python -m costs", rest[2:], whole=whole)
-        else:
-            yield from _python(rest)
+        yield from _python(rest)
 
 
 @cache
@@ -77,15 +74,6 @@ def _mmpipe() -> Any:
     import typer
 
     from mmpipe.cli import app
-
-    return typer.main.get_command(app)
-
-
-@cache
-def _costs() -> Any:
-    import typer
-
-    from costs.command import app
 
     return typer.main.get_command(app)
 

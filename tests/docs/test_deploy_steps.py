@@ -12,7 +12,6 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from costs.command import app as costs_app
 from mmpipe.cli import app
 from mmpipe.encoders.registry import load
 from mmpipe.indexing import execute_file
@@ -47,8 +46,8 @@ def test_every_output_says_where_it_is_from() -> None:
 
 
 def test_the_shape_is_the_calculators() -> None:
-    command = "python -m costs --products 1000000 --qps 100 --environment prod --recommend-shape"
-    told = CliRunner().invoke(costs_app, command.split()[3:])
+    command = "mmpipe costs --products 1000000 --qps 100 --environment prod --recommend-shape"
+    told = CliRunner().invoke(app, command.split()[1:])
     assert told.exit_code == 0
     assert told.stdout == printed(command)
 
@@ -57,7 +56,7 @@ def test_the_shape_is_the_calculators() -> None:
 def test_a_small_shop_changes_nothing(environment: str) -> None:
     assert "up to some 300,000 products and 20 searches a second" in PAGE
     load_asked = ["--products", "300000", "--qps", "20", "--environment", environment]
-    told = CliRunner().invoke(costs_app, [*load_asked, "--recommend-shape", "--json"])
+    told = CliRunner().invoke(app, ["costs", *load_asked, "--recommend-shape", "--json"])
     assert json.loads(told.stdout)["change"] == []
 
 

@@ -13,13 +13,19 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from mmpipe.costs import Workload, estimate, load_prices
+from mmpipe.dispatch import InProcessDispatcher
 from mmpipe.errors import StorageUnavailable
 from mmpipe.events import plan
 from mmpipe.events.layout import Place
 from mmpipe.lake import open_lake
+from mmpipe.local.folder_pump import FolderPump
 from mmpipe.objects import FolderStore, open_store
+from mmpipe.schemas.collections import ServedCollection
 from mmpipe.schemas.run import RunRecord
+from mmpipe.schemas.status import Replicas
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+from mmpipe.serve.operations.cost import reckoned
 from mmpipe.serve.operations.progress import id_of
 from mmpipe.serve.operations.uploads import Receiver
 from mmpipe.settings import Settings
@@ -180,17 +186,47 @@ def test_a_run_that_is_under_way_tells_its_counts(desk: Desk, poor: dict[str, An
     ],
 )
 def test_hostile_names_are_refused(desk: Desk, path: str, field: str) -> None:
-    before = sorted(Path(str(desk.settings.indexing.uploads_uri)).rglob("*"))
+    before = _uploaded(desk)
     answer = desk.client.put(f"/v1/uploads/{path}?collection=shop", content=b"x")
     assert answer.status_code in (404, 422), answer.text
     assert answer.status_code == 404 or answer.json()["field"] == field, answer.text
-    assert sorted(Path(str(desk.settings.indexing.uploads_uri)).rglob("*")) == before
+    assert _uploaded(desk) == before
+
+
+def _uploaded(desk: Desk) -> list[str]:
+    """What is in the upload folder; the lake and a replica's copies of it are there too, and change."""
+    root = Path(str(desk.settings.indexing.uploads_uri))
+    found = (path for path in root.rglob("*") if path.is_file() and path.name != ".mmpipe-lock")
+    names = [str(path.relative_to(root)) for path in found]
+    return sorted(name for name in names if not name.startswith(("lake/", "mirror/")))
 
 
 def test_a_file_does_not_take_the_place_of_a_folder(desk: Desk) -> None:
     assert desk.put("media/taken/b.png", b"x").status_code == 202
-    answer = desk.put("media/taken", b"x")
-    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+    for path in ("media/taken", "media/taken/b.png/c.png", "media/taken/b.png/c/d.png"):
+        answer = desk.put(path, b"x")
+        assert (answer.status_code, answer.json()["field"]) == (422, "name"), path
+
+
+def test_a_folder_hands_its_files_to_a_pump(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, uploads=True)
+    service = make_service(settings)
+    work = InProcessWork(settings)
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        desk = Desk(settings, client, work)
+        other = json.dumps(catalogue()[5]).encode()
+        told = [desk.put("feeds/a.jsonl", GOOD).json(), desk.put("feeds/b.jsonl", other).json()]
+        assert [desk.follow(each)["state"] for each in told] == ["queued", "queued"]
+        # Whoever took them in may be gone by now: they wait for the next.
+        with FolderPump(settings, InProcessDispatcher(work.indexer.execute)):
+            deadline = time.monotonic() + 30
+            while [desk.follow(each)["state"] for each in told] != ["live", "live"]:
+                assert time.monotonic() < deadline, "what was accepted is indexed"
+                time.sleep(0.05)
+        desk.refresh()
+        assert desk.get("/v1/status")["queue"]["waiting"] == 0
+        assert desk.get("/v1/search", q=ROWS[0]["title"])["hits"]
+    service.close()
 
 
 def test_what_is_stored_is_what_is_on_record(desk: Desk) -> None:
@@ -247,7 +283,7 @@ def test_a_file_is_bounded_while_it_comes(desk: Desk, poor: dict[str, Any]) -> N
 
 def test_so_many_files_at_a_time(tmp_path: Path) -> None:
     receiver = Receiver(settings_for(tmp_path, uploads=True, uploads_at_once=2))
-    uris = [receiver.address("shop", "media", f"{n}.bin") for n in range(3)]
+    places = [receiver.place("shop", "media", f"{n}.bin") for n in range(3)]
 
     async def scenario() -> None:
         going = asyncio.Event()
@@ -260,21 +296,21 @@ def test_so_many_files_at_a_time(tmp_path: Path) -> None:
             yield b"x" * 1_100_000
             raise ConnectionError
 
-        two = [asyncio.create_task(receiver.receive(uri, slow())) for uri in uris[:2]]
+        two = [asyncio.create_task(receiver.receive(place, slow())) for place in places[:2]]
         await asyncio.sleep(0)
         with pytest.raises(Exception, match="2 files are on their way"):
-            await receiver.receive(uris[2], slow())
+            await receiver.receive(places[2], slow())
         two[1].cancel()
         with pytest.raises(asyncio.CancelledError):
             await two[1]
         with pytest.raises(ConnectionError):
-            await receiver.receive(uris[2], breaking())
+            await receiver.receive(places[2], breaking())
         going.set()
         assert (await two[0]).size == 1_100_000
 
     asyncio.run(scenario())
     stored = [found.uri for found in open_store(tmp_path).list(f"file://{tmp_path}/shop/")]
-    assert stored == uris[:1]
+    assert stored == [f"file://{tmp_path}/shop/media/0.bin"]
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -330,7 +366,7 @@ def test_live_goes_back_and_forth(desk: Desk, poor: dict[str, Any]) -> None:
     assert before["freshness"]["upload_to_live_seconds"] >= 0
     assert before["latency"]["searches"] >= 1
     assert before["latency"]["p50_ms"] <= before["latency"]["p95_ms"]
-    assert (before["queue"], before["replicas"]) == (None, None), "not known here"
+    assert (before["queue"]["waiting"] > 0, before["replicas"]) == (True, None), "nobody takes them here"
     stale = desk.client.post("/v1/live/rollback?collection=shop", json={"generation": live["generation"] - 1})
     assert (stale.status_code, stale.json()["field"]) == (409, "generation")
     rollback = {"generation": live["generation"]}
@@ -354,6 +390,31 @@ def test_live_goes_back_and_forth(desk: Desk, poor: dict[str, Any]) -> None:
     assert forth["live"]["version"] >= live["version"]
     desk.refresh()
     assert desk.get("/v1/products/" + catalogue()[5]["id"])["product"]["title"]
+
+
+def test_what_it_costs_is_told_with_what_is_assumed(desk: Desk, poor: dict[str, Any]) -> None:
+    told = desk.get("/v1/status")
+    cost = told["cost"]
+    assert cost["here"] is True, "the lake is a folder of this machine"
+    assert cost["products"] == told["live"]["rows"]
+    assert cost["searches_per_second"] == round(told["latency"]["per_second"], 3) > 0
+    assert (cost["profile"], cost["replicas"]) == ("starter", 1), "of models without figures the starter's"
+    load = Workload(products=cost["products"], qps=cost["searches_per_second"])
+    assert cost["usd"] == round(estimate(load, load_prices("us-east-1")).usd, 2)
+    assert cost["usd"] == pytest.approx(sum(line["usd"] for line in cost["lines"]), abs=0.1)
+    assert cost["prices_as_of"] == load_prices("us-east-1").as_of
+    away = desk.settings.model_copy(
+        update={"lake": desk.settings.lake.model_copy(update={"uri": "s3://b/l"})}
+    )
+    served = ServedCollection(
+        collection="shop", table="t", version=1, rows=2_000_000, profile="siglip2", profile_fingerprint="f"
+    )
+    three = [Replicas(name="Api", running=3, wanted=3), Replicas(name="Indexer", running=9, wanted=9)]
+    found = reckoned(away, [served], 2.0, three)
+    assert found is not None
+    assert (found.here, found.profile, found.searches_per_second) == (False, "siglip2", 6.0)
+    assert found.replicas >= 3
+    assert reckoned(away, [], 2.0, three) is None
 
 
 def test_a_store_that_is_away_is_told_as_that(

@@ -205,6 +205,17 @@ def test_lists_hold_ones_own(tenants: TestClient) -> None:
     assert tenants.get("/readyz").json() == {"status": "ready", "collections": []}
 
 
+def test_the_lake_as_a_whole_is_told_to_those_who_have_it(tenants: TestClient) -> None:
+    for key, whole in ((A, False), (BOTH, False), (ALL, True)):
+        told = tenants.get("/v1/status", params={"collection": "alba"}, headers=bearer(key))
+        assert told.status_code == 200
+        status = told.json()
+        found = [status["offered"]["lake"], status["queue"], status["cost"]]
+        assert [each is not None for each in found] == [whole] * 3
+    nothing = tenants.put("/v1/uploads/feeds/x", content=b"", headers=bearer(A))
+    assert str(tenants.app.state.service.settings.lake.uri) not in nothing.text  # type: ignore[attr-defined]
+
+
 def test_ids_of_the_other_are_ids_of_nothing(tenants: TestClient) -> None:
     page = tenants.get("/v1/search", params={"q": "number", "limit": 2}, headers=bearer(B)).json()
     assert page["next_cursor"]

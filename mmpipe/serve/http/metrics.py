@@ -47,6 +47,7 @@ _BUCKETS = (
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SEARCHES: Final = "/v1/search"
 _RECENT: Final = 1_000
+_LEAST_SPAN_SECONDS: Final = 60.0
 
 
 class Metrics:
@@ -126,7 +127,7 @@ class Metrics:
             )
         }
         self._told: dict[tuple[str, str], int] = {}
-        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -141,16 +142,21 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
         if route == _SEARCHES and status < 400:
-            self._recent.append(seconds)
+            self._recent.append((time.monotonic(), seconds))
 
     def recent_searches(self) -> Latency:
         """How long the newest searches took that were answered well."""
-        times = [1_000 * seconds for seconds in self._recent]
+        recent = list(self._recent)
+        times = [1_000 * seconds for _, seconds in recent]
+        # A burst after a pause is no load that lasts.
+        span = max(_LEAST_SPAN_SECONDS, time.monotonic() - recent[0][0]) if recent else _LEAST_SPAN_SECONDS
+        rate = round(len(times) / span, 4)
         if len(times) < 2:
             one = round(times[0], 2) if times else None
-            return Latency(searches=len(times), p50_ms=one, p95_ms=one)
+            return Latency(searches=len(times), p50_ms=one, p95_ms=one, per_second=rate)
         cuts = quantiles(times, n=20, method="inclusive")
-        return Latency(searches=len(times), p50_ms=round(cuts[9], 2), p95_ms=round(cuts[18], 2))
+        middle, high = round(cuts[9], 2), round(cuts[18], 2)
+        return Latency(searches=len(times), p50_ms=middle, p95_ms=high, per_second=rate)
 
     def called(self, caller: str) -> None:
         """Count one request that was let in with the API key of this name."""

@@ -11,7 +11,6 @@ from mmpipe.dispatch.depths import queue_depths
 from mmpipe.dispatch.queues import sqs_client
 from mmpipe.dispatch.replays import IndexerReplays
 from mmpipe.errors import MmpipeError, NotFound, Outdated, PublishRejected, UnknownCollection
-from mmpipe.events.layout import Place
 from mmpipe.lake import open_lake
 from mmpipe.schemas.status import Latency, Moved, Offered, Publication, QueueDepths, Replicas, Status
 from mmpipe.schemas.uploads import RejectsPage, Upload
@@ -19,6 +18,7 @@ from mmpipe.schemas.work import ReplayOrder, ReplayOutcome
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.operations import collections, status
+from mmpipe.serve.operations.cost import reckoned
 from mmpipe.serve.operations.progress import Progress, no_upload, read_id, upload_of
 from mmpipe.serve.operations.rejects import page_of
 from mmpipe.serve.operations.uploads import Receiver
@@ -63,11 +63,11 @@ class Operations:
         self, collection: str | None, section: Section, name: str, body: AsyncIterator[bytes]
     ) -> Upload:
         """Store a file of a collection, which need not be there yet. Raises as
-        :meth:`Receiver.address` and :meth:`Receiver.receive`, and ``UnknownCollection``."""
+        :meth:`Receiver.place` and :meth:`Receiver.receive`, and ``UnknownCollection``."""
         named = await asyncio.to_thread(collections.name_of, self._lake, collection)
-        uri = self._receiver.address(named, section, name)
-        found = await self._receiver.receive(uri, body)
-        return upload_of(named, Place(named, section, name), found.etag, None, found)
+        place = self._receiver.place(named, section, name)
+        found = await self._receiver.receive(place, body)
+        return upload_of(named, place, found.etag, None, found)
 
     async def uploads(self, collection: str | None, limit: int) -> list[Upload]:
         """The newest uploads that were taken up. Raises ``UnknownCollection``, ``InvalidRequest``."""
@@ -91,7 +91,8 @@ class Operations:
     async def status(self, collection: str | None) -> Status:
         """See :class:`Status`. Raises ``UnknownCollection``, ``InvalidRequest``."""
         held = await asyncio.to_thread(collections.opened, self._lake, collection)
-        served = next((each for each in self._service.served() if each.collection == held.name), None)
+        all_served = self._service.served()
+        served = next((each for each in all_served if each.collection == held.name), None)
         age, latency = self._service.ages().get(held.name), self._latency()
         told, replicas, queue = await asyncio.gather(
             asyncio.to_thread(status.Told.of, held),
@@ -112,8 +113,9 @@ class Operations:
             offered=Offered(
                 uploads=self._receiver.offered,
                 max_upload_bytes=self._settings.serve.max_upload_bytes,
-                lake=self._settings.lake.uri,
+                lake=self._settings.lake.uri if _has_all() else None,
             ),
+            cost=reckoned(self._settings, all_served, latency.per_second, replicas) if _has_all() else None,
         )
 
     async def roll_back(self, collection: str | None, generation: int) -> Moved:
@@ -171,13 +173,18 @@ class Operations:
         return _moved(held, held.promote(table, version, reason="promoted over HTTP", generation=generation))
 
     def _depths(self) -> QueueDepths | None:
-        caller = tenancy.current()
-        if self._queue is None or (caller is not None and caller.grant.collections is not None):
+        if not _has_all():
             return None
         try:
-            return self._queue()
-        except MmpipeError:
+            return self._receiver.depths() if self._queue is None else self._queue()
+        except (MmpipeError, OSError):
             return None  # the page is about more than the queue
+
+
+def _has_all() -> bool:
+    """Whether the lake as a whole is the caller's affair."""
+    caller = tenancy.current()
+    return caller is None or caller.grant.collections is None
 
 
 def _as_seen(held: Collection, generation: int) -> LiveFile:

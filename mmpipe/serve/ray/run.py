@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -254,11 +254,16 @@ def wait_for(url: str, seconds: float) -> None:
 
 
 def serve(
-    settings: Settings, *, on_ready: Callable[[str], None] | None = None, stop: threading.Event | None = None
+    settings: Settings,
+    *,
+    on_ready: Callable[[str], None] | None = None,
+    beside: AbstractContextManager[object] | None = None,
+    stop: threading.Event | None = None,
 ) -> None:
-    """``mmpipe serve``: run until ``stop`` is set or the process is interrupted, then stop cleanly."""
+    """``mmpipe serve``: run until ``stop`` is set or the process is interrupted, then stop cleanly.
+    ``beside`` is entered once the service answers, and left before it stops."""
     ended = stop or threading.Event()
-    with running(_with_indexer(settings)) as url:
+    with running(with_indexer(settings)) as url, beside or contextlib.nullcontext():
         _log.info("serving", extra={"url": url, "lake": settings.lake.uri})
         if on_ready is not None:
             on_ready(url)
@@ -267,7 +272,7 @@ def serve(
         _log.info("stopping")
 
 
-def _with_indexer(settings: Settings) -> Settings:
+def with_indexer(settings: Settings) -> Settings:
     """Where nobody else dispatches work, the queries reach the indexer by a token of this start."""
     dispatch = settings.dispatch
     if dispatch.token.get_secret_value() or dispatch.token_secret is not None:

@@ -84,7 +84,7 @@ def test_every_command_is_there() -> None:
         "keys",
     }
     asked = {"search", "similar", "suggest", "status", "stock", "statistics", "analytics", "ask"}
-    assert commands == asked | {"up", "index", "serve", "formats", "mcp", "audit", "doctor"}
+    assert commands == asked | {"up", "index", "serve", "formats", "mcp", "audit", "doctor", "costs"}
 
 
 def test_help_needs_no_heavy_library() -> None:

@@ -17,7 +17,8 @@ export async function show(root, context) {
   const tiles = h("dl", { class: "tiles" });
   const rest = h("div", { class: "stack" });
   root.classList.add("desk");
-  fill(root, h("h1", {}, t("nav.status")), told, tiles, rest);
+  const cost = h("div", {});
+  fill(root, h("h1", {}, t("nav.status")), told, tiles, rest, cost);
   let former = "";
   const draw = async () => {
     const status = await api.get("/v1/status", { collection }, signal);
@@ -26,6 +27,13 @@ export async function show(root, context) {
     const now = JSON.stringify([status.live, status.history, status.models]);
     if (now !== former) fill(rest, details(status, context, again));
     former = now;
+    reckon(status.cost);
+  };
+  let counted = "";
+  const reckon = (found) => {
+    const now = JSON.stringify(found);
+    if (now !== counted) fill(cost, found && bill(found, cost.querySelector("details")?.open ?? false));
+    counted = now;
   };
   const again = async () => {
     try {
@@ -69,10 +77,25 @@ function details(status, context, again) {
         status.back_to && h("button", { type: "button", class: "plain", disabled: status.back_to.table !== live.table, onclick: () => confirm(status, status.back_to, "rollback", context, again) }, icon("back", 16), t("status.rollback"))),
       h("p", { class: "soft" }, t("status.history.what")),
       live ? table(status, context, again) : h("p", { class: "soft" }, t("status.nothing.how"))),
-    h("section", { class: "card stack" }, h("h2", {}, t("status.cost")), h("p", { class: "soft" }, t("status.cost.what")),
-      h("pre", { class: "mono", tabindex: 0 }, `python -m costs --products ${live ? live.rows : 1000} --qps 10`)),
-    h("p", { class: "soft small" }, t("status.lake", { lake: offered.lake })),
+    offered.lake && h("p", { class: "soft small" }, t("status.lake", { lake: offered.lake })),
   ];
+}
+
+// What it costs, with all that is assumed.
+function bill(cost, open) {
+  const usd = (value) => number(value, { style: "currency", currency: "USD", maximumFractionDigits: value < 10 ? 2 : 0 });
+  const rate = number(cost.searches_per_second, { maximumSignificantDigits: 2 });
+  return h("section", { class: "card stack cost", "aria-labelledby": "cost" }, h("h2", { id: "cost" }, t("status.cost")),
+    cost.here && h("p", {}, h("strong", {}, t("status.cost.here"))),
+    h("p", {}, t(cost.here ? "status.cost.elsewhere" : "status.cost.month", { usd: usd(cost.usd), spot: usd(cost.spot_usd) })),
+    h("p", { class: "soft" }, t("status.cost.assumed", { products: number(cost.products), rate, changes: number(cost.changes_per_day, { maximumFractionDigits: 0 }), replicas: number(cost.replicas), profile: cost.profile, environment: cost.environment })),
+    h("p", { class: "soft" }, t("status.cost.prices", { region: cost.region, date: cost.prices_as_of })),
+    cost.warnings.map((warning) => h("p", { class: "warm-text small", lang: "en" }, warning)),
+    h("details", { open }, h("summary", {}, t("status.cost.lines")),
+      h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "cost" }, h("table", {},
+        h("thead", {}, h("tr", {}, ["item", "detail", "usd"].map((name) => h("th", { scope: "col", class: name === "usd" && "number" }, t(`status.cost.${name}`))))),
+        h("tbody", { lang: "en" }, cost.lines.map((line) => h("tr", {}, h("th", { scope: "row" }, line.item), h("td", {}, line.detail), h("td", { class: "number" }, number(line.usd, { minimumFractionDigits: 2, maximumFractionDigits: 2 })))))))),
+    h("p", { class: "soft small" }, t("status.cost.what")), h("pre", { class: "mono", tabindex: 0 }, `mmpipe costs --products ${cost.products} --qps 10`));
 }
 
 function held(status, context, again) {

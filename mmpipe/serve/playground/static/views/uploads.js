@@ -99,7 +99,7 @@ function panel({ collection, collections }, status) {
 
 function elsewhere(status) {
   return h("div", { class: "notice" }, icon("upload"), h("div", { class: "stack" }, h("strong", {}, t("uploads.none")), h("p", {}, t("uploads.none.how")),
-    h("pre", { class: "mono", tabindex: 0 }, `mmpipe index ./feed.csv --lake ${status.offered.lake}`)));
+    h("pre", { class: "mono", tabindex: 0 }, `mmpipe index ./feed.csv --lake ${status.offered.lake ?? "LAKE"}`)));
 }
 
 function card(file, context) {

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from costs.environments import (
+from mmpipe.costs.environments import (
     ENVIRONMENTS,
     HEAD_TYPE,
     HEAD_VOLUME_GB,
@@ -14,10 +14,10 @@ from costs.environments import (
     WAF_WINDOW_SECONDS,
     WORKER_VOLUME_GB,
 )
-from costs.estimate import Estimate, estimate
-from costs.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
-from costs.prices import PriceList
-from costs.workload import Workload
+from mmpipe.costs.estimate import Estimate, estimate
+from mmpipe.costs.figures import FIGURES, PROFILES, SEARCH_MS, SEARCHER, Figure
+from mmpipe.costs.prices import PriceList
+from mmpipe.costs.workload import Workload
 
 PRODUCTS = (10_000, 1_000_000, 100_000_000)
 QPS = (0.0, 1.0, 100.0, 10_000.0)

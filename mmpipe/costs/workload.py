@@ -6,12 +6,13 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from costs.environments import ENVIRONMENTS
-from costs.figures import PROFILES
+from mmpipe.costs.environments import ENVIRONMENTS
+from mmpipe.costs.figures import PROFILES
 from mmpipe.errors import InvalidRequest
 
 MAX_PRODUCTS = 10_000_000_000
 MAX_QPS = 10_000_000.0
+MAX_REPLICAS = 100_000
 _CHANGED_PER_DAY = 0.01
 
 
@@ -20,13 +21,15 @@ class Workload:
     """One deployment's load, all month long. Raises :class:`InvalidRequest` for what cannot be.
 
     ``qps`` are hybrid searches a second, sustained day and night; ``uploads_per_day`` are products that
-    change (None: one in a hundred); ``gpu_items_per_second`` is what one GPU encodes, texts or photos, where
+    change (None: one in a hundred); ``replicas`` of the queries run whatever the load, where nothing is split
+    into shards; ``gpu_items_per_second`` is what one GPU encodes, texts or photos, where
     GPUs are to be used at all.
     """
 
     products: int
     qps: float
     uploads_per_day: float | None = None
+    replicas: int = 1
     profile: str = "starter"
     environment: str = "prod"
     gpu_items_per_second: float | None = None
@@ -36,6 +39,7 @@ class Workload:
         """Check every field."""
         _within("products", self.products, 1, MAX_PRODUCTS)
         _within("qps", self.qps, 0, MAX_QPS)
+        _within("replicas", self.replicas, 1, MAX_REPLICAS)
         if self.uploads_per_day is not None:
             _within("uploads_per_day", self.uploads_per_day, 0, MAX_PRODUCTS)
         if self.gpu_items_per_second is not None and not 0 < self.gpu_items_per_second < 1e6:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from costs import environments as env
-from costs.environments import ENVIRONMENTS, HOURS
-from costs.figures import FIGURES, PROFILES
-from costs.prices import PriceList
-from costs.sizing import Plan, plan
-from costs.workload import Workload
+from mmpipe.costs import environments as env
+from mmpipe.costs.environments import ENVIRONMENTS, HOURS
+from mmpipe.costs.figures import FIGURES, PROFILES
+from mmpipe.costs.prices import PriceList
+from mmpipe.costs.sizing import Plan, plan
+from mmpipe.costs.workload import Workload
 
 DAYS = HOURS / 24
 SECONDS = HOURS * 3600

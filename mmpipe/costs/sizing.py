@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from costs.environments import HEAD_TYPE, HEAD_VOLUME_GB, HOURS, WORKER_VOLUME_GB
-from costs.figures import FIGURES, MEASURED_PRODUCTS, PROFILES, SEARCH_MS, ProfileFigures
-from costs.prices import Instance, PriceList
-from costs.workload import Workload
+from mmpipe.costs.environments import HEAD_TYPE, HEAD_VOLUME_GB, HOURS, WORKER_VOLUME_GB
+from mmpipe.costs.figures import FIGURES, MEASURED_PRODUCTS, PROFILES, SEARCH_MS, ProfileFigures
+from mmpipe.costs.prices import Instance, PriceList
+from mmpipe.costs.workload import Workload
 from mmpipe.errors import InvalidRequest
 
 _GIB = 2**30
@@ -72,7 +72,7 @@ def plan(load: Workload, prices: PriceList) -> Plan:
         placed = _sharded(prices, shards, copies, fronts, own, shared)
         replicas = shards * copies + fronts
     else:
-        replicas = _replicas(load, front_ms + each_ms)
+        replicas = max(load.replicas, _replicas(load, front_ms + each_ms))
         placed = _nodes(prices, replicas - 1, own, shared)
     core_seconds, load_hours = _indexing(load)
     return Plan(

@@ -1,4 +1,4 @@
-"""``python -m costs``: a month's bill on AWS, from measured figures and a dated price list. No network."""
+"""``mmpipe costs``: a month's bill on AWS, from measured figures and a dated price list. No network."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from mmpipe.cli.options import AsJson
 from mmpipe.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from costs import Estimate, PriceList
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    from mmpipe.costs import Estimate, PriceList
 
 
-@app.command(context_settings={"help_option_names": ["-h", "--help"]})
-def cost(
+def costs(
     products: Annotated[
         int | None, typer.Option("--products", help="products of the catalogue", show_default=False)
     ] = None,
@@ -44,7 +41,7 @@ def cost(
     region: Annotated[str, typer.Option("--region", help="of the price list")] = "us-east-1",
     prices: Annotated[
         Path | None,
-        typer.Option("--prices", help="a price list of your own, like the one in costs", show_default=False),
+        typer.Option("--prices", help="a price list of your own, like costs/prices.json", show_default=False),
     ] = None,
     recommend_shape: Annotated[
         bool, typer.Option("--recommend-shape", help="the machines and settings only")
@@ -55,8 +52,8 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Estimate what a deployment costs a month, with every assumption and its source."""
-    from costs import Workload, estimate, load_prices, shape, to_json
-    from costs import document as tables
+    from mmpipe.costs import Workload, estimate, load_prices, shape, to_json
+    from mmpipe.costs import document as tables
 
     listed = load_prices(region, prices)
     if document:
@@ -104,7 +101,7 @@ def _show(found: Estimate, prices: PriceList) -> None:
 
 
 def _show_figures(profile: str) -> None:
-    from costs import figures, number
+    from mmpipe.costs import figures, number
 
     output.print("\n[bold]what this rests on[/]")
     for name, figure in figures(profile):
@@ -123,7 +120,7 @@ def _show_shape(found: Estimate) -> None:
         f"{shared}",
         soft_wrap=True,
     )
-    from costs import shape
+    from mmpipe.costs import shape
 
     for change in shape(found)["change"]:
         output.print(f"  change {escape(change)}", soft_wrap=True)

@@ -135,7 +135,7 @@ def load_prices(region: str, file: Path | None = None) -> PriceList:
 
 
 def _shipped() -> str:
-    return files("costs").joinpath("prices.json").read_text(encoding="utf-8")
+    return files("mmpipe.costs").joinpath("prices.json").read_text(encoding="utf-8")
 
 
 def _parse(field: str, text: str) -> Any:

@@ -1,0 +1,209 @@
+"""A lake in a folder takes uploads itself: what event source mapping, handler and batch jobs are on AWS.
+
+Files arrive in a folder beside the lake's collections (:class:`~mmpipe.dispatch.folder_queue.FolderQueue`);
+this pump hands their events to the indexer, which runs in a process of its own, and large feeds to a process
+that is started for each (:mod:`mmpipe.local.large_feed`). Searches wait for neither. An event leaves the
+queue once its work is done or has failed for good, so that what was accepted is indexed whoever is killed
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from mmpipe.dispatch.environment import to_environment
+from mmpipe.dispatch.folder_queue import FolderQueue, Waiting
+from mmpipe.errors import NotReady
+from mmpipe.events import plan
+from mmpipe.local.processes import Child
+from mmpipe.objects import scheme_of, to_path, to_uri
+from mmpipe.schemas.work import WorkOutcome
+from mmpipe.serve.http.keys import LOOPBACK, open_to_all
+
+if TYPE_CHECKING:
+    from mmpipe.dispatch import Dispatcher
+    from mmpipe.schemas.work import WorkOrder
+    from mmpipe.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+UPLOADS: Final = "_uploads"
+"""The folder of a lake that files arrive in, where no other is set; no collection can have its name."""
+_BATCH: Final = 100
+_POLL_SECONDS: Final = 0.1
+# What was not taken is tried again after so long, each time twice as long.
+_AGAIN_SECONDS: Final = 1.0
+_MOST_AGAIN_SECONDS: Final = 60.0
+_LARGE_SECONDS: Final = 24 * 3600.0
+_STOP_SECONDS: Final = 10.0
+_SECTIONS: Final = ("storage", "media", "feeds", "indexing", "lake")
+
+_VARIABLES: Final = tuple(f"MMPIPE_{section.upper()}__" for section in _SECTIONS)
+
+
+class Large(Protocol):
+    """Who indexes large feeds."""
+
+    def execute(self, order: WorkOrder) -> WorkOutcome:
+        """Index one, which may take long; ``retry`` where it did not come to its end."""
+        ...
+
+    def stop(self) -> None:
+        """End what is under way, and take no more."""
+        ...
+
+
+def with_uploads(settings: Settings) -> Settings:
+    """The settings of a service over a lake in a folder, which takes files where ``serve.uploads`` says so,
+    and where nobody has said, on a loopback address that asks for no key. Others come back as they are."""
+    chosen = settings.serve.uploads
+    if chosen is None:
+        chosen = settings.serve.host in LOOPBACK and open_to_all(settings.serve)
+    root = settings.indexing.uploads_uri
+    lake = to_uri(settings.lake.uri)
+    if not chosen or scheme_of(lake) != "file" or (root is not None and scheme_of(to_uri(root)) != "file"):
+        return settings
+    folder = Path(to_path(to_uri(root) if root is not None else f"{lake.rstrip('/')}/{UPLOADS}"))
+    return settings.model_copy(
+        update={
+            "lake": settings.lake.model_copy(update={"uri": to_path(lake)}),
+            "indexing": settings.indexing.model_copy(update={"uploads_uri": str(folder)}),
+            "serve": settings.serve.model_copy(update={"uploads": True}),
+        }
+    )
+
+
+class FolderPump:
+    """Between the folder ``settings.indexing.uploads_uri`` and whoever works on its events. A context
+    manager; not restartable."""
+
+    def __init__(self, settings: Settings, warm: Dispatcher, large: Large | None = None) -> None:
+        assert settings.indexing.uploads_uri is not None
+        self._settings = settings
+        self._warm = warm
+        self._large = LargeFeeds(settings) if large is None else large
+        self._queue = FolderQueue(Path(to_path(to_uri(settings.indexing.uploads_uri))))
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._in_hand: dict[str, WorkOrder] = {}
+        """Large feeds, in the order they came, by the names of their events."""
+        self._later: dict[str, tuple[float, float]] = {}
+        """What is tried again, by name: from which moment on, and how long it waits the next time."""
+        self._threads = [
+            threading.Thread(target=self._run, args=(step,), name=f"folder-pump-{step.__name__}", daemon=True)
+            for step in (self._warm_step, self._large_step)
+        ]
+
+    def __enter__(self) -> FolderPump:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._large.stop()
+        for thread in self._threads:
+            thread.join(_STOP_SECONDS)
+
+    def _run(self, step: Callable[[], bool]) -> None:
+        while not self._stop.is_set():
+            try:
+                if step():
+                    continue
+            except OSError as error:
+                # A full disk, or a folder that is away: the events stay where they are.
+                logger.warning("the upload folder does not answer", extra={"reason": str(error)})
+                self._stop.wait(_AGAIN_SECONDS)
+            self._stop.wait(_POLL_SECONDS)
+
+    def _warm_step(self) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            held = [*self._in_hand, *(name for name, (moment, _) in self._later.items() if moment > now)]
+        found = self._queue.waiting(_BATCH, without=held)
+        orders = [plan(each.event, self._settings.indexing) for each in found]
+        warm = [(each, order) for each, order in zip(found, orders, strict=True) if order.lane == "warm"]
+        large = [(each, order) for each, order in zip(found, orders, strict=True) if order.lane == "batch"]
+        self._take(large)
+        outcomes = self._warm.submit([order for _, order in warm]) if warm else []
+        for (each, order), outcome in zip(warm, outcomes, strict=True):
+            if outcome.status == "large":
+                self._take([(each, order.model_copy(update={"lane": "batch"}))])
+            else:
+                self._settle(each.name, outcome)
+        return bool(found)
+
+    def _large_step(self) -> bool:
+        with self._lock:
+            name, order = next(iter(self._in_hand.items()), ("", None))
+        if order is None:
+            return False
+        outcome = self._large.execute(order)
+        self._settle(name, outcome)
+        with self._lock:
+            del self._in_hand[name]
+        return True
+
+    def _take(self, large: Sequence[tuple[Waiting, WorkOrder]]) -> None:
+        with self._lock:
+            self._in_hand.update((each.name, order) for each, order in large)
+
+    def _settle(self, name: str, outcome: WorkOutcome) -> None:
+        if outcome.status != "retry":
+            self._queue.done(name)
+            with self._lock:
+                self._later.pop(name, None)
+            return
+        if self._stop.is_set():
+            return
+        with self._lock:
+            _, wait = self._later.get(name, (0.0, _AGAIN_SECONDS))
+            self._later[name] = time.monotonic() + wait, min(2 * wait, _MOST_AGAIN_SECONDS)
+        logger.warning("work is tried again", extra={"run_id": outcome.run_id, "reason": outcome.reason})
+
+
+class LargeFeeds:
+    """Large feeds, one after the other, each by a process of its own that ends with this one."""
+
+    def __init__(self, settings: Settings) -> None:
+        before = {name: value for name, value in os.environ.items() if not name.startswith(_VARIABLES)}
+        self._environment = before | to_environment(settings, _SECTIONS)
+        assert settings.indexing.uploads_uri is not None
+        self._log = Path(to_path(to_uri(settings.indexing.uploads_uri))) / ".large-feeds.log"
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._stopped = False
+
+    def execute(self, order: WorkOrder) -> WorkOutcome:
+        """See :class:`Large`."""
+        with self._lock:
+            if self._stopped:
+                return WorkOutcome(run_id=order.run_id, status="retry", reason="the service is stopping")
+            arguments = ["--order", order.model_dump_json()]
+            child = self._child = Child("mmpipe.local.large_feed", arguments, self._environment, self._log)
+        try:
+            return WorkOutcome.model_validate(child.wait_ready(_LARGE_SECONDS))
+        except NotReady as error:
+            return WorkOutcome(run_id=order.run_id, status="retry", reason=str(error)[:2_000])
+        finally:
+            child.stop(_STOP_SECONDS)
+
+    def stop(self) -> None:
+        """See :class:`Large`: the journal has what was read, and the next start goes on there."""
+        with self._lock:
+            self._stopped = True
+            child = self._child
+        if child is not None and child.running():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # whoever waits for it clears up
