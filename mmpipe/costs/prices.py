@@ -128,7 +128,7 @@ def load_prices(region: str, file: Path | None = None) -> PriceList:
     if found.region != region:
         raise InvalidRequest(
             "region",
-            f"the price list is of {found.region}, not of {region!r}; copy costs/prices.json, put that"
+            f"the price list is of {found.region}, not of {region!r}; copy mmpipe/costs/prices.json, put that"
             " region's prices in, and pass it with --prices",
         )
     return found

@@ -10,7 +10,7 @@ from mmpipe.costs import Workload, estimate, load_prices
 from mmpipe.costs.environments import HOURS
 from mmpipe.errors import InvalidRequest
 
-SHIPPED = Path(__file__).parents[2] / "costs" / "prices.json"
+SHIPPED = Path(__file__).parents[2] / "mmpipe" / "costs" / "prices.json"
 
 
 def content() -> dict[str, Any]:
