@@ -233,7 +233,7 @@ def test_analytics_and_status_tell_of_the_shop_and_live_goes_back(page: Page, fi
     expect(bill).to_contain_text("This machine, no cloud cost.")
     expect(bill).to_contain_text("AWS list prices of us-east-1")
     bill.get_by_text("What it is made of").click()
-    expect(bill.get_by_role("row", name="load balancer")).to_be_visible()
+    expect(bill.get_by_role("row", name="load balancer ALB by the hour")).to_be_visible()
     shot(page, "status")
     accessible(page)
     page.get_by_role("button", name="Go back one").click()
