@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, default=2, help="query replicas, fixed")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each run")
     parser.add_argument("--warmup", type=float, default=1.0)
+    parser.add_argument("--rest", type=float, default=10.0, help="seconds before the first run")
     parser.add_argument("--work", type=Path, help="where the copy is made; default: the system's")
     options = parser.parse_args()
     report: dict[str, Any] = {"benchmark": "recommend", "cpus": os.cpu_count(), "events": options.events}
@@ -137,6 +138,8 @@ def _over_http(shop: Shop, options: argparse.Namespace) -> tuple[dict[str, Any],
     with serving(Build("this", HERE), shop.table, options.replicas) as url:
         host = urlsplit(url).netloc
         _until_known(shop, url)
+        # Replicas that have just started prepare suggestions and listening.
+        time.sleep(options.rest)
         kinds: dict[str, Any] = {
             kind: drive(url, shop.requests(kind, host), _CLIENTS, options) for kind in KINDS
         }

@@ -145,11 +145,9 @@ class Call:
         return every[done.disliked], np.concatenate([_NONE, *refused])
 
     def _asked(self, place: int, wanted: WantedList, plan: Plan) -> tuple[Asked, Taken]:
-        version, exclude = self.version, self.request.exclude
+        version = self.version
         conditions = () if wanted.filter is None else (wanted.filter,)
-        base = filters.allowed(version, wanted.filters, conditions)
-        if exclude.sold_out:
-            base = base & ~version.coded["availability"].mask(["out_of_stock"])
+        base = filters.allowed(version, wanted.filters, conditions, in_stock=self.request.exclude.sold_out)
         sources = self._sources(place, wanted, plan)
         refused = _NONE if plan.all_seen else self._refused
         rows = np.concatenate([self._excluded, self._disliked, refused, _rows(self._shown), _rows(sources)])

@@ -67,7 +67,7 @@ class Behaviour:
 
     def beside(self, category: str) -> Mapping[str, float]:
         """The categories of what is bought with the products of a category that most is done with, and how
-        strongly they go with it in all. Not for changing."""
+        strongly they go with it in all, the strongest first. Not for changing."""
         return self.pairs.beside(self, category)
 
     def trending(
@@ -210,6 +210,12 @@ class Asked:
     def category(self, row: int) -> str | None:
         """Of one row."""
         return self.categories(np.array([row], np.int32))[0]
+
+    @cached_property
+    def source_categories(self) -> tuple[str, ...]:
+        """Of the rows that the list is about, once each; rows without one have no part in it."""
+        named = self.categories(np.array(self.sources, np.int32))
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
     def in_category(self, category: str) -> Words:
         """The products of a category path and those below it."""

@@ -28,7 +28,8 @@ class Pairs:
 
     def beside(self, behaviour: Behaviour, category: str) -> Mapping[str, float]:
         """The categories of what is bought with the :data:`_SIBLINGS` products of a category that most is
-        done with, itself and those below it among them, and the sum of the strengths with which it is."""
+        done with, itself and those below it among them, and the sum of the strengths with which it is, the
+        highest first, equals by name."""
 
         def count() -> Mapping[str, float]:
             column, alive = self._version.coded["category"], self._version.alive
@@ -38,6 +39,11 @@ class Pairs:
                 for name, value in zip(column.values(rows), values.tolist(), strict=True):
                     if name is not None:
                         paired[name] += value
-            return paired
+            return first_by_value(paired)
 
         return self._kept.of(category, count)
+
+
+def first_by_value(paired: Mapping[str, float]) -> dict[str, float]:
+    """The same with the highest first, equals by name."""
+    return dict(sorted(paired.items(), key=lambda each: (-each[1], each[0])))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmpipe.recommend.kinds.pairs import first_by_value
 from mmpipe.recommend.rank.scored import NOBODY, Column, Scored, aligned, united
 from mmpipe.recommend.stock import substitutes as in_its_place
 
@@ -153,10 +154,8 @@ def _together(
 def _elsewhere(asked: Asked) -> Words:
     """Who may be recommended of other categories than the sources'."""
     mask = asked.mask
-    for row in asked.sources:
-        category = asked.category(row)
-        if category is not None:
-            mask = mask & ~asked.in_category(category)
+    for category in asked.source_categories:
+        mask = mask & ~asked.in_category(category)
     return mask
 
 
@@ -185,18 +184,23 @@ def _paired_categories(asked: Asked, mask: Words) -> list[tuple[float, Words]]:
     something of a bit set: how strongly they do, and what that is."""
     if asked.behaviour is None:
         return []
-    total: Counter[str] = Counter()
-    for category in dict.fromkeys(asked.category(row) for row in asked.sources):
-        if category is not None:
-            total.update(asked.behaviour.beside(category))
+    beside = [asked.behaviour.beside(category) for category in asked.source_categories]
+    paired = beside[0] if len(beside) == 1 else _summed(beside)
     found: list[tuple[float, Words]] = []
-    for name, value in sorted(total.items(), key=lambda each: (-each[1], each[0])):
+    for name, value in paired.items():
         words = mask & asked.in_category(name)
         if words.any():
             found.append((value, words))
             if len(found) == _CATEGORIES:
                 break
     return found
+
+
+def _summed(beside: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    total: Counter[str] = Counter()
+    for each in beside:
+        total.update(each)
+    return first_by_value(total)
 
 
 def _same_brand(asked: Asked, row: int, rows: Rows) -> Values:

@@ -24,27 +24,33 @@ if TYPE_CHECKING:
 Words = NDArray[np.uint64]
 
 
-def mask(version: Version, filters: Filters) -> Words:
-    """Living rows that satisfy every filter: all of them where none is given.
+def mask(version: Version, filters: Filters, *, in_stock: bool = False) -> Words:
+    """Living rows that satisfy every filter, all of them where none is given; of these with ``in_stock`` the
+    ones that are not out of stock.
 
     The words are kept and shared: nobody may write into them.
     """
-    if not filters.model_fields_set:
+    given = bool(filters.model_fields_set)
+    if not given and not in_stock:
         return version.alive
-    key = _key(filters)
+    key = in_stock, _key(filters) if given else None
     found: Words | None = version.prices.masks.get(key)
     if found is None:
         found = version.alive
         for part in _parts(version, filters):
             found = found & part
+        if in_stock:
+            found = found & ~version.coded["availability"].mask(["out_of_stock"])
         if found is not version.alive:
             version.prices.masks.put(key, found)
     return found
 
 
-def allowed(version: Version, filters: Filters, conditions: Sequence[Condition]) -> Words:
+def allowed(
+    version: Version, filters: Filters, conditions: Sequence[Condition], *, in_stock: bool = False
+) -> Words:
     """:func:`mask` of the filters, less what does not meet every condition; as little to be written into."""
-    found = mask(version, filters)
+    found = mask(version, filters, in_stock=in_stock)
     for condition in conditions:
         found = found & expression.mask(version, condition)
     return found
