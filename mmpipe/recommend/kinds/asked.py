@@ -199,6 +199,19 @@ class Asked:
         """The products of a bit set nearest to a unit vector."""
         return self.version.fused.nearest(vector, mask, count, self.version.ids.rank)[0]
 
+    def like(
+        self,
+        row: int,
+        vector: NDArray[np.float32],
+        count: int,
+        mask: Words,
+        within: str | None = None,
+        without: tuple[str, ...] = (),
+    ) -> Rows:
+        """The products of ``mask`` nearest to the one in ``row``, whose unit vector is given. ``mask`` is
+        what the list may show of the category ``within``, all unless given, and of none of ``without``."""
+        return self.shelf.neighbours.of(row, vector, count, mask, self.base, within, without)
+
     def cosines(self, rows: Rows, vector: NDArray[np.float32]) -> Values:
         """Of some rows, float64; 0 without a vector."""
         return self.version.fused.score(rows, vector).astype(np.float64)

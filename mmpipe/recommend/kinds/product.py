@@ -36,7 +36,9 @@ _EVERYBODY = "unisex"
 def similar(asked: Asked, depth: int) -> Scored:
     """The mean over the sources of ``cosine + 0.5 * strength``: fused vectors, and being viewed together."""
     vectors = {row: asked.vector(row) for row in asked.sources}
-    pools = [asked.near(each, asked.mask, depth) for each in vectors.values() if each is not None]
+    pools = [
+        asked.like(row, vector, depth, asked.mask) for row, vector in vectors.items() if vector is not None
+    ]
     more = any(len(pool) >= depth for pool in pools)
     seen = _associated(asked, "viewed", asked.mask, depth)
     rows = united([*pools, *(rows for rows, _ in seen)])
@@ -83,10 +85,11 @@ def goes_with(asked: Asked, depth: int) -> Scored:
         columns += [Column("same-brand", _same_brand(asked, row, rows) * share, row) for row, _ in vectors]
         return Scored(rows, tuple(columns), any(len(pool) >= depth for pool in pools))
     pools, affinity = [], []
-    for value, words in paired:
-        for _, vector in vectors:
-            pools.append(asked.near(vector, words, depth // 2 + 1))
-            affinity.append(value / paired[0][0])
+    for name, value, words in paired:
+        for row, vector in vectors:
+            others = asked.source_categories
+            pools.append(asked.like(row, vector, depth // 2 + 1, words, name, others))
+            affinity.append(value / paired[0][1])
     rows = united(pools)
     pairs = np.zeros(len(rows))
     for pool, value in zip(pools, affinity, strict=True):
@@ -179,18 +182,18 @@ def _some(chosen: Words, else_: Words) -> Words:
     return chosen if chosen.any() else else_
 
 
-def _paired_categories(asked: Asked, mask: Words) -> list[tuple[float, Words]]:
+def _paired_categories(asked: Asked, mask: Words) -> list[tuple[str, float, Words]]:
     """Of the categories that are bought with those of the sources, the ones that go with them most and have
     something of a bit set: how strongly they do, and what that is."""
     if asked.behaviour is None:
         return []
     beside = [asked.behaviour.beside(category) for category in asked.source_categories]
     paired = beside[0] if len(beside) == 1 else _summed(beside)
-    found: list[tuple[float, Words]] = []
+    found: list[tuple[str, float, Words]] = []
     for name, value in paired.items():
         words = mask & asked.in_category(name)
         if words.any():
-            found.append((value, words))
+            found.append((name, value, words))
             if len(found) == _CATEGORIES:
                 break
     return found

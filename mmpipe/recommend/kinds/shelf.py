@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from mmpipe.recommend.kinds.neighbours import Neighbours
 from mmpipe.search.kernels.memory import has, rows_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Shelf:
 
     def __init__(self, version: Version) -> None:
         self._version = version
+        self.neighbours = Neighbours(version)
         self._shown: dict[int, Shown] = {}
         # In the order of :meth:`newest`, and when those were added of which it is known.
         self._by_age = _by_age(version)

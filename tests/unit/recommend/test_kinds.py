@@ -14,9 +14,11 @@ import pytest
 from mmpipe.errors import ModelUnavailable
 from mmpipe.recommend.behaviour import Counts
 from mmpipe.recommend.items import ItemRows, ItemsOfVersions
+from mmpipe.recommend.kinds.neighbours import Neighbours
 from mmpipe.recommend.kinds.shelf import Shelf
 from mmpipe.recommend.kinds.strength import lifts, strengths
-from mmpipe.search.kernels.memory import set_rows
+from mmpipe.search.find.likeness import fused_vector
+from mmpipe.search.kernels.memory import rows_of, set_rows
 from mmpipe.search.versions.version import Version
 from tests.unit.recommend import shops
 from tests.unit.recommend.behaviour.shoppers import NOW, table
@@ -394,3 +396,23 @@ def test_what_goes_with_a_category_is_of_what_the_filters_leave(version: Version
         assert left.items
         assert all("lamp" in item.id for item in left.items)
         assert {part.reason for item in left.items for part in item.why} >= {"category-bought-with"}
+
+
+def test_neighbours_are_the_nearest_of_what_may_be_shown(version: Version) -> None:
+    found, base = Neighbours(version), version.alive
+    row = version.row("blue-shoe-0")
+    vector = fused_vector(version, row)
+    assert vector is not None
+    hats = base & version.coded["category"].mask(["Hats"])
+    for gone in ([], ["blue-hat-0"], [f"{color}-hat-{n}" for color in shops.COLORS for n in (0, 1)]):
+        excluded = np.array([row, *map(version.row, gone)], np.int32)
+        for within, words in ((None, base), ("Hats", hats)):
+            mask = words & ~set_rows(excluded, version.layout.rows)
+            expected = version.fused.nearest(vector, mask, 4, version.ids.rank)[0]
+            for _ in range(2):
+                assert found.of(row, vector, 4, mask, base, within).tolist() == expected.tolist()
+    shoes = base & ~version.coded["category"].mask(["Shoes"])
+    expected = version.fused.nearest(vector, shoes, 4, version.ids.rank)[0]
+    assert found.of(row, vector, 4, shoes, base, None, ("Shoes",)).tolist() == expected.tolist()
+    # Another bit set under the same name: what was found among the former one is of no use.
+    assert set(found.of(row, vector, 4, hats, hats.copy()).tolist()) <= set(rows_of(hats).tolist())

@@ -64,6 +64,7 @@ def same(behaviour: Behaviour, oracle: Oracle) -> None:
         bought = oracle.items(shopper, lambda e: e.type == "purchase")
         acted = oracle.items(shopper, lambda e: e.type not in NO_ACT)
         done = behaviour.done(shopper)
+        assert done.seen.tolist() == sorted(set(done.seen.tolist()))
         assert {known[i] for i in done.purchased.tolist()} == bought
         assert {known[i] for i in done.seen.tolist()} == acted
     for code, item in known.items():
@@ -72,6 +73,9 @@ def same(behaviour: Behaviour, oracle: Oracle) -> None:
                 counts = behaviour.together(code, kind=name, limit=limit)  # type: ignore[arg-type]
                 found_both = dict(zip(behaviour.product_ids(counts.codes), counts.both.tolist(), strict=True))
                 assert found_both == oracle.together(item, kinds, limit, EACH)
+                often = behaviour.together(code, kind=name, limit=limit, least=2)  # type: ignore[arg-type]
+                assert often.codes.tolist() == counts.codes[counts.both >= 2].tolist()
+                assert often.both.tolist() == counts.both[counts.both >= 2].tolist()
                 totals = [oracle.shoppers(kinds, known[other]) for other in counts.codes.tolist()]
                 assert counts.totals.tolist() == totals
                 assert counts.of_item == oracle.shoppers(kinds, item)
