@@ -87,8 +87,9 @@ function bill(cost, open) {
   const rate = number(cost.searches_per_second, { maximumSignificantDigits: 2 });
   return h("section", { class: "card stack cost", "aria-labelledby": "cost" }, h("h2", { id: "cost" }, t("status.cost")),
     cost.here && h("p", {}, h("strong", {}, t("status.cost.here"))),
-    h("p", {}, t(cost.here ? "status.cost.elsewhere" : "status.cost.month", { usd: usd(cost.usd), spot: usd(cost.spot_usd) })),
-    h("p", { class: "soft" }, t("status.cost.assumed", { products: number(cost.products), rate, changes: number(cost.changes_per_day, { maximumFractionDigits: 0 }), replicas: number(cost.replicas), profile: cost.profile, environment: cost.environment })),
+    h("p", {}, t(cost.here ? "status.cost.elsewhere" : "status.cost.month", { usd: usd(cost.usd) }),
+      usd(cost.spot_usd) !== usd(cost.usd) && t("status.cost.spot", { usd: usd(cost.spot_usd) })),
+    h("p", { class: "soft" }, t("status.cost.assumed", { products: number(cost.products), rate, replicas: number(cost.replicas), profile: cost.profile, environment: cost.environment })),
     h("p", { class: "soft" }, t("status.cost.prices", { region: cost.region, date: cost.prices_as_of })),
     cost.warnings.map((warning) => h("p", { class: "warm-text small", lang: "en" }, warning)),
     h("details", { open }, h("summary", {}, t("status.cost.lines")),
