@@ -38,7 +38,7 @@ _MASKED = -1e4
 _BANK, _QUEUE = 2_048, 3_072  # titles and pictures that are negatives beside those of the batch
 _DROPOUT = 0.1
 _MAX_SCALE = 60.0
-VIEWS = {"fashion": 2, "grocery": 5, "sample": 1}  # the picture as it is, and augmented ones
+VIEWS = {"fashion": 3, "grocery": 5, "sample": 1}  # the picture as it is, and augmented ones
 
 
 class Eye(nn.Module):

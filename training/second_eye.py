@@ -59,7 +59,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, required=True, help="what was exported of it")
     parser.add_argument("--out", type=Path, required=True, help="folder for maps, checkpoints and curves")
     parser.add_argument("--packages", type=Path, default=PACKAGES, help="where the pretrained backbone is")
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=1_150)
     parser.add_argument("--learning-rate", type=float, default=6e-4)
     parser.add_argument("--fashion", type=int, default=576, help="fashion pictures a step")
     parser.add_argument("--grocery", type=int, default=128, help="grocery pictures a step")
