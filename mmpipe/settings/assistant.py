@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from mmpipe.settings.section import Section
 
@@ -18,6 +18,14 @@ class AssistantSettings(Section):
         " does not say; unset: templates do",
     )
     model: str = Field(default="", max_length=200, description="the model's name there")
+    model_folder: str | None = Field(
+        default=None,
+        description="a folder with a language model of transformers (config, safetensors, tokenizer), which"
+        " words answers in this process, under the same checks; in place of an address",
+    )
+    model_tokens: int = Field(
+        default=1_000, ge=16, le=4_000, description="a model's answer has no more tokens than these"
+    )
     model_key: SecretStr = Field(default=SecretStr(""), description="bearer key of that address")
     model_timeout_seconds: float = Field(
         default=4.0, gt=0, le=60, description="after so long the template stands"
@@ -26,5 +34,12 @@ class AssistantSettings(Section):
         default=4,
         ge=1,
         le=64,
-        description="answers that wait for the model at a time, of a replica; others are worded by templates",
+        description="answers that wait for the model at a time, of a replica; others are worded by templates."
+        " A model of a folder words one at a time",
     )
+
+    @model_validator(mode="after")
+    def _one_model(self) -> AssistantSettings:
+        if self.model_url is not None and self.model_folder is not None:
+            raise ValueError("model_folder is in place of model_url: set one of them")
+        return self

@@ -32,7 +32,7 @@ from mmpipe.search.rules import RuleBook
 from mmpipe.search.shards import Transport
 from mmpipe.serve.answer import assistant, tenancy
 from mmpipe.serve.answer.analytics import Found, SearchAnalytics
-from mmpipe.serve.answer.assistant_model import AssistantModel
+from mmpipe.serve.answer.assistant_words import words_of
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.answer.interactions import Interactions
 from mmpipe.serve.answer.merchandising import Merchandising
@@ -97,6 +97,7 @@ class QueryService:
         self._interactions = Interactions(self._lake, stored)
         self._people = People(self._lake)
         self._reviews = ReviewAnswers(self._lake)
+        self._words = words_of(settings.assistant)
         self._suggestions = Suggestions(settings, self._lake, self._version_of)
         self._source: Source = (
             WholeSource(settings, self._lake, encoder.prepare)
@@ -107,7 +108,6 @@ class QueryService:
         self.merchandising.start()
         self.stock = StockReports(settings, self._lake, self._source.open)
         self.analytics = SearchAnalytics(settings, self._lake, self._source.open)
-        self._words = AssistantModel.of(settings.assistant)
         self.voice = Voice(settings, self._whole)
         if listen and shards is None:
             self.voice.start()
