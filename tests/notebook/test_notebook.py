@@ -59,6 +59,8 @@ def test_a_notebook_shows_tables_with_pictures(page: Page, shown: Path) -> None:
     assert pictures.count() > 10
     sizes = pictures.evaluate_all("images => images.map((image) => image.naturalWidth)")
     assert min(sizes) > 0, "each picture is drawn"
+    expect(page.get_by_text("indexing feed.csv: 15 of 15 rows")).to_have_count(1)
+    assert page.locator("[data-mime-type$='stderr']").count() == 0, "nothing is told in red"
     expect(page.locator(".dataframe")).to_contain_text("scores.lexical")
     expect(page.get_by_text("1 rejected").first).to_be_visible()
     if folder := os.environ.get("MMPIPE_SCREENSHOTS"):
