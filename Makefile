@@ -172,7 +172,7 @@ LOCK := $(VENV_SUPPLY)/bin/uv pip compile pyproject.toml --quiet --constraint co
 
 lock: setup-supply  ## requirements.lock and infra/lambda_search/requirements.lock, from pyproject.toml and constraints.txt
 	$(LOCK) $(ARGS) --python-platform x86_64-manylinux_2_28 --extra lake --extra ml --extra serve --extra cli --extra train \
-	  --extra speech --output-file requirements.lock
+	  --extra speech --extra dictionary --output-file requirements.lock
 	$(LOCK) $(ARGS) --python-platform aarch64-manylinux_2_28 --extra lake --extra ml infra/lambda_search/requirements.in \
 	  --output-file infra/lambda_search/requirements.lock
 

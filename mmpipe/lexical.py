@@ -6,10 +6,11 @@ apostrophe, traditional characters as simplified ones (OpenCC's table, https://g
 
 :func:`tokens` makes full-text tokens of it. The lake stores them joined by spaces. English possessives are
 dropped and plural endings folded (Harman's S-stemmer, "How effective is suffixing?", JASIS 42(1), 1991, with
--es after a sibilant besides). Chinese, Japanese and Korean runs are overlapping character bigrams (a lone
-character stays). A number and its unit are one token (``500 ml`` is ``500ml``, ``1,500 W`` is ``1500w``,
-``15.6"`` is ``15.6in``), and the number is one besides. Words joined by a hyphen, an apostrophe, ``&``, a dot
-or a plus are tokens each and together (``wi-fi`` is ``wi``, ``fi`` and ``wifi``). ``c++`` and ``c#`` are
+-es after a sibilant besides, and what it gets wrong: ``knives``, ``cookies``, ``feet``). Chinese, Japanese
+and Korean runs are overlapping character bigrams (a lone character stays). A number and its unit are one
+token (``500 ml`` is ``500ml``, ``1,500 W`` is ``1500w``, ``15.6"`` is ``15.6in``), and the number is one
+besides. Words joined by a hyphen, an apostrophe, ``&``, a dot or a plus are tokens each and together
+(``wi-fi`` is ``wi``, ``fi`` and ``wifi``). ``c++`` and ``c#`` are
 words of their own.
 """
 
@@ -65,6 +66,17 @@ _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
 _POSSESSIVE = re.compile(rf"(?<={_LETTER})'s(?!{_LETTER})")
 _JOINT = re.compile(r"[-'&.+/]")
 _MOST_JOINED = 4
+# Plurals that no rule makes, of goods; and endings of those whose singular is in -ie, -f or -fe.
+_SINGULAR: Final = {"feet": "foot", "teeth": "tooth", "mice": "mouse"}
+_VES: Final = {
+    "knives": "knife", "shelves": "shelf", "scarves": "scarf", "leaves": "leaf", "loaves": "loaf",
+    "halves": "half", "wolves": "wolf",
+}  # fmt: skip
+_IE: Final = (
+    "cookies", "hoodies", "beanies", "brownies", "smoothies", "movies", "selfies", "onesies", "birdies",
+    "budgies", "veggies", "walkies", "talkies", "zombies", "genies", "calories", "foodies", "booties",
+    "cuties", "sweeties", "nighties", "doggies", "magpies", "neckties", "bowties", "zipties", "prairies",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +192,11 @@ def _table() -> Mapping[int, str]:
 
 def _singular(word: str) -> str:
     if len(word) < 4 or not word.endswith("s"):
-        return word
+        return _SINGULAR.get(word, word)
     if word.endswith("ies") and word[-4] not in "ae":
-        return word[:-3] + "y"
+        return word[:-1] if len(word) == 4 or word.endswith(_IE) else word[:-3] + "y"
+    if word.endswith("ves") and (ending := next(filter(word.endswith, _VES), None)):
+        return word[: -len(ending)] + _VES[ending]
     if word.endswith(("sses", "shes", "ches", "xes", "zes")):
         return word[:-2]
     if word.endswith("es") and word[-3] not in "aeo":

@@ -46,6 +46,7 @@ _BRIEF: Final = 600
 # Of the attributes in brief: characters of each, and how many.
 _BRIEF_VALUE: Final = 100
 _BRIEF_ENTRIES: Final = 40
+_APPLIED = {"filter": "only these", "boost": "first", "none": "not applied: another currency"}
 
 
 def searched(response: SearchResponse, offset: int = 0) -> dict[str, Any]:
@@ -212,7 +213,7 @@ def _understood(part: UnderstoodPart) -> str:
     bounds = [f"{sign} {bound}" for sign, bound in ((">=", part.gte), ("<=", part.lte)) if bound is not None]
     said = f"= {part.value}" if part.value is not None else " and ".join(bounds)
     currency = "" if part.currency is None else f" {part.currency}"
-    return f"{part.field} {said}{currency} ({'only these' if part.applied == 'filter' else 'first'})"
+    return f"{part.field} {said}{currency} ({_APPLIED[part.applied]})"
 
 
 def _money(amount: Money | None) -> str | None:

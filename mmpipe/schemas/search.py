@@ -403,7 +403,9 @@ class UnderstoodPart(BaseModel):
         description="where it begins in the query's text without the blanks before it, in characters"
     )
     end: int
-    applied: Literal["filter", "boost"]
+    applied: Literal["filter", "boost", "none"] = Field(
+        description="none: a price in a currency that is not the collection's, which is not converted"
+    )
 
 
 class PlanStep(BaseModel):

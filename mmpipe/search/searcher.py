@@ -15,6 +15,7 @@ from mmpipe.schemas.search import SearchResponse
 from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.find import aim, filters, synonyms
+from mmpipe.search.find.dictionary import dictionary
 from mmpipe.search.find.likeness import likeness
 from mmpipe.search.find.match import matching
 from mmpipe.search.find.meaning import Meaning, filtered_by, meant
@@ -49,7 +50,7 @@ class Searcher:
         self._fingerprint = profile.fingerprint
         self._name = profile.name
         self._settings = settings
-        self._synonyms = synonyms.base() if settings.synonyms else None
+        self._synonyms = synonyms.base(dictionary(settings.dictionary)) if settings.synonyms else None
 
     def search(self, version: Version, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
         """:meth:`search_json` as a model."""

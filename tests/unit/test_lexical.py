@@ -14,6 +14,8 @@ from mmpipe.lexical import MAX_TOKEN_CHARACTERS, identifier, tokens
     [
         ("Women's Red Dresses", ["women", "red", "dress"]),
         ("glasses, watches & batteries", ["glass", "watch", "battery"]),
+        ("ties cookies knives bookshelves teeth", ["tie", "cookie", "knife", "bookshelf", "tooth"]),
+        ("olives sleeves series brollies", ["olive", "sleeve", "sery", "brolly"]),
         ("Café CRÈME", ["cafe", "creme"]),
         ("红色连衣裙", ["红色", "色连", "连衣", "衣裙"]),
         ("茶 tea", ["茶", "tea"]),

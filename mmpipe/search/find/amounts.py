@@ -129,12 +129,14 @@ _LONGEST_AGED = 14
 
 @dataclass(frozen=True)
 class Bound:
-    """A price that a text says from ``start`` to ``end``: at least ``low``, at most ``high``, or both."""
+    """A price that a text says from ``start`` to ``end``: at least ``low``, at most ``high``, or both, in
+    ``currency``, which need not be the collection's own."""
 
     low: Decimal | None
     high: Decimal | None
     start: int
     end: int
+    currency: str
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,9 @@ class _Amount:
 
 
 def bounds(text: str, currency: str | None) -> tuple[Bound, ...]:
-    """What a text, folded character by character, says of prices in the collection's own ``currency``: from
-    left to right, none over another. A price in another currency is none."""
+    """What a text, folded character by character, says of prices, from left to right, none over another. A
+    number without a currency is in the collection's own, and nothing is where it has none. What may be a
+    weight is a price in that alone."""
     if currency is None or not any(map(str.isdigit, text)):
         return ()
     amounts = _amounts(text)
@@ -199,20 +202,33 @@ def _range(text: str, amounts: list[_Amount], currency: str) -> Bound | None:
     within = _ZH_WITHIN.match(text, other.end)
     end = other.end if within is None else within.end()
     beside: _Beside = "end" if said == "between" else "noun" if within is not None else "never"
-    if not _is_price(text, (one, other), currency, beside, lead is not None, begin, end, high=None):
+    code = _said_in((one, other), currency)
+    if code is None or not _is_price(text, (one, other), beside, lead is not None, begin, end, high=None):
         return None
     low, high = sorted((one.value, other.value))
-    return Bound(low, high, begin, end)
+    return Bound(low, high, begin, end, code)
 
 
 def _one(text: str, amount: _Amount, currency: str) -> Bound | None:
     """What an amount is by itself."""
+    code = _said_in((amount,), currency)
+    if code is None:
+        return None
     for words, start, end in _beside(text, amount):
         lead = _lead(text, start)
-        if _is_price(text, (amount,), currency, words.beside, lead is not None, start, end, high=words.high):
+        if _is_price(text, (amount,), words.beside, lead is not None, start, end, high=words.high):
             low, high = (None, amount.value) if words.high else (amount.value, None)
-            return Bound(low, high, start if lead is None else lead, end)
+            return Bound(low, high, start if lead is None else lead, end, code)
     return None
+
+
+def _said_in(amounts: tuple[_Amount, ...], own: str) -> str | None:
+    """The one currency that amounts are in; None where there are several, or where they may be weights."""
+    said = {_currency(amount.money, own) for amount in amounts if amount.money is not None} or {own}
+    (one, *others) = said
+    if others or (one != own and any(amount.weighs for amount in amounts)):
+        return None
+    return one
 
 
 def _beside(text: str, amount: _Amount) -> Iterator[tuple[_Words, int, int]]:
@@ -260,7 +276,6 @@ def _lead(text: str, end: int) -> int | None:
 def _is_price(
     text: str,
     amounts: tuple[_Amount, ...],
-    currency: str,
     beside: _Beside,
     lead: bool,
     start: int,
@@ -268,11 +283,8 @@ def _is_price(
     *,
     high: bool | None,
 ) -> bool:
-    """Whether amounts, with the words beside them from ``start`` to ``end``, are prices in a currency."""
-    said = [amount for amount in amounts if amount.money is not None]
-    if any(_currency(amount.money or "", currency) != currency for amount in said):
-        return False
-    if said or lead:
+    """Whether amounts, with the words beside them from ``start`` to ``end``, are prices."""
+    if lead or any(amount.money is not None for amount in amounts):
         return True
     if beside == "never":
         return False

@@ -45,18 +45,19 @@ _BEHIND: Final = frozenset(
 _OF: Final = "的"
 
 Span = tuple[int, int]
+Applied = Literal["filter", "boost", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a text says from ``start`` to ``end`` of a field: a ``value`` as the catalogue spells it, and in
     ``also`` its other values for the same, as those of the other language; or of a price at least ``gte``, at
-    most ``lte`` in a ``currency``."""
+    most ``lte`` in a ``currency``; ``none`` of it is ``applied`` where that is not the collection's own."""
 
     field: str
     start: int
     end: int
-    applied: Literal["filter", "boost"]
+    applied: Applied
     value: str | None = None
     gte: Decimal | None = None
     lte: Decimal | None = None
@@ -124,7 +125,7 @@ class Meaning:
         for part in self.parts:
             if part.applied == "filter" and part.value is not None:
                 held.setdefault(part.field, []).extend(part.values)
-            elif part.value is None:
+            elif part.applied == "filter":
                 found.append(
                     Comparison.model_construct(
                         field=part.field, gte=part.gte, lte=part.lte, currency=part.currency
@@ -180,15 +181,20 @@ def understand(
     filtered: frozenset[str] = frozenset(),
 ) -> Meaning | None:
     """What a text means: ``reading`` is what it may name, ``told`` what of that the catalogue has, and
-    ``currency`` the collection's own. Nothing is said of the fields that are ``filtered`` already. None where
-    nothing is, and there is no phrase either."""
+    ``currency`` the collection's own: a price in another is told, its words are not looked for, and nothing
+    follows of it. Nothing is said of the fields that are ``filtered`` already. None where nothing is, and
+    there is no phrase either."""
     spared = untouched(said)
     text = even(said)
     parts = [] if PRICE in filtered else _prices(text, currency, spared)
     # Where words for a price stand in a row, what is between them is none.
     taken = [_with_of(text, part) for part in parts]
+    if not _left(text, taken):
+        # What no currency of the collection's says is all that there is: it stays words.
+        taken = [span for part, span in zip(parts, taken, strict=True) if part.applied != "none"]
+        parts = [part for part in parts if part.applied != "none"]
     chosen = _chosen(text, reading, told, [*taken, *spared])
-    applied: Literal["filter", "boost"] = "filter" if mode == "filter" else "boost"
+    applied: Applied = "filter" if mode == "filter" else "boost"
     for candidate, name, value in chosen[: MOST_PARTS - len(parts)]:
         if name in filtered:
             continue
@@ -238,12 +244,20 @@ def _prices(text: str, currency: str | None, spared: Sequence[Span]) -> list[Par
             for part in found
         )
         if not again and not _over((bound.start, bound.end), spared):
-            found.append(
-                Part(
-                    PRICE, bound.start, bound.end, "filter", gte=bound.low, lte=bound.high, currency=currency
-                )
-            )
+            applied: Applied = "filter" if bound.currency == currency else "none"
+            low, high, code = bound.low, bound.high, bound.currency
+            found.append(Part(PRICE, bound.start, bound.end, applied, gte=low, lte=high, currency=code))
     return found
+
+
+def _left(text: str, taken: Sequence[Span]) -> bool:
+    """Whether anything of a text is left beside what is taken."""
+    at = 0
+    for start, end in sorted(taken):
+        if text[at:start].strip():
+            return True
+        at = end
+    return bool(text[at:].strip())
 
 
 def _with_of(text: str, part: Part) -> Span:

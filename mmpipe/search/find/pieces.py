@@ -42,7 +42,8 @@ _STOP = frozenset(
 @dataclass
 class Piece:
     """A word of the query in the making: ``ways`` as it stands, ``others`` that stand for it; ``single`` is
-    its one item's text where that is a single word; ``parts`` are letters and digits apart."""
+    its one item's text where that is a single word; ``parts`` are letters and digits apart. Chinese was cut
+    from ``run`` and begins there with the character ``at``."""
 
     text: str
     ways: tuple[tuple[str, ...], ...]
@@ -51,6 +52,8 @@ class Piece:
     parts: tuple[str, ...] = ()
     id: str | None = None
     size: int = 1
+    run: str | None = None
+    at: int = 0
     found: list[tuple[Way, str]] = field(default_factory=list)
 
     def tokens(self) -> Iterable[str]:
@@ -161,15 +164,12 @@ def _said(
 def _of_run(run: str, synonyms: Synonyms | None) -> list[Piece]:
     pieces: list[Piece] = []
     for part in filter(None, run.split("的")):
-        if synonyms is None:
-            pieces += [Piece(pair, ((pair,),)) for pair in bigrams(part)]
-            continue
         before = 0
-        for start, stop, others in synonyms.in_run(part):
+        for start, stop, others in synonyms.in_run(part) if synonyms else ():
             pieces += _between(part, before, start)
             own = bigrams(part[start:stop])
             # A lone character is a token only where it stands alone.
-            pieces.append(Piece(part[start:stop], (own,), others, size=len(own)))
+            pieces.append(Piece(part[start:stop], (own,), others, size=len(own), run=part, at=start))
             before = stop
         pieces += _between(part, before, len(part))
     return pieces or [Piece(run, (bigrams(run),))]
@@ -182,7 +182,8 @@ def _between(run: str, start: int, stop: int) -> list[Piece]:
     if stop - start == 1:
         start = max(start - 1, 0)
         stop = stop if stop - start > 1 else min(stop + 1, len(run))
-    return [Piece(pair, ((pair,),)) for pair in bigrams(run[start:stop])]
+    pairs = enumerate(bigrams(run[start:stop]), start)
+    return [Piece(pair, ((pair,),), run=run, at=at) for at, pair in pairs]
 
 
 def _letters_and_digits(word: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
 from mmpipe.lexical import fold, items
+from mmpipe.search.find.dictionary import Dictionary
 from mmpipe.search.find.pinyin import Readings
 from mmpipe.search.kernels.memory import address
 from mmpipe.search.kernels.similar import similar
@@ -61,8 +62,11 @@ class Synonyms:
         *,
         alone: Sequence[str] = (),
         shipped: tuple[int, int] = (0, 0),
+        dictionary: Dictionary | None = None,
     ) -> None:
-        """The first ``shipped`` groups and replacements do not count for the words of ``alone``."""
+        """The first ``shipped`` groups and replacements do not count for the words of ``alone``. A
+        ``dictionary`` says what words mean that are not known here."""
+        self.dictionary = dictionary
         # Tells what was understood by these from what was by others.
         self.number = next(_NUMBERS)
         self._words: dict[tuple[str, ...], dict[str, Other]] = {}
@@ -107,6 +111,10 @@ class Synonyms:
                     break
             else:
                 start += 1
+
+    def of_run(self, word: str) -> tuple[Other, ...]:
+        """What stands for one folded Chinese word."""
+        return tuple(self._runs.get(word, {}).values())
 
     def similar(self, word: str, edits: int) -> dict[str, int]:
         """Known words like one that is not, see :meth:`mmpipe.search.columns.text.TextColumn.similar`."""
@@ -164,14 +172,14 @@ def ways(text: str) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(way for way in (heads(text), parts) if way))
 
 
-@lru_cache(maxsize=1)
-def base() -> Synonyms:
+@lru_cache(maxsize=4)
+def base(dictionary: Dictionary | None = None) -> Synonyms:
     """What is shipped."""
     shipped = _shipped()
-    return Synonyms(shipped.groups, shipped.replacements)
+    return Synonyms(shipped.groups, shipped.replacements, dictionary=dictionary)
 
 
-def with_own(lines: SynonymLines) -> Synonyms:
+def with_own(lines: SynonymLines, dictionary: Dictionary | None = None) -> Synonyms:
     """What is shipped and a collection's own."""
     shipped = _shipped()
     return Synonyms(
@@ -179,6 +187,7 @@ def with_own(lines: SynonymLines) -> Synonyms:
         (*shipped.replacements, *lines.replacements),
         alone=lines.alone,
         shipped=(len(shipped.groups), len(shipped.replacements)),
+        dictionary=dictionary,
     )
 
 

@@ -2,26 +2,27 @@
 
 A word of the query is looked for as it stands, as one word where it was written as two (and the other way
 round), by what stands for it (:mod:`mmpipe.search.find.synonyms`), and, only where the catalogue knows none
-of that, by the Chinese that it says as pinyin, else by the words of the catalogue that a slip of the hand
-makes it of. Whatever is not the word itself earns less. A query that is an identifier asks for the product
-that has it.
+of that, by the Chinese that it says as pinyin, else by what a dictionary says of it
+(:mod:`mmpipe.search.find.unlisted`), else by the words of the catalogue that a slip of the hand makes it of.
+Whatever is not the word itself earns less. A query that is an identifier asks for the product that has it.
 
-What the catalogue knows is asked of all shards that hold a part of it, so :func:`understand` says what it
-needs to be told and goes on with the answer. One that is given for the first page goes with the cursor.
+What is understood for the first page goes with the cursor.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, items, tokens
 from mmpipe.search.columns.words import Way, Word
+from mmpipe.search.find import unlisted
+from mmpipe.search.find.need import Need, Telling, Told
 from mmpipe.search.find.pieces import (
     IDENTIFIED,
     JOINED,
@@ -58,36 +59,6 @@ _WRITTEN = re.compile(r"[^\W_]+(?:[-'’&.+/][^\W_]+)*")
 
 
 @dataclass(frozen=True)
-class Need:
-    """What must be known of the catalogue: how many products hold each of ``tokens``, and which of its words
-    are like each of ``unknown``, with how many slips at most."""
-
-    tokens: tuple[str, ...]
-    unknown: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class Told:
-    """The answer to a :class:`Need`: products by token, without those that none holds, and of each unknown
-    word the words that are like it, with their distances; how many products hold these is in ``holding``
-    too."""
-
-    holding: Mapping[str, int]
-    similar: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-    @classmethod
-    def total(cls, parts: Sequence[Told]) -> Told:
-        """Of several shards, told the same need."""
-        holding: Counter[str] = Counter()
-        similar: dict[str, dict[str, int]] = {}
-        for part in parts:
-            holding.update(part.holding)
-            for word, found in part.similar.items():
-                similar.setdefault(word, {}).update(found)
-        return cls(holding, similar)
-
-
-@dataclass(frozen=True)
 class Change:
     """``asked`` was looked for as ``found``."""
 
@@ -107,7 +78,7 @@ class Understood:
     known: bool = True
 
 
-Understanding = Generator[Need, Told, Understood]
+Understanding = Telling[Understood]
 
 
 def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> Understanding:
@@ -132,6 +103,7 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
         mark_known(piece, holding)
     if synonyms is not None:
         pieces = yield from _read_as_pinyin(pieces, synonyms, holding)
+        pieces = yield from unlisted.read(pieces, synonyms, holding)
     # A word that stands for something is no slip, though the catalogue has nothing of it.
     lost = [
         piece
@@ -276,9 +248,7 @@ def _joined(
     return made
 
 
-def _read_as_pinyin(
-    pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]
-) -> Generator[Need, Told, list[Piece]]:
+def _read_as_pinyin(pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]) -> Telling[list[Piece]]:
     """With the words that nothing is known of read as pinyin, ``lianyiqun`` as well as ``lian yi qun``, where
     products hold all that they then say."""
     runs: list[tuple[list[Piece], list[Piece]]] = []

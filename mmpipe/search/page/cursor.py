@@ -333,7 +333,7 @@ def _part(
     field: str,
     start: int,
     end: int,
-    applied: Literal["filter", "boost"],
+    applied: Literal["filter", "boost", "none"],
     value: str | None,
     gte: str | None,
     lte: str | None,

@@ -22,11 +22,13 @@ from mmpipe.search.answer import Answer
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.kept import Latest
 from mmpipe.search.find import aim, synonyms, values
+from mmpipe.search.find.dictionary import dictionary
 from mmpipe.search.find.lean import Leaning
 from mmpipe.search.find.meaning import Meaning, filtered_by, read
 from mmpipe.search.find.meaning import understand as by_told
+from mmpipe.search.find.need import Told
 from mmpipe.search.find.question import NOTHING, Question
-from mmpipe.search.find.words import Told, Understanding, Understood, corrected, told, understand
+from mmpipe.search.find.words import Understanding, Understood, corrected, told, understand
 from mmpipe.search.page import cursor, facets, moments, more
 from mmpipe.search.page.plan import Plan, matched
 from mmpipe.search.page.window import Begin
@@ -111,7 +113,7 @@ class ShardedSearcher:
     def __init__(self, settings: ServeSettings, transport: Transport) -> None:
         self._settings = settings
         self._transport = transport
-        self._synonyms = synonyms.base() if settings.synonyms else None
+        self._synonyms = synonyms.base(dictionary(settings.dictionary)) if settings.synonyms else None
         self._meanings: Latest[tuple[Meaning | None]] = Latest(_MEANINGS)
 
     async def answer(

@@ -19,7 +19,8 @@ from mmpipe.search.columns.prices import PriceColumn
 from mmpipe.search.find import filters, rank, values
 from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness
 from mmpipe.search.find.match import Matches, Search, Survey
-from mmpipe.search.find.words import Need, Told, tell
+from mmpipe.search.find.need import Need, Told
+from mmpipe.search.find.words import tell
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
 from mmpipe.search.kernels.text import K1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmpipe.lake.synonyms import SynonymFile, SynonymLines
+from mmpipe.search.find.dictionary import dictionary
 from mmpipe.search.find.synonyms import Synonyms, with_own
 from mmpipe.serve.answer.set_files import FollowedFiles
 
@@ -18,11 +19,12 @@ class OwnSynonyms(FollowedFiles[SynonymLines, Synonyms]):
     settings switch synonyms off."""
 
     def __init__(self, settings: Settings, lake: Lake) -> None:
+        besides = dictionary(settings.serve.dictionary)
         super().__init__(
             lake,
             what="synonyms",
             file=SynonymFile,
-            make=lambda lines: with_own(lines) if len(lines) else None,
+            make=lambda lines: with_own(lines, besides) if len(lines) else None,
         )
         self._wanted = settings.serve.synonyms
 

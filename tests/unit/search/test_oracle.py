@@ -179,6 +179,32 @@ def test_pages_totals_and_facets_are_those_of_the_obvious_search(
     _check_prices(pages, matching, now)
 
 
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=products_strategy,
+    text=st.one_of(st.none(), st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)),
+    hybrid=st.booleans(),
+)
+def test_a_value_as_a_filter_finds_what_its_facet_counts_and_by_vector_no_fewer(
+    rows: list[tuple[Any, ...]], text: str | None, hybrid: bool
+) -> None:
+    products = make(rows)
+    loaded = registry.load("fake")
+    weight = ServeSettings().vector_weight if hybrid else 0.0
+    serve = ServeSettings(candidates=DEPTH, synonyms=False, typos=False, vector_weight=weight)
+    searcher = Searcher(loaded.profile, serve)
+    request = SearchRequest(text=text, limit=1, facets=["brand", "color"])
+    with tempfile.TemporaryDirectory() as folder:
+        version = version_of(products, folder)
+        query = encode(request, loaded, {})
+        page = searcher.search(version, request, query)
+        for name, counts in page.facets.items():
+            for count in counts:
+                chosen = request.model_copy(update={"filters": _chosen(name, count.value)})
+                total = searcher.search(version, chosen, query).total
+                assert total == count.count or (hybrid and text and total > count.count), (name, count)
+
+
 def _check_prices(pages: list[SearchResponse], matching: dict[str, Product], now: datetime) -> None:
     for hit in (hit for page in pages for hit in page.hits):
         product = matching[hit.id]

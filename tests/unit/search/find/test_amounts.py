@@ -19,6 +19,7 @@ def said(text: str, currency: str | None) -> list[tuple[str | None, str | None, 
             text[b.start : b.end],
         )
         for b in found
+        if b.currency == currency
     ]
 
 
@@ -76,6 +77,20 @@ def test_a_price_is_understood(
 )  # fmt: skip
 def test_other_numbers_and_other_currencies_are_none(text: str) -> None:
     assert said(text, "USD") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "found"),
+    [
+        ("watch under 50 euros", "USD", [("50", "EUR")]),
+        ("watch under $50", "EUR", [("50", "USD")]),
+        ("200元以下的手表", "USD", [("200", "CNY")]),
+        ("dumbbell under 20 pounds", "USD", []),
+        ("$20 to €50", "USD", []),
+    ],
+)
+def test_a_price_says_its_currency(text: str, currency: str, found: list[tuple[str, str]]) -> None:
+    assert [(f"{bound.high:f}", bound.currency) for bound in bounds(even(text), currency)] == found
 
 
 def test_two_bounds_are_both_understood() -> None:

@@ -155,11 +155,17 @@ def test_the_words_of_a_price_are_not_looked_for(shop: Version) -> None:
     assert sized.text == "nike 42"
 
 
-def test_another_currency_is_not_converted(shop: Version) -> None:
+def test_another_currency_is_not_converted_but_told(shop: Version) -> None:
+    page = ask(shop, "red dress under 50€")
+    assert {hit.id for hit in page.hits} >= {"d1", "d2", "d3"}
+    (price,) = (part for part in page.understood if part.field == "price")
+    assert (price.lte, price.currency, price.applied) == ("50", "EUR", "none")
+    assert page.relaxed == []
     found = meaning(shop, "red dress under 50€")
     assert found is not None
-    assert found.text == "red dress under 50€"
-    assert [part.field for part in found.parts] == ["color", "category"]
+    assert found.text == "red dress"
+    assert found.conditions == ()
+    assert meaning(shop, "under 50€") is None
 
 
 def test_a_price_is_a_filter_and_values_lift(shop: Version) -> None:

@@ -16,9 +16,10 @@ from mmpipe.schemas.search import SearchRequest, Weights
 from mmpipe.search import TextCache, encode
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.words import Word, plain
+from mmpipe.search.find.need import Told
 from mmpipe.search.find.pieces import MAX_WORDS
 from mmpipe.search.find.question import Question
-from mmpipe.search.find.words import Told, Understood, understand
+from mmpipe.search.find.words import Understood, understand
 from mmpipe.settings import ServeSettings
 
 

@@ -12,8 +12,9 @@ from mmpipe.encoders import registry
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
+from mmpipe.search.find.need import Told
 from mmpipe.search.find.synonyms import Synonyms, base, with_own
-from mmpipe.search.find.words import Told, understand
+from mmpipe.search.find.words import understand
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
 

@@ -265,6 +265,8 @@ export async function show(root, context) {
     return parts.filter((part) => !seen.has(part.field + part.value) && seen.add(part.field + part.value)).map((part) => {
       const off = asked.off.includes(part.field);
       const text = part.field === "price" ? range({ gte: part.gte, lte: part.lte, currency: part.currency }) : part.value;
+      // A price in another currency is told, and nothing follows of it.
+      if (part.applied === "none") return h("li", {}, h("span", { class: "chip meant off", title: t("meant.none") }, icon("close", 14), h("span", { class: "soft" }, `${nameOf(part.field)}: `), text));
       return h("li", {}, h("button", { type: "button", class: ["chip meant", off && "off"], "aria-pressed": String(!off), "data-key": `meant:${part.field}`, title: off ? t("meant.off") : t(`meant.${part.applied}`),
         onclick: () => move({ off: off ? asked.off.filter((each) => each !== part.field) : [...asked.off, part.field] }) },
       icon(off ? "close" : "check", 14), h("span", { class: "soft" }, `${nameOf(part.field)}: `), text));
