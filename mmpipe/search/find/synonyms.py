@@ -112,6 +112,10 @@ class Synonyms:
             else:
                 start += 1
 
+    def has(self, token: str) -> bool:
+        """Whether a word is known, though nothing may stand for it."""
+        return (token,) in self._words
+
     def of_run(self, word: str) -> tuple[Other, ...]:
         """What stands for one folded Chinese word."""
         return tuple(self._runs.get(word, {}).values())

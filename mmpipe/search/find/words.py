@@ -104,11 +104,14 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     if synonyms is not None:
         pieces = yield from _read_as_pinyin(pieces, synonyms, holding)
         pieces = yield from unlisted.read(pieces, synonyms, holding)
-    # A word that stands for something is no slip, though the catalogue has nothing of it.
+    # A word that a list has is no slip, though the catalogue has nothing of it.
     lost = [
         piece
         for piece in pieces
-        if not piece.found and not piece.others and piece.single and _may_be_slip(piece.single)
+        if not piece.found
+        and piece.single
+        and _may_be_slip(piece.single)
+        and not (piece.others or (synonyms is not None and synonyms.has(piece.ways[0][0])))
     ][:_MOST_SLIPS]
     if lost and typos:
         slips = {piece.single: _edits(piece.single) for piece in lost if piece.single}
