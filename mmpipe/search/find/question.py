@@ -33,6 +33,8 @@ NOTHING = Understood()
 
 # So many times the candidates of a text are those of a query with a medium.
 _MEDIA_DEPTH = 2
+# How near other things come was measured with so many products and more; with fewer it is taken to be the same.
+_FEWEST = 400
 # Of the nearest products so many are looked at.
 _LOOKED = 50
 
@@ -53,7 +55,8 @@ class Question:
     ``vector`` is the fused query, None where vectors take none. ``depth`` neighbours are looked at, those
     within ``relevance`` of the best count; ``far`` is the cosine below which none does and ``near`` that of
     what was asked for, None where nobody can tell; ``seen`` is the cosine of a picture or clip by itself that
-    makes ``far`` void. ``far`` is of 1,000 products, and higher by ``crowd`` where ten times as many are.
+    makes ``far`` void. ``far`` is of 1,000 products, and higher by ``crowd`` where ten times as many are (as
+    of 400 where fewer are).
     Scores lean to the products' vectors of single modalities by ``leaning``, see
     :mod:`mmpipe.search.find.lean`. ``taste`` is the shopper's whom the order leans to. Every match is under
     ``filters`` and meets the ``conditions``; ``lifts`` lift or lower some."""
@@ -93,7 +96,7 @@ class Question:
             return None, self.near
         if self.far is None:
             return None, self.near
-        return self.far + self.crowd * math.log10(max(products, 1) / 1_000), self.near
+        return self.far + self.crowd * math.log10(max(products, _FEWEST) / 1_000), self.near
 
     @classmethod
     def of(
