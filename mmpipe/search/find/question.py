@@ -33,7 +33,7 @@ NOTHING = Understood()
 
 # So many times the candidates of a text are those of a query with a medium.
 _MEDIA_DEPTH = 2
-# How near other things come was measured with so many products and more; with fewer it is taken to be the same.
+# How near other things come was measured with so many products and more; with fewer it is taken to be that.
 _FEWEST = 400
 # Of the nearest products so many are looked at.
 _LOOKED = 50
