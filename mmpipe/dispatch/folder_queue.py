@@ -2,7 +2,8 @@
 
 An event is a file of ``.queue``, which no upload's name can lead to. It is there, synced, once :meth:`put`
 returns, and stays until whoever worked on it says that it is done: an event is delivered at least once,
-whoever is killed.
+whoever is killed. What is given up lies in ``.dead-letters``, as it was, with the reason in a file beside it;
+moved back into ``.queue`` it is tried anew.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from mmpipe.schemas.work import CatalogueEvent
 
 logger = logging.getLogger(__name__)
 _QUEUE: Final = ".queue"
+_DEAD_LETTERS: Final = ".dead-letters"
 _MOST_BYTES: Final = 64_000
 
 
@@ -39,7 +41,7 @@ class FolderQueue:
 
     def __init__(self, root: Path) -> None:
         self._folder = root / _QUEUE
-        self._unreadable: set[str] = set()
+        self._dead = root / _DEAD_LETTERS
 
     def put(self, event: CatalogueEvent) -> None:
         """Add an event, durably once this returns. Raises ``OSError``."""
@@ -54,18 +56,14 @@ class FolderQueue:
             unfinished.rename(self._folder / f"{name}.json")
         finally:
             unfinished.unlink(missing_ok=True)
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(self._folder)
 
     def waiting(self, most: int, *, without: Iterable[str] = ()) -> list[Waiting]:
-        """The oldest events, ``most`` at most, but for those of these names. One that cannot be read is left
-        where it is, and logged once. Raises ``OSError``."""
-        left_out = {*without, *self._unreadable}
+        """The oldest events, ``most`` at most, but for those of these names. One that cannot be read is given
+        up. Raises ``OSError``."""
+        left_out = {*without}
         found: list[Waiting] = []
-        for name in self._names():
+        for name in _names(self._folder):
             if name in left_out:
                 continue
             if len(found) == most:
@@ -75,9 +73,8 @@ class FolderQueue:
                     event = CatalogueEvent.model_validate_json(file.read(_MOST_BYTES))
             except FileNotFoundError:
                 continue
-            except ValidationError:
-                logger.error("an event of the queue cannot be read", extra={"file": str(self._folder / name)})
-                self._unreadable.add(name)
+            except (ValidationError, PermissionError, IsADirectoryError) as error:
+                self.give_up(name, f"the event cannot be read: {error}")
                 continue
             found.append(Waiting(name, event))
         return found
@@ -86,13 +83,32 @@ class FolderQueue:
         """The event of this name need not be delivered again. Raises ``OSError``."""
         (self._folder / name).unlink(missing_ok=True)
 
-    def depths(self) -> QueueDepths:
-        """How many wait. Nothing is given up here, so that there are no dead letters."""
-        return QueueDepths(waiting=len(self._names()), in_hand=0, dead_letters=0)
+    def give_up(self, name: str, reason: str) -> None:
+        """Make the event of this name a dead letter, and log it. Raises ``OSError``."""
+        self._dead.mkdir(parents=True, exist_ok=True)
+        letter = self._dead / name
+        letter.with_suffix(".txt").write_text(f"{reason}\n", encoding="utf-8", errors="replace")
+        (self._folder / name).rename(letter)
+        _sync(self._dead)
+        logger.error("an event is given up", extra={"file": str(letter), "reason": reason})
 
-    def _names(self) -> list[str]:
-        try:
-            with os.scandir(self._folder) as entries:
-                return sorted(entry.name for entry in entries if entry.name.endswith(".json"))
-        except FileNotFoundError:
-            return []
+    def depths(self) -> QueueDepths:
+        """How many wait, with those that are worked on, and how many were given up. Raises ``OSError``."""
+        waiting, dead = len(_names(self._folder)), len(_names(self._dead))
+        return QueueDepths(waiting=waiting, in_hand=0, dead_letters=dead)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.name.endswith(".json"))
+    except FileNotFoundError:
+        return []
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,7 @@ Files arrive in a folder beside the lake's collections (:class:`~mmpipe.dispatch
 this pump hands their events to the indexer, which runs in a process of its own, and large feeds to a process
 that is started for each (:mod:`mmpipe.local.large_feed`). Searches wait for neither. An event leaves the
 queue once its work is done or has failed for good, so that what was accepted is indexed whoever is killed
-meanwhile.
+meanwhile. What nobody took for :data:`~mmpipe.dispatch.redelivery.OUTAGE_SECONDS` is a dead letter.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mmpipe.dispatch.environment import to_environment
 from mmpipe.dispatch.folder_queue import FolderQueue, Waiting
+from mmpipe.dispatch.redelivery import LONGEST_SECONDS, OUTAGE_SECONDS
 from mmpipe.errors import NotReady
 from mmpipe.events import plan
 from mmpipe.local.processes import Child
@@ -40,14 +42,25 @@ UPLOADS: Final = "_uploads"
 """The folder of a lake that files arrive in, where no other is set; no collection can have its name."""
 _BATCH: Final = 100
 _POLL_SECONDS: Final = 0.1
-# What was not taken is tried again after so long, each time twice as long.
+# What was not taken is tried again after so long, each time twice as long up to LONGEST_SECONDS.
 _AGAIN_SECONDS: Final = 1.0
-_MOST_AGAIN_SECONDS: Final = 60.0
 _LARGE_SECONDS: Final = 24 * 3600.0
 _STOP_SECONDS: Final = 10.0
 _SECTIONS: Final = ("storage", "media", "feeds", "indexing", "lake")
 
 _VARIABLES: Final = tuple(f"MMPIPE_{section.upper()}__" for section in _SECTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What is tried again; times by the monotonic clock."""
+
+    since: float
+    """When it was not taken for the first time."""
+    moment: float
+    """From when on it is tried."""
+    wait: float
+    """Seconds from then on where it is not taken either."""
 
 
 class Large(Protocol):
@@ -96,8 +109,7 @@ class FolderPump:
         self._lock = threading.Lock()
         self._in_hand: dict[str, WorkOrder] = {}
         """Large feeds, in the order they came, by the names of their events."""
-        self._later: dict[str, tuple[float, float]] = {}
-        """What is tried again, by name: from which moment on, and how long it waits the next time."""
+        self._later: dict[str, _Again] = {}
         self._threads = [
             threading.Thread(target=self._run, args=(step,), name=f"folder-pump-{step.__name__}", daemon=True)
             for step in (self._warm_step, self._large_step)
@@ -125,12 +137,16 @@ class FolderPump:
                 # A full disk, or a folder that is away: the events stay where they are.
                 logger.warning("the upload folder does not answer", extra={"reason": str(error)})
                 self._stop.wait(_AGAIN_SECONDS)
+            except Exception:
+                # The thread must outlive any fault, or nothing that was accepted would be indexed any more.
+                logger.exception("the upload folder's events were not handled")
+                self._stop.wait(_AGAIN_SECONDS)
             self._stop.wait(_POLL_SECONDS)
 
     def _warm_step(self) -> bool:
         now = time.monotonic()
         with self._lock:
-            held = [*self._in_hand, *(name for name, (moment, _) in self._later.items() if moment > now)]
+            held = [*self._in_hand, *(name for name, again in self._later.items() if again.moment > now)]
         found = self._queue.waiting(_BATCH, without=held)
         orders = [plan(each.event, self._settings.indexing) for each in found]
         warm = [(each, order) for each, order in zip(found, orders, strict=True) if order.lane == "warm"]
@@ -150,9 +166,11 @@ class FolderPump:
         if order is None:
             return False
         outcome = self._large.execute(order)
-        self._settle(name, outcome)
-        with self._lock:
-            del self._in_hand[name]
+        try:
+            self._settle(name, outcome)
+        finally:
+            with self._lock:
+                del self._in_hand[name]
         return True
 
     def _take(self, large: Sequence[tuple[Waiting, WorkOrder]]) -> None:
@@ -160,17 +178,24 @@ class FolderPump:
             self._in_hand.update((each.name, order) for each, order in large)
 
     def _settle(self, name: str, outcome: WorkOutcome) -> None:
+        now = time.monotonic()
+        with self._lock:
+            before = self._later.get(name, _Again(now, now, _AGAIN_SECONDS))
         if outcome.status != "retry":
             self._queue.done(name)
-            with self._lock:
-                self._later.pop(name, None)
+        elif self._stop.is_set():
             return
-        if self._stop.is_set():
+        elif now - before.since >= OUTAGE_SECONDS:
+            hours = (now - before.since) / 3_600
+            self._queue.give_up(name, f"not taken for {hours:.1f} hours, the last time: {outcome.reason}")
+        else:
+            again = _Again(before.since, now + before.wait, min(2 * before.wait, LONGEST_SECONDS))
+            with self._lock:
+                self._later[name] = again
+            logger.warning("work is tried again", extra={"run_id": outcome.run_id, "reason": outcome.reason})
             return
         with self._lock:
-            _, wait = self._later.get(name, (0.0, _AGAIN_SECONDS))
-            self._later[name] = time.monotonic() + wait, min(2 * wait, _MOST_AGAIN_SECONDS)
-        logger.warning("work is tried again", extra={"run_id": outcome.run_id, "reason": outcome.reason})
+            self._later.pop(name, None)
 
 
 class LargeFeeds:
@@ -194,7 +219,7 @@ class LargeFeeds:
             child = self._child = Child("mmpipe.local.large_feed", arguments, self._environment, self._log)
         try:
             return WorkOutcome.model_validate(child.wait_ready(_LARGE_SECONDS))
-        except NotReady as error:
+        except (NotReady, ValueError) as error:  # it ended without a word, or with half of one
             return WorkOutcome(run_id=order.run_id, status="retry", reason=str(error)[:2_000])
         finally:
             child.stop(_STOP_SECONDS)

@@ -164,6 +164,38 @@ def test_a_killed_proxy_is_stood_in_for_until_the_next_one_takes_over(tmp_path: 
                 proxy.wait()
 
 
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
+def test_what_stands_in_goes_with_the_last_replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(haproxy, "GONE_SECONDS", 0.1)
+    far = time.monotonic() + 600
+    with socket.create_server(("127.0.0.1", 0)) as replica:
+        port = replica.getsockname()[1]
+        gone = free_port()
+        lines = [
+            "backend http-queries\n",
+            f"    server one 127.0.0.1:{port} check\n",
+            f"    server two 127.0.0.1:{gone} track http-queries/two\n",
+            "    server-template no 1-3 127.0.0.1:1\n",
+        ]
+        servers = haproxy._servers(lines)
+        assert servers == {("127.0.0.1", port), ("127.0.0.1", gone)}
+        proxy = subprocess.Popen(["sleep", "1"])
+        told = os.pidfd_open(proxy.pid)
+        assert haproxy._needed([told], servers, far) == {told}, "one that is needed is waited for"
+        proxy.wait()
+        os.close(told)
+    proxy = subprocess.Popen(["sleep", "600"])
+    told = os.pidfd_open(proxy.pid)
+    try:
+        assert haproxy._needed([told], servers, far) == set()
+        assert proxy.poll() is None
+    finally:
+        os.close(told)
+        proxy.kill()
+        proxy.wait()
+
+
 @contextmanager
 def _answering_after(seconds: float) -> Iterator[int]:
     """A replica that takes so long for each answer, many at a time; gives its port."""

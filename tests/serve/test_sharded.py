@@ -394,6 +394,24 @@ def test_a_shard_notices_files_that_change_under_it(shop: Shop) -> None:
     asyncio.run(run())
 
 
+def test_a_collection_that_cannot_be_mended_keeps_no_other_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = shop.servers[0]._versions
+    versions._damaged = {"broken", "shop"}
+    mended: list[str] = []
+
+    def load_anew(name: str) -> None:
+        if name == "broken":
+            raise RuntimeError("the table cannot be read")
+        mended.append(name)
+
+    monkeypatch.setattr(versions, "_load_anew", load_anew)
+    versions.mend()
+    assert mended == ["shop"]
+    assert versions._damaged == {"broken"}, "it is tried again"
+
+
 def test_versions_used_lately_are_kept_by_a_shard(shop: Shop) -> None:
     server = shop.servers[0]
     found = shop.collections()

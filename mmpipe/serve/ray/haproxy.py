@@ -22,8 +22,9 @@ A proxy that is killed is missed by Ray after three failed checks, and its manag
 seconds more to start anew. So beside every proxy a process of this file stands by:
 
 * Where the proxy ends and no other has taken its place, it starts one by the same configuration, without the
-  socket by which Ray would take it for its own. It goes when Ray's next proxy takes over, with Ray, or after
-  :data:`STAND_IN_SECONDS`.
+  socket by which Ray would take it for its own. It goes when Ray's next proxy takes over, with Ray, once none
+  of the replicas it knows has been there for :data:`GONE_SECONDS` (Serve was shut down, which kills its proxy
+  as well), or after :data:`STAND_IN_SECONDS`.
 * A proxy that a new manager starts takes over from what is left of the former one, which would otherwise keep
   the port beside it, and begins with the routes known then, until it is told those of now.
 
@@ -35,6 +36,7 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 import time
 
@@ -44,6 +46,8 @@ QUEUE_MS = 100
 DEEP = 16
 # Longer than Ray takes to start a proxy in place of one that is gone, even on a busy machine.
 STAND_IN_SECONDS = 300.0
+GONE_SECONDS = 15.0
+_LOOK_SECONDS = 2.0
 # What ends sooner than this never worked.
 _WORKED_SECONDS = 1.0
 _COMPUTED = r"""    acl computed path /v1/search /v1/suggest /v1/assistant /v1/recommendations
@@ -234,12 +238,15 @@ def _stand_in(binary: str, source: str, given: list[str], pid: int, proxy: int, 
         lines = [line for line in file if line.split()[:2] != ["stats", "socket"]]
     copy = _written(f"{source}.standing-in", "".join(lines))
     arguments = [binary, "-db", "-f", copy, *(["-dR"] if "-dR" in given else [])]
+    servers = _servers(lines)
     # Who took over, or took this file away, has its number in it.
     while _told(source) == pid and time.monotonic() < deadline:
         pid = os.posix_spawn(binary, arguments, os.environ)
         _written(_current(source), str(pid))
         began = time.monotonic()
-        over = _ended([os.pidfd_open(pid), ray], deadline - time.monotonic())
+        standing = os.pidfd_open(pid)
+        over = _needed([standing, ray], servers, deadline)
+        os.close(standing)
         if not over or ray in over:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -247,6 +254,40 @@ def _stand_in(binary: str, source: str, given: list[str], pid: int, proxy: int, 
         os.waitpid(pid, 0)
         if time.monotonic() - began < _WORKED_SECONDS:
             return
+
+
+def _servers(lines: list[str]) -> set[tuple[str, int]]:
+    """Where the replicas of a configuration listen."""
+    found = set()
+    for line in lines:
+        words = line.split()
+        if words[:1] == ["server"] and len(words) > 2:
+            host, _, port = words[2].rpartition(":")
+            if port.isdigit():
+                found.add((host.strip("[]"), int(port)))
+    return found
+
+
+def _needed(processes: list[int], servers: set[tuple[str, int]], deadline: float) -> set[int]:
+    """Those of these descriptors whose processes are over, once there are any; none where ``deadline`` comes
+    first, or no server has been there for :data:`GONE_SECONDS`."""
+    there = now = time.monotonic()
+    while now < deadline and now - there < GONE_SECONDS:
+        over = _ended(processes, min(_LOOK_SECONDS, deadline - now))
+        if over:
+            return over
+        now = time.monotonic()
+        if any(_listens(server) for server in servers):
+            there = now
+    return set()
+
+
+def _listens(server: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(server, 1.0).close()
+    except OSError:
+        return False
+    return True
 
 
 def _ended(processes: list[int], seconds: float | None) -> set[int]:

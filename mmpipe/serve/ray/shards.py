@@ -123,7 +123,7 @@ class ShardVersions:
             _log.warning("a collection is loaded anew: files of it are damaged", extra={"collection": name})
             try:
                 self._load_anew(name)
-            except MmpipeError as error:
+            except Exception as error:  # noqa: BLE001  one damaged table must not keep the others waiting
                 _log.warning("it could not be", extra={"collection": name, "reason": str(error)})
             else:
                 self._damaged.discard(name)

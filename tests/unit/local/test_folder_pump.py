@@ -79,11 +79,60 @@ def test_an_event_stays_until_its_work_is_done(tmp_path: Path, monkeypatch: pyte
     (root / ".queue" / "0-spoilt.json").write_text("{")
     lanes = Lanes(later=["retry", "retry", "large", "retry"], bad=["failed"], large=["retry"])
     with FolderPump(settings, lanes, lanes):
-        wait_for(lambda: queue.depths().waiting == 1)
+        wait_for(lambda: queue.depths().waiting == 0)
     assert lanes.warm.count("later") == 4
     assert sorted(lanes.large) == ["large", "large", "later"]
     assert lanes.warm.count("bad") == 1, "what failed for good is not tried again"
-    assert [path.name for path in (root / ".queue").iterdir()] == ["0-spoilt.json"], "for people to look at"
+    assert list((root / ".queue").iterdir()) == []
+    assert queue.depths().dead_letters == 1
+    assert (root / ".dead-letters" / "0-spoilt.json").read_text() == "{", "for people to look at"
+    assert "cannot be read" in (root / ".dead-letters" / "0-spoilt.txt").read_text()
+
+
+def test_what_nobody_takes_is_given_up_and_can_be_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_pump, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(folder_pump, "OUTAGE_SECONDS", 0.05)
+    settings = with_uploads(settings_in(tmp_path))
+    root = Path(str(settings.indexing.uploads_uri))
+    queue = FolderQueue(root)
+    queue.put(event(root, "small"))
+    queue.put(event(root, "large", size=2_000))
+    queue.put(event(root, "good"))
+    lanes = Lanes(small=["retry"] * 10_000, large=["retry"] * 10_000)
+    with FolderPump(settings, lanes, lanes):
+        wait_for(lambda: queue.depths().waiting == 0)
+    assert queue.depths().dead_letters == 2
+    assert lanes.warm.count("small") > 1
+    assert lanes.large.count("large") > 1
+    letters = sorted((root / ".dead-letters").glob("*.json"))
+    for letter in letters:
+        assert "not taken for" in letter.with_suffix(".txt").read_text()
+        letter.rename(root / ".queue" / letter.name)
+    again = Lanes()
+    with FolderPump(settings, again, again):
+        wait_for(lambda: queue.depths().waiting == 0)
+    assert (again.warm, again.large, queue.depths().dead_letters) == (["small"], ["large"], 0)
+
+
+def test_no_fault_of_a_lane_ends_the_pump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_pump, "_AGAIN_SECONDS", 0.01)
+    settings = with_uploads(settings_in(tmp_path))
+    root = Path(str(settings.indexing.uploads_uri))
+    FolderQueue(root).put(event(root, "one"))
+
+    class Faulty(Lanes):
+        def submit(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+            outcomes = super().submit(orders)
+            if len(self.warm) == 1:
+                raise RuntimeError("a fault")
+            return outcomes
+
+    lanes = Faulty()
+    with FolderPump(settings, lanes, lanes):
+        wait_for(lambda: FolderQueue(root).depths().waiting == 0)
+    assert lanes.warm == ["one", "one"]
 
 
 def test_what_was_put_while_nobody_took_waits(tmp_path: Path) -> None:
