@@ -135,7 +135,9 @@ class Call:
         """What no list may show, and what none but that of what was seen, of what the shopper did."""
         if self.behaviour is None or self.shopper is None:
             return _NONE, _NONE
-        every, done = self.behaviour.items.every, self.behaviour.actions.done(self.shopper)
+        done = self.behaviour.actions.done(self.shopper)
+        # In this order: events come meanwhile, and so do items.
+        every = self.behaviour.items.every
         exclude = self.request.exclude
         refused = [
             every[codes]

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mmpipe.errors import InvalidRequest, UnknownProduct
+from mmpipe.recommend.behaviour import Done, Shopper
 from mmpipe.schemas.recommend import KINDS, Kind, RecommendationsRequest
 from mmpipe.search.versions.version import Version
 from tests.unit.recommend import shops
+from tests.unit.recommend.behaviour.shoppers import table
 from tests.unit.recommend.shops import DAY, HOUR, Shop, did
 
 _ABOUT_PRODUCTS = ("similar", "bought_together", "also_viewed", "substitutes", "complements")
@@ -84,6 +86,27 @@ def test_what_is_excluded_appears_nowhere(shop: Shop, kind: Kind) -> None:
             "red-bag-0",
         }
         assert not ids & (gone | {"red-shoe-1"})
+
+
+def test_what_comes_while_a_call_is_answered_is_excluded(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event is of a product that no other names, and comes when exclusions are asked for."""
+    shop = Shop.of(version, [did("me", "view", "black-hat-0")])
+    behaviour, more = shop.behaviour, [did("me", "dislike", "green-hat-0", ago=0)]
+    assert behaviour is not None
+    done = behaviour.done
+
+    def later(shopper: Shopper) -> Done:
+        if more:
+            behaviour.add(table([more.pop()]))
+        return done(shopper)
+
+    monkeypatch.setattr(behaviour, "done", later)
+    (found,) = shop.ask("me", None, **request_for("popular", limit=100)).lists
+    assert not more
+    assert found.items
+    assert "green-hat-0" not in {item.id for item in found.items}
 
 
 def test_what_was_disliked_long_ago_is_shown_by_no_list(version: Version) -> None:
