@@ -44,14 +44,11 @@ _ZH_ABOUT: Final = re.compile(
     rf"(?:大概|大约|差不多|约)?(?<![\d.])(?P<number>\d{{1,7}}(?:\.\d\d?)?)(?P<unit>{_ZH_UNITS})?(?:左右|上下)"
     rf"|(?:大概|大约|差不多)(?P<said>\d{{1,7}}(?:\.\d\d?)?)(?P<of>{_ZH_UNITS})"
 )
-_COMMA: Final = re.compile(r"(?<=\D)[，,、](?=\d)")
 _LESS, _MORE = Decimal("0.75"), Decimal("1.25")
 
 
 def spelled(text: str) -> str:
     """The text with its prices spelled out; other words stay as they are."""
-    # Behind a comma the engine takes a number for the rest of another.
-    text = _COMMA.sub(r"\g<0> ", text)
     text = _ZH_NUMBER.sub(lambda match: str(_zh(match.group())), text)
     text = _EN_NUMBER.sub(lambda match: str(_en(match)), text)
     text = _ZH_ABOUT.sub(_zh_range, text)

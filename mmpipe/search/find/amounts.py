@@ -40,7 +40,7 @@ _TIMES: Final = {"k": 1_000, "千": 1_000, "万": 10_000}
 _LETTER: Final = r"a-z0-9_\u00df-\u024f"
 _MONEY: Final = "|".join(re.escape(said) for said in sorted(_CURRENCIES, key=len, reverse=True))
 _NUMBER: Final = re.compile(
-    r"(?<![\d.,])(?P<number>\d{1,3}(?:,\d{3}){1,2}(?:\.\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?)(?![.,]?\d)"
+    r"(?<![\d.])(?<!\d,)(?P<number>\d{1,3}(?:,\d{3}){1,2}(?:\.\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?)(?![.,]?\d)"
     rf"(?:(?P<times>[k千万])(?![{_LETTER}]))?(?: ?(?P<money>{_MONEY})(?![{_LETTER}]))?(?![{_LETTER}])"
 )
 _MONEY_BEFORE: Final = re.compile(rf"(?<![{_LETTER}])(?P<money>{_MONEY})\.? ?$")

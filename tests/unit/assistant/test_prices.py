@@ -16,7 +16,7 @@ from mmpipe.assistant.prices import spelled
         ("一千零五十", "1050"),
         ("四十元以内", "40元以内"),
         ("差不多80块的", "价格60到100块的"),
-        ("便宜点，40以内", "便宜点， 40以内"),
+        ("便宜点，四十以内", "便宜点，40以内"),
         ("anything below a hundred?", "anything below 100?"),
         ("two hundred and fifty dollars", "250 dollars"),
         ("over thirty five", "over 35"),
