@@ -269,9 +269,11 @@ def _says_run(run: str, folded: str) -> bool:
         return False
     at = had = 0
     while at < len(run):
-        end = next((stop for stop in range(len(run), at + 1, -1) if run[at:stop] in folded), at)
-        had += end - at
-        at = max(end, at + 1)
+        end = at + 1
+        while end < len(run) and run[at : end + 1] in folded:
+            end += 1
+        had += end - at if end > at + 1 else 0
+        at = end
     return had >= _MOST_OF_RUN * len(run)
 
 

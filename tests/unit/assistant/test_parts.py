@@ -131,3 +131,16 @@ def test_a_field_is_read_as_claims_name_it() -> None:
             "__class__",
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("run", "text", "says"),
+    [
+        ("折叠露营椅", "这把露营椅可折叠", True),
+        ("折叠露营椅", "露营用品", False),
+        ("露营椅", "椅子露营", False),
+        ("一二三四五六", "一二三，五六", True),
+    ],
+)
+def test_most_of_a_long_run_in_parts_is_enough(run: str, text: str, says: bool) -> None:
+    assert evidence.mentions(text, (run,)) is says
