@@ -13,13 +13,13 @@ import gzip
 import logging
 import re
 import threading
+import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 
@@ -92,7 +92,7 @@ class _Entries:
         self._data = ("\n".join(lines) + "\n").encode()
         ends = np.flatnonzero(np.frombuffer(self._data, np.uint8) == ord("\n"))
         self._ends = ends.astype(np.int32) if lines else np.zeros(0, np.int32)
-        called = [(crc32(found.group(1)), found.start()) for found in _CALLED.finditer(self._data)]
+        called = [(zlib.crc32(found.group(1)), found.start()) for found in _CALLED.finditer(self._data)]
         by_key = np.array(sorted(called), np.int64).reshape(-1, 2)
         self._keys = by_key[:, 0].astype(np.uint32)
         self._places = by_key[:, 1].astype(np.int32)
@@ -107,7 +107,7 @@ class _Entries:
 
     def called(self, phrase: str) -> Iterator[tuple[str, str]]:
         """Words that may be called so, with their meanings."""
-        key = np.uint32(crc32(phrase.encode()))
+        key = np.uint32(zlib.crc32(phrase.encode()))
         first, last = (int(np.searchsorted(self._keys, key, side)) for side in ("left", "right"))
         places = np.searchsorted(self._ends, self._places[first:last][:_MOST_ENTRIES])
         for place in np.unique(places).tolist():
@@ -145,7 +145,7 @@ def _read(path: Path) -> str:
             with gzip.open(path) as packed:
                 data = packed.read(_MAX_BYTES)
         return data[:_MAX_BYTES].decode("utf-8-sig", errors="replace")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         _log.warning("the dictionary cannot be read", extra={"path": str(path), "reason": str(error)})
         return ""
 

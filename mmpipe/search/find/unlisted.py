@@ -25,6 +25,8 @@ from mmpipe.search.find.synonyms import Other, Synonyms, heads, ways
 MEANT, ALSO_MEANT, PART, LAST_WORDS = 0.7, 0.6, 0.5, 0.5
 # Longer runs are sentences.
 _LONGEST_RUN = 24
+# Each costs hundreds of looks into the dictionary: the first of a text are read.
+_MOST_RUNS, _MOST_UNKNOWN = 3, 8
 _SHORTEST_WORD = 3
 _MOST_OTHERS = 24
 _LONGEST_PHRASE = 3
@@ -37,7 +39,7 @@ def read(pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]) -> Te
     """The pieces of a query, those that nothing is known of read so where that finds something."""
     if all(piece.found for piece in pieces):
         return pieces
-    runs = [_Run.of(stand, synonyms) for stand in _neighbours(pieces)]
+    runs = _runs(pieces, synonyms)
     phrases = _phrases(pieces, synonyms)
     asked = dict.fromkeys(token for run in runs for piece in run.candidates() for token in piece.tokens())
     asked.update(dict.fromkeys(token for phrase in phrases for token in phrase.made.tokens()))
@@ -46,6 +48,17 @@ def read(pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]) -> Te
     holding.update((yield Need(tuple(asked))).holding)
     made = [piece for run in runs for piece in run.settled(holding)]
     return _with_phrases(made, phrases, holding)
+
+
+def _runs(pieces: Sequence[Piece], synonyms: Synonyms) -> list[_Run]:
+    """The runs of a query, the first of those that are Chinese and not all found cut anew."""
+    runs: list[_Run] = []
+    left = _MOST_RUNS
+    for stand in _neighbours(pieces):
+        run = _Run.of(stand, synonyms) if left else _Run(stand)
+        left -= bool(run.words)
+        runs.append(run)
+    return runs
 
 
 def _neighbours(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -220,9 +233,8 @@ def _phrases(pieces: Sequence[Piece], synonyms: Synonyms) -> list[_Phrase]:
     made: list[_Phrase] = []
     if known is None:
         return made
-    for at, piece in enumerate(pieces):
-        if piece.found or not _is_word(piece):
-            continue
+    unknown = [at for at, piece in enumerate(pieces) if not piece.found and _is_word(piece)]
+    for at in unknown[:_MOST_UNKNOWN]:
         for length in range(_LONGEST_PHRASE, 0, -1):
             for start in range(max(0, at - length + 1), min(at, len(pieces) - length) + 1):
                 some = list(pieces[start : start + length])

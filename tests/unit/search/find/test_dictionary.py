@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -127,14 +128,38 @@ def test_what_products_hold_is_read_as_it_stands(path: Path) -> None:
     assert [(way.tokens, way.factor) for way in word.ways] == [(("pebble",), 0.7), (("cobble",), 0.6)]
 
 
+@pytest.mark.parametrize("text", ["鵔蕛颅移祠坺菈替迒赆鯑阤鑲 " * 70, "wimple dirndl farthing gimlet " * 30])
+def test_of_a_long_text_the_first_unknown_words_are_looked_up(text: str) -> None:
+    class Counted(Dictionary):
+        looked = 0
+
+        def glosses(self, word: str) -> tuple[str, ...]:
+            self.looked += 1
+            return ()
+
+        def said_as(self, phrase: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+            self.looked += 1
+            return ()
+
+    known = Counted(Path("unread"))
+    going = understand(text, base(known))
+    next(going)
+    with suppress(StopIteration):
+        while True:
+            going.send(Told({}))
+    assert 0 < known.looked < 300
+
+
 def test_settings_choose_the_dictionary(path: Path, tmp_path: Path) -> None:
     assert dictionary("off") is None
     assert dictionary(str(path)) is dictionary(str(path))
     with pytest.raises(InvalidRequest, match="no file"):
         dictionary(str(tmp_path / "none.txt"))
     broken = tmp_path / "broken.gz"
-    broken.write_bytes(b"\x1f\x8b\x08 no gzip")
-    assert Dictionary(broken).glosses("石笛") == ()
+    whole = path.read_bytes()
+    for bytes_of in (b"\x1f\x8b\x08 no gzip", whole[:-20], whole[:10] + b"\xff" * 40):
+        broken.write_bytes(bytes_of)
+        assert Dictionary(broken).glosses("石笛") == ()
 
 
 def test_the_package_is_used_where_it_is_installed() -> None:
