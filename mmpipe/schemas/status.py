@@ -14,7 +14,10 @@ class QueueDepths(BaseModel):
 
     waiting: int = Field(description="events that nobody took up yet")
     in_hand: int = Field(description="those that a handler has just now")
-    dead_letters: int = Field(description="those that were given up: `mmpipe dlq list` tells why")
+    dead_letters: int = Field(
+        description="those that were given up: `mmpipe dlq list` tells why, of a folder the files of its"
+        " `.dead-letters`"
+    )
 
 
 class Publication(BaseModel):
