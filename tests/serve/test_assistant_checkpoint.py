@@ -7,6 +7,7 @@ says what a test wants it to behind one prompt.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,6 +99,21 @@ def test_the_words_of_a_checkpoint_are_taken_where_they_hold(folder: Path) -> No
     assert found.text == "It weighs 210 g."
     assert [(each.value, each.start, each.end) for each in found.claims] == [("210 g", 10, 15)]
     model.close()
+
+
+def test_a_template_without_a_system_is_told_all_by_the_user(folder: Path, tmp_path: Path) -> None:
+    refuses = "{{ raise_exception('no system') if messages[0]['role'] == 'system' else '' }}"
+    templates = {refuses + "{{ messages[0]['content'] + '\\n' }}": True, "{{ nothing.there }}": False}
+    for n, (template, words) in enumerate(templates.items()):
+        copied = shutil.copytree(folder, tmp_path / str(n))
+        (copied / "chat_template.jinja").write_text(template)
+        model = CheckpointModel(copied, settings(copied))
+        if words:
+            assert accepted(said(model), [CLAIM], "en", "").text == "It weighs 210 g."
+        else:
+            with pytest.raises(WordingRefused, match="no answer"):
+                said(model)
+        model.close()
 
 
 def test_what_a_text_talked_it_into_is_not_taken(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,6 +48,16 @@ class CheckpointModel(Waiting):
     def content(self, message: str, ends: float) -> str:
         """See :class:`Waiting`."""
         network, tokenizer = self._loaded()
+        try:
+            return self._written(network, tokenizer, message, ends)
+        except WordingRefused:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a folder's files make of the package
+            told = {"folder": str(self._folder), "reason": f"{type(error).__name__}: {error}"}
+            _log.warning("the assistant's model cannot word an answer", extra=told)
+            raise WordingRefused(f"the model gave no answer ({type(error).__name__})") from None
+
+    def _written(self, network: Any, tokenizer: Any, message: str, ends: float) -> str:
         import torch
 
         asked = _asked(tokenizer, message)
@@ -110,9 +121,16 @@ def _load(folder: Path) -> tuple[Any, Any]:
 
 def _asked(tokenizer: Any, message: str) -> Any:
     """What the model reads, as token ids of one row: by the checkpoint's own template, where it has one."""
+    whole = f"{ORDER}\n{message}"
     if tokenizer.chat_template is None:
-        return tokenizer(f"{ORDER}\n{message}\n", return_tensors="pt")["input_ids"]
-    said = [{"role": "system", "content": ORDER}, {"role": "user", "content": message}]
+        return tokenizer(f"{whole}\n", return_tensors="pt")["input_ids"]
+    from jinja2 import TemplateError
+
     # The template is of the checkpoint; what it is given is data that was written as JSON.
-    text = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+    templated = partial(tokenizer.apply_chat_template, tokenize=False, add_generation_prompt=True)
+    try:
+        text = templated([{"role": "system", "content": ORDER}, {"role": "user", "content": message}])
+    except TemplateError:
+        # Some models' templates refuse whoever is neither user nor assistant.
+        text = templated([{"role": "user", "content": whole}])
     return tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
