@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+# Workers are told how wide the terminal is that they do not write to.
+os.environ.pop("COLUMNS", None)
 
 # How long an example takes is the machine's matter; pytest's own timeout catches what hangs.
 settings.register_profile("mmpipe", deadline=None)

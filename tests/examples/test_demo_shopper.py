@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from examples.catalogue.writer import SampleManifest
 from examples.demo.page import write_page
 from examples.demo.report import DemoReport
 from examples.demo.shopper import CLICKS, ShopperOutcome, click_three, clicked_products
-from mmpipe.schemas.recommend import Recommended, Why
+from mmpipe.schemas.recommend import RecommendationsResponse, Recommended, Why
 
 PRODUCTS = generate_products(count=600)
 CLICKED = clicked_products(PRODUCTS)
@@ -34,20 +33,24 @@ def item(number: int, text: str = "because you viewed it") -> Recommended:
     )
 
 
-class Http:
-    """Answers with the lists of ``answers`` in turn, the last one again and again."""
+class Shop:
+    """A client that answers with the lists of ``answers`` in turn, the last one again and again."""
 
     def __init__(self, *answers: list[Recommended]) -> None:
         self.answers = list(answers)
-        self.posted: list[tuple[str, dict[str, Any]]] = []
+        self.asked = 0
+        self.events: list[dict[str, Any]] = []
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        self.posted.append((path, body))
-        if path == "/v1/interactions":
-            return {"accepted": len(body["interactions"])}
+    def recommend(self, kind: str, **_: Any) -> RecommendationsResponse:
+        self.asked += 1
         items = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        lists = [{"kind": "for_you", "name": "for_you", "items": [each.model_dump() for each in items]}]
-        return {"collection": "sample", "version": "v", "lists": lists, "took_ms": 1.0}
+        lists = [{"kind": kind, "name": kind, "items": [each.model_dump() for each in items]}]
+        return RecommendationsResponse.model_validate(
+            {"collection": "sample", "version": "v", "lists": lists, "took_ms": 1.0}
+        )
+
+    def interact(self, *events: dict[str, Any], collection: str) -> None:
+        self.events += events
 
 
 def test_three_designs_of_one_look_that_can_be_bought_are_clicked() -> None:
@@ -59,16 +62,14 @@ def test_three_designs_of_one_look_that_can_be_bought_are_clicked() -> None:
 
 def test_the_shopper_asks_until_the_list_has_changed() -> None:
     before, after = [item(0), item(1)], [item(2), item(3)]
-    http = Http(before, before, after)
-    outcome = click_three(http, "sample", PRODUCTS)  # type: ignore[arg-type]
+    shop = Shop(before, before, after)
+    outcome = click_three(shop, "sample", PRODUCTS)  # type: ignore[arg-type]
     assert [each.id for each in outcome.before] == [each.id for each in before]
     assert [each.id for each in outcome.after] == [each.id for each in after]
     assert outcome.seconds is not None
     assert not outcome.trouble()
-    paths = Counter(path for path, _ in http.posted)
-    assert paths == {"/v1/recommendations": 3, "/v1/interactions": 1}
-    (events,) = [body["interactions"] for path, body in http.posted if path == "/v1/interactions"]
-    assert {event["product_id"] for event in events} == {product.id for product in CLICKED}
+    assert shop.asked == 3
+    assert {event["product_id"] for event in shop.events} == {product.id for product in CLICKED}
 
 
 def test_what_falls_short_is_said() -> None:

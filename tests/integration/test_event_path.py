@@ -366,7 +366,7 @@ def test_what_is_uploaded_over_http_is_followed_by_its_events(make_world: Callab
             for start in range(0, len(data), 500_000):
                 yield data[start : start + 500_000]
 
-        found = asyncio.run(receiver.receive(receiver.address(world.shop, section, name), body()))
+        found = asyncio.run(receiver.receive(receiver.place(world.shop, section, name), body()))
         return id_of(Place(world.shop, section, name), found.etag)
 
     row = {"id": "u1", "title": "Umbrella", "price": "5.00 USD", "image_link": "media/rain 雨+1.png"}
