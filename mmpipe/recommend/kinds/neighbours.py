@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
 
-# A kilobyte each.
-_KEPT = 4_096
+# A kilobyte each, of those who look deeper up to eight; what is longer is not kept.
+_KEPT, _LONGEST = 4_096, 2_048
 
 
 class Neighbours:
@@ -58,7 +58,8 @@ class Neighbours:
             for name in without:
                 words = words & ~column.mask([name])
             held = ref(base), self._nearest(vector, words, 2 * count)
-            self._kept.put(key, held)
+            if len(held[1]) <= _LONGEST:
+                self._kept.put(key, held)
         found = held[1]
         allowed = found[has(mask, found)]
         if len(allowed) < count and len(found) == 2 * count:

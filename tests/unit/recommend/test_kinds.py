@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pytest
 from mmpipe.errors import ModelUnavailable
 from mmpipe.recommend.behaviour import Counts
 from mmpipe.recommend.items import ItemRows, ItemsOfVersions
+from mmpipe.recommend.kinds import neighbours
 from mmpipe.recommend.kinds.neighbours import Neighbours
 from mmpipe.recommend.kinds.shelf import Shelf
 from mmpipe.recommend.kinds.strength import lifts, strengths
@@ -416,3 +418,22 @@ def test_neighbours_are_the_nearest_of_what_may_be_shown(version: Version) -> No
     assert found.of(row, vector, 4, shoes, base, None, ("Shoes",)).tolist() == expected.tolist()
     # Another bit set under the same name: what was found among the former one is of no use.
     assert set(found.of(row, vector, 4, hats, hats.copy()).tolist()) <= set(rows_of(hats).tolist())
+
+
+def test_long_lists_of_neighbours_are_found_but_not_kept(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, row, looked = Neighbours(version), version.row("blue-shoe-0"), []
+    vector = fused_vector(version, row)
+    assert vector is not None
+    nearest = version.fused.nearest
+
+    def counted(*asked: Any) -> Any:
+        looked.append(asked[2])
+        return nearest(*asked)
+
+    monkeypatch.setattr(version.fused, "nearest", counted)
+    monkeypatch.setattr(neighbours, "_LONGEST", 12)
+    for count in (6, 6, 7, 7):
+        assert len(found.of(row, vector, count, version.alive, version.alive)) == count
+    assert looked == [12, 14, 14]
