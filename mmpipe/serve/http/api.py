@@ -45,6 +45,7 @@ from mmpipe.serve.http.methods import Methods
 from mmpipe.serve.http.openapi import docs_page, document, problems, search_body
 from mmpipe.serve.http.operations_routes import BODIES as OPERATIONS
 from mmpipe.serve.http.operations_routes import UPLOADS, operations_router
+from mmpipe.serve.http.own_pages import OwnPages
 from mmpipe.serve.http.people_routes import people_router
 from mmpipe.serve.http.playground_route import has_playground, playground_router
 from mmpipe.serve.http.recommendation_routes import describe_recommendations, recommendation_route
@@ -140,11 +141,13 @@ def create_app(
     add_media_route(public, service)
     app.include_router(public)
     app.include_router(interactions_router(service, guard))
-    app.include_router(people_router(service, guard))
-    app.include_router(stock_router(service, guard))
-    app.include_router(analytics_router(service, guard))
-    app.include_router(merchandising_router(service, guard))
-    app.include_router(operations_router(operations or Operations(service, meter.recent_searches), guard))
+    pages = OwnPages(service.settings)
+    pages.include(app, people_router(service, guard))
+    pages.include(app, stock_router(service, guard))
+    pages.include(app, analytics_router(service, guard))
+    pages.include(app, merchandising_router(service, guard))
+    operated = operations or Operations(service, meter.recent_searches)
+    pages.include(app, operations_router(operated, guard))
     agents.add_to(app)
     if has_playground(limits):
         app.include_router(playground_router())
