@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import httpx
 import pytest
 
 from examples.catalogue.writer import write_sample
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # As pages have it.
 ADDRESS: Final = "http://127.0.0.1:8000"
 PRODUCTS: Final = 24
+# One of them.
+KNOWN: Final = "sneakers-001-orange"
 
 
 @dataclass
@@ -75,8 +79,17 @@ class Served:
                 check=False,
             )
             asked = self.seen.requests[before:]
+            if any(path.startswith("/v1/live/") for _, path, _ in asked):
+                self._follow()
             self._typed[block] = Typed(done.returncode, done.stdout, done.stderr, asked)
         return self._typed[block]
+
+    def _follow(self) -> None:
+        """Wait until the service has opened what is live again: the sample's products."""
+        until = time.monotonic() + 60
+        while httpx.get(f"{self.address}/v1/products/{KNOWN}", trust_env=False).status_code != 200:
+            assert time.monotonic() < until, "the version that was promoted is not served"
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +107,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         (outcome,) = work.execute([order_for(feed, settings)])
         assert outcome.status == "done", outcome
     (folder / "feed.csv").write_text("id,title,price\ntea-2,Black tea,3.50 USD\n")
-    shutil.copy(folder / "shop" / "media" / "sneakers-001-orange.jpg", folder / "photo.jpg")
+    shutil.copy(folder / "shop" / "media" / f"{KNOWN}.jpg", folder / "photo.jpg")
     seen = Seen(standalone_app(settings))
     with listening(seen) as address:
         yield Served(address, folder, seen)

@@ -10,7 +10,7 @@ from mmpipe.experiments.live import NOTHING
 from mmpipe.lake import Lake, open_lake
 from mmpipe.lake.interactions import SCHEMA
 from mmpipe.objects import open_store
-from mmpipe.recommend.behaviour import COLUMNS, Behaviour
+from mmpipe.recommend.behaviour import COLUMNS, Behaviour, Shopper
 from mmpipe.settings import LakeSettings, Settings
 from tests.unit.experiments.people import START, Who, after
 
@@ -73,7 +73,7 @@ def test_behaviour_takes_no_notice_of_exposures(lake: Lake, live: LiveExperiment
     live.refresh()
     behaviour = Behaviour()
     behaviour.add(lake.collection("shop").interactions.to_table(COLUMNS))
-    assert len(behaviour.history(ADA).items) == 0  # type: ignore[arg-type]
+    assert len(behaviour.history(Shopper(ADA.user, ADA.session)).items) == 0
     assert len(behaviour.popular()[0]) == 0
 
 
