@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmpipe.encoders.published.descriptions import RERANK_PREFIX, find_reranker
 from mmpipe.encoders.published.files import select
+from mmpipe.encoders.published.loading import LOADING
 from mmpipe.encoders.published.lock import verified_folder
 from mmpipe.errors import ModelUnavailable
 
@@ -125,14 +126,15 @@ def _loaded(folder: Path, name: str) -> tuple[Any, Any]:
                 f"the re-ranking model '{name}' gives {config.num_labels} labels; a cross-encoder gives one"
                 " score: choose a checkpoint with one label"
             )
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            config=config,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **local,
-        )
+        with LOADING:
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                config=config,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+                **local,
+            )
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
     except unloadable as error:
         raise ModelUnavailable(

@@ -15,6 +15,7 @@ from mmpipe.encoders.published.batching import Batcher
 from mmpipe.encoders.published.descriptions import RECIPE, PublishedModel
 from mmpipe.encoders.published.device import Placement, place
 from mmpipe.encoders.published.images import PublishedImage, PublishedVideo
+from mmpipe.encoders.published.loading import LOADING
 from mmpipe.encoders.published.lock import LockedModel, verified_folder
 from mmpipe.encoders.published.text import Prompts, PublishedText
 from mmpipe.encoders.published.towers import ContrastiveModel
@@ -135,15 +136,16 @@ def _network(folder: Path, model: PublishedModel) -> Any:
             f"profile '{model.profile}' needs a model of type {model.architecture}; {folder} holds a"
             f" {config.model_type}"
         )
-    network, report = AutoModel.from_pretrained(
-        folder,
-        config=config,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        dtype=torch.float32,
-        output_loading_info=True,
-    )
+    with LOADING:
+        network, report = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
     # transformers fills what the file lacks with random numbers. Only an unused pooler may be so.
     parameters = {name for name, _ in network.named_parameters()}
     lacking = sorted(

@@ -7,13 +7,13 @@ word; until it is there, and wherever it takes too long, templates word the answ
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmpipe.assistant.checked import WordingRefused
+from mmpipe.encoders.published.loading import LOADING
 from mmpipe.errors import ModelUnavailable
 from mmpipe.serve.answer.assistant_model import ORDER, Waiting
 
@@ -24,8 +24,6 @@ _CONFIG: Final = "config.json"
 _UNREADABLE: Final = "the model cannot be read"
 # A folder that could not be read is tried again after so long.
 _AGAIN_SECONDS: Final = 60.0
-# Of the process: transformers takes tied weights for missing ones while two threads load at once.
-_LOADING: Final = threading.Lock()
 _log = logging.getLogger("mmpipe.serve")
 
 
@@ -81,7 +79,7 @@ class CheckpointModel(Waiting):
         return text[text.find("{") : text.rfind("}") + 1]
 
     def _loaded(self) -> tuple[Any, Any]:
-        with _LOADING:
+        with LOADING:
             if self._held is not None:
                 return self._held
             if time.monotonic() < self._again:

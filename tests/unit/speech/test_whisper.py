@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +227,11 @@ def test_a_batch_too_large_for_memory_is_halved(
     monkeypatch.setattr(recognizer, "_decode", small)
     assert [t.text for t in recognizer.transcribe_all(clips)] == expected
     assert sizes == [2, 1, 1]
+
+
+def test_several_are_loaded_whole_at_once(settings: ModelSettings, recognizer: WhisperRecognizer) -> None:
+    # Loaded beside one another, transformers leaves them without their tied weights.
+    waves = [_sound(2.0, 3).samples]
+    with ThreadPoolExecutor(4) as pool:
+        loaded = list(pool.map(lambda _: WhisperRecognizer(settings), range(4)))
+    assert [each.tokens(waves) for each in loaded] == [recognizer.tokens(waves)] * 4
