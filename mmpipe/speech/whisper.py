@@ -17,7 +17,7 @@ from torch import Tensor
 from mmpipe.encoders.base import AudioClip
 from mmpipe.encoders.published.descriptions import RECIPE, RECOGNIZERS
 from mmpipe.encoders.published.device import Placement, place
-from mmpipe.encoders.published.loading import LOADING
+from mmpipe.encoders.published.loading import load_network
 from mmpipe.encoders.published.lock import verified_folder
 from mmpipe.encoders.resampling import resample
 from mmpipe.errors import InvalidRequest, ModelUnavailable
@@ -233,15 +233,7 @@ def _model(folder: Path, placement: Placement) -> Any:
         raise ModelUnavailable(
             f"recogniser '{PROFILE}': {folder} lacks generation_config.json, which says how it is decoded"
         )
-    with LOADING:
-        model, report = WhisperForConditionalGeneration.from_pretrained(
-            folder,
-            config=config,
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+    model, report = load_network(WhisperForConditionalGeneration, folder, config=config)
     # transformers fills what the file lacks with random numbers; tied weights have one name here.
     parameters = {name for name, _ in model.named_parameters()}
     lacking = sorted(name for name in report["missing_keys"] if name in parameters)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mmpipe.encoders.published.descriptions import RERANK_PREFIX, find_reranker
 from mmpipe.encoders.published.files import select
-from mmpipe.encoders.published.loading import LOADING
+from mmpipe.encoders.published.loading import load_network
 from mmpipe.encoders.published.lock import verified_folder
 from mmpipe.errors import ModelUnavailable
 
@@ -110,7 +110,6 @@ def _folder(name: str, settings: ModelSettings) -> Path:
 
 
 def _loaded(folder: Path, name: str) -> tuple[Any, Any]:
-    import torch
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
     from transformers.utils import logging as transformers_logging
@@ -126,15 +125,7 @@ def _loaded(folder: Path, name: str) -> tuple[Any, Any]:
                 f"the re-ranking model '{name}' gives {config.num_labels} labels; a cross-encoder gives one"
                 " score: choose a checkpoint with one label"
             )
-        with LOADING:
-            model, report = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                config=config,
-                use_safetensors=True,
-                dtype=torch.float32,
-                output_loading_info=True,
-                **local,
-            )
+        model, report = load_network(AutoModelForSequenceClassification, folder, config=config)
         tokenizer = AutoTokenizer.from_pretrained(folder, **local)
     except unloadable as error:
         raise ModelUnavailable(

@@ -15,7 +15,7 @@ from mmpipe.encoders.published.batching import Batcher
 from mmpipe.encoders.published.descriptions import RECIPE, PublishedModel
 from mmpipe.encoders.published.device import Placement, place
 from mmpipe.encoders.published.images import PublishedImage, PublishedVideo
-from mmpipe.encoders.published.loading import LOADING
+from mmpipe.encoders.published.loading import load_network
 from mmpipe.encoders.published.lock import LockedModel, verified_folder
 from mmpipe.encoders.published.text import Prompts, PublishedText
 from mmpipe.encoders.published.towers import ContrastiveModel
@@ -136,16 +136,7 @@ def _network(folder: Path, model: PublishedModel) -> Any:
             f"profile '{model.profile}' needs a model of type {model.architecture}; {folder} holds a"
             f" {config.model_type}"
         )
-    with LOADING:
-        network, report = AutoModel.from_pretrained(
-            folder,
-            config=config,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+    network, report = load_network(AutoModel, folder, config=config)
     # transformers fills what the file lacks with random numbers. Only an unused pooler may be so.
     parameters = {name for name, _ in network.named_parameters()}
     lacking = sorted(

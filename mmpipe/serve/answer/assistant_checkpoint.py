@@ -7,13 +7,14 @@ word; until it is there, and wherever it takes too long, templates word the answ
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mmpipe.assistant.checked import WordingRefused
-from mmpipe.encoders.published.loading import LOADING
+from mmpipe.encoders.published.loading import load_network
 from mmpipe.errors import ModelUnavailable
 from mmpipe.serve.answer.assistant_model import ORDER, Waiting
 
@@ -40,6 +41,7 @@ class CheckpointModel(Waiting):
         super().__init__(settings.model_timeout_seconds, 1)
         self._folder = folder
         self._most_tokens = settings.model_tokens
+        self._lock = threading.Lock()
         self._held: tuple[Any, Any] | None = None
         self._again = 0.0
 
@@ -79,7 +81,7 @@ class CheckpointModel(Waiting):
         return text[text.find("{") : text.rfind("}") + 1]
 
     def _loaded(self) -> tuple[Any, Any]:
-        with LOADING:
+        with self._lock:
             if self._held is not None:
                 return self._held
             if time.monotonic() < self._again:
@@ -97,21 +99,12 @@ class CheckpointModel(Waiting):
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    network, report = AutoModelForCausalLM.from_pretrained(
-        folder,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        dtype=torch.float32,
-        output_loading_info=True,
-    )
-    # transformers fills what the files lack with random numbers.
+    network, report = load_network(AutoModelForCausalLM, folder)
     if report["missing_keys"] or report["mismatched_keys"]:
         raise ModelUnavailable("the weights do not fit the model's configuration")
     return network.eval(), tokenizer
