@@ -29,7 +29,7 @@ from mmpipe.events import plan
 from mmpipe.local.processes import Child
 from mmpipe.objects import scheme_of, to_path, to_uri
 from mmpipe.schemas.work import WorkOutcome
-from mmpipe.serve.http.keys import LOOPBACK, open_to_all
+from mmpipe.serve.http.keys import asks_nobody_here
 
 if TYPE_CHECKING:
     from mmpipe.dispatch import Dispatcher
@@ -80,7 +80,7 @@ def with_uploads(settings: Settings) -> Settings:
     and where nobody has said, on a loopback address that asks for no key. Others come back as they are."""
     chosen = settings.serve.uploads
     if chosen is None:
-        chosen = settings.serve.host in LOOPBACK and open_to_all(settings.serve)
+        chosen = asks_nobody_here(settings.serve)
     root = settings.indexing.uploads_uri
     lake = to_uri(settings.lake.uri)
     if not chosen or scheme_of(lake) != "file" or (root is not None and scheme_of(to_uri(root)) != "file"):

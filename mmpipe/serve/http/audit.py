@@ -26,12 +26,12 @@ from mmpipe.serve.answer import tenancy
 from mmpipe.serve.http.errors import status_of
 from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.limits import TooLarge
+from mmpipe.serve.http.methods import READING
 
 if TYPE_CHECKING:
     from mmpipe.lake.audit import AuditLog
     from mmpipe.serve.http.guard import KeyGuard
 
-_READING: Final = frozenset({"GET", "HEAD"})
 _CALL: Final = "mmpipe.audited"
 _log = logging.getLogger("mmpipe.serve")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -49,7 +49,7 @@ def admin_router(
     async def begin(request: Request) -> None:
         subject = "/".join(str(value) for value in request.path_params.values())
         record = _record(request, await asyncio.to_thread(log.about, subject) if subject else None)
-        if request.method not in _READING:
+        if request.method not in READING:
             await asyncio.to_thread(log.append, record)
         # From here on there is something to tell the end of.
         request.scope[_CALL] = record
@@ -87,7 +87,7 @@ async def _ended(log: AuditLog, request: Request, status: int) -> None:
     try:
         await asyncio.to_thread(log.append, record)
     except MmpipeError as error:
-        if request.method in _READING:
+        if request.method in READING:
             raise
         # It is made, and on record as begun.
         _log.warning("the end of a call is not on record", extra={"call": record.call, "reason": str(error)})

@@ -57,6 +57,11 @@ def open_to_all(serve: ServeSettings) -> bool:
     return serve.api_keys_secret is None and not serve.api_keys.get_secret_value()
 
 
+def asks_nobody_here(serve: ServeSettings) -> bool:
+    """Whether callers are let in without a key, on a loopback address alone."""
+    return serve.host in LOOPBACK and open_to_all(serve)
+
+
 def read_keys(secret: str) -> Keys:
     """The keys of a secret in Secrets Manager. Raises as :func:`configured_keys`."""
     try:

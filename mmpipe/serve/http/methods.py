@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+READING: Final = frozenset({"GET", "HEAD"})
+"""What changes nothing."""
 _ASKED: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 

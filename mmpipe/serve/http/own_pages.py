@@ -8,7 +8,7 @@ page that came by such a name says that name.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import Depends
@@ -16,7 +16,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 
 from mmpipe.serve.http.errors import Forbidden
-from mmpipe.serve.http.keys import LOOPBACK, open_to_all
+from mmpipe.serve.http.keys import asks_nobody_here
+from mmpipe.serve.http.methods import READING
 from mmpipe.serve.http.openapi import problems
 from mmpipe.serve.ucp.names import is_local
 
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
 
     from mmpipe.settings import Settings
 
-_READING: Final = frozenset({"GET", "HEAD"})
-
 
 class OwnPages:
     """A dependency of the routes by which people run a shop: without keys on a loopback address changes come
     from no page but this machine's, that of ``ucp.public_url``, and those of ``serve.cors_origins``."""
 
     def __init__(self, settings: Settings) -> None:
-        self._asked = settings.serve.host in LOOPBACK and open_to_all(settings.serve)
+        self._asked = asks_nobody_here(settings.serve)
         named = [origin for each in settings.serve.cors_origins.values() for origin in each]
         if settings.ucp.public_url is not None:
             parts = urlsplit(settings.ucp.public_url)
@@ -46,13 +45,13 @@ class OwnPages:
             app.include_router(router)
             return
         for route in router.routes:
-            if isinstance(route, APIRoute) and not _READING.issuperset(route.methods or ()):
+            if isinstance(route, APIRoute) and not READING.issuperset(route.methods or ()):
                 route.responses = {**route.responses, **problems(403)}
         app.include_router(router, dependencies=[Depends(self)])
 
     async def __call__(self, request: Request) -> None:
         """Raises :class:`Forbidden`."""
-        if not self._asked or request.method in _READING:
+        if not self._asked or request.method in READING:
             return
         for origin in request.headers.getlist("origin"):
             if origin not in self._named and not is_local(_host_of(origin)):

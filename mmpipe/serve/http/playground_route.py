@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from mmpipe.serve.http.keys import LOOPBACK, open_to_all
+from mmpipe.serve.http.keys import asks_nobody_here
 from mmpipe.serve.playground import PAGE, StaticFile, static_files
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def has_playground(serve: ServeSettings) -> bool:
     loopback address that asks for no key."""
     if serve.playground is not None:
         return serve.playground
-    return serve.host in LOOPBACK and open_to_all(serve)
+    return asks_nobody_here(serve)
 
 
 def playground_router() -> APIRouter:
@@ -42,8 +42,6 @@ def playground_router() -> APIRouter:
 
     @router.get("/")
     async def page(request: Request) -> Response:
-        if request.scope["path"] != "/":  # the pattern lets a line break through
-            raise HTTPException(404)
         return _answer(request, held[PAGE])
 
     @router.get("/playground/{name:path}")
