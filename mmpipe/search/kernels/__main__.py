@@ -1,12 +1,8 @@
-"""Compile every kernel, so that an installation does it once: ``python -m mmpipe.search.kernels``."""
+"""Compile every kernel: ``python -m mmpipe.search.kernels``."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 import mmpipe.search.kernels as kernels
+from mmpipe.search.kernels.every import compile_all
 
-for module in pkgutil.iter_modules(kernels.__path__):
-    if module.name != "__main__":
-        importlib.import_module(f"{kernels.__name__}.{module.name}")
+compile_all(kernels)
