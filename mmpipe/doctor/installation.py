@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 _NEEDED: Final = ("lake", "ml", "serve")
 """Extras without which nothing is indexed or served."""
-_KERNELS: Final = ("mmpipe.search.kernels", "mmpipe.recommend.behaviour.kernels")
+_KERNELS: Final = ("mmpipe.search.kernels", "mmpipe.recommend.behaviour.kernels", "mmpipe.recommend.kernels")
 _SLOW_SECONDS: Final = 10.0
 _NAMED: Final = 6
 
@@ -82,9 +81,7 @@ def kernels(_settings: Settings) -> Iterator[Finding]:
 
 def _imported(name: str) -> Path:
     package = importlib.import_module(name)
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name != "__main__":
-            importlib.import_module(f"{name}.{module.name}")
+    importlib.import_module("mmpipe.search.kernels.every").compile_all(package)
     return Path(next(iter(package.__path__)))
 
 

@@ -48,7 +48,7 @@ def watch(name: str, corpus: str, options: Sequence[str]) -> None:
 
 _TARGETS = "tests.fuzz.targets"
 # numba translates these, and knows nothing of what atheris puts into them.
-_COMPILED = ("mmpipe.search.kernels", "mmpipe.recommend.behaviour.kernels")
+_COMPILED = ("mmpipe.search.kernels", "mmpipe.recommend.behaviour.kernels", "mmpipe.recommend.kernels")
 
 
 def run(name: str, seconds: int, keep: Path) -> bool:
