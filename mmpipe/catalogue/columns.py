@@ -13,17 +13,20 @@ FIELDS: Final = frozenset(Product.model_fields)
 ALIASES: Final[dict[str, str]] = {
     alias: target
     for target, aliases in {
-        "id": "product_id item_id offer_id sku product_code asin 编号 商品编号 商品id",
-        "title": "name product_name product_title product_display_name item_name 标题 名称 商品名称",
+        "id": "product_id item_id offer_id sku product_code article_number item_number product_number asin"
+        " 编号 商品编号 商品id",
+        "title": "name product_name product_title product_display_name item_name item_title"
+        " 标题 名称 商品名称",
         "description": "desc body body_html product_description summary brief content 描述 商品描述 简介",
         "link": "url product_url product_link page_url permalink canonical_link 链接 商品链接",
         "image_link": "image img picture photo image_url image_src image_path main_image"
         " main_image_url base_image 图片 主图",
         "additional_image_link": "additional_image_links additional_images images image_links image_urls"
-        " additional_image_urls additional_image_url lifestyle_image_link lifestyle_image_links",
+        " additional_image_urls additional_image_url other_images other_image_url"
+        " lifestyle_image_link lifestyle_image_links",
         "video_link": "video video_links video_url video_src clip 视频",
         "audio_link": "audio audio_url audio_src sound 音频",
-        "price": "regular_price list_price unit_price selling_price 价格 售价 商品价格",
+        "price": "unit_price selling_price current_price 价格 售价 商品价格",
         "sale_price": "special_price discount_price promo_price 促销价",
         "sale_price_effective_date": "sale_price_dates",
         "availability": "stock_status in_stock availability_status is_in_stock 库存状态",
@@ -67,6 +70,24 @@ GROUPED: Final[dict[str, str]] = {
     for name in names.split()
 }
 
+_FORMER: Final = """
+regular_price list_price compare_at_price compare_price original_price was_price old_price strike_price
+strikethrough_price price_before_discount 原价 划线价 市场价
+"""
+# The price that is crossed out beside another one: the price itself where there is no other.
+FORMER_PRICES: Final = frozenset(_FORMER.split())
+
+_STOCK: Final = """
+stock stock_quantity stock_qty stock_level in_stock_quantity inventory inventory_quantity inventory_qty
+inventory_level quantity qty quantity_in_stock qty_in_stock quantity_available available_quantity
+quantity_on_hand on_hand sell_on_google_quantity quantity_to_sell_on_facebook 库存 库存数量 库存量
+"""
+# How many are left: what a row without any word of its availability goes by.
+STOCK_COUNTS: Final = frozenset(_STOCK.split())
+# Of these none left is sold out, whatever the word beside it: so Meta reads its catalogues.
+STOCK_DECIDES: Final = frozenset({"quantity_to_sell_on_facebook", "inventory"})
+SOLD_OUT: Final = frozenset({"out_of_stock", "is_out_of_stock", "sold_out", "is_sold_out"})
+
 _SHOWN: Final = """
 short_title tags style season product_tags size_type size_types size_system multipack is_bundle
 energy_efficiency_class min_energy_efficiency_class max_energy_efficiency_class certification
@@ -98,10 +119,10 @@ published is_published published_on_online_store active is_active enabled is_ena
 is_eligible_search enable_search eligible_search is_eligible is_listed for_sale is_for_sale 上架
 """
 _NEGATIVE: Final = """
-hidden is_hidden disabled is_disabled is_deleted archived is_archived is_draft
+hidden is_hidden disabled is_disabled deleted is_deleted archived is_archived draft is_draft
 """
 _STATES: Final = """
-status product_status listing_status publish_status visibility catalog_visibility
+status product_status listing_status publish_status item_status visibility catalog_visibility 状态 商品状态
 """
 SALE_FLAGS: Final[dict[str, frozenset[str]]] = {
     **dict.fromkeys(
@@ -115,7 +136,7 @@ SALE_FLAGS: Final[dict[str, frozenset[str]]] = {
     ),
     **dict.fromkeys(
         _STATES.split(),
-        _OUT,
+        _NO | _OUT,
     ),
 }
 
@@ -127,8 +148,8 @@ shipping_price ships_from_country transit_time_label min_handling_time max_handl
 pickup_sla pickup_cost returns tax tax_category ads_redirect ads_grouping ads_labels promotion_id
 display_ads_id display_ads_link display_ads_title display_ads_value excluded_destination
 included_destination shopping_ads_excluded_country external_seller_id identifier_exists adult mobile_link
-feed_label channel internal_label store_code inventory quantity_to_sell_on_facebook fb_product_category
-commerce_tax_category checkout_url related_product document_link reviews quantity sell_on_google_quantity
+feed_label channel internal_label store_code fb_product_category
+commerce_tax_category checkout_url related_product document_link reviews
 loyalty_program installment subscription_cost cloud_export virtual_model_link applink
 """
 # Columns of documented feeds that are kept privately: where, to whom and how something is sold, and the ids
@@ -141,13 +162,15 @@ CATEGORY_STEPS: Final = ("master_category", "parent_category", "sub_category", "
 
 # ``unknown`` (OpenAI's feed) is not known to be sold out.
 _AVAILABILITY_WORDS: Final[dict[Availability, str]] = {
-    "in_stock": "in_stock instock available true yes y 1 on_stock limited_availability low_stock lowstock "
-    "limitedavailability instoreonly in_store_only onlineonly online_only unknown 有货 现货 在售",
-    "out_of_stock": "out_of_stock outofstock oos sold_out soldout unavailable not_available discontinued "
-    "reserved pending mark_as_sold false no n 0 缺货 无货 售罄 下架",
-    "preorder": "preorder pre_order pre_sale presale coming_soon 预售 预购",
-    "backorder": "backorder back_order backordered onbackorder on_backorder available_for_order on_order "
-    "madetoorder made_to_order 可订购",
+    "in_stock": "in_stock instock available true yes y 1 on_stock limited limited_availability limited_stock"
+    " low_stock lowstock limitedavailability instoreonly in_store_only onlineonly online_only unknown"
+    " 有货 有貨 现货 現貨 在售",
+    "out_of_stock": "out_of_stock outofstock temporarily_out_of_stock oos sold_out soldout not_in_stock"
+    " no_stock unavailable not_available discontinued reserved pending mark_as_sold false no n 0"
+    " 缺货 缺貨 无货 無貨 售罄 售完 下架",
+    "preorder": "preorder pre_order pre_sale presale coming_soon 预售 預售 预购 預購",
+    "backorder": "backorder back_order backordered onbackorder on_backorder available_on_backorder"
+    " available_for_order on_order madetoorder made_to_order 可订购 可訂購",
 }
 AVAILABILITIES: Final[dict[str, Availability]] = {
     word: value for value, words in _AVAILABILITY_WORDS.items() for word in words.split()
@@ -164,6 +187,9 @@ _LANGUAGES: Final = frozenset(_ISO_639.split())
 _TRANSLATED: Final = re.compile(
     r"^(title|name|product_name|description|desc)_([a-z]{2})(?:_([a-z]{2}|hans|hant))?$"
 )
+_SCHEMA: Final = re.compile(r"(?:(?:https?://)?(?:www\.)?schema\.org/|schema:)")
+_COUNT: Final = re.compile(r"[>≥]?=? ?(-?(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}))(?:\.0*)?\+?")
+_LONGEST_COUNT: Final = 30
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_NAME: Final = re.compile(r"[\s\-/.,:()\[\]{}?*]+")
 _HINT: Final = re.compile(r"\s*[(（][^()（）]*[)）]\s*[*?]?\s*$")
@@ -216,11 +242,14 @@ def availability_of(text: str) -> Availability | None:
     known = AVAILABILITIES.get(text)
     if known is not None:
         return known
-    word = text.strip().lower()
-    for prefix in ("https://schema.org/", "http://schema.org/", "schema:"):
-        word = word.removeprefix(prefix)
-    number = word.removeprefix("-").partition(".")[0]
-    if number.isascii() and number.isdigit() and word.partition(".")[2].strip("0") == "":
-        return "out_of_stock" if word.startswith("-") or not number.strip("0") else "in_stock"
-    word = _NOT_NAME.sub("_", word)
-    return AVAILABILITIES.get(word)
+    word = _SCHEMA.sub("", text.strip().lower()).rstrip("/")
+    count = count_of(word)
+    if count is not None:
+        return "in_stock" if count > 0 else "out_of_stock"
+    return AVAILABILITIES.get(_NOT_NAME.sub("_", word))
+
+
+def count_of(text: str) -> int | None:
+    """How many are left: ``5``, ``5.0``, ``1,000``, ``10+``, ``>10`` or ``-3``; None for what is no count."""
+    found = _COUNT.fullmatch(text.strip()) if len(text) <= _LONGEST_COUNT else None
+    return None if found is None else int(found[1].replace(",", ""))

@@ -10,6 +10,9 @@ _SPACES: Final = re.compile(r"\s+")
 _ZONE: Final = re.compile(r" ?([+-]\d{2}):?(\d{2})?$")
 _UTC: Final = re.compile(r" ?(?:UTC|GMT|Z)$", re.IGNORECASE)
 _SEPARATORS: Final = (re.compile(r" (?:[-–—]|to) "), re.compile(r" / "))
+# Of a clock of twelve hours, and the end of a day that ISO 8601 calls 24:00.
+_TWELVE: Final = re.compile(r"(\d{1,2})(?::(\d{2}))?(:\d{2})? ?([ap])\.?m\.?(?=$|[ +-])", re.IGNORECASE)
+_MIDNIGHT: Final = re.compile(r"(?<=[T ])24(?=:?00(?:\D|$))")
 _OTHER_DAYS: Final = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y%m%d")
 _NEVER: Final = ("0000-00-00", "0001-01-01")
 _MAX_CHARACTERS: Final = 64
@@ -68,7 +71,11 @@ def _read(text: str) -> datetime | date | None:
         return date.fromisoformat(text)
     except ValueError:
         pass
-    text = _ZONE.sub(_with_minutes, _UTC.sub("+00:00", text))
+    text = _TWELVE.sub(_of_day, _ZONE.sub(_with_minutes, _UTC.sub("+00:00", text)), count=1)
+    midnight = _MIDNIGHT.sub("00", text)
+    if midnight != text:
+        start = _read(midnight)
+        return start + timedelta(days=1) if isinstance(start, datetime) else None
     found = _time(text)
     if found is not None:
         return found
@@ -82,7 +89,7 @@ def _read(text: str) -> datetime | date | None:
     if len(days) != 1:
         return None
     day = days.pop()
-    return _time(f"{day.isoformat()} {rest}") or day
+    return _time(f"{day.isoformat()} {rest}") if rest else day
 
 
 def _time(text: str) -> datetime | None:
@@ -91,6 +98,13 @@ def _time(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _of_day(twelve: re.Match[str]) -> str:
+    hour = int(twelve[1])
+    if not 1 <= hour <= 12:
+        return twelve[0]
+    return f"{hour % 12 + 12 * (twelve[4] in 'pP'):02}:{twelve[2] or '00'}{twelve[3] or ''}"
 
 
 def _with_minutes(zone: re.Match[str]) -> str:

@@ -15,10 +15,12 @@ _MAX_IMAGES: Final = 20
 _FIELDS: Final = ("link", "image_link", "video_link", "audio_link")
 _ADDRESS_KEYS: Final = ("url", "src", "href", "path", "link", "contentUrl")
 _ABSOLUTE: Final = re.compile(r"(?:https?|s3):", re.IGNORECASE)
+_BEFORE_ADDRESS: Final = re.compile(r"(?<![,;|\s])[,;|\s]+(?=(?:https?|s3)://)", re.IGNORECASE)
+_MARKS: Final = re.compile("[;|]")
 _FILE: Final = re.compile(r"\.\w{2,5}(?:[?#].*)?$")
 _MAX_LENGTH: Final = 2_000
 # A list, and no link that happens to begin with a bracket.
-_LIST: Final = re.compile(r"""\[\s*["'{\]]""")
+_LIST: Final = re.compile(r"""\[\s*["'{\]]|\{\s*["']""")
 
 
 def add_links(product: dict[str, Any], fields: dict[str, Any], further: Sequence[Any] = ()) -> None:
@@ -53,9 +55,12 @@ def _links(field: str, value: Any, *, split: bool) -> list[str]:
             raise InvalidRow(field, "is a nested object without url: write the link as text")
     if isinstance(value, str):
         text = value.strip()
-        if not text.startswith("[") or not (split or _LIST.match(text)):
-            return [part for part in _split(text) if part] if split else [text] if text else []
+        if not (_LIST.match(text) or (split and text.startswith("["))):
+            whole = _split(text) if split else [text]
+            return [part for link in whole for part in _apart(link) if part]
         value = _decoded(field, text)
+        if isinstance(value, Mapping):
+            return _links(field, value, split=False)
     if not isinstance(value, list | tuple):
         raise InvalidRow(field, "is no link: write a text such as media/1.jpg or https://…")
     if len(value) > _MAX_LINKS:
@@ -86,6 +91,16 @@ def _split(text: str) -> list[str]:
             link = f"{link},{next(parts, '').strip()}"
         links.append(link)
     return links
+
+
+def _apart(text: str) -> list[str]:
+    """Several links in one: addresses behind one another, or files between semicolons or bars."""
+    if text[:5].lower() == "data:":
+        return [text]
+    if _ABSOLUTE.match(text) is not None:
+        return _BEFORE_ADDRESS.split(text)
+    parts = [part.strip() for part in _MARKS.split(text)]
+    return parts if len(parts) > 1 and all(_FILE.search(part) for part in parts if part) else [text]
 
 
 def _goes_on(link: str, part: str) -> bool:

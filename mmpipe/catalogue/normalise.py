@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,14 +16,18 @@ from mmpipe.catalogue.columns import (
     CURRENCY_COLUMNS,
     RATED_ATTRIBUTES,
     SALE_FLAGS,
+    SOLD_OUT,
+    STOCK_DECIDES,
     availability_of,
     column_name,
+    count_of,
     translation_of,
 )
 from mmpipe.catalogue.links import add_links
-from mmpipe.catalogue.prices import InvalidPrice, currency_of, parse_price
+from mmpipe.catalogue.prices import InvalidPrice, currency_of, currency_of_mark, parse_price
 from mmpipe.catalogue.private import is_never_public
-from mmpipe.catalogue.ratings import count_of, rating_of
+from mmpipe.catalogue.ratings import count_of as ratings_of
+from mmpipe.catalogue.ratings import rating_of
 from mmpipe.catalogue.roles import Roles
 from mmpipe.catalogue.text import as_text, clean, private_text
 from mmpipe.errors import InvalidRow
@@ -34,6 +39,13 @@ MAX_DESCRIPTION: Final = 10_000
 _MAX_COLUMNS: Final = 2_000
 _LONG_TEXTS: Final = frozenset({"description", "additional_text"})
 _FIRST_OF_SEVERAL: Final = frozenset({"gtin", "mpn"})
+# What programs write where there is nothing; a title may be such a word.
+_NOTHING: Final = frozenset(
+    ("n/a", "n.a.", "#n/a", "null", "nan", "undefined", "-", "--", "—", "not applicable", "does not apply")
+)
+_NEVER_NOTHING: Final = frozenset({"id", "title", "language"})
+_LONGEST_NOTHING: Final = 14
+_NUMBERS_OF_GOODS: Final = frozenset({"id", "gtin", "mpn", "item_group_id"})
 
 
 def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) -> dict[str, Any] | None:
@@ -59,9 +71,15 @@ def fields_of(values: Mapping[str, Any], default_currency: str, roles: Roles) ->
         role = known.get(key) or roles.of(key)
         kind = role.kind
         if kind == "field":
+            if role.hint and role.target not in fields:
+                row.marks[role.target] = role.hint[0]
             fields.setdefault(role.target, value)
         elif kind == "alias":
-            row.alias(role.target, role.number, column_name(key), value)
+            row.alias(role.target, role.number, column_name(key), value, role.hint)
+        elif kind == "former":
+            row.former.setdefault(role.target, (value, role.hint))
+        elif kind == "stock":
+            row.stock.setdefault(role.target, value)
         elif kind == "grouped":
             row.grouped.append((role.target, value, role.hint))
         elif kind == "private":
@@ -91,18 +109,23 @@ class _Sorted:
         self.others: dict[str, Any] = {}
         self.private: dict[str, Any] = {}
         self.grouped: list[tuple[str, Any, tuple[str, ...]]] = []
+        # Crossed-out prices by their columns, each with the currency that the header says; and the currencies
+        # of the fields whose headers say one.
+        self.former: dict[str, tuple[Any, tuple[str, ...]]] = {}
+        self.marks: dict[str, str] = {}
+        self.stock: dict[str, Any] = {}
         self._attributes: dict[str, Any] = {}
-        self._aliased: dict[str, tuple[int, str, Any]] = {}
+        self._aliased: dict[str, tuple[int, str, Any, tuple[str, ...]]] = {}
         self._numbered: dict[str, list[tuple[int, Any]]] = {}
 
-    def alias(self, target: str, number: int, name: str, value: Any) -> None:
+    def alias(self, target: str, number: int, name: str, value: Any, hint: tuple[str, ...]) -> None:
         """A column by another name of its field; the first that holds something counts, of numbered ones the
         one with the lowest number. Further links are kept."""
         taken = self._aliased.get(target)
         if taken is None or taken[0] > number:
-            self._aliased[target] = (number, name, value)
+            self._aliased[target] = (number, name, value, hint)
             if taken is not None:
-                self._spare(target, *taken)
+                self._spare(target, *taken[:3])
         else:
             self._spare(target, number, name, value)
 
@@ -129,22 +152,24 @@ class _Sorted:
     def product(self, default_currency: str) -> dict[str, Any]:
         """The fields of the product."""
         fields = self.fields
-        for target, (number, name, value) in self._aliased.items():
+        for target, (number, name, value, hint) in self._aliased.items():
             if target in fields:
                 self._spare(target, number, name, value)
-            elif name == "categories" and isinstance(value, str) and ">" not in value:
+                continue
+            if hint:
+                self.marks[target] = hint[0]
+            if name == "categories" and isinstance(value, str) and ">" not in value:
                 fields[target] = value.split(",", MAX_ATTRIBUTES)
             else:
                 fields[target] = value
         product: dict[str, Any] = {}
         _translations(product, fields, self.others)
         add_links(product, fields, self._further_images())
-        _prices(product, fields, self.others, default_currency)
+        self._prices(product, default_currency)
         _sale_period(product, fields, self.grouped)
         _category(fields, self.others)
         self._ratings(product)
-        if (stock := fields.pop("availability", None)) is not None:
-            product["availability"] = _availability(stock)
+        self._availability(product)
         attributes = _attributes(fields.pop("attributes", None))
         most = max(MAX_ATTRIBUTES, len(attributes))  # a map of too many is refused, further columns are not
         private = _kept(fields.pop("private", None), self.private)
@@ -152,10 +177,14 @@ class _Sorted:
             if name in _FIRST_OF_SEVERAL and isinstance(value, list | tuple):
                 value = next((item for item in value if item), "")
             text = _words(name, value)
-            if text:
+            if name in _NUMBERS_OF_GOODS:
+                text = _as_written(text)
+            if text and not (name not in _NEVER_NOTHING and _says_nothing(name, text)):
                 product[name] = text[:MAX_DESCRIPTION].strip() if name in _LONG_TEXTS else text
-        if "gtin" in product:
-            product["gtin"] = product["gtin"].partition(",")[0].strip("' ")
+        if "gtin" in product and (code := _first_gtin(product["gtin"])) != product["gtin"]:
+            _keep(private, "gtin", product.pop("gtin"))
+            if code:
+                product["gtin"] = code
         if "language" in product:
             product["language"] = product["language"].replace("_", "-")
         for column, value, hint in self.grouped:
@@ -175,12 +204,12 @@ class _Sorted:
 
     def _ratings(self, product: dict[str, Any]) -> None:
         """What shoppers gave it. What is no rating stays what the column would be otherwise."""
-        for name, read in (("rating", rating_of), ("rating_count", count_of)):
+        for name, read in (("rating", rating_of), ("rating_count", ratings_of)):
             if name not in self.fields:
                 continue
             value = self.fields.pop(name)
             found = read(value)
-            _, column, aliased = self._aliased.get(name, (0, name, None))
+            _, column, aliased, _ = self._aliased.get(name, (0, name, None, ()))
             if found is not None:
                 product[name] = found
             elif aliased is value and column in RATED_ATTRIBUTES:
@@ -189,6 +218,56 @@ class _Sorted:
                 self.private.setdefault(column if aliased is value else name, value)
         if not product.get("rating") and not product.get("rating_count"):
             product.pop("rating", None)  # how exports say that nobody has rated it yet
+
+    def _prices(self, product: dict[str, Any], default: str) -> None:
+        """What is asked, what is asked in a sale, and what is crossed out beside either."""
+        fields, given = self.fields, self._currency()
+        if "price" not in fields and self.former:
+            name = next(iter(self.former))
+            fields["price"], hint = self.former.pop(name)
+            if hint:
+                self.marks["price"] = hint[0]
+        for name in ("price", "sale_price"):
+            if name not in fields:
+                continue
+            value = fields.pop(name)
+            if isinstance(value, str) and not value.strip():
+                continue
+            try:
+                product[name] = _money(value, self.marks.get(name), given, default)
+            except InvalidPrice as error:
+                raise InvalidRow(name, str(error)) from None
+        sale = product.get("sale_price")
+        # A sale price of nothing, or one that is no lower, is how exports say that there is no sale.
+        if sale is not None and (not sale["amount"] or _no_lower(sale, product.get("price"))):
+            del product["sale_price"]
+        for name, (value, hint) in self.former.items():
+            if not _is_reduced(product, value, hint, given, default):
+                self.private.setdefault(name, value)
+
+    def _currency(self) -> str | None:
+        given: str | None = None
+        for column in CURRENCY_COLUMNS if self.others else ():
+            if column in self.others and isinstance(value := self.others.pop(column), str) and value.strip():
+                try:
+                    given = given or currency_of(value)
+                except InvalidPrice as error:
+                    raise InvalidRow(column, str(error)) from None
+        return given
+
+    def _availability(self, product: dict[str, Any]) -> None:
+        """By its word, else by how many are left; what is no count is kept privately."""
+        stock = self.fields.pop("availability", None)
+        if stock is not None:
+            product["availability"] = _availability(stock)
+        for name, value in self.stock.items():
+            found = _stocked(name, value)
+            decides = found == "out_of_stock" and name in STOCK_DECIDES
+            if found is not None and (decides and product.get("availability") == "in_stock"):
+                product["availability"] = found
+            elif found is not None:
+                product.setdefault("availability", found)
+            self.private.setdefault(name, value)
 
 
 def operation_of(values: Mapping[str, Any]) -> str:
@@ -222,10 +301,31 @@ def id_of(values: Mapping[str, Any]) -> str | None:
             found = value
     value = found
     if isinstance(value, str):
-        return value.strip()
+        return _as_written(value.strip())
     if value is None or isinstance(value, bool | Mapping | Sequence):
         return None
     return text_of("id", value)
+
+
+def _as_written(text: str) -> str:
+    """Without the apostrophe by which spreadsheets are told to leave a number as it is."""
+    return text[1:].lstrip() if text[:1] == "'" and text[-1:] != "'" else text
+
+
+def _says_nothing(name: str, text: str) -> bool:
+    if len(text) > _LONGEST_NOTHING:
+        return False
+    word = text.lower()
+    if name == "item_group_id":  # one group of all that have none
+        return word in _NOTHING or word in ("none", "0", "0.0")
+    return word in _NOTHING or (word == "none" and name != "description")
+
+
+def _first_gtin(text: str) -> str:
+    """The first of several, as digits where a spreadsheet made a number of them; empty where one has rounded
+    it, and where it is none."""
+    code = re.split("[,;|]", text, maxsplit=1)[0].strip("' ").removesuffix(".0")
+    return code if code.strip("0 -.") and "E+" not in code.upper() and any(map(str.isdecimal, code)) else ""
 
 
 def text_of(field: str, value: Any) -> str:
@@ -288,33 +388,43 @@ def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[
         product["translations"] = found
 
 
-def _prices(product: dict[str, Any], fields: dict[str, Any], others: dict[str, Any], default: str) -> None:
-    given: str | None = None
-    for column in CURRENCY_COLUMNS if others else ():
-        if column in others and isinstance(value := others.pop(column), str) and value.strip():
-            try:
-                given = given or currency_of(value)
-            except InvalidPrice as error:
-                raise InvalidRow(column, str(error)) from None
-    for name in ("price", "sale_price"):
-        if name not in fields:
-            continue
-        value, currency = fields.pop(name), given
-        try:
-            if not isinstance(value, str) and isinstance(value, Mapping):
-                code = value.get("currency") or value.get("currency_code") or value.get("currencyCode")
-                currency = currency_of(str(code)) if code else given
-                value = _amount_of(value)
-            if isinstance(value, str) and not value.strip():
-                continue
-            amount, currency = parse_price(value, currency, default)
-        except InvalidPrice as error:
-            raise InvalidRow(name, str(error)) from None
-        product[name] = {"amount": amount, "currency": currency}
-    sale = product.get("sale_price")
-    # A sale price of nothing, or one that is no lower, is how exports say that there is no sale.
-    if sale is not None and (not sale["amount"] or _no_lower(sale, product.get("price"))):
-        del product["sale_price"]
+def _money(value: Any, mark: str | None, given: str | None, default: str) -> dict[str, Any]:
+    """An amount with its currency: its own, else what its column's name says, else that of the row."""
+    currency = given if mark is None else currency_of_mark(mark, given, default)
+    if not isinstance(value, str) and isinstance(value, Mapping):
+        code = value.get("currency") or value.get("currency_code") or value.get("currencyCode")
+        currency = currency_of(str(code)) if code else currency
+        value = _amount_of(value)
+    amount, currency = parse_price(value, currency, default)
+    return {"amount": amount, "currency": currency}
+
+
+def _is_reduced(
+    product: dict[str, Any], value: Any, hint: tuple[str, ...], given: str | None, default: str
+) -> bool:
+    """Whether a crossed-out price makes the price beside it one of a sale, and is the price from here on."""
+    price = product.get("price")
+    if price is None or "sale_price" in product:
+        return False
+    try:
+        former = _money(value, hint[0] if hint else None, given, default)
+    except InvalidPrice:
+        return False
+    if former["currency"] != price["currency"] or former["amount"] <= price["amount"] or not price["amount"]:
+        return False
+    product["price"], product["sale_price"] = former, price
+    return True
+
+
+def _stocked(name: str, value: Any) -> str | None:
+    """What a count of what is left says, or a flag that all is sold; None where it is neither."""
+    text = "" if isinstance(value, Mapping | list | tuple) else text_of(name, value)
+    if name in SOLD_OUT:
+        return {"out_of_stock": "in_stock", "in_stock": "out_of_stock"}.get(availability_of(text) or "")
+    count = count_of(text)
+    if count is None:
+        return None if text.strip().isdecimal() else availability_of(text)
+    return "in_stock" if count > 0 else "out_of_stock"
 
 
 def _no_lower(sale: Mapping[str, Any], price: Mapping[str, Any] | None) -> bool:
@@ -364,6 +474,10 @@ def _moment(value: Any, *, end: bool = False) -> datetime | None:
     return None if value is None else dates.moment(text_of("sale_price_effective_date", value), end=end)
 
 
+# What else than ``>`` parts the steps of a path.
+_STEPS: Final = re.compile(r">{2,}|[»→›]|(?<=\s)[|/\\](?=\s)")
+
+
 def _category(fields: dict[str, Any], others: dict[str, Any]) -> None:
     for name in ("product_type", "google_product_category"):
         value = fields.get(name)
@@ -375,6 +489,7 @@ def _category(fields: dict[str, Any], others: dict[str, Any]) -> None:
             texts = [part for step in steps if (part := clean(_named(name, step)))]
             fields[name] = texts[0] if any(">" in text for text in texts) else " > ".join(texts)
         elif isinstance(value, str):
+            value = fields[name] = clean(_STEPS.sub(" > ", value)) if _STEPS.search(value) else value
             if value[:1] == '"':
                 # Several paths in quotes, as Google's text files have them.
                 value = fields[name] = grouped.unquoted(grouped.cell_parts(value, ",")[0])
@@ -441,7 +556,7 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 def _add_attributes(attributes: dict[str, Any], others: dict[str, Any]) -> None:
     for name, value in others.items():
-        if name not in attributes and (text := clean(_joined(value))):
+        if name not in attributes and (text := clean(_joined(value))) and text.lower() not in _NOTHING:
             attributes[name[:MAX_VALUE_CHARACTERS]] = text[:MAX_VALUE_CHARACTERS].strip()
 
 

@@ -66,9 +66,9 @@ No export of yours is there? Write [Google's names](feeds/google.md) in any cont
 
 ## Prices and sales
 
-`19.99 USD`, `1.299,00 €`, `¥199` and `199元` are prices. One without a currency takes that of the row (@currencies@), else `MMPIPE_FEEDS__DEFAULT_CURRENCY`.
+`19.99 USD`, `1.299,00 €`, `¥199` and `199元` are prices. One without a currency takes that of its column's name (`price_eur`, `Price (EUR)`), then that of the row (@currencies@), else `MMPIPE_FEEDS__DEFAULT_CURRENCY`.
 
-**What a shopper pays now** is the price: while a sale runs, filters, price ranges and `price` in answers go by the sale price, and `list_price` holds the price without it. A sale counts where it is above zero, below the price and in its currency; 0 and an equal price say that there is none. It starts and ends by its dates without a new upload: a period such as `2026-01-01/2026-01-31`, or columns of their own; the last day still counts, and times are UTC where they name no zone. Without dates it always runs.
+**What a shopper pays now** is the price: while a sale runs, filters, price ranges and `price` in answers go by the sale price, and `list_price` holds the price without it. A sale counts where it is above zero, below the price and in its currency; 0 and an equal price say that there is none. A crossed-out price above the price (`compare_at_price`, `regular_price`, `list_price`) makes that a sale, too. It starts and ends by its dates without a new upload: a period such as `2026-01-01/2026-01-31`, or columns of their own; the last day still counts, and times are UTC where they name no zone. Without dates it always runs.
 
 ## Ratings
 
@@ -76,7 +76,7 @@ No export of yours is there? Write [Google's names](feeds/google.md) in any cont
 
 ## Availability
 
-Any case; spaces, hyphens and `https://schema.org/` do not matter. A count is `out_of_stock` from 0 downwards, else `in_stock`. A product without any word is `in_stock`. An unknown word refuses the row.
+Any case; spaces, hyphens and `https://schema.org/` do not matter. A count is `out_of_stock` from 0 downwards, else `in_stock`. A product without any word goes by a column that counts what is left (`stock`, `quantity`, `inventory_quantity`), and is `in_stock` where there is none either. An unknown word refuses the row.
 
 | becomes | written as |
 | --- | --- |
@@ -96,7 +96,7 @@ Links may be relative to the feed (`media/1.jpg`), `s3://` in the same bucket, `
 
 ## Texts
 
-HTML tags, comments, scripts, entities and invisible characters are taken out, spaces are folded. A title over 500 characters refuses its row; a description is cut at 10,000.
+Words that programs write for nothing (`null`, `N/A`, `-`) are nothing, but in titles. HTML tags, comments, scripts, entities and invisible characters are taken out, spaces are folded. A title over 500 characters refuses its row; a description is cut at 10,000.
 
 ## What stays private
 

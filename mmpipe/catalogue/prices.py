@@ -22,26 +22,45 @@ VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG
 CURRENCIES: Final = frozenset(_ISO_4217.split())
 
 _OTHER_NAMES: Final = {
-    "US$": "USD", "CA$": "CAD", "C$": "CAD", "AU$": "AUD", "A$": "AUD", "NZ$": "NZD", "HK$": "HKD",
-    "NT$": "TWD", "S$": "SGD", "R$": "BRL", "MX$": "MXN", "€": "EUR", "£": "GBP", "₩": "KRW",
-    "₹": "INR", "RS": "INR", "RS.": "INR", "₽": "RUB", "ZŁ": "PLN", "₺": "TRY", "₫": "VND", "฿": "THB",
-    "₱": "PHP", "₴": "UAH", "₪": "ILS", "円": "JPY", "日元": "JPY", "JP¥": "JPY", "CN¥": "CNY",
-    "元": "CNY", "人民币": "CNY", "RMB": "CNY", "块": "CNY", "美元": "USD", "欧元": "EUR",
-    "港元": "HKD", "港币": "HKD", "英镑": "GBP", "KČ": "CZK", "FT": "HUF",
+    name: code
+    for code, names in {
+        "USD": "US$ DOLLAR DOLLARS 美元 美金", "CAD": "CA$ C$", "AUD": "AU$ A$", "NZD": "NZ$",
+        "HKD": "HK$ 港元 港币 港幣", "TWD": "NT$ 新台币 新台幣", "SGD": "S$", "BRL": "R$", "MXN": "MX$",
+        "EUR": "€ EURO EUROS 欧元 歐元", "GBP": "英镑 英鎊", "CHF": "FR. SFR SFR.", "KRW": "₩ 韩元 韓元",
+        "CNY": "CN¥ RMB 人民币 人民幣", "JPY": "JP¥ 円 日元 日圓", "INR": "₹", "RUB": "₽ РУБ РУБ. Р.",
+        "PLN": "ZŁ", "TRY": "₺ TL", "VND": "₫", "THB": "฿", "PHP": "₱", "UAH": "₴ ГРН ГРН.", "ILS": "₪",
+        "CZK": "KČ", "HUF": "FT", "NGN": "₦", "MYR": "RM", "IDR": "RP RP.", "PEN": "S/ S/.", "ZAR": "R",
+        "RON": "LEI", "BGN": "ЛВ ЛВ.", "KZT": "₸", "GEL": "₾", "CRC": "₡", "BDT": "৳",
+    }.items()
+    for name in names.split()
 }  # fmt: skip
+_DOLLARS: Final = """
+USD CAD AUD NZD HKD SGD TWD MXN ARS CLP COP UYU DOP BSD BBD BZD BMD BND KYD XCD FJD GYD JMD LRD NAD SBD SRD
+TTD CUP BOB NIO BRL
+"""
+_RUPEES: Final = ("INR", "PKR", "LKR", "NPR", "MUR", "SCR")
+_KRONER: Final = ("SEK", "NOK", "DKK", "ISK")
+_YUAN: Final = ("CNY", "TWD", "HKD", "MOP")
 # Signs of more than one currency: a currency column decides, then the default, else the most usual one (the
 # first).
 _SHARED: Final = {
-    "$": ("USD", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "MXN", "ARS", "CLP", "COP"),
+    "$": tuple(_DOLLARS.split()),
+    "£": ("GBP", "EGP", "LBP", "GIP", "FKP", "SHP", "SYP", "SSP", "SDG"),
     "¥": ("CNY", "JPY", "CNH"),
-    "KR": ("SEK", "NOK", "DKK", "ISK"),
+    **dict.fromkeys(("KR", "KR."), _KRONER),
+    **dict.fromkeys(("RS", "RS."), _RUPEES),
+    **dict.fromkeys(("元", "圆", "圓", "块", "塊"), _YUAN),
 }
 
 _SPACES = " \u00a0\u2009\u202f"
 _NUMBER = re.compile(rf"(?:\d|(?<![^\W\d_])[.,]\d)(?:[\d.,'’{_SPACES}]*\d)?(?:[.,](?![\d\-–—]))?")
 # An amount that cannot be read in two ways, as most feeds write it.
 _PLAIN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,2})?)(?: ([A-Z]{3}))?")
-_NO_CENTS = re.compile(r"^[.,][-–—]\s*")
+# What stands behind whole amounts: 49,- and 49:- and 49/-.
+_NO_CENTS = re.compile(r"^[.,:/][-–—]+\s*")
+# Spaces and apostrophes between digits part them by threes.
+_PARTED = re.compile(rf"\d{{1,3}}(?P<sign>[{_SPACES}'’])\d{{3}}(?:(?P=sign)\d{{3}})*(?![^.,])")
+_PLACES = 6
 _MAX_LENGTH = 64
 _REMEDY = "write it as 19.99 USD"
 
@@ -52,11 +71,26 @@ class InvalidPrice(ValueError):
 
 def currency_of(text: str) -> str:
     """The ISO 4217 code of a code, a sign or a name; :class:`InvalidPrice` if it is none."""
-    key = unicodedata.normalize("NFKC", text).strip().upper()
-    found = key if key in CURRENCIES else _OTHER_NAMES.get(key) or _SHARED.get(key, (None,))[0]
+    found = _known(text)
     if found is None:
         raise InvalidPrice(f"{text[:20]!r} is no currency: write an ISO code such as USD, EUR or CNY")
     return found
+
+
+def is_currency(text: str) -> bool:
+    """Whether a text is the code, a sign or a name of a currency."""
+    return _known(text) is not None
+
+
+def currency_of_mark(mark: str, *given: str | None) -> str:
+    """:func:`currency_of`, where the currencies ``given`` choose among those that share a sign."""
+    codes = _SHARED.get(unicodedata.normalize("NFKC", mark).strip().upper(), ())
+    return next((code for code in given if code in codes), None) or currency_of(mark)
+
+
+def _known(text: str) -> str | None:
+    key = unicodedata.normalize("NFKC", text).strip().upper()
+    return key if key in CURRENCIES else _OTHER_NAMES.get(key) or _SHARED.get(key, (None,))[0]
 
 
 def parse_price(
@@ -79,7 +113,9 @@ def parse_price(
             raise InvalidPrice(f"is no finite number: {_REMEDY}")
         if value < 0:
             raise InvalidPrice(f"is negative: {_REMEDY}")
-        return Decimal(str(value)), _required(currency or default)
+        # What sums of floats leave far behind the point, as in 29.990000000000002, is nobody's price.
+        exact = round(value, _PLACES) if isinstance(value, float) else value
+        return Decimal(str(exact)), _required(currency or default)
     if not isinstance(value, str):
         raise InvalidPrice(f"is neither a number nor a text: {_REMEDY}")
     if len(value) > _MAX_LENGTH:
@@ -102,7 +138,7 @@ def parse_price(
 
 
 def _currency(before: str, after: str, given: tuple[str | None, str | None], value: str) -> str:
-    marks = [mark.upper() for mark in (before, after) if mark]
+    marks = [_mark(mark) for mark in (before, after) if mark]
     sure = [found for mark in marks if (found := mark if mark in CURRENCIES else _OTHER_NAMES.get(mark))]
     shared = [_SHARED[mark] for mark in marks if mark in _SHARED]
     if len(sure) + len(shared) < len(marks) or len(set(sure)) > 1:
@@ -114,6 +150,16 @@ def _currency(before: str, after: str, given: tuple[str | None, str | None], val
     return _required(given[0] or given[1])
 
 
+def _mark(said: str) -> str:
+    """What stands beside an amount as one sign or code: ``US $`` is ``US$``, ``USD $`` is ``USD``."""
+    mark = "".join(said.upper().split())
+    for sign, codes in _SHARED.items():
+        code = mark.removesuffix(sign) if mark.endswith(sign) else mark.removeprefix(sign)
+        if code in codes:
+            return code
+    return mark
+
+
 def _required(currency: str | None) -> str:
     if not currency:
         raise InvalidPrice(f"says no currency: {_REMEDY}, or add a currency column")
@@ -121,8 +167,11 @@ def _required(currency: str | None) -> str:
 
 
 def _amount(digits: str, value: str, currency: str) -> Decimal:
-    for space in _SPACES + "'’":
-        digits = digits.replace(space, "")
+    if any(sign in digits for sign in _SPACES + "'’"):
+        if _PARTED.match(digits) is None:
+            raise InvalidPrice(f"{value!r} is not clear as a number: {_REMEDY}")
+        for sign in _SPACES + "'’":
+            digits = digits.replace(sign, "")
     digits = digits.rstrip(".,")
     comma, point = digits.rfind(","), digits.rfind(".")
     if comma >= 0 and point >= 0:

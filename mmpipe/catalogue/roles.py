@@ -11,14 +11,18 @@ from mmpipe.catalogue.columns import (
     CATEGORY_STEPS,
     CURRENCY_COLUMNS,
     FIELDS,
+    FORMER_PRICES,
     GROUPED,
     PRIVATE_COLUMNS,
     PUBLIC_ATTRIBUTES,
     SALE_FLAGS,
+    SOLD_OUT,
+    STOCK_COUNTS,
     bare_name,
     column_name,
     translation_of,
 )
+from mmpipe.catalogue.prices import CURRENCIES, is_currency
 from mmpipe.catalogue.private import is_never_public
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 Kind = Literal[
     "field",
     "alias",
+    "former",
+    "stock",
     "grouped",
     "attribute",
     "currency",
@@ -42,6 +48,17 @@ _INDEXED: Final = re.compile(
     r"(image|video|product_tags?|style|additional_image_link|custom_number|custom_label)"
     r"\[(\d{1,3})\](?:\.(url|tag\[\d{1,3}\]))?"
 )
+# Further pictures in columns of their own: image_2, other_image_url1, additional_image_link_3, 图片2.
+_NUMBERED: Final = re.compile(
+    r"(?P<more>additional_|other_|extra_)?(?:image|picture|photo|img|图片)(?:_?(?:link|url|src))?_?(?P<number>\d{1,2})"
+)
+_MONEY: Final = frozenset({"price", "sale_price"})
+# Price (USD), price_eur, Price in CHF, 价格（元）
+_IN_CURRENCY: Final = re.compile(
+    r"(?P<name>.+?)[\s_]*(?P<open>[(\[（])?(?:in[\s_]+)?(?P<mark>[^\s_()（）\[\]]{1,5})[)\]）]?"
+)
+# Codes that are words as well say a currency only in capitals or in brackets.
+_WORDS: Final = frozenset({"ALL", "BOB", "COP", "CUP", "MOP", "PEN", "SOS", "TOP", "TRY"})
 _TAX: Final = re.compile(r"(?:_[a-z]+)?_(?:tax|taxes|vat)(?:_[a-z]+)?")
 _INDEXED_FIELDS: Final = {
     "image": "image_link",
@@ -58,7 +75,8 @@ _REMEMBERED_CHARACTERS: Final = 200
 @dataclass(frozen=True, slots=True)
 class Role:
     """What one column is: ``target`` is the field, attribute or group it belongs to, ``number`` its place
-    among columns of one name, ``hint`` the names of its parts where its header tells them.
+    among columns of one name, ``hint`` the names of its parts where its header tells them; of a price its
+    currency.
     """
 
     kind: Kind
@@ -118,7 +136,7 @@ def role_of(name: str) -> Role | None:
         full = bare  # ``Price (with tax)`` is a price, while ``Price (wholesale)`` is nobody's business
     for column in dict.fromkeys((full, bare)):
         if column in FIELDS:
-            return Role("field", column)
+            return Role("field", column, hint=_currency(name, column))
         if column in _OWN:
             return Role("operation", column)
         if column in GROUPED:
@@ -127,7 +145,11 @@ def role_of(name: str) -> Role | None:
             )
             return Role("grouped", GROUPED[column], hint=hint)
         if column in ALIASES:
-            return Role("alias", ALIASES[column])
+            return Role("alias", ALIASES[column], hint=_currency(name, column))
+        if column in FORMER_PRICES:
+            return Role("former", column, hint=_currency(name, column))
+        if column in STOCK_COUNTS or column in SOLD_OUT:
+            return Role("stock", column)
         if column in CURRENCY_COLUMNS:
             return Role("currency", column)
         if column in CATEGORY_STEPS:
@@ -140,7 +162,43 @@ def role_of(name: str) -> Role | None:
             return Role("private", column)
         if translation_of(column) is not None:
             return Role("translation", column)
-    return None
+    numbered = _NUMBERED.fullmatch(column_name(name))
+    if numbered is not None:
+        target = "additional_image_link" if numbered["more"] else "image_link"
+        return Role("alias", target, int(numbered["number"]))
+    return _price(name)
+
+
+def _price(name: str) -> Role | None:
+    """The role of a price whose column ends in its currency, bracketed or not: ``price_eur``."""
+    found = _in_currency(name)
+    if found is None:
+        return None
+    column = column_name(found["name"])
+    hint = (found["mark"],)
+    if column in _MONEY:
+        return Role("field", column, hint=hint)
+    if ALIASES.get(column) in _MONEY:
+        return Role("alias", ALIASES[column], hint=hint)
+    return Role("former", column, hint=hint) if column in FORMER_PRICES else None
+
+
+def _currency(name: str, column: str) -> tuple[str, ...]:
+    """The currency that the name of a column says behind ``column``, which is a price."""
+    if column not in _MONEY and ALIASES.get(column) not in _MONEY and column not in FORMER_PRICES:
+        return ()
+    found = _in_currency(name)
+    return (found["mark"],) if found is not None and column_name(found["name"]) == column else ()
+
+
+def _in_currency(name: str) -> re.Match[str] | None:
+    found = _IN_CURRENCY.fullmatch(name.strip()) if len(name) <= _REMEMBERED_CHARACTERS else None
+    if found is None or not is_currency(found["mark"]):
+        return None
+    code = found["mark"].upper()
+    # Words of other columns end like this, too: shop_price_all.
+    plain = found["open"] is None and code in _WORDS and found["mark"] != code
+    return None if plain or (found["open"] is None and code not in CURRENCIES) else found
 
 
 def may_repeat(name: str) -> bool:
@@ -168,6 +226,10 @@ def _shown(role: Role) -> str:
             return "attributes"
         case "currency":
             return "price"
+        case "former":
+            return "price, sale_price"
+        case "stock":
+            return "availability"
         case "step":
             return "product_type"
         case "flag":

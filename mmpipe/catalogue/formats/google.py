@@ -11,8 +11,12 @@ from mmpipe.catalogue.columns import (
     CATEGORY_STEPS,
     CURRENCY_COLUMNS,
     FIELDS,
+    FORMER_PRICES,
     PUBLIC_ATTRIBUTES,
     SALE_FLAGS,
+    SOLD_OUT,
+    STOCK_COUNTS,
+    STOCK_DECIDES,
 )
 from mmpipe.catalogue.formats.base import DECIDES, PRIVATE, Column, Format, Reading, Sample
 from mmpipe.catalogue.rows import Record
@@ -56,7 +60,28 @@ def _columns() -> tuple[Column, ...]:
         Column("sale_price_start_date", "sale_price_effective_date"),
         Column("sale_price_end_date", "sale_price_effective_date"),
     ]
+    former, sold_out = sorted(FORMER_PRICES), sorted(SOLD_OUT)
+    counts, decisive = sorted(STOCK_COUNTS - STOCK_DECIDES), sorted(STOCK_DECIDES)
     columns = [
+        Column(
+            former[0],
+            "price, sale_price",
+            "above the `price`, it is the `price`, and the price is the `sale_price`; without one the price",
+            others=tuple(former[1:]),
+        ),
+        Column(
+            counts[0],
+            "availability",
+            "a count of what is left, where `availability` is empty",
+            others=tuple(counts[1:]),
+        ),
+        Column(
+            decisive[0],
+            "availability",
+            "0 is `out_of_stock`, whatever `availability` says",
+            others=tuple(decisive[1:]),
+        ),
+        Column(sold_out[0], "availability", "yes is `out_of_stock`", others=tuple(sold_out[1:])),
         Column(CURRENCY_COLUMNS[0], "price", "of prices that name none", others=CURRENCY_COLUMNS[1:]),
         Column(CATEGORY_STEPS[0], "product_type", "one step of a path each", others=CATEGORY_STEPS[1:]),
     ]
@@ -123,7 +148,6 @@ class Meta(GoogleNames):
         Column("style[{n}]", "attributes"),
         Column("image[{n}].tag[0]", PRIVATE),
         Column("video[{n}].tag[0]", PRIVATE),
-        Column("quantity_to_sell_on_facebook", PRIVATE),
         Column("fb_product_category", PRIVATE),
         Column("internal_label", PRIVATE),
         Column("custom_label_{n}", PRIVATE),

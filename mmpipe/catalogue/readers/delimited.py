@@ -186,6 +186,8 @@ class _Records:
 
     def _parsed(self, text: str) -> _Cells:
         cells = _cells(text, self._delimiter)
+        if cells is not None and '="' in text:
+            cells = [_plain(cell) for cell in cells]
         if cells is None:
             return _Cells(
                 None, text, InvalidRow("row", "cannot be split into columns: quote texts with commas")
@@ -234,10 +236,21 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
         except csv.Error:
             # Quotes around parts of a cell, as Google's text files have them, are no quotes around the cell.
             return [_cell(cell) for cell in text.split("\t")]
+    if f'{delimiter} "' in text:
+        try:
+            # Blanks before a quote, as people write them: id, "Cup, big".
+            return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True), [])
+        except csv.Error:
+            pass
     try:
         return next(csv.reader([text], delimiter=delimiter), [])
     except csv.Error:
         return None
+
+
+def _plain(cell: str) -> str:
+    """Without the formula by which exports keep spreadsheets from taking a text for a number: ``="007"``."""
+    return cell[2:-1].replace('""', '"') if cell[:2] == '="' and len(cell) > 3 and cell[-1] == '"' else cell
 
 
 def _cell(raw: str) -> str:

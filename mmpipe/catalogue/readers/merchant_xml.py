@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 from xml.etree.ElementTree import Element, ParseError, tostring
 
+from mmpipe.catalogue.prices import is_currency
 from mmpipe.catalogue.rows import Record
 from mmpipe.errors import InvalidFeed, InvalidRow
 
@@ -21,6 +23,8 @@ variant_option question_and_answer certification size_type
 _SEVERAL: Final = frozenset(_SEVERAL_NAMES.split())
 # In these, elements are markup; in others they are the parts of a group.
 _TEXTS: Final = frozenset({"title", "description"})
+_CURRENCIES: Final = ("currency", "unit", "currency_code", "currencyCode")
+_AMOUNT: Final = re.compile(r"[\d.,'\s]{1,40}")
 _MAX_REPEATED: Final = 100
 _READ_BYTES: Final = 64 * 1024
 _MAX_DEPTH: Final = 32
@@ -117,6 +121,8 @@ def _values(item: Element) -> tuple[dict[str, Any], InvalidRow | None]:
             value = (child.text or "") + "".join(tostring(part, encoding="unicode") for part in child)
         elif len(child):
             value = _parts(child)
+        elif value and child.attrib:
+            value = _with_currency(value, child)
         elif not value and name == "link" and child.get("rel", "alternate") == "alternate":
             value = child.get("href", "").strip()
         if not value:
@@ -134,6 +140,12 @@ def _values(item: Element) -> tuple[dict[str, Any], InvalidRow | None]:
             _add(values, key, found)
     problem = None if values else InvalidRow("row", "holds no fields: write <g:id>, <g:title> and so on")
     return values, problem
+
+
+def _with_currency(amount: str, element: Element) -> str:
+    """A price whose currency is an attribute: ``<price currency="EUR">12.00</price>``."""
+    said = next((text for name in _CURRENCIES if (text := element.get(name, "").strip())), "")
+    return f"{amount} {said}" if said and _AMOUNT.fullmatch(amount) and is_currency(said) else amount
 
 
 def _add(values: dict[str, Any], name: str, found: list[Any]) -> None:

@@ -27,6 +27,11 @@ from mmpipe.catalogue.dates import InvalidMoment, moment, period
         ("20260304T093000+0100", "2026-03-04T09:30:00+01:00"),
         ("31.03.2026 18:00", "2026-03-31T18:00:00+00:00"),
         ("31.03.2026 18:00 +0200", "2026-03-31T18:00:00+02:00"),
+        ("01/31/2026 11:59 PM", "2026-01-31T23:59:00+00:00"),
+        ("01/31/2026 12:05am", "2026-01-31T00:05:00+00:00"),
+        ("2026-01-31 9 p.m. +0100", "2026-01-31T21:00:00+01:00"),
+        ("2026-01-31T24:00Z", "2026-02-01T00:00:00+00:00"),
+        ("2026-12-31 24:00:00", "2027-01-01T00:00:00+00:00"),
     ],
 )
 def test_times_mean_themselves_at_both_ends(text: str, expected: str) -> None:
@@ -43,6 +48,14 @@ def test_times_mean_themselves_at_both_ends(text: str, expected: str) -> None:
 def test_a_day_as_an_end_still_counts(text: str) -> None:
     assert moment(text) == datetime(2026, 3, 31, tzinfo=UTC)
     assert moment(text, end=True) == datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["01/31/2026 noonish", "31.03.2026 25:00", "2026-01-31 13:00 PM", "2026-01-31T24:01Z"]
+)
+def test_a_day_with_a_time_that_is_none_is_no_date(text: str) -> None:
+    with pytest.raises(InvalidMoment):
+        moment(text)
 
 
 def test_days_that_can_be_read_in_two_ways_are_refused_unless_both_are_one() -> None:

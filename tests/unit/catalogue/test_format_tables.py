@@ -81,7 +81,10 @@ def _becomes(role: Role | None) -> str:
             return PRIVATE
         case "grouped":
             return GROUPS.get(role.target, "attributes")
-    return {"currency": "price", "step": "product_type", "attribute": "attributes"}[role.kind]
+    return {
+        "currency": "price", "former": "price", "stock": "availability", "step": "product_type",
+        "attribute": "attributes",
+    }[role.kind]  # fmt: skip
 
 
 GROUPS = {

@@ -36,6 +36,20 @@ from mmpipe.catalogue.prices import CURRENCIES, InvalidPrice, currency_of, parse
         ("500円", "500", "JPY"),
         ("0 USD", "0", "USD"),
         ("£0.99", "0.99", "GBP"),
+        ("US $12.00", "12.00", "USD"),
+        ("USD $12", "12", "USD"),
+        ("CAD$12", "12", "CAD"),
+        ("₹499/-", "499", "INR"),
+        ("1 299:- kr", "1299", "SEK"),
+        ("299 kr.", "299", "SEK"),
+        ("Fr. 12.–", "12", "CHF"),
+        ("1.299,00 TL", "1299.00", "TRY"),
+        ("199 руб.", "199", "RUB"),
+        ("Rp 150.000", "150000", "IDR"),
+        ("RM 19.90", "19.90", "MYR"),
+        ("R 199.00", "199.00", "ZAR"),
+        ("12 Euro", "12", "EUR"),
+        ("1 234 567.89 USD", "1234567.89", "USD"),
     ],
 )
 def test_prices_shops_write(text: str, amount: str, currency: str) -> None:
@@ -55,6 +69,11 @@ def test_prices_shops_write(text: str, amount: str, currency: str) -> None:
         ("¥5", None, "USD", "CNY"),
         ("¥5", "JPY", "USD", "JPY"),
         ("€5", "USD", None, "EUR"),
+        ("Rs 5", "PKR", None, "PKR"),
+        ("Rs. 5", None, None, "INR"),
+        ("5元", None, "TWD", "TWD"),
+        ("£5", "EGP", "USD", "EGP"),
+        ("$5", None, "UYU", "UYU"),
     ],
 )
 def test_where_the_currency_comes_from(
@@ -65,6 +84,7 @@ def test_where_the_currency_comes_from(
 
 def test_a_number_keeps_its_digits() -> None:
     assert parse_price(19.99, "USD")[0] == Decimal("19.99")
+    assert parse_price(0.1 + 0.2, "USD")[0] == Decimal("0.3")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +105,9 @@ def test_a_number_keeps_its_digits() -> None:
         *(
             "1,2,3 USD",
             "12,3456.00 USD",
+            "12 3 USD",
+            "1 2345 USD",
+            "1'29.00 CHF",
             "5 USD EUR",
             "5",
             5,
