@@ -2,10 +2,11 @@
 
 Reads a JSON job from stdin: ``{"host", "port", "clients", "seconds", "warmup", "requests": [base64 of raw
 HTTP/1.1 requests]}``; prints ``{"requests", "errors", "reopened", "seconds", "qps", "p50_ms", "p95_ms",
-"p99_ms", "max_ms"}``. A server may close a kept connection at any time (RFC 9112, 9.3): the client connects
-again, sends its request again, and counts it as ``reopened``; its time counts from the first sending. One
-thread, one selector, one keep-alive connection per client, requests prepared beforehand:
-on two cores a heavier generator would measure itself.
+"p99_ms", "max_ms", "answered", "cpu_seconds"}``, the last two of all answers, also those of the warm-up:
+how many, and what this process took of a processor. A server may close a kept connection at any time
+(RFC 9112, 9.3): the client connects again, sends its request again, and counts it as ``reopened``; its time
+counts from the first sending. One thread, one selector, one keep-alive connection per client, requests
+prepared beforehand: on two cores a heavier generator would measure itself.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def drive(
     """Every client sends, waits for its answer, sends again. The first ``warmup`` seconds do not count."""
     selector = selectors.DefaultSelector()
     latencies: list[float] = []
-    errors = reopened = 0
+    errors = reopened = answered = 0
+    used = time.process_time()
     for n in range(clients):
         sock = _connected(host, port)
         client = _Client(sock, next=n * len(requests) // clients)
@@ -97,12 +99,14 @@ def drive(
                         print(bytes(client.buffer[:1_000]).decode(errors="replace"), file=sys.stderr)
             if len(client.buffer) < client.need:
                 continue
+            answered += 1
             now = time.perf_counter()
             if now >= begun + warmup:
                 latencies.append(now - client.sent_at)
             _send(client, requests)
     for key in list(selector.get_map().values()):
         key.data.sock.close()
+    used = time.process_time() - used
     latencies.sort()
 
     def quantile(q: float) -> float:
@@ -123,6 +127,8 @@ def drive(
         "p95_ms": quantile(0.95),
         "p99_ms": quantile(0.99),
         "max_ms": quantile(1.0),
+        "answered": answered,
+        "cpu_seconds": round(used, 3),
     }
 
 

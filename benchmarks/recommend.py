@@ -1,13 +1,20 @@
 """Recommendations and interactions over HTTP, on a shop with two million events.
 
     python benchmarks/recommend.py --lake KAGL_LAKE [--events 2000000] [--users 100000] [--seconds 5]
+    python benchmarks/recommend.py --lake KAGL_LAKE --only-lists [--replicas 1]
 
 A copy of the lake gets the made-up events of benchmarks/synthetic_events.py in its log. Then, through Ray
 Serve: every kind at 8 clients, each request of another shopper or product drawn as shoppers come; events in
 batches of ten at 8 clients; and with two replicas the same while one of them is killed with SIGKILL: every
 event that was accepted is looked for in the log afterwards. ``factors`` compares, in this process and on the
 same ALS factors, what a model's part takes for one shopper with ``implicit``'s own ``recommend``; both fold
-the shopper's history in and pass over all items. Prints one JSON line.
+the shopper's history in and pass over all items. Prints one JSON line. With ``--only-lists`` it ends after
+the kinds.
+
+Beside latencies, of each kind what one answer takes of a processor, in milliseconds, by who takes it
+(``cpu_ms``): ``replicas``, ``proxy``, ``clients`` (the load generator) and ``others``, the rest of the
+service. On two cores the four together bound what can be answered; latencies grow with whatever else the
+machine does, these hardly.
 """
 
 from __future__ import annotations
@@ -38,6 +45,7 @@ from benchmarks.builds import HERE, Build
 from benchmarks.engine import Table
 from benchmarks.http_search import drive, serving
 from benchmarks.load import raw_request
+from benchmarks.processor import spent
 from benchmarks.questions import live_table, only_collection
 from benchmarks.synthetic_events import Events
 from benchmarks.workload import post
@@ -67,6 +75,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each run")
     parser.add_argument("--warmup", type=float, default=1.0)
     parser.add_argument("--rest", type=float, default=10.0, help="seconds before the first run")
+    parser.add_argument("--only-lists", action="store_true", help="end after the kinds")
     parser.add_argument("--work", type=Path, help="where the copy is made; default: the system's")
     options = parser.parse_args()
     report: dict[str, Any] = {"benchmark": "recommend", "cpus": os.cpu_count(), "events": options.events}
@@ -74,9 +83,10 @@ def main() -> None:
         shop = Shop(options.lake, Path(folder), options.events, options.users)
         report["products"] = len(shop.products)
         report["log_bytes"] = shop.log_bytes
-        report["kinds"], report["ingest"] = _over_http(shop, options)
-        report["killed"] = _killed(shop)
-        report["factors"] = _factors(shop.events, len(shop.products))
+        report |= _over_http(shop, options)
+        if not options.only_lists:
+            report["killed"] = _killed(shop)
+            report["factors"] = _factors(shop.events, len(shop.products))
     print(json.dumps(report))
 
 
@@ -134,17 +144,19 @@ class Shop:
         ]
 
 
-def _over_http(shop: Shop, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+def _over_http(shop: Shop, options: argparse.Namespace) -> dict[str, Any]:
+    report: dict[str, Any] = {}
     with serving(Build("this", HERE), shop.table, options.replicas) as url:
         host = urlsplit(url).netloc
         _until_known(shop, url)
         # Replicas that have just started prepare suggestions and listening.
         time.sleep(options.rest)
-        kinds: dict[str, Any] = {
-            kind: drive(url, shop.requests(kind, host), _CLIENTS, options) for kind in KINDS
-        }
-        for kind, figures in kinds.items():
+        report["kinds"] = {}
+        for kind in KINDS:
+            figures = report["kinds"][kind] = _of_kind(url, shop.requests(kind, host), options)
             print(f"{kind}: {json.dumps(figures)}", file=sys.stderr, flush=True)
+        if options.only_lists:
+            return report
         # More than are sent: an event that comes twice would be a duplicate, and cheap.
         bodies = shop.batches(10**9, int(options.seconds + options.warmup) * 1_500)
         raw = [raw_request("POST", "/v1/interactions", body, host=host) for body in bodies]
@@ -152,7 +164,18 @@ def _over_http(shop: Shop, options: argparse.Namespace) -> tuple[dict[str, Any],
         ingest = drive(url, raw, _CLIENTS, options)
         ingest["events_per_second"] = round(ingest["qps"] * _BATCH)
         ingest["stored"] = shop.log.count() - before
-    return kinds, ingest
+        report["ingest"] = ingest
+    return report
+
+
+def _of_kind(url: str, raw: Sequence[bytes], options: argparse.Namespace) -> dict[str, Any]:
+    before = spent()
+    figures = drive(url, raw, _CLIENTS, options)
+    used = {part: seconds - before[part] for part, seconds in spent().items()}
+    used["clients"] = figures.pop("cpu_seconds")
+    answered = figures.pop("answered")
+    figures["cpu_ms"] = {part: round(1e3 * seconds / answered, 3) for part, seconds in used.items()}
+    return figures
 
 
 def _until_known(shop: Shop, url: str) -> None:
