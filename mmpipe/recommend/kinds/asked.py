@@ -232,7 +232,7 @@ class Asked:
 
     def in_category(self, category: str) -> Words:
         """The products of a category path and those below it."""
-        return self.version.coded["category"].mask([category])
+        return self.shelf.categories.of(category)
 
     def main_category(self) -> str | None:
         """The category that most of the shopper's weight is in, None where nothing says so."""

@@ -17,6 +17,7 @@ from mmpipe.search.columns.kept import Latest
 from mmpipe.search.kernels.memory import has
 
 if TYPE_CHECKING:
+    from mmpipe.recommend.kinds.categories import Categories
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
@@ -27,10 +28,11 @@ _KEPT, _LONGEST = 4_096, 2_048
 
 
 class Neighbours:
-    """Of the products of ``version``. Safe for many threads."""
+    """Of the products of ``version`` and its ``categories``. Safe for many threads."""
 
-    def __init__(self, version: Version) -> None:
+    def __init__(self, version: Version, categories: Categories) -> None:
         self._version = version
+        self._categories = categories
         # With the bit set among which they were looked for: another may hold others. Most are shared and live
         # as long as the prices hold; those of one request alone must not be held by this.
         self._kept: Latest[tuple[ReferenceType[Words], Rows]] = Latest(_KEPT)
@@ -53,10 +55,9 @@ class Neighbours:
         key: Hashable = (row, count, within, without)
         held = self._kept.get(key)
         if held is None or held[0]() is not base:
-            column = self._version.coded["category"]
-            words = base if within is None else base & column.mask([within])
+            words = base if within is None else base & self._categories.of(within)
             for name in without:
-                words = words & ~column.mask([name])
+                words = words & ~self._categories.of(name)
             held = ref(base), self._nearest(vector, words, 2 * count)
             if len(held[1]) <= _LONGEST:
                 self._kept.put(key, held)

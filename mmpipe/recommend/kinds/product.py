@@ -107,7 +107,7 @@ def substitutes(asked: Asked, depth: int) -> Scored:
     # One of each group, and none that the mask leaves out: fewer need be looked at than elsewhere.
     count = depth // 4
     found = [
-        (row, in_its_place(asked.version, row, count, within=asked.mask))
+        (row, in_its_place(asked.version, row, count, within=asked.mask, in_category=asked.in_category))
         for row in dict.fromkeys(asked.sources)
     ]
     rows = united([each.rows for _, each in found])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from mmpipe.recommend.kinds.categories import Categories
 from mmpipe.recommend.kinds.neighbours import Neighbours
 from mmpipe.search.kernels.memory import has, rows_of
 
@@ -45,7 +46,8 @@ class Shelf:
 
     def __init__(self, version: Version) -> None:
         self._version = version
-        self.neighbours = Neighbours(version)
+        self.categories = Categories(version)
+        self.neighbours = Neighbours(version, self.categories)
         self._shown: dict[int, Shown] = {}
         # In the order of :meth:`newest`, and when those were added of which it is known.
         self._by_age = _by_age(version)
@@ -107,7 +109,7 @@ class Shelf:
             length = float(np.linalg.norm(centre))
             if length <= 1e-6:
                 continue
-            within = mask if name is None else mask & version.coded["category"].mask([name])
+            within = mask if name is None else mask & self.categories.of(name)
             found, cosines = version.fused.nearest(
                 (centre / length).astype(np.float32), within, _PER_CATEGORY, version.ids.rank
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +41,13 @@ class Substitutes:
 
 
 def substitutes(
-    version: Version, row: int, limit: int, *, within: Words | None = None, near_price: float = NEAR_PRICE
+    version: Version,
+    row: int,
+    limit: int,
+    *,
+    within: Words | None = None,
+    near_price: float = NEAR_PRICE,
+    in_category: Callable[[str], Words] | None = None,
 ) -> Substitutes:
     """Up to ``limit`` living rows that are ``in_stock``, in the category of ``row`` and between 1 /
     ``near_price`` and ``near_price`` times what it costs now, nearest by fused vector first, equals by id;
@@ -49,7 +55,8 @@ def substitutes(
 
     ``within`` narrows them to rows of a bit set. Neither the product nor another of its ``item_group_id`` is
     among them, and of every other group only one. A product without a price in the collection's own currency
-    is held to no price; one without a vector gets the nearest by price.
+    is held to no price; one without a vector gets the nearest by price. ``in_category`` gives the products of
+    a category path and those below it, where whoever asks keeps these.
     """
     vector = fused_vector(version, row)
     mask = version.alive & version.coded["availability"].mask(["in_stock"]) & _near(version, row, near_price)
@@ -59,7 +66,7 @@ def substitutes(
     cosines: list[float] = []
     needs: list[Need] = []
     groups: set[int] = set()
-    for need, same in _needs(version, row):
+    for need, same in _needs(version, row, in_category or _in_category(version)):
         some, scores = _best(version, vector, row, mask & same, limit + len(rows))
         there = set(rows)
         for each, group, cosine in zip(
@@ -89,15 +96,19 @@ def _near(version: Version, row: int, near_price: float) -> Words:
     return version.prices.range_mask(paid / near_price, paid * near_price)
 
 
-def _needs(version: Version, row: int) -> Iterator[tuple[Need, Words]]:
+def _in_category(version: Version) -> Callable[[str], Words]:
+    return lambda path: version.coded["category"].mask([path])
+
+
+def _needs(version: Version, row: int, in_category: Callable[[str], Words]) -> Iterator[tuple[Need, Words]]:
     path = version.coded["category"].values(np.array([row], np.int32))[0]
     labels = [label.strip() for label in (path or "").split(">") if label.strip()]
     if not labels:
         yield "price", version.alive
         return
-    yield "category", version.coded["category"].mask([" > ".join(labels)])
+    yield "category", in_category(" > ".join(labels))
     if len(labels) > 1:
-        yield "related", version.coded["category"].mask([" > ".join(labels[:-1])])
+        yield "related", in_category(" > ".join(labels[:-1]))
 
 
 def _best(

@@ -16,6 +16,7 @@ from mmpipe.errors import ModelUnavailable
 from mmpipe.recommend.behaviour import Counts
 from mmpipe.recommend.items import ItemRows, ItemsOfVersions
 from mmpipe.recommend.kinds import neighbours
+from mmpipe.recommend.kinds.categories import Categories
 from mmpipe.recommend.kinds.neighbours import Neighbours
 from mmpipe.recommend.kinds.shelf import Shelf
 from mmpipe.recommend.kinds.strength import lifts, strengths
@@ -400,8 +401,26 @@ def test_what_goes_with_a_category_is_of_what_the_filters_leave(version: Version
         assert {part.reason for item in left.items for part in item.why} >= {"category-bought-with"}
 
 
+def test_the_products_of_a_category_are_looked_up_once(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column, looked = version.coded["category"], []
+    mask = column.mask
+
+    def counted(values: Sequence[str]) -> Any:
+        looked.extend(values)
+        return mask(values)
+
+    monkeypatch.setattr(column, "mask", counted)
+    found, paths = Categories(version), ("Shoes", "shoes ", "Hats", "no such path")
+    for _ in range(2):
+        for path in paths:
+            assert np.array_equal(found.of(path), mask([path]))
+    assert looked == list(paths)
+
+
 def test_neighbours_are_the_nearest_of_what_may_be_shown(version: Version) -> None:
-    found, base = Neighbours(version), version.alive
+    found, base = Neighbours(version, Categories(version)), version.alive
     row = version.row("blue-shoe-0")
     vector = fused_vector(version, row)
     assert vector is not None
@@ -423,7 +442,7 @@ def test_neighbours_are_the_nearest_of_what_may_be_shown(version: Version) -> No
 def test_long_lists_of_neighbours_are_found_but_not_kept(
     version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, row, looked = Neighbours(version), version.row("blue-shoe-0"), []
+    found, row, looked = Neighbours(version, Categories(version)), version.row("blue-shoe-0"), []
     vector = fused_vector(version, row)
     assert vector is not None
     nearest = version.fused.nearest
