@@ -21,6 +21,7 @@ from mmpipe.errors import (
     UnknownCollection,
 )
 from mmpipe.lake.audit import FOLDER, AuditLog
+from mmpipe.lake.caches import bounded_session
 from mmpipe.lake.checks import Counts, check_version, count
 from mmpipe.lake.interactions import InteractionLog, Pseudonyms, open_pseudonyms
 from mmpipe.lake.live import LiveFile, LivePointer, LiveVersion
@@ -71,6 +72,8 @@ class Lake:
         self.uri = to_uri(settings.lake.uri).rstrip("/")
         self._collections: dict[str, Collection] = {}
         self._lock = threading.Lock()
+        # Of all its tables, however many collections there are.
+        self.session = bounded_session()
 
     def __reduce__(self) -> tuple[object, ...]:
         return open_lake, (self.settings,)
@@ -158,17 +161,17 @@ class Collection:
     @cached_property
     def rejects(self) -> RejectTable:
         """Rows and media that could not be used."""
-        return RejectTable(self.table_uri("rejects"), self.settings.storage)
+        return RejectTable(self.table_uri("rejects"), self.settings.storage, self._lake.session)
 
     @cached_property
     def runs(self) -> RunTable:
         """The run ledger."""
-        return RunTable(self.table_uri("runs"), self.settings.storage)
+        return RunTable(self.table_uri("runs"), self.settings.storage, self._lake.session)
 
     @cached_property
     def media(self) -> MediaLog:
         """The newest announced version of each media object."""
-        return MediaLog(self.table_uri("media"), self.settings.storage)
+        return MediaLog(self.table_uri("media"), self.settings.storage, self._lake.session)
 
     @cached_property
     def interactions(self) -> InteractionLog:
@@ -183,7 +186,7 @@ class Collection:
     @cached_property
     def reviews(self) -> Reviews:
         """What shoppers wrote of its products."""
-        return Reviews(self.table_uri("reviews"), self.settings.storage)
+        return Reviews(self.table_uri("reviews"), self.settings.storage, self._lake.session)
 
     @cached_property
     def searches(self) -> SearchLog:
@@ -216,7 +219,12 @@ class Collection:
                     if not create:
                         raise
                     table = ProductTable.create(
-                        self.table_uri(name), name, profile, self.settings.lake, self.settings.storage
+                        self.table_uri(name),
+                        name,
+                        profile,
+                        self.settings.lake,
+                        self.settings.storage,
+                        self._lake.session,
                     )
                 self._tables[name] = table
             table = self._tables[name]
@@ -395,7 +403,12 @@ class Collection:
 
     def _open(self, name: str, profile: Profile | None) -> ProductTable:
         return ProductTable.open(
-            self.table_uri(name), name, profile, self.settings.lake, self.settings.storage
+            self.table_uri(name),
+            name,
+            profile,
+            self.settings.lake,
+            self.settings.storage,
+            self._lake.session,
         )
 
     def _make_live(

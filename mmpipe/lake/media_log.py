@@ -19,6 +19,8 @@ from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.order import SourceOrder
 
 if TYPE_CHECKING:
+    from lance import Session
+
     from mmpipe.settings import StorageSettings
 
 _COLUMNS = {"source_order": pa.string()}
@@ -45,8 +47,10 @@ class MediaVersion(BaseModel):
 class MediaLog:
     """The media versions of one collection, one row per address."""
 
-    def __init__(self, uri: str, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, MediaVersion, "uri", _COLUMNS, storage, lookups=("uri",))
+    def __init__(self, uri: str, storage: StorageSettings, session: Session | None = None) -> None:
+        self._table = RecordTable(
+            uri, MediaVersion, "uri", _COLUMNS, storage, lookups=("uri",), session=session
+        )
 
     def record(self, versions: Sequence[MediaVersion]) -> int:
         """Record versions, the newest of each address wins. Returns the rows written; an older or equal

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from mmpipe.encoders.base import Profile
 from mmpipe.errors import CommitConflict, NotFound, ProfileMismatch, StorageUnavailable
+from mmpipe.lake.caches import bounded_session
 from mmpipe.lake.changes import STAGED_COLUMNS, Applied, Changes, Staged, WriteResult
 from mmpipe.lake.checks import count
 from mmpipe.lake.cleanup import CleanUps, remove_versions
@@ -49,9 +50,6 @@ _ADD_ATTEMPTS = 10
 _ROUNDS = 20
 _BACKOFF_SECONDS = 0.02
 _MAX_KEYS = 200
-# Lance's own defaults let one table's caches grow to gigabytes.
-_INDEX_CACHE_BYTES = 256 << 20
-_METADATA_CACHE_BYTES = 128 << 20
 
 
 class ProductTable:
@@ -92,27 +90,38 @@ class ProductTable:
 
     @classmethod
     def create(
-        cls, uri: str, name: str, profile: Profile, settings: LakeSettings, storage: StorageSettings
+        cls,
+        uri: str,
+        name: str,
+        profile: Profile,
+        settings: LakeSettings,
+        storage: StorageSettings,
+        session: lance.Session | None = None,
     ) -> ProductTable:
         """A new empty table with its indexes; the existing one where another writer was first."""
         with lance_errors(f"creating table {name}"):
             create_table(uri, products_schema(profile.dim, profile), storage, create_indexes)
-        return cls.open(uri, name, profile, settings, storage)
+        return cls.open(uri, name, profile, settings, storage, session)
 
     @classmethod
     def open(
-        cls, uri: str, name: str, profile: Profile | None, settings: LakeSettings, storage: StorageSettings
+        cls,
+        uri: str,
+        name: str,
+        profile: Profile | None,
+        settings: LakeSettings,
+        storage: StorageSettings,
+        session: lance.Session | None = None,
     ) -> ProductTable:
-        """An existing table. Raises ``NotFound``; ``ProfileMismatch`` where another profile than
-        ``profile`` filled it."""
+        """An existing table, read through the caches of ``session``, or of its own. Raises ``NotFound``;
+        ``ProfileMismatch`` where another profile than ``profile`` filled it."""
         options = lance_options(uri, storage)
         try:
             with lance_errors(f"opening table {name}"):
                 dataset = lance.dataset(
                     lance_uri(uri),
                     storage_options=options,
-                    index_cache_size_bytes=_INDEX_CACHE_BYTES,
-                    metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
+                    session=session or bounded_session(),
                 )
         except (OSError, ValueError) as error:
             if is_missing(error):

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from mmpipe.errors import CommitConflict, StorageUnavailable
+from mmpipe.lake.caches import bounded_session
 from mmpipe.lake.cleanup import CleanUps, remove_old_rows, remove_versions
 from mmpipe.lake.create import create_table
 from mmpipe.lake.merge import merge
@@ -38,8 +39,6 @@ _MAX_SEGMENTS = 8
 _KEEP_VERSIONS = 4
 _HOLD_SECONDS = 120.0
 _EXPIRY_SECONDS = 3_600.0
-_INDEX_CACHE_BYTES = 8 << 20
-_METADATA_CACHE_BYTES = 32 << 20
 _IN_CHUNK = 1_000
 
 
@@ -56,6 +55,7 @@ class RecordTable(Generic[Record]):
 
     What is looked up by one of ``lookups`` is found through an index, once :meth:`maintain` has run. Merges
     use none, or they would no longer exclude two writers that insert one key: they read the key column.
+    ``session`` has the caches to read through, the table's own where there is none.
 
     Safe to share between threads and to write from several processes.
     """
@@ -69,8 +69,10 @@ class RecordTable(Generic[Record]):
         storage: StorageSettings,
         *,
         lookups: Sequence[str] = (),
+        session: lance.Session | None = None,
     ) -> None:
         self._uri = uri
+        self._session = session or bounded_session()
         self._model = model
         self._key = key
         self._storage = storage
@@ -197,11 +199,11 @@ class RecordTable(Generic[Record]):
         """The shared handle, at whatever version it last saw."""
         if self._dataset is None:
             options = lance_options(self._uri, self._storage)
-            self._dataset = _open_or_none(self._uri, options, self._what)
+            self._dataset = _open_or_none(self._uri, options, self._session, self._what)
             if self._dataset is None and create:
                 with lance_errors(f"creating {self._what}"):
                     create_table(self._uri, self.schema, self._storage)
-                self._dataset = _open_or_none(self._uri, options, self._what)
+                self._dataset = _open_or_none(self._uri, options, self._session, self._what)
         return self._dataset
 
     def _latest(self) -> lance.LanceDataset | None:
@@ -320,15 +322,12 @@ def all_of(conditions: Sequence[str]) -> str | None:
     return " AND ".join(f"({c})" for c in conditions) or None
 
 
-def _open_or_none(table_uri: str, options: dict[str, str] | None, what: str) -> lance.LanceDataset | None:
+def _open_or_none(
+    table_uri: str, options: dict[str, str] | None, session: lance.Session, what: str
+) -> lance.LanceDataset | None:
     try:
         with lance_errors(f"opening {what}"):
-            return lance.dataset(
-                lance_uri(table_uri),
-                storage_options=options,
-                index_cache_size_bytes=_INDEX_CACHE_BYTES,
-                metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
-            )
+            return lance.dataset(lance_uri(table_uri), storage_options=options, session=session)
     except (OSError, ValueError) as error:
         if is_missing(error):
             return None

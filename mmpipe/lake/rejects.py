@@ -12,6 +12,8 @@ from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import Reject
 
 if TYPE_CHECKING:
+    from lance import Session
+
     from mmpipe.settings import StorageSettings
 
 _COLUMNS = {
@@ -35,8 +37,10 @@ _MAX_LOOKUPS = 1_000
 class RejectTable:
     """The rejects of one collection, one per ``reject_id``: the same fault twice is one row."""
 
-    def __init__(self, uri: str, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, Reject, "reject_id", _COLUMNS, storage, lookups=_LOOKUPS)
+    def __init__(self, uri: str, storage: StorageSettings, session: Session | None = None) -> None:
+        self._table = RecordTable(
+            uri, Reject, "reject_id", _COLUMNS, storage, lookups=_LOOKUPS, session=session
+        )
 
     def put(self, rejects: Sequence[Reject]) -> int:
         """Record rejects; returns the rows written. One from an older source than the stored one is

@@ -13,6 +13,8 @@ from mmpipe.lake.storage import sql_text
 from mmpipe.schemas.run import RunRecord, RunStatus
 
 if TYPE_CHECKING:
+    from lance import Session
+
     from mmpipe.settings import StorageSettings
 
 _COLUMNS = {
@@ -30,9 +32,15 @@ _NOT_BACKWARDS = "target.status <> 'done' OR source.status = 'done'"
 class RunTable:
     """The runs of one collection, one row per ``run_id``."""
 
-    def __init__(self, uri: str, storage: StorageSettings) -> None:
+    def __init__(self, uri: str, storage: StorageSettings, session: Session | None = None) -> None:
         self._table = RecordTable(
-            uri, RunRecord, "run_id", _COLUMNS, storage, lookups=("run_id", "source_uri")
+            uri,
+            RunRecord,
+            "run_id",
+            _COLUMNS,
+            storage,
+            lookups=("run_id", "source_uri"),
+            session=session,
         )
 
     def put(self, *runs: RunRecord) -> int:

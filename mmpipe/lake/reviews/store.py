@@ -19,6 +19,8 @@ from mmpipe.schemas.order import SourceOrder
 from mmpipe.schemas.review import ProductReviews, ReviewSentence
 
 if TYPE_CHECKING:
+    from lance import Session
+
     from mmpipe.settings import StorageSettings
 
 _COLUMNS: Final = {
@@ -59,10 +61,12 @@ class Reviews:
     Every method may raise ``StorageUnavailable``.
     """
 
-    def __init__(self, uri: str, storage: StorageSettings) -> None:
-        self._table = RecordTable(uri, HeldReview, "key", _COLUMNS, storage, lookups=_LOOKUPS)
+    def __init__(self, uri: str, storage: StorageSettings, session: Session | None = None) -> None:
+        self._table = RecordTable(
+            uri, HeldReview, "key", _COLUMNS, storage, lookups=_LOOKUPS, session=session
+        )
         waiting = f"{uri.removesuffix('.lance')}_waiting.lance"
-        self._waiting = RecordTable(waiting, Waiting, "product_id", {}, storage)
+        self._waiting = RecordTable(waiting, Waiting, "product_id", {}, storage, session=session)
 
     def put(self, reviews: Sequence[HeldReview]) -> int:
         """Hold them, in one commit; gives how many were news (:meth:`news`)."""
