@@ -36,7 +36,7 @@ _TOKEN = "of-this-run-only"
 _JSON = {"content-type": "application/json"}
 _EVERY = 0.05
 _SETTLED = 6.0
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
 _SIDE = 7_000
 _WORDS = ("red", "blue", "green", "shoe", "bag", "hat", "light", "summer", "leather", "kids")
 
@@ -157,6 +157,10 @@ def _json(body: bytes, path: str = "/v1/search") -> Attack:
     return lambda replica: [replica.ask(path, body, _JSON)[0]]
 
 
+def _base64(groups: int) -> bytes:
+    return b'{"image":{"data":"' + b"AAAA" * groups + b'"}}'
+
+
 def _form(text: bytes, charset: str) -> Attack:
     body = b'--b\r\nContent-Disposition: form-data; name="text-"\r\n\r\n' + text + b"\r\n--b--\r\n"
     headers = {"content-type": f"multipart/form-data; boundary=b; charset={charset}"}
@@ -171,16 +175,18 @@ def _picture(mode: str) -> bytes:
     return file.getvalue()
 
 
-def _pictures(picture: bytes, at_once: int = 8) -> Attack:
+def _pictures(picture: bytes) -> Attack:
     head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
     body = head + picture + b"\r\n--b--\r\n"
-    headers = {"content-type": "multipart/form-data; boundary=b"}
+    return _at_once(8, body, {"content-type": "multipart/form-data; boundary=b"})
 
+
+def _at_once(count: int, body: bytes, headers: dict[str, str]) -> Attack:
     def send(replica: Replica) -> list[int]:
         statuses: list[int] = []
         threads = [
             threading.Thread(target=lambda: statuses.append(replica.ask("/v1/search", body, headers)[0]))
-            for _ in range(at_once)
+            for _ in range(count)
         ]
         for thread in threads:
             thread.start()
@@ -200,7 +206,8 @@ def _attacks() -> dict[str, Callable[[], Attack]]:
         "events_of_20k_names": lambda: _json(
             b'{"interactions":[' + _names(19_900) + b"]}", "/v1/interactions"
         ),
-        "base64_22mb": lambda: _json(b'{"image":{"data":"' + b"AAAA" * 5_500_000 + b'"}}'),
+        "base64_22mb": lambda: _json(_base64(5_500_000)),
+        "base64_22mb_four_at_once": lambda: _at_once(4, _base64(5_500_000), _JSON),
         "pictures_rgb": lambda: _pictures(_picture("RGB")),
         "pictures_rgba": lambda: _pictures(_picture("RGBA")),
         "pictures_16_bit": lambda: _pictures(_picture("I;16")),

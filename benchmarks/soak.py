@@ -5,11 +5,11 @@
 One process searches (``mmpipe.serve.standalone``) over a folder lake, another indexes single products, so
 many a second. A closed loop first finds what can be answered while nothing is updated; then searches come at
 ``--load`` of that. Of twelve windows it prints p50 and p95 of the searches, the replica's CPU time by search,
-the memory of both processes (all that is resident, and without mapped files), files, bytes and versions of
-the lake, and files on the replica's own disk. ``flat`` compares the last third with the one before it, and
-``grew`` names what did; the first is for versions to grow as old as they are held (``--hold``, which must be
-less than a fourth of the run). On a machine that others use p95 tells of them; CPU time does not. Prints one
-JSON line.
+the updates, the memory of both processes (all that is resident, and without mapped files), files, bytes and
+versions of the lake, and files on the replica's own disk. ``flat`` compares the last third with the one
+before it, and ``grew`` names what did; the first is for versions to grow as old as they are held (``--hold``,
+which must be less than a fourth of the run). On a machine that others use p95 tells of them, and so do the
+updates, and with them files and bytes; CPU time does not. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ def _update(root: Path, options: argparse.Namespace) -> None:
         count += 1
         changed = product(count % options.products, count)
         shop.upload(f"products/{changed['id']}.json", "product_uploaded", json.dumps(changed))
+        with (root / "updates").open("ab") as told:
+            told.write(b".")
         due += 1 / options.updates
         time.sleep(max(0.0, due - time.monotonic()))
     print(count, flush=True)
@@ -111,14 +113,16 @@ def _measure(root: Path, options: argparse.Namespace) -> dict[str, Any]:
             indexer.stdin.write("go\n")
             indexer.stdin.flush()
             generator = Generator("127.0.0.1", port, requests)
-            windows, statuses = [], Counter[str]()
+            windows, statuses, updated = [], Counter[str](), 0
             for _ in range(_WINDOWS):
                 before = _cpu_seconds(replica.pid)
                 answers = generator.run(rate, options.minutes * 60 / _WINDOWS)
                 used = _cpu_seconds(replica.pid) - before
                 statuses.update(str(answer.status) for answer in answers)
                 cpu = {"cpu_ms": round(1e3 * used / max(1, len(answers)), 2)}
-                windows.append(_window(answers) | cpu | _sizes(root, replica.pid, indexer.pid))
+                done, updated = updated, _told(root)
+                sizes = {"updates": updated - done} | _sizes(root, replica.pid, indexer.pid)
+                windows.append(_window(answers) | cpu | sizes)
             (root / "stop").touch()
             updates = int(indexer.stdout.readline())
     return {
@@ -183,6 +187,11 @@ def _sizes(root: Path, replica: int, indexer: int) -> dict[str, Any]:
         "versions": sum(1 for _ in (root / "lake").rglob("*.manifest")),
         "local_files": size_of(root / "local")["files"],
     }
+
+
+def _told(root: Path) -> int:
+    told = root / "updates"
+    return told.stat().st_size if told.exists() else 0
 
 
 def _memory(pid: int, name: str) -> float:

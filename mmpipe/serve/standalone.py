@@ -25,6 +25,7 @@ from mmpipe.serve.http.dispatch_token import with_token
 from mmpipe.serve.http.internal import behind_one_port, create_internal_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.ingest.uploads import Uploads
+from mmpipe.serve.memory import keep_little_memory
 from mmpipe.serve.operations import Operations
 from mmpipe.serve.turns import take_short_turns
 from mmpipe.settings import Settings, load_settings
@@ -104,6 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     configure_logging("WARNING")
     take_short_turns()
+    keep_little_memory()
     settings = with_pseudonym_key(with_token(load_settings()))
     door = Door(settings.serve)
     app = standalone_app(settings, door)

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from mmpipe import media
 from mmpipe.serve.answer.budget import Budget, Busy
-from mmpipe.serve.answer.memory import give_back_memory
+from mmpipe.serve.memory import give_back_memory
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_app, make_service, png
 

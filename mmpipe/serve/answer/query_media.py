@@ -16,7 +16,7 @@ from mmpipe.encoders.base import EncoderInput, Modality
 from mmpipe.errors import InvalidMedia, InvalidRequest
 from mmpipe.schemas.search import MediaInput, SearchRequest
 from mmpipe.serve.answer.budget import Budget
-from mmpipe.serve.answer.memory import give_back_memory
+from mmpipe.serve.memory import give_back_memory
 from mmpipe.settings import MediaSettings
 
 MEDIA_PARTS: tuple[Modality, ...] = ("image", "audio", "video")

@@ -46,7 +46,8 @@ QUEUE_MS = 100
 DEEP = 16
 # Longer than Ray takes to start a proxy in place of one that is gone, even on a busy machine.
 STAND_IN_SECONDS = 300.0
-GONE_SECONDS = 15.0
+# Likewise: replicas that went with it are not known before. After a shutdown callers get 503 for so long.
+GONE_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 # What ends sooner than this never worked.
 _WORKED_SECONDS = 1.0

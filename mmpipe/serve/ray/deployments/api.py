@@ -21,6 +21,7 @@ from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.key_entries import Keys
 from mmpipe.serve.http.keys import KeyRing
 from mmpipe.serve.http.metrics import Metrics
+from mmpipe.serve.memory import keep_little_memory
 from mmpipe.serve.operations import Operations
 from mmpipe.serve.ray.deployments.logs import log_as_replica
 from mmpipe.serve.ray.replicas import counted
@@ -49,6 +50,7 @@ class Api:
 
         log_as_replica()
         take_short_turns()
+        keep_little_memory()
         door = bounded_protocol.install(settings.serve)
         encoder: QueryEncoder = (
             local_encoder(settings) if encoders is None else remote_encoder(encoders, settings)
