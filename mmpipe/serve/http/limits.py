@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import InvalidRequest, RequestTooLarge
 from mmpipe.serve.http.errors import UriTooLong, problem_of, respond
+from mmpipe.serve.memory import give_back_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 MAX_QUERY_BYTES: Final = 64_000
 # Each makes an error where it is not known.
 MAX_QUERY_FIELDS: Final = 500
+# A body that the allocator would keep the memory of; given back when it is over, once for all of a second.
+_LARGE: Final = 2_000_000
+_LATER_SECONDS: Final = 1.0
 
 
 class BodyLimit:
@@ -25,7 +30,8 @@ class BodyLimit:
 
     A declared Content-Length is refused before a byte is read; a chunked body is cut off at the limit.
     Either way the caller gets 413 as a problem document, whatever the route was doing with the body. A query
-    string over :data:`MAX_QUERY_BYTES` or :data:`MAX_QUERY_FIELDS` gets 414.
+    string over :data:`MAX_QUERY_BYTES` or :data:`MAX_QUERY_FIELDS` gets 414. What large bodies held goes back
+    to the system.
     """
 
     def __init__(
@@ -39,6 +45,7 @@ class BodyLimit:
         self._max_bytes = max_bytes
         self._of_paths = of_paths or {}
         self._below = tuple((below or {}).items())
+        self._giving_back = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,6 +89,14 @@ class BodyLimit:
             if started:
                 raise
             await self._refuse(too_large, scope, receive, send)
+        finally:
+            if seen > _LARGE and not self._giving_back:
+                self._giving_back = True
+                asyncio.get_running_loop().call_later(_LATER_SECONDS, self._give_back)
+
+    def _give_back(self) -> None:
+        self._giving_back = False
+        asyncio.get_running_loop().run_in_executor(None, give_back_memory)
 
     def _most(self, path: str) -> int:
         most = self._of_paths.get(path, self._max_bytes)
