@@ -72,7 +72,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if len(raw) > MAX_LINE:
                     raise _bad(path, number, f"longer than {MAX_LINE:,} bytes")
                 try:
-                    words = raw.decode("utf-8").split()
+                    words = raw.decode("utf-8-sig" if number == 1 else "utf-8").split()
                 except UnicodeDecodeError:
                     raise _bad(path, number, "not UTF-8 text: `user item item …` is expected") from None
                 if any(len(word) > MAX_TOKEN or not word.isprintable() for word in words):

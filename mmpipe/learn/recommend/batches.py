@@ -29,7 +29,9 @@ def windows(sequences: Sequence[Items], length: int, rng: np.random.Generator) -
 
 def batches(pieces: Sequence[Items], events: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """Shuffled batches ``(b, longest)`` of codes, -1 behind the end of a piece, of about ``events``
-    events."""
+    events; none of no pieces."""
+    if not pieces:
+        return
     order = rng.permutation(len(pieces))
     lengths = np.array([len(piece) for piece in pieces])
     mean = max(1.0, float(lengths.mean()))

@@ -90,11 +90,7 @@ def make(name: ModelName, options: RecommenderSettings) -> Model:
 
 def complete(model: Model, corpus: Corpus) -> None:
     """Fit a fitted model anew on more, with what it had chosen: a mixture's weights, a network's epochs."""
-    if isinstance(model, Blend):
-        for portion, weight in zip(model.portions, model.weights, strict=True):
-            if weight > 0:
-                portion.part.complete(corpus.sequences, corpus.items, corpus.features)
-    elif isinstance(model, SequenceModel):
+    if isinstance(model, Blend | SequenceModel):
         model.complete(corpus.sequences, corpus.items, corpus.features)
     else:
         _fitted(model, corpus)

@@ -19,7 +19,15 @@ from mmpipe.learn.recommend.content import FADING, ContentModel
 from mmpipe.learn.recommend.neighbours import NeighbourModel
 from mmpipe.learn.recommend.popular import PopularModel
 from mmpipe.learn.recommend.train import SequenceModel
-from mmpipe.recommend.model.form import RANKER_FILE, Form, PartForm, RankerForm, write_form, write_items
+from mmpipe.recommend.model.form import (
+    RANKER_FILE,
+    Form,
+    PartForm,
+    PartKind,
+    RankerForm,
+    write_form,
+    write_items,
+)
 
 if TYPE_CHECKING:
     from mmpipe.evaluate.recommend.run import Features, Model
@@ -50,10 +58,7 @@ def export(
     first codes of those that ``model`` was fitted on with ``features``, in the order of their UTF-8 bytes;
     ``counts`` their events."""
     items = len(product_ids)
-    parts = tuple(
-        _part(each, folder, items, features, weight, sharpness)
-        for each, weight, sharpness in _portions(model)
-    )
+    parts = tuple(_part(each, folder, items, features) for each in _portions(model))
     form = Form(name=model.name, parts=parts, ranker=None if ranker is None else ranker.form)
     write_items(folder, list(product_ids), counts)
     if ranker is not None:
@@ -62,47 +67,63 @@ def export(
     write_form(folder, form)
 
 
-def _portions(model: Model) -> list[tuple[object, float, float | None]]:
-    """The parts of a model with their weights, and what makes shares of their scores."""
+@dataclass(frozen=True, slots=True)
+class _Portion:
+    """A part of a model with its weights, and what makes shares of its scores."""
+
+    model: object
+    weight: float
+    new_weight: float | None
+    sharpness: float | None
+
+
+def _portions(model: Model) -> list[_Portion]:
     if isinstance(model, Blend):
+        new = [None] * len(model.portions) if model.new_weights is None else model.new_weights.tolist()
         return [
-            (portion.part, float(weight), _sharpness(portion.sharpness, temperature))
-            for portion, weight, temperature in zip(
-                model.portions, model.weights, model.temperatures, strict=True
+            _Portion(portion.part, min(weight, 1.0), more, _sharpness(portion.sharpness, temperature))
+            for portion, weight, more, temperature in zip(
+                model.portions, model.weights.tolist(), new, model.temperatures.tolist(), strict=True
             )
-            if weight > 0
+            if weight > 0 or (more or 0.0) > 0
         ]
     if isinstance(model, SequenceModel):
-        return [(model, 1.0, 1.0)]
+        return [_Portion(model, 1.0, None, 1.0)]
     logits = isinstance(model, ContentModel | AlsModel)
-    return [(model, 1.0, _SHARPNESS if logits else None)]
+    return [_Portion(model, 1.0, None, _SHARPNESS if logits else None)]
 
 
 def _sharpness(sharpness: float | None, temperature: float) -> float | None:
     return None if sharpness is None else float(sharpness / temperature)
 
 
-def _part(
-    model: object,
-    folder: Path,
-    items: int,
-    features: Features | None,
-    weight: float,
-    sharpness: float | None,
-) -> PartForm:
-    weight = min(weight, 1.0)
+def _part(portion: _Portion, folder: Path, items: int, features: Features | None) -> PartForm:
+    model = portion.model
+
+    def form_of(
+        name: str,
+        kind: PartKind,
+        *,
+        fading: float | None = None,
+        regularization: float | None = None,
+        confidence: float | None = None,
+    ) -> PartForm:
+        return PartForm(
+            name=name, kind=kind, weight=portion.weight, new_weight=portion.new_weight,
+            sharpness=portion.sharpness, fading=fading, regularization=regularization, confidence=confidence,
+        )  # fmt: skip
+
     if isinstance(model, SequenceModel):
         assert model.trained is not None, "fit comes first"
         network = model.trained.network
-        form = PartForm(name=model.name, kind="sequence", weight=weight, sharpness=sharpness)
+        form = form_of(model.name, "sequence")
         arrays: dict[str, NDArray[Any]] = dict(network.export())
         del arrays["scorable"]
         arrays["item_embedding"] = np.ascontiguousarray(arrays["item_embedding"][:items])
         save_file(arrays, folder / form.file, metadata={"config": json.dumps(asdict(network.config))})
     elif isinstance(model, NeighbourModel):
         assert model.neighbours is not None, "fit comes first"
-        fading = model.settings.fading
-        form = PartForm(name=model.name, kind="neighbours", weight=weight, sharpness=sharpness, fading=fading)
+        form = form_of(model.name, "neighbours", fading=model.settings.fading)
         found = model.neighbours
         # Whatever no event names has no neighbours and is nobody's.
         save_file(
@@ -115,22 +136,20 @@ def _part(
         )
     elif isinstance(model, ContentModel):
         assert model.whitening is not None, "fit comes first"
-        form = PartForm(name=model.name, kind="whitened", weight=weight, sharpness=sharpness, fading=FADING)
+        form = form_of(model.name, "whitened", fading=FADING)
         mean, matrix = model.whitening.mean, np.ascontiguousarray(model.whitening.matrix)
         save_file({"mean": mean, "matrix": matrix}, folder / form.file)
     elif isinstance(model, AlsModel):
         settings = model.settings
-        form = PartForm(
-            name=model.name,
-            kind="factors",
-            weight=weight,
-            sharpness=sharpness,
+        form = form_of(
+            model.name,
+            "factors",
             regularization=settings.regularization,
             confidence=settings.confidence,
         )
         save_file({"factors": np.ascontiguousarray(model.factors[:items])}, folder / form.file)
     elif isinstance(model, PopularModel):
-        form = PartForm(name=model.name, kind="popular", weight=weight, sharpness=sharpness)
+        form = form_of(model.name, "popular")
     else:
         raise TypeError(f"{type(model).__name__} has no form that is served")
     return form

@@ -36,7 +36,8 @@ LEAST_RATING = 3.0
 
 class PartForm(BaseModel):
     """One part of the mixture. Its scores become shares: logits times ``sharpness`` through a softmax, or,
-    with None, weights over their sum; the mixture is the sum of the shares by ``weight``.
+    with None, weights over their sum; the mixture is the sum of the shares by ``weight``. Products that the
+    model knows no behaviour of have ``new_weight`` instead, which is ``weight`` where it is None.
 
     ``whitened`` is likeness of whitened vectors. ``fading`` is of neighbours and of that,
     ``regularization`` and ``confidence`` are of factors.
@@ -46,7 +47,8 @@ class PartForm(BaseModel):
 
     name: PartName
     kind: PartKind
-    weight: float = Field(gt=0, le=1)
+    weight: float = Field(ge=0, le=1)
+    new_weight: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     sharpness: Positive | None = None
     fading: float | None = Field(default=None, gt=0, le=1)
     regularization: Positive | None = None

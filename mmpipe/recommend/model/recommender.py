@@ -212,6 +212,10 @@ class Bound:
         self._here[items[self._of_items]] = 1
         described = shelf.described() if readable else np.zeros(0, np.int32)
         self.place = Place(shelf, items, described[items[described] == NO_ITEM], readable=readable)
+        # What new products are worth beside the others, whose weights sum to 1; None where it is the same.
+        self._new_total: float | None = None
+        if any(form.new_weight is not None for form, _ in self._logits):
+            self._new_total = sum(_new_weight(form) for form, _ in self._logits)
         for _, part in self._logits:
             if isinstance(part, ContentPart):
                 part.prepare(self.place)
@@ -237,23 +241,36 @@ class Bound:
         seen = past.rows[past.rows >= 0]
         used = 0.0
         weights = np.zeros(len(self.model.ids))
-        for weight, shares in self._weights(past):
-            weights += weight * shares
+        for weight, by_item in self._weights(past):
+            weights += weight * by_item
             used += weight
         mixed = self.place.spread(weights, 0.0)
         scored = self._of_items.copy() if used > 0 else np.zeros(rows, np.bool_)
+        said: list[tuple[PartForm, Scores]] = []
         for form, part in self._logits:
             logits = part.scores(past, self.place)
             if logits is None:
                 continue
             logits[seen] = -np.inf
             scored |= logits > -np.inf
-            mixed += np.float32(form.weight) * _softmax(logits, form.sharpness or 1.0)
-            used += form.weight
-        if used == 0.0:
-            return nothing
+            said.append((form, _softmax(logits, form.sharpness or 1.0)))
         # Parts that say nothing of this history leave their weight to the others.
-        mixed *= np.float32(1 / used)
+        used += sum(form.weight for form, _ in said)
+        new_used = sum(_new_weight(form) for form, _ in said)
+        if used == 0.0 and new_used == 0.0:
+            return nothing
+        of_known = 1 / used if used > 0 else 0.0
+        of_new = of_known
+        if self._new_total is not None:
+            of_new = self._new_total / new_used if new_used > 0 else 0.0
+        mixed *= np.float32(of_known)
+        for form, shares in said:
+            new = np.float32(_new_weight(form) * of_new)
+            # Where no part that knows behaviour says anything, those of new products speak of all.
+            known = np.float32(form.weight * of_known) if used > 0 else new
+            shares *= known if known == new else np.where(self._of_items, known, new)
+            mixed += shares
+        mixed *= np.float32(1 / max(float(mixed.sum()), 1e-12))
         scored[seen] = False
         np.copyto(nothing, mixed, where=scored)
         return nothing
@@ -291,6 +308,10 @@ def positive(product_ids: Sequence[str], types: NDArray[np.uint8]) -> list[str]:
     """The products of the events that show a liking; ``types`` are places in ``EVENT_TYPES``."""
     liked = _POSITIVE[np.minimum(types, len(_POSITIVE) - 1)] & (types < len(_POSITIVE))
     return [product_ids[place] for place in np.flatnonzero(liked).tolist()]
+
+
+def _new_weight(form: PartForm) -> float:
+    return form.weight if form.new_weight is None else form.new_weight
 
 
 def _softmax(logits: Scores, sharpness: float) -> Scores:

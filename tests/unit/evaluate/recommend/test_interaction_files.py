@@ -24,6 +24,12 @@ def test_a_line_is_a_user_and_what_they_did_in_order(tmp_path: Path) -> None:
     assert data.times is None
 
 
+def test_what_editors_and_other_systems_add_is_no_id(tmp_path: Path) -> None:
+    data = interactions.read(written(tmp_path, "\ufeffü1 é_漢 😀 😀\r\n\r\nu2 😀\r\n"))
+    assert data.names == ["é_漢", "😀"]
+    assert [sequence.tolist() for sequence in data.sequences] == [[0, 1, 1], [1]]
+
+
 def test_times_stand_beside_items(tmp_path: Path) -> None:
     data = interactions.read(written(tmp_path, "u1 a@10 b@10 c@2.5e1\nu2 x@y@3\n"))
     assert data.names == ["a", "b", "c", "x@y"]
@@ -48,6 +54,7 @@ def test_of_a_robot_the_latest_events_are_kept(tmp_path: Path) -> None:
         ("u1 a b\nu2\n", "line 2: user 'u2' has no item"),
         ("u1 a\nu1 b\n", "line 2: user 'u1' has a line already"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "line 1: not UTF-8"),
+        ("u1 a\n\ufeffu2 b\n", "line 2: an id of control characters"),
         ("u1 a\x00b c", "line 1: an id of control characters"),
         ("u1 " + "a" * 600, "line 1: an id of control characters or over 512"),
         ("u1 a@10 b\n", "line 1: 'b' has no time"),

@@ -1,4 +1,4 @@
-"""Neighbours, popularity, content and the mixture, against worked examples."""
+"""Neighbours, popularity and content, against worked examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ pytest.importorskip("torch")
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.learn.recommend import names
-from mmpipe.learn.recommend.blend import Blend, Portion, _grid
 from mmpipe.learn.recommend.content import ContentModel
 from mmpipe.learn.recommend.neighbours import (
     NEXT,
@@ -93,65 +92,6 @@ def test_content_finds_what_is_alike_and_needs_texts() -> None:
     assert model.scores(of([4]))[0, :4].tolist() == [0, 0, 0, 0]
     with pytest.raises(InvalidRequest, match="--items FILE"):
         model.fit([], 5, None)
-
-
-class Fixed:
-    """Scores that are given, whatever the history."""
-
-    def __init__(self, name: str, row: list[float]) -> None:
-        self.name, self.row, self.completed = name, np.array(row, np.float32), False
-
-    def choose(self, held: object, items: int, features: object) -> None:
-        del held, items, features
-
-    def complete(self, sequences: object, items: int, features: object) -> None:
-        del sequences, items, features
-        self.completed = True
-
-    def scores(self, histories: list[NDArray[np.int32]]) -> NDArray[np.float32]:
-        return np.tile(self.row, (len(histories), 1))
-
-
-def test_the_mixture_trusts_who_foretells_and_leaves_out_who_does_not() -> None:
-    # Any weight of the second puts item 2 before the target.
-    right, wrong = Fixed("right", [0, 0, 39, 40, 1, 1]), Fixed("wrong", [0, 0, 9, 0, 0, 0])
-    blend = Blend([Portion(right, None), Portion(wrong, None)])
-    blend.fit(of(*([0, 1, 3] for _ in range(20))), 6)
-    assert blend.weights.tolist() == [1.0, 0.0]
-    assert right.completed
-    assert not wrong.completed
-    found = blend.scores(of([0, 1]))[0]
-    assert found[3] == pytest.approx(40 / 81)
-    assert np.all(found[[0, 1]] == -np.inf)
-
-
-def test_two_that_know_a_half_each_are_mixed() -> None:
-    first, second = Fixed("first", [0, 0, 5, 4, 0, 0]), Fixed("second", [0, 0, 0, 4, 5, 0])
-    blend = Blend([Portion(first, None), Portion(second, None)])
-    blend.fit(of(*([0, 1, 3] for _ in range(20))), 6)
-    assert 0.25 < blend.weights[0] < 0.75
-    assert int(blend.scores(of([0, 1]))[0].argmax()) == 3
-
-
-def test_scores_of_the_mixture_are_probabilities_of_what_was_not_seen() -> None:
-    parts = [
-        Portion(Fixed("logits", [1, 2, 3, -np.inf, 0]), 1.0),
-        Portion(Fixed("weights", [0, 1, 0, 0, 3]), None),
-    ]
-    blend = Blend(parts)
-    found = blend.scores(of([0], [2, 4]))
-    for row in found:
-        assert row[np.isfinite(row)].sum() == pytest.approx(1.0)
-    soft = np.exp([2, 3, 0]) / np.exp([2, 3, 0]).sum()
-    assert found[0, [1, 2, 4]] == pytest.approx(0.5 * soft + 0.5 * np.array([0.25, 0, 0.75]))
-
-
-@pytest.mark.parametrize("parts", [1, 2, 3, 4, 5])
-def test_the_grid_has_every_part_alone_and_sums_to_one(parts: int) -> None:
-    grid = _grid(parts)
-    assert grid.sum(axis=1) == pytest.approx(np.ones(len(grid)))
-    assert {tuple(row) for row in np.eye(parts)} <= {tuple(row) for row in grid}
-    assert len(np.unique(grid, axis=0)) == len(grid) <= 90
 
 
 def test_names_say_which_models() -> None:
