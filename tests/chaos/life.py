@@ -6,9 +6,10 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,29 +19,38 @@ from mmpipe.errors import MmpipeError, StorageUnavailable
 from mmpipe.indexing import Indexer
 from mmpipe.indexing.lanes import chunks, sifting, staging, worker
 from mmpipe.indexing.lanes import feed as lanes
+from mmpipe.indexing.lanes.chunks import FeedJob
 from mmpipe.indexing.tables.upkeep import rest
 from mmpipe.lake import Collection, open_lake
-from mmpipe.schemas.work import CatalogueEvent
+from mmpipe.schemas.run import RunRecord
+from mmpipe.schemas.work import CatalogueEvent, WorkOrder, WorkOutcome
 from mmpipe.settings import IndexingSettings, LakeSettings, Settings, StorageSettings
-from tests.chaos.points import POINTS, READS, wrap
+from tests.chaos.points import POINTS, QUEUE_POINTS, READS, wrap
+from tests.chaos.queue import Die, Queue, around, consume
 from tests.chaos.store import CREDENTIALS
 from tests.unit.indexing.bucket import Bucket, order_of
 from tests.unit.indexing.uploads import one_stage
 from tests.unit.lake.interactions.logs import ZERO, event, rows
 
 COLLECTION = "demo"
+# Feeds of a few rows are small; larger ones are for the batch lane.
+WARM_BYTES = 250
+# A life that takes longer leaves the rest of its queue to the next.
+QUEUE_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
 class Task:
     """One message: ``kind`` is uploads (events of one call), large (one feed), events (ids of interactions),
-    erase (a person), merge or upkeep. ``number`` says which one was acknowledged."""
+    erase (a person), merge, upkeep, or queue (whatever is on one). ``number`` says which one was
+    acknowledged."""
 
     number: int
     kind: str
     uploads: tuple[CatalogueEvent, ...] = ()
     user: str = ""
     ids: tuple[str, ...] = ()
+    queue: Queue | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ def settings_of(lake: str, endpoint: str | None = None) -> Settings:
     return Settings(
         storage=StorageSettings(endpoint_url=endpoint),
         lake=LakeSettings(uri=lake, hold_versions_seconds=0.5, keep_versions=3, max_shrink=1.0),
-        indexing=IndexingSettings(profile="fake", chunk_rows=8),
+        indexing=IndexingSettings(profile="fake", chunk_rows=8, warm_max_bytes=WARM_BYTES),
     )
 
 
@@ -114,7 +124,7 @@ def live(life: Life, answers: Connection) -> None:
         with lock:
             answers.send(said)
 
-    _wrap(life, tell)
+    die = _wrap(life, tell)
     settings = settings_of(life.lake, life.endpoint)
     lake, loaded = open_lake(settings), registry.load("fake")
     indexer = Indexer(settings, lake, loaded, lambda _uri: life.bucket)
@@ -122,7 +132,12 @@ def live(life: Life, answers: Connection) -> None:
 
     def work(task: Task) -> None:
         try:
-            if _done(task, indexer, place, random.Random(life.seed)):
+            if task.queue is not None:
+                execute = partial(_execute, indexer, place)
+                done = consume(task.queue, settings.indexing, execute, die, QUEUE_SECONDS)
+            else:
+                done = _done(task, indexer, place, random.Random(life.seed))
+            if done:
                 tell("done", task.number)
         except (MmpipeError, OSError) as error:
             tell("failed", f"{task.kind}: {type(error).__name__}: {error}")
@@ -148,13 +163,7 @@ def _done(task: Task, indexer: Indexer, place: Place, chance: random.Random) -> 
         return {outcome.status for outcome in outcomes} <= {"done", "duplicate"}
     if task.kind == "large":
         (upload,) = task.uploads
-        record = lanes.execute(
-            order_of(upload),
-            place.settings,
-            lambda job: one_stage(job, place),  # type: ignore[arg-type]
-            loaded=place.loaded,
-        )
-        return record.status in ("done", "failed")
+        return _batch(order_of(upload), place).status in ("done", "failed")
     log = collection.interactions
     if task.kind == "events":
         log.append(rows(*(event(each, task.user) for each in task.ids)))
@@ -169,7 +178,28 @@ def _done(task: Task, indexer: Indexer, place: Place, chance: random.Random) -> 
     return True
 
 
-def _wrap(life: Life, tell: Callable[..., None]) -> None:
+def _batch(order: WorkOrder, place: Place) -> RunRecord:
+    def stages(job: FeedJob) -> Iterator[bytes]:
+        return one_stage(job, place)  # type: ignore[arg-type]
+
+    return lanes.execute(order, place.settings, stages, loaded=place.loaded)
+
+
+def _execute(indexer: Indexer, place: Place, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
+    """Both lanes: what the dispatcher hands to the indexer and to jobs."""
+    outcomes = indexer.execute([order for order in orders if order.lane == "warm"])
+    for order in orders:
+        if order.lane == "batch":
+            try:
+                status, reason = "done", _batch(order, place).status
+            except (MmpipeError, OSError) as error:
+                status, reason = "retry", str(error)
+            outcomes.append(WorkOutcome(run_id=order.run_id, status=status, reason=reason))
+    return outcomes
+
+
+def _wrap(life: Life, tell: Callable[..., None]) -> Die:
+    """Gives what is to be called at steps that are not wrapped here."""
     chance, lock = random.Random(life.seed), threading.Lock()
     left = life.time
 
@@ -207,3 +237,7 @@ def _wrap(life: Life, tell: Callable[..., None]) -> None:
         wrap(point.where, step(point.name))
     for where in READS:
         wrap(where, step(""))
+    for point in QUEUE_POINTS:
+        if point.where:
+            wrap(point.where, partial(around, die, point.name))
+    return die

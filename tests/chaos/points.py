@@ -41,6 +41,12 @@ POINTS: Final = (
     Point("interactions merged", "mmpipe.lake.interactions.folder:LogFolder.delete_many", "merge"),
     Point("erasure recorded", "mmpipe.lake.interactions.folder:LogFolder.write_record", "erase"),
 )
+# Where messages come by a queue: steps of ``queue.consume``, and one of the product's.
+QUEUE_POINTS: Final = (
+    Point("batch handled", "", "queue"),
+    Point("messages deleted", "", "queue"),
+    Point("messages shown again", "mmpipe.dispatch.redelivery:Redelivery._change", "queue"),
+)
 MOMENTS: Final = ("before", "after")
 # Asked for faults alone: nothing is changed by them.
 READS: Final = (
