@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from examples.assistant.fresh import fresh
 from examples.assistant.later import later
 from examples.assistant.natural import choosing, reporting
 from examples.assistant.products import catalogue
@@ -22,6 +23,7 @@ def write(folder: Path) -> None:
         "turns": conversations(),
         "later": later(),
         "unseen": unseen(),
+        "fresh": fresh(),
         "natural-choosing": choosing(),
         "natural-reporting": reporting(),
         "reviews": [dict(review) for review in reviews()],

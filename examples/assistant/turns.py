@@ -61,6 +61,11 @@ def compare(say: str, winner: str | None, *products: str) -> Turn:
     return {"say": say, "kind": "compare", "winner": winner, "products": list(products)}
 
 
+def differ(say: str, value: str, *products: str) -> Turn:
+    """A turn that asks in what products differ; ``value`` is one of the differences."""
+    return {"say": say, "kind": "compare", "value": value, "products": list(products)}
+
+
 def fact(say: str, product: str, value: str) -> Turn:
     """A question that the catalogue answers."""
     return {"say": say, "kind": "attribute", "products": [product], "value": value}

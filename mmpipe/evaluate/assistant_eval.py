@@ -226,6 +226,9 @@ def _why_wrong(turn: JudgedTurn, answer: AssistantResponse) -> str | None:
     if turn.kind == "compare":
         if not answer.comparison or not set(turn.products) <= answer.comparison[0].claims.keys():
             return f"compares {shown}: {answer.text[:120]}"
+        if turn.value is not None:  # what differs is asked, not who is ahead
+            told = [each.value for each in answer.claims]
+            return None if any(turn.value in each for each in told) else f"claims {told}"
         ahead = answer.comparison[0].winner
         return None if ahead == turn.winner else f"{ahead} is ahead: {answer.text[:120]}"
     if not shown or not set(shown) <= set(turn.products):
