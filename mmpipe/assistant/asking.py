@@ -1,5 +1,7 @@
 """What the assistant asks back: a size or a budget that would tell many products apart, each at most once."""
 
+# ruff: noqa: E501  (an expression is read as one line)
+
 from __future__ import annotations
 
 import re
@@ -29,6 +31,10 @@ _MANY: Final = 6
 _APART: Final = 2
 _MOST_OPTIONS: Final = 12
 _LETTERS: Final = ("xxs", "xs", "s", "m", "l", "xl", "xxl", "2xl", "3xl", "4xl")
+# What follows a number that counts something else than money.
+_COUNTED: Final = re.compile(
+    r"[- ]?(?!dollars?\b|bucks\b|usd\b|euros?\b|eur\b|pounds?\b|quid\b|gbp\b|yuan\b|rmb\b|or\b|at\b|max|tops\b|please\b|is\b|would\b|will\b|ish\b|and\b|but\b|i\b|maybe\b)[a-z]{2,}"
+)
 _NUMBER: Final = re.compile(r"\d{1,7}(?:\.\d{1,2})?")
 
 
@@ -37,7 +43,7 @@ def open_slot(state: Conversation, products: Sequence[PublicProduct]) -> tuple[S
     asked = state.wishes
     if "size" not in state.asked and "size" not in asked.fields and "size" not in asked.nots:
         sizes = [each.size for each in products if each.size]
-        options = sorted(dict.fromkeys(sizes), key=_by_size)
+        options = sorted(dict.fromkeys(sizes), key=by_size)
         if len(options) > 1 and len(sizes) >= _SIZED * len(products):
             return "size", options[:_MOST_OPTIONS]
     if "budget" not in state.asked and not _priced(asked) and len(products) >= _MANY:
@@ -73,14 +79,25 @@ async def answered(shop: Shop, turn: Turn, pending: Slot, now: Said, language: L
         found = await wishes.said(shop, f"size {turn.core.strip(' .!。码号')}", language)
         return found if "size" in found.fields else now
     number = _NUMBER.search(turn.even) if pending == "budget" and len(turn.core) <= 40 else None
+    if number is not None and _COUNTED.match(turn.even, number.end()):
+        return now
     return now if number is None else replace(now, lte=Decimal(number.group()), subject="")
+
+
+def amount_said(text: str) -> Decimal | None:
+    """A number of two digits and more that counts nothing but money, in a folded text."""
+    number = next((each for each in _NUMBER.finditer(text) if len(each.group()) > 1), None)
+    if number is None or _COUNTED.match(text, number.end()):
+        return None
+    return Decimal(number.group())
 
 
 def _priced(asked: Wishes) -> bool:
     return asked.gte is not None or asked.lte is not None or asked.below is not None
 
 
-def _by_size(size: str) -> tuple[int, float, str]:
+def by_size(size: str) -> tuple[int, float, str]:
+    """What puts sizes in order, from small to large: letters, then numbers."""
     folded = size.lower()
     if folded in _LETTERS:
         return 0, float(_LETTERS.index(folded)), folded

@@ -1,4 +1,4 @@
-"""What may be asked of a product: by which words, of which fields, in which unit, and which way is more."""
+"""What may be asked of a product: by which words, of which fields, in which unit."""
 
 # ruff: noqa: E501  (a row of a table is read as one line)
 
@@ -8,13 +8,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 from mmpipe.assistant.language import Language
 from mmpipe.assistant.quantities import Kind
 from mmpipe.lexical import fold
-
-Direction = Literal["least", "most"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,69 +72,10 @@ ASPECTS: Final = {
     )
 }  # fmt: skip
 
-# What compares: which aspect, and whether the least or the most of it is meant. The first that matches.
-_COMPARATIVES: Final[tuple[tuple[str, str, Direction], ...]] = (
-    (r"\bcheap(?:er|est)\b|\btoo (?:expensive|dear|pricey)\b|\bless expensive\b|\bleast expensive\b|\bmore affordable\b|\blower pric|\bcosts? less\b|\blowest price"
-     r"|(?:更|最|比较)(?:便宜|实惠)|便宜(?:一?点|一?些|的)|价格?更?低|再便宜|便宜吗|太贵|有点贵", "price", "least"),
-    (r"\bmore expensive\b|\bmost expensive\b|\bpric(?:ier|iest)\b|\bdearer\b|\bcosts? more\b|\bhighest price|(?:更|最)贵|贵(?:一?点|一?些)", "price", "most"),
-    (r"\blight(?:er|est)\b(?! colou?r)|\b(?:less|least|easiest) to carry\b|\b(?:less|least|lower|lowest) weight\b|\btoo heavy\b|太重|\bless heavy\b|\bweighs? less\b|(?:更|最|比较)轻|轻(?:一?点|一?些|的)|比.{1,30}(?P<lighter>轻)|哪.{0,8}轻", "weight", "least"),
-    (r"\bheav(?:ier|iest)\b|\b(?:more|most) weight\b|\bweighs? more\b|(?:更|最|比较)重(?!量)|重(?:一?点|一?些)|比.{1,30}(?P<heavier>重)(?!量)|哪.{0,8}重(?!量)", "weight", "most"),
-    (r"\blonger battery\b|\blongest battery\b|\blasts? (?:the )?long(?:er|est)\b|\bbattery .{0,20}long(?:er|est)\b|\bbetter battery\b|\bbest battery\b|\b(?:fl(?:y|ies)|runs?|plays?|goes|go|works?) (?:for )?(?:the )?long(?:er|est)\b|\blong(?:er|est) (?:flight|battery|play)"
-     r"|续航(?:时间)?(?:更|最)[长久]|(?:更|最)(?:耐用|持久)|用得更久|飞得更久|更久|最久|续航.{0,4}长|电池更", "battery", "most"),
-    (r"\blarg(?:er|est) screen\b|\bbigg(?:er|est) screen\b|屏幕(?:更|最)大", "screen", "most"),
-    (r"\bsmall(?:er|est) screen\b|屏幕(?:更|最)小", "screen", "least"),
-    (r"更大容量|\b(?:larger|largest|bigger|biggest|more|most|higher|highest) (?:capacity|volume)\b|\b(?:holds?|stores?) (?:the )?mo(?:re|st)\b|\b(?:more|most) (?:juice|charge)\b|\broomi(?:er|est)\b|容量(?:更|最)大|装得?(?:更|最)多|容量.{0,4}(?<!多)大", "capacity", "most"),
-    (r"\b(?:smaller|smallest|less|least|lower) (?:capacity|volume)\b|\bholds? (?:the )?le(?:ss|ast)\b|容量(?:更|最)小", "capacity", "least"),
-    (r"\b(?:more|most) storage\b|\b(?:more|most) memory\b|(?:存储|内存).{0,3}(?:更|最)大", "storage", "most"),
-    (r"\bmo(?:re|st) powerful\b|\bstrong(?:er|est)\b|功率(?:更|最)大", "power", "most"),
-    (r"\b(?:better|best|higher|highest)[ -]rated\b|\bbetter (?:rating|reviews)\b|\bbest (?:rating|reviews)\b|\bhighest rating\b|评分(?:更|最)高|评价(?:更|最)好|口碑(?:更|最)好", "rating", "most"),
-    (r"\blong(?:er|est) warranty\b|保修(?:期)?(?:更|最)长", "warranty", "most"),
-    (r"\bwid(?:er|est)\b|(?:更|最)宽", "width", "most"),
-    (r"\btall(?:er|est)\b|\bhigh(?:er|est)\b|(?:更|最)高", "height", "most"),
-    (r"\bbigg(?:er|est)\b|\blarg(?:er|est)\b|\btoo small\b|太小|(?:更|最)大|大(?:一?点|一?些)", "bulk", "most"),
-    (r"\bsmall(?:er|est)\b|\bmo(?:re|st) compact\b|\btoo (?:big|large)\b|太大|(?:更|最)小|小(?:一?点|一?些)", "bulk", "least"),
-)  # fmt: skip
-# What bigger means, in the order that products may say it.
-BULK: Final = ("capacity", "screen", "size", "height", "length", "width")
-_SUPERLATIVE: Final = re.compile(r"\b(?:\w+est|most|least|best)\b|最")
-
-
-@lru_cache(maxsize=1)
-def _compiled() -> tuple[tuple[re.Pattern[str], str, Direction], ...]:
-    return tuple((re.compile(said), key, way) for said, key, way in _COMPARATIVES)
-
 
 @lru_cache(maxsize=1)
 def _asked() -> tuple[tuple[re.Pattern[str], Aspect], ...]:
     return tuple((re.compile(aspect.asked), aspect) for aspect in ASPECTS.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Comparative:
-    """A word that compares: ``key`` is an aspect's, or ``bulk``; ``best`` where it is the most of all."""
-
-    key: str
-    direction: Direction
-    start: int
-    end: int
-    best: bool
-
-    @property
-    def aspects(self) -> tuple[Aspect, ...]:
-        """What may decide, the likeliest first."""
-        return tuple(ASPECTS[key] for key in (BULK if self.key == "bulk" else (self.key,)))
-
-
-def comparative(text: str) -> Comparative | None:
-    """What a folded text compares by."""
-    for pattern, key, direction in _compiled():
-        match = pattern.search(text)
-        if match is not None:
-            best = _SUPERLATIVE.search(match.group()) is not None
-            # Of what stands around it only the word itself compares.
-            start, end = match.span() if match.lastgroup is None else match.span(match.lastgroup)
-            return Comparative(key, direction, start, end, best)
-    return None
 
 
 def asked(text: str) -> Iterator[tuple[Aspect, re.Match[str]]]:

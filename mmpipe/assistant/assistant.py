@@ -9,12 +9,22 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from mmpipe.assistant import asking, checked, comparing, evidence, finding, references, telling, wishes
+from mmpipe.assistant import (
+    asking,
+    changing,
+    checked,
+    comparing,
+    evidence,
+    finding,
+    references,
+    telling,
+    wishes,
+)
 from mmpipe.assistant.aspects import plain_name
 from mmpipe.assistant.checked import LanguageModel, Worded, WordingRefused
-from mmpipe.assistant.language import language_of
+from mmpipe.assistant.language import core, language_of
 from mmpipe.assistant.outcome import Outcome
-from mmpipe.assistant.reading import ASKS_FOR_VARIANT, Turn, aspects_of, read
+from mmpipe.assistant.reading import ASKS_FOR_VARIANT, COMPARES, Turn, last_clause, read, without
 from mmpipe.assistant.shop import Bounded
 from mmpipe.assistant.state import MAX_SEEN, MAX_WORDS, Conversation, Wishes, opened
 from mmpipe.assistant.wording import better, field_name, words
@@ -26,7 +36,7 @@ from mmpipe.schemas.assistant import (
 )
 
 if TYPE_CHECKING:
-    from mmpipe.assistant.aspects import Comparative
+    from mmpipe.assistant.comparatives import Comparative
     from mmpipe.assistant.evidence import Evidence
     from mmpipe.assistant.language import Language
     from mmpipe.assistant.shop import Reviews, Shop
@@ -34,6 +44,9 @@ if TYPE_CHECKING:
     from mmpipe.schemas.assistant import AssistantRequest
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.schemas.search import Heard
+
+
+_FEW_WORDS = 4
 
 
 class Assistant:
@@ -139,7 +152,10 @@ class _Work:
             self._state = self._state.model_copy(update={"wishes": held})
         if picture:
             return await self._picture(text, limit)
-        turn = read(text, self._language, shown=len(self._state.shown), looks=bool(self._state.wishes))
+        turn = read(
+            text, self._language, shown=len(self._state.shown), looks=bool(self._state.wishes),
+            compared=len(self._state.compared) > 1,
+        )  # fmt: skip
         if self._state.pending == "product" and turn.intent in ("find", "refine") and self._state.question:
             text = f"{self._state.question} {text}"[:MAX_WORDS]
             turn = read(text, self._language, shown=len(self._state.shown), looks=True)
@@ -152,11 +168,13 @@ class _Work:
             case "service" | "off_topic":
                 return self._decline(turn.intent, "off_topic")
             case "compare":
-                return await self._compare(turn)
+                return await self._compare(turn, limit)
             case "reviews" | "attribute":
                 return await self._question(turn, limit)
             case "more":
                 return await self._more(limit)
+            case "similar":
+                return await self._similar(turn, limit)
             case _:
                 return await self._look(turn, limit)
 
@@ -183,27 +201,98 @@ class _Work:
 
     async def _look(self, turn: Turn, limit: int) -> Outcome:
         state, best = self._state, turn.comparative
-        now = await wishes.said(self._shop, turn.core or turn.said, self._language)
+        shown = await self._shop.products(state.shown) if state.wishes else []
+        change = changing.changed(turn.even) if state.wishes else changing.Change()
+        if best is not None and not best.best and state.wishes:
+            change = changing.steps_size(best, change, shown)
+            best = None if change.step else best
+        text = without(turn.said, change.spans) if change else turn.core or turn.said
+        now = await wishes.said(self._shop, text, self._language)
         if best is not None:
-            apart = await wishes.said(self._shop, turn.said, self._language, (best.start, best.end))
+            apart = await wishes.said(
+                self._shop, without(turn.said, change.spans), self._language, (best.start, best.end)
+            )
             # A price that is named says how cheap it is to be; *than* may be a part of it.
             priced = best.key == "price" and now.priced
             now = apart if not priced or apart.priced else now
             best = None if priced else best
-        if state.pending is not None and not (now.fields or now.priced):
+        if best is not None and best.key == "price" and best.direction == "least":
+            # *Too dear, say 700* has a bound that nothing else calls one.
+            most = asking.amount_said(without(turn.even, [*change.spans, (best.start, best.end)]))
+            if most is not None:
+                now, best = replace(now, lte=most), None
+        if state.pending is not None and not (now.fields or now.priced or change):
             now = await asking.answered(self._shop, turn, state.pending, now, self._language)
-        fresh = not turn.any and wishes.begins_anew(state.wishes, now)
+        now.refines = now.refines or wishes.REFINES.search(turn.even) is not None
+        fresh = not turn.any and not change and wishes.begins_anew(state.wishes, now)
+        if fresh and best is None and await self._goes_on(now):
+            fresh = False
+        former = Wishes() if fresh else state.wishes
+        if change and not fresh:
+            focus = [each for each in shown if each.id == state.focus] or shown
+            former = changing.freed(former, change, focus)
+            if change.step:
+                sized = await self._sized(former, change.step, focus)
+                if isinstance(sized, Outcome):
+                    return sized
+                former = sized
         if best is not None and not best.best and state.wishes and not fresh and state.shown:
-            return await self._better(best, now, limit)
-        asked = wishes.joined(Wishes() if fresh else state.wishes, now)
+            return await self._better(best, former, now, limit)
+        asked = wishes.joined(former, now)
         if not asked and not now:
             return self._say("hello") if not turn.any else self._decline("nothing", "nothing_found")
         superlative = best if best is not None and (best.best or fresh) else None
-        looked = await self._looked(Wishes() if fresh else state.wishes, now, asked, superlative)
+        looked = await self._looked(former, now, asked, superlative)
+        clause = None if looked.products else last_clause(turn.said)
+        if clause is not None:
+            now = await wishes.said(self._shop, core(clause, self._language), self._language)
+            looked, fresh = await self._looked(Wishes(), now, wishes.joined(Wishes(), now), superlative), True
         if not looked.products:
             return self._decline("nothing", "nothing_found")
         found = self._list(looked, limit, "found", fresh=fresh, by=superlative)
         return found if superlative is not None else asking.ask(found, looked, self._language)
+
+    async def _goes_on(self, now: wishes.Said) -> bool:
+        """Whether a turn of a few words that name no category tells more of what is looked for: whether
+        something of that is so."""
+        if now.category or not self._state.wishes or not 0 < len(tokens(now.subject)) <= _FEW_WORDS:
+            return False
+        asked = wishes.joined(self._state.wishes, now)
+        looked = await finding.look(self._shop, asked, strict=True)
+        return bool(looked.products) and not looked.relaxed
+
+    async def _sized(self, former: Wishes, step: int, shown: Sequence[PublicProduct]) -> Wishes | Outcome:
+        """The wishes in the next size that there is; where there is none, the answer that says so."""
+        product = next((each for each in shown if each.size), None)
+        held = former.fields.get("size", (product.size if product is not None else None,))[0]
+        if held is None:
+            return former
+        others = {name: values for name, values in former.fields.items() if name != "size"}
+        looked = await finding.look(self._shop, former.model_copy(update={"fields": others}), strict=True)
+        size = changing.next_size(held, step, looked.products)
+        if size is not None:
+            return former.model_copy(update={"fields": {**others, "size": (size,)}})
+        found = Outcome(self._state, "decline", declined="nothing_found")
+        if product is None:
+            return self._decline("nothing", "nothing_found")
+        own = evidence.of_field(product, "size")
+        found.draft.say(
+            words("no_size", self._language),
+            title=evidence.title(product, self._language),
+            value=held if own is None else own,
+        )
+        return found
+
+    async def _similar(self, turn: Turn, limit: int) -> Outcome:
+        """Products like one that was shown."""
+        meant = await references.one(self._shop, turn, self._state)
+        product = meant.product
+        if product is None:
+            return self._decline("which_product", "no_product")
+        looked = await finding.look(self._shop, Wishes(like=(product.id,)), skip=(product.id,))
+        if not looked.products:
+            return self._decline("nothing", "nothing_found")
+        return self._list(looked, limit, "more_of", fresh=True)
 
     async def _looked(
         self, former: Wishes, now: wishes.Said, asked: Wishes, best: Comparative | None
@@ -216,7 +305,7 @@ class _Work:
             looked = await finding.look(self._shop, closer, best=best, strict=True)
             if looked.products:
                 return looked
-        looked = await finding.look(self._shop, asked, best=best)
+        looked = await finding.look(self._shop, asked, best=best, keep=now.fields)
         if looked.products or not now.kind or set(tokens(now.subject)) <= set(tokens(now.kind)):
             return looked
         plain = wishes.joined(former, replace(now, subject=now.kind))
@@ -224,7 +313,7 @@ class _Work:
         left = [word for word in now.subject.split() if not set(tokens(word)) <= set(tokens(now.kind))]
         return replace(looked, relaxed=(" ".join(left), *looked.relaxed))
 
-    async def _better(self, best: Comparative, now: wishes.Said, limit: int) -> Outcome:
+    async def _better(self, best: Comparative, former: Wishes, now: wishes.Said, limit: int) -> Outcome:
         """Products like those that were shown, with less or more of something."""
         state = self._state
         shown = await self._shop.products(state.shown)
@@ -242,7 +331,7 @@ class _Work:
             # Cheaper is what costs less than all of what was shown; bigger than the first is bigger.
             told.sort(key=lambda pair: (pair[1].amount or 0.0) * (1 if best.direction == "least" else -1))
         product, reference = (focus or told)[0]
-        asked = wishes.joined(state.wishes, now)
+        asked = wishes.joined(former, now)
         if best.key == "price" and best.direction == "least":
             paid = product.effective_price(datetime.now(UTC))
             asked = asked.model_copy(update={"below": None if paid is None else paid.amount, "gte": now.gte})
@@ -279,7 +368,7 @@ class _Work:
         seen = tuple(dict.fromkeys((*(() if fresh else former.seen), *ids)))[-MAX_SEEN:]
         state = former.model_copy(
             update={
-                "wishes": asked, "shown": ids, "seen": seen, "focus": None, "pending": None,
+                "wishes": asked, "shown": ids, "seen": seen, "compared": (), "focus": None, "pending": None,
                 "question": "", "asked": () if fresh else former.asked,
             }
         )  # fmt: skip
@@ -332,7 +421,7 @@ class _Work:
         if variants is not None:
             return variants
         found = Outcome(state, "attribute", products=[product])
-        if not await telling.tell(found.draft, self._shop, product, meant.aspect, meant.rest, language):
+        if not await telling.tell(found.draft, self._shop, product, meant.aspects, meant.rest, language):
             found.kind, found.declined = "decline", "not_said"
         return found
 
@@ -371,22 +460,22 @@ class _Work:
         found.question = Asked(slot="product", options=[each.value for each in titles])
         return found
 
-    async def _compare(self, turn: Turn) -> Outcome:
+    async def _compare(self, turn: Turn, limit: int) -> Outcome:
         products = await references.several(self._shop, turn, self._state)
-        language, best = self._language, turn.comparative
+        language = self._language
+        if len(products) < 2 and not turn.comparatives and not COMPARES.search(turn.even):
+            return await self._question(turn, limit)
         if len(products) < 2:
             return self._decline("compare_need_two", "no_product")
         ids = tuple(each.id for each in products)
         shown = self._state.shown if set(ids) <= set(self._state.shown) else ids
-        state = self._state.model_copy(update={"shown": shown, "pending": None, "question": ""})
+        state = self._state.model_copy(
+            update={"shown": shown, "compared": ids, "pending": None, "question": ""}
+        )
         found = Outcome(state, "compare", products=products)
-        if best is not None:
-            row, winner = comparing.decide(found.draft, products, best, language)
-            found.rows = [] if row is None else [row]
-            if winner is not None:
-                found.state = state.model_copy(update={"focus": winner.id})
-        else:
-            found.rows = comparing.table(found.draft, products, aspects_of(turn), language)
+        found.rows, winner = comparing.compare(found.draft, products, turn, language)
+        if winner is not None:
+            found.state = state.model_copy(update={"focus": winner.id})
         if not found.rows:
             found.kind, found.declined = "decline", "not_said"
         return found

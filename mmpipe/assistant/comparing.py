@@ -7,26 +7,56 @@ from typing import TYPE_CHECKING, Final
 from mmpipe.assistant import evidence, finding
 from mmpipe.assistant.aspects import ASPECTS, Aspect, plain_name
 from mmpipe.assistant.evidence import Evidence
+from mmpipe.assistant.reading import COMPARES, aspects_of, pieces, telling, ways_of
 from mmpipe.assistant.wording import better, words
 from mmpipe.schemas.assistant import ComparedRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmpipe.assistant.aspects import Comparative
+    from mmpipe.assistant.comparatives import Comparative
     from mmpipe.assistant.draft import Draft
     from mmpipe.assistant.language import Language
+    from mmpipe.assistant.reading import Turn
     from mmpipe.schemas.product import PublicProduct
 
 _TABLE: Final = ("price", "rating", "weight", "capacity", "battery", "screen", "material", "color", "size")
 _MOST_ROWS: Final = 8
+_MOST_WAYS: Final = 3
+
+
+def compare(
+    draft: Draft, products: Sequence[PublicProduct], turn: Turn, language: Language
+) -> tuple[list[ComparedRow], PublicProduct | None]:
+    """Adds products side by side: by each word that compares, by what is asked for, by words that nothing
+    measures, or by what two of them say; and who is ahead by the first. Without rows nothing says it."""
+    ways = ways_of(turn)
+    found = [decide(draft, products, by, language) for by in ways[:_MOST_WAYS]]
+    rows = [row for row, _ in found if row is not None]
+    if rows:
+        return rows, found[0][1]
+    aspects = [way.aspects[0] for way in ways] if ways else aspects_of(turn)
+    if not ways and not aspects and not COMPARES.search(turn.even):
+        said = [
+            word
+            for word in telling(pieces(turn.even))
+            if not all(evidence.says(each, (word,), names=True) for each in products)
+        ]
+        rows = saying(draft, products, said, language) if said else table(draft, products, (), language)
+        if not rows:
+            draft.add(words("none_says", language))
+        return rows, None
+    if turn.comparatives:
+        draft.say(words("cannot_compare", language), name=aspects[0].name(language))
+        return [], None
+    return table(draft, products, aspects, language), None
 
 
 def decide(
     draft: Draft, products: Sequence[PublicProduct], by: Comparative, language: Language
 ) -> tuple[ComparedRow | None, PublicProduct | None]:
-    """Adds which product has the least or the most of what is compared; nothing is decided between fewer than
-    two that say it in one measure."""
+    """Adds which product has the least or the most of what is compared; nothing is decided, and nothing
+    added, between fewer than two that say it in one measure."""
     for aspect in by.aspects:
         found = [(each, finding.amount(each, (aspect,), language)) for each in products]
         told = [(each, held) for each, held in found if held is not None and held.amount is not None]
@@ -36,6 +66,8 @@ def decide(
         first, best = told[0]
         same = best.amount == told[1][1].amount
         claims: dict[str, str] = {}
+        if draft.text:
+            draft.add("" if language == "zh" else " ")
         if same:
             draft.say(words("same", language), name=aspect.name(language))
         else:
@@ -61,8 +93,19 @@ def decide(
             winner=None if winner is None else winner.id,
         )
         return row, winner
-    draft.say(words("cannot_compare", language), name=by.aspects[0].name(language))
     return None, None
+
+
+def saying(
+    draft: Draft, products: Sequence[PublicProduct], said: Sequence[str], language: Language
+) -> list[ComparedRow]:
+    """Adds what the products say of some words, and which of them do not; nothing where none does."""
+    told = [evidence.of_words(each, said, language)[:1] for each in products]
+    if not any(told):
+        return []
+    draft.add(words("compare_head", language))
+    name = "".join(said) if language == "zh" else " ".join(said)
+    return [_row(draft, products, name, name, [held[0] if held else None for held in told], language)]
 
 
 def table(
@@ -85,19 +128,25 @@ def table(
         return []
     draft.add(words("compare_head", language))
     found: list[ComparedRow] = []
-    for key, name, told in kept[:_MOST_ROWS]:
-        draft.say(words("compare_row", language), name=name)
-        claims: dict[str, str] = {}
-        for product, held in zip(products, told, strict=True):
-            named = evidence.title(product, language).value
-            if held is None:
-                draft.say(words("compare_silent", language), title=named)
-            else:
-                draft.add(f" {named} " if language == "en" else f"{named} ")
-                claims[product.id] = draft.cite(held).id
-                draft.add(";" if language == "en" else "；")
-        found.append(ComparedRow(aspect=key, name=name, claims=claims))
+    found += [_row(draft, products, *row, language) for row in kept[:_MOST_ROWS]]
     return found
+
+
+def _row(
+    draft: Draft, products: Sequence[PublicProduct], key: str, name: str, told: Sequence[Evidence | None],
+    language: Language,
+) -> ComparedRow:  # fmt: skip
+    draft.say(words("compare_row", language), name=name)
+    claims: dict[str, str] = {}
+    for product, held in zip(products, told, strict=True):
+        named = evidence.title(product, language).value
+        if held is None:
+            draft.say(words("compare_silent", language), title=named)
+        else:
+            draft.add(f" {named} " if language == "en" else f"{named} ")
+            claims[product.id] = draft.cite(held).id
+            draft.add(";" if language == "en" else "；")
+    return ComparedRow(aspect=key, name=name, claims=claims)
 
 
 def _measure(held: Evidence) -> str:

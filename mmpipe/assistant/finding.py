@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,8 @@ from mmpipe.schemas.search import SearchRequest
 from mmpipe.search.find import synonyms
 
 if TYPE_CHECKING:
-    from mmpipe.assistant.aspects import Aspect, Comparative
+    from mmpipe.assistant.aspects import Aspect
+    from mmpipe.assistant.comparatives import Comparative
     from mmpipe.assistant.shop import Bounded, Found
     from mmpipe.assistant.state import Name
     from mmpipe.schemas.product import PublicProduct
@@ -61,14 +62,14 @@ def request(asked: Wishes, limit: int, *, cheapest: bool = False) -> SearchReque
 
 async def look(
     shop: Bounded, asked: Wishes, *, picture: bool = False, best: Comparative | None = None,
-    skip: Sequence[str] = (), strict: bool = False,
+    skip: Sequence[str] = (), strict: bool = False, keep: Collection[Name] = (),
 ) -> Looked:  # fmt: skip
-    """Products for some wishes; where there are none, for less of them, unless ``strict``. ``best`` is what
-    is to come first of all, ``skip`` what was seen already."""
+    """Products for some wishes; where there are none, for less of them, unless ``strict``, those that are to
+    be kept given up last. ``best`` is what is to come first of all, ``skip`` what was seen already."""
     found = await _look(shop, asked, picture, best, skip)
     if found.products or skip or strict:
         return found
-    for name, less in wishes.looser(asked)[:2]:
+    for name, less in wishes.looser(asked, keep)[:2]:
         found = await _look(shop, less, picture, best, skip)
         if found.products:
             return Looked(less, found.products, (name, *found.relaxed))
@@ -173,6 +174,11 @@ def amount(product: PublicProduct, aspects: Sequence[Aspect], language: Language
         if found is not None and found.amount is not None:
             return found
     return None
+
+
+def ahead(products: Sequence[PublicProduct], best: Comparative) -> PublicProduct | None:
+    """The product that has the most, or the least, of what decides; None where fewer than two say it."""
+    return next(iter(ordered(products, best)), None)
 
 
 def ordered(products: Sequence[PublicProduct], best: Comparative) -> list[PublicProduct]:

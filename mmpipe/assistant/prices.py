@@ -1,5 +1,7 @@
-"""Prices as shoppers say them, spelled as the engine reads them: numbers in words as digits, and *about so
-much* as from a quarter less to a quarter more."""
+"""Prices as shoppers say them, spelled as the engine reads them: numbers in words as digits, *no more than so
+much* and the like in the one form of it, and *about so much* as from a quarter less to a quarter more."""
+
+# ruff: noqa: E501  (an expression is read as one line)
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ _BELOW_100: Final = "|".join([*_TENS, *list(_UNITS)[2:]])
 _EN_NUMBER: Final = re.compile(
     rf"\b(?:(?P<head>a|{_BELOW_100}) (?P<power>hundred|thousand)"
     rf"(?: (?:and )?(?P<rest>{_BELOW_100}))?(?![-\w])"
-    rf"|(?:(?<=under )|(?<=below )|(?<=over )|(?<=above )|(?<=than )|(?<=around )|(?<=about )|(?<=most ))"
+    rf"|(?:(?<=under )|(?<=below )|(?<=over )|(?<=above )|(?<=than )|(?<=around )|(?<=about )|(?<=most )|(?<=past )|(?<=beyond )|(?<=max )|(?<=maximum )|(?<=to ))"
     rf"(?P<tens>{'|'.join(_TENS)}|ten)(?:[- ](?P<ones>{'|'.join(list(_UNITS)[2:11])}))?(?![-\w]))",
     re.IGNORECASE,
 )
@@ -44,6 +46,23 @@ _ZH_ABOUT: Final = re.compile(
     rf"(?:大概|大约|差不多|约)?(?<![\d.])(?P<number>\d{{1,7}}(?:\.\d\d?)?)(?P<unit>{_ZH_UNITS})?(?:左右|上下)"
     rf"|(?:大概|大约|差不多)(?P<said>\d{{1,7}}(?:\.\d\d?)?)(?P<of>{_ZH_UNITS})"
 )
+_AMOUNT: Final = r"[$€£¥]?\d{1,7}(?:\.\d\d?)?"
+# What shoppers say for at most, and for at least.
+_EN_MOST: Final = re.compile(
+    r"\b(?:max(?:imum)?\.?(?: of)?|no more than|not more than|(?:can(?:'t|not)|won't|don't (?:want|wish) to|do not want to|rather not)"
+    r" (?:go|spend|pay) (?:past|over|above|beyond|more than|higher than)|cap(?:ped)? (?:it )?at|budget(?:'s| is| of|:)?(?: only)?)"
+    rf" (?={_AMOUNT})",
+    re.IGNORECASE,
+)
+_EN_AT_MOST: Final = re.compile(
+    rf"(?<![\w.$€£¥])(?P<said>{_AMOUNT}(?: (?:{_EN_MONEY}))?),? (?:max(?:imum)?|tops|at (?:the )?(?:very )?most|or (?:less|under|below|cheaper))\b",
+    re.IGNORECASE,
+)
+_EN_LEAST: Final = re.compile(rf"\b(?:min(?:imum)?\.?(?: of)?|no less than) (?={_AMOUNT})", re.IGNORECASE)
+_EN_GRAND: Final = re.compile(r"\b(?:a|one|1) grand\b", re.IGNORECASE)
+_ZH_MOST: Final = re.compile(
+    rf"(?:最多|至多|顶多|不要?超过|别超过|不能超过|不高于|预算(?:就|只有|是|为|在|大概)?)(?P<said>\d{{1,7}}(?:\.\d\d?)?(?:{_ZH_UNITS})?)(?!以|之|左|上|到|[-~\d])(?:封顶|顶天|为止)?"
+)
 _LESS, _MORE = Decimal("0.75"), Decimal("1.25")
 
 
@@ -51,6 +70,10 @@ def spelled(text: str) -> str:
     """The text with its prices spelled out; other words stay as they are."""
     text = _ZH_NUMBER.sub(lambda match: str(_zh(match.group())), text)
     text = _EN_NUMBER.sub(lambda match: str(_en(match)), text)
+    text = _EN_MOST.sub("at most ", _EN_GRAND.sub("1000", text))
+    text = _EN_AT_MOST.sub(lambda match: f"at most {match['said']}", text)
+    text = _EN_LEAST.sub("at least ", text)
+    text = _ZH_MOST.sub(lambda match: f"{match['said']}以内", text)
     text = _ZH_ABOUT.sub(_zh_range, text)
     return _EN_ABOUT.sub(_en_range, text)
 

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from mmpipe.assistant.aspects import Aspect, Comparative, asked, comparative
+from mmpipe.assistant.aspects import Aspect, asked
+from mmpipe.assistant.changing import changed
+from mmpipe.assistant.comparatives import Comparative, better_way, comparatives
 from mmpipe.assistant.language import Language, core
 from mmpipe.lexical import CJK
 from mmpipe.search.find.stated import even
@@ -18,6 +20,7 @@ Intent = Literal[
     "find",
     "refine",
     "more",
+    "similar",
     "compare",
     "attribute",
     "reviews",
@@ -34,19 +37,26 @@ class Turn:
     """``said`` is the turn, ``even`` it folded character by character, ``core`` without what only asks.
     ``places`` are those of the products that it points at, from 0, -1 being the last one, ``points`` whether
     it points at one without saying which, ``all`` at all that were shown. ``any`` says that nothing is
-    preferred."""
+    preferred. ``comparatives`` are all words that compare, ``comparative`` the first of them; ``picks`` that it
+    tells which of those that were shown is meant."""
 
     said: str
     even: str
     core: str
     language: Language
     intent: Intent
-    comparative: Comparative | None = None
+    comparatives: tuple[Comparative, ...] = ()
     aspect: Aspect | None = None
     places: tuple[int, ...] = ()
     points: bool = False
     all: bool = False
     any: bool = False
+    picks: bool = False
+
+    @property
+    def comparative(self) -> Comparative | None:
+        """The first word that compares."""
+        return next(iter(self.comparatives), None)
 
 
 _HELLO: Final = re.compile(
@@ -79,12 +89,36 @@ _REVIEWS: Final = re.compile(
     r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody)(?: ever)? (?:had|have|has|having|been|was|were|got|getting|run|experienced?)\b|\b(?:was|were|is|are|has|have) (?:anyone|anybody|people|customers|buyers|owners|users)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\b(?:owners|users|buyers|customers)'? experiences?\b|\baccording to (?:the )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\bhow do (?:people|customers|buyers) "
     r"|评价|评论|口碑|买家|大家(?:觉得|怎么|都)|(?:买|用)过.{0,30}(?:的人|的)|买的人|用户反馈|(?:大家|别人|买家)的?.{0,6}(?:反馈|看法|意见)|用过的人|反馈怎么|好评|差评|吐槽|别人怎么说"
 )
-_COMPARE: Final = re.compile(
+COMPARES: Final = re.compile(
     r"\bcompar(?:e|ed|ison|ing)\b|\bvs\.?\b|\bversus\b|\bdifferen(?:ce|t|ces)\b.{0,20}\b(?:between|from|them|these|two)\b|\bwhat(?:'s| is| are) the differences?\b|\bwhich (?:(?:one|of (?:them|these|those)|of the (?:two|three)) )?is better\b"
-    r"|对比|比较一下|比一下|比一比|有什么(?:区别|不同|差别)|哪个(?:更)?好|区别|和.{1,30}比"
+    r"|\bhow (?:do|does|are|is) .{1,60}\bdiffer(?:ent)?\b|\bsets? .{1,30}\bapart\b|\bside by side\b|\bpros and cons\b|\bhead to head\b|\bdifferences\b"
+    r"|\bwhich(?: \w+){0,4} (?:is|are) (?:the )?(?:best|better|nicer)\b|\bwhich(?: \w+){0,4} (?:would|do|should|shall) (?:you|i|we) (?:recommend|suggest|pick|choose|get|buy|take|go for)\b|\b(?:rank|sort|order)\b.*\bby\b"
+    r"|对比|比较一下|比一下|比一比|比比|有(?:什么|何|啥)(?:区别|不同|差别|不一样)|差别|差在哪|不同(?:在哪|之处)|(?:哪里|哪儿)不(?:同|一样)|哪.{0,6}(?:更|最)?(?:好(?![看用吃])|强|合适|值得?买?)(?:一?[点些])?[吗呢?？。\s]*$|怎么选|选哪|买哪|推荐哪|区别|和.{1,30}比|按.{1,6}排"
+)
+# Says that one of them is to be ahead, not in what.
+_WINS: Final = re.compile(
+    r"\bwho wins\b|\bwins?\b|\bbetter\b|\bbest\b|\bahead\b|\b(?:rank|sort|order)\b|哪.{0,6}好|更好|最好|占优|赢|胜|按.{1,6}排|哪.{0,6}强|排(?:序|名)"
+)
+_PICKED_EN: Final = re.compile(
+    r"\s*(?:one|model|version|option|of (?:them|these|those|the (?:two|three)|those (?:two|three)))\b"
+)
+_PICKED_ZH: Final = re.compile(r"的?(?:那|这)(?:一)?[个款件双台把条顶支种]|的[个款](?!是)")
+_SIMILAR: Final = re.compile(
+    r"\b(?:similar|alike|comparable)\b|\b(?:things?|others?|ones?|more|any|models?|products?|items?) (?:just |that are )?like (?:it|this|that|this one|that one|the (?:first|second|third|fourth|fifth|last)(?: one)?)\b[\s?.!]*$|类似|相似|差不多的|同类|像(?:它|这|那|第).{0,6}(?:一样|的)"
+)
+WHICH_OF: Final = re.compile(
+    r"^(?:(?:and|but|so|ok|okay|hmm|well)\b[\s,]*)*(?:which|(?:do|does|is|are|has|have|can) (?:any|either|one|all|both) (?:one )?of (?:them|these|those|the (?:two|three)))\b|哪[个款件双台把条顶支种一些几](?!里)|有没有哪"
+)
+_WHICH_ONE: Final = re.compile(r"which [\w -]{2,30}? (?:is|are|has|have|does|do|can|comes?)\b")
+# A little of it is wanted, which compares nothing.
+_A_LITTLE: Final = re.compile(
+    r"\b(?:a bit|a little|slightly|somewhat|much|something|anything|any|some|ones)\b|一?[点些](?!吗)|^(?:再|要|换|来)"
+)
+_OF_ALL: Final = re.compile(
+    r"^(?:(?:and|but|so|ok|okay|hmm|well|or)\b[\s,]*)*(?:is|are|does|do|has|was|by how much|how much)\b(?! (?:there|you|it|this|that)\b)|(?:贵|重|差|大|轻|便宜)多少"
 )
 _WHICH: Final = re.compile(
-    r"\bwhich(?: (?:one|of (?:them|these|those)|of the \w+|\w+))?\b|\bwho\b|哪个|哪款|哪一个|哪一款|哪件|哪双|哪种|谁"
+    r"\bwhose\b|\bwhich(?: (?:one|of (?:them|these|those)|of the \w+|\w+))?\b|\bwho\b|哪一?[个款件双种台把条顶支]|谁"
 )
 _THAN: Final = re.compile(r"\bthan\b|\bor\b|比|还是")
 _JOINS: Final = re.compile(r"\band\b|和|与|跟|、")
@@ -121,12 +155,26 @@ _LOOKS_FOR: Final = re.compile(
 )  # fmt: skip
 
 
-def read(said: str, language: Language, *, shown: int, looks: bool) -> Turn:
+_SHORT_EN, _SHORT, _MOST_ASPECTS = 9, 60, 4
+
+
+_CHOOSES: Final = re.compile(r"\b(?:but|except|other|not|no|any|without|instead|only)\b")
+_CLAUSE: Final = re.compile(r"[.,;!?，。！？；]\s*")
+
+
+def last_clause(said: str) -> str | None:
+    """What a turn of several clauses comes to in the end; None of a turn of one."""
+    clauses = [each.strip() for each in _CLAUSE.split(said) if each.strip()]
+    return clauses[-1] if len(clauses) > 1 else None
+
+
+def read(said: str, language: Language, *, shown: int, looks: bool, compared: bool = False) -> Turn:
     """A turn of which ``shown`` products were shown before; ``looks`` is whether anything is looked for
-    already."""
+    already, ``compared`` whether products were compared last."""
     text = even(said)
     bare = text.strip(" .!?。！？~")
-    better = comparative(text)
+    ways = comparatives(text)
+    better = next(iter(ways), None)
     wanted = next(iter(asked(text)), None)
     aspect = None if wanted is None else wanted[0]
     places, some, every = (
@@ -138,7 +186,9 @@ def read(said: str, language: Language, *, shown: int, looks: bool) -> Turn:
     def turn(intent: Intent) -> Turn:
         free = _ANY.match(text) is not None
         stripped = core(said, language)
-        return Turn(said, text, stripped, language, intent, better, aspect, places, some, every, free)
+        return Turn(said, text, stripped, language, intent, ways, aspect, places, some, every, free, picks)
+
+    picks = better is not None and shown > 1 and _picks(text, better)
 
     if _HELLO.fullmatch(text):
         return turn("hello")
@@ -152,28 +202,71 @@ def read(said: str, language: Language, *, shown: int, looks: bool) -> Turn:
         return turn("off_topic")
     if _SERVICE.search(text):
         return turn("service")
+    if shown and _SIMILAR.search(text) and not COMPARES.search(text):
+        return turn("similar")
     if _REVIEWS.search(text) and (better is None or better.key != "rating"):
         return turn("reviews")
-    if _COMPARE.search(text):
+    if COMPARES.search(text) and not picks:
         return turn("compare")
-    if better is not None:
-        return turn(_by_comparative(text, better, places, some, every, shown, looks))
+    if shown and len(places) == 1 and not ways and aspect is None and not _left(text):
+        return turn("attribute")
+    if better is not None and not (looks and changed(text)):
+        return turn(_by_comparative(text, picks, ways, places, some, every, shown, looks, compared))
+    if compared and aspect is not None and not (places or some) and _is_short(text) and not _apart(text):
+        return turn("compare")
+    if looks and changed(text):
+        return turn("refine")
+    which = WHICH_OF.search(text) is not None and not _LOOKS_FOR.search(text) and aspect is None
+    if which and not places and not some and (shown > 1 or _WHICH_ONE.match(text)):
+        return turn("compare")
     if _is_question(text, language, aspect, places, some or every, shown):
         return turn("attribute")
     return turn("refine" if looks else "find")
 
 
+def _picks(text: str, better: Comparative) -> bool:
+    """Whether a word that compares tells which product is meant: *the cheaper one*, 便宜那款."""
+    after = text[better.end :]
+    named = re.search(r"\bthe\s+$", text[: better.start]) is not None and _PICKED_EN.match(after) is not None
+    return named or _PICKED_ZH.match(after) is not None
+
+
+def _left(text: str) -> tuple[str, ...]:
+    """What a text says beside the place of a product."""
+    return telling(pieces(_ZH_PLACE.sub(" ", _EN_PLACE.sub(" ", text))))
+
+
+def _apart(text: str) -> tuple[str, ...]:
+    """What a text says beside the aspects that it asks for."""
+    return telling(pieces(without(text, [match.span() for _, match in asked(text)])))
+
+
+def _is_short(text: str) -> bool:
+    return len(text.split()) <= _SHORT_EN and len(text) <= _SHORT
+
+
 def _by_comparative(
-    text: str, better: Comparative, places: tuple[int, ...], some: bool, every: bool, shown: int, looks: bool
-) -> Intent:
+    text: str, picks: bool, ways: tuple[Comparative, ...], places: tuple[int, ...], some: bool, every: bool,
+    shown: int, looks: bool, compared: bool,
+) -> Intent:  # fmt: skip
     which = _WHICH.search(text) is not None
     than = _THAN.search(text) is not None
     looks_for = _LOOKS_FOR.search(text) is not None
+    if picks and not which:
+        span = [(ways[0].start, ways[0].end)]
+        asks = next(asked(without(text, span)), None) is not None or telling(pieces(without(text, span)))
+        return "attribute" if asks else "compare"
     if len(places) > 1 or (places and than) or (every and shown > 1 and not looks_for):
         return "compare"
-    if which and (shown > 1 or than or _JOINS.search(text)) and not looks_for:
-        return "compare"
+    if which and not looks_for:
+        # Of what nobody spoke of the lightest is looked for, and which of two is lighter compared.
+        apart = than or _JOINS.search(text) or not any(each.best for each in ways)
+        return "compare" if shown > 1 or apart else "refine" if looks else "find"
     if than and not looks_for and (not shown or _QUESTION_EN.search(text) or _QUESTION_ZH.search(text)):
+        return "compare"
+    if shown > 1 and not looks_for and not some and _OF_ALL.search(text):
+        return "compare"
+    if compared and not looks_for and not some and not _A_LITTLE.search(text):
         return "compare"
     return "refine" if looks else "find"
 
@@ -196,6 +289,7 @@ def _is_question(
             and aspect.key not in ("size", "color")
             and bool(shown)
             and len(text.split()) <= 4
+            and not _CHOOSES.search(text)
         )
     return not looks_for or (
         pointed and not re.match(r"(?:do you have|have you got) (?:it|this|that|them)\b", text)
@@ -226,7 +320,7 @@ def _places(text: str, shown: int) -> tuple[int, ...]:
 
 
 _NAME_NOISE: Final = re.compile(
-    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|survive|survives|withstand|handle|cope|allowed|fits?|really|have|had|having|been|ever|troubles?|problems?|issues?|unhappy|happy|disappointed|satisfied|anything|everything|contains?|supports?|formats?|experiences?|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last)\b|'s\b|[?!.,;:]"
+    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|survive|survives|withstand|handle|cope|allowed|fits?|really|have|had|having|been|ever|troubles?|problems?|issues?|unhappy|happy|disappointed|satisfied|anything|everything|contains?|supports?|formats?|experiences?|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last|two|three|both|all|either|each|pair|wins?|pick|choose|go)\b|'s\b|[?!.,;:]"
 )
 _NAME_NOISE_ZH: Final = re.compile(
     r"请问|(?P<whether>.)不(?P=whether)|一[瓶盒台件双条款把个只支罐]|几|到底|真的|究竟|具体|看看|那(?![个款件台双条])|在(?!线)|反馈|体验|格式|多长时间|多久|告诉我|想知道|差评|好评|吐槽|有人|买过|用过|的人|谁|介绍(?:一下)?|一下|说说|讲讲|说明|多[大重长宽高久厚深]|对于|关于|对|里面?|需要|适合|含有?|包含|大概|产的|是不是|有没有|能不能|会不会|可不可以|是否|可以|大家|买家|用户|觉得|怎么样|评价|评论|口碑|怎么说|如何|它们?|这款|这个|这件|这双|这台|那个|那款|第?[一二三四五六七八九](?:个|款|件|双|台)|最后|的|吗|呢|么|是|有|能|会|多少|多久|多长时间|什么|和|与|跟|还是|哪个|哪款|更|最|对比|比较|一下|支持|带|[?？。!！,，、\s]"
@@ -253,8 +347,18 @@ def telling(said: Iterable[str]) -> tuple[str, ...]:
     return tuple(piece for piece in kept if len(piece) > 1 or not piece.isascii() or piece.isdigit())
 
 
+def ways_of(turn: Turn) -> tuple[Comparative, ...]:
+    """What decides a comparison: the words that compare, else the aspects that it asks for, the better way."""
+    if turn.comparatives or not _WINS.search(turn.even):
+        return turn.comparatives
+    found = [
+        Comparative(each.key, better_way(each.key), *match.span(), best=False)
+        for each, match in asked(turn.even)
+        if each.kinds or each.key in ("price", "rating")
+    ]
+    return tuple(sorted(found, key=lambda each: each.start))
+
+
 def aspects_of(turn: Turn) -> list[Aspect]:
     """What a comparison is to be about, as far as the turn says."""
-    if turn.comparative is not None:
-        return list(turn.comparative.aspects)
-    return [each for each, _ in asked(turn.even)][:3]
+    return [each for each, _ in asked(turn.even)][:_MOST_ASPECTS]

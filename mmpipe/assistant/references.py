@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -25,16 +25,18 @@ _APART: Final = re.compile(
     r"\b(?:and|vs\.?|versus|or|with|than|to)\b|[,，、/]|和|与|跟|还是|比|对比", re.IGNORECASE
 )
 _MOST_COMPARED: Final = 4
+_BOTH: Final = re.compile(r"\band\b|,|和|跟|与|以及|还有|，|、")
+_MOST_ASKED: Final = 3
 
 
 @dataclass(frozen=True)
 class Meant:
-    """``product`` is the one that is meant, ``aspect`` what is asked of it and ``rest`` the words that do not
-    name it; where several may be meant, these are ``options``."""
+    """``product`` is the one that is meant, ``aspects`` what is asked of it and ``rest`` the words that do
+    not name it; where several may be meant, these are ``options``."""
 
     product: PublicProduct | None
     rest: tuple[str, ...] = ()
-    aspect: Aspect | None = None
+    aspects: tuple[Aspect, ...] = ()
     options: tuple[PublicProduct, ...] = ()
 
 
@@ -53,6 +55,11 @@ async def one(shop: Bounded, turn: Turn, state: Conversation) -> Meant:
     """The product that a question is about, and what is asked of it."""
     shown = await shop.products(state.shown)
     by_id = {each.id: each for each in shown}
+    if turn.picks and turn.comparative is not None:
+        among = [by_id[each] for each in state.compared if each in by_id] or shown
+        picked = finding.ahead(among, turn.comparative)
+        rest = replace(turn, even=without(turn.even, [(turn.comparative.start, turn.comparative.end)]))
+        return _asked(rest, picked, named=False)
     if turn.places:
         at = [state.shown[place] for place in turn.places if -len(state.shown) <= place < len(state.shown)]
         return _asked(turn, by_id.get(at[0]) if at else None, named=False)
@@ -80,7 +87,8 @@ def _asked(turn: Turn, product: PublicProduct | None, *, named: bool) -> Meant:
     """What is asked of a product, by whose names nothing is asked."""
     if product is None:
         return Meant(None, telling(pieces(turn.even)))
-    aspect, text = None, turn.even
+    found: list[Aspect] = []
+    spans: list[tuple[int, int]] = []
     whole = _whole(product)
     # Reviews are asked by words, whatever a catalogue calls what these ask for.
     for each, match in () if turn.intent == "reviews" else asked(turn.even):
@@ -88,10 +96,14 @@ def _asked(turn: Turn, product: PublicProduct | None, *, named: bool) -> Meant:
         wider = turn.even[max(start - 1, 0) : end], turn.even[start : end + 1]
         if named and any(len(part) > end - start and part in whole for part in wider):
             continue
-        aspect, text = each, without(turn.even, [(start, end)])
-        break
-    rest = pieces(text)
-    return Meant(product, telling(_split(whole, rest)[1] if named else rest), aspect)
+        if not any(start < other and at < end for at, other in spans):
+            found.append(each)
+            spans.append((start, end))
+    # Two things are asked for only where a turn says so; else the first decides.
+    if len(found) > 1 and not _BOTH.search(turn.even):
+        del found[1:], spans[1:]
+    rest = pieces(without(turn.even, spans))
+    return Meant(product, telling(_split(whole, rest)[1] if named else rest), tuple(found[:_MOST_ASKED]))
 
 
 async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[PublicProduct]:
@@ -102,21 +114,31 @@ async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[Public
     named: list[PublicProduct] = [by_id[each] for each in dict.fromkeys(at) if each in by_id]
     if len(named) > 1:
         return named[:_MOST_COMPARED]
-    by = turn.comparative
-    spans = [match.span() for _, match in asked(turn.even)] if by is None else [(by.start, by.end)]
-    for chunk in _APART.split(without(turn.even, spans)):
-        said = pieces(chunk)
-        if not telling(said):
-            continue
+    spans = [match.span() for _, match in asked(turn.even)]
+    spans = [(each.start, each.end) for each in turn.comparatives] or spans
+    chunks = [said for chunk in _APART.split(without(turn.even, spans)) if telling(said := pieces(chunk))]
+    for said in chunks:
         found = _best(shown, said, turn.even)
-        found = found if len(found) == 1 else await _searched(shop, said, turn.even)
-        named += [each.product for each in found[:1] if each.product.id not in {own.id for own in named}]
+        # What has but a part of the words, as its brand, may be another one.
+        if len(found) != 1 or _split(_whole(found[0].product), telling(said))[1]:
+            other = await _searched(shop, said, turn.even)
+            better = other and (len(found) != 1 or _length(other[0]) > _length(found[0]))
+            found = other if better or len(found) != 1 else found
+        # All of a kind are compared where nothing tells them apart.
+        ids = {each.product.id for each in found}
+        kind = found if len(chunks) == 1 and not ids & by_id.keys() else found[:1]
+        known = {own.id for own in named}
+        named += [each.product for each in kind if each.product.id not in known]
     if len(named) > 1:
         return named[:_MOST_COMPARED]
+    compared = [by_id[each] for each in state.compared if each in by_id]
+    among = compared if len(compared) > 1 else shown
+    if named and len(among) > 1 and named[0].id in {each.id for each in among}:
+        return among[:_MOST_COMPARED]
     focus = by_id.get(state.focus or "") or (shown[0] if shown else None)
     if named and focus is not None and (turn.points or state.focus) and focus.id != named[0].id:
         return [focus, named[0]]
-    return shown[:_MOST_COMPARED]
+    return among[:_MOST_COMPARED]
 
 
 def _best(products: Sequence[PublicProduct], said: Sequence[str], text: str) -> list[_Named]:

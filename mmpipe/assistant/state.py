@@ -51,9 +51,10 @@ class Wishes(BaseModel):
 
 
 class Conversation(BaseModel):
-    """``shown`` are the products of the answer before, in their order, ``focus`` the one that was spoken of,
-    ``seen`` all that were shown for these wishes; ``pending`` is what was asked last, ``asked`` all that
-    was for these wishes, and ``question`` the caller's own that waits for a product."""
+    """``shown`` are the products of the answer before, in their order, ``compared`` those that were compared
+    last, ``focus`` the one that was spoken of, ``seen`` all that were shown for these wishes; ``pending`` is
+    what was asked last, ``asked`` all that was for these wishes, and ``question`` the caller's own that waits
+    for a product."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -63,6 +64,7 @@ class Conversation(BaseModel):
     wishes: Wishes = Wishes()
     shown: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     seen: Annotated[tuple[Id, ...], Field(max_length=MAX_SEEN)] = ()
+    compared: Annotated[tuple[Id, ...], Field(max_length=10)] = ()
     focus: Id | None = None
     pending: Slot | None = None
     asked: Annotated[tuple[Slot, ...], Field(max_length=3)] = ()

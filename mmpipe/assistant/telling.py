@@ -27,18 +27,15 @@ _DESCRIBED: Final = 2
 
 
 async def tell(
-    draft: Draft, shop: Bounded, product: PublicProduct, aspect: Aspect | None, rest: Sequence[str],
+    draft: Draft, shop: Bounded, product: PublicProduct, aspects: Sequence[Aspect], rest: Sequence[str],
     language: Language,
 ) -> bool:  # fmt: skip
     """Adds what the catalogue says; False where it does not say it, which is added then."""
     named = evidence.title(product, language)
-    if aspect is not None and not rest:
-        found = evidence.of_aspect(product, aspect, language)
-        if found is not None:
-            _aspect(draft, named, aspect.name(language), found)
-            return True
-        draft.say(words("not_said_name", language), title=named, name=aspect.name(language))
-        return False
+    if aspects and not rest:
+        told = [_told(draft, product, named, each, language) for each in aspects]
+        return any(told)
+    aspect = next(iter(aspects), None)
     if not rest:
         return _describe(draft, product, language)
     told = evidence.of_words(product, rest, language)
@@ -59,6 +56,18 @@ async def tell(
         return True
     draft.say(words("not_said", language), title=named)
     return False
+
+
+def _told(draft: Draft, product: PublicProduct, named: Evidence, aspect: Aspect, language: Language) -> bool:
+    """Adds what a product says of an aspect, or that it does not."""
+    if draft.text:
+        draft.add("" if language == "zh" else " ")
+    found = evidence.of_aspect(product, aspect, language)
+    if found is None:
+        draft.say(words("not_said_name", language), title=named, name=aspect.name(language))
+        return False
+    _aspect(draft, named, aspect.name(language), found)
+    return True
 
 
 def _aspect(draft: Draft, named: Evidence, name: str, found: Evidence) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from mmpipe.assistant.language import Language, is_run
 from mmpipe.assistant.prices import spelled
 from mmpipe.assistant.state import MAX_FIELDS, MAX_PRICE, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
-from mmpipe.lexical import tokens
+from mmpipe.lexical import CJK, tokens
 from mmpipe.schemas.assistant import Wish
 from mmpipe.schemas.conditions import And, Comparison, Condition, Not
 from mmpipe.search.columns.dictionaries import CATEGORY
@@ -25,20 +25,24 @@ if TYPE_CHECKING:
     from mmpipe.search.find.meaning import Part
 
 _NOT: Final = re.compile(
-    r"(?:\bnot (?:in |made of |from |of )?|\bno |\bnothing (?:in )?|\bnone of |\bwithout (?:any )?|\bexcept (?:for )?|\banything but |\bother than |\bnon-"
+    r"(?:\bnot (?:in |made of |from |of )?|\bno |\bnothing (?:in )?|\bnone of |\bwithout (?:any )?|\bexcept (?:for )?|\banything but |\bother than |\bbesides |\bany(?:thing)?(?: \w+)? (?:but|except)(?: for)? |\bnon-"
     r"|\b(?:don't|do not) (?:want|like) (?:any )?|(?<!\S)-)(?!more\b|less\b|over\b|under\b|above\b|below\b|matter\b|prefer|limit\b|than\b|\d)"
     r"(?:the |a |an |any )?(?P<en>[^,.;!?]+?)(?=$|[,.;!?]|\s(?:but|and|or|please|instead|under|below|over|for|in)\b)"
     r"|(?:不要|别要|不想要|不喜欢|除了|(?<!是)不是|非(?!常)|不含|不带|(?<!有)没有)(?P<zh>[^，,。.!！?？的]+?)(?:以外|之外)?(?:的|$|(?=[，,。.!！?？]))"
 )  # fmt: skip
-_REFINES: Final = re.compile(
+REFINES: Final = re.compile(
     r"\bones?\b|\bonly\b|^只[看要]?|\binstead\b|\brather\b|^(?:(?:and|but|ok|okay|yes|no)\b[\s,]*)*(?:in|with|without|for|from|also|only|not|no|less|more|it should|they should|should be|must be|make it)\b"
     r"|的[吗呢么]?[\s?？。!！]*$|^(?:换|改|不要|只要|带|适合|最好|还要|再)|一点|一些"
 )  # fmt: skip
+# *With a hood* names no hoods.
+_PART: Final = re.compile(
+    r"(?:(?:and|but|ok|okay|the|those|one|ones|something|anything|any)\b[\s,]*)*(?:with|that (?:has|have|comes? with)|featuring|having)\b|^(?:要|想要|有没有|有|最好|得|换)?(?:带|配|附|含)"
+)
 _FILLERS: Final = re.compile(
-    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|sister|brother|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's|after|somewhere|just|let|let's|hmm|um|oh|ah|well|if|possible|possibly|ideally|preferably|perhaps|now|today|here|might|were|been|was|had|going|go|thinking|think|love|hope|hoping|prefer|actually|still|so|as|because|since|his|her|their|our|its|who|where|when|why|version|versions|anyone|another|other|others|else|new|he|she|they|them)\b|[?!.,;:]"
+    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|sister|brother|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's|after|somewhere|just|let|let's|hmm|um|oh|ah|well|if|possible|possibly|ideally|preferably|perhaps|now|today|here|might|were|been|was|had|going|go|thinking|think|love|hope|hoping|prefer|actually|still|so|as|because|since|his|her|their|our|its|who|where|when|why|version|versions|same|exact|exactly|kind|kinds|sort|sorts|type|types|bit|little|slightly|though|then|way|piece|pieces|option|options|fine|great|perfect|yeah|yep|nope|sure|fancy|having|comes|come|anyone|another|other|others|else|new|he|she|they|them|too|much|more)\b|'(?:s|re|ll|d|ve|m)\b|[?!.,;:]"
 )  # fmt: skip
 _FILLERS_ZH: Final = re.compile(
-    r"请问|那[款个种]?|这[款个种]|挑|选|件|双|添|儿子|女儿|老公|老婆|妈妈|爸爸|朋友|哪些|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
+    r"请问|适合(?:我|送)?|送(?:给|人)?|礼[物品]|也(?:行|可以|好|成)|同样|一样|就行|就好|^还|还(?=\s|$)|^再|^先|的话|换个|换一?[件双条款种台把]|不然|算了|我穿|我要|那[款个种]?|这[款个种]|挑|选|件|(?<=[一两几这那哪要买换来])双|添|儿子|女儿|老公|老婆|妈妈|爸爸|朋友|哪些|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
 )
 _OUTER_ZH: Final = re.compile(r"^(?:[色款的是要个])+|(?:[色款的吗呢吧了])+$")
 
@@ -54,6 +58,9 @@ _NO_MORE: Final = re.compile(
 _BARE_SIZE: Final = re.compile(
     r"\b(?:in|in an?|a) (?P<en>\d{2}(?:\.5)?|xxs|xs|s|m|l|xl|xxl)(?=[\s?.!]*$)|(?<![\d.])(?P<zh>\d{2}(?:\.5)?)(?=[的号])"
 )
+# A value that is one character with 的 behind it.
+_BARE_VALUE: Final = re.compile(rf"(?:^|(?<=[\s换成要有是买来，,]))(?P<value>[{CJK}])的")
+_LOOKS: Final = frozenset({"color", "material", "pattern"})
 _RECIPIENTS: Final = {
     "male": re.compile(
         r"\bmy (?:husband|boyfriend|father|dad|brother|son|grandpa|grandfather)\b|老公|丈夫|男友|男朋友|爸爸|父亲|哥哥|弟弟|儿子|爷爷"
@@ -72,8 +79,8 @@ def _as_not(match: re.Match[str]) -> str:
 @dataclass
 class Said:
     """What one turn says. ``subject`` is what is left: what is looked for, or more of what it is to be;
-    ``kind`` those of its words that are a category's. ``implied`` are fields that it does not name, as what a
-    husband wears."""
+    ``kind`` those of its words that are a category's. ``part`` says that a category is named as what
+    something has. ``implied`` are fields that it does not name, as what a husband wears."""
 
     fields: dict[Name, tuple[str, ...]] = field(default_factory=dict)
     nots: dict[Name, tuple[str, ...]] = field(default_factory=dict)
@@ -84,6 +91,7 @@ class Said:
     kind: str = ""
     category: bool = False
     refines: bool = False
+    part: bool = False
     implied: dict[Name, tuple[str, ...]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -97,7 +105,7 @@ class Said:
 
 async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] | None = None) -> Said:
     """What a text wishes for; what it has at ``cut`` was understood already."""
-    found = Said(refines=_REFINES.search(even(text)) is not None)
+    found = Said(refines=REFINES.search(even(text)) is not None, part=_PART.match(even(text)) is not None)
     if cut is not None:
         text = text[: cut[0]] + " " * (cut[1] - cut[0]) + text[cut[1] :]
     text = _NO_MORE.sub(_as_not, spelled(text[:MAX_WORDS]))
@@ -119,12 +127,30 @@ async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] |
             _take(part, found.fields, found)
             end = part.end + (subject[part.end : part.end + 1] in ("色", "款", "的", "码", "号"))
             subject = subject[: part.start] + " " + subject[end:]
+    if language == "zh":
+        subject = await _shortened(shop, subject, found)
     if not (found.priced or "size" in found.fields):
         subject = await _sized(shop, subject, found)
     found.subject = _cleaned(subject, language)
     if "gender" not in found.fields and "gender" not in found.nots:
         found.implied = _implied(text)
     return found
+
+
+async def _shortened(shop: Shop, subject: str, found: Said) -> str:
+    """Takes a colour or a material that is said by its character alone, 棉的 for 棉质; gives back the rest."""
+    match = _BARE_VALUE.search(subject)
+    if match is None:
+        return subject
+    said = match["value"]
+    for full in (f"{said}色", f"{said}质", f"{said}制", f"真{said}", f"{said}革", f"{said}料"):
+        meaning = await shop.meaning(full)
+        parts = [] if meaning is None else [part for part in meaning.parts if part.field in _LOOKS]
+        if parts:
+            for part in parts:
+                _take(part, found.fields, found)
+            return f"{subject[: match.start()]} {subject[match.end() :]}"
+    return subject
 
 
 async def _sized(shop: Shop, subject: str, found: Said) -> str:
@@ -242,7 +268,7 @@ def begins_anew(former: Wishes, now: Said) -> bool:
     if not now.subject:
         return False
     same = set(tokens(now.subject)) <= set(tokens(former.text))
-    return not same and (now.category or not now.refines)
+    return not same and not now.part and (now.category or not now.refines)
 
 
 def condition(wishes: Wishes) -> Condition | None:
@@ -271,13 +297,18 @@ def told(wishes: Wishes) -> list[Wish]:
     return found
 
 
-def looser(wishes: Wishes) -> list[tuple[str, Wishes]]:
-    """The same with one thing less, by its name: the last field first, a price last of all."""
+def looser(wishes: Wishes, keep: Collection[Name] = ()) -> list[tuple[str, Wishes]]:
+    """The same with one thing less, by its name: what was only to be cheaper than something first, then the
+    last field that is not to be kept, a price after the fields, and last what is."""
     found: list[tuple[str, Wishes]] = []
+    if wishes.below is not None:
+        found.append((f"price: < {wishes.below}", wishes.model_copy(update={"below": None})))
+    kept: list[tuple[str, Wishes]] = []
     for name, values in reversed(wishes.fields.items()):
-        kept = {other: held for other, held in wishes.fields.items() if other != name}
-        found.append((f"{name}: {values[0]}", wishes.model_copy(update={"fields": kept})))
+        others = {other: held for other, held in wishes.fields.items() if other != name}
+        less = (f"{name}: {values[0]}", wishes.model_copy(update={"fields": others}))
+        (kept if name in keep else found).append(less)
     if wishes.gte is not None or wishes.lte is not None:
         bounds = " – ".join(str(each) for each in (wishes.gte, wishes.lte) if each is not None)
         found.append((f"price: {bounds}", wishes.model_copy(update={"gte": None, "lte": None})))
-    return found
+    return found + kept

@@ -69,6 +69,11 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "The catalogue does not say the {name} of at least two of them, so I cannot compare.",
         "商品资料没有说明其中至少两件的{name}，无法比较。",
     ),
+    "none_says": ("The catalogue does not say that of any of them.", "商品资料都没有说明这一点。"),
+    "no_size": (
+        "There is no such size: {title} comes in {value}, and nothing that fits goes further.",
+        "没有合适的尺码：{title}的尺码是{value}，符合条件的商品中没有更合适的。",
+    ),
     "no_reviews": ("There are no reviews of {title}.", "{title}还没有评价。"),
     "no_reviews_about": ("No review of {title} speaks of that.", "{title}的评价没有提到这一点。"),
     "rated": (" It is rated {value} of 5", "评分{value}（满分5分）"),
@@ -86,7 +91,10 @@ _LEAST_MOST: Final = {
     ("power", "most"): ("more powerful", "功率更大"), ("rating", "most"): ("better rated", "评分更高"),
     ("size", "most"): ("larger", "更大"), ("size", "least"): ("smaller", "更小"),
     ("height", "most"): ("taller", "更高"), ("width", "most"): ("wider", "更宽"),
-    ("length", "most"): ("longer", "更长"), ("warranty", "most"): ("longer covered", "保修更长"),
+    ("length", "most"): ("longer", "更长"), ("length", "least"): ("shorter", "更短"),
+    ("duration", "most"): ("longer", "更久"), ("width", "least"): ("narrower", "更窄"),
+    ("battery", "least"): ("shorter-lasting", "续航更短"),
+    ("warranty", "most"): ("longer covered", "保修更长"),
 }  # fmt: skip
 _FIELDS: Final = {
     "color": ("colour", "颜色"), "size": ("size", "尺码"), "material": ("material", "材质"),
