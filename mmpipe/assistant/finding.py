@@ -41,8 +41,9 @@ class Looked:
     relaxed: tuple[str, ...] = ()
 
 
-def request(asked: Wishes, limit: int, *, cheapest: bool = False) -> SearchRequest:
-    """The search for some wishes."""
+def request(asked: Wishes, limit: int, *, cheapest: bool = False, listed: bool = False) -> SearchRequest:
+    """The search for some wishes. Where it is ``listed`` what is found is shown as it was found, and the
+    shop's rules take part; else products are looked up by it."""
     text = asked.text
     if text:
         text = " ".join([text, *(f'-"{each}"' for each in asked.without if '"' not in each)])[:1_000]
@@ -54,7 +55,7 @@ def request(asked: Wishes, limit: int, *, cheapest: bool = False) -> SearchReque
         sort="price_asc" if cheapest else "relevance",
         understand="off" if cheapest else None,
         explain="scores",
-        rules=False,
+        rules=listed,
         rerank=False,
         personalise=False,
     )
@@ -95,7 +96,7 @@ async def _look(
 ) -> Looked:
     cheapest = best is not None and best.key == "price" and best.direction == "least"
     most = CANDIDATES + len(skip) if best is None else _PRICED if cheapest else MEASURED
-    found = await shop.search(request(asked, min(most, 100), cheapest=cheapest))
+    found = await shop.search(request(asked, min(most, 100), cheapest=cheapest, listed=True))
     ids = [each for each in _fitting(found, asked, picture) if each not in set(skip)]
     products = await shop.products(ids[: CANDIDATES if best is None else MEASURED])
     products = [each for each in products if not any(evidence.says(each, (word,)) for word in asked.without)]

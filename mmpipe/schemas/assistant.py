@@ -114,6 +114,9 @@ class AssistantResponse(BaseModel):
     wording_refused: str | None = Field(
         default=None, description="why a model's wording was not taken, where one was asked for"
     )
+    query_id: str | None = Field(
+        default=None, description="of the search that found what is shown; events of it name it"
+    )
     searches: int = Field(description="that this turn took")
     state: str = Field(description="to be sent with the next turn")
     took_ms: float

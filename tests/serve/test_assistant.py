@@ -73,6 +73,44 @@ def test_the_turns_language_is_answered_in(client: TestClient) -> None:
     assert turn(client, {"text": "红色的鞋", "language": "en"})["text"].startswith("Here is")
 
 
+def test_the_shops_rules_hold_for_what_is_found(own: tuple[TestClient, InteractionLog]) -> None:
+    client, _ = own
+    first = turn(client, {"text": "red shoes"})["products"][0]["id"]
+    rules = [
+        {"name": "gone", "hide": [first]},
+        {
+            "name": "blue first",
+            "when": {"query_contains": ["hats"]},
+            "filter": {"field": "color", "eq": "blue"},
+        },
+    ]
+    assert client.put("/v1/rules", json={"rules": rules}).status_code == 200
+    shown = [each["id"] for each in turn(client, {"text": "red shoes", "limit": 10})["products"]]
+    assert shown
+    assert first not in shown
+    hats = turn(client, {"text": "hats", "limit": 10})["products"]
+    assert hats
+    assert all(each["id"].startswith("blue-hat") for each in hats)
+
+
+def test_a_turn_that_looks_for_something_is_one_search_to_analytics(
+    own: tuple[TestClient, InteractionLog],
+) -> None:
+    client, _ = own
+    service: QueryService = client.app.state.service  # type: ignore[attr-defined]
+
+    def counted() -> int:
+        return sum(each.searches for each in service.analytics.counts().values())
+
+    before = counted()
+    found = turn(client, {"text": "red shoes, if possible made of unobtainium"})
+    assert counted() == before + 1
+    assert found["query_id"]
+    assert turn(client, {"text": "thanks", "state": found["state"]})["query_id"] is None
+    turn(client, {"text": "is the sole of the second one rubber?", "state": found["state"]})
+    assert counted() == before + 1
+
+
 def test_a_picture_is_looked_for_and_refined(client: TestClient) -> None:
     found = turn(client, {"image": picture("green")})
     assert all(each["id"].startswith("green") for each in found["products"])

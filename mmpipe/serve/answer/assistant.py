@@ -18,7 +18,7 @@ from mmpipe.schemas.search import SearchRequest
 if TYPE_CHECKING:
     from mmpipe.assistant import Reviews
     from mmpipe.assistant.checked import LanguageModel
-    from mmpipe.schemas.assistant import AssistantRequest
+    from mmpipe.schemas.assistant import AssistantRequest, AssistantResponse
     from mmpipe.schemas.product import PublicProduct
     from mmpipe.search.find.meaning import Meaning
     from mmpipe.serve.answer.query_encoder import Media
@@ -102,12 +102,10 @@ async def answer(
     find: Search,
     reviews: Reviews,
     model: LanguageModel | None = None,
-) -> bytes:
-    """An :class:`~mmpipe.schemas.assistant.AssistantResponse` as JSON. Raises :class:`InvalidRequest` for a
-    state that is none."""
+) -> AssistantResponse:
+    """The answer to a turn. Raises :class:`InvalidRequest` for a state that is none."""
     shop = LiveShop(version, find, spoken.media)
     assistant = Assistant(shop, reviews, version.collection, version.label, model)
-    found = await assistant.answer(
+    return await assistant.answer(
         request, said=spoken.request.text, heard=spoken.heard, picture="image" in spoken.media
     )
-    return found.model_dump_json().encode()

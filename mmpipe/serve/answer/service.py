@@ -172,12 +172,24 @@ class QueryService:
             with step("query.listen"):
                 spoken = await self._understood(version.whole, parsed.request, media)
 
+        listed: list[tuple[Found, float]] = []
+
         async def find(asked: LiveVersion, search: SearchRequest, given: Media) -> bytes:
-            return (await self._of_version(asked, search, given)).answer.body
+            begun = time.perf_counter()
+            found = await self._of_version(asked, search, given)
+            if search.rules:
+                listed.append((found, time.perf_counter() - begun))
+            return found.answer.body
 
         reviews = assistant.LakeReviews(self._reviews, version.collection)
         with step("query.assist", products=version.products):
-            return await assistant.answer(version, request, spoken, find, reviews, self._words)
+            answer = await assistant.answer(version, request, spoken, find, reviews, self._words)
+        # A turn is one search to the shop: what it came to, not what was tried before.
+        for found, seconds in listed[-1:]:
+            self.analytics.note(found, seconds)
+            if answer.kind == "find":
+                answer.query_id = found.answer.query_id
+        return answer.model_dump_json().encode()
 
     async def _found(self, request: SearchRequest, media: Media, tried: RuleBook | None = None) -> Found:
         self._reranking.check(request)

@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 # A picture is the one long text; what else a body holds is little.
 BOUNDS: Final = Bounds(names=1_000, values=6_000, media=1)
 _INTERNAL: Final = -32603
-_PATHS: Final = {"cursor": ("invalid_cursor", "$.pagination.cursor")}
+_CURSOR_PATH: Final = "$.pagination.cursor"
+_CURSOR: Final = (
+    "is no cursor of this search; send pagination.cursor of the answer before with the same query, filters and"
+    " image, or leave it out for the first page"
+)
 Operation: TypeAlias = Callable[[Any, Terms, str | None], Awaitable[dict[str, Any]]]
 
 
@@ -154,8 +158,9 @@ def refused(fault: MmpipeError) -> Refused:
     if isinstance(fault, InvalidMedia):
         return Refused("invalid_image", str(fault), path=_path(fault.field))
     if isinstance(fault, InvalidRequest):
-        code, path = _PATHS.get(fault.field, ("invalid_request", _path(fault.field)))
-        return Refused(code, str(fault), path=path)
+        if fault.field == "cursor":
+            return Refused("invalid_cursor", f"cursor: {_CURSOR}", path=_CURSOR_PATH)
+        return Refused("invalid_request", str(fault), path=_path(fault.field))
     status = int(answer_for(fault).status)
     if isinstance(fault, NotFound) and status == 404:
         return Refused("not_found", str(fault), status=404)

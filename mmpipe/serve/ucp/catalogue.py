@@ -54,10 +54,10 @@ class Catalogue:
             return _incompatible(terms, SEARCH)
         messages: list[dict[str, Any]] = []
         image = asked.image if terms.allows("image_search") else None
-        facets = asked.facets if terms.allows("facets") else []
+        facets = list(dict.fromkeys(asked.facets)) if terms.allows("facets") else []
         if image is not asked.image:
             messages.append(info("extension_unavailable", f"image {_UNAGREED}", "$.image"))
-        if len(facets) != len(asked.facets):
+        if asked.facets and not facets:
             messages.append(info("extension_unavailable", f"facets {_UNAGREED}", "$.facets"))
         if not asked.query and image is None and not asked.filters.given:
             raise Refused("invalid_request", "asks for nothing: give query, filters or both, or an image")

@@ -51,7 +51,10 @@ class Narrowing:
         named = {name: values for name in FIELDS if (values := getattr(given, name))}
         if given.categories:
             named["category"] = given.categories
-        attributes = {name: values for name, values in (given.attributes or {}).items() if values and name}
+        attributes = {name: values for name, values in (given.attributes or {}).items() if values}
+        if "" in attributes:
+            content = "attributes are named; give each its name, or drop what has none"
+            raise Refused("invalid_request", content, path="$.filters.attributes")
         parts: list[Condition] = [Comparison.of(name, values) for name, values in named.items()]
         parts += [Comparison.of(f"attributes.{name}", values) for name, values in attributes.items()]
         price = await _price(asked, version, service, messages)

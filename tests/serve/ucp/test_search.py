@@ -176,6 +176,12 @@ def test_facets_are_counted(ask: Ask) -> None:
     assert "localhost.mmpipe.facets" in answer["ucp"]["capabilities"]
 
 
+def test_a_facet_that_is_asked_for_twice_is_told_once(ask: Ask) -> None:
+    answer = ask("search", query="running shoe", facets=["color", "brand", "color"])
+    assert list(answer["facets"]) == ["color", "brand"]
+    assert "extension_unavailable" not in codes(answer)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -194,6 +200,7 @@ def test_facets_are_counted(ask: Ask) -> None:
         ({"query": "mug", "filters": {"price": {"min": 2, "max": 1}}}, "invalid_request"),
         ({"query": "mug", "filters": {"categories": "Mugs"}}, "invalid_request"),
         ({"query": "mug", "facets": ["no such field"]}, "invalid_request"),
+        ({"query": "mug", "filters": {"attributes": {"": ["red"]}}}, "invalid_request"),
     ],
 )
 def test_a_bad_request_is_told_what_is_wrong(client: TestClient, body: Any, code: str) -> None:
@@ -210,7 +217,11 @@ def test_the_cursor_of_another_search_is_refused(client: TestClient, ask: Ask) -
     cursor = ask("search", query="mug")["pagination"]["cursor"]
     answer = client.post("/ucp/catalog/search", json={"query": "bag", "pagination": {"cursor": cursor}})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
-    assert answer.json()["messages"][0]["path"] == "$.pagination.cursor"
+    (message,) = answer.json()["messages"]
+    assert message["path"] == "$.pagination.cursor"
+    # The remedy is in the protocol's words, not in those of /v1/search.
+    assert "pagination.cursor" in message["content"]
+    assert "next_cursor" not in message["content"]
 
 
 @pytest.mark.parametrize(
