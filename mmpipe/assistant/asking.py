@@ -84,12 +84,12 @@ async def answered(shop: Shop, turn: Turn, pending: Slot, now: Said, language: L
     return now if number is None else replace(now, lte=Decimal(number.group()), subject="")
 
 
-def amount_said(text: str) -> Decimal | None:
-    """A number of two digits and more that counts nothing but money, in a folded text."""
+def amount_said(text: str) -> tuple[Decimal, tuple[int, int]] | None:
+    """A number of two digits and more that counts nothing but money, and where a folded text has it."""
     number = next((each for each in _NUMBER.finditer(text) if len(each.group()) > 1), None)
     if number is None or _COUNTED.match(text, number.end()):
         return None
-    return Decimal(number.group())
+    return Decimal(number.group()), number.span()
 
 
 def _priced(asked: Wishes) -> bool:

@@ -108,7 +108,7 @@ _ZH_LESS: Final = "小|低|短|少|轻|弱|便宜"
 # How long something else goes on: drinks stay hot, 保温. What does is what a sentence must say beside it.
 _LASTS: Final = re.compile(
     r"\b(?P<en>(?:keep|stay|remain|hold|heat|cool|warm|charge)s?(?: (?!for\b|the\b)[\w'-]+){0,3}) (?:for )?(?:the )?long(?:er|est)\b"
-    r"|(?P<zh>保[温冷鲜湿]|加热|制冷|充电|恒温)(?:效果)?得?(?:的?时间)?[^，,。]{0,4}?(?:更|最)?(?<!多)(?:久(?!吗)|长(?!吗|时间|途))"
+    r"|(?P<zh>保[温冷鲜湿]|加热|制冷|充电(?!宝)|恒温)(?:效果)?得?(?:的?时间)?[^，,。]{0,4}?(?:更|最)?(?<!多)(?:久(?!吗)|长(?!吗|时间|途|什么|啥|得|度|相))"
 )
 _SUPERLATIVE: Final = re.compile(r"\b(?:\w+est|most|least|best)\b|最")
 _REVERSED: Final[dict[Direction, Direction]] = {"most": "least", "least": "most"}
@@ -142,7 +142,7 @@ def _compiled() -> tuple[tuple[re.Pattern[str], str, Direction], ...]:
             (rf"\b(?:{ended})\b|\b(?:more|most) (?:{plain})\b|\bnot (?:{plain}) enough\b"
              rf"|(?:{_ZH_DEGREE})(?:{zh})|(?:{zh})(?:一?[点些]|得多|很多)|不够(?:{zh})", key, way),
             # Of what stands around it only the word itself compares.
-            (rf"(?:哪|谁)[^，,。]{{0,10}}?(?<!多)(?P<asked>{zh})(?!多少)|比[^，,。]{{1,30}}?(?<!多)(?P<than>{zh})|(?P<apart>{zh})多少|(?P<one>{zh})的(?=[那这是])", key, way),
+            (rf"(?:哪|谁)[^，,。]{{0,10}}?(?<!多)(?P<asked>{zh})(?!多少)|比[^，,。]{{1,30}}?(?<!多)(?P<than>{zh})|(?P<apart>{zh})多少|(?P<one>{zh})的(?=[，,]?[那这是哪])", key, way),
         ]  # fmt: skip
     return tuple((re.compile(said), key, way) for said, key, way in found)
 

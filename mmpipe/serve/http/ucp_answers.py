@@ -37,8 +37,8 @@ BOUNDS: Final = Bounds(names=1_000, values=6_000, media=1)
 _INTERNAL: Final = -32603
 _CURSOR_PATH: Final = "$.pagination.cursor"
 _CURSOR: Final = (
-    "is no cursor of this search; send pagination.cursor of the answer before with the same query, filters and"
-    " image, or leave it out for the first page"
+    "is no cursor of this search; send pagination.cursor of the answer before with the same query, filters"
+    " and image, or leave it out for the first page"
 )
 Operation: TypeAlias = Callable[[Any, Terms, str | None], Awaitable[dict[str, Any]]]
 
