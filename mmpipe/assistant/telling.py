@@ -33,8 +33,8 @@ async def tell(
     """Adds what the catalogue says; False where it does not say it, which is added then."""
     named = evidence.title(product, language)
     if aspects and not rest:
-        told = [_told(draft, product, named, each, language) for each in aspects]
-        return any(told)
+        said = [_told(draft, product, named, each, language) for each in aspects]
+        return any(said)
     aspect = next(iter(aspects), None)
     if not rest:
         return _describe(draft, product, language)

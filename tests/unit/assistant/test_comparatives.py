@@ -6,6 +6,7 @@ import pytest
 
 from mmpipe.assistant.changing import changed, next_size
 from mmpipe.assistant.comparatives import comparatives
+from mmpipe.assistant.language import Language
 from mmpipe.assistant.prices import spelled
 from mmpipe.assistant.reading import read
 from mmpipe.schemas.product import PublicProduct
@@ -133,5 +134,5 @@ def test_bounds_are_spelled_in_the_one_form_of_them(said: str, spelt: str) -> No
     ],
 )
 def test_what_a_turn_is_about(said: str, shown: int, compared: bool, intent: str) -> None:
-    language = "en" if said.isascii() else "zh"
+    language: Language = "en" if said.isascii() else "zh"
     assert read(said, language, shown=shown, looks=True, compared=compared).intent == intent
