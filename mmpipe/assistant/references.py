@@ -116,12 +116,13 @@ async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[Public
         return named[:_MOST_COMPARED]
     spans = [match.span() for _, match in asked(turn.even)]
     spans = [(each.start, each.end) for each in turn.comparatives] or spans
-    chunks = [said for chunk in _APART.split(without(turn.even, spans)) if telling(said := pieces(chunk))]
-    for said in chunks:
-        found = _best(shown, said, turn.even)
+    parts = _APART.split(without(turn.even, spans))
+    chunks = [(chunk, said) for chunk in parts if telling(said := pieces(chunk))]
+    for chunk, said in chunks:
+        found = _best(shown, said, chunk)
         # What has but a part of the words, as its brand, may be another one.
         if len(found) != 1 or _split(_whole(found[0].product), telling(said))[1]:
-            other = await _searched(shop, said, turn.even)
+            other = await _searched(shop, said, chunk)
             better = other and (len(found) != 1 or _length(other[0]) > _length(found[0]))
             found = other if better or len(found) != 1 else found
         # All of a kind are compared where nothing tells them apart.
