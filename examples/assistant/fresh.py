@@ -35,7 +35,11 @@ def fresh() -> list[dict[str, Any]]:
 
 
 def _english(of: Catalogue) -> list[list[Turn]]:
-    drones, serums, coats = ("drone-mini", "drone-pro"), ("serum-dry", "serum-oily"), ("rain-light", "rain-storm")
+    drones, serums, coats = (
+        ("drone-mini", "drone-pro"),
+        ("serum-dry", "serum-oily"),
+        ("rain-light", "rain-storm"),
+    )
     readers = ("reader-six", "reader-seven", "reader-eight")
     flasks = ("flask-sm", "flask-lg", "flask-kid")
     shavers = ("shaver-go", "shaver-pro")
