@@ -79,7 +79,7 @@ def costs(
         _show(found, listed)
     if not as_json:
         for warning in found.plan.warnings:
-            console.print(f"[yellow]note[/] {escape(warning)}", soft_wrap=True)
+            console.print(f"[yellow]note[/] {escape(str(warning))}", soft_wrap=True)
 
 
 def _show(found: Estimate, prices: PriceList) -> None:

@@ -45,7 +45,7 @@ def to_json(found: Estimate, prices: PriceList) -> dict[str, Any]:
         "shape": shape(found),
         "cpu_ms_per_search": round(made.query_ms, 2),
         "first_load": {"hours": round(made.load_hours, 2), "usd": round(found.load_usd, 2)},
-        "warnings": list(made.warnings),
+        "warnings": [str(warning) for warning in made.warnings],
         "figures": {name: vars(figure) for name, figure in figures(found.load.profile)},
         "prices": {"region": prices.region, "as_of": prices.as_of, "note": prices.note},
     }

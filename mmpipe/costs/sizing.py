@@ -9,6 +9,7 @@ from itertools import pairwise
 from mmpipe.costs.environments import HEAD_TYPE, HEAD_VOLUME_GB, HOURS, WORKER_VOLUME_GB
 from mmpipe.costs.figures import FIGURES, MEASURED_PRODUCTS, PROFILES, SEARCH_MS, ProfileFigures
 from mmpipe.costs.prices import Instance, PriceList
+from mmpipe.costs.words import Words
 from mmpipe.costs.workload import Workload
 from mmpipe.errors import InvalidRequest
 
@@ -39,7 +40,7 @@ class Plan:
     gpu_nodes: int
     indexing_core_seconds_per_day: float
     load_hours: float
-    warnings: tuple[str, ...]
+    warnings: tuple[Words, ...]
 
 
 def search_ms(products: float) -> float:
@@ -199,30 +200,33 @@ def _indexing(load: Workload) -> tuple[float, float]:
     return load.changes_per_day * seconds, hours
 
 
-def _warnings(load: Workload, shards: int, copies: int, replicas: int) -> list[str]:
-    found = []
+def _warnings(load: Workload, shards: int, copies: int, replicas: int) -> list[Words]:
+    found: list[Words] = []
     if shards > 1:
-        found.append(
-            f"{load.products:,} products are split into {shards} shards of up to"
-            f" {FIGURES['shard_products'].value:,.0f}: that many products, or more than two shards, were not"
-            " tried, and the cost per product is prolonged"
+        text = (
+            "{products:,} products are split into {shards} shards of up to {most:,}: that many products, or"
+            " more than two shards, were not tried, and the cost per product is prolonged"
         )
+        most = round(FIGURES["shard_products"].value)
+        found.append(Words("shards", text, {"products": load.products, "shards": shards, "most": most}))
     elif load.products > MEASURED_PRODUCTS:
-        found.append(f"search time was measured up to {MEASURED_PRODUCTS:,} products; beyond it is prolonged")
+        text = "search time was measured up to {most:,} products; beyond it is prolonged"
+        found.append(Words("products", text, {"most": MEASURED_PRODUCTS}))
     if copies > 1:
-        found.append(
-            f"each shard would need {copies:,} replicas; it is deployed with one, more are not built"
-        )
+        text = "each shard would need {copies:,} replicas; it is deployed with one, more are not built"
+        found.append(Words("copies", text, {"copies": copies}))
     if replicas > 2:
-        found.append(
+        text = (
             "HTTP throughput was measured with at most 2 replicas (274 searches/s); that more of them behind"
             " the head's one proxy add up was not"
         )
+        found.append(Words("replicas", text))
     if load.qps > FIGURES["proxy_qps"].value:
-        found.append(
-            f"every search goes through one proxy on the head; {FIGURES['proxy_qps'].value:,.0f} requests/s"
-            " were measured through it, and what it takes to pass more is not in this price"
+        text = (
+            "every search goes through one proxy on the head; {most:,} requests/s were measured through it,"
+            " and what it takes to pass more is not in this price"
         )
+        found.append(Words("proxy", text, {"most": round(FIGURES["proxy_qps"].value)}))
     if load.gpu_items_per_second is not None:
-        found.append("GPU throughput is your figure; this project has not measured any")
+        found.append(Words("gpu", "GPU throughput is your figure; this project has not measured any"))
     return found

@@ -1,4 +1,4 @@
-"""The dead-letter queue: what lies in it, why, and putting it back on its queue.
+"""The dead-letter queue of SQS: what lies in it, why, and putting it back on its queue.
 
 SQS has no call to look without receiving: messages are received with a time-out, and made visible again
 when they have been looked at. A second reader sees fewer messages meanwhile; none is lost.
@@ -9,17 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel, ConfigDict, computed_field
 
+from mmpipe.dispatch.letters import PREVIEW, DeadLetter, LetterEvent, Sorted
 from mmpipe.dispatch.queues import PER_CALL, sqs_client
 from mmpipe.errors import InvalidEvent, InvalidRequest, StorageUnavailable
 from mmpipe.events import parse_message
-from mmpipe.objects import split_s3
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,58 +27,12 @@ if TYPE_CHECKING:
 _HIDDEN_SECONDS = 300
 _MOST = 50_000  # of one replay; SQS lets 120,000 messages of a queue be in hand
 _WAIT_SECONDS = 1  # long polling asks all of a queue's servers
-_PREVIEW = 200
 _NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist", "InvalidAddress")
 _DENIED = ("AccessDenied", "AccessDeniedException", "InvalidClientTokenId", "SignatureDoesNotMatch")
 
 
-class LetterEvent(BaseModel):
-    """One catalogue event of a message that could be read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    event: str
-    collection: str
-    bucket: str
-    key: str
-
-
-class DeadLetter(BaseModel):
-    """One message of the dead-letter queue."""
-
-    model_config = ConfigDict(frozen=True)
-
-    message_id: str
-    sent_at: datetime
-    age_seconds: float
-    receives: int
-    """As the queue counts them: looks included."""
-    events: tuple[LetterEvent, ...]
-    unreadable: str
-    """Why it can never be handled; empty for a message that can be read, whose work was not taken in time."""
-    body: str
-    """Its first characters."""
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def cause(self) -> Literal["poison", "outage", "nothing"]:
-        """``poison``: it can never be handled. ``outage``: nobody took its work for as long as its queue
-        tries, so it is good once somebody does. ``nothing``: no work follows from it."""
-        if self.unreadable:
-            return "poison"
-        return "outage" if self.events else "nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """What became of a replay: ids that went back to their queue, and wanted ids that were not found."""
-
-    replayed: tuple[str, ...]
-    missing: tuple[str, ...]
-
-
-class DeadLetters:
-    """One dead-letter queue and the queue it belongs to.
+class QueueLetters:
+    """One dead-letter queue and the queue it belongs to (:class:`~mmpipe.dispatch.letters.DeadLetters`).
 
     Every call raises :class:`InvalidRequest` for an address that names no queue, or none of ours, and
     :class:`StorageUnavailable` where the queue does not answer.
@@ -99,7 +51,8 @@ class DeadLetters:
             raise InvalidRequest(
                 "dlq_url",
                 "name the dead-letter queue with --dlq-url, or the queue it belongs to with --queue-url"
-                " (MMPIPE_DISPATCH__DLQ_URL, MMPIPE_DISPATCH__QUEUE_URL); or run this where a stack runs",
+                " (MMPIPE_DISPATCH__DLQ_URL, MMPIPE_DISPATCH__QUEUE_URL), or a lake in a folder that takes"
+                " uploads with --lake; or run this where a stack runs",
             )
         self._queue_url = queue_url
         self._dlq_url = dlq_url
@@ -137,6 +90,16 @@ class DeadLetters:
             self._queue_url = urls[0]
         return self._queue_url
 
+    @property
+    def where(self) -> str:
+        """See :attr:`dlq_url`."""
+        return self.dlq_url
+
+    @property
+    def queue(self) -> str:
+        """See :attr:`queue_url`."""
+        return self.queue_url
+
     def count(self) -> int:
         """About how many messages there are, those just being looked at included."""
         with _queue_errors("dlq_url", self.dlq_url):
@@ -151,7 +114,7 @@ class DeadLetters:
         with self._received(limit) as messages:
             return [_letter(message) for message in sorted(messages, key=_age_order)]
 
-    def replay(self, message_ids: Collection[str] | None = None) -> Replay:
+    def replay(self, message_ids: Collection[str] | None = None) -> Sorted:
         """Send messages back to their queue, oldest first, then delete them here; all that are there now
         (50,000 at most) where no id is given.
 
@@ -174,7 +137,19 @@ class DeadLetters:
                         ) from error
                     replayed.append(message["MessageId"])
                     messages.remove(message)
-        return Replay(tuple(replayed), tuple(sorted((wanted or set()) - set(replayed))))
+        return Sorted(tuple(replayed), tuple(sorted((wanted or set()) - set(replayed))))
+
+    def purge(self, message_ids: Collection[str]) -> Sorted:
+        """Delete messages for good."""
+        wanted = set(message_ids)
+        purged: list[str] = []
+        with self._received(_MOST, wanted) as messages:
+            for message in [each for each in messages if each["MessageId"] in wanted]:
+                with _queue_errors("dlq_url", self.dlq_url):
+                    self._sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"])
+                purged.append(message["MessageId"])
+                messages.remove(message)
+        return Sorted(tuple(purged), tuple(sorted(wanted - set(purged))))
 
     def _send_back(self, message: MessageTypeDef, target: str) -> None:
         attributes = {name: _sendable(value) for name, value in message.get("MessageAttributes", {}).items()}
@@ -244,11 +219,7 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
     events: tuple[LetterEvent, ...] = ()
     unreadable = ""
     try:
-        found = [(event, *split_s3(event.object.uri)) for event in parse_message(body)]
-        events = tuple(
-            LetterEvent(event=event.kind, collection=event.collection, bucket=bucket, key=key)
-            for event, bucket, key in found
-        )
+        events = tuple(LetterEvent.of(event) for event in parse_message(body))
     except InvalidEvent as error:
         unreadable = str(error)
     return DeadLetter(
@@ -258,7 +229,7 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
         receives=int(attributes.get("ApproximateReceiveCount", "0")),
         events=events,
         unreadable=unreadable,
-        body=body[:_PREVIEW],
+        body=body[:PREVIEW],
     )
 
 

@@ -4,7 +4,8 @@ Files arrive in a folder beside the lake's collections (:class:`~mmpipe.dispatch
 this pump hands their events to the indexer, which runs in a process of its own, and large feeds to a process
 that is started for each (:mod:`mmpipe.local.large_feed`). Searches wait for neither. An event leaves the
 queue once its work is done or has failed for good, so that what was accepted is indexed whoever is killed
-meanwhile. What nobody took for :data:`~mmpipe.dispatch.redelivery.OUTAGE_SECONDS` is a dead letter.
+meanwhile. What nobody took for :data:`~mmpipe.dispatch.redelivery.OUTAGE_SECONDS` from when it was uploaded,
+whichever run of the service that was in, is a dead letter.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mmpipe.dispatch.environment import to_environment
-from mmpipe.dispatch.folder_queue import FolderQueue, Waiting
+from mmpipe.dispatch.folder_queue import FolderQueue, Waiting, upload_folder
 from mmpipe.dispatch.redelivery import LONGEST_SECONDS, OUTAGE_SECONDS
 from mmpipe.errors import NotReady
 from mmpipe.events import plan
 from mmpipe.local.processes import Child
-from mmpipe.objects import scheme_of, to_path, to_uri
+from mmpipe.objects import to_path, to_uri
 from mmpipe.schemas.work import WorkOutcome
 from mmpipe.serve.http.keys import asks_nobody_here
 
@@ -38,14 +39,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UPLOADS: Final = "_uploads"
-"""The folder of a lake that files arrive in, where no other is set; no collection can have its name."""
 _BATCH: Final = 100
 _POLL_SECONDS: Final = 0.1
 # What was not taken is tried again after so long, each time twice as long up to LONGEST_SECONDS.
 _AGAIN_SECONDS: Final = 1.0
+# A service that starts after a long night gives nothing up before it has tried for so long itself.
+_FAIR_SECONDS: Final = 600.0
 _LARGE_SECONDS: Final = 24 * 3600.0
 _STOP_SECONDS: Final = 10.0
+_LOG: Final = ".large-feeds.log"
+_LOG_BYTES: Final = 1_000_000
 _SECTIONS: Final = ("storage", "media", "feeds", "indexing", "lake")
 
 _VARIABLES: Final = tuple(f"MMPIPE_{section.upper()}__" for section in _SECTIONS)
@@ -56,7 +59,7 @@ class _Again:
     """What is tried again; times by the monotonic clock."""
 
     since: float
-    """When it was not taken for the first time."""
+    """When this run of the service was not rid of it for the first time."""
     moment: float
     """From when on it is tried."""
     wait: float
@@ -81,14 +84,12 @@ def with_uploads(settings: Settings) -> Settings:
     chosen = settings.serve.uploads
     if chosen is None:
         chosen = asks_nobody_here(settings.serve)
-    root = settings.indexing.uploads_uri
-    lake = to_uri(settings.lake.uri)
-    if not chosen or scheme_of(lake) != "file" or (root is not None and scheme_of(to_uri(root)) != "file"):
+    folder = upload_folder(settings)
+    if not chosen or folder is None:
         return settings
-    folder = Path(to_path(to_uri(root) if root is not None else f"{lake.rstrip('/')}/{UPLOADS}"))
     return settings.model_copy(
         update={
-            "lake": settings.lake.model_copy(update={"uri": to_path(lake)}),
+            "lake": settings.lake.model_copy(update={"uri": to_path(to_uri(settings.lake.uri))}),
             "indexing": settings.indexing.model_copy(update={"uploads_uri": str(folder)}),
             "serve": settings.serve.model_copy(update={"uploads": True}),
         }
@@ -107,7 +108,7 @@ class FolderPump:
         self._queue = FolderQueue(Path(to_path(to_uri(settings.indexing.uploads_uri))))
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._in_hand: dict[str, WorkOrder] = {}
+        self._in_hand: dict[str, tuple[Waiting, WorkOrder]] = {}
         """Large feeds, in the order they came, by the names of their events."""
         self._later: dict[str, _Again] = {}
         self._threads = [
@@ -157,37 +158,39 @@ class FolderPump:
             if outcome.status == "large":
                 self._take([(each, order.model_copy(update={"lane": "batch"}))])
             else:
-                self._settle(each.name, outcome)
+                self._settle(each, outcome)
         return bool(found)
 
     def _large_step(self) -> bool:
         with self._lock:
-            name, order = next(iter(self._in_hand.items()), ("", None))
-        if order is None:
+            first = next(iter(self._in_hand.values()), None)
+        if first is None:
             return False
+        each, order = first
         outcome = self._large.execute(order)
         try:
-            self._settle(name, outcome)
+            self._settle(each, outcome)
         finally:
             with self._lock:
-                del self._in_hand[name]
+                del self._in_hand[each.name]
         return True
 
     def _take(self, large: Sequence[tuple[Waiting, WorkOrder]]) -> None:
         with self._lock:
-            self._in_hand.update((each.name, order) for each, order in large)
+            self._in_hand.update((each.name, (each, order)) for each, order in large)
 
-    def _settle(self, name: str, outcome: WorkOutcome) -> None:
-        now = time.monotonic()
+    def _settle(self, each: Waiting, outcome: WorkOutcome) -> None:
+        now, name, waited = time.monotonic(), each.name, time.time() - each.since
         with self._lock:
             before = self._later.get(name, _Again(now, now, _AGAIN_SECONDS))
         if outcome.status != "retry":
             self._queue.done(name)
         elif self._stop.is_set():
             return
-        elif now - before.since >= OUTAGE_SECONDS:
-            hours = (now - before.since) / 3_600
-            self._queue.give_up(name, f"not taken for {hours:.1f} hours, the last time: {outcome.reason}")
+        elif waited >= OUTAGE_SECONDS and now - before.since >= _FAIR_SECONDS:
+            self._queue.give_up(
+                name, f"not taken for {waited / 3_600:.1f} hours, the last time: {outcome.reason}"
+            )
         else:
             again = _Again(before.since, now + before.wait, min(2 * before.wait, LONGEST_SECONDS))
             with self._lock:
@@ -205,7 +208,7 @@ class LargeFeeds:
         before = {name: value for name, value in os.environ.items() if not name.startswith(_VARIABLES)}
         self._environment = before | to_environment(settings, _SECTIONS)
         assert settings.indexing.uploads_uri is not None
-        self._log = Path(to_path(to_uri(settings.indexing.uploads_uri))) / ".large-feeds.log"
+        self._log = Path(to_path(to_uri(settings.indexing.uploads_uri))) / _LOG
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._stopped = False
@@ -215,8 +218,8 @@ class LargeFeeds:
         with self._lock:
             if self._stopped:
                 return WorkOutcome(run_id=order.run_id, status="retry", reason="the service is stopping")
-            arguments = ["--order", order.model_dump_json()]
-            child = self._child = Child("mmpipe.local.large_feed", arguments, self._environment, self._log)
+            module, arguments = "mmpipe.local.large_feed", ["--order", order.model_dump_json()]
+            child = self._child = Child(module, arguments, self._environment, self._log, _LOG_BYTES)
         try:
             return WorkOutcome.model_validate(child.wait_ready(_LARGE_SECONDS))
         except (NotReady, ValueError) as error:  # it ended without a word, or with half of one

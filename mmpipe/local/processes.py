@@ -22,29 +22,48 @@ from pathlib import Path
 from typing import Any
 
 from mmpipe.errors import NotReady
+from mmpipe.local.bounded_log import BoundedLog
 from mmpipe.serve.ray.leftovers import carrying, kill
 
 logger = logging.getLogger(__name__)
 
 MARKER = "MMPIPE_LOCAL_STACK_ID"
 _TAIL_BYTES = 4_000
+_DRAIN_SECONDS = 2.0
 
 
 class Child:
-    """``python -m <module>`` in a process group of its own, ready once it printed one line of JSON."""
+    """``python -m <module>`` in a process group of its own, ready once it printed one line of JSON.
 
-    def __init__(self, module: str, args: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    What it and all that it starts write to stderr is appended to ``log``; with ``most_bytes`` through this
+    process, which keeps no more than the newest of it (:class:`~mmpipe.local.bounded_log.BoundedLog`).
+    """
+
+    def __init__(
+        self,
+        module: str,
+        args: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        most_bytes: int | None = None,
+    ) -> None:
         self._module = module
         self._log = log
-        with log.open("ab") as sink:
+        self._drain: threading.Thread | None = None
+        bounded = None if most_bytes is None else BoundedLog(log, most_bytes)
+        with contextlib.ExitStack() as opened:
             self._process = subprocess.Popen(  # noqa: S603 - our own modules
                 [sys.executable, "-m", module, *args],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=sink,
+                stderr=subprocess.PIPE if bounded else opened.enter_context(log.open("ab")),
                 env=dict(environment),
                 start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which ends us in order
             )
+        if bounded and (stderr := self._process.stderr) is not None:
+            name = f"log-{self._process.pid}"
+            self._drain = threading.Thread(target=bounded.drain, args=(stderr,), name=name, daemon=True)
+            self._drain.start()
         self.ready: dict[str, Any] = {}
 
     @property
@@ -77,7 +96,9 @@ class Child:
 
     def tail(self) -> str:
         """The end of its log."""
-        data = self._log.read_bytes()[-_TAIL_BYTES:]
+        if self._drain is not None and not self.running():
+            self._drain.join(_DRAIN_SECONDS)  # its last words are on their way
+        data = self._log.read_bytes()[-_TAIL_BYTES:] if self._log.exists() else b""
         return data.decode(errors="replace").strip()
 
     def stop(self, seconds: float) -> None:
@@ -95,6 +116,8 @@ class Child:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+        if self._drain is not None:
+            self._drain.join(_DRAIN_SECONDS)
 
 
 class Announcement:

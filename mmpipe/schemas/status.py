@@ -14,10 +14,7 @@ class QueueDepths(BaseModel):
 
     waiting: int = Field(description="events that nobody took up yet")
     in_hand: int = Field(description="those that a handler has just now")
-    dead_letters: int = Field(
-        description="those that were given up: `mmpipe dlq list` tells why, of a folder the files of its"
-        " `.dead-letters`"
-    )
+    dead_letters: int = Field(description="those that were given up: `mmpipe dlq list` tells why")
 
 
 class Publication(BaseModel):
@@ -89,7 +86,16 @@ class CostLine(BaseModel):
 
     item: str
     detail: str
+    values: dict[str, float | str] = Field(description="the numbers and names in `detail`")
     usd: float
+
+
+class CostNote(BaseModel):
+    """Where the model leaves what was measured."""
+
+    note: str = Field(description="which one")
+    detail: str
+    values: dict[str, float | str] = Field(description="the numbers in `detail`")
 
 
 class Cost(BaseModel):
@@ -110,7 +116,7 @@ class Cost(BaseModel):
     environment: str = Field(description="assumed: of infra/envs")
     region: str = Field(description="of the prices")
     prices_as_of: str = Field(description="year and month of the price list")
-    warnings: list[str] = Field(description="where the model leaves what was measured")
+    warnings: list[CostNote]
 
 
 class Status(BaseModel):

@@ -11,7 +11,7 @@ from mmpipe.schemas.feed import FeedReport
 from mmpipe.schemas.run import Reject
 from mmpipe.schemas.work import Section
 
-State = Literal["queued", "running", "live", "unchanged", "refused", "failed", "replaced"]
+State = Literal["queued", "running", "live", "unchanged", "refused", "failed", "replaced", "dead_letter"]
 
 
 class Upload(BaseModel):
@@ -21,6 +21,8 @@ class Upload(BaseModel):
     readers see it. ``unchanged``: done, and it said nothing that readers did not see before. ``refused``:
     written, and not made live, for ``reason``. ``failed``: for ``reason``; nothing of it was written.
     ``replaced``: another file was put in its place, or it was removed, before it was taken up.
+    ``dead_letter``: nobody took its work for as long as that is tried, for ``reason``; ``remedy`` is the
+    command that has it tried anew, and then it is ``queued`` again.
     """
 
     id: str
@@ -45,11 +47,16 @@ class Upload(BaseModel):
     )
     version: int | None = Field(default=None, description="of the table, that it was written as")
     reason: str = ""
+    remedy: str = Field(
+        default="",
+        description="a command to run: of a dead letter the one that replays it, of what has been queued for"
+        " longer than a queue of SQS tries it the one that lists them; empty where there is nothing to do",
+    )
     feed: FeedReport | None = Field(default=None, description="how a feed was read")
 
 
 class UploadsResponse(BaseModel):
-    """Uploads that were taken up, the newest first; of each place the newest."""
+    """Uploads that were taken up or given up, the newest first; of each place the newest."""
 
     uploads: list[Upload]
 

@@ -16,6 +16,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from mmpipe.dispatch import InProcessDispatcher
+from mmpipe.dispatch.folder_letters import FolderLetters
+from mmpipe.dispatch.folder_queue import FolderQueue
 from mmpipe.lake import open_lake
 from mmpipe.local.folder_pump import FolderPump
 from mmpipe.schemas.work import WorkOrder, WorkOutcome
@@ -37,7 +39,7 @@ class Work:
         self.going.set()
 
     def submit(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
-        self.going.wait(60)
+        self.going.wait(200)
         return self._lane.submit(orders)
 
 
@@ -162,6 +164,39 @@ def test_a_feed_that_is_dropped_is_found_on_the_page(page: Page, filled: Desk) -
     until_found(page, f"{filled.url}/v1/products/poor-1")
     page.goto(f"{filled.url}/#/search?q=violet+hat")
     expect(page.get_by_text("A violet hat").first).to_be_visible()
+
+
+def test_an_upload_that_nobody_takes_says_so_and_what_to_do(page: Page, filled: Desk) -> None:
+    root = Path(str(filled.settings.indexing.uploads_uri))
+    queue, letters = FolderQueue(root), FolderLetters(root)
+    page.goto(f"{filled.url}/#/uploads")
+    filled.work.going.clear()
+    drop(page, "late.jsonl", json.dumps(catalogue()[40]).encode())
+    card = page.locator(".upload", has_text="late.jsonl")
+    expect(card).to_have_attribute("data-state", "queued")
+    try:
+        (waiting,) = queue.waiting(5)
+        queue.give_up(waiting.name, "not taken for 12.0 hours, the last time: the indexer is away")
+        expect(card).to_have_attribute("data-state", "dead_letter")
+        expect(card).to_contain_text("Given up: nobody took its work")
+        expect(card).to_contain_text("the indexer is away")
+        (letter,) = letters.peek()
+        expect(card.locator("pre")).to_contain_text(f"--id {letter.message_id[:13]}")
+        shot(page, "uploads-dead-letter")
+        accessible(page)
+        page.goto(f"{filled.url}/#/status")
+        expect(page.get_by_text("1 dead letter: mmpipe dlq list")).to_be_visible()
+        page.locator("#language").select_option("zh")
+        page.goto(f"{filled.url}/#/uploads")
+        expect(card).to_contain_text("已放弃：一直没能处理")
+        expect(card).to_contain_text("由运行此服务的人将其放回队列")
+        shot(page, "uploads-dead-letter-zh")
+        expect(page.get_by_role("row", name="late.jsonl")).to_contain_text("已放弃")
+        assert len(letters.replay().taken) == 1
+        expect(card).to_have_attribute("data-state", "queued")
+    finally:
+        filled.work.going.set()
+    expect(card).to_have_attribute("data-state", "live")
 
 
 def until_found(page: Page, address: str) -> None:

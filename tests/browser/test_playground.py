@@ -371,6 +371,21 @@ def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Setti
     accessible(page)
 
 
+def test_what_it_would_cost_is_told_in_both_languages(page: Page, url: str) -> None:
+    page.goto(f"{url}/#/status")
+    for language, cost, lines, row in (
+        ("en", "What it costs", "What it is made of", "load balancer ALB by the hour"),
+        ("zh", "费用", "费用构成", "负载均衡 ALB，按小时计"),
+    ):
+        page.locator("#language").select_option(language)
+        bill = page.get_by_role("region", name=cost)
+        bill.get_by_text(lines).click()
+        expect(bill.get_by_role("row", name=row)).to_be_visible()
+        expect(bill.locator("[lang=en]")).to_have_count(0)
+        shot(page, f"status-{language}", full=True)
+        accessible(page)
+
+
 def attacked(route: Route) -> None:
     """The service's own answer, with an attack at the end of every text that is shown."""
     answer = route.fetch()

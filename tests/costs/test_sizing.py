@@ -119,19 +119,20 @@ def test_gpus_encode_queries_in_place_of_the_replicas() -> None:
     on_gpu = plan(Workload(10_000, 100, profile="siglip2", gpu_items_per_second=100), PRICES)
     assert on_cpu.query_ms - on_gpu.query_ms == pytest.approx(84)
     assert (on_cpu.gpu_nodes, on_gpu.gpu_nodes) == (0, 2)  # 100 queries a second at 60 of 100 each
-    assert any("your figure" in warning for warning in on_gpu.warnings)
+    assert any("your figure" in str(warning) for warning in on_gpu.warnings)
 
 
 def test_what_leaves_the_measured_range_is_said() -> None:
     assert plan(Workload(200_000, 1), PRICES).warnings == ()
-    assert "200,000" in plan(Workload(200_001, 1), PRICES).warnings[0]
+    assert "200,000" in str(plan(Workload(200_001, 1), PRICES).warnings[0])
     sharded = plan(Workload(100_000_000, 1), PRICES)
     assert sharded.shards == 10
-    assert "more than two shards, were not tried" in sharded.warnings[0]
-    assert not any("each shard would need" in warning for warning in sharded.warnings)
+    assert "more than two shards, were not tried" in str(sharded.warnings[0])
+    assert "copies" not in [each.key for each in sharded.warnings]
     busy = plan(Workload(100_000_000, 100), PRICES).warnings
-    assert any("each shard would need" in warning for warning in busy)
-    assert any("at most 2 replicas" in warning for warning in plan(Workload(10_000, 1_000), PRICES).warnings)
+    assert "copies" in [each.key for each in busy]
+    many = plan(Workload(10_000, 1_000), PRICES).warnings
+    assert any("at most 2 replicas" in str(warning) for warning in many)
 
 
 @pytest.mark.parametrize(

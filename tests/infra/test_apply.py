@@ -320,8 +320,9 @@ def test_dead_letters_are_listed_and_come_back(deployed: Deployment, ray: Cluste
         {
             "event": "product_uploaded",
             "collection": SHOP,
-            "bucket": outputs["catalogue_bucket"],
-            "key": f"{SHOP}/products/d3.json",
+            "uri": f"s3://{outputs['catalogue_bucket']}/{SHOP}/products/d3.json",
+            "etag": upload["events"][0]["etag"],
+            "event_time": upload["events"][0]["event_time"],
         }
     ]
     assert "not JSON" in poison["unreadable"]
@@ -329,7 +330,7 @@ def test_dead_letters_are_listed_and_come_back(deployed: Deployment, ray: Cluste
 
     report = dlq(deployed, "replay", "--all")
     assert sorted(report["replayed"]) == sorted(letter["message_id"] for letter in letters)
-    assert report["queue_url"] == outputs["queue_url"]
+    assert report["queue"] == outputs["queue_url"]
     with uploads_function(deployed, ray) as handler:
         drain(deployed, handler)
         assert ray.found(SHOP, "green winter coat", "d3"), handler.log()

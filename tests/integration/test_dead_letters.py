@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from mmpipe.cli import app
-from mmpipe.dispatch.dead_letters import DeadLetters
+from mmpipe.dispatch.dead_letters import QueueLetters
 from mmpipe.errors import InvalidRequest, NotFound, StorageUnavailable
 from mmpipe.local.cloud import LocalCloud, client_environment
 
@@ -60,8 +60,8 @@ def pair(sqs: Any) -> Pair:
 
 
 @pytest.fixture
-def held(pair: Pair) -> DeadLetters:
-    return DeadLetters(None, pair.dlq_url, wait_seconds=0)
+def held(pair: Pair) -> QueueLetters:
+    return QueueLetters(None, pair.dlq_url, wait_seconds=0)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def bodies_in(sqs: Any, url: str) -> list[str]:
     return sorted(message["Body"] for message in found)
 
 
-def test_looking_takes_nothing_away_and_says_why(sqs: Any, pair: Pair, held: DeadLetters) -> None:
+def test_looking_takes_nothing_away_and_says_why(sqs: Any, pair: Pair, held: QueueLetters) -> None:
     bury(sqs, pair, UPLOAD, POISON)
     for _ in range(2):
         by_body = {letter.body[:4]: letter for letter in held.peek()}
@@ -108,28 +108,29 @@ def test_looking_takes_nothing_away_and_says_why(sqs: Any, pair: Pair, held: Dea
     assert (poison.cause, upload.cause) == ("poison", "outage")
     (event,) = upload.events
     record = json.loads(UPLOAD)["Records"][0]["s3"]
-    assert (event.event, event.bucket) == ("product_uploaded", record["bucket"]["name"])
-    assert event.key == record["object"]["key"]
+    assert event.event == "product_uploaded"
+    assert event.uri == f"s3://{record['bucket']['name']}/{record['object']['key']}"
+    assert event.etag == record["object"]["eTag"]
     assert 0 <= upload.age_seconds < 300
     assert upload.receives >= 1
     assert held.count() == 2
     assert bodies_in(sqs, pair.dlq_url) == sorted([UPLOAD, POISON])
 
 
-def test_replay_moves_what_is_named_and_only_that(sqs: Any, pair: Pair, held: DeadLetters) -> None:
+def test_replay_moves_what_is_named_and_only_that(sqs: Any, pair: Pair, held: QueueLetters) -> None:
     bury(sqs, pair, UPLOAD, POISON)
     (name,) = [letter.message_id for letter in held.peek() if not letter.unreadable]
     report = held.replay([name, "somebody-else"])
-    assert (report.replayed, report.missing) == ((name,), ("somebody-else",))
+    assert (report.taken, report.missing) == ((name,), ("somebody-else",))
     assert bodies_in(sqs, pair.dlq_url) == [POISON]
     (message,) = sqs.receive_message(QueueUrl=pair.queue_url, MessageAttributeNames=["All"])["Messages"]
     assert message["Body"] == UPLOAD
     assert message["MessageAttributes"]["shop"]["StringValue"] == "alba"
 
 
-def test_replaying_all_ends_although_messages_come_back(sqs: Any, pair: Pair, held: DeadLetters) -> None:
+def test_replaying_all_ends_although_messages_come_back(sqs: Any, pair: Pair, held: QueueLetters) -> None:
     bury(sqs, pair, *(f"poison {n}" for n in range(13)))
-    assert len(held.replay().replayed) == 13
+    assert len(held.replay().taken) == 13
     assert held.peek() == []
     assert len(bodies_in(sqs, pair.queue_url)) == 13
 
@@ -148,7 +149,7 @@ def test_a_crash_between_sending_and_deleting_loses_nothing(
 
     monkeypatch.setattr(client, "delete_message", crash)
     with pytest.raises(Crash):
-        DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0).replay()
+        QueueLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0).replay()
     assert bodies_in(sqs, pair.queue_url) == [UPLOAD]
     assert bodies_in(sqs, pair.dlq_url) == [UPLOAD]
 
@@ -180,7 +181,7 @@ def test_messages_go_back_in_the_order_in_which_they_came(
 
     monkeypatch.setattr(client, "receive_message", shuffled)
     monkeypatch.setattr(client, "send_message", noted)
-    held = DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
+    held = QueueLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
     assert [letter.body for letter in held.peek()] == bodies
     held.replay()
     assert sent == bodies
@@ -199,34 +200,34 @@ def test_what_could_not_be_sent_stays_and_goes_with_the_next_replay(
         return send(**words)
 
     monkeypatch.setattr(client, "send_message", fails_once)
-    held = DeadLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
+    held = QueueLetters(pair.queue_url, pair.dlq_url, client=lambda url: client, wait_seconds=0)
     with pytest.raises(StorageUnavailable, match=r"2 messages went back.*replay again"):
         held.replay()
     assert len(bodies_in(sqs, pair.dlq_url)) == 2  # visible again at once
-    assert len(held.replay().replayed) == 2
+    assert len(held.replay().taken) == 2
     assert bodies_in(sqs, pair.queue_url) == [f"poison {n}" for n in range(4)]
-    assert held.replay().replayed == ()
+    assert held.replay().taken == ()
 
 
 def test_either_queue_names_the_other(pair: Pair) -> None:
-    assert DeadLetters(pair.queue_url, None).dlq_url == pair.dlq_url
-    assert DeadLetters(None, pair.dlq_url).queue_url == pair.queue_url
+    assert QueueLetters(pair.queue_url, None).dlq_url == pair.dlq_url
+    assert QueueLetters(None, pair.dlq_url).queue_url == pair.queue_url
     with pytest.raises(InvalidRequest, match="no dead-letter queue"):
-        _ = DeadLetters(pair.dlq_url, None).dlq_url
+        _ = QueueLetters(pair.dlq_url, None).dlq_url
     with pytest.raises(InvalidRequest, match="no queue's dead letters"):
-        _ = DeadLetters(None, pair.queue_url).queue_url
+        _ = QueueLetters(None, pair.queue_url).queue_url
 
 
 def test_wrong_addresses_are_clear_errors(pair: Pair) -> None:
     with pytest.raises(InvalidRequest, match=r"there is no queue .*nothing-here"):
-        DeadLetters(None, f"{pair.dlq_url}-nothing-here").peek()
+        QueueLetters(None, f"{pair.dlq_url}-nothing-here").peek()
     for address in ("mmpipe-dlq", "https://", "ftp://host/1/q", "arn:aws:sqs:eu-west-1:1:q"):
         with pytest.raises(InvalidRequest, match="is no queue's URL"):
-            DeadLetters(None, address)
+            QueueLetters(None, address)
     with pytest.raises(InvalidRequest, match="--dlq-url"):
-        DeadLetters(None, None)
+        QueueLetters(None, None)
     with pytest.raises(StorageUnavailable, match="does not answer"):
-        DeadLetters(None, "http://127.0.0.1:9/123456789012/q", wait_seconds=0).peek()
+        QueueLetters(None, "http://127.0.0.1:9/123456789012/q", wait_seconds=0).peek()
 
 
 def test_the_command(sqs: Any, pair: Pair, run: Run) -> None:
@@ -247,18 +248,32 @@ def test_the_command(sqs: Any, pair: Pair, run: Run) -> None:
             run("replay", *words)
     ids = [letter["message_id"] for letter in listed]
     rehearsed = json.loads(run("replay", "--all", "--dry-run", "--json").stdout)
-    assert rehearsed == {"queue_url": pair.queue_url, "would_replay": ids}
+    assert rehearsed == {"queue": pair.queue_url, "would_replay": ids}
     result = run("replay", "--id", poison[:13], "--dry-run")
     assert poison[:13] in result.stdout
     assert "1 messages would go back" in result.stderr
     assert bodies_in(sqs, pair.dlq_url) == sorted([UPLOAD, POISON])
     assert bodies_in(sqs, pair.queue_url) == []
     report = json.loads(run("replay", "--id", poison[:13], "--json").stdout)
-    assert report == {"queue_url": pair.queue_url, "replayed": [poison], "missing": []}
+    assert report == {"queue": pair.queue_url, "replayed": [poison], "missing": []}
     with pytest.raises(NotFound, match="see mmpipe dlq list"):
         run("replay", "--id", poison)  # not twice
     assert "1 messages are back" in run("replay", "--all").stderr
     assert bodies_in(sqs, pair.queue_url) == sorted([UPLOAD, POISON])
+
+
+def test_a_message_that_is_purged_is_gone_and_the_others_stay(
+    sqs: Any, pair: Pair, held: QueueLetters, run: Run
+) -> None:
+    bury(sqs, pair, UPLOAD, POISON)
+    (poison,) = [letter.message_id for letter in held.peek() if letter.unreadable]
+    with pytest.raises(InvalidRequest):
+        run("purge")
+    report = json.loads(run("purge", "--id", poison[:13], "--json").stdout)
+    assert report == {"where": pair.dlq_url, "purged": [poison], "missing": []}
+    assert bodies_in(sqs, pair.dlq_url) == [UPLOAD]
+    assert "1 messages are gone" in run("purge", "--all").stderr
+    assert bodies_in(sqs, pair.dlq_url) == bodies_in(sqs, pair.queue_url) == []
 
 
 def test_settings_name_the_queues(pair: Pair, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -12,9 +13,13 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from mmpipe.cli import app as cli
 from mmpipe.costs import Workload, estimate, load_prices
 from mmpipe.dispatch import InProcessDispatcher
+from mmpipe.dispatch.folder_letters import FolderLetters
+from mmpipe.dispatch.folder_queue import FolderQueue
 from mmpipe.errors import StorageUnavailable
 from mmpipe.events import plan
 from mmpipe.events.layout import Place
@@ -26,7 +31,7 @@ from mmpipe.schemas.run import RunRecord
 from mmpipe.schemas.status import Replicas
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef
 from mmpipe.serve.operations.cost import reckoned
-from mmpipe.serve.operations.progress import id_of
+from mmpipe.serve.operations.progress import id_of, read_id
 from mmpipe.serve.operations.uploads import Receiver
 from mmpipe.settings import Settings
 from tests.serve.conftest import InProcessWork, catalogue, make_app, make_service, settings_for
@@ -227,6 +232,70 @@ def test_a_folder_hands_its_files_to_a_pump(tmp_path: Path) -> None:
         assert desk.get("/v1/status")["queue"]["waiting"] == 0
         assert desk.get("/v1/search", q=ROWS[0]["title"])["hits"]
     service.close()
+
+
+def test_an_upload_that_nobody_takes_is_a_dead_letter_until_it_is_replayed(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, uploads=True)
+    service = make_service(settings)
+    root = Path(str(settings.indexing.uploads_uri))
+    queue, letters = FolderQueue(root), FolderLetters(root)
+    with TestClient(make_app(service), raise_server_exceptions=False) as client:
+        desk = Desk(settings, client, InProcessWork(settings))
+        first = desk.put("feeds/a.jsonl", GOOD).json()
+        desk.take_up(first)
+        queue.done(queue.waiting(1)[0].name)
+        desk.refresh()
+
+        late = json.dumps(catalogue()[5]).encode()
+        told = desk.put("feeds/b.jsonl", late).json()
+        (waiting,) = queue.waiting(2)
+        queue.give_up(waiting.name, "not taken for 12.0 hours, the last time: away")
+        dead = desk.follow(told)
+        assert (dead["state"], dead["reason"]) == (
+            "dead_letter",
+            "not taken for 12.0 hours, the last time: away",
+        )
+        setting, *command = shlex.split(dead["remedy"])
+        assert command[:3] == ["mmpipe", "dlq", "replay"]
+        assert [each["state"] for each in desk.get("/v1/uploads")["uploads"]] == ["dead_letter", "live"]
+        assert desk.get("/v1/uploads")["uploads"][0]["id"] == told["id"]
+        assert desk.get("/v1/status")["queue"]["dead_letters"] == 1
+        assert desk.follow(first)["state"] == "live"
+
+        # A large feed that was begun, and died again and again.
+        held = open_lake(settings).collection("shop")
+        uri = waiting.event.object.uri
+        held.runs.put(
+            RunRecord(
+                run_id="d" * 32, kind="feed_uploaded", lane="batch", source_uri=uri, etag=told_etag(told),
+                profile="fake", status="running", read=7, started_at=waiting.event.object.event_time,
+            )
+        )  # fmt: skip
+        begun = desk.follow(told)
+        assert (begun["state"], begun["read"]) == ("dead_letter", 7)
+        listed = desk.get("/v1/uploads")["uploads"]
+        assert [(each["state"], each["read"]) for each in listed] == [("dead_letter", 7), ("live", 3)]
+
+        # The command as it is told, which is all that whoever runs the service has to do.
+        environment = dict([setting.split("=", 1)])
+        result = CliRunner(env=environment).invoke(cli, command[1:], catch_exceptions=False)
+        assert result.exit_code == 0
+        assert letters.count() == 0
+        assert desk.follow(told)["state"] == "running"
+        with FolderPump(settings, InProcessDispatcher(desk.work.indexer.execute)):
+            deadline = time.monotonic() + 30
+            while desk.follow(told)["state"] != "live":
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+        # The same bytes again: what became of those before says nothing.
+        again = desk.put("feeds/b.jsonl", late + b"\n").json()
+        assert desk.follow(again)["state"] == "queued"
+    service.close()
+
+
+def told_etag(told: dict[str, Any]) -> str:
+    return read_id(told["id"], told["collection"])[1]
 
 
 def test_what_is_stored_is_what_is_on_record(desk: Desk) -> None:

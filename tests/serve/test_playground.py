@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from mmpipe.costs import Workload, estimate, load_prices
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.http.playground_route import has_playground
@@ -111,6 +112,26 @@ def test_every_language_has_every_word_and_every_word_is_used() -> None:
     assert {key: sorted(re.findall(r"\{\w+\}", zh[key])) for key in places if key in zh} == {
         key: found for key, found in places.items() if key in zh
     }
+
+
+def test_what_a_deployment_costs_is_said_in_every_language() -> None:
+    prices = load_prices("us-east-1")
+    loads = (
+        Workload(100_000_000, 10_000),
+        Workload(300_000, 2_000, environment="dev"),
+        Workload(10_000, 100, profile="siglip2", gpu_items_per_second=10),
+    )
+    found = [estimate(load, prices) for load in loads]
+    said = {f"status.cost.what.{line.item}": line.of for each in found for line in each.lines}
+    named = {f"status.cost.of.{line.item}" for each in found for line in each.lines}
+    said |= {f"status.cost.note.{note.key}": note for each in found for note in each.plan.warnings}
+    for name in _LANGUAGES:
+        held = json.loads(static_files()[f"lang/{name}.json"].data)
+        assert named == {key for key in held if key.startswith("status.cost.of.")}
+        kinds = ("status.cost.what.", "status.cost.note.")
+        assert set(said) == {key for key in held if key.startswith(kinds)}
+        for key, words in said.items():
+            assert set(re.findall(r"\{(\w+)\}", held[key])) == set(words.values), key
 
 
 def test_no_script_makes_markup_of_text() -> None:

@@ -99,7 +99,7 @@ def _upload_routes(
         UPLOADS + "{upload_id}",
         summary="How far an upload is",
         description="`queued`, `running` with its counts, then how it ended: `live`, `unchanged`, `refused`"
-        " or `failed`.",
+        " or `failed`. A `dead_letter` was given up, and is queued again once `remedy` was run.",
         response_model=Upload,
         responses=answers,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mmpipe.costs import MAX_PRODUCTS, MAX_QPS, PROFILES, Workload, estimate, load_prices
 from mmpipe.errors import InvalidRequest
 from mmpipe.objects import scheme_of, to_uri
-from mmpipe.schemas.status import Cost, CostLine
+from mmpipe.schemas.status import Cost, CostLine, CostNote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,10 @@ def reckoned(
         here=_here(settings),
         usd=round(found.usd, 2),
         spot_usd=round(found.spot_usd, 2),
-        lines=[CostLine(item=each.item, detail=each.detail, usd=round(each.usd, 2)) for each in found.lines],
+        lines=[
+            CostLine(item=each.item, detail=each.detail, values=dict(each.of.values), usd=round(each.usd, 2))
+            for each in found.lines
+        ],
         products=load.products,
         searches_per_second=load.qps,
         changes_per_day=load.changes_per_day,
@@ -63,7 +66,10 @@ def reckoned(
         environment=load.environment,
         region=prices.region,
         prices_as_of=prices.as_of,
-        warnings=list(found.plan.warnings),
+        warnings=[
+            CostNote(note=each.key, detail=str(each), values=dict(each.values))
+            for each in found.plan.warnings
+        ],
     )
 
 

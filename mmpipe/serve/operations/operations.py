@@ -19,6 +19,7 @@ from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.budget import Budget
 from mmpipe.serve.operations import collections, status
 from mmpipe.serve.operations.cost import reckoned
+from mmpipe.serve.operations.dead_letters import GivenUp
 from mmpipe.serve.operations.progress import Progress, no_upload, read_id, upload_of
 from mmpipe.serve.operations.rejects import page_of
 from mmpipe.serve.operations.uploads import Receiver
@@ -56,7 +57,8 @@ class Operations:
         self._replicas = replicas
         self._receiver = Receiver(settings)
         root = settings.indexing.uploads_uri
-        self._progress = None if root is None else Progress(root, settings.storage)
+        given_up = GivenUp(settings, _has_all)
+        self._progress = None if root is None else Progress(root, settings.storage, given_up)
         self._queue = _queue(settings.dispatch)
 
     async def receive(
@@ -70,7 +72,8 @@ class Operations:
         return upload_of(named, place, found.etag, None, found)
 
     async def uploads(self, collection: str | None, limit: int) -> list[Upload]:
-        """The newest uploads that were taken up. Raises ``UnknownCollection``, ``InvalidRequest``."""
+        """The newest uploads that were taken up or given up. Raises ``UnknownCollection``,
+        ``InvalidRequest``."""
         return await asyncio.to_thread(self._uploads, collection, limit)
 
     async def upload(self, collection: str | None, upload_id: str) -> Upload:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mmpipe.schemas.run import RunRecord
     from mmpipe.schemas.uploads import State
     from mmpipe.schemas.work import EventKind
+    from mmpipe.serve.operations.dead_letters import GivenUp
     from mmpipe.settings import StorageSettings
 
 MAX_UPLOADS: Final = 100
@@ -31,6 +32,7 @@ MAX_ID: Final = 2_000
 # Of one address: a file that is uploaded every few minutes has had many.
 _MOST_RUNS: Final = 50
 _LISTED: Final = 4
+_OPEN: Final = ("queued", "running")
 _CLOCKS_DIFFER: Final = timedelta(seconds=1)
 _COUNTS: Final = (
     "total",
@@ -118,9 +120,10 @@ def no_upload() -> NotFound:
 class Progress:
     """Of the files below ``root``, where shops upload to. Every call blocks."""
 
-    def __init__(self, root: str, storage: StorageSettings) -> None:
+    def __init__(self, root: str, storage: StorageSettings, given_up: GivenUp) -> None:
         self._root = to_uri(root).rstrip("/")
         self._storage = storage
+        self._given_up = given_up
 
     def source(self, collection: str, place: Place) -> str:
         """The address that runs and rejects of a file name."""
@@ -141,10 +144,14 @@ class Progress:
             run = None
         if run is None and found is None:
             raise no_upload()
-        return upload_of(name, place, etag, run, None if run is not None else found)
+        told = upload_of(name, place, etag, run, None if run is not None else found)
+        if told.state not in _OPEN:
+            return told
+        put_at = found.last_modified if found is not None and found.etag == etag else None
+        return self._given_up.told(told, address, etag, put_at)
 
     def listed(self, held: Collection, limit: int) -> list[Upload]:
-        """The uploads that were taken up, the newest first; of each place the newest."""
+        """The uploads that were taken up or given up, the newest first; of each place the newest."""
         below = f"{self._root}/{held.name}/"
         uploads: dict[str, Upload] = {}
         # Among the newest runs are removals, replays, and files that were put to the same place before.
@@ -155,7 +162,20 @@ class Progress:
             if place is None or place.kind(removed=False) != run.kind:
                 continue
             uploads.setdefault(run.source_uri, upload_of(held.name, place, run.etag, run, None))
-        return list(uploads.values())[:limit]
+        for letter in self._given_up.newest(_LISTED * limit):
+            for event in letter.events:
+                place = place_of(event.uri.removeprefix(f"{self._root}/"))
+                if not event.uri.startswith(below) or place is None or event.etag is None:
+                    continue
+                taken = uploads.get(event.uri)
+                if taken is not None and taken.state in _OPEN and taken.id == id_of(place, event.etag):
+                    uploads[event.uri] = self._given_up.given_up(taken, letter)
+                elif taken is None or taken.received_at < event.event_time.replace(microsecond=0):
+                    told = upload_of(held.name, place, event.etag, None, None)
+                    told = told.model_copy(update={"received_at": event.event_time})
+                    uploads[event.uri] = self._given_up.given_up(told, letter)
+        newest = sorted(uploads.values(), key=lambda each: each.started_at or each.received_at, reverse=True)
+        return newest[:limit]
 
 
 def _before(run: RunRecord, found: ObjectStat) -> bool:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from mmpipe.dispatch.folder_letters import FolderLetters
 from mmpipe.dispatch.folder_queue import FolderQueue
 from mmpipe.local import folder_pump
 from mmpipe.local.folder_pump import FolderPump, with_uploads
+from mmpipe.schemas.status import QueueDepths
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, WorkOutcome
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings
 
@@ -94,6 +96,7 @@ def test_what_nobody_takes_is_given_up_and_can_be_put_back(
 ) -> None:
     monkeypatch.setattr(folder_pump, "_AGAIN_SECONDS", 0.01)
     monkeypatch.setattr(folder_pump, "OUTAGE_SECONDS", 0.05)
+    monkeypatch.setattr(folder_pump, "_FAIR_SECONDS", 0.05)
     settings = with_uploads(settings_in(tmp_path))
     root = Path(str(settings.indexing.uploads_uri))
     queue = FolderQueue(root)
@@ -106,14 +109,48 @@ def test_what_nobody_takes_is_given_up_and_can_be_put_back(
     assert queue.depths().dead_letters == 2
     assert lanes.warm.count("small") > 1
     assert lanes.large.count("large") > 1
-    letters = sorted((root / ".dead-letters").glob("*.json"))
-    for letter in letters:
-        assert "not taken for" in letter.with_suffix(".txt").read_text()
-        letter.rename(root / ".queue" / letter.name)
+    letters = FolderLetters(root)
+    assert all(letter.reason.startswith("not taken for") for letter in letters.peek())
+    assert len(letters.replay().taken) == 2
     again = Lanes()
     with FolderPump(settings, again, again):
         wait_for(lambda: queue.depths().waiting == 0)
     assert (again.warm, again.large, queue.depths().dead_letters) == (["small"], ["large"], 0)
+
+
+@pytest.mark.parametrize(("hours", "given_up"), [(13, True), (11, False)])
+def test_the_limit_counts_from_the_upload_whatever_run_of_the_service_that_was_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int, given_up: bool
+) -> None:
+    monkeypatch.setattr(folder_pump, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(folder_pump, "_FAIR_SECONDS", 0.0)
+    settings = with_uploads(settings_in(tmp_path))
+    root = Path(str(settings.indexing.uploads_uri))
+    queue = FolderQueue(root)
+    queue.put(event(root, "one"))
+    (waiting,) = queue.waiting(1)
+    put = time.time_ns() - hours * 3_600 * 10**9
+    (root / ".queue" / waiting.name).rename(root / ".queue" / f"{put:020d}{waiting.name[20:]}")
+    lanes = Lanes(one=["retry", "retry"])
+    with FolderPump(settings, lanes, lanes):
+        wait_for(lambda: queue.depths().waiting == 0)
+    assert queue.depths().dead_letters == int(given_up)
+    if given_up:
+        (letter,) = FolderLetters(root).peek()
+        assert letter.reason.startswith("not taken for 13.0 hours")
+
+
+def test_after_a_long_night_nothing_is_given_up_before_it_was_tried(tmp_path: Path) -> None:
+    settings = with_uploads(settings_in(tmp_path))
+    root = Path(str(settings.indexing.uploads_uri))
+    queue = FolderQueue(root)
+    queue.put(event(root, "one"))
+    (waiting,) = queue.waiting(1)
+    (root / ".queue" / waiting.name).rename(root / ".queue" / f"{1:020d}{waiting.name[20:]}")
+    lanes = Lanes(one=["retry"] * 10)
+    with FolderPump(settings, lanes, lanes):
+        wait_for(lambda: bool(lanes.warm))
+    assert queue.depths() == QueueDepths(waiting=1, in_hand=0, dead_letters=0)
 
 
 def test_no_fault_of_a_lane_ends_the_pump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

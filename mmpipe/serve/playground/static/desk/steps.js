@@ -6,7 +6,7 @@ import { number, t } from "../i18n.js";
 const STEPS = ["received", "queued", "encoding", "live"];
 // The step that a state is at, and whether it is done with it, in it, or stuck there.
 const AT = {
-  waiting: [0, "in"], sending: [0, "in"], broken: [0, "bad"], queued: [1, "in"], replaced: [1, "bad"],
+  waiting: [0, "in"], sending: [0, "in"], broken: [0, "bad"], queued: [1, "in"], replaced: [1, "bad"], dead_letter: [1, "bad"],
   running: [2, "in"], failed: [2, "bad"], refused: [3, "bad"], live: [3, "done"], unchanged: [3, "done"],
 };
 

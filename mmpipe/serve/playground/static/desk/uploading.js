@@ -5,6 +5,8 @@ const KEPT = "mmpipe.uploads";
 const AT_ONCE = 2;
 const EVERY_MS = 700;
 const ENDED = new Set(["live", "unchanged", "refused", "failed", "replaced"]);
+// Given up, and queued again once somebody replays it: followed, and yet it may be put away.
+const STUCK = "dead_letter";
 
 // The newest first: { collection, section, name, size, sent, state, told, problem, since }. `state` is that of the
 // service, or "waiting", "sending" and "broken" before it has the file; `told` is what it answered last.
@@ -13,7 +15,8 @@ const listeners = new Set();
 let polling = null;
 
 export const all = () => files;
-export const isOver = (file) => ENDED.has(file.state) || file.state === "broken";
+const isEnded = (file) => ENDED.has(file.state) || file.state === "broken";
+export const isOver = (file) => isEnded(file) || file.state === STUCK;
 
 // Calls `listener` after every change, until the signal is aborted.
 export function follow(listener, signal) {
@@ -90,7 +93,7 @@ async function poll() {
   if (polling) return;
   polling = (async () => {
     for (;;) {
-      const open = files.filter((file) => file.told && !isOver(file));
+      const open = files.filter((file) => file.told && !isEnded(file));
       if (open.length === 0 || listeners.size === 0) return;
       await Promise.all(open.map(ask));
       changed();

@@ -1,7 +1,7 @@
 // Status: what is live, since when and by which models; queue, replicas, freshness; and the way back.
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
-import { moment, number, t } from "../i18n.js";
+import { has, moment, number, t } from "../i18n.js";
 import { outdated } from "../api.js";
 import { duration } from "../desk/steps.js";
 import { failed } from "../notices.js";
@@ -81,6 +81,12 @@ function details(status, context, again) {
   ];
 }
 
+// What the model of costs says, in the reader's language where there are words for it, else as it came.
+const english = (text) => h("span", { lang: "en" }, text);
+const itemOf = ({ item }) => (has(`status.cost.of.${item}`) ? t(`status.cost.of.${item}`) : english(item));
+const detailOf = ({ item, detail, values }) => (has(`status.cost.what.${item}`) ? t(`status.cost.what.${item}`, values) : english(detail));
+const noteOf = ({ note, detail, values }) => (has(`status.cost.note.${note}`) ? t(`status.cost.note.${note}`, values) : english(detail));
+
 // What it costs, with all that is assumed.
 function bill(cost, open) {
   const usd = (value) => number(value, { style: "currency", currency: "USD", maximumFractionDigits: value < 10 ? 2 : 0 });
@@ -91,11 +97,11 @@ function bill(cost, open) {
       usd(cost.spot_usd) !== usd(cost.usd) && t("status.cost.spot", { usd: usd(cost.spot_usd) })),
     h("p", { class: "soft" }, t("status.cost.assumed", { products: number(cost.products), rate, replicas: number(cost.replicas), profile: cost.profile, environment: cost.environment })),
     h("p", { class: "soft" }, t("status.cost.prices", { region: cost.region, date: cost.prices_as_of })),
-    cost.warnings.map((warning) => h("p", { class: "warm-text small", lang: "en" }, warning)),
+    cost.warnings.map((each) => h("p", { class: "warm-text small" }, noteOf(each))),
     h("details", { open }, h("summary", {}, t("status.cost.lines")),
       h("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "cost" }, h("table", {},
         h("thead", {}, h("tr", {}, ["item", "detail", "usd"].map((name) => h("th", { scope: "col", class: name === "usd" && "number" }, t(`status.cost.${name}`))))),
-        h("tbody", { lang: "en" }, cost.lines.map((line) => h("tr", {}, h("th", { scope: "row" }, line.item), h("td", {}, line.detail), h("td", { class: "number" }, number(line.usd, { minimumFractionDigits: 2, maximumFractionDigits: 2 })))))))),
+        h("tbody", {}, cost.lines.map((line) => h("tr", {}, h("th", { scope: "row" }, itemOf(line)), h("td", {}, detailOf(line)), h("td", { class: "number" }, number(line.usd, { minimumFractionDigits: 2, maximumFractionDigits: 2 })))))))),
     h("p", { class: "soft small" }, t("status.cost.what")), h("pre", { class: "mono", tabindex: 0 }, `mmpipe costs --products ${cost.products} --qps 10`));
 }
 

@@ -113,7 +113,7 @@ function card(file, context) {
     file.state === "sending" && h("progress", { value: share, max: 1, "aria-label": t("uploads.sent", { share: number(share, { style: "percent" }) }) }),
     file.state === "running" && told.total > 0 && h("progress", { value: told.read, max: told.total, "aria-label": t("uploads.step.encoding") }),
     h("p", { class: "counts" }, said(file)),
-    told.reason && h("p", { class: file.state === "live" ? "soft" : "bad-text" }, told.reason),
+    why(told), todo(told),
     told.feed?.warnings.slice(0, 3).map((warning) => h("p", { class: "warm-text small" }, warning)),
     file.problem && failed(file.problem, file.state === "broken" && file.file ? () => uploading.again(file) : null),
     told.id && uploading.isOver(file) && h("div", { class: "row" },
@@ -126,9 +126,15 @@ function said(file) {
   if (state === "sending") return t("uploads.sending", { sent: size(file.sent), size: size(file.size) });
   if (state === "live") return [counts(told), t("uploads.after", { time: span(told.received_at, told.finished_at) })].filter(Boolean).join(" · ");
   if (state === "running") return counts(told) || t("uploads.state.running");
-  if (state === "failed" || state === "refused") return t(`uploads.state.${state}`);
+  if (["failed", "refused", "dead_letter"].includes(state)) return t(`uploads.state.${state}`);
   return [meaning(state, file.section), told && counts(told)].filter(Boolean).join(" · ");
 }
+
+// The service's own words, which are English.
+const why = (told) => told.reason && h("p", { class: told.state === "live" ? "soft" : "bad-text", lang: "en" }, told.reason);
+
+// What whoever runs the service does about a file that nobody takes.
+const todo = ({ state, remedy }) => remedy && h("div", { class: "stack" }, h("p", { class: "soft" }, t(`uploads.todo.${state}`)), h("pre", { class: "mono", tabindex: 0 }, remedy));
 
 // A photo that no product names yet is no news, and no fault either.
 const meaning = (state, section) => (state === "unchanged" && section === "media" ? t("uploads.unused") : t(`uploads.state.${state}`));
@@ -154,7 +160,7 @@ async function one(root, context) {
     h("h1", {}, told.name), h("p", { class: "soft" }, told.collection, " · ", t(`uploads.what.${told.section}`), " · ", moment(told.received_at)),
     h("div", { class: "card stack" }, steps(told.state), h("p", {}, [meaning(told.state, told.section), counts(told)].filter(Boolean).join(" · ")),
       told.finished_at && h("p", { class: "soft" }, t("uploads.after", { time: duration((new Date(told.finished_at) - new Date(told.received_at)) / 1_000) })),
-      told.reason && h("p", { class: told.state === "live" ? "soft" : "bad-text" }, told.reason)),
+      why(told), todo(told)),
     told.feed && report(told.feed),
     h("section", {}, h("h2", {}, t("rejects.title")), held));
   await rejects(held, within, told.id);

@@ -1,0 +1,122 @@
+"""The dead letters of a folder that shops upload to, looked at, put back and thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mmpipe.dispatch.folder_letters import FolderLetters
+from mmpipe.dispatch.folder_queue import FolderQueue
+from mmpipe.errors import StorageUnavailable
+from mmpipe.schemas.work import CatalogueEvent, ObjectRef
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> FolderQueue:
+    return FolderQueue(tmp_path)
+
+
+@pytest.fixture
+def bury(queue: FolderQueue) -> Callable[[str], str]:
+    """An event about this feed, given up; its address."""
+
+    def buried(name: str, etag: str = "e1") -> str:
+        uri = f"file:///uploads/shop/feeds/{name}"
+        ref = ObjectRef(uri=uri, etag=etag, size=1, event_time=datetime.now(UTC))
+        before = {each.name for each in queue.waiting(10)}
+        queue.put(CatalogueEvent(kind="feed_uploaded", collection="shop", object=ref))
+        (fresh,) = [each.name for each in queue.waiting(10) if each.name not in before]
+        queue.give_up(fresh, "not taken for 12.0 hours, the last time: away")
+        return uri
+
+    return buried
+
+
+def test_looking_takes_nothing_away_and_says_why(
+    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+) -> None:
+    held = FolderLetters(tmp_path)
+    assert (held.peek(), held.newest(5), held.count()) == ([], [], 0)
+    uris = [bury(name) for name in ("a.csv", "b.csv", "c.csv")]
+    (tmp_path / ".dead-letters" / "0-spoilt.json").write_text("{")
+    for _ in range(2):
+        spoilt, *letters = held.peek()
+        assert [letter.events[0].uri for letter in letters] == uris, "the oldest first"
+    assert (spoilt.cause, {letter.cause for letter in letters}) == ("poison", {"outage"})
+    assert (spoilt.body, letters[0].reason) == ("{", "not taken for 12.0 hours, the last time: away")
+    assert 0 <= letters[0].age_seconds < 300
+    assert [letter.events[0].uri for letter in held.newest(2)] == [uris[2], uris[1]]
+    assert [letter.message_id for letter in held.peek(1)] == [spoilt.message_id]
+    assert len({letter.message_id[:13] for letter in held.peek()}) == 4, "few digits tell them apart"
+    assert held.count() == 4
+
+
+def test_what_is_put_back_waits_as_if_it_came_now(
+    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+) -> None:
+    held = FolderLetters(tmp_path)
+    uris = [bury(name) for name in ("a.csv", "b.csv")]
+    first, second = held.peek()
+    report = held.replay([second.message_id, "somebody-else"])
+    assert (report.taken, report.missing) == ((second.message_id,), ("somebody-else",))
+    (waiting,) = queue.waiting(10)
+    assert waiting.event.object.uri == uris[1]
+    assert waiting.since > second.sent_at.timestamp(), "it is not given up again at once"
+    assert held.replay().taken == (first.message_id,)
+    assert [each.event.object.uri for each in queue.waiting(10)] == [uris[1], uris[0]]
+    assert list((tmp_path / ".dead-letters").iterdir()) == [], "its reason went with it"
+    assert held.replay().taken == ()
+
+
+def test_an_upload_is_given_up_until_its_event_waits_again(
+    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+) -> None:
+    held = FolderLetters(tmp_path)
+    uri = bury("a.csv")
+    letter = held.of(uri, "e1")
+    assert letter is not None
+    assert letter.events[0].etag == "e1"
+    assert (held.of(uri, "other"), held.of(f"{uri}.gz", "e1")) == (None, None)
+    held.replay([letter.message_id])
+    assert held.of(uri, "e1") is None
+    (again,) = queue.waiting(10)
+    queue.give_up(again.name, "away still")
+    assert (held.of(uri, "e1") or letter).reason == "away still"
+    # The same file, uploaded anew while its letter lies there: it is that event's turn.
+    queue.put(again.event)
+    assert held.of(uri, "e1") is None
+    assert held.newest(5) == []
+
+
+def test_an_event_that_somebody_named_by_hand_is_put_back_too(
+    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+) -> None:
+    held = FolderLetters(tmp_path)
+    uri = bury("a.csv")
+    (path,) = (tmp_path / ".dead-letters").glob("*.json")
+    path.rename(path.with_name("by-hand.json"))
+    (letter,) = held.peek()
+    held.replay([letter.message_id])
+    (waiting,) = queue.waiting(10)
+    queue.give_up(waiting.name, "away")
+    assert held.of(uri, "e1") is not None
+
+
+def test_what_is_purged_is_gone(tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]) -> None:
+    held = FolderLetters(tmp_path)
+    bury("a.csv"), bury("b.csv")
+    first, second = held.peek()
+    report = held.purge([first.message_id, "somebody-else"])
+    assert (report.taken, report.missing) == ((first.message_id,), ("somebody-else",))
+    assert [letter.message_id for letter in held.peek()] == [second.message_id]
+    assert queue.waiting(10) == []
+    assert len(list((tmp_path / ".dead-letters").iterdir())) == 2
+
+
+def test_a_folder_that_is_away_is_no_empty_one(tmp_path: Path) -> None:
+    (tmp_path / ".dead-letters").write_text("no folder")
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        FolderLetters(tmp_path).peek()
