@@ -127,7 +127,7 @@ function said(file) {
   if (state === "live") return [counts(told), t("uploads.after", { time: span(told.received_at, told.finished_at) })].filter(Boolean).join(" · ");
   if (state === "running") return counts(told) || t("uploads.state.running");
   if (["failed", "refused", "dead_letter"].includes(state)) return t(`uploads.state.${state}`);
-  return [meaning(state, file.section), told && counts(told)].filter(Boolean).join(" · ");
+  return [meaning(state, file.section, told), told && counts(told)].filter(Boolean).join(" · ");
 }
 
 // The service's own words, which are English.
@@ -136,8 +136,12 @@ const why = (told) => told.reason && h("p", { class: told.state === "live" ? "so
 // What whoever runs the service does about a file that nobody takes.
 const todo = ({ state, remedy }) => remedy && h("div", { class: "stack" }, h("p", { class: "soft" }, t(`uploads.todo.${state}`)), h("pre", { class: "mono", tabindex: 0 }, remedy));
 
-// A photo that no product names yet is no news, and no fault either.
-const meaning = (state, section) => (state === "unchanged" && section === "media" ? t("uploads.unused") : t(`uploads.state.${state}`));
+// A photo that no product names yet is no news, and no fault either; a feed of rejects alone is one.
+function meaning(state, section, told) {
+  if (state !== "unchanged") return t(`uploads.state.${state}`);
+  if (section === "media") return t("uploads.unused");
+  return told?.rejected > 0 && told.rejected === told.read ? t("uploads.useless") : t("uploads.state.unchanged");
+}
 
 const address = (told) => `#/uploads/${told.id}?in=${encodeURIComponent(told.collection)}`;
 
@@ -158,7 +162,7 @@ async function one(root, context) {
   const held = h("div", {});
   fill(root, h("p", {}, h("a", { href: "#/uploads", class: "quiet" }, icon("back", 16), t("nav.uploads"))),
     h("h1", {}, told.name), h("p", { class: "soft" }, told.collection, " · ", t(`uploads.what.${told.section}`), " · ", moment(told.received_at)),
-    h("div", { class: "card stack" }, steps(told.state), h("p", {}, [meaning(told.state, told.section), counts(told)].filter(Boolean).join(" · ")),
+    h("div", { class: "card stack" }, steps(told.state), h("p", {}, [meaning(told.state, told.section, told), counts(told)].filter(Boolean).join(" · ")),
       told.finished_at && h("p", { class: "soft" }, t("uploads.after", { time: duration((new Date(told.finished_at) - new Date(told.received_at)) / 1_000) })),
       why(told), todo(told)),
     told.feed && report(told.feed),
