@@ -266,6 +266,7 @@ def test_analytics_and_status_tell_of_the_shop_and_live_goes_back(page: Page, fi
     table = page.get_by_role("region", name="What is and was live").get_by_role("row")
     live = table.nth(1)
     expect(live).to_contain_text("live")
+    expect(live).to_contain_text("feed feeds/more.jsonl")
     before = table.count()
     bill = page.get_by_role("region", name="What it costs")
     expect(bill).to_contain_text("This machine, no cloud cost.")

@@ -108,6 +108,8 @@ def shot(page: Page, name: str, *, full: bool = False) -> None:
     if not _SHOTS:
         return
     page.mouse.move(0, 0)
+    if full:
+        page.evaluate("() => scrollTo(0, 0)")  # what sticks to the top is pictured there
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(400)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=full)))
@@ -384,6 +386,20 @@ def test_what_it_would_cost_is_told_in_both_languages(page: Page, url: str) -> N
         expect(bill.locator("[lang=en]")).to_have_count(0)
         shot(page, f"status-{language}", full=True)
         accessible(page)
+
+
+def test_a_service_that_takes_its_time_leaves_no_blank_page(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator(".grid .product").first).to_be_visible()
+    held: list[Route] = []
+    page.route("**/v1/status*", held.append)
+    page.get_by_role("link", name="Status").click()
+    expect(page.locator("main")).to_have_text("Loading …")
+    for route in held:
+        route.continue_()
+    page.unroute("**/v1/status*")
+    expect(page.get_by_role("heading", name="Status", exact=True)).to_be_visible()
+    expect(page.get_by_text("Loading …")).to_have_count(0)
 
 
 def attacked(route: Route) -> None:

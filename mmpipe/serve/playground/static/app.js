@@ -20,6 +20,7 @@ const VIEWS = [
 
 const COLLECTION = "mmpipe.collection";
 const THEME = "mmpipe.theme";
+const SLOW_MS = 300;
 const THEMES = { auto: "auto", light: "sun", dark: "moon" };
 const main = document.getElementById("main");
 const said = document.getElementById("said");
@@ -87,6 +88,9 @@ async function show() {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }
+  // Where the service takes its time, the page says so rather than be blank.
+  const note = h("p", { class: "soft", role: "status" }, t("app.loading"));
+  const slow = setTimeout(() => root.childElementCount === 0 && root.append(note), SLOW_MS);
   try {
     styles(asked.view);
     const { show: draw } = await asked.view.load();
@@ -98,6 +102,9 @@ async function show() {
     if (api.outdated(error) || signal.aborted) return;
     fill(root, failed(error, show));
     if (!(error instanceof api.Problem)) throw error;
+  } finally {
+    clearTimeout(slow);
+    note.remove();
   }
 }
 

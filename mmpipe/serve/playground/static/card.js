@@ -15,6 +15,9 @@ export function productHash(id, from = {}) {
   });
 }
 
+// A product's name in the reader's language, where its answer brought translations along.
+export const titleOf = (hit) => hit.fields?.translations?.[lang()]?.title ?? hit.title;
+
 // `most` is the highest score of its list: bars are drawn against it.
 export function card(hit, { collection, position = null, query_id = null, list = null, most = null, lazy = true, reasoned = true }) {
   const second = hit.video_second;
@@ -105,7 +108,7 @@ function why(hit, most) {
   const parts = SOURCES.map((name) => [name, hit.scores[name] ?? 0]).filter(([, value]) => Math.abs(value) > 1e-6);
   const bar = h("span", { class: "bar", "aria-hidden": "true" }, parts.filter(([, value]) => value > 0).map(([name, value]) => piece(name, value / most)));
   const details = h("details", { class: "why" },
-    h("summary", { title: t("why.open") }, bar, h("span", { class: "visually-hidden" }, t("why.of", { title: hit.title })), h("span", { class: "score", "aria-hidden": "true" }, number(hit.score, { maximumFractionDigits: 2, minimumFractionDigits: 2 }))));
+    h("summary", { title: t("why.open") }, bar, h("span", { class: "visually-hidden" }, t("why.of", { title: titleOf(hit) })), h("span", { class: "score", "aria-hidden": "true" }, number(hit.score, { maximumFractionDigits: 2, minimumFractionDigits: 2 }))));
   // Drawn when somebody looks: a page has many of them.
   details.addEventListener("toggle", () => {
     if (!details.open || details.querySelector("dl")) return;

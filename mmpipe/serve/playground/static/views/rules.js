@@ -3,13 +3,14 @@ import { fill, h, settled } from "../dom.js";
 import { icon } from "../icons.js";
 import { number, t } from "../i18n.js";
 import { latest, outdated } from "../api.js";
+import { titleOf } from "../card.js";
 import { ruleForm, summary } from "../desk/rule_form.js";
 import { failed } from "../notices.js";
 
 const SHOWN = 8;
 
 export async function show(root, context) {
-  const { api, collection, signal, say } = context;
+  const { api, collection, lang, signal, say } = context;
   const [set, { versions }] = await Promise.all([
     api.get("/v1/rules", { collection }, signal), api.get("/v1/rules/versions", { collection }, signal),
   ]);
@@ -103,7 +104,7 @@ export async function show(root, context) {
     }
   };
   const tryOut = async () => {
-    const search = { collection, text: query.value.trim() || null, limit: 12 };
+    const search = { collection, text: query.value.trim() || null, limit: 12, fields: lang === "zh" ? ["translations"] : [] };
     try {
       const { before, after } = await api.post("/v1/rules/preview", { search, rules: state.rules }, latest("preview", signal));
       state.form?.clear();
@@ -152,7 +153,7 @@ function comparison(before, after) {
   const side = (title, answer, mark) => h("div", {}, h("h3", {}, title, " ", h("span", { class: "soft small" }, t("search.total", { count: answer.total }))),
     answer.redirect && h("p", { class: "notice small" }, t("rules.redirected", { address: answer.redirect })),
     (answer.banners ?? []).map((text) => h("p", { class: "notice small" }, text)),
-    h("ol", { class: "ranked" }, answer.hits.slice(0, SHOWN).map((hit, place) => h("li", { "data-id": hit.id }, h("span", { class: "place" }, number(place + 1)), h("span", { class: "named" }, hit.title), mark(hit, place)))));
+    h("ol", { class: "ranked" }, answer.hits.slice(0, SHOWN).map((hit, place) => h("li", { "data-id": hit.id }, h("span", { class: "place" }, number(place + 1)), h("span", { class: "named" }, titleOf(hit)), mark(hit, place)))));
   const moved = (hit, place) => {
     const from = places.get(hit.id);
     if (from === undefined) return h("span", { class: "state is-live" }, t("rules.new"));

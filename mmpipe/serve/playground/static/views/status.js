@@ -8,8 +8,27 @@ import { failed } from "../notices.js";
 
 const EVERY_MS = 3_000;
 const SHORT = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+// What was published and why, in the reader's language: the service notes it in English.
+const REASONS = [
+  [/^(\d+) uploads$/, (count) => t("status.why.uploads", { count: Number(count) })],
+  [/^(\w+_(?:uploaded|removed)) (.+)$/, (kind, uri) => has(`status.why.${kind}`) && t(`status.why.${kind}`, { file: brief(uri) })],
+  [/^reviews of (.+)$/, (uri) => t("status.why.reviews_uploaded", { file: brief(uri) })],
+  [/^replay of reject /, () => t("status.why.replay")],
+  [/^rolled back/, () => t("status.why.rollback")],
+  [/^promoted/, () => t("status.why.promote")],
+  [/^maintenance: /, () => t("status.why.maintenance")],
+];
 // Of an address its end, which tells one file from another.
-const brief = (reason) => reason.replace(/\b(?:s3|file):\/\/\S*?([^/\s]+\/[^/\s]+)$/, "$1");
+const brief = (uri) => uri.split("/").slice(-2).join("/");
+
+function why(reason) {
+  for (const [form, words] of REASONS) {
+    const found = form.exec(reason);
+    const said = found && words(...found.slice(1));
+    if (said) return said;
+  }
+  return h("span", { lang: "en" }, reason);
+}
 
 export async function show(root, context) {
   const { api, collection, signal } = context;
@@ -116,7 +135,7 @@ function table(status, context, again) {
     h("thead", {}, h("tr", {}, ["version", "products", "published", "reason", "do"].map((name) => h("th", { scope: "col", class: name === "products" && "number" }, t(`status.column.${name}`))))),
     h("tbody", {}, [live, ...history].map((entry, place) => h("tr", { class: place === 0 && "current" },
       h("th", { scope: "row" }, entry.version, " ", place === 0 && h("span", { class: "state is-live" }, t("status.now"))),
-      h("td", { class: "number" }, number(entry.rows)), h("td", { class: "when" }, moment(entry.published_at, SHORT)), h("td", { title: entry.reason }, brief(entry.reason)),
+      h("td", { class: "number" }, number(entry.rows)), h("td", { class: "when" }, moment(entry.published_at, SHORT)), h("td", { title: entry.reason }, why(entry.reason)),
       h("td", {}, place > 0 && entry.table === live.table && entry.version !== live.version && h("button", { type: "button", class: "quiet", "aria-label": t("status.make.of", { version: entry.version }), onclick: () => confirm(status, entry, "promote", context, again) }, t("status.make"))))))));
 }
 
