@@ -75,7 +75,7 @@ export async function rejects(root, { api, collection, signal, say }, upload = n
       h("div", { class: "row apart" },
         h("h3", {}, reject.product_id ?? (whole ? t("rejects.whole") : t("rejects.row", { row: reject.row }))),
         h("span", { class: "state" }, t(`rejects.scope.${reject.scope}`))),
-      h("p", { class: "why-not" }, reject.field && h("span", { class: "mono field" }, reject.field), reject.field ? reason(reject) : reject.reason),
+      h("p", { class: "why-not" }, reject.field && h("span", { class: "mono field" }, reject.field), h("span", { lang: "en" }, reject.field ? reason(reject) : reject.reason)),
       h("p", { class: "soft small" }, t("rejects.from", { file: reject.source_uri.split("/").slice(-2).join("/"), row: reject.row }), " · ", moment(reject.created_at)),
       whole ? h("p", { class: "soft small" }, t("rejects.whole.how")) : h("details", {}, h("summary", {}, t("rejects.raw")), h("pre", { class: "mono", tabindex: 0 }, pretty(reject.raw))),
       buttons, editor.node, told);

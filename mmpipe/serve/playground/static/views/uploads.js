@@ -114,7 +114,7 @@ function card(file, context) {
     file.state === "running" && told.total > 0 && h("progress", { value: told.read, max: told.total, "aria-label": t("uploads.step.encoding") }),
     h("p", { class: "counts" }, said(file)),
     why(told), todo(told),
-    told.feed?.warnings.slice(0, 3).map((warning) => h("p", { class: "warm-text small" }, warning)),
+    told.feed?.warnings.slice(0, 3).map((warning) => h("p", { class: "warm-text small", lang: "en" }, warning)),
     file.problem && failed(file.problem, file.state === "broken" && file.file ? () => uploading.again(file) : null),
     told.id && uploading.isOver(file) && h("div", { class: "row" },
       h("a", { class: "quiet", href: address(told) }, told.rejected ? t("uploads.rejects", { count: told.rejected }) : t("uploads.details")),
@@ -174,7 +174,7 @@ function report(feed) {
   const columns = Object.entries(feed.columns);
   return h("section", { class: "card stack" }, h("h2", {}, t("uploads.report")),
     h("p", {}, t("uploads.report.format", { format: feed.format, container: feed.container, rows: feed.rows, products: feed.products })),
-    feed.warnings.map((warning) => h("p", { class: "warm-text" }, warning)),
+    feed.warnings.map((warning) => h("p", { class: "warm-text", lang: "en" }, warning)),
     columns.length > 0 && h("details", { open: columns.length <= 16 }, h("summary", {}, t("uploads.report.columns", { count: columns.length })),
       h("dl", { class: "pairs" }, columns.map(([from, to]) => h("div", {}, h("dt", { class: "mono" }, from), h("dd", {}, to))))),
     feed.private.length > 0 && h("p", { class: "soft" }, t("uploads.report.private", { names: feed.private.join(", ") })),
