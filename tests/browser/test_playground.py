@@ -398,12 +398,12 @@ def test_a_service_that_takes_its_time_leaves_no_blank_page(page: Page, url: str
     expect(page.locator(".grid .product").first).to_be_visible()
     held: list[Route] = []
     page.route("**/v1/status*", lambda route: held.append(route))
-    page.get_by_role("link", name="Status").click()
+    page.get_by_role("link", name="Uploads").click()
     expect(page.locator("main")).to_have_text("Loading …")
     for route in held:
         route.continue_()
     page.unroute("**/v1/status*")
-    expect(page.get_by_role("heading", name="Status", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Uploads", exact=True)).to_be_visible()
     expect(page.get_by_text("Loading …")).to_have_count(0)
 
 
