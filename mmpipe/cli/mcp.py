@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -92,10 +92,10 @@ def mcp(
         raise InvalidRequest(
             "pictures", "is for standard input and output; over HTTP pictures come as base64"
         )
-    with _tools(lake, url, key_env, pictures, folder) as (tools, settings, opening):
+    check = partial(_check_host, host) if http else None
+    with _tools(lake, url, key_env, pictures, folder, check) as (tools, settings, opening):
         if http:
             end_on_sigterm()
-            _check_host(host, settings)
             opening.wait()
             _serve(tools, settings, most, host, port)
         else:
@@ -117,7 +117,12 @@ def _caller(scopes: list[str] | None, collection: str | None) -> Caller:
 
 @contextmanager
 def _tools(
-    lake: str | None, url: str | None, key_env: str, pictures: Path | None, folder: Path
+    lake: str | None,
+    url: str | None,
+    key_env: str,
+    pictures: Path | None,
+    folder: Path,
+    check: Callable[[Settings], None] | None = None,
 ) -> Iterator[tuple[Tools, Settings, Opening[Shop]]]:
     from mmpipe.mcp_server.opening import Opening
     from mmpipe.mcp_server.pictures import Pictures
@@ -126,6 +131,9 @@ def _tools(
     state = running_stack(folder) if lake is None and url is None else None
     settings = settings_with(lake=lake) if state is None else settings_for_lake(None, folder)
     files = None if pictures is None else Pictures(pictures, settings.media.max_image_bytes)
+    # Before anything opens on a thread: two that import the service at once may each find half of it.
+    if check is not None:
+        check(settings)
     # Of a service alone nothing is known of uploads.
     here = cache(lambda: _lake(settings))
     uploads = None if url is not None and lake is None else _uploads(here, state)

@@ -91,3 +91,15 @@ def test_bad_options_are_named(lake: tuple[Path, Settings], arguments: list[str]
     found = CliRunner().invoke(app, ["mcp", "--lake", lake[1].lake.uri, *arguments])
     assert isinstance(found.exception, InvalidRequest)
     assert found.exception.field == field
+
+
+def test_a_host_that_is_refused_has_nothing_opened(
+    lake: tuple[Path, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the check imports is imported while no thread imports the service as well."""
+    opened: list[object] = []
+    monkeypatch.setattr("mmpipe.mcp_server.opening.Opening.__init__", lambda *held: opened.append(held))
+    arguments = ["mcp", "--lake", lake[1].lake.uri, "--http", "--host", "0.0.0.0"]
+    found = CliRunner().invoke(app, arguments)
+    assert isinstance(found.exception, InvalidRequest)
+    assert opened == []
