@@ -12,8 +12,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmpipe.collection_job import run_job
-from mmpipe.errors import MmpipeError
+from mmpipe.errors import MmpipeError, ModelUnavailable, ProfileMismatch
+from mmpipe.indexing.tables.following import exactly
 from mmpipe.indexing.tables.upkeep import keep_records, keep_up
+from mmpipe.indexing.writing.photographing import drop_photos, settle_photos
 from mmpipe.indexing.writing.reviewing import finish_erasures, settle_reviews
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings
@@ -46,6 +48,7 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
             collection.interactions.maintain()
             collection.searches.maintain()
             keep_records(collection, thorough=True)
+            _see_to_photos(settings, collection)
         except (MmpipeError, OSError) as error:
             yield _failure(name, None, error)
 
@@ -63,6 +66,21 @@ def _maintain(collection: Collection, table: str) -> dict[str, Any]:
         "note": upkeep.note,
         **asdict(upkeep.report),
     }
+
+
+def _see_to_photos(settings: Settings, collection: Collection) -> None:
+    """The photos of all reviews, by the models of what is live, which are loaded where any is missing."""
+    drop_photos(collection)
+    live = collection.live()
+    if live is None:
+        return
+    table = collection.table(live.table)
+    try:
+        with exactly(settings, table.profile) as pipeline:
+            while settle_photos(collection, table, table.profile, pipeline, thorough=True):
+                pass
+    except (ModelUnavailable, ProfileMismatch) as error:
+        logger.warning("review photos wait for who has the models", extra={"reason": str(error)})
 
 
 def _failure(collection: str, table: str | None, error: Exception) -> dict[str, Any]:

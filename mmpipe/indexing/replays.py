@@ -15,9 +15,10 @@ from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, RunCounts
 from mmpipe.indexing.sources.rows import Upload, UploadRow, root_of
 from mmpipe.indexing.sources.stores import stores
-from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, live_profile, models_for
+from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, exactly, live_profile, models_for
 from mmpipe.indexing.writing.commit import commit_fresh, finished, record_rejects
 from mmpipe.indexing.writing.freshness import settle, write_refreshed
+from mmpipe.indexing.writing.photographing import settle_photos
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake import open_lake
 from mmpipe.schemas.run import RunRecord
@@ -57,6 +58,8 @@ def replay(
         raise NotFound(
             f"collection {collection} has no reject {reject_id}: list them with mmpipe rejects list"
         )
+    if reject.scope == "photo":
+        return _photo_again(settings, home, reject, raw)
     for _ in range(FOLLOW_ATTEMPTS - 1):
         with suppress(LiveMoved):
             return _replay(settings, home, reject, raw, loaded, follow=follow)
@@ -92,7 +95,7 @@ def _replay(
     models = models_for(settings, settings.indexing.profile, profile, loaded)
     table = home.products(models.profile, create=True)
     started = datetime.now(UTC)
-    run_id = hashlib.sha256(f"replay\x1f{reject_id}\x1f{started.isoformat()}".encode()).hexdigest()[:32]
+    run_id = _run_id(reject_id, started)
     source = Upload(
         run_id, reject.source_uri, root_of(reject.source_uri, collection), reject.created_at, reject.run_id
     )
@@ -124,22 +127,51 @@ def _replay(
         home.rejects.delete([reject_id])
     visible = visible or bool(settled.writes)
     note = publish(home, table, f"replay of reject {reject_id}", follow=follow) if visible else ""
-    record = RunRecord(
+    record = _begun(run_id, reject, table, started)
+    record = record.model_copy(update={"refused": note})
+    record = finished(result.counts.get(run_id, RunCounts()).into(record), error=note)
+    home.runs.put(record)
+    return record
+
+
+def _photo_again(settings: Settings, home: Collection, reject: Reject, raw: str | None) -> RunRecord:
+    """Read a review's photo again, by the models of what is live."""
+    if raw is not None:
+        raise InvalidRequest("reject", "it is a photo of a review: upload the review again with another link")
+    live = home.live()
+    if live is None or reject.product_id is None:
+        raise InvalidRequest("reject", "its product is not there: index its products first")
+    started, table = datetime.now(UTC), home.table(live.table)
+    run_id = _run_id(reject.reject_id, started)
+    home.reviews.note_photos([(reject.product_id, reject.reject_id)], run_id)
+    with exactly(settings, table.profile) as pipeline:
+        while settle_photos(home, table, table.profile, pipeline):
+            pass
+    after = home.rejects.get(reject.reject_id)
+    record = _begun(run_id, reject, table, started)
+    counts = RunCounts(indexed=int(after is None), rejected=int(after is not None))
+    record = finished(counts.into(record), error="" if after is None else after.reason)
+    home.runs.put(record)
+    return record
+
+
+def _run_id(reject_id: str, started: datetime) -> str:
+    return hashlib.sha256(f"replay\x1f{reject_id}\x1f{started.isoformat()}".encode()).hexdigest()[:32]
+
+
+def _begun(run_id: str, reject: Reject, table: ProductTable, started: datetime) -> RunRecord:
+    return RunRecord(
         run_id=run_id,
-        kind="product_uploaded",
+        kind="reviews_uploaded" if reject.scope == "photo" else "product_uploaded",
         lane="warm",
         source_uri=reject.source_uri,
-        profile=models.profile.name,
+        profile=table.profile.name,
         status="running",
         started_at=started,
         table=table.name,
         version=table.version,
         total=1,
     )
-    record = record.model_copy(update={"refused": note})
-    record = finished(result.counts.get(run_id, RunCounts()).into(record), error=note)
-    home.runs.put(record)
-    return record
 
 
 def _is_same_fault(found: Reject, reject: Reject) -> bool:

@@ -32,7 +32,7 @@ from mmpipe.lake.recommenders import POINTER_FILE, RecommenderPointer
 from mmpipe.lake.record_table import When
 from mmpipe.lake.rejects import RejectTable
 from mmpipe.lake.reset import Reset, reset
-from mmpipe.lake.reviews import Reviews
+from mmpipe.lake.reviews import PHOTOS_PREFIX, ReviewPhotos, Reviews, photos_table
 from mmpipe.lake.runs import RunTable
 from mmpipe.lake.searches import SearchLog
 from mmpipe.lake.storage import child_folders
@@ -146,6 +146,7 @@ class Collection:
         self.uri = f"{lake.uri}/{name}"
         self._lake = lake
         self._tables: dict[str, ProductTable] = {}
+        self._photos: dict[str, ReviewPhotos] = {}
         self._lock = threading.RLock()
         self.store = open_store(self.uri, lake.settings.storage)
         self._pointer = LivePointer(self.store, f"{self.uri}/live.json")
@@ -187,6 +188,46 @@ class Collection:
     def reviews(self) -> Reviews:
         """What shoppers wrote of its products."""
         return Reviews(self.table_uri("reviews"), self.settings.storage, self._lake.session)
+
+    def review_photos(self, profile: Profile) -> ReviewPhotos | None:
+        """The photos of those reviews, encoded as a profile's queries are; None where it encodes no image."""
+        name = photos_table(profile)
+        if name is None:
+            return None
+        with self._lock:
+            if name not in self._photos:
+                self._photos[name] = self._photo_table(name, profile.dim)
+            return self._photos[name]
+
+    def all_review_photos(self) -> list[ReviewPhotos]:
+        """Those of every encoder that encoded any."""
+        names = [
+            folder.removesuffix(_SUFFIX)
+            for folder in child_folders(self.uri, self.settings.storage)
+            if folder.startswith(PHOTOS_PREFIX) and folder.endswith(_SUFFIX)
+        ]
+        # The number of dimensions is asked of what writes alone.
+        return [self._photos.get(name) or self._photo_table(name, 1) for name in names]
+
+    def _photo_table(self, name: str, dim: int) -> ReviewPhotos:
+        return ReviewPhotos(self.table_uri(name), name, dim, self.settings.storage, self._lake.session)
+
+    def follow_photos(self, photos: ReviewPhotos) -> None:
+        """Let readers of what is live follow the newest version of a table of review photos. Nothing is
+        written where they do already, or nothing is live yet. Raises ``CommitConflict``,
+        ``StorageUnavailable``."""
+        for _ in range(_PUBLISH_ATTEMPTS):
+            former = self._pointer.read()
+            version = photos.version()
+            if former is None or version <= former.photos.get(photos.name, 0):
+                return
+            followed = former.model_copy(update={"photos": {**former.photos, photos.name: version}})
+            try:
+                self._pointer.replace(followed, former)
+            except CommitConflict:
+                continue
+            return
+        raise CommitConflict(f"{self.uri}/live.json: other writers kept publishing first")
 
     @cached_property
     def searches(self) -> SearchLog:
@@ -396,6 +437,11 @@ class Collection:
         self.media.maintain(keep=timedelta(days=settings.keep_media_log_days), now=now, **when)
         self.rejects.maintain(**when)
         self.reviews.maintain(**when)
+        live = self._pointer.read()
+        for photos in self.all_review_photos() if live is not None and live.photos else ():
+            photos.maintain(**when)
+            # What puts files together makes a version, and older ones do not stay.
+            self.follow_photos(photos)
 
     def counts(self, table: ProductTable) -> Counts:
         """Live products and tombstones of the newest version of a table."""

@@ -68,12 +68,17 @@ class LiveFile(BaseModel):
     live: LiveVersion
     history: tuple[LiveVersion, ...] = ()
     former_table: str | None = Field(default=None, description="live before the last change of tables")
+    photos: dict[str, int] = Field(
+        default_factory=dict,
+        description="of each table of review photos the version that readers follow, whatever is live: going"
+        " back brings nobody's photo back",
+    )
 
     def followed_by(self, entry: LiveVersion) -> LiveFile:
         """The file after publishing ``entry``, with what :func:`thinned` keeps of the former entries."""
         former = self.former_table if entry.table == self.live.table else self.live.table
         history = thinned((*self.history, self.live), entry.published_at, origin=entry.origin)
-        return LiveFile(live=entry, history=history, former_table=former)
+        return LiveFile(live=entry, history=history, former_table=former, photos=self.photos)
 
     def before(self) -> LiveVersion | None:
         """What a rollback makes live again: what was live before the content that is live now first was."""
@@ -136,9 +141,13 @@ class LivePointer:
     def replace(self, content: LiveFile, former: LiveFile | None) -> LiveVersion:
         """Write ``content`` only where ``former`` still stands (nothing, for None). Raises
         ``CommitConflict``."""
-        data = content.model_dump_json(indent=1, exclude_none=True).encode()
+        data = content.model_dump_json(indent=1, exclude_none=True, exclude=_nothing(content)).encode()
         found = self._file.write(data, former=None if former is None else former.live.etag)
         return content.live.model_copy(update={"etag": found.etag})
+
+
+def _nothing(content: LiveFile) -> set[str]:
+    return set() if content.photos else {"photos"}
 
 
 def _content_of(uri: str, data: bytes, found: ObjectStat) -> LiveFile:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import pyarrow as pa
 
 from mmpipe.lake.record_table import RecordTable, When, all_of, in_list
 from mmpipe.lake.storage import sql_text
-from mmpipe.schemas.run import Reject
+from mmpipe.schemas.run import Reject, RejectScope
 
 if TYPE_CHECKING:
     from lance import Session
@@ -57,7 +57,7 @@ class RejectTable:
         self,
         *,
         product_id: str | None = None,
-        scope: Literal["row", "media"] | None = None,
+        scope: RejectScope | None = None,
         error: str | None = None,
         run_id: str | None = None,
         source_uri: str | None = None,
@@ -88,10 +88,10 @@ class RejectTable:
         indexed: Mapping[str, str],
         *,
         error: str | None = None,
-        scope: Literal["row", "media"] | None = None,
+        scope: RejectScope | None = None,
     ) -> int:
-        """Forget rejects of products that were since indexed well; with ``error`` or ``scope`` those of that
-        class or scope alone.
+        """Forget rejects of products that were since indexed well, but for photos of their reviews; with
+        ``error`` or ``scope`` those of that class or scope alone.
 
         ``indexed`` gives each product's new ``source_order``; rejects of strictly older sources go, those
         of the same source (a medium of the row just indexed) stay. Returns how many went. Nothing is
@@ -99,8 +99,8 @@ class RejectTable:
         """
         if not indexed:
             return 0
-        wanted = [] if error is None else [f"error = {sql_text(error)}"]
-        wanted += [] if scope is None else [f"scope = {sql_text(scope)}"]
+        wanted = ["scope != 'photo'"] if scope is None else [f"scope = {sql_text(scope)}"]
+        wanted += [] if error is None else [f"error = {sql_text(error)}"]
         # Looking all rejects through is quicker than looking thousands of products up.
         every = len(indexed) > _MAX_LOOKUPS
         wheres = (

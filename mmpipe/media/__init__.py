@@ -23,7 +23,7 @@ from mmpipe.media.fetch import Fetcher
 from mmpipe.media.https import HttpsClient
 from mmpipe.media.images import cropped
 from mmpipe.media.kinds import image_kind
-from mmpipe.media.refs import MediaBytes, MediaRef, max_bytes, media_root, resolve, shown
+from mmpipe.media.refs import MediaBytes, MediaRef, max_bytes, media_root, resolve, resolve_link, shown
 from mmpipe.media.stamps import MediaStamp
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "max_bytes",
     "media_root",
     "resolve",
+    "resolve_link",
     "shown",
 ]

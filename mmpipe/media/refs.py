@@ -92,11 +92,18 @@ def resolve(
     base = to_uri(root).rstrip("/") + "/"
     for field, modality, link in _links(product):
         try:
-            uri, *others = _resolved(field, modality, link.strip(), base, settings)
-            refs.append(MediaRef(field, modality, uri, tuple(others)))
+            refs.append(resolve_link(field, modality, link, base, settings))
         except InvalidMedia as error:
             refused.append(error)
     return refs, refused
+
+
+def resolve_link(field: str, modality: Modality, link: str, root: str, settings: MediaSettings) -> MediaRef:
+    """What one link means that somebody else than the shop may have written, as :func:`resolve` would of a
+    product's. Raises :class:`InvalidMedia` where it is refused."""
+    base = to_uri(root).rstrip("/") + "/"
+    uri, *others = _resolved(field, modality, link.strip(), base, settings)
+    return MediaRef(field, modality, uri, tuple(others))
 
 
 def media_root(product: PublicProduct, uris: Sequence[str], ledger: str | None) -> str | None:

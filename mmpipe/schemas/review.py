@@ -74,9 +74,18 @@ class AspectOpinions(BaseModel):
     quotes: list[Quote] = Field(default_factory=list)
 
 
+class ReviewPhoto(BaseModel):
+    """A photo that a review came with: ``GET /v1/products/{product_id}/reviews/photos/{photo}``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    review_id: str
+    photo: str = Field(description="names it; the link itself is nobody's business")
+
+
 class ProductReviews(BaseModel):
     """What the reviews of a product add up to. ``aspects`` by how often they are spoken of; ``summary`` are
-    sentences of reviews, by what most of them speak of."""
+    sentences of reviews, by what most of them speak of; ``photos`` those of the newest reviews first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,6 +95,7 @@ class ProductReviews(BaseModel):
     rating: float | None = Field(default=None, description="mean of five; null where nobody rated")
     aspects: list[AspectOpinions] = Field(default_factory=list)
     summary: list[Quote] = Field(default_factory=list)
+    photos: list[ReviewPhoto] = Field(default_factory=list)
 
 
 class ReviewSentence(BaseModel):

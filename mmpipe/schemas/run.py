@@ -11,6 +11,7 @@ from mmpipe.schemas.feed import FeedReport
 from mmpipe.schemas.work import EventKind, Lane
 
 RunStatus = Literal["running", "done", "failed"]
+RejectScope = Literal["row", "media", "photo"]
 
 
 class RunRecord(BaseModel):
@@ -60,7 +61,8 @@ class RunRecord(BaseModel):
 class Reject(BaseModel):
     """One row or one medium that could not be used, kept so that it can be listed, mended and replayed.
 
-    ``scope`` row: the product was not indexed; media: it was, without this medium.
+    ``scope`` row: the product was not indexed; media: it was, without this medium; photo: a review is kept,
+    and is not found by this photo of it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +70,7 @@ class Reject(BaseModel):
     reject_id: str = Field(
         description="digest of (source, row, product, field), for a medium of (product, field)"
     )
-    scope: Literal["row", "media"]
+    scope: RejectScope
     product_id: str | None
     field: str
     reason: str = Field(description="plain words: what is wrong and what to do")

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from mmpipe.schemas.conditions import Condition
+from mmpipe.schemas.review import ReviewPhoto
 
 
 def _explain(given: object, info: ValidationInfo) -> bool | Literal["scores"]:
@@ -296,6 +297,11 @@ class ScoreSplit(BaseModel):
     taste: float = Field(default=0.0, description="what the shopper's taste adds; at most a small share")
     boosts: float = Field(default=0.0, description="what the request's boosts and its understood words add")
     rules: float = Field(default=0.0, description="what merchandising rules add or take")
+    review_photo: float = Field(
+        default=0.0,
+        description="what the photo of a review adds that is more like the query's picture than the product's"
+        " own; never below 0",
+    )
 
 
 class Contribution(BaseModel):
@@ -364,6 +370,10 @@ class Hit(BaseModel):
     scores: ScoreSplit | None = None
     explanation: list[Contribution] = Field(
         default_factory=list, description="with `explain`: the parts, by falling weight; they sum to score"
+    )
+    review_photo: ReviewPhoto | None = Field(
+        default=None,
+        description="the photo of a review that the product was found by, where one adds to its score",
     )
     variants: Variants | None = Field(default=None, description="with `collapse`, of a product with a group")
     highlights: dict[str, list[tuple[int, int]]] = Field(

@@ -19,14 +19,15 @@ from mmpipe.search.find.dictionary import dictionary
 from mmpipe.search.find.likeness import likeness
 from mmpipe.search.find.match import matching
 from mmpipe.search.find.meaning import Meaning, filtered_by, meant
+from mmpipe.search.find.photographed import NAME
 from mmpipe.search.find.question import NOTHING, Question
 from mmpipe.search.find.words import Understood, corrected, told, understand_by
 from mmpipe.search.found import find
-from mmpipe.search.page import cursor, explain, facets, moments, more, present, variants
+from mmpipe.search.page import cursor, explain, facets, moments, more, present, shown_by, variants
 from mmpipe.search.page.plan import Plan, matched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mmpipe.encoders.base import Profile
     from mmpipe.schemas.search import Facet, SearchRequest
@@ -258,6 +259,7 @@ def _page(
     version: Version, found: Found, query: EncodedQuery, wanted: More, *, explained: bool
 ) -> list[bytes]:
     rows, matches, names = found.page.rows, found.matches, explain.NAMES
+    extras: Mapping[str, Shares] = {}
     if matches is None:
         scores = [0.0] * len(rows)
         splits = explain.split(version, rows, None, None, None) if explained else None
@@ -278,6 +280,8 @@ def _page(
     hits = present.hits(version, rows, scores, splits, seconds, names)
     if wanted:
         hits = more.with_more(version, rows, hits, splits, names, wanted)
+    if matches is not None and NAME in extras:
+        hits = shown_by.with_photos(version, rows, hits, extras[NAME], query.modality_vectors["image"])
     if found.groups is None:
         return hits
     told_of = variants.variants(version, found.groups, rows, found.words)

@@ -40,6 +40,21 @@ class IndexingSettings(Section):
         gt=0,
         description="rows that the batch lane stages in one file, and notes in its journal",
     )
+    review_photos: bool = Field(
+        default=True,
+        description="photos of reviews are fetched and encoded, so that searches by a picture find products"
+        " by them; false: links stay with their reviews, and nothing is fetched",
+    )
+    review_photos_per_product: int = Field(
+        default=8, ge=1, le=100, description="of a product's review photos the newest so many are encoded"
+    )
+    review_photos_in_all: int = Field(
+        default=100_000,
+        ge=1,
+        le=5_000_000,
+        description="review photos of a collection that are encoded: what every replica holds of them is"
+        " bounded by this; further ones wait until others went",
+    )
     workers: int = Field(
         default=0, ge=0, description="encoder actors of the batch lane; 0 means one per CPU or GPU"
     )

@@ -62,6 +62,7 @@ def make_sample(folder: Path) -> Settings:
     outcomes = indexer.execute([order_for(feed, settings)])
     assert [outcome.status for outcome in outcomes] == ["done"], outcomes
     reviews = folder / "reviews.jsonl"
+    (folder / "taken.jpg").write_bytes(encode_jpeg(render_image(products[0], size=_SIDE, view=1)))
     reviews.write_text("".join(json.dumps(each) + "\n" for each in _reviews(products[0].id)))
     execute_reviews(lake, lake.collection("shop"), reviews)
     return settings
@@ -84,6 +85,6 @@ def _reviews(product_id: str) -> list[dict[str, Any]]:
     ]
     return [
         {"product_id": product_id, "review_id": f"r{n}", "rating": rating, "language": lang, "text": text,
-         "user_id": f"u{n}", "time": "2026-05-02"}
+         "user_id": f"u{n}", "time": "2026-05-02", "photos": ["taken.jpg"] if n == 0 else []}
         for n, (rating, lang, text) in enumerate(said)
     ]  # fmt: skip

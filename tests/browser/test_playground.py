@@ -4,6 +4,7 @@ kept there as ``playground-*.webp``."""
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import wave
@@ -328,6 +329,12 @@ def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Setti
     expect(page.locator(".gallery .main img")).to_be_visible()
     expect(page.get_by_role("heading", name="Similar")).to_be_visible()
     shot(page, "product-en")
+    accessible(page)
+
+    # What shoppers wrote, and showed.
+    feed = (media.parent / "feeds" / "all.jsonl").read_text().splitlines()
+    page.goto(f"{url}/#/product/{json.loads(feed[0])['id']}")
+    expect(page.locator(".reviews .taken .pic.here img")).to_have_count(1)
     accessible(page)
 
     # What a shopper looks at changes what that one is shown, and nobody else.

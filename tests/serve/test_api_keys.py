@@ -33,6 +33,7 @@ _PUBLIC = [
     ("GET", "/v1/products/{product_id}"),
     ("GET", "/v1/products/{product_id}/similar"),
     ("GET", "/v1/products/{product_id}/reviews"),
+    ("GET", "/v1/products/{product_id}/reviews/photos/{photo}"),
     ("GET", "/v1/products/{product_id}/media/{kind}/{number}"),
     ("GET", "/v1/collections"),
     ("POST", "/v1/interactions"),

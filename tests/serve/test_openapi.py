@@ -19,6 +19,9 @@ _ROUTES = {
     ("get", "/v1/products/{product_id}"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/products/{product_id}/similar"): {"200", "404", "414", "422", "503"},
     ("get", "/v1/products/{product_id}/reviews"): {"200", "404", "414", "422", "503"},
+    ("get", "/v1/products/{product_id}/reviews/photos/{photo}"): {
+        *("200", "304", "404", "413", "414", "422", "503")
+    },
     ("get", "/v1/products/{product_id}/media/{kind}/{number}"): {
         *("200", "206", "304", "404", "413", "414", "416", "422", "503")
     },

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from mmpipe.indexing.lanes.reviews import execute_reviews
@@ -96,3 +99,38 @@ def test_a_persons_reviews_are_handed_out_and_erased(reviewed: tuple[TestClient,
     assert (left["count"], left["rating"]) == (1, 1.0)
     client.app.state.service.refresh()  # type: ignore[attr-defined]
     assert client.get("/v1/products/red-shoe-1").json()["product"]["rating"] == 1.0
+
+
+def test_photos_are_handed_out_drawn_anew_and_to_nobody_else(
+    reviewed: tuple[TestClient, Lake], tmp_path: Path
+) -> None:
+    client, lake = reviewed
+    picture = Image.new("RGB", (240, 160), (250, 240, 10))
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    picture.save(tmp_path / "taken.jpg", exif=exif)
+    (tmp_path / "notes.txt").write_text("no picture")
+    photos = ["taken.jpg", "notes.txt", "/etc/passwd", "https://evil.example/x.jpg"]
+    add(lake, tmp_path / "3.jsonl", (
+        {"product_id": "red-shoe-3", "review_id": "r9", "rating": 4, "photos": photos},
+    ))  # fmt: skip
+    client.app.state.service.refresh()  # type: ignore[attr-defined]
+    found = ProductReviews.model_validate_json(client.get("/v1/products/red-shoe-3/reviews").content)
+    (photo,) = found.photos
+    assert photo.review_id == "r9"
+    path = f"/v1/products/red-shoe-3/reviews/photos/{photo.photo}"
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert b"taken at home" not in answer.content
+    assert Image.open(io.BytesIO(answer.content)).size == (240, 160)
+    assert client.get(path, headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    small = client.get(path, params={"width": 160})
+    assert Image.open(io.BytesIO(small.content)).size == (160, 107)
+    assert client.get(path, params={"width": 161}).status_code == 422
+    assert client.get(path.replace("shoe-3", "shoe-4")).status_code == 404
+    assert client.get(path[:-1] + ("0" if path[-1] != "0" else "1")).status_code == 404
+    assert client.get("/v1/products/red-shoe-3/reviews/photos/..%2f").status_code in (404, 422)
+    asked = {"image": {"data": base64.b64encode(answer.content).decode()}}
+    hits = client.post("/v1/search", json=asked).json()["hits"]
+    assert hits[0]["id"] == "red-shoe-3"
+    assert hits[0]["review_photo"] == {"review_id": "r9", "photo": photo.photo}

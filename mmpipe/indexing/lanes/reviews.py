@@ -9,6 +9,8 @@ from mmpipe.errors import InvalidFeed, ObjectNotFound
 from mmpipe.indexing.lanes.tasks import read_task
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_row, reject_of_source
 from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.tables.following import exactly
+from mmpipe.indexing.writing.photographing import settle_photos
 from mmpipe.indexing.writing.reviewing import publish_ratings
 from mmpipe.objects import to_uri
 from mmpipe.schemas.work import CatalogueEvent, ObjectRef, WorkOrder, run_id_of
@@ -41,6 +43,9 @@ def execute_reviews(lake: Lake, collection: Collection, file: str | PurePath) ->
     if task.error is None:
         visible = task.store_reviews(collection, table, lake.pseudonyms)
         refused = publish_ratings(collection, table, f"reviews of {uri}", visible=visible)
+        with exactly(settings, table.profile) as pipeline:
+            while settle_photos(collection, table, table.profile, pipeline):
+                pass
         collection.rejects.put([reject_of_row(row, row.reject) for row in task.bad_lines if row.reject])
     elif isinstance(task.error, InvalidFeed | ObjectNotFound):
         collection.rejects.put([reject_of_source(task.source, task.error)])

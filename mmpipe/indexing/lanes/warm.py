@@ -28,6 +28,7 @@ from mmpipe.indexing.tables.following import FOLLOW_ATTEMPTS, Pipelines, live_ta
 from mmpipe.indexing.tables.keeper import Keeper
 from mmpipe.indexing.writing.commit import Committed, forget_replaced, record_rejects
 from mmpipe.indexing.writing.freshness import refresh_using, settle
+from mmpipe.indexing.writing.photographing import note_media, settle_photos
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.indexing.writing.replace import add_missing
 from mmpipe.indexing.writing.reviewing import publish_ratings
@@ -122,7 +123,8 @@ class Indexer:
         self._lock = threading.Lock()
         self._reading = ThreadPoolExecutor(_READERS, thread_name_prefix="mmpipe-read")
         self._looking = ThreadPoolExecutor(_LOOKERS, thread_name_prefix="mmpipe-look")
-        self._keeper = Keeper(settings.lake.hold_versions_seconds) if maintain else None
+        hold = settings.lake.hold_versions_seconds
+        self._keeper = Keeper(hold, self.settle_photos) if maintain else None
 
     def execute(self, orders: Sequence[WorkOrder]) -> list[WorkOutcome]:
         """One outcome per order, in the same order; never raises for what an order holds.
@@ -153,6 +155,15 @@ class Indexer:
                 answers.append(outcomes[order.run_id])
             seen.add(order.run_id)
         return answers
+
+    def settle_photos(self, collection: Collection, table: ProductTable) -> bool:
+        """A pass over the photos of reviews that were noted, where ``table`` is what readers follow; gives
+        whether more is left. Raises ``MmpipeError``."""
+        live = collection.live()
+        if live is None or live.table != table.name:
+            return False
+        profile = table.profile
+        return settle_photos(collection, table, profile, lambda: self._pipelines.of(profile))
 
     def drain(self) -> None:
         """Wait for maintenance that is under way."""
@@ -274,6 +285,7 @@ class Indexer:
         announced = [task.media for task in usable if task.media is not None]
         if announced:
             collection.media.record(announced)
+            note_media(collection, [version.uri for version in announced], usable[0].order.run_id)
         done = _Done()
         if any(task.rows for task in usable):
             # What was made ready outside counts where nobody changed these products meanwhile.

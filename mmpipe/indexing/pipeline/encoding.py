@@ -15,6 +15,7 @@ from mmpipe.lake.changes import seen_table
 from mmpipe.lake.schema import build_edits, build_table
 
 if TYPE_CHECKING:
+    from mmpipe.encoders.base import EncoderInput, Vectors
     from mmpipe.encoders.registry import LoadedEncoders
     from mmpipe.settings import Settings
 
@@ -27,6 +28,11 @@ class Encoding:
         self.loaded = loaded
         self._searches_text = "text" in settings.indexing.modalities and "text" in loaded.encoders
         self._encoding = threading.Lock()
+
+    def images(self, pictures: Sequence[EncoderInput]) -> Vectors:
+        """The vectors of decoded pictures by themselves, float32 ``(len(pictures), dim)``."""
+        with self._encoding:
+            return self.loaded.encoders["image"].embed_documents(pictures)
 
     def finish(self, batch: Sequence[Ready], result: ChunkResult) -> None:
         """Encode, fuse and add one batch to the result."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mmpipe import media
+from mmpipe.errors import InvalidMedia, RetryableError
 from mmpipe.indexing.pipeline.due import Work, contenders, due, write_tombstones
 from mmpipe.indexing.pipeline.held import HeldRows, Lookup
 from mmpipe.indexing.pipeline.media import Gathered, MediaPlan, gather
@@ -20,8 +21,10 @@ from mmpipe.media.https import HttpsClient
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
+    from mmpipe.errors import MmpipeError
     from mmpipe.indexing.pipeline.result import ChunkResult
     from mmpipe.indexing.sources.rows import UploadRow
+    from mmpipe.media import MediaBytes, MediaRef
     from mmpipe.objects import ObjectStore
     from mmpipe.settings import Settings
 
@@ -76,6 +79,21 @@ class Preparation:
         if batch:
             take_over(batch, held)
             yield batch
+
+    def fetch(self, refs: Sequence[MediaRef]) -> list[MediaBytes | MmpipeError]:
+        """Media by themselves, each or why not, a few at a time. Raises ``RetryableError`` where the object
+        store fails; of a host that fails for now it is the medium's own fault."""
+        return list(self._threads.map(self._fetched, refs))
+
+    def _fetched(self, ref: MediaRef) -> MediaBytes | MmpipeError:
+        try:
+            return self._fetcher.fetch(ref)
+        except InvalidMedia as error:
+            return error
+        except RetryableError as error:
+            if not ref.uri.startswith("https://"):
+                raise
+            return error
 
     def _gathered(self, works: Sequence[Work], held: HeldRows) -> Iterator[tuple[Work, Gathered]]:
         waiting: deque[tuple[Work, Future[Gathered] | Gathered]] = deque()

@@ -29,6 +29,7 @@ from mmpipe.indexing.pipeline.pipeline import Pipeline
 from mmpipe.indexing.pipeline.result import ChunkResult, reject_of_media, reject_of_row
 from mmpipe.indexing.sources.rows import Upload, UploadRow, root_of
 from mmpipe.indexing.sources.stores import stores
+from mmpipe.indexing.writing.photographing import settle_photos
 from mmpipe.lake.changes import Changes, Seen, basis_of, seen_table
 from mmpipe.lake.schema import Tombstone, build_tombstones, hash_column
 from mmpipe.lake.storage import lance_errors
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 CopyProgress = Callable[[int, int], None]
 _STATE = ["id", "source_order", "deleted", "updated_at", "content"]
+# Review photos that are read between two commits.
+PHOTOS = 1_024
 _FIELDS: dict[Modality, str] = {"image": "image_link", "audio": "audio_link", "video": "video_link"}
 
 
@@ -149,6 +152,14 @@ class RowCarrier:
             total.add(self._write(pending, self._target.upsert))
         total.deleted += self._delete(due.gone)
         return total
+
+    def carry_photos(self) -> None:
+        """Encode the photos of reviews by the target's models, as far as they are not yet."""
+        profile = self._target.profile
+        while settle_photos(
+            self._collection, self._source, profile, lambda: self._pipeline, thorough=True, most=PHOTOS
+        ):
+            pass
 
     def _move_orders(self, ids: Sequence[str]) -> list[str]:
         """Move the orders of those that the target holds as the source does; returns the others."""

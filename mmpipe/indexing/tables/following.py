@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import NotFound, StorageUnavailable
 from mmpipe.indexing.pipeline.pipeline import Pipeline
+from mmpipe.indexing.sources.stores import stores
 from mmpipe.lake.model_loading import load_exactly, load_profile
 
 if TYPE_CHECKING:
@@ -69,6 +72,24 @@ def models_for(
     if loaded is not None and loaded.profile.fingerprint == profile.fingerprint:
         return loaded
     return load_exactly(profile, settings, threads=threads)
+
+
+@contextmanager
+def exactly(settings: Settings, profile: Profile) -> Iterator[Callable[[], Pipeline]]:
+    """A way to the pipeline that encodes by exactly ``profile``: it is loaded when it is first asked for, and
+    ended with the block. Asking raises ``ModelUnavailable``, ``ProfileMismatch``."""
+    made: list[Pipeline] = []
+
+    def pipeline() -> Pipeline:
+        if not made:
+            made.append(Pipeline(settings, load_exactly(profile, settings), stores(settings)))
+        return made[0]
+
+    try:
+        yield pipeline
+    finally:
+        for each in made:
+            each.close()
 
 
 class Pipelines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mmpipe.lake import Collection, ProductTable
 
 logger = logging.getLogger(__name__)
+Photos = Callable[["Collection", "ProductTable"], bool]
 # Beyond the time that versions are held: clocks differ.
 _MORE_SECONDS: Final = 2.0
 
@@ -31,10 +33,14 @@ class _Kept:
 
 class Keeper:
     """Keeps tables up after commits, one at a time: soon after each, and once more when the last one is so
-    long ago that what it replaced can go. What fails is logged, and tried again after the next commit."""
+    long ago that what it replaced can go. What fails is logged, and tried again after the next commit.
 
-    def __init__(self, hold_seconds: float) -> None:
+    ``photos`` sees to some of the photos of a table's reviews and gives whether more are left: then the table
+    comes again once the others had their turn."""
+
+    def __init__(self, hold_seconds: float, photos: Photos | None = None) -> None:
         self._hold = hold_seconds + _MORE_SECONDS
+        self._photos = photos
         self._tables: dict[str, _Kept] = {}
         self._changed = threading.Condition()
         self._closed = False
@@ -84,7 +90,10 @@ class Keeper:
                     kept.due = False
                 else:
                     kept.rests_at = None
-            _keep(kept.collection, kept.table, at_rest=not soon)
+            if _keep(kept.collection, kept.table, self._photos, at_rest=not soon):
+                with self._changed:
+                    kept.due = True
+                    self._tables[kept.table.uri] = self._tables.pop(kept.table.uri)
 
     def _next(self) -> _Kept | None:
         now = time.monotonic()
@@ -97,7 +106,9 @@ class Keeper:
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
 
-def _keep(collection: Collection, table: ProductTable, *, at_rest: bool) -> None:
+def _keep(collection: Collection, table: ProductTable, photos: Photos | None, *, at_rest: bool) -> bool:
+    """Whether the table is to be seen to again soon."""
+    more = False
     try:
         if at_rest:
             rest(collection, table)
@@ -105,8 +116,11 @@ def _keep(collection: Collection, table: ProductTable, *, at_rest: bool) -> None
             settle_reviews(collection, table)
             keep_up(collection, table)
             keep_records(collection)
+            # Last: a host that does not answer puts nothing else off.
+            more = photos is not None and photos(collection, table)
     except (MmpipeError, OSError) as error:
         # The next commit tries again; searches stay right meanwhile, only slower.
         logger.warning("maintenance was put off", extra={"table": table.name, "reason": str(error)})
     except Exception:
         logger.exception("maintenance was put off", extra={"table": table.name})
+    return more

@@ -81,6 +81,7 @@ def reindex(
     target = collection.products(models.profile, create=True)
     with _carrier(settings, collection, source, target, models) as carrier:
         carried = carrier.carry(carrier.look(), progress)
+        carrier.carry_photos()
     _maintain(target)
     return Reindexed(target.name, models.profile.name, source.name, target.count_live(), carried)
 
@@ -124,6 +125,7 @@ def switch(
         if accept is not None:
             accept()
             _catch_up(carrier, before, progress, settings.indexing.chunk_rows)
+        carrier.carry_photos()
         now = collection.publish(
             target, reason=f"switched from {source.name}", allow_shrink=allow_shrink, following=live
         )

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.errors import CommitConflict, MmpipeError
+from mmpipe.indexing.writing.photographing import drop_photos, note_photos
 from mmpipe.indexing.writing.publish import publish
 from mmpipe.lake.checks import shows
 from mmpipe.lake.interactions.erasing import ARCHIVE_AFTER
@@ -50,6 +51,8 @@ def store_reviews(
     # Reading takes a good part of a millisecond a sentence: what is held already was read before.
     fresh = [_read(review) for review in collection.reviews.news(held)]
     news = collection.reviews.put(fresh)
+    # Of what is held already too: who stored it may have ended before.
+    note_photos(collection, held, "+".join(dict.fromkeys(row.source.run_id for row, _ in rows)))
     authors = {review.author for review in held if review.author is not None}
     if authors:
         log = collection.interactions
@@ -58,6 +61,7 @@ def store_reviews(
             mine = sorted(authors.intersection(erasure.users))
             if mine and collection.reviews.erase(mine, erasure.at):
                 _purge(collection)
+                _drop_photos(collection)
     return Stored(news, list(dict.fromkeys(review.product_id for review in held)))
 
 
@@ -68,6 +72,7 @@ def _held(row: UploadRow, review: Review, collection: str, pseudonyms: Pseudonym
         run_id=row.source.run_id,
         author=None if review.user_id is None else pseudonyms.user(collection, review.user_id),
         uploaded_at=row.source.modified_at,
+        root=row.source.root,
     )
 
 
@@ -123,6 +128,7 @@ def erase_reviews(collection: Collection, erasures: Iterable[Erasure]) -> int:
     if everyone:
         # Also where none is held any more: what was replaced, or taken back, is in files until then.
         _purge(collection)
+        _drop_photos(collection)
     if gone:
         try:
             _tell_and_publish(collection, list(dict.fromkeys(review.product_id for review in gone)))
@@ -144,6 +150,14 @@ def _purge(collection: Collection) -> None:
         collection.reviews.purge()
     except (MmpipeError, OSError) as error:
         logger.warning("erased reviews are purged by maintenance", extra={"reason": str(error)})
+
+
+def _drop_photos(collection: Collection) -> None:
+    """Their photos, too; who may not write there leaves them to maintenance."""
+    try:
+        drop_photos(collection, purge=True)
+    except (MmpipeError, OSError) as error:
+        logger.warning("photos of erased reviews are dropped by maintenance", extra={"reason": str(error)})
 
 
 def _tell_and_publish(collection: Collection, product_ids: Sequence[str]) -> None:

@@ -13,7 +13,8 @@ from mmpipe.schemas.review import ASPECTS, Opinion, Review
 
 class HeldReview(BaseModel):
     """One review, or with ``deleted`` the mark of one that was taken back or erased: it keeps the order, so
-    that no older upload revives it, and nothing else of what was written. ``author`` is a pseudonym."""
+    that no older upload revives it, and nothing else of what was written. ``author`` is a pseudonym;
+    ``root`` is what relative links among its ``photos`` start from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +30,7 @@ class HeldReview(BaseModel):
     language: str | None = None
     text: str = ""
     photos: tuple[str, ...] = ()
+    root: str = ""
     opinions: tuple[Opinion, ...] = ()
 
     @property
@@ -59,9 +61,10 @@ def held_review(
     run_id: str,
     author: str | None,
     uploaded_at: datetime,
+    root: str = "",
 ) -> HeldReview:
-    """A review of a source of ``order``. One that was given no id gets one of what it says and by whom: the
-    same again is the same review."""
+    """A review of a source of ``order``, whose relative links start from ``root``. One that was given no id
+    gets one of what it says and by whom: the same again is the same review."""
     review_id = review.review_id
     if review_id is None:
         moment = "" if review.time is None else review.time.isoformat()
@@ -79,6 +82,7 @@ def held_review(
         language=review.language,
         text=review.text,
         photos=review.photos,
+        root=root if review.photos else "",
     )
     return held.taken_back(order, run_id) if review.deleted else held
 

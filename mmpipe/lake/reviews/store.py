@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Unpack
@@ -54,6 +55,26 @@ class Waiting(BaseModel):
     product_id: str
 
 
+class PhotoNote(BaseModel):
+    """That the photos of a product's reviews are to be looked at, as an upload told; with ``photo``, that
+    this one is to be read again, held or not."""
+
+    key: str
+    product_id: str
+    photo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A link of a review. ``key`` names it: the same link of the same review is the same photo. ``number`` is
+    its place in the review, from 0 on."""
+
+    key: str
+    review: HeldReview
+    link: str
+    number: int
+
+
 class Reviews:
     """One row per review, by product and review id; the newest source of each stands, a review that was taken
     back included. Safe to share between threads and processes.
@@ -67,6 +88,8 @@ class Reviews:
         )
         waiting = f"{uri.removesuffix('.lance')}_waiting.lance"
         self._waiting = RecordTable(waiting, Waiting, "product_id", {}, storage, session=session)
+        noted = f"{uri.removesuffix('.lance')}_photographed.lance"
+        self._photographed = RecordTable(noted, PhotoNote, "key", {}, storage, session=session)
 
     def put(self, reviews: Sequence[HeldReview]) -> int:
         """Hold them, in one commit; gives how many were news (:meth:`news`)."""
@@ -185,6 +208,42 @@ class Reviews:
         if product_ids:
             self._waiting.delete(product_ids)
 
+    def note_photos(self, products: Iterable[tuple[str, str]], told_by: str) -> None:
+        """Note products whose reviews' photos are to be looked at, each with the key of a photo that is to be
+        read again, or none. ``told_by`` tells one note from others, so that who has seen to one forgets no
+        later one."""
+        notes = [
+            PhotoNote(key=_digest(told_by, product_id, photo), product_id=product_id, photo=photo)
+            for product_id, photo in products
+        ]
+        self._photographed.put(notes, replace=False)
+
+    def photo_notes(self) -> list[PhotoNote]:
+        """What was noted."""
+        return self._photographed.select()
+
+    def photos_noted(self, notes: Sequence[PhotoNote]) -> None:
+        """Forget these notes."""
+        if notes:
+            self._photographed.delete([note.key for note in notes])
+
+    def standing(self, keys: Sequence[str]) -> set[str]:
+        """Of these reviews those that stand: neither taken back nor erased."""
+        wheres = [f"deleted = false AND {where}" for where in in_list("key", keys)]
+        return set(self._table.versioned(["key"], wheres)[0].column("key").to_pylist())
+
+    def photos(self, product_ids: Sequence[str], most: int) -> list[Photo]:
+        """Of each of these products the ``most`` photos of its newest reviews, in the order of the ids."""
+        wheres = [f"deleted = false AND {where}" for where in in_list("product_id", product_ids)]
+        held = [review for where in wheres for review in self._table.select(where) if review.photos]
+        held.sort(key=lambda review: (-review.written_at.timestamp(), review.key))
+        found: dict[str, list[Photo]] = {product_id: [] for product_id in product_ids}
+        for review in held:
+            mine = found[review.product_id]
+            for number, link in enumerate(review.photos[: most - len(mine)]):
+                mine.append(Photo(_digest(review.key, link), review, link, number))
+        return [photo for mine in found.values() for photo in mine]
+
     def count(self) -> int:
         """How many reviews there are."""
         return self._table.count("deleted = false")
@@ -193,6 +252,7 @@ class Reviews:
         """Keep the table quick; see :meth:`RecordTable.maintain`."""
         self._table.maintain(**when)
         self._waiting.maintain(**when)
+        self._photographed.maintain(**when)
 
     def _orders(self, keys: Sequence[str]) -> dict[str, str]:
         rows, _ = self._table.versioned(["key", "source_order"], in_list("key", keys))
@@ -202,3 +262,7 @@ class Reviews:
     def _newest(self, product_id: str, names: Sequence[str]) -> pa.Table:
         rows = self._table.columns(names, f"product_id = {sql_text(product_id)} AND deleted = false")
         return rows.sort_by([("written_at", "descending"), ("key", "ascending")])
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

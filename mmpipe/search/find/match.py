@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmpipe.lake.schema import vector_column
 from mmpipe.search.find import expression, filters, late, lean, lifts
+from mmpipe.search.find import photographed as photos
 from mmpipe.search.find.question import looked_at
 from mmpipe.search.find.scoring import Scoring, Statistics, TextScale, VectorScale
 from mmpipe.search.kernels import matches as kernels
@@ -116,6 +117,15 @@ class Matches:
         return scores
 
 
+def _shares(scoring: Scoring, cosines: Scores, gained: Scores, size: int) -> Shares:
+    """What photos of reviews add to the scores of matches, the first of which are near by vector."""
+    shares = np.zeros(size)
+    if scoring.span > 0:
+        more = scoring.vector_share(cosines + gained) - scoring.vector_share(cosines)
+        shares[: len(cosines)] = more / scoring.span
+    return shares
+
+
 def _said(version: Version, question: Question, mask: Words) -> Words:
     """Of ``mask`` the rows with what the question says in quotes, without what it does not want."""
     if question.excluded is not None:
@@ -169,10 +179,16 @@ class Search:
     def matches(self, pinned: Scoring | None = None) -> Matches:
         """The matches, scored by ``pinned`` or, without it, by what this version says."""
         near, cosines, scale, split = self._near(pinned)
+        gained = None
+        if scale is not None and photos.takes_part(version := self._version, self._question):
+            shown = photos.photographed(version, self._question, self.mask, scale, near, cosines)
+            near, cosines, gained = shown.rows, shown.scores, shown.gained
         rows, lexical, text = self._with_text(pinned, near)
         weights = (self._question.text_weight, self._question.vector_weight)
         scoring = Scoring.of(text, scale, *weights) if pinned is None else pinned
         leaning, extras = self._leaning(rows)
+        if gained is not None:
+            extras = {photos.NAME: _shares(scoring, cosines, gained, len(rows)), **extras}
         return Matches(rows, lexical, cosines, scoring, split, extras, leaning)
 
     def _leaning(self, rows: Rows) -> tuple[Taste | None, Mapping[str, Shares]]:

@@ -155,7 +155,7 @@ class Fragment:
         name = fragment.deletion_file() or ""
         found = self._undeleted.get(name)
         if found is None:
-            found = _undeleted(fragment, name, self.rows, folder)
+            found = undeleted_rows(fragment, folder)
             while len(self._undeleted) >= _REMEMBERED_DELETIONS:
                 self._undeleted.pop(next(iter(self._undeleted)), None)
             self._undeleted[name] = found
@@ -324,7 +324,9 @@ def _pack_name(files: Files, rows: int, dim: int, fusion: str) -> str:
     return hashlib.sha256(json.dumps([_FORM, files, rows, dim, fusion]).encode()).hexdigest()[:40]
 
 
-def _undeleted(fragment: Any, name: str, rows: int, folder: str | Path | None) -> Words:
+def undeleted_rows(fragment: Any, folder: str | Path | None = None) -> Words:
+    """See :meth:`Fragment.undeleted`; for whoever keeps nothing."""
+    name, rows = fragment.deletion_file() or "", fragment.physical_rows
     if not name:
         alive = np.ones(rows, np.bool_)
     elif folder is not None and name.endswith(".arrow"):

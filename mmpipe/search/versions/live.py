@@ -8,7 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mmpipe.lake.model_loading import fusion_of
+from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.load import load
+from mmpipe.search.versions.review_photos import FollowedPhotos
 from mmpipe.search.versions.store import VersionStore
 from mmpipe.search.versions.version import Version
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile
     from mmpipe.fusion import Fusion
     from mmpipe.lake import Lake
-    from mmpipe.search.versions.folder import NodeFolder
     from mmpipe.settings import Settings
 
 
@@ -47,7 +48,25 @@ class LiveVersions(VersionStore[Version]):
             fusion_for=_fusions(settings),
             mine=mine,
         )
-        super().__init__(settings, lake, put_together, folder=folder, clock=clock)
+        held = NodeFolder(settings.serve.mirror_dir) if folder is None else folder
+        self._photos = FollowedPhotos(settings, held)
+        super().__init__(
+            settings,
+            lake,
+            put_together,
+            # A part of a version has no photos, see docs/search.md.
+            beside=self._photos.follow if mine is None else None,
+            folder=held,
+            clock=clock,
+        )
+        self._own = None if folder is not None else held
+
+    def close(self) -> None:
+        """See :meth:`VersionStore.close`."""
+        super().close()
+        self._photos.close()
+        if self._own is not None:
+            self._own.close()
 
 
 def _fusions(settings: Settings) -> Callable[[Profile], Fusion]:

@@ -37,6 +37,7 @@ from mmpipe.search.versions.workers import Workers
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, Lake, LiveVersion
+    from mmpipe.lake.live import LiveFile
     from mmpipe.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,20 @@ class Load(Protocol[V]):
     ) -> V: ...
 
 
+class Beside(Protocol[V]):
+    """Gives a version what goes with it and follows versions of its own: ``followed``, as ``live.json`` names
+    them. It gives the version itself where nothing is new; what ``former`` has is taken over."""
+
+    def __call__(
+        self,
+        collection: Collection,
+        version: V,
+        followed: Mapping[str, int],
+        former: V | None,
+        progress: Callable[[], None],
+    ) -> V: ...
+
+
 @dataclass(frozen=True)
 class CollectionStatus:
     """What a replica knows of one collection. Times are Unix seconds; ``error`` is the last refresh's, empty
@@ -137,6 +152,9 @@ class _Followed(Generic[V]):
     current: V | None = None
     table: str | None = None
     generation: int = 0
+    # What goes beside the versions, as far as it was brought to all, and why it was not.
+    beside: Mapping[str, int] = field(default_factory=dict)
+    lacking: str = ""
     held: tuple[tuple[float, V], ...] = ()
     # Whether a look or a load was given to the workers and has not come back.
     queued: bool = False
@@ -160,7 +178,8 @@ class VersionStore(Generic[V]):
 
     ``load`` puts a version together, off the query path, and may refuse it by what it raises. ``clock`` tells
     the moment that prices are of, in Unix seconds. ``folder`` is where packs and copies of tables are;
-    without one that of the settings is opened, and closed with the store.
+    without one that of the settings is opened, and closed with the store. What goes ``beside`` versions is
+    brought to all that are held; where it cannot be, they answer without, and it is tried again.
     """
 
     def __init__(
@@ -169,12 +188,14 @@ class VersionStore(Generic[V]):
         lake: Lake,
         load: Load[V],
         *,
+        beside: Beside[V] | None = None,
         folder: NodeFolder | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._lake = lake
         self._load = load
+        self._beside = beside
         self._clock = clock
         self._own_folder = folder is None
         self._folder = NodeFolder(settings.serve.mirror_dir) if folder is None else folder
@@ -416,15 +437,18 @@ class VersionStore(Generic[V]):
         """Whether something new is live that was not loaded. Under ``followed.lock``."""
         waits = False
         try:
-            live = followed.collection.live()
-            if live is not None and (
-                followed.current is None or followed.damaged or live.generation != followed.generation
+            content = followed.collection.live_file()
+            if content is not None and (
+                followed.current is None
+                or followed.damaged
+                or content.live.generation != followed.generation
+                or self._lacks(followed, content)
             ):
                 waits = not load
                 if load:
-                    self._swap(followed, live)
+                    self._swap(followed, content)
             if not waits:
-                followed.error, followed.lacks_models = "", False
+                followed.error, followed.lacks_models = followed.lacking, False
         except Exception as error:
             if followed.error != str(error):
                 log.warning("collection %s keeps its version: %s", followed.collection.name, error)
@@ -437,8 +461,11 @@ class VersionStore(Generic[V]):
                 followed.checked_at = steady_time()
         return waits
 
-    def _swap(self, followed: _Followed[V], live: LiveVersion) -> None:
-        former = followed.current
+    def _lacks(self, followed: _Followed[V], content: LiveFile) -> bool:
+        return self._beside is not None and followed.beside != content.photos
+
+    def _swap(self, followed: _Followed[V], content: LiveFile) -> None:
+        former, live = followed.current, content.live
         label = f"{live.table}@{live.version}"
         damaged = followed.damaged
         if former is None or former.label != label or damaged:
@@ -457,13 +484,50 @@ class VersionStore(Generic[V]):
             followed.loaded_at = steady_time()
             log.info("collection %s: %s with %d products", followed.collection.name, label, len(version))
         followed.generation = live.generation
+        if self._lacks(followed, content):
+            self._bring(followed, content.photos)
 
-    def _loaded(self, followed: _Followed[V], live: LiveVersion, former: V | None) -> V:
+    def _bring(self, followed: _Followed[V], wanted: Mapping[str, int]) -> None:
+        """Bring what goes beside versions to all that answer. Where that fails they answer as they are."""
+        for version in [followed.current, *(held for _, held in followed.held)]:
+            if version is None:
+                continue
+            now = self._with_beside(followed, version, wanted)
+            if now is None:
+                return
+            with followed.swap:
+                # Its prices may have moved on meanwhile: the next question tells the moment anew.
+                if followed.current is not None and followed.current.label == now.label:
+                    followed.current = now
+                followed.held = tuple(
+                    (moment, now if held.label == now.label else held) for moment, held in followed.held
+                )
+        followed.beside, followed.lacking = wanted, ""
+
+    def _with_beside(self, followed: _Followed[V], version: V, wanted: Mapping[str, int]) -> V | None:
+        """None, and why, where what goes beside the version cannot be had now: it is no reason not to
+        answer."""
+        assert self._beside is not None
+        try:
+            former, progress = followed.current, self._progress(followed)
+            return self._beside(followed.collection, version, wanted, former, progress)
+        except Exception as error:  # noqa: BLE001  whatever it is, products can be found without
+            reason = str(error) or type(error).__name__
+            if followed.lacking != reason:
+                log.warning("collection %s lacks review photos: %s", followed.collection.name, reason)
+            followed.lacking = reason
+            return None
+
+    def _progress(self, followed: _Followed[V]) -> Callable[[], None]:
         def progress() -> None:
             followed.progressed_at = steady_time()
             if self._stop.is_set():
                 raise NotReady("the replica is closing")
 
+        return progress
+
+    def _loaded(self, followed: _Followed[V], live: LiveVersion, former: V | None) -> V:
+        progress = self._progress(followed)
         mirror = followed.mirrors.get(live.table)
         if mirror is None:
             uri = followed.collection.table_uri(live.table)
@@ -477,6 +541,9 @@ class VersionStore(Generic[V]):
             former=former if followed.table == live.table else None,
             progress=progress,
         )
+        if self._beside is not None and followed.beside:
+            # As it was: nothing is missing for as long as it takes to bring what is new.
+            version = self._with_beside(followed, version, followed.beside) or version
         for table in [t for t in followed.mirrors if t not in (live.table, followed.table)]:
             followed.mirrors.pop(table).close()
         return version

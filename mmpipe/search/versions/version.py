@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mmpipe.search.columns.numbers import NumberColumn
     from mmpipe.search.columns.page import PageColumn
     from mmpipe.search.columns.pairs import PairColumn
+    from mmpipe.search.columns.photos import PhotoColumn
     from mmpipe.search.columns.prices import PriceColumn, Prices
     from mmpipe.search.columns.text import TextColumn
     from mmpipe.search.columns.vectors import VectorColumn
@@ -65,7 +66,8 @@ class Columns:
 
 
 class Version:
-    """Safe for use by many threads. ``prices`` are those of the moment that :meth:`at` was given last."""
+    """Safe for use by many threads. ``prices`` are those of the moment that :meth:`at` was given last,
+    ``photos`` those of its products' reviews, None where there are none."""
 
     def __init__(
         self,
@@ -104,6 +106,7 @@ class Version:
         self.parts = columns.parts
         self.modalities = columns.modalities
         self.prices: Prices = columns.prices.at(moment)
+        self.photos: PhotoColumn | None = None
         self._products = count_bits(columns.alive)
 
     def __len__(self) -> int:
@@ -123,6 +126,12 @@ class Version:
             return self
         other = copy.copy(self)
         other.prices = prices
+        return other
+
+    def showing(self, photos: PhotoColumn | None) -> Version:
+        """This version with other photos of its products' reviews: a copy that shares all else."""
+        other = copy.copy(self)
+        other.photos = photos
         return other
 
     def find(self, product_id: str) -> int | None:

@@ -1,7 +1,7 @@
 """A product's own pictures, recordings and clips: those that its live row names, fetched under the guards of
-indexing, and handed out as what their bytes show them to be.
+indexing, and handed out as what their bytes show them to be; and the photos of its reviews, drawn anew.
 
-A caller names a product, a kind and a place in its list, never an address.
+A caller names a product and a kind and a place in its list, or a photo, never an address.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from mmpipe.objects import open_store, to_uri
 from mmpipe.serve.answer.budget import Budget
 
 if TYPE_CHECKING:
+    from mmpipe.lake.reviews import HeldPhoto
     from mmpipe.media import MediaRef
     from mmpipe.objects import ObjectStore
     from mmpipe.schemas.product import PublicProduct
@@ -96,6 +97,7 @@ class _Asked:
     kind: Kind
     number: int
     width: int | None = None
+    photo: str = ""
 
 
 class _Kept:
@@ -175,6 +177,31 @@ class ProductMedia:
         asked = _Asked(version.collection, product_id, "image", number, width)
         return await self._kept.get(asked, lambda: self._made(version, asked))
 
+    async def photo(
+        self, collection: str, product_id: str, photo: str, width: int, held: Callable[[], HeldPhoto]
+    ) -> Shown:
+        """The photo of a review, which ``held`` looks up on a thread, likewise: drawn anew, so that where it
+        was taken, and with what, is not handed out."""
+        asked = _Asked(collection, product_id, "image", 0, width, photo)
+
+        async def make() -> Shown:
+            loop = asyncio.get_running_loop()
+            async with self._thumbnails.held(media.max_bytes("image", self._limits)):
+                data = await loop.run_in_executor(self._threads, lambda: self._fetched(self._leading(held())))
+                return await self._drawn(data, width)
+
+        return await self._kept.get(asked, make)
+
+    def _leading(self, photo: HeldPhoto) -> MediaRef:
+        """Where the link of a photo leads by the settings of now."""
+        try:
+            ref = media.resolve_link("photo", "image", photo.link, photo.root, self._limits)
+        except InvalidMedia as error:
+            raise NotFound(_NOT_SHOWN) from error
+        if not self._is_ours(ref):
+            raise NotFound(_NOT_SHOWN)
+        return ref
+
     def close(self) -> None:
         """End the threads, without waiting for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -226,10 +253,11 @@ class ProductMedia:
     ) -> MediaRef | None:
         refs, _ = media.resolve(product, self._root(collection, product, addresses), self._limits)
         ref = next((ref for ref in refs if ref.field == field), None)
-        # Files of this machine belong to lakes of this machine alone.
-        if ref is None or (ref.uri.startswith("file:") and not to_uri(self._lake_uri).startswith("file:")):
-            return None
-        return ref
+        return ref if ref is not None and self._is_ours(ref) else None
+
+    def _is_ours(self, ref: MediaRef) -> bool:
+        """Files of this machine belong to lakes of this machine alone."""
+        return not ref.uri.startswith("file:") or to_uri(self._lake_uri).startswith("file:")
 
     def _fetched(self, ref: MediaRef) -> bytes:
         try:

@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mmpipe.errors import NotReady
+from mmpipe.errors import NotFound, NotReady
 from mmpipe.serve.answer.kept import KeptAnswers
 
 if TYPE_CHECKING:
-    from mmpipe.lake import Lake
+    from mmpipe.lake import Collection, Lake
+    from mmpipe.lake.reviews import HeldPhoto, ReviewPhotos
     from mmpipe.schemas.review import ReviewSentence
 
 # Many shoppers look at one product: its reviews are read once in so many seconds.
 KEPT_SECONDS: Final = 5.0
+MOST_PHOTOS: Final = 20
 _KEPT: Final = 4_096
 _THREADS: Final = 4
 # A look-up takes milliseconds, of object storage tens of them: who would wait behind so many need not.
@@ -61,6 +63,25 @@ class ReviewAnswers:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def photo(self, collection: str, product_id: str, photo: str) -> HeldPhoto:
+        """A photo of a product's reviews. Blocks. Raises ``NotFound``, ``StorageUnavailable``."""
+        photos = _photos(self._lake.collection(collection))
+        if photos is None:
+            raise NotFound("this product has no such photo")
+        return photos.get(product_id, photo)
+
     def _read(self, key: _Key) -> bytes:
-        collection, product_id = key
-        return self._lake.collection(collection).reviews.of(product_id).model_dump_json().encode()
+        collection, product_id = self._lake.collection(key[0]), key[1]
+        found = collection.reviews.of(product_id)
+        photos = _photos(collection) if found.count else None
+        if photos is not None:
+            found = found.model_copy(update={"photos": photos.newest(product_id, MOST_PHOTOS)})
+        return found.model_dump_json().encode()
+
+
+def _photos(collection: Collection) -> ReviewPhotos | None:
+    """Those that readers follow; None where there are none."""
+    content = collection.live_file()
+    if content is None or not content.photos:
+        return None
+    return collection.review_photos(collection.table(content.live.table).profile)

@@ -284,6 +284,16 @@ class QueryService:
             await version.product(product_id)
             return await self._reviews.answer(version.collection, product_id)
 
+    async def review_photo(self, collection: str | None, product_id: str, photo: str, width: int) -> Shown:
+        """See :meth:`ProductMedia.photo`."""
+        version = await self._source.open(collection)
+        name = version.collection
+        with step("reviews.photo"):
+            await version.product(product_id)
+            return await self._product_media.photo(
+                name, product_id, photo, width, lambda: self._reviews.photo(name, product_id, photo)
+            )
+
     async def record(
         self, collection: str | None, events: Sequence[Interaction | Any]
     ) -> InteractionsResponse:

@@ -1,4 +1,5 @@
-"""``GET /v1/products/{product_id}/media/{kind}/{number}``: a product's own pictures, recordings and clips.
+"""``GET /v1/products/{product_id}/media/{kind}/{number}``: a product's own pictures, recordings and clips;
+``GET /v1/products/{product_id}/reviews/photos/{photo}``: the photos of its reviews.
 
 Answers whole, or one range of bytes (RFC 9110, section 14), without which browsers do not seek in clips.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mmpipe.serve.answer.service import QueryService
 
 PATH: Final = "/v1/products/{product_id}/media/{kind}/{number}"
+PHOTO_PATH: Final = "/v1/products/{product_id}/reviews/photos/{photo}"
 _DESCRIPTION = (
     "What the product's row names, if it may be followed: `image` 0 is `image_link`, 1 and on are"
     " `additional_image_link`; `audio` and `video` have 0 alone. Fetched under the guards of indexing. With"
@@ -70,6 +72,29 @@ def add_media_route(public: APIRouter, service: QueryService) -> None:
         collection: Annotated[str | None, Query(max_length=63)] = None,
     ) -> Response:
         return await medium(request, service, collection, product_id, kind, number, width)
+
+    @public.get(
+        PHOTO_PATH,
+        summary="The photo of a review",
+        description="As JPEG, drawn anew: nothing of where and with what it was taken is in it. It is a"
+        " shopper's picture, by whom is not told.",
+        response_class=Response,
+        responses={
+            200: {"description": "The photo", "content": {"image/jpeg": {}}},
+            304: {"description": "It is what `If-None-Match` names"},
+            **problems(404, 413, 414, 422, 503),
+        },
+        tags=["products"],
+    )
+    async def review_photo(
+        request: Request,
+        product_id: Annotated[str, Path(max_length=128, description="the product's id in its feed")],
+        photo: Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="as the product's reviews name it")],
+        width: Annotated[Width, Query(description="pixels across at most")] = Width.LARGE,
+        collection: Annotated[str | None, Query(max_length=63)] = None,
+    ) -> Response:
+        leave(request.scope)
+        return _answer(request, await service.review_photo(collection, product_id, photo, width))
 
 
 async def medium(

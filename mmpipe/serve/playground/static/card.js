@@ -5,7 +5,7 @@ import { clock, has, lang, money, number, t } from "./i18n.js";
 import { post, url } from "./api.js";
 import { picture } from "./media.js";
 
-const SOURCES = ["lexical", "text", "image", "audio", "video", "taste", "boosts", "rules"];
+const SOURCES = ["lexical", "text", "image", "audio", "video", "taste", "boosts", "rules", "review_photo"];
 
 // The address of a product's page. `from`: `query_id`, `position`, `list` of where it was shown, `second` of
 // its clip.

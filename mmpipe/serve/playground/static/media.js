@@ -4,17 +4,18 @@ import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 
 // `kind` is image, audio or video, `number` its place among the product's own; `width` of a picture is one of
-// the widths that the service makes.
-export function mediaUrl({ collection, id, kind = "image", number = 0, width = null }) {
+// the widths that the service makes. `photo` is one of the product's reviews instead.
+export function mediaUrl({ collection, id, kind = "image", number = 0, width = null, photo = null }) {
+  if (photo) return api.url(`/v1/products/${encodeURIComponent(id)}/reviews/photos/${encodeURIComponent(photo)}`, { width, collection });
   return api.url(`/v1/products/${encodeURIComponent(id)}/media/${kind}/${number}`, { width, collection });
 }
 
 // A picture in a frame that keeps its place; what there is no picture of shows that calmly.
-export function picture({ collection, id, number = 0, width = 320, alt = "", known = true, lazy = true }) {
+export function picture({ collection, id, number = 0, photo = null, width = 320, alt = "", known = true, lazy = true }) {
   const frame = h("span", { class: "pic" });
   if (!known) return bare(frame, alt);
   const wanted = devicePixelRatio > 1.4 && width < 640 ? width * 2 : width;
-  const address = mediaUrl({ collection, id, number, width: wanted });
+  const address = mediaUrl({ collection, id, number, photo, width: wanted });
   const image = h("img", { alt, decoding: "async", loading: lazy ? "lazy" : "eager", onerror: () => bare(frame, alt), onload: () => frame.classList.add("here") });
   fill(frame, image);
   load(image, address, () => bare(frame, alt));

@@ -61,7 +61,7 @@ export async function show(root, context) {
   const seen = tell(collection, "view", { id, title }, from).catch(() => false);
   await Promise.all([
     seen.then(() => lists(rails, context, product, id)).catch((error) => !api.outdated(error) && fill(rails, failed(error))),
-    api.get(`${path}/reviews`, { collection }, signal).then((said) => fill(reviews, opinions(said))).catch((error) => !api.outdated(error) && fill(reviews, failed(error))),
+    api.get(`${path}/reviews`, { collection }, signal).then((said) => fill(reviews, opinions(said, collection))).catch((error) => !api.outdated(error) && fill(reviews, failed(error))),
   ]);
 }
 
@@ -117,11 +117,12 @@ async function lists(place, { api, collection, shopper, lang, signal }, product,
     answer.lists.filter((list) => list.items.length).map((list) => rail(t(`list.${list.name}`), list.items, { collection, list: list.name, query_id: list.query_id }, list.fallback)));
 }
 
-function opinions(said) {
+function opinions(said, collection) {
   if (!said.count) return null;
   const most = Math.max(...said.aspects.map((aspect) => aspect.positive + aspect.negative), 1);
   return h("section", { class: "reviews stack" }, h("h2", {}, t("reviews.title", { count: said.count })),
     said.rating !== null && stars(said.rating, said.rating_count),
+    said.photos.length > 0 && h("ul", { class: "taken", "aria-label": t("reviews.photos") }, said.photos.map(({ photo }, n) => h("li", {}, picture({ collection, id: said.product_id, photo, width: 160, alt: t("reviews.photo", { n: n + 1 }) })))),
     said.summary.length > 0 && h("ul", { class: "quotes" }, said.summary.map((quote) => h("li", {}, h("q", {}, quote.text)))),
     h("ul", { class: "aspects" }, said.aspects.map((aspect) => {
       const [good, bad] = ["good", "bad"].map((name) => h("span", { class: ["piece", name] }));

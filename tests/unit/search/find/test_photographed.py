@@ -1,0 +1,198 @@
+"""Products found by photos of their reviews: a bounded part that adds up, and takes nothing from anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mmpipe.encoders import fake, registry
+from mmpipe.schemas.search import Filters, SearchRequest, SearchResponse
+from mmpipe.search import Searcher, Version, encode
+from mmpipe.search.columns.photos import Numbered, PhotoColumn, Photos, build_photos
+from mmpipe.search.find import photographed
+from mmpipe.search.kernels.memory import words_of
+from mmpipe.settings import ServeSettings
+from tests.unit.search import catalogues
+
+LOADED = registry.load("fake")
+SETTINGS = ServeSettings(candidates=20)
+# What the shop shows of its products; the photos of shoppers show other things.
+IMAGES = {f"p{n}": 3 * n for n in range(30)}
+LIKE_NOTHING = 250
+
+
+def showing(version: Version, *fragments: Sequence[tuple[str, int]], most: int = 1_000) -> Version:
+    """The version with photos: of each fragment products and how light the photo is."""
+    parts = []
+    for number, photos in enumerate(fragments):
+        products = pa.array([product for product, _ in photos], pa.string())
+        reviews = pa.array([f"r{number}-{n}" for n in range(len(photos))], pa.string())
+        usable = pa.array([level >= 0 for _, level in photos])
+        pictures = [catalogues.picture(max(level, 0)) for _, level in photos]
+        vectors = fake.encoders()["image"].embed_documents(pictures)
+        parts.append(build_photos(products, reviews, reviews, usable, vectors))
+    undeleted = [words_of(np.ones(len(photos), np.bool_)) for photos in fragments]
+    photos = Photos(parts, undeleted, catalogues.PROFILE.dim, most)
+    return version.showing(PhotoColumn(photos, numbered(version)))
+
+
+def numbered(version: Version) -> Numbered:
+    return Numbered(version.ids, version.alive, version.layout, tuple(version.fragments))
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Version:
+    products = [
+        catalogues.product(p, f"thing {p}", brand="Acme" if n % 2 else "Orbit", item_group_id=f"g{n // 3}")
+        for n, p in enumerate([*IMAGES, "bare1", "bare2"])
+    ]
+    return catalogues.version(catalogues.create(tmp_path / "shop", catalogues.rows_of(products, IMAGES)))
+
+
+def ask(version: Version, level: int = LIKE_NOTHING, **request: Any) -> SearchResponse:
+    asked = SearchRequest(**{"limit": 100, **request})
+    media: Mapping[Any, Any] = {"image": catalogues.picture(level)}
+    return Searcher(LOADED.profile, SETTINGS).search(version, asked, encode(asked, LOADED, media))
+
+
+def scores(answer: SearchResponse) -> dict[str, float]:
+    return {hit.id: hit.score for hit in answer.hits}
+
+
+@pytest.mark.parametrize("product", ["p0", "bare1"])
+@pytest.mark.parametrize("text", [None, "thing"])
+def test_a_product_is_found_by_a_shoppers_photo(plain: Version, product: str, text: str | None) -> None:
+    version = showing(plain, [(product, LIKE_NOTHING)])
+    answer = ask(version, text=text)
+    hit = next(hit for hit in answer.hits if hit.id == product)
+    assert hit.review_photo is not None
+    assert hit.review_photo.review_id == "r0-0"
+    assert hit.scores is not None
+    assert hit.scores.review_photo > 0
+    if text is None:
+        assert answer.hits[0].id == product
+        assert scores(ask(plain)).get(product, 0) < hit.score
+        assert hit.score <= 1
+    assert all(other.review_photo is None for other in answer.hits if other.id != product)
+
+
+@pytest.mark.parametrize("text", [None, "thing"])
+def test_parts_sum_to_the_score(plain: Version, text: str | None) -> None:
+    version = showing(plain, [("p0", LIKE_NOTHING), ("bare1", 240), ("p5", 100), ("p6", 30)])
+    for hit in ask(version, text=text, explain=True, level=200).hits:
+        assert hit.scores is not None
+        assert sum(hit.scores.model_dump().values()) == pytest.approx(hit.score, abs=2e-4)
+        assert sum(part.value for part in hit.explanation) == pytest.approx(hit.score, abs=2e-4)
+        assert hit.scores.review_photo >= 0
+        assert (hit.scores.review_photo > 0) == (hit.review_photo is not None)
+
+
+@pytest.mark.parametrize("level", [0, 40, 100, LIKE_NOTHING])
+@pytest.mark.parametrize("text", [None, "thing p3"])
+def test_no_photo_takes_anything_from_any_product(plain: Version, level: int, text: str | None) -> None:
+    """Unlike, unrelated, of other things: each product keeps what it earns by itself."""
+    before = scores(ask(plain, level, text=text))
+    photos = [(product, light) for product in ("p3", "p8", "bare2") for light in (0, 90, 180, LIKE_NOTHING)]
+    after = scores(ask(showing(plain, photos), level, text=text))
+    assert before.keys() <= after.keys()
+    for product, score in before.items():
+        assert after[product] >= score - 1e-6
+        if product not in {"p3", "p8", "bare2"}:
+            assert after[product] == score
+
+
+def test_the_shops_own_picture_counts_more_than_the_same_by_a_shopper(
+    plain: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = showing(plain, [("bare1", IMAGES["p4"])])
+    by_shopper = scores(ask(version, IMAGES["p4"]))["bare1"]
+    monkeypatch.setattr(photographed, "TRUST", 1.0)
+    as_the_shops = scores(ask(version, IMAGES["p4"]))["bare1"]
+    assert by_shopper < as_the_shops
+
+
+def test_many_photos_are_no_advantage(plain: Version) -> None:
+    one = scores(ask(showing(plain, [("p0", LIKE_NOTHING)])))
+    many = scores(ask(showing(plain, [("p0", LIKE_NOTHING)] * 5, [("p0", LIKE_NOTHING)] * 5)))
+    assert many == one
+
+
+def test_what_cannot_be_used_and_what_is_beyond_the_bound_does_not_count(plain: Version) -> None:
+    before = scores(ask(plain))
+    assert scores(ask(showing(plain, [("p0", -1), ("gone", LIKE_NOTHING)]))) == before
+    assert scores(ask(showing(plain, [("p1", 0)], [("p0", LIKE_NOTHING)], most=1))) == before
+    column = showing(plain, [("p1", 0), ("gone", 1)]).photos
+    assert column is not None
+    assert len(column) == 1
+
+
+def test_filters_facets_totals_pages_and_groups_agree(plain: Version) -> None:
+    version = showing(plain, [(f"p{n}", LIKE_NOTHING - n) for n in range(0, 30, 4)], [("bare2", 245)])
+    whole = ask(version, facets=["brand"])
+    assert whole.total == len(whole.hits)
+    counted = {count.value: count.count for count in whole.facets["brand"]}
+    assert sum(counted.values()) == whole.total
+    chosen = ask(version, filters=Filters(brand=["Orbit"]), facets=["brand"])
+    assert {hit.brand for hit in chosen.hits} == {"Orbit"}
+    assert any(hit.review_photo for hit in chosen.hits)
+    paged: list[str] = []
+    cursor = None
+    while True:
+        page = ask(version, limit=3, cursor=cursor)
+        paged += [hit.id for hit in page.hits]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert paged == [hit.id for hit in whole.hits]
+    groups = ask(version, collapse=True)
+    assert groups.total == len({hit.item_group_id for hit in whole.hits})
+    first = {hit.item_group_id: hit.id for hit in reversed(whole.hits)}
+    assert {hit.id for hit in groups.hits} == set(first.values())
+
+
+def test_of_many_photos_the_likeliest_are_found(plain: Version) -> None:
+    rng = np.random.default_rng(1)
+    photos = [(f"p{rng.integers(30)}", int(rng.integers(0, 100))) for _ in range(3_000)]
+    version = showing(plain, [*photos, ("p0", LIKE_NOTHING)], [("bare1", LIKE_NOTHING - 2)], most=9_999)
+    assert [hit.id for hit in ask(version).hits[:2]] in (["p0", "bare1"], ["bare1", "p0"])
+
+
+@pytest.mark.parametrize("mode", ["early", "late"])
+def test_other_modes_and_words_alone_are_as_they_were(plain: Version, mode: Any) -> None:
+    version = showing(plain, [("p0", LIKE_NOTHING), ("bare1", 10)])
+    assert scores(ask(version, fusion=mode)) == scores(ask(plain, fusion=mode))
+    request = SearchRequest(text="thing p7", limit=100)
+    told = [
+        Searcher(LOADED.profile, SETTINGS).search(each, request, encode(request, LOADED, {})).hits
+        for each in (plain, version)
+    ]
+    assert told[0] == told[1]
+
+
+def test_a_version_of_other_prices_shows_the_same(plain: Version) -> None:
+    version = showing(plain, [("p0", LIKE_NOTHING)])
+    assert version.at(2e9).photos is version.photos
+
+
+def test_products_that_moved_are_found_where_they_are(plain: Version, tmp_path: Path) -> None:
+    """Fragments that went, that came before others, rows that were written anew or died."""
+    folder = tmp_path / "shop"
+    names = [f"q{n}" for n in range(200)]
+    first = catalogues.append(folder, catalogues.rows_of([catalogues.product(p) for p in names[:100]]))
+    version = showing(catalogues.version(first), [(p, LIKE_NOTHING) for p in ("p0", "q3", "q150")])
+    assert version.photos is not None
+    catalogues.append(folder, catalogues.rows_of([catalogues.product(p) for p in names[100:]]))
+    changed = catalogues.upsert(folder, catalogues.rows_of([catalogues.product("q3", "new")], order="2"))
+    changed.delete("id = 'p0'")
+    changed.optimize.compact_files(target_rows_per_fragment=100)
+    later = catalogues.version(lance.dataset(str(folder)))
+    taken = PhotoColumn(version.photos.photos, numbered(later), version.photos)
+    afresh = PhotoColumn(version.photos.photos, numbered(later))
+    assert taken._rows.tolist() == afresh._rows.tolist()
+    assert len(taken) == 2
