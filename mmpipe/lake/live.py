@@ -3,7 +3,7 @@ tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +53,9 @@ class LiveVersion(BaseModel):
         description="the version that a reset went back to: what came between is not in this one",
     )
     etag: str | None = Field(default=None, exclude=True, description="of live.json, where read from it")
+    photos: Mapping[str, int] = Field(
+        default_factory=dict, exclude=True, description="those of the file, where read from it"
+    )
 
     @property
     def origin(self) -> int:
@@ -158,4 +161,5 @@ def _content_of(uri: str, data: bytes, found: ObjectStat) -> LiveFile:
         raise StorageUnavailable(
             f"{uri} is not a live file ({error.error_count()} faults): restore or remove it"
         ) from error
-    return content.model_copy(update={"live": content.live.model_copy(update={"etag": found.etag})})
+    read = {"etag": found.etag, "photos": content.photos}
+    return content.model_copy(update={"live": content.live.model_copy(update=read)})

@@ -37,7 +37,7 @@ def note_photos(collection: Collection, reviews: Sequence[HeldReview], told_by: 
     """Note the products of reviews that were just stored, where their photos may be other ones now."""
     if not collection.settings.indexing.review_photos:
         return
-    live = collection.live_file()
+    live = collection.live()
     # Of what was told without photos, an earlier telling may have had some.
     every = live is not None and bool(live.photos)
     products = dict.fromkeys(review.product_id for review in reviews if every or review.photos)
@@ -48,10 +48,10 @@ def note_photos(collection: Collection, reviews: Sequence[HeldReview], told_by: 
 def note_media(collection: Collection, addresses: Sequence[str], told_by: str) -> None:
     """Note the photos that lead to media which were stored, replaced or removed, so that they are read
     again."""
-    live = collection.live_file()
+    live = collection.live()
     if live is None or not live.photos:
         return
-    photos = collection.review_photos(collection.table(live.live.table).profile)
+    photos = collection.review_photos(collection.table(live.table).profile)
     found = {} if photos is None else photos.at(addresses)
     if found:
         collection.reviews.note_photos([(found[key], key) for key in sorted(found)], told_by)

@@ -37,7 +37,6 @@ from mmpipe.search.versions.workers import Workers
 
 if TYPE_CHECKING:
     from mmpipe.lake import Collection, Lake, LiveVersion
-    from mmpipe.lake.live import LiveFile
     from mmpipe.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -437,16 +436,16 @@ class VersionStore(Generic[V]):
         """Whether something new is live that was not loaded. Under ``followed.lock``."""
         waits = False
         try:
-            content = followed.collection.live_file()
-            if content is not None and (
+            live = followed.collection.live()
+            if live is not None and (
                 followed.current is None
                 or followed.damaged
-                or content.live.generation != followed.generation
-                or self._lacks(followed, content)
+                or live.generation != followed.generation
+                or self._lacks(followed, live)
             ):
                 waits = not load
                 if load:
-                    self._swap(followed, content)
+                    self._swap(followed, live)
             if not waits:
                 followed.error, followed.lacks_models = followed.lacking, False
         except Exception as error:
@@ -461,11 +460,11 @@ class VersionStore(Generic[V]):
                 followed.checked_at = steady_time()
         return waits
 
-    def _lacks(self, followed: _Followed[V], content: LiveFile) -> bool:
-        return self._beside is not None and followed.beside != content.photos
+    def _lacks(self, followed: _Followed[V], live: LiveVersion) -> bool:
+        return self._beside is not None and followed.beside != live.photos
 
-    def _swap(self, followed: _Followed[V], content: LiveFile) -> None:
-        former, live = followed.current, content.live
+    def _swap(self, followed: _Followed[V], live: LiveVersion) -> None:
+        former = followed.current
         label = f"{live.table}@{live.version}"
         damaged = followed.damaged
         if former is None or former.label != label or damaged:
@@ -484,8 +483,8 @@ class VersionStore(Generic[V]):
             followed.loaded_at = steady_time()
             log.info("collection %s: %s with %d products", followed.collection.name, label, len(version))
         followed.generation = live.generation
-        if self._lacks(followed, content):
-            self._bring(followed, content.photos)
+        if self._lacks(followed, live):
+            self._bring(followed, live.photos)
 
     def _bring(self, followed: _Followed[V], wanted: Mapping[str, int]) -> None:
         """Bring what goes beside versions to all that answer. Where that fails they answer as they are."""

@@ -81,7 +81,7 @@ class ReviewAnswers:
 
 def _photos(collection: Collection) -> ReviewPhotos | None:
     """Those that readers follow; None where there are none."""
-    content = collection.live_file()
-    if content is None or not content.photos:
+    live = collection.live()
+    if live is None or not live.photos:
         return None
-    return collection.review_photos(collection.table(content.live.table).profile)
+    return collection.review_photos(collection.table(live.table).profile)

@@ -152,8 +152,8 @@ def test_unchanged_live_causes_one_look_and_nothing_else(
     Shop(lake).publish("a")
     held = followed.get("shop")
     looks: list[int] = []
-    original = Collection.live_file
-    monkeypatch.setattr(Collection, "live_file", lambda self: looks.append(1) or original(self))
+    original = Collection.live
+    monkeypatch.setattr(Collection, "live", lambda self: looks.append(1) or original(self))
     monkeypatch.setattr(lake, "collections", lambda: pytest.fail("listed"))
     assert followed.refresh("shop") is followed.get("shop") is followed.get() is held
     assert len(looks) == 1
