@@ -334,6 +334,7 @@ def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Setti
     # What shoppers wrote, and showed.
     feed = (media.parent / "feeds" / "all.jsonl").read_text().splitlines()
     page.goto(f"{url}/#/product/{json.loads(feed[0])['id']}")
+    page.locator(".reviews .taken").scroll_into_view_if_needed()
     expect(page.locator(".reviews .taken .pic.here img")).to_have_count(1)
     accessible(page)
 
