@@ -8,43 +8,16 @@ a number is one only beside words that compare.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
 
-from mmpipe.lexical import items
+from mmpipe.search.find.money import LETTER, Amount, amounts_of, code_of, measures
 
-# What a symbol or word may stand for: the collection's own currency where that is one of these, else the
-# first.
-_DOLLARS: Final = ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN")
-_YUAN: Final = ("CNY", "JPY", "TWD", "HKD")
-_CURRENCIES: Final = {
-    said: codes
-    for words, codes in {
-        "$ dollar dollars buck bucks 刀": _DOLLARS, "us$ usd 美元 美金": ("USD",),
-        "hk$ hkd 港币 港元": ("HKD",),
-        "c$ ca$ cad": ("CAD",), "a$ au$ aud": ("AUD",), "s$ sgd": ("SGD",), "nt$ twd 新台币": ("TWD",),
-        "nzd": ("NZD",), "€ eur euro euros 欧元": ("EUR",), "£ gbp quid pound pounds 英镑": ("GBP",),
-        "¥ 元 yuan": _YUAN, "块钱 块 rmb cny 人民币 元人民币": ("CNY",), "yen jpy 円 日元": ("JPY",),
-        "₹ inr rupee rupees rs 卢比": ("INR",), "₩ krw 韩元": ("KRW",), "chf": ("CHF",), "฿ thb": ("THB",),
-        "₫ vnd": ("VND",), "pln": ("PLN",), "r$ brl": ("BRL",), "₺": ("TRY",), "₽": ("RUB",),
-        "sek": ("SEK",), "nok": ("NOK",), "dkk": ("DKK",),
-    }.items()
-    for said in words.split()
-}  # fmt: skip
-# Of something else they may be the weight.
-_WEIGHTS: Final = frozenset({"pound", "pounds"})
-_TIMES: Final = {"k": 1_000, "千": 1_000, "万": 10_000}
-
-_LETTER: Final = r"a-z0-9_\u00df-\u024f"
-_MONEY: Final = "|".join(re.escape(said) for said in sorted(_CURRENCIES, key=len, reverse=True))
-_NUMBER: Final = re.compile(
-    r"(?<![\d.])(?<!\d,)(?P<number>\d{1,3}(?:,\d{3}){1,2}(?:\.\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?)(?![.,]?\d)"
-    rf"(?:(?P<times>[k千万])(?![{_LETTER}]))?(?: ?(?P<money>{_MONEY})(?![{_LETTER}]))?(?![{_LETTER}])"
-)
-_MONEY_BEFORE: Final = re.compile(rf"(?<![{_LETTER}])(?P<money>{_MONEY})\.? ?$")
-_LONGEST_MONEY, _LONGEST_WORDS, _MOST_NUMBERS = 8, 40, 24
+_LONGEST_WORDS: Final = 40
+# In words, a number below this seldom is a price: under one roof.
+_LEAST_IN_WORDS: Final = 10
 
 # What a number needs that has no currency to be a price beside such words: nothing, the end of what is said,
 # or it is none: these are in names of models too.
@@ -70,8 +43,8 @@ def _table(*rows: tuple[bool, _Beside, str]) -> dict[str, _Words]:
 _BEFORE: Final = _table(
     (True, "noun", "under|below|cheaper than|less expensive than"),
     (True, "end", "less than|lower than|up to|at most|no more than|not more than|not over|not above|within"),
-    (True, "end", "not exceeding|no higher than|budget|budget of"),
-    (True, "never", "max|maximum|upto|till"),
+    (True, "end", "not exceeding|no higher than|budget|budget of|budget is"),
+    (True, "never", "max|maximum|upto|till|sub"),
     (
         False,
         "end",
@@ -81,9 +54,10 @@ _BEFORE: Final = _table(
 )
 _SIGNS: Final = _table((True, "end", "<=|<|≤"), (False, "end", ">=|>|≥"))
 _BEHIND: Final = _table(
-    (True, "end", "or less|or under|or below|or cheaper|and under|and below"),
-    (True, "never", "max|maximum|at most|tops|or lower"),
+    (True, "end", "or less|or under|or below|or cheaper|and under|and below|& under|& below"),
+    (True, "never", "max|maximum|at most|tops|or lower|budget"),
     (False, "never", "or more|or above|or over|or up|and up|and above|and over|and more|minimum|at least"),
+    (False, "never", "& up|& above|& over|+"),
 )
 _ZH_BEFORE: Final = _table(
     (True, "noun", "不超过|不高于|不大于|不多于|低于|小于|少于|不到|最多|最高|便宜于|预算"),
@@ -95,16 +69,18 @@ _ZH_BEHIND: Final = _table(
     (False, "noun", "以上"),
     (False, "never", "往上|起"),
 )
-_BEHIND_WORDS: Final = re.compile(rf",? {{0,3}}(?P<words>{'|'.join(_BEHIND)})(?![{_LETTER}])")
+_BEHIND_WORDS: Final = re.compile(rf",? {{0,3}}(?P<words>{'|'.join(map(re.escape, _BEHIND))})(?![{LETTER}])")
 _ZH_BEHIND_WORDS: Final = re.compile(rf" ?(?P<words>{'|'.join(_ZH_BEHIND)})")
 _ZH_WITHIN: Final = re.compile(r" ?(?:之间|以内)")
 _TO: Final = frozenset({"-", "~", "—", "to", "till", "到", "至"})
 _LEAD: Final = re.compile(
-    rf"(?<![{_LETTER}])(?:prices?|priced|costs?|costing|budget)(?: (?:is|of|at|for))?:? {{0,3}}$"
-    r"|(?:价格|价位|价钱|售价|单价|预算)[在为是]?:? ?$"
+    rf"(?<![{LETTER}])(?:prices?|priced|costs?|costing|budget)(?: range)?(?: (?:is|of|at|for))?:? {{0,3}}$"
+    r"|(?:价格|价位|价钱|售价|单价|预算)(?:区间|范围)?[在为是]?:? ?$"
 )
 _SAYS_LEAD: Final = ("pric", "cost", "budget", "价", "预算")
-_SPACED: Final = re.compile(rf"[{_LETTER}]+")
+# under a price of $50
+_OF_PRICE: Final = re.compile(r" (?:the |a |an )?(?:price|cost|total|budget) of$")
+_SPACED: Final = re.compile(rf"[{LETTER}]+")
 _ENDS: Final = _set(
     "for in with and or from by on that which but to of the a as please only under over below above"
 )
@@ -112,13 +88,18 @@ _COUNTED: Final = _set(
     "years year yrs yr y yo old months month weeks week days day hours hour hrs hr minutes minute mins min"
     " seconds second secs sec s percent degrees degree pieces piece pcs pc packs pack packets count ct people"
     " person persons players player seats seat seater pockets layers stars star points calories kcal cal hp"
+    " cents cent pence"
     " cc ppi dpi mph kmh pages page gsm denier psi btu lux nits colors colours sizes items reviews x"
 )
+# What counts or measures in Chinese, but for where a longer word begins with it.
 _ZH_COUNTED: Final = re.compile(
-    "[个件只片瓶盒斤克码岁月天寸升吨种步张台支页层档号路次倍小时%％把辆毫厘公英磅毛卷袋箱粒颗杯勺根寸尺]"
-    "|套(?!装)|条(?!纹)|双(?!肩)|米(?!色)|包(?!包)|人(?!体)|度(?!假)|年(?!货)|分(?!体)"
+    "[个件只斤克岁吨种档次倍%％辆厘磅粒颗勺寸尺像瓦帧针座]"
+    "|公[斤里分升克]|英[寸尺里]|毫[米升克安]|小时"
+    "|套(?!装)|条(?!纹)|双(?!肩)|米(?!色)|包(?!包)|人(?!体)|度(?!假)|年(?!货)|分(?!体)|毛(?![衣巾毯线呢笔绒衫])|台(?![灯布历])"
+    "|杯(?![子垫])|箱(?![包子])|袋(?!子)|瓶(?!子)|盒(?!子)|支(?!架)|路(?!由)|把(?!手)|层(?!架)|天(?!然)|月(?!饼)|步(?!鞋)"
+    "|张|片|页|卷(?!发)|根|码|号|升(?!降)"
 )
-_NEXT: Final = re.compile(rf" {{0,3}}(?:(?P<word>[{_LETTER}']+)|(?P<zh>[\u3400-\u9fff].?)|(?P<sign>[%°\"″]))")
+_NEXT: Final = re.compile(rf" {{0,3}}(?:(?P<word>[{LETTER}']+)|(?P<zh>[\u3400-\u9fff].?)|(?P<sign>[%°\"″]))")
 _AGED: Final = re.compile(
     r"\b(?:(?P<young>kids?|child|children|toddlers?|bab(?:y|ies)|infants?|boys?|girls?|teens?)"
     r"|(?:wom[ae]n|m[ae]n|ladies|gentlemen|adults?|seniors?|people|those|anyone|persons?|aged?)) {1,3}$"
@@ -139,99 +120,80 @@ class Bound:
     currency: str
 
 
-@dataclass(frozen=True)
-class _Amount:
-    """A number and the currency that stands beside it, if any; ``weighs`` is whether that may be a weight."""
-
-    value: Decimal
-    money: str | None
-    start: int
-    end: int
-    number: int
-    weighs: bool
-
-
 def bounds(text: str, currency: str | None) -> tuple[Bound, ...]:
     """What a text, folded character by character, says of prices, from left to right, none over another. A
     number without a currency is in the collection's own, and nothing is where it has none. What may be a
     weight is a price in that alone."""
-    if currency is None or not any(map(str.isdigit, text)):
+    if currency is None:
         return ()
-    amounts = _amounts(text)
+    amounts = amounts_of(text, currency)
     found: list[Bound] = []
     at = 0
     while at < len(amounts):
-        bound = _range(text, amounts[at : at + 2], currency) or _one(text, amounts[at], currency)
-        if bound is not None and (not found or found[-1].end <= bound.start):
-            found.append(bound)
+        said = _range(text, amounts[at : at + 2], currency) or _one(text, amounts[at], currency)
+        if said and (not found or found[-1].end <= said[0].start):
+            found += said
         at += 1
-        while bound is not None and at < len(amounts) and amounts[at].end <= bound.end:
+        while said and at < len(amounts) and amounts[at].end <= said[-1].end:
             at += 1
     return tuple(found)
 
 
-def _amounts(text: str) -> list[_Amount]:
-    found: list[_Amount] = []
-    for match in _NUMBER.finditer(text):
-        start = match.start()
-        before = _MONEY_BEFORE.search(text[max(start - _LONGEST_MONEY, 0) : start])
-        if before is None and start and re.match(f"[{_LETTER}]", text[start - 1]):
-            continue
-        behind = match["money"]
-        said = before["money"] if before is not None else behind
-        begin = start if before is None else start - len(before.group())
-        weighs = before is None and behind in _WEIGHTS
-        found.append(_Amount(_value(match), said, begin, match.end(), start, weighs))
-        if len(found) == _MOST_NUMBERS:
-            break
-    return found
-
-
-def _range(text: str, amounts: list[_Amount], currency: str) -> Bound | None:
-    """What the first two amounts are together."""
+def _range(text: str, amounts: list[Amount], currency: str) -> list[Bound]:
+    """What the first two amounts are together; two bounds where each has a currency of its own."""
     if len(amounts) < 2:
-        return None
+        return []
     one, other = amounts
     between = text[one.end : other.start].strip()
     words, start = _words_before(text, one.start)
     said = words[0] if words else ""
     if not (between in _TO or (between == "and" and said == "between")):
-        return None
+        return []
     lead = _lead(text, start if said in ("between", "from") else one.start)
     begin = lead if lead is not None else start if said in ("between", "from") else one.start
     within = _ZH_WITHIN.match(text, other.end)
     end = other.end if within is None else within.end()
     beside: _Beside = "end" if said == "between" else "noun" if within is not None else "never"
-    code = _said_in((one, other), currency)
-    if code is None or not _is_price(text, (one, other), beside, lead is not None, begin, end, high=None):
-        return None
-    low, high = sorted((one.value, other.value))
-    return Bound(low, high, begin, end, code)
+    if not _is_price(text, (one, other), beside, lead is not None, begin, end, high=None):
+        return []
+    code = _said_in(amounts, currency)
+    if code is not None:
+        low, high = sorted((one.value, other.value))
+        return [Bound(low, high, begin, end, code)]
+    each = [_said_in([amount], currency) for amount in amounts]
+    if each[0] is None or each[1] is None:
+        return []
+    stop = one.end + len(text[one.end : other.start].rstrip())
+    return [
+        Bound(one.value, None, begin, stop, each[0]),
+        Bound(None, other.value, other.start, end, each[1]),
+    ]
 
 
-def _one(text: str, amount: _Amount, currency: str) -> Bound | None:
+def _one(text: str, amount: Amount, currency: str) -> list[Bound]:
     """What an amount is by itself."""
-    code = _said_in((amount,), currency)
+    code = _said_in([amount], currency)
     if code is None:
-        return None
+        return []
     for words, start, end in _beside(text, amount):
         lead = _lead(text, start)
-        if _is_price(text, (amount,), words.beside, lead is not None, start, end, high=words.high):
+        priced = lead is not None or _lead(text, amount.start) is not None
+        if _is_price(text, (amount,), words.beside, priced, start, end, high=words.high):
             low, high = (None, amount.value) if words.high else (amount.value, None)
-            return Bound(low, high, start if lead is None else lead, end, code)
-    return None
+            return [Bound(low, high, start if lead is None else lead, end, code)]
+    return []
 
 
-def _said_in(amounts: tuple[_Amount, ...], own: str) -> str | None:
+def _said_in(amounts: Sequence[Amount], own: str) -> str | None:
     """The one currency that amounts are in; None where there are several, or where they may be weights."""
-    said = {_currency(amount.money, own) for amount in amounts if amount.money is not None} or {own}
+    said = {code_of(amount.money, own) for amount in amounts if amount.money is not None} or {own}
     (one, *others) = said
     if others or (one != own and any(amount.weighs for amount in amounts)):
         return None
     return one
 
 
-def _beside(text: str, amount: _Amount) -> Iterator[tuple[_Words, int, int]]:
+def _beside(text: str, amount: Amount) -> Iterator[tuple[_Words, int, int]]:
     """The words that compare before an amount and behind it, with begin and end of it all."""
     said, start = _words_before(text, amount.start)
     if said:
@@ -248,6 +210,8 @@ def _words_before(text: str, end: int) -> tuple[tuple[str, _Words] | None, int]:
     """The words that compare and stand before ``end``, and where they begin."""
     begin = max(end - _LONGEST_WORDS, 0)
     said = text[begin:end].rstrip(" :")
+    said = said[: -len(of.group())] if (of := _OF_PRICE.search(said)) is not None else said
+    said = said.removesuffix("-") if said.endswith("sub-") else said
     for table in (_SIGNS, _ZH_BEFORE):
         for words, meant in table.items():
             if said.endswith(words):
@@ -275,7 +239,7 @@ def _lead(text: str, end: int) -> int | None:
 
 def _is_price(
     text: str,
-    amounts: tuple[_Amount, ...],
+    amounts: tuple[Amount, ...],
     beside: _Beside,
     lead: bool,
     start: int,
@@ -290,13 +254,18 @@ def _is_price(
         return False
     last = amounts[-1]
     following = _NEXT.match(text, end)
-    if (following is None or following["word"] not in _ENDS) and measures(text[last.number : last.end + 12]):
+    unit = f"{last.value:f}{text[last.end : last.end + 12]}"
+    if (following is None or following["word"] not in _ENDS) and measures(unit):
+        return False
+    if last.spelled and last.value < _LEAST_IN_WORDS:
         return False
     if following is not None:
         word, zh = following["word"], following["zh"]
-        if following["sign"] or word in _COUNTED or (zh and _ZH_COUNTED.match(zh)):
+        # What counts stands between the number and the words that compare: 5岁以下, but 100以下毛衣.
+        counted = end == last.end and (following["sign"] or (zh and _ZH_COUNTED.match(zh)))
+        if counted or word in _COUNTED:
             return False
-        if word and beside == "end" and word not in _ENDS:
+        if word and (beside == "end" or last.spelled) and word not in _ENDS:
             return False
     aged = _AGED.search(text[max(start - _LONGEST_AGED, 0) : start])
     if aged is None:
@@ -304,25 +273,3 @@ def _is_price(
     if aged["young"]:
         return last.value > _YOUNG_ENOUGH
     return high is True or last.value > _OLD_ENOUGH
-
-
-def measures(text: str) -> bool:
-    """Whether a number has a unit behind it."""
-    item = next(items(text), None)
-    return item is not None and item.whole is not None and len(item.tokens) == 1
-
-
-def _currency(said: str, own: str) -> str:
-    codes = _CURRENCIES[said]
-    return own if own in codes else codes[0]
-
-
-def _value(match: re.Match[str]) -> Decimal:
-    written = match["number"]
-    whole, comma, rest = written.rpartition(",")
-    if comma and len(rest) < 3:
-        written = f"{whole}.{rest}"
-    number = Decimal(written.replace(",", ""))
-    times = _TIMES.get(match["times"] or "")
-    # Written as shoppers are told it: 1500, not 1500.0.
-    return number if times is None else Decimal(f"{(number * times).normalize():f}")

@@ -10,6 +10,7 @@ what was meant on the first page, for the catalogue may have other values by the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from mmpipe.schemas.conditions import Comparison, Condition, comparisons
 from mmpipe.search.columns.dictionaries import CATEGORY, fold
 from mmpipe.search.find import values
-from mmpipe.search.find.amounts import bounds, measures
+from mmpipe.search.find.amounts import bounds
 from mmpipe.search.find.lifts import Lift
+from mmpipe.search.find.money import measures
 from mmpipe.search.find.stated import even, state, untouched
 
 if TYPE_CHECKING:
@@ -39,12 +41,20 @@ MOST_ALSO: Final = 6
 _BEHIND: Final = frozenset(
     (
         "for", "with", "in", "and", "or", "from", "by", "of", "on", "under", "over", "below", "above",
-        "without", "that",
+        "without", "that", "not", "except", "but",
     )
 )  # fmt: skip
+# Behind these a value is what is not wanted.
+_NOT: Final = re.compile(
+    r"(?:(?<![a-z0-9'])(?:not|non|no|without|except|excluding)[ -](?:in |for |a |any |the )?"
+    r"|不要|不是|除了|没有|不含|非)$"
+)
+_LONGEST_NOT: Final = 16
 _OF: Final = "的"
 
 Span = tuple[int, int]
+# Of a value: minus the products that have it, the place of its field, the field, the value.
+_Option = tuple[int, int, str, str]
 Applied = Literal["filter", "boost", "none"]
 
 
@@ -272,37 +282,34 @@ def _chosen(
     longest, then what is written before what stands for it, then what more products have."""
     known = frozenset(key for held in told.held.values() for key in held)
     joined = [span for word, span in reading.joints.items() if word in told.words]
-    found: list[tuple[int, bool, int, int, int, str, str, Candidate]] = []
+    found: list[tuple[int, bool, int, int, int, list[_Option], Candidate]] = []
     for candidate in reading.candidates:
         if known.isdisjoint(candidate.keys) or any(_cuts(candidate, span) for span in joined):
             continue
-        options = [
+        if _NOT.search(text[max(candidate.start - _LONGEST_NOT, 0) : candidate.start]) is not None:
+            continue
+        options = sorted(
             (-held[0], values.FIELDS.index(name), name, held[1])
             for name in candidate.fields
             for key in candidate.keys
             if (held := told.value(name, key)) is not None
-        ]
+        )
         if options:
-            count, place, name, value = min(options)
-            found.append(
-                (
-                    candidate.start - candidate.end,
-                    not candidate.own,
-                    count,
-                    place,
-                    candidate.start,
-                    name,
-                    value,
-                    candidate,
-                )
-            )
+            count, place, *_ = options[0]
+            shorter = candidate.start - candidate.end
+            found.append((shorter, not candidate.own, count, place, candidate.start, options, candidate))
     found.sort(key=lambda each: each[:5])
-    taken, chosen = list(used), []
-    for *_, name, value, candidate in found:
+    taken, named = list(used), []
+    for *_, options, candidate in found:
         if not _over((candidate.start, candidate.end), taken):
             taken.append((candidate.start, candidate.end))
-            chosen.append((candidate, name, value))
-    chosen = [each for each in chosen if each[1] != CATEGORY or _is_last(text, each[0], reading, taken)]
+            named.append((candidate, options))
+    chosen = []
+    for candidate, options in named:
+        if options[0][2] == CATEGORY and not _is_last(text, candidate, reading, taken):
+            options = [each for each in options if each[2] != CATEGORY]
+        if options:
+            chosen.append((candidate, *options[0][2:]))
     return sorted(chosen, key=lambda each: each[0].start)
 
 
@@ -328,7 +335,7 @@ def _is_last(text: str, candidate: Candidate, reading: Reading, taken: Sequence[
         begins = next((span for span in taken if span[0] <= at < span[1] and span[0] >= candidate.end), None)
         if begins is not None:
             at = begins[1]
-        elif at < len(text) and text[at] in " ,":
+        elif at < len(text) and text[at] in " ,，":
             at += 1
         else:
             break

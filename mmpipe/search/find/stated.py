@@ -8,6 +8,9 @@ from functools import lru_cache
 
 from mmpipe.lexical import fold
 
+_COMMA = "\uff0c"
+# Between full-width digits, or before three noughts.
+_IN_NUMBER = re.compile(f"[\uff10-\uff19]{_COMMA}[\uff10-\uff19]|[0-9]{_COMMA}000(?![0-9])")
 _BLANKS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f", " "))
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u300c\u300d\u300e\u300f\uff02", '"'))
 # A quotation mark behind a number is an inch.
@@ -61,7 +64,16 @@ def even(text: str) -> str:
     """A text with each character folded by itself, all blanks as spaces: what stands where is as it was."""
     if text.isascii():
         return fold(text).translate(_BLANKS)
-    return "".join(map(_one, text))
+    folded = "".join(map(_one, text))
+    return _with_clauses(text, folded) if _COMMA in text else folded
+
+
+def _with_clauses(text: str, folded: str) -> str:
+    """Full-width commas as they are, but for those inside of a number: 尺码40，50以内 says two."""
+    return "".join(
+        _COMMA if old == _COMMA and _IN_NUMBER.match(text, max(at - 1, 0)) is None else new
+        for at, (old, new) in enumerate(zip(text, folded, strict=True))
+    )
 
 
 @lru_cache(maxsize=16_384)

@@ -44,6 +44,21 @@ _LETTER: Final = rf"(?:[^\W_{CJK}]|[\u0300-\u036f])"
 _HAN: Final = re.compile(f"[{CJK}]")
 _PIECE: Final = re.compile(rf"(?P<run>[{CJK}]+)|{_LETTER}+(?:[-'&.+/]{_LETTER}+)*'?")
 _LETTER_SIZE: Final = re.compile(r"x{0,4}[sl]|m|[2-9]xl|x{1,4}s")
+# One size by its names; a row each.
+_SAME_SIZES: Final = (
+    ("xxs", "2xs", "xx-small"), ("xs", "x-small", "x small", "extra small", "extra-small"), ("s", "small"),
+    ("m", "medium"), ("l", "large"), ("xl", "x-large", "x large", "extra large", "extra-large"),
+    ("xxl", "2xl", "xx-large", "xx large"), ("xxxl", "3xl", "xxx-large"), ("xxxxl", "4xl"),
+    ("one size", "one-size", "onesize", "free size", "os", "one size fits all", "均码"),
+)  # fmt: skip
+_SIZES: Final = {name: names for names in _SAME_SIZES for name in names}
+# Sizes that are so whatever stands beside them; small and large are said of other things too.
+_SIZES_ALONE: Final = frozenset(
+    name
+    for name in _SIZES
+    if (len(name) > 2 or not name.isascii()) and name not in ("small", "medium", "large")
+)
+_HER: Final = {"her": ("women", "woman", "female", "女"), "him": ("men", "man", "male", "男")}
 _SIZE_WORDS: Final = frozenset({"size", "sizes", "sz"})
 _ZH_SIZE_BEHIND: Final = ("码", "号")
 _ZH_SIZE_BEFORE: Final = ("尺码", "码数", "尺寸", "码")
@@ -215,6 +230,11 @@ def _of_words(
                 joined = f"{before[:-1]}-"
                 yield Candidate(first.start(), end, tuple(joined + form for form in forms))
             yield from _standing(first.start(), end, words, synonyms)
+            said = f"{before}{word}"
+            if said in _SIZES_ALONE or (not said.isalpha() and any(map(str.isdecimal, said))):
+                yield Candidate(first.start(), end, _size_keys(said), (SIZE,))
+            if len(words) == 2 and words[0] == "for" and word in _HER:
+                yield Candidate(first.start(), end, _HER[word], ("gender",), own=False)
         before = f"{_folded(text[first.start() : end])} "
         if text[end : end + 3].strip() == "&":
             before += "& "
@@ -247,6 +267,8 @@ def _of_run(start: int, run: str, synonyms: Synonyms | None) -> Iterator[Candida
             ):
                 continue
             yield Candidate(start + first, start + stop, (part,))
+            if part in _SIZES_ALONE:
+                yield Candidate(start + first, start + stop, _size_keys(part), (SIZE,))
             if synonyms is not None:
                 yield from _glossary(start + first, start + stop, part)
     if synonyms is not None:
@@ -278,30 +300,36 @@ def _sizes(text: str, written: str, pieces: Sequence[re.Match[str]], at: int) ->
     at_behind = len(text) - len(behind)
     noun = next((each for each in _ZH_SIZE_BEHIND if behind.startswith(each)), None)
     if noun is not None:
-        yield Candidate(start, at_behind + 1, (said,), only, noun=(at_behind, at_behind + 1))
+        yield Candidate(start, at_behind + 1, _size_keys(said), only, noun=(at_behind, at_behind + 1))
         yield Candidate(start, at_behind + 1, (said + noun,), only)
         return
     noun = next((each for each in _ZH_SIZE_BEFORE if before.endswith(each)), None)
     if noun is not None:
-        yield Candidate(len(before) - len(noun), end, (said,), only, noun=(len(before) - len(noun), start))
+        yield Candidate(
+            len(before) - len(noun), end, _size_keys(said), only, noun=(len(before) - len(noun), start)
+        )
         return
     if at and pieces[at - 1].group() in _SIZE_WORDS and not text[pieces[at - 1].end() : start].strip(" :"):
         noun_at = pieces[at - 1].start()
-        yield Candidate(noun_at, end, (said,), only, noun=(noun_at, start))
+        yield Candidate(noun_at, end, _size_keys(said), only, noun=(noun_at, start))
         if (
             at + 1 < len(pieces)
             and not pieces[at + 1]["run"]
             and text[end : pieces[at + 1].start()].isspace()
         ):
             both = f"{said} {_folded(pieces[at + 1].group())}"
-            yield Candidate(noun_at, pieces[at + 1].end(), (both,), only, noun=(noun_at, start))
+            yield Candidate(noun_at, pieces[at + 1].end(), _size_keys(both), only, noun=(noun_at, start))
         return
     if _LETTER_SIZE.fullmatch(said) and (len(said) > 1 or written[start:end].isupper()):
         following = pieces[at + 1] if at + 1 < len(pieces) else None
         if following is not None and following.group() in _SIZE_WORDS:
-            yield Candidate(start, following.end(), (said,), only, noun=following.span())
+            yield Candidate(start, following.end(), _size_keys(said), only, noun=following.span())
         else:
-            yield Candidate(start, end, (said,), only)
+            yield Candidate(start, end, _size_keys(said), only)
+
+
+def _size_keys(said: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((said, *_SIZES.get(said, ()))))
 
 
 @lru_cache(maxsize=16_384)

@@ -222,9 +222,20 @@ def phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _joint(one: Piece, other: Piece) -> str | None:
-    if one.single is None or other.single is None or len(one.single) + len(other.single) < ONE_FROM:
+    """The word that two in a row may be: of letters not too short, and one token: c++ book is none."""
+    if one.single is None or other.single is None:
         return None
-    return first_token(one.single + other.single)
+    joined = one.single + other.single
+    if len(joined) < ONE_FROM and not any(map(str.isdecimal, joined)):
+        return None
+    return _only_token(joined)
+
+
+@lru_cache(maxsize=16_384)
+def _only_token(word: str) -> str | None:
+    """The token of what is one word; None where it is several, or none."""
+    found = tokens(word)
+    return found[0] if len(found) == 1 else None
 
 
 def _joined(

@@ -40,6 +40,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Version:
         make("p2", "Phone case", price="9", brand="L'Oréal", product_type=more[0]),
         make("o1", "Linen shirt", price="71", color="Off-White"),
         make("z1", "红色 连衣裙", price="25", color="红色", gender="女"),
+        make("z2", "帽子", price="25", size="均码"),
+        make("j1", "Denim", price="30", size="W32 L34", age_group="kids", product_type="Kids > Jeans"),
+        make("j2", "Denim", price="30", size="2T", brand="Levi's", product_type="Kids > Jeans"),
+        make("j3", "Tall shirt", price="75", size="X-Large", gender="Men"),
     ]  # fmt: skip
     halves = catalogues.rows_of(products[:5]), catalogues.rows_of(products[5:])
     return catalogues.version(catalogues.create(folder, *halves))
@@ -90,6 +94,20 @@ def ask(version: Version, text: str, **more: object) -> SearchResponse:
                                    ("category", "Phones", "phone")]),
         ("l’oreal", [("brand", "L'Oréal", "l’oreal")]),
         ("orange sneaker", [("color", "Orange", "orange"), ("category", "Sneakers", "sneaker")]),
+        ("尺寸42，50以内", [("size", "42", "尺寸42"), ("price", "at most 50", "50以内")]),
+        ("dress under fifty", [("category", "Dresses", "dress"), ("price", "at most 50", "under fifty")]),
+        ("均码帽子", [("size", "均码", "均码")]),
+        ("one size", [("size", "均码", "one size")]),
+        ("levis jeans w32 l34", [("brand", "Levi's", "levis"), ("category", "Jeans", "jeans"),
+                                 ("size", "W32 L34", "w32 l34")]),
+        ("2t denim", [("size", "2T", "2t")]),
+        ("xl", [("size", "X-Large", "xl")]),
+        ("extra large shirt", [("size", "X-Large", "extra large")]),
+        ("gift for her", [("gender", "Women", "for her")]),
+        ("kids denim", [("age_group", "kids", "kids")]),
+        ("red dress not orange", [("color", "Red", "red"), ("category", "Dresses", "dress")]),
+        ("non-orange dress", [("category", "Dresses", "dress")]),
+        ("不要红色的连衣裙", [("category", "Dresses", "连衣裙")]),
         ("红色的连衣裙", [("color", "红色", "红色"), ("category", "Dresses", "连衣裙")]),
         ("棉质 条纹", [("material", "Cotton", "棉质"), ("pattern", "Striped", "条纹")]),
         ("striped cotton dress for women", [
@@ -161,6 +179,12 @@ def test_another_currency_is_not_converted_but_told(shop: Version) -> None:
     (price,) = (part for part in page.understood if part.field == "price")
     assert (price.lte, price.currency, price.applied) == ("50", "EUR", "none")
     assert page.relaxed == []
+    both = meaning(shop, "red dress $20 to 30€")
+    assert both is not None
+    assert (both.text, len(both.conditions)) == ("red dress", 1)
+    assert [(part.applied, part.currency) for part in both.parts if part.field == "price"] == [
+        ("filter", "USD"), ("none", "EUR"),
+    ]  # fmt: skip
     found = meaning(shop, "red dress under 50€")
     assert found is not None
     assert found.text == "red dress"
@@ -270,6 +294,7 @@ WORDS = (
     "red", "Dress", "women's", "under", "50", "$", "size", "42", "红色", "连衣裙", "200元以下", "-red",
     '"red',     'dress"',
     "nike", "ｎｉｋｅ", "é", "e\u0301", "的", "L", ",", "&", "\u200b", "\x00", "ß", "ﬁ", "orange",
+    "40，50", "fifty", "for", "her", "not", "xl", "均码", "w32", "l34", "五百",
 )  # fmt: skip
 
 

@@ -221,3 +221,11 @@ def test_every_shipped_word_stands_for_something() -> None:
     assert {"sofa", "沙发"} <= {other.text for other in others[1]}
     assert base().of_words(("zorblax",), 0) is None
     assert base().similar("cuoch", 1) == {"couch": 1}
+
+
+@pytest.mark.parametrize("text", ["c++ book", "book c++"])
+def test_a_word_of_signs_is_not_joined_to_its_neighbour(shop: Version, text: str) -> None:
+    page = ask(shop, text)
+    assert {hit.id for hit in page.hits[:2]} == {"c", "cpp"}
+    assert page.words is not None
+    assert page.words.asked == 2
