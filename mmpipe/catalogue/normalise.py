@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from mmpipe.catalogue import dates, grouped, nesting
+from mmpipe.catalogue import grouped, nesting
+from mmpipe.catalogue.cells import NOTHING, as_written, first_gtin, says_nothing, text_of
 from mmpipe.catalogue.columns import (
     ALIASES,
     CATEGORY_STEPS,
@@ -24,7 +23,8 @@ from mmpipe.catalogue.columns import (
     translation_of,
 )
 from mmpipe.catalogue.links import add_links
-from mmpipe.catalogue.prices import InvalidPrice, currency_of, currency_of_mark, parse_price
+from mmpipe.catalogue.prices import InvalidPrice, currency_of
+from mmpipe.catalogue.pricing import is_reduced, money_of, no_lower, sale_period
 from mmpipe.catalogue.private import is_never_public
 from mmpipe.catalogue.ratings import count_of as ratings_of
 from mmpipe.catalogue.ratings import rating_of
@@ -39,12 +39,6 @@ MAX_DESCRIPTION: Final = 10_000
 _MAX_COLUMNS: Final = 2_000
 _LONG_TEXTS: Final = frozenset({"description", "additional_text"})
 _FIRST_OF_SEVERAL: Final = frozenset({"gtin", "mpn"})
-# What programs write where there is nothing; a title may be such a word.
-_NOTHING: Final = frozenset(
-    ("n/a", "n.a.", "#n/a", "null", "nan", "undefined", "-", "--", "—", "not applicable", "does not apply")
-)
-_NEVER_NOTHING: Final = frozenset({"id", "title", "language"})
-_LONGEST_NOTHING: Final = 14
 _NUMBERS_OF_GOODS: Final = frozenset({"id", "gtin", "mpn", "item_group_id"})
 
 
@@ -166,7 +160,7 @@ class _Sorted:
         _translations(product, fields, self.others)
         add_links(product, fields, self._further_images())
         self._prices(product, default_currency)
-        _sale_period(product, fields, self.grouped)
+        sale_period(product, fields, self.grouped)
         _category(fields, self.others)
         self._ratings(product)
         self._availability(product)
@@ -178,10 +172,10 @@ class _Sorted:
                 value = next((item for item in value if item), "")
             text = _words(name, value)
             if name in _NUMBERS_OF_GOODS:
-                text = _as_written(text)
-            if text and not (name not in _NEVER_NOTHING and _says_nothing(name, text)):
+                text = as_written(text)
+            if text and not (says_nothing(name, text)):
                 product[name] = text[:MAX_DESCRIPTION].strip() if name in _LONG_TEXTS else text
-        if "gtin" in product and (code := _first_gtin(product["gtin"])) != product["gtin"]:
+        if "gtin" in product and (code := first_gtin(product["gtin"])) != product["gtin"]:
             _keep(private, "gtin", product.pop("gtin"))
             if code:
                 product["gtin"] = code
@@ -234,15 +228,15 @@ class _Sorted:
             if isinstance(value, str) and not value.strip():
                 continue
             try:
-                product[name] = _money(value, self.marks.get(name), given, default)
+                product[name] = money_of(value, self.marks.get(name), given, default)
             except InvalidPrice as error:
                 raise InvalidRow(name, str(error)) from None
         sale = product.get("sale_price")
         # A sale price of nothing, or one that is no lower, is how exports say that there is no sale.
-        if sale is not None and (not sale["amount"] or _no_lower(sale, product.get("price"))):
+        if sale is not None and (not sale["amount"] or no_lower(sale, product.get("price"))):
             del product["sale_price"]
         for name, (value, hint) in self.former.items():
-            if not _is_reduced(product, value, hint, given, default):
+            if not is_reduced(product, value, hint, given, default):
                 self.private.setdefault(name, value)
 
     def _currency(self) -> str | None:
@@ -301,51 +295,10 @@ def id_of(values: Mapping[str, Any]) -> str | None:
             found = value
     value = found
     if isinstance(value, str):
-        return _as_written(value.strip())
+        return as_written(value.strip())
     if value is None or isinstance(value, bool | Mapping | Sequence):
         return None
     return text_of("id", value)
-
-
-def _as_written(text: str) -> str:
-    """Without the apostrophe by which spreadsheets are told to leave a number as it is."""
-    return text[1:].lstrip() if text[:1] == "'" and text[-1:] != "'" else text
-
-
-def _says_nothing(name: str, text: str) -> bool:
-    if len(text) > _LONGEST_NOTHING:
-        return False
-    word = text.lower()
-    if name == "item_group_id":  # one group of all that have none
-        return word in _NOTHING or word in ("none", "0", "0.0")
-    return word in _NOTHING or (word == "none" and name != "description")
-
-
-def _first_gtin(text: str) -> str:
-    """The first of several, as digits where a spreadsheet made a number of them; empty where one has rounded
-    it, and where it is none."""
-    code = re.split("[,;|]", text, maxsplit=1)[0].strip("' ").removesuffix(".0")
-    return code if code.strip("0 -.") and "E+" not in code.upper() and any(map(str.isdecimal, code)) else ""
-
-
-def text_of(field: str, value: Any) -> str:
-    """One scalar, or a list of them joined by ``/``, as text; ``InvalidRow`` for anything nested."""
-    if value.__class__ is str:
-        return str(value).replace("\x00", "").strip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        # A column of whole numbers with gaps comes out of many tools as 2011.0.
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, list | tuple):
-        return "/".join(
-            part for item in value[:MAX_ATTRIBUTES] if item is not None and (part := text_of(field, item))
-        )
-    if isinstance(value, Mapping):
-        raise InvalidRow(field, "is a nested object: write one text")
-    if isinstance(value, bytes):
-        raise InvalidRow(field, "holds bytes: write a text")
-    return str(value).strip()
 
 
 def _words(field: str, value: Any) -> str:
@@ -388,34 +341,6 @@ def _translations(product: dict[str, Any], fields: dict[str, Any], others: dict[
         product["translations"] = found
 
 
-def _money(value: Any, mark: str | None, given: str | None, default: str) -> dict[str, Any]:
-    """An amount with its currency: its own, else what its column's name says, else that of the row."""
-    currency = given if mark is None else currency_of_mark(mark, given, default)
-    if not isinstance(value, str) and isinstance(value, Mapping):
-        code = value.get("currency") or value.get("currency_code") or value.get("currencyCode")
-        currency = currency_of(str(code)) if code else currency
-        value = _amount_of(value)
-    amount, currency = parse_price(value, currency, default)
-    return {"amount": amount, "currency": currency}
-
-
-def _is_reduced(
-    product: dict[str, Any], value: Any, hint: tuple[str, ...], given: str | None, default: str
-) -> bool:
-    """Whether a crossed-out price makes the price beside it one of a sale, and is the price from here on."""
-    price = product.get("price")
-    if price is None or "sale_price" in product:
-        return False
-    try:
-        former = _money(value, hint[0] if hint else None, given, default)
-    except InvalidPrice:
-        return False
-    if former["currency"] != price["currency"] or former["amount"] <= price["amount"] or not price["amount"]:
-        return False
-    product["price"], product["sale_price"] = former, price
-    return True
-
-
 def _stocked(name: str, value: Any) -> str | None:
     """What a count of what is left says, or a flag that all is sold; None where it is neither."""
     text = "" if isinstance(value, Mapping | list | tuple) else text_of(name, value)
@@ -425,53 +350,6 @@ def _stocked(name: str, value: Any) -> str | None:
     if count is None:
         return None if text.strip().isdecimal() else availability_of(text)
     return "in_stock" if count > 0 else "out_of_stock"
-
-
-def _no_lower(sale: Mapping[str, Any], price: Mapping[str, Any] | None) -> bool:
-    return price is not None and sale["currency"] == price["currency"] and sale["amount"] >= price["amount"]
-
-
-def _amount_of(value: Mapping[str, Any]) -> Any:
-    micros = value.get("amountMicros", value.get("amount_micros"))
-    if micros is not None:
-        text = str(micros).strip()
-        if not text.isdecimal() or len(text) > 24:
-            raise InvalidPrice(
-                f"amountMicros {text[:24]!r} is no whole number: write millionths, as 19990000"
-            )
-        return Decimal(text) / 1_000_000
-    return next((value[key] for key in ("amount", "value", "price") if value.get(key) is not None), None)
-
-
-def _sale_period(
-    product: dict[str, Any],
-    fields: dict[str, Any],
-    grouped_columns: Sequence[tuple[str, Any, tuple[str, ...]]],
-) -> None:
-    value = fields.pop("sale_price_effective_date", None)
-    if value is None and not grouped_columns:
-        return
-    ends = {column: v for column, v, _ in grouped_columns if column in ("sale_start", "sale_end")}
-    if "sale_price" not in product or (value is None and not ends):
-        return
-    try:
-        if isinstance(value, Mapping):
-            start = _moment(value.get("start", value.get("startTime", value.get("start_time"))))
-            end = _moment(value.get("end", value.get("endTime", value.get("end_time"))), end=True)
-        elif value is not None:
-            start, end = dates.period(text_of("sale_price_effective_date", value))
-        else:
-            start, end = _moment(ends.get("sale_start")), _moment(ends.get("sale_end"), end=True)
-    except dates.InvalidMoment as error:
-        raise InvalidRow("sale_price_effective_date", str(error)) from None
-    if start is not None or end is not None:
-        product["sale_price_effective_date"] = {"start": start, "end": end}
-
-
-def _moment(value: Any, *, end: bool = False) -> datetime | None:
-    if isinstance(value, datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-    return None if value is None else dates.moment(text_of("sale_price_effective_date", value), end=end)
 
 
 # What else than ``>`` parts the steps of a path.
@@ -556,7 +434,7 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 def _add_attributes(attributes: dict[str, Any], others: dict[str, Any]) -> None:
     for name, value in others.items():
-        if name not in attributes and (text := clean(_joined(value))) and text.lower() not in _NOTHING:
+        if name not in attributes and (text := clean(_joined(value))) and text.lower() not in NOTHING:
             attributes[name[:MAX_VALUE_CHARACTERS]] = text[:MAX_VALUE_CHARACTERS].strip()
 
 
