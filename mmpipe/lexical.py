@@ -98,7 +98,8 @@ def fold(text: str) -> str:
     """One spelling of a text; letters, marks and blanks that say nothing else are as they were."""
     if text.isascii():
         return text.lower().replace("`", "'")
-    plain = unicodedata.normalize("NFKC", text).casefold().translate(_table())
+    # NFKC would make a blank and a mark of the accent that is written as an apostrophe.
+    plain = unicodedata.normalize("NFKC", text.replace("\u00b4", "'")).casefold().translate(_table())
     if not plain.isascii():
         plain = unicodedata.normalize("NFD", plain)
         plain = unicodedata.normalize("NFC", "".join(c for c in plain if not "\u0300" <= c <= "\u036f"))
@@ -134,6 +135,15 @@ def tokens(text: str) -> list[str]:
         if item.whole is not None:
             found.append(item.whole)
     return found
+
+
+@lru_cache(maxsize=16_384)
+def amount(text: str) -> str | None:
+    """The token of a text that is a number with its unit and nothing else; None for any other."""
+    first = next(items(text), None)
+    if first is None or first.whole is None or len(first.tokens) != 1 or first.text != fold(text):
+        return None
+    return first.whole
 
 
 @lru_cache(maxsize=16_384)

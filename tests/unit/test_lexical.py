@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, identifier, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, amount, fold, identifier, tokens
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,16 @@ def test_any_text_gives_tokens_that_a_whitespace_tokenizer_keeps(text: str) -> N
     found = tokens(text)
     assert " ".join(found).split() == found
     assert all(len(token) <= MAX_TOKEN_CHARACTERS for token in found)
+
+
+def test_an_accent_by_itself_is_an_apostrophe() -> None:
+    assert fold("L\u00b4Oréal") == fold("L’Oréal") == "l'oreal"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("500 ml", "500ml"), ("1,500W", "1500w"), ('15.6"', "15.6in"), ("1,5 l", "1.5l"),
+     ("500 ml bottle", None), ("42", None), ("wi-fi", None), ("2x500 ml", None), ("", None)],
+)  # fmt: skip
+def test_an_amount_has_one_spelling(text: str, expected: str | None) -> None:
+    assert amount(text) == expected

@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 
 def fold(value: str) -> str:
     """What two values must share to count as one: the spelling of :func:`mmpipe.lexical.fold`, whatever the
-    blanks around and between."""
-    return " ".join(lexical.fold(value).split())
+    blanks around and between; of an amount its one spelling, ``500ml`` of ``500 ml``."""
+    folded = " ".join(lexical.fold(value).split())
+    return (lexical.amount(folded) or folded) if folded[:1].isdecimal() else folded
 
 
 def fold_path(path: str) -> str:

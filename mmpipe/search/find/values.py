@@ -329,7 +329,8 @@ def _sizes(text: str, written: str, pieces: Sequence[re.Match[str]], at: int) ->
 
 
 def _size_keys(said: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((said, *_SIZES.get(said, ()))))
+    """What values have that are this size, by any of its names."""
+    return tuple(dict.fromkeys((fold(said), *_SIZES.get(said, ()))))
 
 
 @lru_cache(maxsize=16_384)

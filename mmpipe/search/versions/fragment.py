@@ -50,7 +50,7 @@ PAGE_FIELDS: tuple[str, ...] = (
     "id", "title", "image_link", "link", "item_group_id", "transcript", "brand", "category", "color",
 )  # fmt: skip
 # Raised with every change of what a builder makes: packs of another form are left to the pruning.
-_FORM = 7
+_FORM = 8
 _TEXT = pa.string()
 _MOMENT = pa.timestamp("us", tz="UTC")
 # Numbers by name, each with the column that it is of.

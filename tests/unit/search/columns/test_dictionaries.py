@@ -18,6 +18,7 @@ from mmpipe.search.columns.dictionaries import (
     PairDictionary,
     category,
     dictionaries_for,
+    fold,
     packed,
     unpacked,
 )
@@ -38,6 +39,14 @@ def pairs(values: Sequence[list[str]]) -> Arrays:
 def test_strings_read_back(values: list[str], skipped: int) -> None:
     array = pa.array(values, pa.string())[skipped:]
     assert unpacked(packed(array)) == array.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("500 ml", "500ml"), ("16GB", "16 gb"), ("1,500 W", "1500w"), ('15.6"', "15.6 inch"), (" XL ", "ｘｌ")],
+)
+def test_what_counts_as_one_value(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
 
 
 def test_codes_stay_and_spellings_share_a_key() -> None:
