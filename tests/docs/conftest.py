@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ import httpx
 import pytest
 
 from examples.catalogue.writer import write_sample
+from mmpipe.indexing.lanes.reviews import execute_reviews
+from mmpipe.lake import open_lake
 from mmpipe.serve.standalone import standalone_app
 from mmpipe.settings import MediaSettings, Settings, SpeechSettings
 from tests.serve.conftest import InProcessWork, order_for, settings_for, write_feed
@@ -108,6 +111,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         assert outcome.status == "done", outcome
     (folder / "feed.csv").write_text("id,title,price\ntea-2,Black tea,3.50 USD\n")
     shutil.copy(folder / "shop" / "media" / f"{KNOWN}.jpg", folder / "photo.jpg")
+    review = {"product_id": KNOWN, "review_id": "r1", "rating": 5, "photos": ["photo.jpg"]}
+    (folder / "reviews.jsonl").write_text(json.dumps(review) + "\n")
+    lake = open_lake(settings)
+    assert execute_reviews(lake, lake.collection("shop"), folder / "reviews.jsonl").status == "done"
     seen = Seen(standalone_app(settings))
     with listening(seen) as address:
         yield Served(address, folder, seen)
