@@ -25,6 +25,7 @@ from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
 from mmpipe.search.asked import NOBODY
+from mmpipe.search.find.dictionary import dictionary
 from mmpipe.search.shards import ShardMissing, VersionGone
 from mmpipe.serve.answer import sharded, watch
 from mmpipe.serve.answer.sharded import ShardedCollections
@@ -260,6 +261,30 @@ def test_nothing_live_is_not_ready(tmp_path: Path) -> None:
         await found.start()
         with pytest.raises(NotReady):
             found.get()
+        await found.close()
+
+    asyncio.run(run())
+
+
+def test_once_started_no_query_reads_the_dictionary_on_the_loop(tmp_path: Path) -> None:
+    file = tmp_path / "cedict.txt"
+    file.write_text("石笛 石笛 [shi2 di2] /(music) an ocarina/\n", encoding="utf-8")
+    settings = settings_for(tmp_path, shards=2)
+    settings = settings.model_copy(
+        update={"serve": settings.serve.model_copy(update={"dictionary": str(file)})}
+    )
+
+    class Nobody:
+        async def call(self, shard: int, method: str, *args: Any) -> Any:
+            raise AssertionError(method)
+
+    async def run() -> None:
+        found = ShardedCollections(settings, open_lake(settings), Nobody())
+        known = dictionary(str(file))
+        assert known is not None
+        assert not known.loaded
+        await found.start()
+        assert known.loaded
         await found.close()
 
     asyncio.run(run())

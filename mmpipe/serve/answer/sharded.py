@@ -124,8 +124,11 @@ class ShardedCollections:
     async def start(self) -> None:
         """Look once at every collection, then keep looking. A lake or shards that cannot be reached yet are
         no error: the task keeps trying."""
+        # Queries are understood on the loop: none may be the one that reads the dictionary.
+        dictionary = asyncio.create_task(asyncio.to_thread(self._synonyms.load_dictionary))
         await self.look()
         await asyncio.to_thread(self._synonyms.look)
+        await dictionary
         self._synonyms.start()
         self._task = asyncio.create_task(self._follow())
 

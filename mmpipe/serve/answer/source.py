@@ -7,6 +7,7 @@ that holds every version whole, or :class:`~mmpipe.serve.answer.sharded_source.S
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -197,9 +198,10 @@ class WholeSource:
         self._settings = settings
         self._lake = lake
         self._searchers: dict[str, Searcher] = {}
+        self._synonyms = OwnSynonyms(settings, lake)
+        threading.Thread(target=self._synonyms.load_dictionary, name="mmpipe-dictionary", daemon=True).start()
         self._versions = LiveVersions(settings, lake, check=check)
         self._versions.start()
-        self._synonyms = OwnSynonyms(settings, lake)
         self._synonyms.look()
         self._synonyms.start()
         self._watch = Watch(lake, self._versions, settings.serve.live_poll_seconds)

@@ -19,7 +19,7 @@ class OwnSynonyms(FollowedFiles[SynonymLines, Synonyms]):
     settings switch synonyms off."""
 
     def __init__(self, settings: Settings, lake: Lake) -> None:
-        besides = dictionary(settings.serve.dictionary)
+        self._dictionary = besides = dictionary(settings.serve.dictionary)
         super().__init__(
             lake,
             what="synonyms",
@@ -27,6 +27,12 @@ class OwnSynonyms(FollowedFiles[SynonymLines, Synonyms]):
             make=lambda lines: with_own(lines, besides) if len(lines) else None,
         )
         self._wanted = settings.serve.synonyms
+
+    def load_dictionary(self) -> None:
+        """Read the dictionary that searches look words up in, if any is wanted: half a second of a CPU, for a
+        thread beside the start. Until then the first lookup that needs it waits."""
+        if self._wanted and self._dictionary is not None:
+            self._dictionary.load()
 
     def start(self) -> None:
         """See :class:`FollowedFiles`."""

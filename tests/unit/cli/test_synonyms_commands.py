@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from mmpipe.cli.app import app
 from mmpipe.lake import open_lake
+from mmpipe.search.find.dictionary import dictionary
 from mmpipe.serve.answer.synonyms import OwnSynonyms
 from mmpipe.settings import Settings
 
@@ -24,6 +25,20 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def run(*arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, ["synonyms", *arguments])
     return done.exit_code, done.stdout
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_dictionary_is_read_beforehand_where_it_is_wanted(
+    tmp_path: Path, settings: Settings, wanted: bool
+) -> None:
+    file = tmp_path / "cedict.txt"
+    file.write_text("石笛 石笛 [shi2 di2] /ocarina/\n", encoding="utf-8")
+    serve = settings.serve.model_copy(update={"dictionary": str(file), "synonyms": wanted})
+    chosen = settings.model_copy(update={"serve": serve})
+    OwnSynonyms(chosen, open_lake(chosen)).load_dictionary()
+    known = dictionary(str(file))
+    assert known is not None
+    assert known.loaded is wanted
 
 
 def test_what_is_set_is_shown_and_followed(tmp_path: Path, settings: Settings) -> None:

@@ -150,6 +150,17 @@ def test_of_a_long_text_the_first_unknown_words_are_looked_up(text: str) -> None
     assert 0 < known.looked < 300
 
 
+def test_what_was_read_beforehand_is_not_read_again(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "cedict.txt.gz"
+    copy.write_bytes(path.read_bytes())
+    known = Dictionary(copy)
+    assert not known.loaded
+    known.load()
+    copy.unlink()
+    assert known.loaded
+    assert "ocarina" in known.glosses("石笛")
+
+
 def test_settings_choose_the_dictionary(path: Path, tmp_path: Path) -> None:
     assert dictionary("off") is None
     assert dictionary(str(path)) is dictionary(str(path))
