@@ -16,6 +16,7 @@ from mmpipe.encoders.resampling import resample
 from mmpipe.errors import ModelUnavailable
 from mmpipe.speech.base import HeardWord, RecognizerInfo, Transcript
 from mmpipe.speech.ngram import NGramModel
+from mmpipe.speech.noise import gated
 from mmpipe.speech.phrases import phrases_of, sentences
 from mmpipe.speech.pronunciation import pronounce, read_dictionary
 
@@ -38,9 +39,10 @@ _OPTIONS: dict[str, object] = {"lw": 6.5, "wip": 0.5, "beam": 1e-60, "wbeam": 1e
 class SphinxRecognizer:
     """English speech to text on one CPU core. Thread-safe: one clip at a time."""
 
-    def __init__(self, texts: Sequence[str] = ()) -> None:
+    def __init__(self, texts: Sequence[str] = (), *, denoise: bool = True) -> None:
         """``texts`` are what a shopper may name, most important first; without any, the package's general
-        model of English is used. Raises :class:`ModelUnavailable` without the ``speech`` extra.
+        model of English is used. ``denoise`` turns steady noise down first. Raises
+        :class:`ModelUnavailable` without the ``speech`` extra.
         """
         try:
             import pocketsphinx
@@ -50,9 +52,10 @@ class SphinxRecognizer:
                 " install the extra with pip install 'mmpipe[speech]'"
             ) from error
         self._lock = Lock()
+        self._denoise = denoise
         phrases = phrases_of(texts, _MOST_WORDS)
         model = Path(pocketsphinx.get_model_path()) / "en-us"
-        digest = hashlib.sha256(repr((phrases, sorted(_OPTIONS.items()))).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(repr((phrases, sorted(_OPTIONS.items()), denoise)).encode()).hexdigest()[:12]
         self._info = RecognizerInfo("sphinx", f"pocketsphinx-{version('pocketsphinx')}-{digest}", ("en",))
         options: dict[str, Any] = {"hmm": str(model / "en-us"), "loglevel": "FATAL", "bestpath": True}
         if not phrases:
@@ -76,7 +79,7 @@ class SphinxRecognizer:
 
     def adapted(self, texts: Sequence[str]) -> SphinxRecognizer:
         """A recogniser of these texts' vocabulary: takes a second or so, and its own memory."""
-        return SphinxRecognizer(texts)
+        return SphinxRecognizer(texts, denoise=self._denoise)
 
     def transcribe(self, clip: AudioClip) -> Transcript:
         """The first :data:`MAX_SECONDS` of the clip as text; silence gives none.
@@ -88,7 +91,10 @@ class SphinxRecognizer:
 
     def hear(self, samples: NDArray[np.float32]) -> Transcript:
         """The text of what :func:`audible` gives."""
-        loud = np.asarray(samples / float(np.abs(samples).max()) * 0.7 * 32_767, dtype=np.int16)
+        if self._denoise:
+            samples = gated(samples)
+        peak = max(float(np.abs(samples).max()), _SILENCE)
+        loud = np.asarray(samples / peak * 0.7 * 32_767, dtype=np.int16)
         with self._lock:
             self._decoder.start_utt()
             try:
