@@ -188,7 +188,9 @@ _TRANSLATED: Final = re.compile(
     r"^(title|name|product_name|description|desc)_([a-z]{2})(?:_([a-z]{2}|hans|hant))?$"
 )
 _SCHEMA: Final = re.compile(r"(?:(?:https?://)?(?:www\.)?schema\.org/|schema:)")
-_COUNT: Final = re.compile(r"[>≥]?=? ?(-?(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}))(?:\.0*)?\+?")
+_COUNT: Final = re.compile(
+    r"(?P<more>>(?!=))?[>≥]?=? ?(?P<count>-?(?:[0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9]{1,12}))(?:[.,]0*)?\+?"
+)
 _LONGEST_COUNT: Final = 30
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_NAME: Final = re.compile(r"[\s\-/.,:()\[\]{}?*]+")
@@ -250,6 +252,9 @@ def availability_of(text: str) -> Availability | None:
 
 
 def count_of(text: str) -> int | None:
-    """How many are left: ``5``, ``5.0``, ``1,000``, ``10+``, ``>10`` or ``-3``; None for what is no count."""
+    """How many are left at least: ``5``, ``5.0``, ``5,00``, ``1,000``, ``10+``, ``-3``, or one more than
+    ``>10`` says; None for what is no count."""
     found = _COUNT.fullmatch(text.strip()) if len(text) <= _LONGEST_COUNT else None
-    return None if found is None else int(found[1].replace(",", ""))
+    if found is None:
+        return None
+    return int(found["count"].replace(",", "")) + (found["more"] is not None)

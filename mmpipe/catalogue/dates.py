@@ -75,7 +75,10 @@ def _read(text: str) -> datetime | date | None:
     midnight = _MIDNIGHT.sub("00", text)
     if midnight != text:
         start = _read(midnight)
-        return start + timedelta(days=1) if isinstance(start, datetime) else None
+        if not isinstance(start, datetime):
+            return None
+        # The last midnight of the calendar is for ever, as its last days are.
+        return start + timedelta(days=1) if start.date() < date.max else date.max
     found = _time(text)
     if found is not None:
         return found

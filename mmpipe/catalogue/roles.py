@@ -59,6 +59,11 @@ _IN_CURRENCY: Final = re.compile(
 )
 # Codes that are words as well say a currency only in capitals or in brackets.
 _WORDS: Final = frozenset({"ALL", "BOB", "COP", "CUP", "MOP", "PEN", "SOS", "TOP", "TRY"})
+# Price (cents), Price (in pence): amounts of something else than the currency.
+_PARTS_OF_MONEY: Final = re.compile(
+    r"[(（](?:in[\s_]+)?(?:(?:[a-z]{3}[\s_]+)?(?:cents?|pence|kopecks?|paisa|minor(?:[\s_]+units?)?)|¢|分)[)）]\s*[*?]?$",
+    re.IGNORECASE,
+)
 _TAX: Final = re.compile(r"(?:_[a-z]+)?_(?:tax|taxes|vat)(?:_[a-z]+)?")
 _INDEXED_FIELDS: Final = {
     "image": "image_link",
@@ -134,6 +139,8 @@ def role_of(name: str) -> Role | None:
     full, bare = column_name(name), column_name(bare_name(name))
     if bare != full and _TAX.fullmatch(full.removeprefix(bare)):
         full = bare  # ``Price (with tax)`` is a price, while ``Price (wholesale)`` is nobody's business
+    if bare != full and _is_price(bare) and _PARTS_OF_MONEY.search(name.strip()):
+        return None
     for column in dict.fromkeys((full, bare)):
         if column in FIELDS:
             return Role("field", column, hint=_currency(name, column))
@@ -176,8 +183,8 @@ def _price(name: str) -> Role | None:
         return None
     column = column_name(found["name"])
     hint = (found["mark"],)
-    if column in _MONEY:
-        return Role("field", column, hint=hint)
+    if column in _MONEY:  # one that is called so and no more counts before
+        return Role("alias", column, hint=hint)
     if ALIASES.get(column) in _MONEY:
         return Role("alias", ALIASES[column], hint=hint)
     return Role("former", column, hint=hint) if column in FORMER_PRICES else None
@@ -185,10 +192,14 @@ def _price(name: str) -> Role | None:
 
 def _currency(name: str, column: str) -> tuple[str, ...]:
     """The currency that the name of a column says behind ``column``, which is a price."""
-    if column not in _MONEY and ALIASES.get(column) not in _MONEY and column not in FORMER_PRICES:
+    if not _is_price(column):
         return ()
     found = _in_currency(name)
     return (found["mark"],) if found is not None and column_name(found["name"]) == column else ()
+
+
+def _is_price(column: str) -> bool:
+    return column in _MONEY or ALIASES.get(column) in _MONEY or column in FORMER_PRICES
 
 
 def _in_currency(name: str) -> re.Match[str] | None:

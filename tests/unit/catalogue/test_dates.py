@@ -72,6 +72,7 @@ def test_no_date(text: str) -> None:
 
 def test_the_last_days_of_the_calendar_mean_for_ever() -> None:
     assert moment("9999-12-31", end=True) is None
+    assert moment("9999-12-31T24:00", end=True) is None
     assert moment("9999-12-31T23:59:59-14:00", end=True) is None
     assert period("2026-03-04/9999-12-31") == (datetime(2026, 3, 4, tzinfo=UTC), None)
 

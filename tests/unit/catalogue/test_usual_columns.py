@@ -28,7 +28,8 @@ class TestStock:
     @pytest.mark.parametrize(
         ("left", "expected"),
         [("0", "out_of_stock"), ("-2", "out_of_stock"), ("4", "in_stock"), ("1,200", "in_stock"),
-         ("10+", "in_stock"), ("in stock", "in_stock"), ("500 ml", "in_stock")],
+         ("10+", "in_stock"), ("in stock", "in_stock"), ("500 ml", "in_stock"), ("0,00", "out_of_stock"),
+         ("12,00", "in_stock"), (">0", "in_stock"), (">=0", "out_of_stock")],
     )  # fmt: skip
     def test_a_count_says_what_is_left(self, column: str, left: str, expected: str) -> None:
         found = cells(f"id,title,{column}", f'A1,Cup,"{left}"')
@@ -100,6 +101,23 @@ class TestCurrencyInTheHeader:
     def test_it_is_that_of_the_amounts(self, column: str, cell: str, expected: str) -> None:
         found = cells(f"id,title,{column}", f"A1,Cup,{cell}", default_currency="CAD")
         assert found["price"] == {"amount": "12", "currency": expected}
+
+    @pytest.mark.parametrize("head", ["price_eur,price", "price,price_eur"])
+    def test_the_price_itself_counts_before_one_that_says_its_currency(self, head: str) -> None:
+        row = {"price": "12", "price_eur": "10"}
+        found = cells(
+            f"id,title,currency,{head}", f"A1,Cup,USD,{','.join(map(row.__getitem__, head.split(',')))}"
+        )
+        assert found["price"] == {"amount": "12", "currency": "USD"}
+        assert found["private"]["price_eur"] == "10"
+
+    @pytest.mark.parametrize(
+        "column", ["Price (cents)", "price (in cents)", "Price (USD cents)", "Price (pence)", "价格（分）"]
+    )
+    def test_hundredths_are_no_price(self, column: str) -> None:
+        found = cells(f"id,title,{column}", "A1,Cup,1999", default_currency="USD")
+        assert found["price"] is None
+        assert "1999" in found["private"].values()
 
     def test_each_column_has_its_own(self) -> None:
         found = cells("id,title,price,sale_price (EUR)", "A1,Cup,12 EUR,10", default_currency="USD")
