@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from mmpipe.encoders import registry
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines
+from mmpipe.lexical import items
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.find.need import Told
+from mmpipe.search.find.pieces import pieces_of
 from mmpipe.search.find.synonyms import Synonyms, base, with_own
 from mmpipe.search.find.words import understand
 from mmpipe.settings import ServeSettings
@@ -229,3 +231,13 @@ def test_a_word_of_signs_is_not_joined_to_its_neighbour(shop: Version, text: str
     assert {hit.id for hit in page.hits[:2]} == {"c", "cpp"}
     assert page.words is not None
     assert page.words.asked == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "alone"),
+    [("women's shirt", "shirt"), ("kids backpack", "backpack"), ("儿童背包", "背包"), ("ceramic pot", "pot")],
+)
+def test_a_thing_s_shipped_names_leave_for_whom_and_of_what_it_is_a_word_of_its_own(
+    asked: str, alone: str
+) -> None:
+    assert [piece.text for piece in pieces_of(list(items(asked)), base())][1:] == [alone]
