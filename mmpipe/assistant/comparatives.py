@@ -149,7 +149,12 @@ def _compiled() -> tuple[tuple[re.Pattern[str], str, Direction], ...]:
 
 def _matches(text: str) -> Iterator[Comparative]:
     for match in _LASTS.finditer(text):
-        said = match["zh"] or "|".join(word.rstrip("s") for word in match["en"].split()[1:] or [match["en"]])
+        said = match["zh"]
+        if said is None:
+            verb, *others = match["en"].split()
+            # A letter by itself is in every sentence.
+            stems = [stem for word in others if len(stem := word.rstrip("s")) > 1] or [verb]
+            said = "|".join(re.escape(stem) for stem in stems)
         best = _SUPERLATIVE.search(match.group()) is not None
         yield Comparative("duration", "most", *match.span(), best, said)
     for pattern, key, direction in _compiled():

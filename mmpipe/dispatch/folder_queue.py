@@ -69,7 +69,7 @@ class FolderQueue:
         """Add an event, durably once this returns. Raises ``OSError``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = name_for(subject_of(event.object.uri, event.object.etag))
-        unfinished = self.folder / f".{name}"
+        unfinished = self.folder / f".{name}.new"
         try:
             with unfinished.open("x") as file:
                 file.write(event.model_dump_json())
@@ -145,10 +145,12 @@ def put_at(name: str, file: int | Path) -> float:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Of a folder's events, the oldest first. Raises ``OSError``."""
+    """Of a folder's events, the oldest first, without those that are still being written. Raises
+    ``OSError``."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if entry.name.endswith(".json"))
+            names = (entry.name for entry in entries)
+            return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
     except FileNotFoundError:
         return []
 

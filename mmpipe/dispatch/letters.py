@@ -1,7 +1,7 @@
 """Dead letters, wherever they lie: what could not be handled, why, and putting it back or throwing it away.
 
 :class:`mmpipe.dispatch.dead_letters.QueueLetters` are those of a queue of SQS,
-:class:`mmpipe.dispatch.folder_queue.FolderLetters` those of a folder that shops upload to.
+:class:`mmpipe.dispatch.folder_letters.FolderLetters` those of a folder that shops upload to.
 """
 
 from __future__ import annotations

@@ -164,8 +164,10 @@ class Progress:
             uploads.setdefault(run.source_uri, upload_of(held.name, place, run.etag, run, None))
         for letter in self._given_up.newest(_LISTED * limit):
             for event in letter.events:
+                if not event.uri.startswith(below) or event.etag is None:
+                    continue
                 place = place_of(event.uri.removeprefix(f"{self._root}/"))
-                if not event.uri.startswith(below) or place is None or event.etag is None:
+                if place is None:
                     continue
                 taken = uploads.get(event.uri)
                 if taken is not None and taken.state in _OPEN and taken.id == id_of(place, event.etag):

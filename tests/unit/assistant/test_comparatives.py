@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mmpipe.assistant.changing import changed, next_size
@@ -136,3 +138,11 @@ def test_bounds_are_spelled_in_the_one_form_of_them(said: str, spelt: str) -> No
 def test_what_a_turn_is_about(said: str, shown: int, compared: bool, intent: str) -> None:
     language: Language = "en" if said.isascii() else "zh"
     assert read(said, language, shown=shown, looks=True, compared=compared).intent == intent
+
+
+@pytest.mark.parametrize("said", ["which keeps s longer?", "it stays ss longer", "which keeps s hot longer?"])
+def test_what_lasts_longer_is_something_that_is_said(said: str) -> None:
+    (found,) = comparatives(said)
+    (aspect,) = found.aspects
+    assert aspect.key == "duration"
+    assert re.search(aspect.near, "for days") is None, "not everything"

@@ -116,6 +116,28 @@ def test_what_is_purged_is_gone(tmp_path: Path, queue: FolderQueue, bury: Callab
     assert len(list((tmp_path / ".dead-letters").iterdir())) == 2
 
 
+def test_an_event_that_is_being_written_is_nobodys_yet(
+    tmp_path: Path, queue: FolderQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes meanwhile neither sees half of it nor gives it up."""
+    seen: list[tuple[int, int, int]] = []
+
+    def fsync(descriptor: int) -> None:
+        unfinished = [path for path in (tmp_path / ".queue").iterdir() if path.name.startswith(".")]
+        held = unfinished[0].read_bytes() if unfinished else b""
+        for path in unfinished:
+            path.write_bytes(held[:10])
+        seen.append((len(unfinished), len(queue.waiting(10)), queue.depths().dead_letters))
+        for path in unfinished:
+            path.write_bytes(held)
+
+    monkeypatch.setattr("mmpipe.dispatch.folder_queue.os.fsync", fsync)
+    ref = ObjectRef(uri="file:///uploads/shop/feeds/a.csv", etag="e1", size=1, event_time=datetime.now(UTC))
+    queue.put(CatalogueEvent(kind="feed_uploaded", collection="shop", object=ref))
+    assert seen == [(1, 0, 0), (0, 1, 0)]
+    assert [each.event.object for each in queue.waiting(10)] == [ref]
+
+
 def test_a_folder_that_is_away_is_no_empty_one(tmp_path: Path) -> None:
     (tmp_path / ".dead-letters").write_text("no folder")
     with pytest.raises(StorageUnavailable, match="does not answer"):
