@@ -133,6 +133,17 @@ def test_messages_are_not_hidden_time_and_again_by_whoever_watches(sqs: Sqs) -> 
     assert sqs.looks == 2
 
 
+@pytest.mark.parametrize("may_know", [True, False])
+def test_why_is_told_to_those_who_may_know_where_the_lake_is(sqs: Sqs, may_know: bool) -> None:
+    sqs.bury("abc-1")
+    (letter,) = GivenUp(settings(**BOTH), lambda: True).newest(1)
+    letter = letter.model_copy(update={"reason": "not taken, the last time: /srv/lake is away"})
+    told = GivenUp(settings(**BOTH), lambda: may_know).given_up(waiting(), letter)
+    assert told.state == "dead_letter"
+    assert told.reason
+    assert ("/srv/lake" in told.reason) == may_know
+
+
 @pytest.mark.parametrize("named", [{}, BOTH])
 def test_a_service_without_rights_says_when_it_is_time_to_look(sqs: Sqs, named: dict[str, str]) -> None:
     sqs.denied = True

@@ -88,7 +88,8 @@ class GivenUp:
         remedy = f"mmpipe dlq replay{lake} --id {letter.message_id[:_ID_DIGITS]}"
         if self._elsewhere and may_know:
             remedy = f"MMPIPE_INDEXING__UPLOADS_URI={shlex.quote(self._elsewhere)} {remedy}"
-        reason = letter.reason or _NOT_TAKEN
+        # What was said the last time has the service's own paths, and of a process that died its log.
+        reason = (letter.reason if may_know else "") or _NOT_TAKEN
         return upload.model_copy(update={"state": "dead_letter", "reason": reason, "remedy": remedy})
 
     def newest(self, limit: int) -> list[DeadLetter]:
