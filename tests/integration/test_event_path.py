@@ -31,6 +31,7 @@ from mmpipe.local.cloud import LAKE_BUCKET, UPLOADS_BUCKET, LocalCloud, client_e
 from mmpipe.local.pump import EventPump
 from mmpipe.objects import S3Store
 from mmpipe.schemas.work import Section
+from mmpipe.serve.operations.dead_letters import GivenUp
 from mmpipe.serve.operations.progress import Progress, id_of
 from mmpipe.serve.operations.uploads import Receiver
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
@@ -359,7 +360,8 @@ def test_what_is_uploaded_over_http_is_followed_by_its_events(make_world: Callab
     settings = Settings(
         storage=storage, indexing=IndexingSettings(uploads_uri=bucket), serve=ServeSettings(uploads=True)
     )
-    receiver, progress = Receiver(settings), Progress(bucket, storage)
+    receiver = Receiver(settings)
+    progress = Progress(bucket, storage, GivenUp(settings, lambda: True))
 
     def upload(section: Section, name: str, data: bytes) -> str:
         async def body() -> AsyncIterator[bytes]:

@@ -16,6 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from mmpipe.events.layout import Place
+from mmpipe.indexing.lanes.reviews import execute_reviews
 from mmpipe.lake import open_lake
 from mmpipe.serve.answer import tenancy
 from mmpipe.serve.answer.service import QueryService
@@ -42,6 +43,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/v1/products/{product_id}/similar"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/reviews"): ({"collection": "{c}"}, None),
     ("GET", "/v1/products/{product_id}/media/{kind}/{number}"): ({"collection": "{c}"}, None),
+    ("GET", "/v1/products/{product_id}/reviews/photos/{photo}"): ({"collection": "{c}"}, None),
     ("POST", "/v1/assistant"): ({}, {"collection": "{c}", "text": SECRET}),
     ("POST", "/v1/interactions"): ({}, {"collection": "{c}", "interactions": [EVENT]}),
     ("POST", "/v1/recommendations"): ({}, {"collection": "{c}", "kind": "popular", "user_id": SECRET}),
@@ -101,6 +103,13 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         feed.with_name("more.jsonl").write_text(json.dumps(more))
         order = order_for(feed.with_name("more.jsonl"), settings).model_copy(update={"collection": name})
         assert [each.status for each in work.execute([order])] == ["done"]
+        reviews = folder / name / "reviews" / "taken.jsonl"
+        reviews.parent.mkdir()
+        Image.new("RGB", (8, 8), "olive").save(folder / name / "media" / "taken.png")
+        said = {"product_id": f"{word}-1", "review_id": "r1", "rating": 4, "photos": ["media/taken.png"]}
+        reviews.write_text(json.dumps(said))
+        lake = open_lake(settings)
+        assert execute_reviews(lake, lake.collection(name), reviews).status == "done"
     service = make_service(settings)
     with TestClient(make_app(service), raise_server_exceptions=False) as client:
         for name in CALLS:
@@ -127,6 +136,9 @@ def call(client: TestClient, name: tuple[str, str], collection: str, key: str) -
     (reject,) = held.rejects.list(limit=1)
     of_berta = {"product_id": f"{SECRET}-1", "user_id": SECRET, "section": "feeds", "name": "new.csv"}
     of_berta |= {"upload_id": upload, "reject_id": reject.reject_id, "kind": "image", "number": "0"}
+    photos = held.review_photos(held.table(live.table).profile)
+    (photo,) = photos.newest(f"{SECRET}-1", 9)
+    of_berta["photo"] = photo.photo
     for place, value in of_berta.items():
         path = path.replace("{" + place + "}", value)
 
