@@ -14,6 +14,7 @@ from examples.assistant.turns import (
     find,
     injected,
     lead,
+    lines,
     refine,
     review,
     silent,
@@ -23,11 +24,7 @@ from examples.assistant.turns import (
 def later() -> list[dict[str, Any]]:
     """Conversations as lines of the set."""
     of = Catalogue()
-    return [
-        {"language": language, "turns": turns}
-        for language, talks in (("en", _english(of)), ("zh", _chinese(of)))
-        for turns in talks
-    ]
+    return lines(_english(of), _chinese(of))
 
 
 def _english(of: Catalogue) -> list[list[Turn]]:

@@ -17,6 +17,7 @@ from examples.assistant.turns import (
     find,
     injected,
     lead,
+    lines,
     refine,
     review,
     silent,
@@ -28,18 +29,13 @@ _NOTHING = ("off_topic", "not_said", "nothing_found")
 def choosing() -> list[dict[str, Any]]:
     """Conversations by which the rules may be mended, as lines of the set."""
     of = Catalogue()
-    return _lines(_choosing_english(of), _choosing_chinese(of))
+    return lines(_choosing_english(of), _choosing_chinese(of))
 
 
 def reporting() -> list[dict[str, Any]]:
     """Conversations that are reported, by which nothing is mended, as lines of the set."""
     of = Catalogue()
-    return _lines(_reporting_english(of), _reporting_chinese(of))
-
-
-def _lines(english: list[list[Turn]], chinese: list[list[Turn]]) -> list[dict[str, Any]]:
-    talks = [("en", turns) for turns in english] + [("zh", turns) for turns in chinese]
-    return [{"language": language, "turns": turns} for language, turns in talks]
+    return lines(_reporting_english(of), _reporting_chinese(of))
 
 
 def _choosing_english(of: Catalogue) -> list[list[Turn]]:

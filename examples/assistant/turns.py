@@ -24,6 +24,12 @@ def conversations() -> list[dict[str, Any]]:
     return [{"language": language, "turns": turns} for language, turns in found]
 
 
+def lines(english: list[list[Turn]], chinese: list[list[Turn]]) -> list[dict[str, Any]]:
+    """Conversations in either language as lines of a set."""
+    talks = [("en", turns) for turns in english] + [("zh", turns) for turns in chinese]
+    return [{"language": language, "turns": turns} for language, turns in talks]
+
+
 class Catalogue:
     """The sample catalogue, asked for what answers a turn."""
 

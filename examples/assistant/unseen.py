@@ -6,17 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from examples.assistant.turns import Catalogue, Turn, compare, fact, find, lead, refine, review, silent
+from examples.assistant.turns import Catalogue, Turn, compare, fact, find, lead, lines, refine, review, silent
 
 
 def unseen() -> list[dict[str, Any]]:
     """Conversations as lines of the set."""
     of = Catalogue()
-    return [
-        {"language": language, "turns": turns}
-        for language, talks in (("en", _english(of)), ("zh", _chinese(of)))
-        for turns in talks
-    ]
+    return lines(_english(of), _chinese(of))
 
 
 def _english(of: Catalogue) -> list[list[Turn]]:
