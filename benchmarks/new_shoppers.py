@@ -15,8 +15,6 @@ import json
 import math
 import random
 import sys
-import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
@@ -24,15 +22,11 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.personalised_search import product
-from mmpipe.indexing import execute_file
-from mmpipe.lake import open_lake
-from mmpipe.lake.interactions import SCHEMA
+from benchmarks.untrained_lists import histories, indexed, viewed
 from mmpipe.recommend import Knowledge, Lists
 from mmpipe.recommend.behaviour import Behaviour, Shopper
 from mmpipe.schemas.recommend import RecommendationsRequest
-from mmpipe.search import LiveVersions, Version
-from mmpipe.settings import LakeSettings, Settings
+from mmpipe.search import Version
 
 _NOW = 1_800_000_000.0
 _DAY = 86_400.0
@@ -47,22 +41,11 @@ def main() -> None:
     parser.add_argument("--interactions", type=Path, required=True)
     parser.add_argument("--users", type=int, default=500)
     options = parser.parse_args()
-    items = [json.loads(line) for line in options.items.read_text("utf-8").splitlines()]
-    lines = options.interactions.read_text("utf-8").splitlines()
-    shoppers = [words[1:] for words in map(str.split, lines) if len(words) > 3]
+    shoppers = histories(options.interactions)
     asked = random.Random(7).sample(range(len(shoppers)), min(options.users, len(shoppers)))
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(lake=LakeSettings(uri=str(Path(folder) / "lake")))
-        feed = Path(folder) / "items.jsonl"
-        feed.write_text("".join(json.dumps(product(row)) + "\n" for row in items), "utf-8")
-        execute_file(settings, feed, "shop")
-        store = LiveVersions(settings, open_lake(settings))
-        try:
-            version = store.get("shop")
-            report = {str(known): _measured(version, shoppers, asked, known) for known in _KNOWN}
-        finally:
-            store.close()
-    print(json.dumps({"items": len(items), "users": len(asked), "ndcg@10": report}))
+    with indexed(options.items) as (items, version):
+        report = {str(known): _measured(version, shoppers, asked, known) for known in _KNOWN}
+    print(json.dumps({"items": items, "users": len(asked), "ndcg@10": report}))
 
 
 def _measured(version: Version, shoppers: list[list[str]], asked: list[int], known: int) -> dict[str, float]:
@@ -92,12 +75,7 @@ def _log(shoppers: list[list[str]], asked: set[int], known: int) -> pa.Table:
             (f"{number}-{place}", f"u{number}", item, _NOW - pause * (len(events) - place))
             for place, item in enumerate(events)
         ]
-    moments = [datetime.fromtimestamp(moment, UTC) for *_, moment in rows]
-    columns: dict[str, list[object]] = {name: [None] * len(rows) for name in SCHEMA.names}
-    columns |= {"event_id": [row[0] for row in rows], "user": [row[1] for row in rows]}
-    columns |= {"product_id": [row[2] for row in rows], "type": ["view"] * len(rows)}
-    columns |= {"occurred_at": list(moments), "received_at": list(moments)}
-    return pa.table([pa.array(columns[each.name], each.type) for each in SCHEMA], schema=SCHEMA)
+    return viewed(rows)
 
 
 if __name__ == "__main__":

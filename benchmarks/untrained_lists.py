@@ -16,6 +16,8 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean, median
@@ -47,20 +49,32 @@ def main() -> None:
     parser.add_argument("--interactions", type=Path, required=True)
     parser.add_argument("--users", type=int, default=2_773)
     options = parser.parse_args()
-    items = [json.loads(line) for line in options.items.read_text("utf-8").splitlines()]
-    lines = options.interactions.read_text("utf-8").splitlines()
-    shoppers = [words[1:] for words in map(str.split, lines) if len(words) > 3]
+    shoppers = histories(options.interactions)
+    with indexed(options.items) as (items, version):
+        report = _measured(version, shoppers, options.users)
+    print(json.dumps({"items": items, **report}))
+
+
+def histories(interactions: Path) -> list[list[str]]:
+    """The items of each shopper who has more than two, in their order."""
+    lines = interactions.read_text("utf-8").splitlines()
+    return [words[1:] for words in map(str.split, lines) if len(words) > 3]
+
+
+@contextmanager
+def indexed(items: Path) -> Iterator[tuple[int, Version]]:
+    """How many products ``items`` has, and a version of them in a lake that goes afterwards."""
+    rows = [json.loads(line) for line in items.read_text("utf-8").splitlines()]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(lake=LakeSettings(uri=str(Path(folder) / "lake")))
         feed = Path(folder) / "items.jsonl"
-        feed.write_text("".join(json.dumps(product(row)) + "\n" for row in items), "utf-8")
+        feed.write_text("".join(json.dumps(product(row)) + "\n" for row in rows), "utf-8")
         execute_file(settings, feed, "shop")
         store = LiveVersions(settings, open_lake(settings))
         try:
-            report = _measured(store.get("shop"), shoppers, options.users)
+            yield len(rows), store.get("shop")
         finally:
             store.close()
-    print(json.dumps({"items": len(items), **report}))
 
 
 def _measured(version: Version, shoppers: list[list[str]], count: int) -> dict[str, Any]:
@@ -92,6 +106,11 @@ def _log(shoppers: list[list[str]]) -> pa.Table:
         for number, history in enumerate(shoppers)
         for place, item in enumerate(history[:-1])
     ]
+    return viewed(rows)
+
+
+def viewed(rows: Sequence[tuple[str, str, str, float]]) -> pa.Table:
+    """Views as the log holds them: the event's id, who, which product, when in seconds of Unix."""
     moments = [datetime.fromtimestamp(moment, UTC) for *_, moment in rows]
     columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in SCHEMA.names}
     columns |= {"event_id": [row[0] for row in rows], "user": [row[1] for row in rows]}
