@@ -77,8 +77,7 @@ def _see_to_photos(settings: Settings, collection: Collection) -> None:
     table = collection.table(live.table)
     try:
         with exactly(settings, table.profile) as pipeline:
-            while settle_photos(collection, table, table.profile, pipeline, thorough=True):
-                pass
+            settle_photos(collection, table, table.profile, pipeline, thorough=True)
     except (ModelUnavailable, ProfileMismatch) as error:
         logger.warning("review photos wait for who has the models", extra={"reason": str(error)})
 

@@ -156,10 +156,9 @@ class RowCarrier:
     def carry_photos(self) -> None:
         """Encode the photos of reviews by the target's models, as far as they are not yet."""
         profile = self._target.profile
-        while settle_photos(
+        settle_photos(
             self._collection, self._source, profile, lambda: self._pipeline, thorough=True, most=PHOTOS
-        ):
-            pass
+        )
 
     def _move_orders(self, ids: Sequence[str]) -> list[str]:
         """Move the orders of those that the target holds as the source does; returns the others."""

@@ -68,8 +68,9 @@ def settle_photos(
 ) -> bool:
     """See to what was noted: encode by ``profile`` the photos of reviews of ``table``'s products that are not
     held yet, at most ``most``, forget those that are not to be held any more, and let readers follow.
-    ``thorough`` looks at all products with reviews or photos instead, and leaves the notes: they may be for
-    another table's photos, too. Gives whether more is left to do.
+    ``thorough`` looks once at all products with reviews or photos instead, commits ``most`` photos at a time
+    until none is left, and leaves the notes: they may be for another table's photos, too. Gives whether more
+    is left to do.
 
     ``pipeline`` encodes by ``profile``, and is asked for where something is to be encoded. What a photo lacks
     is a reject of its own. Raises ``RetryableError``; what was noted is seen to by the next call then.
@@ -84,12 +85,14 @@ def settle_photos(
         ids = photos.product_ids() | set(collection.reviews.product_ids())
     if not ids:
         return False
-    pass_ = _Pass(collection, table, photos, pipeline, again, most)
+    pass_ = _Pass(collection, table, photos, pipeline, again, most, whole=thorough)
     ordered = sorted(ids)
     for start in range(0, len(ordered), _AT_ONCE):
-        pass_.look(ordered[start : start + _AT_ONCE])
-    if pass_.changed:
-        collection.follow_photos(photos)
+        try:
+            pass_.look(ordered[start : start + _AT_ONCE])
+        finally:
+            # What is held already is no change to the next look: readers would never be told of it.
+            pass_.follow()
     collection.reviews.photos_noted([note for note in notes if note.product_id in pass_.done])
     return pass_.left
 
@@ -114,7 +117,8 @@ def drop_photos(collection: Collection, *, purge: bool = False) -> int:
 
 
 class _Pass:
-    """One look at products. ``done`` are those that nothing is left to do of."""
+    """One look at products; of those that are ``whole`` no photo is left. ``done`` are those that nothing is
+    left to do of."""
 
     def __init__(
         self,
@@ -124,17 +128,26 @@ class _Pass:
         pipeline: Callable[[], Pipeline],
         again: set[str],
         most: int,
+        *,
+        whole: bool,
     ) -> None:
         self._collection = collection
         self._table = table
         self._photos = photos
         self._pipeline = pipeline
         self._again = again
-        self._most = most
+        self._commit = self._most = most
+        self._whole = whole
         self._room = -1
+        self._changed = False
         self.done: set[str] = set()
-        self.changed = False
         self.left = False
+
+    def follow(self) -> None:
+        """Let readers follow what has changed since the last time."""
+        if self._changed:
+            self._collection.follow_photos(self._photos)
+            self._changed = False
 
     def look(self, ids: Sequence[str]) -> None:
         """See to some products."""
@@ -145,14 +158,15 @@ class _Pass:
         self._forget(held.keys() - wanted.keys())
         again = [p for key, p in wanted.items() if key in held and key in self._again]
         due = [*again, *self._within([p for key, p in wanted.items() if key not in held])]
-        now, left = due[: self._most], due[self._most :]
+        now = due if self._whole else due[: self._most]
+        left = due[len(now) :]
         self._most -= len(now)
         self._room -= sum(photo.key not in held for photo in now)
         self.left |= bool(left)
         # Of what is not there a note stays: it may come.
         self.done |= there - {photo.review.product_id for photo in left}
-        if now:
-            self._read(now)
+        for start in range(0, len(now), self._commit):
+            self._read(now[start : start + self._commit])
 
     def _wanted(self, ids: Iterable[str]) -> dict[str, Photo]:
         most = self._collection.settings.indexing.review_photos_per_product
@@ -162,7 +176,7 @@ class _Pass:
         if gone := sorted(keys):
             self._photos.delete(gone)
             self._collection.rejects.delete(gone)
-            self.changed = True
+            self._changed = True
 
     def _within(self, new: list[Photo]) -> list[Photo]:
         """Of photos that are not held those that there is room for."""
@@ -184,9 +198,9 @@ class _Pass:
             found = [photo for part in reader.read(photos) for photo in part]
             # One commit, so that readers see all of the pass or nothing.
             self._photos.put([photo.held(pipeline.loaded.profile.dim) for photo in found])
+            self._changed = True
             return found
 
-        self.changed = True
         found = {each.photo.key: each for each in read(due)}
         # Announced while it was read: whoever announced it looked before it was held.
         recorded = self._collection.media.lookup(sorted({f.address for f in found.values() if f.address}))

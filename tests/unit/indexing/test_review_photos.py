@@ -203,6 +203,45 @@ def test_passes_are_bounded_and_the_rest_goes_on(shop: Shop, monkeypatch: pytest
     assert len(shown(shop)) == 4
 
 
+def thoroughly(shop: Shop, most: int) -> bool:
+    profile = shop.loaded.profile
+    return photographing.settle_photos(
+        shop.collection,
+        shop.table,
+        profile,
+        lambda: shop.indexer._pipelines.of(profile),
+        thorough=True,
+        most=most,
+    )
+
+
+def test_a_thorough_look_leaves_none_however_few_are_committed_at_a_time(shop: Shop) -> None:
+    shop.ok(upload(shop, *(review(f"r{n}", "media/red.png", "media/blue.png") for n in range(2))))
+    assert thoroughly(shop, 1) is False
+    assert len(shown(shop)) == 4
+    assert followed(shop)
+
+
+def test_readers_follow_what_was_encoded_before_the_store_failed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.ok(upload(shop, review("r1", "media/red.png", "media/blue.png")))
+    read, calls = photographing.PhotoReader.read, []
+
+    def fails_later(self: Any, photos: Any) -> Any:
+        calls.append(photos)
+        if len(calls) > 1:
+            raise StorageUnavailable("not now")
+        return read(self, photos)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(photographing.PhotoReader, "read", fails_later)
+        with pytest.raises(StorageUnavailable):
+            thoroughly(shop, 1)
+    assert len(shown(shop)) == 1
+    assert followed(shop)
+
+
 def test_a_store_that_fails_loses_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.ok(upload(shop, review("r1", "media/red.png")))
 
