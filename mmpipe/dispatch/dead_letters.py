@@ -61,8 +61,8 @@ class QueueLetters:
         self._wait = _WAIT_SECONDS if wait_seconds is None else wait_seconds
 
     @property
-    def dlq_url(self) -> str:
-        """The dead-letter queue: as given, or as the redrive policy of its queue names it."""
+    def where(self) -> str:
+        """The address of the dead-letter queue: as given, or as the redrive policy of its queue names it."""
         if self._dlq_url is None:
             assert self._queue_url is not None
             with _queue_errors("queue_url", self._queue_url):
@@ -79,32 +79,23 @@ class QueueLetters:
         return self._dlq_url
 
     @property
-    def queue_url(self) -> str:
-        """The queue that messages go back to: as given, or the only one whose dead letters come here."""
+    def queue(self) -> str:
+        """The address of the queue that messages go back to: as given, or the only one whose dead letters
+        come here."""
         if self._queue_url is None:
-            with _queue_errors("dlq_url", self.dlq_url):
-                urls = self._sqs.list_dead_letter_source_queues(QueueUrl=self.dlq_url).get("queueUrls", [])
+            with _queue_errors("dlq_url", self.where):
+                urls = self._sqs.list_dead_letter_source_queues(QueueUrl=self.where).get("queueUrls", [])
             if len(urls) != 1:
                 found = f"the dead letters of {', '.join(urls)}" if urls else "no queue's dead letters"
-                raise InvalidRequest("dlq_url", f"{self.dlq_url} holds {found}; say which with --queue-url")
+                raise InvalidRequest("dlq_url", f"{self.where} holds {found}; say which with --queue-url")
             self._queue_url = urls[0]
         return self._queue_url
 
-    @property
-    def where(self) -> str:
-        """See :attr:`dlq_url`."""
-        return self.dlq_url
-
-    @property
-    def queue(self) -> str:
-        """See :attr:`queue_url`."""
-        return self.queue_url
-
     def count(self) -> int:
         """About how many messages there are, those just being looked at included."""
-        with _queue_errors("dlq_url", self.dlq_url):
+        with _queue_errors("dlq_url", self.where):
             attributes = self._sqs.get_queue_attributes(
-                QueueUrl=self.dlq_url,
+                QueueUrl=self.where,
                 AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
             )["Attributes"]
         return sum(int(value) for value in attributes.values())
@@ -123,7 +114,7 @@ class QueueLetters:
         here. What fails again comes back, under a new id.
         """
         wanted = None if message_ids is None else set(message_ids)
-        target = self.queue_url
+        target = self.queue
         replayed: list[str] = []
         with self._received(_MOST, wanted) as messages:
             for message in sorted(messages, key=_age_order):
@@ -133,7 +124,7 @@ class QueueLetters:
                     except StorageUnavailable as error:
                         raise StorageUnavailable(
                             f"{error}; {len(replayed)} messages went back before that, the others are still"
-                            f" in {self.dlq_url}: replay again"
+                            f" in {self.where}: replay again"
                         ) from error
                     replayed.append(message["MessageId"])
                     messages.remove(message)
@@ -145,8 +136,8 @@ class QueueLetters:
         purged: list[str] = []
         with self._received(_MOST, wanted) as messages:
             for message in [each for each in messages if each["MessageId"] in wanted]:
-                with _queue_errors("dlq_url", self.dlq_url):
-                    self._sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"])
+                with _queue_errors("dlq_url", self.where):
+                    self._sqs.delete_message(QueueUrl=self.where, ReceiptHandle=message["ReceiptHandle"])
                 purged.append(message["MessageId"])
                 messages.remove(message)
         return Sorted(tuple(purged), tuple(sorted(wanted - set(purged))))
@@ -155,8 +146,8 @@ class QueueLetters:
         attributes = {name: _sendable(value) for name, value in message.get("MessageAttributes", {}).items()}
         with _queue_errors("queue_url", target):
             self._sqs.send_message(QueueUrl=target, MessageBody=message["Body"], MessageAttributes=attributes)
-        with _queue_errors("dlq_url", self.dlq_url):
-            self._sqs.delete_message(QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"])
+        with _queue_errors("dlq_url", self.where):
+            self._sqs.delete_message(QueueUrl=self.where, ReceiptHandle=message["ReceiptHandle"])
 
     @contextmanager
     def _received(self, limit: int, wanted: Collection[str] | None = None) -> Iterator[list[MessageTypeDef]]:
@@ -166,10 +157,10 @@ class QueueLetters:
         """
         messages: list[MessageTypeDef] = []
         try:
-            with _queue_errors("dlq_url", self.dlq_url):
+            with _queue_errors("dlq_url", self.where):
                 while len(messages) < limit:
                     answer = self._sqs.receive_message(
-                        QueueUrl=self.dlq_url,
+                        QueueUrl=self.where,
                         MaxNumberOfMessages=min(PER_CALL, limit - len(messages)),
                         VisibilityTimeout=_HIDDEN_SECONDS,
                         WaitTimeSeconds=self._wait,
@@ -184,10 +175,10 @@ class QueueLetters:
             self._show(messages)
 
     def _show(self, messages: Collection[MessageTypeDef]) -> None:
-        with _queue_errors("dlq_url", self.dlq_url):
+        with _queue_errors("dlq_url", self.where):
             for message in messages:
                 self._sqs.change_message_visibility(
-                    QueueUrl=self.dlq_url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+                    QueueUrl=self.where, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from mmpipe.dispatch.folder_queue import (
     MOST_BYTES,
     FolderQueue,
+    collection_in,
     name_for,
     names_in,
     put_at,
@@ -60,13 +61,15 @@ class FolderLetters:
             found = (self._letter(name) for name in names_in(self._queue.dead)[:limit])
             return [letter for letter in found if letter is not None]
 
-    def newest(self, limit: int) -> list[DeadLetter]:
-        """The same, newest first, without those whose uploads wait again."""
+    def newest(self, collection: str, limit: int) -> list[DeadLetter]:
+        """Letters about this collection, newest first, without those whose uploads wait again. Of other
+        collections none is read, however many there are."""
         with self._told():
-            dead = names_in(self._queue.dead)
+            dead = [name for name in names_in(self._queue.dead) if collection_in(name) in (collection, None)]
             waiting = {subject_in(name) for name in names_in(self._queue.folder)} - {None}
             names = [name for name in dead if subject_in(name) not in waiting]
-            return [letter for name in names[: -limit - 1 : -1] if (letter := self._letter(name)) is not None]
+            found = (self._letter(name) for name in names[: -limit - 1 : -1])
+            return [letter for letter in found if letter is not None and letter.about(collection)]
 
     def of(self, uri: str, etag: str) -> DeadLetter | None:
         """The newest letter about this content at this address; None where its event waits, again or still,
@@ -88,7 +91,7 @@ class FolderLetters:
                     self._queue.folder.mkdir(parents=True, exist_ok=True)
                     with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
                         letter = self._queue.dead / name
-                        letter.rename(self._queue.folder / name_for(self._subject(name)))
+                        letter.rename(self._queue.folder / self._fresh_name(name))
                         letter.with_suffix(".txt").unlink(missing_ok=True)
                         replayed.append(_id_of(name))
             if replayed:
@@ -108,12 +111,15 @@ class FolderLetters:
                     purged.append(_id_of(name))
         return _sorted(purged, message_ids)
 
-    def _subject(self, name: str) -> str:
-        if (known := subject_in(name)) is not None:
-            return known
+    def _fresh_name(self, name: str) -> str:
+        collection, subject = collection_in(name), subject_in(name)
+        if collection is not None and subject is not None:
+            return name_for(collection, subject)
         letter = self._letter(name)
-        about = [subject_of(event.uri, event.etag) for event in letter.events] if letter is not None else []
-        return about[0] if about else subject_of("", None)
+        if letter is None or not letter.events:
+            return name  # which is given up again at once
+        (event,) = letter.events
+        return name_for(event.collection, subject_of(event.uri, event.etag))
 
     def _letter(self, name: str) -> DeadLetter | None:
         path = self._queue.dead / name

@@ -5,8 +5,8 @@ returns, and stays until whoever worked on it says that it is done: an event is 
 whoever is killed. What is given up lies in ``.dead-letters``, as it was, with the reason in a file beside it
 (:mod:`mmpipe.dispatch.folder_letters`); moved back into ``.queue`` it is tried anew.
 
-A file's name says when the event was put, what it is about, and is no other's: the order of names is that of
-arrival, and whether an upload's event waits is told without a file being read.
+A file's name says when the event was put, what it is about, in which collection, and is no other's: the order
+of names is that of arrival, and whether an upload's event waits is told without a file being read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MOST_BYTES: Final = 64_000
 """Of an event's file; a longer one is none of ours."""
 _QUEUE: Final = ".queue"
 _DEAD_LETTERS: Final = ".dead-letters"
-_NAME: Final = re.compile(r"(\d{20})-([0-9a-f]{16})-[0-9a-f]{8}\.json")
+_NAME: Final = re.compile(r"(\d{20})-([0-9a-f]{16})-[0-9a-f]{8}\.([a-z0-9_-]+)\.json")
 
 
 def upload_folder(settings: Settings) -> Path | None:
@@ -68,7 +68,7 @@ class FolderQueue:
     def put(self, event: CatalogueEvent) -> None:
         """Add an event, durably once this returns. Raises ``OSError``."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = name_for(subject_of(event.object.uri, event.object.etag))
+        name = name_for(event.collection, subject_of(event.object.uri, event.object.etag))
         unfinished = self.folder / f".{name}.new"
         try:
             with unfinished.open("x") as file:
@@ -132,9 +132,15 @@ def subject_in(name: str) -> str | None:
     return ours[2] if ours else None
 
 
-def name_for(subject: str) -> str:
+def collection_in(name: str) -> str | None:
+    """The collection that an event is about, as its name has it; None of one that somebody gave by hand."""
+    ours = _NAME.fullmatch(name)
+    return ours[3] if ours else None
+
+
+def name_for(collection: str, subject: str) -> str:
     """The name of an event that is put now."""
-    return f"{time.time_ns():020d}-{subject}-{secrets.token_hex(4)}.json"
+    return f"{time.time_ns():020d}-{subject}-{secrets.token_hex(4)}.{collection}.json"
 
 
 def put_at(name: str, file: int | Path) -> float:

@@ -63,6 +63,10 @@ class DeadLetter(BaseModel):
     body: str
     """Its first characters."""
 
+    def about(self, collection: str) -> bool:
+        """Whether it is about something of this collection."""
+        return any(event.collection == collection for event in self.events)
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def cause(self) -> Literal["poison", "outage", "nothing"]:

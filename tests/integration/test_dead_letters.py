@@ -210,12 +210,12 @@ def test_what_could_not_be_sent_stays_and_goes_with_the_next_replay(
 
 
 def test_either_queue_names_the_other(pair: Pair) -> None:
-    assert QueueLetters(pair.queue_url, None).dlq_url == pair.dlq_url
-    assert QueueLetters(None, pair.dlq_url).queue_url == pair.queue_url
+    assert QueueLetters(pair.queue_url, None).where == pair.dlq_url
+    assert QueueLetters(None, pair.dlq_url).queue == pair.queue_url
     with pytest.raises(InvalidRequest, match="no dead-letter queue"):
-        _ = QueueLetters(pair.dlq_url, None).dlq_url
+        _ = QueueLetters(pair.dlq_url, None).where
     with pytest.raises(InvalidRequest, match="no queue's dead letters"):
-        _ = QueueLetters(None, pair.queue_url).queue_url
+        _ = QueueLetters(None, pair.queue_url).queue
 
 
 def test_wrong_addresses_are_clear_errors(pair: Pair) -> None:

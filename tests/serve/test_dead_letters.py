@@ -109,7 +109,8 @@ def test_an_upload_is_a_dead_letter_until_its_message_went_back(sqs: Sqs) -> Non
     assert told.state == "dead_letter"
     assert told.remedy == "mmpipe dlq replay --id abc-1"
     assert sqs.hidden == set(), "whoever looks next finds it"
-    assert [letter.message_id for letter in given_up.newest(5)] == ["abc-1"]
+    assert [letter.message_id for letter in given_up.newest("shop", 5)] == ["abc-1"]
+    assert given_up.newest("other", 5) == []
     assert given_up.told(upload, URI, "e2", NOW).state == "queued", "another file was there"
     del sqs.messages["abc-1"]
     assert given_up.told(upload, URI, "e1", NOW).state == "queued"
@@ -136,7 +137,7 @@ def test_messages_are_not_hidden_time_and_again_by_whoever_watches(sqs: Sqs) -> 
 @pytest.mark.parametrize("may_know", [True, False])
 def test_why_is_told_to_those_who_may_know_where_the_lake_is(sqs: Sqs, may_know: bool) -> None:
     sqs.bury("abc-1")
-    (letter,) = GivenUp(settings(**BOTH), lambda: True).newest(1)
+    (letter,) = GivenUp(settings(**BOTH), lambda: True).newest("shop", 1)
     letter = letter.model_copy(update={"reason": "not taken, the last time: /srv/lake is away"})
     told = GivenUp(settings(**BOTH), lambda: may_know).given_up(waiting(), letter)
     assert told.state == "dead_letter"
@@ -153,4 +154,4 @@ def test_a_service_without_rights_says_when_it_is_time_to_look(sqs: Sqs, named: 
     late = given_up.told(waiting(13), URI, "e1", NOW)
     assert (late.state, late.remedy) == ("queued", "mmpipe dlq list")
     assert "13 hours" in late.reason
-    assert given_up.newest(5) == []
+    assert given_up.newest("shop", 5) == []

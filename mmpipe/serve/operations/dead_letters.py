@@ -42,8 +42,8 @@ class Letters(Protocol):
         """The newest about this content at this address, unless its event waits again."""
         ...
 
-    def newest(self, limit: int) -> list[DeadLetter]:
-        """Some of them, the newest first."""
+    def newest(self, collection: str, limit: int) -> list[DeadLetter]:
+        """Of those about this collection some, the newest first."""
         ...
 
 
@@ -92,10 +92,10 @@ class GivenUp:
         reason = (letter.reason if may_know else "") or _NOT_TAKEN
         return upload.model_copy(update={"state": "dead_letter", "reason": reason, "remedy": remedy})
 
-    def newest(self, limit: int) -> list[DeadLetter]:
-        """Some of the newest letters, whosever they are; none where they cannot be looked at."""
+    def newest(self, collection: str, limit: int) -> list[DeadLetter]:
+        """Of the letters about this collection the newest; none where they cannot be looked at."""
         try:
-            return [] if self._letters is None else self._letters.newest(limit)
+            return [] if self._letters is None else self._letters.newest(collection, limit)
         except MmpipeError as error:
             logger.warning("dead letters cannot be looked at", extra={"reason": str(error)})
             return []
@@ -108,7 +108,8 @@ def _of_now(event: LetterEvent, put_at: datetime) -> bool:
 
 class _Looks:
     """A queue of SQS, which cannot be looked at without its messages being hidden for a moment: that is done
-    where their number has changed, and once a minute."""
+    where their number has changed, and once a minute, and of more than 1,000 as many are seen, whichever it
+    gives."""
 
     def __init__(self, held: QueueLetters) -> None:
         self._held = held
@@ -122,21 +123,25 @@ class _Looks:
         return next(
             (
                 letter
-                for letter in self.newest(_LOOKED_AT)
+                for letter in self._all()
                 if any((event.uri, event.etag) == (uri, etag) for event in letter.events)
             ),
             None,
         )
 
-    def newest(self, limit: int) -> list[DeadLetter]:
+    def newest(self, collection: str, limit: int) -> list[DeadLetter]:
         """See :class:`Letters`."""
+        return [letter for letter in self._all() if letter.about(collection)][:limit]
+
+    def _all(self) -> Sequence[DeadLetter]:
+        """The newest first."""
         # Whoever finds another looking takes what was seen before.
         if self._lock.acquire(blocking=False):
             try:
                 self._look()
             finally:
                 self._lock.release()
-        return list(self._seen[: -limit - 1 : -1])
+        return self._seen[::-1]
 
     def _look(self) -> None:
         now = time.monotonic()

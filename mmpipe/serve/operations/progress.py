@@ -162,7 +162,7 @@ class Progress:
             if place is None or place.kind(removed=False) != run.kind:
                 continue
             uploads.setdefault(run.source_uri, upload_of(held.name, place, run.etag, run, None))
-        for letter in self._given_up.newest(_LISTED * limit):
+        for letter in self._given_up.newest(held.name, _LISTED * limit):
             for event in letter.events:
                 if not event.uri.startswith(below) or event.etag is None:
                     continue

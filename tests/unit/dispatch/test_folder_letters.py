@@ -20,14 +20,14 @@ def queue(tmp_path: Path) -> FolderQueue:
 
 
 @pytest.fixture
-def bury(queue: FolderQueue) -> Callable[[str], str]:
+def bury(queue: FolderQueue) -> Callable[..., str]:
     """An event about this feed, given up; its address."""
 
-    def buried(name: str, etag: str = "e1") -> str:
-        uri = f"file:///uploads/shop/feeds/{name}"
+    def buried(name: str, etag: str = "e1", collection: str = "shop") -> str:
+        uri = f"file:///uploads/{collection}/feeds/{name}"
         ref = ObjectRef(uri=uri, etag=etag, size=1, event_time=datetime.now(UTC))
         before = {each.name for each in queue.waiting(10)}
-        queue.put(CatalogueEvent(kind="feed_uploaded", collection="shop", object=ref))
+        queue.put(CatalogueEvent(kind="feed_uploaded", collection=collection, object=ref))
         (fresh,) = [each.name for each in queue.waiting(10) if each.name not in before]
         queue.give_up(fresh, "not taken for 12.0 hours, the last time: away")
         return uri
@@ -36,10 +36,10 @@ def bury(queue: FolderQueue) -> Callable[[str], str]:
 
 
 def test_looking_takes_nothing_away_and_says_why(
-    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+    tmp_path: Path, queue: FolderQueue, bury: Callable[..., str]
 ) -> None:
     held = FolderLetters(tmp_path)
-    assert (held.peek(), held.newest(5), held.count()) == ([], [], 0)
+    assert (held.peek(), held.newest("shop", 5), held.count()) == ([], [], 0)
     uris = [bury(name) for name in ("a.csv", "b.csv", "c.csv")]
     (tmp_path / ".dead-letters" / "0-spoilt.json").write_text("{")
     for _ in range(2):
@@ -48,14 +48,14 @@ def test_looking_takes_nothing_away_and_says_why(
     assert (spoilt.cause, {letter.cause for letter in letters}) == ("poison", {"outage"})
     assert (spoilt.body, letters[0].reason) == ("{", "not taken for 12.0 hours, the last time: away")
     assert 0 <= letters[0].age_seconds < 300
-    assert [letter.events[0].uri for letter in held.newest(2)] == [uris[2], uris[1]]
+    assert [letter.events[0].uri for letter in held.newest("shop", 2)] == [uris[2], uris[1]]
     assert [letter.message_id for letter in held.peek(1)] == [spoilt.message_id]
     assert len({letter.message_id[:13] for letter in held.peek()}) == 4, "few digits tell them apart"
     assert held.count() == 4
 
 
 def test_what_is_put_back_waits_as_if_it_came_now(
-    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+    tmp_path: Path, queue: FolderQueue, bury: Callable[..., str]
 ) -> None:
     held = FolderLetters(tmp_path)
     uris = [bury(name) for name in ("a.csv", "b.csv")]
@@ -72,7 +72,7 @@ def test_what_is_put_back_waits_as_if_it_came_now(
 
 
 def test_an_upload_is_given_up_until_its_event_waits_again(
-    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+    tmp_path: Path, queue: FolderQueue, bury: Callable[..., str]
 ) -> None:
     held = FolderLetters(tmp_path)
     uri = bury("a.csv")
@@ -88,11 +88,11 @@ def test_an_upload_is_given_up_until_its_event_waits_again(
     # The same file, uploaded anew while its letter lies there: it is that event's turn.
     queue.put(again.event)
     assert held.of(uri, "e1") is None
-    assert held.newest(5) == []
+    assert held.newest("shop", 5) == []
 
 
 def test_an_event_that_somebody_named_by_hand_is_put_back_too(
-    tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]
+    tmp_path: Path, queue: FolderQueue, bury: Callable[..., str]
 ) -> None:
     held = FolderLetters(tmp_path)
     uri = bury("a.csv")
@@ -105,7 +105,7 @@ def test_an_event_that_somebody_named_by_hand_is_put_back_too(
     assert held.of(uri, "e1") is not None
 
 
-def test_what_is_purged_is_gone(tmp_path: Path, queue: FolderQueue, bury: Callable[[str], str]) -> None:
+def test_what_is_purged_is_gone(tmp_path: Path, queue: FolderQueue, bury: Callable[..., str]) -> None:
     held = FolderLetters(tmp_path)
     bury("a.csv"), bury("b.csv")
     first, second = held.peek()
@@ -142,3 +142,21 @@ def test_a_folder_that_is_away_is_no_empty_one(tmp_path: Path) -> None:
     (tmp_path / ".dead-letters").write_text("no folder")
     with pytest.raises(StorageUnavailable, match="does not answer"):
         FolderLetters(tmp_path).peek()
+
+
+def test_a_collection_with_many_letters_hides_no_others_and_is_not_read_for_them(
+    tmp_path: Path, bury: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = bury("a.csv")
+    (by_hand,) = (tmp_path / ".dead-letters").glob("*.json")
+    by_hand.rename(by_hand.with_name("0-by-hand.json"))
+    mine_too = bury("b.csv")
+    for number in range(20):
+        bury(f"{number}.csv", collection="shop-2")
+    held = FolderLetters(tmp_path)
+    read: list[str] = []
+    one = held._letter
+    monkeypatch.setattr(held, "_letter", lambda name: read.append(name) or one(name))
+    assert [letter.events[0].uri for letter in held.newest("shop", 5)] == [mine_too, mine]
+    assert len(read) == 2
+    assert len(held.newest("shop-2", 5)) == 5
