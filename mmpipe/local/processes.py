@@ -28,6 +28,7 @@ from mmpipe.serve.ray.leftovers import carrying, kill
 logger = logging.getLogger(__name__)
 
 MARKER = "MMPIPE_LOCAL_STACK_ID"
+LOG_BYTES = 10_000_000
 _TAIL_BYTES = 4_000
 _DRAIN_SECONDS = 2.0
 
@@ -35,8 +36,8 @@ _DRAIN_SECONDS = 2.0
 class Child:
     """``python -m <module>`` in a process group of its own, ready once it printed one line of JSON.
 
-    What it and all that it starts write to stderr is appended to ``log``; with ``most_bytes`` through this
-    process, which keeps no more than the newest of it (:class:`~mmpipe.local.bounded_log.BoundedLog`).
+    What it and all that it starts write to stderr is appended to ``log`` by this process, which keeps no more
+    than the newest ``most_bytes`` of it (:class:`~mmpipe.local.bounded_log.BoundedLog`).
     """
 
     def __init__(
@@ -45,25 +46,25 @@ class Child:
         args: Sequence[str],
         environment: Mapping[str, str],
         log: Path,
-        most_bytes: int | None = None,
+        most_bytes: int = LOG_BYTES,
     ) -> None:
         self._module = module
         self._log = log
-        self._drain: threading.Thread | None = None
-        bounded = None if most_bytes is None else BoundedLog(log, most_bytes)
-        with contextlib.ExitStack() as opened:
-            self._process = subprocess.Popen(  # noqa: S603 - our own modules
-                [sys.executable, "-m", module, *args],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if bounded else opened.enter_context(log.open("ab")),
-                env=dict(environment),
-                start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which ends us in order
-            )
-        if bounded and (stderr := self._process.stderr) is not None:
-            name = f"log-{self._process.pid}"
-            self._drain = threading.Thread(target=bounded.drain, args=(stderr,), name=name, daemon=True)
-            self._drain.start()
+        self._process = subprocess.Popen(  # noqa: S603 - our own modules
+            [sys.executable, "-m", module, *args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,  # a Ctrl-C in the terminal is for the parent, which ends us in order
+        )
+        self._drain = threading.Thread(
+            target=BoundedLog(log, most_bytes).drain,
+            args=(self._process.stderr,),
+            name=f"log-{self._process.pid}",
+            daemon=True,
+        )
+        self._drain.start()
         self.ready: dict[str, Any] = {}
 
     @property
@@ -89,6 +90,8 @@ class Child:
                     )
                 part = os.read(self._process.stdout.fileno(), 65_536)
                 if not part:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self._process.wait(_DRAIN_SECONDS)
                     raise NotReady(f"{self._module} ended before it was ready; its log ends:\n{self.tail()}")
                 line += part
         self.ready = json.loads(line)
@@ -96,7 +99,7 @@ class Child:
 
     def tail(self) -> str:
         """The end of its log."""
-        if self._drain is not None and not self.running():
+        if not self.running():
             self._drain.join(_DRAIN_SECONDS)  # its last words are on their way
         data = self._log.read_bytes()[-_TAIL_BYTES:] if self._log.exists() else b""
         return data.decode(errors="replace").strip()
@@ -116,8 +119,7 @@ class Child:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
-        if self._drain is not None:
-            self._drain.join(_DRAIN_SECONDS)
+        self._drain.join(_DRAIN_SECONDS)
 
 
 class Announcement:

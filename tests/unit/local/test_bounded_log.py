@@ -76,7 +76,7 @@ def test_whoever_writes_is_not_held_up_by_a_disk_that_fails(
     assert not drain.is_alive()
 
 
-def test_a_child_whose_log_is_bounded_is_quoted_and_cut(tmp_path: Path) -> None:
+def test_a_childs_log_is_bounded_and_quoted(tmp_path: Path) -> None:
     (tmp_path / "talker.py").write_text(
         "import sys\nfor n in range(5000):\n    print(f'line {n:06d}', file=sys.stderr)\n"
     )
