@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -135,6 +135,24 @@ def tokens(text: str) -> list[str]:
         if item.whole is not None:
             found.append(item.whole)
     return found
+
+
+def heads_of(found: Iterable[Item]) -> tuple[str, ...]:
+    """The tokens of pieces as one phrase; of joined words the whole."""
+    return tuple(head for item in found for head in ((item.whole,) if item.whole else item.tokens))
+
+
+def parts_of(found: Iterable[Item]) -> tuple[str, ...]:
+    """The same; of joined words each."""
+    return tuple(token for item in found for token in item.tokens)
+
+
+def phrases(text: str) -> tuple[str | None, set[tuple[str, ...]]]:
+    """As what a text is looked up: as a folded Chinese run where it is one, else as phrases of tokens."""
+    found = list(items(text))
+    if len(found) == 1 and found[0].run:
+        return found[0].text, set()
+    return None, {key for key in (heads_of(found), parts_of(found)) if key}
 
 
 @lru_cache(maxsize=16_384)

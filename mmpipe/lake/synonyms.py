@@ -11,11 +11,14 @@ A line is one of these; empty lines and lines that begin with ``#`` say nothing:
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.lake.set_file import SetFile
+from mmpipe.lexical import phrases
 
 if TYPE_CHECKING:
     from mmpipe.objects import ObjectStore
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 4_000_000
 MAX_LINES = 50_000
 MAX_WORDS_A_LINE = 40
+MAX_WORDS = 100_000
+MAX_OTHERS = 200
+"""Words that may stand for one: a search looks at them all, and the shipped ones come on top."""
 _MAX_WORD = 200
 
 
@@ -72,17 +78,21 @@ def parse_synonyms(data: bytes) -> SynonymLines:
     groups: list[Group] = []
     replacements: list[Replacement] = []
     alone: list[str] = []
+    room = _Room()
     for number, line in enumerate(lines, start=1):
         said = line.strip(" ")
         if not said.strip() or said.startswith("#"):
             continue
         if said.startswith("- "):
-            alone += _words(said[2:], number)
+            alone += (words := _words(said[2:], number))
+            room.take(words, 0, number)
         elif "=>" in said:
             asked, found = (_words(part, number) for part in said.split("=>", 1))
             if not asked or not found:
                 raise _refused(number, "a replacement needs words on both sides of =>")
             replacements.append(Replacement(asked, found))
+            room.take(asked, len(found), number)
+            room.take(found, 0, number)
         else:
             columns = said.split("\t")
             if len(columns) > 2:
@@ -90,6 +100,7 @@ def parse_synonyms(data: bytes) -> SynonymLines:
             group = Group(*(_words(column, number) for column in columns))
             if len(group.en) + len(group.zh) < 2:
                 raise _refused(number, "a group needs two words or more, with | between them")
+            room.take((*group.en, *group.zh), len(group.en) + len(group.zh) - 1, number)
             groups.append(group)
     return SynonymLines(tuple(groups), tuple(replacements), tuple(alone))
 
@@ -107,6 +118,29 @@ class SynonymFile(SetFile[SynonymLines]):
             nothing=NO_LINES,
             max_bytes=MAX_BYTES,
         )
+
+
+class _Room:
+    """How many words there are, and how many stand for each, however it is spelt."""
+
+    def __init__(self) -> None:
+        self._words = 0
+        self._others: Counter[str | tuple[str, ...]] = Counter()
+
+    def take(self, words: Iterable[str], others: int, number: int) -> None:
+        """``others`` stand for each of ``words``. Raises :class:`InvalidRequest` for more than searches can
+        look at."""
+        for word in words:
+            self._words += 1
+            if self._words > MAX_WORDS:
+                raise _refused(number, f"is one word more than the {MAX_WORDS:,} that a file may have")
+            run, keys = phrases(word)
+            for key in keys if run is None else (run,):
+                self._others[key] += others
+                if self._others[key] > MAX_OTHERS:
+                    raise _refused(
+                        number, f"more than {MAX_OTHERS} words stand for '{word[:40]}'; leave some out"
+                    )
 
 
 def _words(text: str, number: int) -> tuple[str, ...]:

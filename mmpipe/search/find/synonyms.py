@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from itertools import count
+from typing import TypeVar
 
 import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
-from mmpipe.lexical import Item, fold, items
+from mmpipe.lexical import fold, heads_of, items, parts_of, phrases
 from mmpipe.search.find.dictionary import Dictionary
 from mmpipe.search.find.pinyin import Readings
 from mmpipe.search.kernels.memory import address
@@ -31,8 +32,11 @@ TYPED = 0.9
 _LONGEST = 5
 _FILE = "synonyms.tsv"
 _NUMBERS = count()
+# Of words that were asked for lately, so many have what stands for them at hand.
+_MOST_HELD = 2_048
 # A text as it stands in a line.
 _Place = tuple[str, Group | Replacement]
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,14 @@ class _Known:
 
     def leave_alone(self, texts: Iterable[str]) -> None:
         for text in texts:
-            run, keys = _keys(text)
+            run, keys = phrases(text)
             if run is not None:
                 self.runs[run] = ()
             for key in keys:
                 self.words[key] = ()
 
     def _put(self, text: str, place: tuple[_Place, ...]) -> None:
-        run, keys = _keys(text)
+        run, keys = phrases(text)
         if run is not None:
             self.runs[run] = self.runs.get(run, ()) + place
         for key in keys:
@@ -132,7 +136,7 @@ class Synonyms:
             if places is not None:
                 others = self._of_words.get(key)
                 if others is None:
-                    others = self._of_words[key] = _others(places)
+                    others = _held(self._of_words, key, places)
                 return stop, others
         return None
 
@@ -156,9 +160,8 @@ class Synonyms:
         """What stands for one folded Chinese word."""
         others = self._of_runs.get(word)
         if others is None:
-            others = _others(self._runs.get(word, ()))
-            if word in self._runs:
-                self._of_runs[word] = others
+            places = self._runs.get(word)
+            others = () if places is None else _held(self._of_runs, word, places)
         return others
 
     def similar(self, word: str, edits: int) -> dict[str, int]:
@@ -187,6 +190,13 @@ class Synonyms:
         return tuple(found.values())
 
 
+def _held(held: dict[_Key, tuple[Other, ...]], key: _Key, places: Iterable[_Place]) -> tuple[Other, ...]:
+    if len(held) >= _MOST_HELD:
+        held.clear()
+    others = held[key] = _others(places)
+    return others
+
+
 def _others(places: Iterable[_Place]) -> tuple[Other, ...]:
     """What stands for a text that stands in these lines."""
     found: dict[str, Other] = {}
@@ -210,17 +220,9 @@ def _standing_for(text: str, line: Group | Replacement) -> Iterator[tuple[str, f
             yield from ((o, ALSO_TRANSLATED if n else TRANSLATED) for n, o in enumerate(foreign))
 
 
-def _keys(text: str) -> tuple[str | None, set[tuple[str, ...]]]:
-    """By what a text is looked up: as a folded Chinese run, or as phrases of tokens."""
-    found = list(items(text))
-    if len(found) == 1 and found[0].run:
-        return found[0].text, set()
-    return None, {key for key in (_heads(found), _parts(found)) if key}
-
-
 def heads(text: str) -> tuple[str, ...]:
     """The tokens of a text by which a phrase is looked up: of joined words the whole."""
-    return _heads(items(text))
+    return heads_of(items(text))
 
 
 def ways(text: str) -> tuple[tuple[str, ...], ...]:
@@ -229,15 +231,7 @@ def ways(text: str) -> tuple[tuple[str, ...], ...]:
     found = list(items(text))
     if len(found) == 1 and found[0].run and len(found[0].text) == 1:
         return ()
-    return tuple(dict.fromkeys(way for way in (_heads(found), _parts(found)) if way))
-
-
-def _heads(found: Iterable[Item]) -> tuple[str, ...]:
-    return tuple(head for item in found for head in ((item.whole,) if item.whole else item.tokens))
-
-
-def _parts(found: Sequence[Item]) -> tuple[str, ...]:
-    return tuple(token for item in found for token in item.tokens)
+    return tuple(dict.fromkeys(way for way in (heads_of(found), parts_of(found)) if way))
 
 
 @lru_cache(maxsize=4)

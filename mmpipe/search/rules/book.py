@@ -28,8 +28,9 @@ class RuleBook:
         self.version = found.version
         self._rules = [rule for rule in found.rules if rule.enabled]
         self._is: dict[Said, list[int]] = {}
-        # By the first word of the phrase.
-        self._contains: dict[str, list[tuple[Said, int]]] = {}
+        self._contains: dict[Said, list[int]] = {}
+        # Of phrases that begin with a word.
+        self._lengths: dict[str, set[int]] = {}
         self._category: dict[str, list[int]] = {}
         self._always: list[int] = []
         for place, rule in enumerate(self._rules):
@@ -49,10 +50,8 @@ class RuleBook:
         if text and (self._is or self._contains):
             said = _said(text)
             places.update(self._is.get(said, ()))
-            for at, word in enumerate(said):
-                for phrase, place in self._contains.get(word, ()):
-                    if said[at : at + len(phrase)] == phrase:
-                        places.add(place)
+            for phrase in self._contained(said):
+                places.update(self._contains[phrase])
         for path in categories:
             for above in _paths(path):
                 places.update(self._category.get(above, ()))
@@ -74,12 +73,21 @@ class RuleBook:
                 self._is.setdefault(said, []).append(place)
         for text in when.query_contains:
             if said := _said(text):
-                self._contains.setdefault(said[0], []).append((said, place))
+                self._contains.setdefault(said, []).append(place)
+                self._lengths.setdefault(said[0], set()).add(len(said))
         for path in when.category:
             if folded := fold_path(path):
                 self._category.setdefault(folded, []).append(place)
         if not (when.query_is or when.query_contains or when.category):
             self._always.append(place)
+
+    def _contained(self, said: Said) -> set[Said]:
+        """The phrases that rules wait for, of those that stand in what is said: each once, whatever rules
+        they are of, for one caller's rules and words must not hold up the others."""
+        found = {
+            said[at : at + length] for at, word in enumerate(said) for length in self._lengths.get(word, ())
+        }
+        return found & self._contains.keys()
 
 
 @lru_cache(maxsize=4_096)

@@ -203,6 +203,18 @@ def test_replacements_go_one_way() -> None:
     assert [(a, b) for a, b, _ in synonyms.in_run("新沙发")] == [(1, 3)]
 
 
+def test_what_stands_for_words_is_at_hand_for_so_many_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mmpipe.search.find.synonyms._MOST_HELD", 3)
+    synonyms = Synonyms([Group((f"word{n}",), (f"红{n}",)) for n in range(9)] + [Group(("a",), ("沙发",))])
+    for _ in range(2):
+        for n in range(9):
+            found = synonyms.of_words((f"word{n}",), 0)
+            assert found is not None
+            assert [other.text for other in found[1]] == [f"红{n}"]
+        assert [other.text for other in synonyms.of_run("沙发")] == ["a"]
+    assert len(synonyms._of_words) <= 3
+
+
 def test_a_collection_has_words_of_its_own_and_may_do_without_shipped_ones(shop: Version) -> None:
     own = with_own(SynonymLines((Group(("snorkel", "sofa")),), (), ("couch",)))
     searcher = Searcher(LOADED.profile, ServeSettings(vector_weight=0))

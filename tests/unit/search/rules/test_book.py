@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +49,20 @@ def taking(
 )
 def test_words_of_the_query_decide(when: dict[str, Any], text: str | None, held: bool) -> None:
     assert (taking([rule("one", when)], text) == ("one",)) is held
+
+
+def test_many_phrases_that_begin_alike_cost_a_search_next_to_nothing() -> None:
+    """One shop's rules and queries take a replica's time from the others'."""
+    waiting = [[f"a {number} {n}" for n in range(100)] for number in range(200)]
+    rules = [rule(str(number), {"query_contains": phrases}) for number, phrases in enumerate(waiting)]
+    alike = [" ".join(["a"] * n) for n in range(1, 100)]
+    rules += [rule(f"alike {n}", {"query_contains": alike}) for n in range(100)]
+    book = RuleBook(RuleSet(rules=rules))
+    begun = time.process_time()
+    found = book.effects(" ".join(["a"] * 500), (), {}, NOW)
+    assert time.process_time() - begun < 1.0
+    assert found is not None
+    assert found.names[0] == "alike 0"
 
 
 def test_a_category_is_meant_with_all_below_it() -> None:
