@@ -20,6 +20,7 @@ _GET = b"GET /v1/search HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 async def _app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    assert scope["type"] == "http"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -72,3 +73,24 @@ def test_it_gets_a_problem_document(address: tuple[str, int], sent: bytes, statu
         line, problem = _answer(connection, sent)
     assert (int(line), problem["status"]) == (status, status)
     assert problem["type"].startswith("urn:mmpipe:problem:")
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c", "made-up"])
+@pytest.mark.parametrize(("method", "body"), [("GET", b""), ("POST", b"a body"), ("HEAD", b""), ("FOO", b"")])
+def test_who_asks_for_another_protocol_is_answered_in_this_one(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture, protocol: str, method: str, body: bytes
+) -> None:
+    """And no connection stays, beyond every deadline."""
+    head = f"{method} /v1/search HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(f"{head}{key}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        got = b""
+        while piece := connection.recv(65_536):
+            got += piece
+    if method == "FOO":
+        assert got.startswith(b"HTTP/1.1 400 ")
+        return
+    assert got.startswith(b"HTTP/1.1 200 ")
+    assert got.endswith(b"\r\n\r\n" if method == "HEAD" else b"ok")
+    assert not caplog.records

@@ -191,11 +191,21 @@ class BoundedProtocol(OneWriteProtocol):
         """See :class:`httptools.HttpRequestParser`."""
         super().on_headers_complete()  # raises for an address that cannot be parsed: still the head
         self._reading = "body"
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # what follows, a body too, is not parsed
 
     def on_message_complete(self) -> None:
         """See :class:`httptools.HttpRequestParser`."""
         self._reading = None
         super().on_message_complete()
+
+    def _should_upgrade_to_ws(self) -> bool:
+        """Nothing here speaks another protocol: who asks for one is answered in this one, as HTTP allows. A
+        connection that were handed over would have no deadlines and no limits."""
+        return False
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Whoever asks must not fill the log."""
 
     def send_400_response(self, msg: str) -> None:
         """What the parser cannot read is answered as a problem document."""
