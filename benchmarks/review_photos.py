@@ -1,25 +1,30 @@
 """What photos of reviews are worth and cost: shoppers' photos of groceries, found with and without them.
 
-    python benchmarks/review_photos.py --data FOLDER [--withhold] [--reviews 3] [--queries 3] [--trust 0.9]
+    python benchmarks/review_photos.py --data FOLDER [--withhold] [--unnamed] [--reviews 3] [--queries 3]
+                                       [--trust 0.9] [--fusion hybrid early late] [--words 0.3]
     python benchmarks/review_photos.py --photos 100000 [--products 50000] [--dim 256]
 
 The first form indexes the studio photos and texts of ``products.parquet`` in FOLDER by the starter profile.
 Of each product's photos in ``photos_train.parquet`` the first ``--reviews`` are those of its reviews, the
 ``--queries`` after them are asked, all through the code that serves. ``half``: every other product has
 reviews, ``theirs`` are the queries for these and ``others`` those for the rest; with ``--withhold`` these
-products have no picture of the shop's. ``texts`` are the products' titles, asked with the photos there and
-without. The second form loads that many random photos beside random products and times searches with and
-without. Each prints one JSON line.
+products have no picture of the shop's, and with ``--unnamed`` a number for a title and no description.
+``texts`` are the products' titles, asked with the photos there and without; of ``--words`` they are compared
+with photos too, which the service does not do, a photo standing for so much of a score. The second form loads
+that many random photos beside random products and times searches with and without. Each prints one JSON line.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,11 +42,13 @@ from mmpipe.indexing.lanes.reviews import execute_reviews
 from mmpipe.lake import open_lake
 from mmpipe.lake.schema import ProductRow, VectorBlock, build_table, products_schema
 from mmpipe.schemas.product import Product
-from mmpipe.schemas.search import SearchRequest
+from mmpipe.schemas.search import Fusion, SearchRequest
 from mmpipe.search import EncodedQuery, LiveVersions, Searcher, Version, encode
 from mmpipe.search.columns.photos import Numbered, PhotoColumn, Photos, build_photos
 from mmpipe.search.find import photographed
+from mmpipe.search.find.question import Question
 from mmpipe.search.kernels.memory import words_of
+from mmpipe.search.page import shown_by
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.load import load
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
@@ -56,7 +63,10 @@ def main() -> None:
     parser.add_argument("--reviews", type=int, default=3, help="photos of reviews of each product")
     parser.add_argument("--withhold", action="store_true", help="every other product has no picture")
     parser.add_argument("--queries", type=int, default=3, help="photos of each product that are asked")
+    parser.add_argument("--unnamed", action="store_true", help="every other product's text says nothing")
     parser.add_argument("--trust", type=float, nargs="*", default=[photographed.TRUST])
+    parser.add_argument("--fusion", nargs="*", default=["hybrid"], choices=["hybrid", "early", "late"])
+    parser.add_argument("--words", type=float, nargs="*", default=[], help="what a photo counts for words")
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--products", type=int, default=50_000)
     parser.add_argument("--dim", type=int, default=256)
@@ -77,7 +87,7 @@ def _worth(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         indexing=IndexingSettings(workers=1, review_photos_per_product=options.reviews),
         serve=ServeSettings(mirror_dir=str(folder / "mirror"), live_poll_seconds=3_600),
     )
-    _write(folder, products, photos, options.reviews, withhold=options.withhold)
+    _write(folder, products, photos, options)
     execute_file(settings, folder / "shop" / "feed.jsonl", "shop")
     lake, loaded = open_lake(settings), registry.load("starter")
     limits = settings.media
@@ -92,26 +102,33 @@ def _worth(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     with LiveVersions(settings, lake) as versions:
         searcher = Searcher(loaded.profile, settings.serve)
         plain = versions.get("shop")
-        report["without"] = _ranked(searcher, plain, by_photo)
-        report["texts_without"] = _ranked(searcher, plain, by_text)
         reviewed = {row["id"] for row in products[::2]}
-        theirs = [query for query in by_photo if query[0] in reviewed]
-        others = [query for query in by_photo if query[0] not in reviewed]
-        report["theirs_without"] = _ranked(searcher, plain, theirs)
-        report["others_without"] = _ranked(searcher, plain, others)
+        sets = {
+            "every": by_photo,
+            "theirs": [query for query in by_photo if query[0] in reviewed],
+            "others": [query for query in by_photo if query[0] not in reviewed],
+        }
+        texts = {
+            "theirs": [query for query in by_text if query[0] in reviewed],
+            "others": [query for query in by_text if query[0] not in reviewed],
+        }
+        report["texts_without"] = {name: _ranked(searcher, plain, asked) for name, asked in texts.items()}
+        for fusion in options.fusion:
+            report[fusion] = {"without": {n: _ranked(searcher, plain, q, fusion) for n, q in sets.items()}}
         spent = 0.0
         for name in ("half", "all"):
             started = time.process_time()
             execute_reviews(lake, lake.collection("shop"), folder / "shop" / f"{name}.jsonl")
             spent += time.process_time() - started
             version = versions.refresh("shop")
-            for trust in options.trust:
+            for fusion, trust in itertools.product(options.fusion, options.trust):
                 photographed.TRUST = trust  # type: ignore[misc]
-                told = report.setdefault(name, {}).setdefault(str(trust), {})
-                told["every"] = _ranked(searcher, version, by_photo)
-                told["theirs"] = _ranked(searcher, version, theirs)
-                told["others"] = _ranked(searcher, version, others)
-        report["texts_with"] = _ranked(searcher, version, by_text)
+                told = report[fusion].setdefault(name, {})
+                told[str(trust)] = {n: _ranked(searcher, version, q, fusion) for n, q in sets.items()}
+            told = report.setdefault("texts_with", {}).setdefault(name, {})
+            for weight in (0.0, *options.words):
+                with _compared_with_photos(weight):
+                    told[str(weight)] = {n: _ranked(searcher, version, q) for n, q in texts.items()}
         stored = lake.collection("shop").review_photos(loaded.profile)
         assert stored is not None
         size = sum(
@@ -125,13 +142,33 @@ def _worth(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
+@contextmanager
+def _compared_with_photos(weight: float) -> Iterator[None]:
+    """Words meet photos of reviews as pictures do: by the vector of the text."""
+    of, told = Question.of, shown_by.with_photos
+
+    def asking(*args: Any, **kwargs: Any) -> Question:
+        found = of(*args, **kwargs)
+        if found.vector is None:
+            return found
+        vectors = {**found.modality_vectors, "image": found.modality_vectors["text"]}
+        leaning = {**found.leaning, "image": 0.0}
+        return replace(found, modality_vectors=vectors, leaning=leaning, photo_weight=weight)  # type: ignore[arg-type]
+
+    if weight:
+        Question.of = staticmethod(asking)  # type: ignore[method-assign, assignment]
+        shown_by.with_photos = lambda version, rows, hits, *_: list(hits)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        Question.of, shown_by.with_photos = of, told  # type: ignore[method-assign]
+
+
 def _write(
     folder: Path,
     products: Sequence[dict[str, Any]],
     photos: Mapping[str, list[bytes]],
-    each: int,
-    *,
-    withhold: bool,
+    options: argparse.Namespace,
 ) -> None:
     shop = folder / "shop"
     (shop / "media").mkdir(parents=True)
@@ -140,10 +177,12 @@ def _write(
         (shop / "media" / f"{row['id']}.jpg").write_bytes(row["image"])
         told = {name: row[name] for name in ("id", "title", "description")}
         rows.append({**told, "product_type": row["category"]})
-        if place % 2 or not withhold:
+        if options.unnamed and not place % 2:
+            rows[-1] = {"id": row["id"], "title": f"Article {place}"}
+        if place % 2 or not options.withhold:
             rows[-1]["image_link"] = f"media/{row['id']}.jpg"
         links = []
-        for number, photo in enumerate(photos[row["id"]][:each]):
+        for number, photo in enumerate(photos[row["id"]][: options.reviews]):
             links.append(f"media/{row['id']}-{number}.jpg")
             (shop / links[-1]).write_bytes(photo)
         if links:
@@ -155,10 +194,12 @@ def _write(
     (shop / "all.jsonl").write_text("".join(json.dumps(review) + "\n" for review in reviews))
 
 
-def _ranked(searcher: Searcher, version: Version, asked: Asked) -> dict[str, float]:
+def _ranked(
+    searcher: Searcher, version: Version, asked: Asked, fusion: Fusion = "hybrid"
+) -> dict[str, float]:
     places = []
     for product_id, query in asked:
-        request = SearchRequest(text=query.text, limit=20, explain=False)
+        request = SearchRequest(text=query.text, limit=20, explain=False, fusion=fusion)
         found = [hit.id for hit in searcher.search(version, request, query).hits]
         places.append(found.index(product_id) + 1 if product_id in found else 0)
     ranks = np.array(places)

@@ -239,8 +239,8 @@ class ServeSettings(Section):
     )
     review_photos: bool = Field(
         default=True,
-        description="a search by a picture also finds products by the photos of their reviews, where it is"
-        " `hybrid` and the collection is not split (`shards` above 1); false: by their own pictures alone",
+        description="a search by a picture also finds products by the photos of their reviews; false: by"
+        " their own pictures alone",
     )
     encoder_threads: int = Field(default=1, ge=1, description="CPU threads of one query's encoding")
     gpu: Literal["auto", "on", "off"] = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
@@ -10,7 +11,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mmpipe.encoders import registry
 from mmpipe.errors import (
@@ -21,19 +24,23 @@ from mmpipe.errors import (
     UnknownCollection,
     UnknownProduct,
 )
+from mmpipe.indexing.lanes.reviews import execute_reviews
 from mmpipe.lake import open_lake
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import LiveVersions, Searcher, encode
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.find.dictionary import dictionary
-from mmpipe.search.shards import ShardMissing, VersionGone
+from mmpipe.search.shards import ShardMissing, VersionGone, VersionRef
+from mmpipe.search.versions.review_photos import FollowedPhotos
 from mmpipe.serve.answer import sharded, watch
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.http.errors import problem_of
 from mmpipe.serve.ray.shards import ShardServer, ShardVersions
 from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_for, write_feed
+from tests.unit.indexing.bucket import png
 
 SHARDS = 2
+PICTURE = png((250, 240, 230))
 REQUESTS = (
     SearchRequest(text="red shoe", facets=["brand", "price"], limit=7),
     SearchRequest(facets=["color"], limit=50),
@@ -65,7 +72,9 @@ class Shop:
         if self.hold is not None:
             await self.hold(shard, method)
         server = self.servers[shard]
-        return await (server.load(*args) if method == "load" else server.ask(method, *args))
+        if method in ("load", "follow_photos"):
+            return await getattr(server, method)(*args)
+        return await server.ask(method, *args)
 
     def collections(self, **serve: Any) -> ShardedCollections:
         """The ingress's side."""
@@ -81,6 +90,10 @@ class Shop:
                 versions.get("shop", page_cursor=request.cursor), request, encode(request, loaded, {})
             )
         return told(found)
+
+
+def decoded(picture: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(picture)))
 
 
 def told(answer: bytes) -> dict[str, Any]:
@@ -453,3 +466,100 @@ def test_versions_used_lately_are_kept_by_a_shard(shop: Shop) -> None:
         assert (await server.load(refs[1])).products > 0
 
     asyncio.run(run())
+
+
+def test_shards_follow_photos_of_reviews_as_one_process_does(tmp_path: Path) -> None:
+    """A photo comes, finds its product, is erased; a shard that could not have it is told again."""
+    shop = Shop(tmp_path)
+    (tmp_path / "taken.png").write_bytes(PICTURE)
+    reviews = tmp_path / "reviews.jsonl"
+    collection = open_lake(shop.settings).collection("shop")
+    request = SearchRequest(limit=5)
+    query = encode(request, registry.load("fake"), {"image": decoded(PICTURE)})
+
+    def review(**line: Any) -> None:
+        line = {"product_id": "red-hat-3", "review_id": "r1", "rating": 5, **line}
+        reviews.write_text(json.dumps(line) + "\n")
+        execute_reviews(open_lake(shop.settings), collection, reviews)
+
+    def whole() -> dict[str, Any]:
+        with LiveVersions(shop.settings, open_lake(shop.settings), clock=lambda: 1.8e9) as versions:
+            searcher = Searcher(registry.load("fake").profile, shop.settings.serve)
+            return told(searcher.search_json(versions.get("shop"), request, query))
+
+    async def split(found: ShardedCollections) -> dict[str, Any]:
+        return told((await found.search(found.get("shop"), request, query, NOBODY)).body)
+
+    async def away(shard: int, method: str) -> None:
+        if (shard, method) == (1, "follow_photos"):
+            raise ShardMissing(shard)
+
+    async def run() -> None:
+        found = shop.collections()
+        await found.refresh("shop")
+        assert all("review_photo" not in hit for hit in (await split(found))["hits"])
+        await asyncio.to_thread(review, photos=["taken.png"])
+        shop.hold = away
+        await found.refresh("shop")
+        assert "shard 1" in found.status()["shop"].error
+        shop.hold = None
+        await found.refresh("shop")
+        assert found.status()["shop"].error == ""
+        page = await split(found)
+        assert page == await asyncio.to_thread(whole)
+        assert page["hits"][0]["id"] == "red-hat-3"
+        assert page["hits"][0]["review_photo"]["review_id"] == "r1"
+        # A version that is loaded later, and a shard that is put in place of another, have it too.
+        await asyncio.to_thread(
+            shop.upload, "new.jsonl", [{"id": "new", "title": "Violet umbrella", "price": "5.00 USD"}]
+        )
+        shop.servers[0].close()
+        shop.servers[0] = ShardServer(shop.settings, 0)
+        await found.refresh("shop")
+        page = await split(found)
+        assert page == await asyncio.to_thread(whole)
+        assert page["hits"][0]["review_photo"]["review_id"] == "r1"
+        await asyncio.to_thread(review, _op="delete")
+        await found.refresh("shop")
+        page = await split(found)
+        assert all("review_photo" not in hit for hit in page["hits"])
+        assert page == await asyncio.to_thread(whole)
+
+    try:
+        asyncio.run(run())
+    finally:
+        for server in shop.servers:
+            server.close()
+
+
+def test_a_shard_that_cannot_have_photos_answers_without_and_tries_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(tmp_path)
+    (tmp_path / "taken.png").write_bytes(PICTURE)
+    line = {"product_id": "red-hat-3", "review_id": "r1", "rating": 5, "photos": ["taken.png"]}
+    (tmp_path / "reviews.jsonl").write_text(json.dumps(line) + "\n")
+    lake = open_lake(shop.settings)
+    execute_reviews(lake, lake.collection("shop"), tmp_path / "reviews.jsonl")
+    live = lake.collection("shop").live()
+    assert live is not None
+    ref = VersionRef("shop", live.table, live.version)
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise StorageUnavailable("not now")
+
+    versions = ShardVersions(shop.settings, 0)
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr(FollowedPhotos, "follow", fails)
+            versions.open_live()
+            assert versions._held[ref].version.photos is None
+            versions.mend()
+            assert versions._held[ref].version.photos is None
+        versions.mend()
+        assert versions._held[ref].version.photos is not None
+        assert not versions._lacking
+    finally:
+        versions.close()
+        for server in shop.servers:
+            server.close()

@@ -8,7 +8,7 @@ have them from the cursor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
 Scores = NDArray[np.float32]
 Split = Callable[[Rows], dict["Modality", NDArray[np.float64]]]
+Bands = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -39,46 +40,64 @@ class Found:
     rows: Rows
     scores: Scores
     split: Split
-    bands: tuple[tuple[float, float], ...]
+    bands: Bands
 
 
-def search(
-    version: Version, question: Question, mask: Words, pinned: tuple[tuple[float, float], ...] = ()
-) -> Found | None:
+def pairs(version: Version, question: Question) -> list[late.Pair]:
+    """The pairs of modalities that a question is scored by."""
+    asked = {m: w for m, w in question.modality_weights.items() if w > 0 and m in question.modality_vectors}
+    return late.pairs(version.fusion.info, asked, version.modalities)
+
+
+def parts(
+    version: Version,
+    question: Question,
+    chosen: Sequence[late.Pair],
+    rows: Rows,
+    bands: Bands,
+    pictures: Scores | None = None,
+) -> Scores:
+    """Each pair's share of some rows' scores, see :func:`mmpipe.fusion.late.parts`. With ``pictures`` every
+    row has a picture that has these cosines with the query's."""
+    cosines, present = [], []
+    for pair in chosen:
+        column = version.vectors[vector_column(pair.held)]
+        if pictures is not None and pair.asked == pair.held == "image":
+            cosines.append(pictures)
+            present.append(np.ones(len(rows), np.bool_))
+        else:
+            cosines.append(column.score(rows, question.modality_vectors[pair.asked]))
+            present.append(has(column.present, rows))
+    return late.parts(chosen, cosines, present, [late.Band(*band) for band in bands])
+
+
+def search(version: Version, question: Question, mask: Words, pinned: Bands = ()) -> Found | None:
     """The rows that are within the band of any pair of modalities, ties by id. Without ``pinned`` bands, a
     pair's begins at its ``question.depth``-th best cosine. None where no row under the mask has a vector that
     the query's modalities are held against."""
-    asked = {m: w for m, w in question.modality_weights.items() if w > 0 and m in question.modality_vectors}
-    chosen = late.pairs(version.fusion.info, asked, version.modalities)
+    chosen = pairs(version, question)
     if not chosen or question.vector is None:
         return None
-    bands: list[late.Band] = [late.Band(*band) for band in pinned] if len(pinned) == len(chosen) else []
-    known = bool(bands)
+    bands = pinned if len(pinned) == len(chosen) else ()
+    known: list[tuple[float, float]] = list(bands)
     proposed: list[Rows] = []
     for place, pair in enumerate(chosen):
         column, vector = version.vectors[vector_column(pair.held)], question.modality_vectors[pair.asked]
         rows, scores = column.scan(vector, mask & version.fused.present)
-        if not known:
-            bands.append(late.Band.of(scores, question.depth))
-        proposed.append(rows[scores >= bands[place].floor])
-    rows = np.unique(np.concatenate(proposed))
+        if not bands:
+            band = late.Band.of(scores, question.depth)
+            known.append((band.floor, band.ceiling))
+        proposed.append(rows[scores >= known[place][0]])
+    rows, fixed = np.unique(np.concatenate(proposed)), tuple(known)
     if not len(rows):
         return None
 
-    def parts(wanted: Rows) -> Scores:
-        columns = [version.vectors[vector_column(pair.held)] for pair in chosen]
-        cosines = [
-            c.score(wanted, question.modality_vectors[p.asked]) for c, p in zip(columns, chosen, strict=True)
-        ]
-        return late.parts(chosen, cosines, [has(c.present, wanted) for c in columns], bands)
-
     def split(wanted: Rows) -> dict[Modality, NDArray[np.float64]]:
         found: dict[Modality, NDArray[np.float64]] = {}
-        for pair, part in zip(chosen, parts(wanted), strict=True):
+        for pair, part in zip(chosen, parts(version, question, chosen, wanted, fixed), strict=True):
             found[pair.held] = found.get(pair.held, np.zeros(len(wanted))) + part
         return found
 
-    total: Scores = parts(rows).sum(axis=0)
+    total: Scores = parts(version, question, chosen, rows, fixed).sum(axis=0)
     order = top_scores(rows, total.astype(np.float64), version.ids.rank, len(rows))
-    fixed = tuple((band.floor, band.ceiling) for band in bands)
     return Found(rows[order], total[order], split, fixed)

@@ -111,14 +111,15 @@ def settle(
 ) -> VectorScale:
     """A scale with what scores lean by, from the nearest products: their fused cosines, best first, and those
     of each modality. Of more than ``depth`` the ones beyond do not count, nor do equals on both sides of that
-    border, so that the order of equals bears on nothing."""
+    border, so that the order of equals bears on nothing. A modality that is not among ``own`` takes no
+    part."""
     inside = len(nearest)
     if inside > depth:
         inside = int(np.count_nonzero(nearest > nearest[depth]))
     fused = nearest[:inside]
     found = []
-    for modality, weight in leaning.items():
-        lean = _lean(modality, weight, fused, own[modality][:inside])
+    for modality, scores in own.items():
+        lean = _lean(modality, leaning[modality], fused, scores[:inside])
         if lean is not None:
             found.append(lean)
     if not found:

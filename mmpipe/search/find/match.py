@@ -239,21 +239,21 @@ class Search:
     def _own(self, rows: Rows) -> lean.Own:
         """Cosines of some rows by the modalities that the question leans to."""
         question = self._question
-        if not question.leaning:
-            return {}
-        asked = {m: question.modality_vectors[m] for m in question.leaning}
-        return lean.cosines(self._version, asked, rows)
+        # By 0 they lean for photos alone.
+        some = [m for m, weight in question.leaning.items() if weight > 0 or self._version.photos is not None]
+        return lean.cosines(self._version, {m: question.modality_vectors[m] for m in some}, rows)
 
     def _leaned(
         self, rows: Rows, scores: Scores, scale: VectorScale, own: lean.Own | None = None
     ) -> tuple[Rows, Scores, VectorScale, late.Split | None]:
         """Rows near by vector with their scores as these lean; ``own`` where it is known already."""
         question, version = self._question, self._version
-        if not scale.leans or question.vector is None:
+        leans = tuple(each for each in scale.leans if each.weight > 0 and each.modality in question.leaning)
+        if not leans or question.vector is None:
             return rows, scores, scale, None
-        leaning = lean.Leaning(question.vector, question.modality_vectors, scale.leans)
+        leaning = lean.Leaning(question.vector, question.modality_vectors, leans)
         own = self._own(rows) if own is None else own
-        return rows, lean.leaned(scale.leans, scores, own), scale, partial(leaning.split, version)
+        return rows, lean.leaned(leans, scores, own), scale, partial(leaning.split, version)
 
     def _seen(self, rows: Rows, nearest: Scores) -> Marks:
         """Which of the nearest rows, as far as they are looked at, have a picture or clip that is by itself

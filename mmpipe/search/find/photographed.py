@@ -1,23 +1,26 @@
 """Products found by the photos of their reviews.
 
-A query by a picture leans to the products' own pictures (:mod:`mmpipe.search.find.lean`). A photo that a
-reviewer took stands beside those: its cosine is brought to where the others' scores are in the same way, and
-what it then has above the floor counts a little less than it would of the shop's own picture (:data:`TRUST`),
-where that is more than the product earns by itself. So no photo takes anything from its product, the best one
-alone counts however many there are, and a score follows from the product, its photos and the scales of the
-first page: pages and facets are made as ever.
+A photo that a reviewer took stands beside the shop's own pictures, whichever way a query by a picture meets
+those (:attr:`Question.mode`). Where scores lean to them (:mod:`mmpipe.search.find.lean`) its cosine is
+brought to where the others' scores are in the same way; in early fusion as if they did, for a photo is
+another picture of its product, not a part of the fused vector; in late fusion
+(:mod:`mmpipe.search.find.late`) it is scaled as their cosines are. What it then has above the floor counts a
+little less than it would of the shop's own picture (:data:`TRUST`), where that is more than the product earns
+by itself. So no photo takes anything from its product, the best one alone counts however many there are, and
+a score follows from the product, its photos and the scales of the first page: pages and facets are made as
+ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmpipe.search.find import lean
+from mmpipe.search.find import late, lean
 from mmpipe.search.find.scoring import Lean
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 Rows = NDArray[np.int32]
 Words = NDArray[np.uint64]
 Scores = NDArray[np.float32]
+# Products with a photo, ascending, what each scores by itself, and what by its best photo.
+Measured = tuple[Rows, Scores, Scores]
 NAME: Final = "review_photo"
 # Of what a reviewer's photo has above the floor so much counts: who took it, and of what, nobody at the shop
 # knows. By `benchmarks/review_photos.py`, see docs/search.md.
@@ -47,7 +52,7 @@ class Photographed:
 
 def takes_part(version: Version, question: Question) -> bool:
     """Whether a question asks for products' pictures by a picture, and the version has photos of reviews."""
-    return version.photos is not None and "image" in question.leaning and question.vector is not None
+    return version.photos is not None and question.photo_weight > 0 and question.vector is not None
 
 
 def photographed(
@@ -55,15 +60,8 @@ def photographed(
 ) -> Photographed:
     """Rows near by vector, which score ``scores``, and others under ``mask`` that a photo brings to the floor
     of ``scale``: of the photos nearest to the query, as many as :class:`Question` looks at products."""
-    assert version.photos is not None
-    assert question.vector is not None
-    leans = _leans(question, scale)
-    photos, asked = version.photos, question.modality_vectors["image"]
-    found, cosines = photos.above(asked, mask, _lowest(leans, scale.floor), question.depth)
-    fused = version.fused.score(found, question.vector)
-    own = lean.cosines(version, {m: question.modality_vectors[m] for m in leans}, found)
-    mine = lean.leaned(scale.leans, fused, own)
-    by_photo = _by_photo(leans, scale, fused, own, cosines)
+    measure = _in_bands if question.mode == "late" else _leaning
+    found, mine, by_photo = measure(version, question, mask, scale)
     counts = np.isin(found, rows) | (by_photo >= np.float32(scale.floor))
     found, mine, by_photo = found[counts], mine[counts], by_photo[counts]
     every = np.union1d(rows, found).astype(np.int32)
@@ -73,6 +71,33 @@ def photographed(
     at = np.searchsorted(every, found)
     gained[at] = np.maximum(by_photo - total[at], np.float32(0))
     return Photographed(every, total, gained)
+
+
+def _leaning(version: Version, question: Question, mask: Words, scale: VectorScale) -> Measured:
+    assert version.photos is not None
+    assert question.vector is not None
+    leans = _leans(question, scale)
+    photos, asked = version.photos, question.modality_vectors["image"]
+    found, cosines = photos.above(asked, mask, _lowest(leans, scale.floor), question.depth)
+    fused = version.fused.score(found, question.vector)
+    own = lean.cosines(version, {m: question.modality_vectors[m] for m in leans}, found)
+    mine = lean.leaned(tuple(each for each in scale.leans if each.modality in leans), fused, own)
+    return found, mine, _by_photo(leans, scale, fused, own, cosines)
+
+
+def _in_bands(version: Version, question: Question, mask: Words, scale: VectorScale) -> Measured:
+    """Nothing where products have no pictures: no band tells where the cosines of pictures are."""
+    assert version.photos is not None
+    chosen = late.pairs(version, question)
+    at = [place for place, pair in enumerate(chosen) if pair.asked == pair.held == "image"]
+    if not at or len(scale.bands) != len(chosen):
+        return np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.float32)
+    floor = scale.bands[at[0]][0]
+    found, cosines = version.photos.above(question.modality_vectors["image"], mask, floor, question.depth)
+    counted = (floor + TRUST * (cosines - floor)).astype(np.float32)
+    mine = late.parts(version, question, chosen, found, scale.bands).sum(axis=0)
+    by_photo = late.parts(version, question, chosen, found, scale.bands, counted).sum(axis=0)
+    return found, mine, by_photo
 
 
 def _by_photo(
@@ -89,12 +114,13 @@ def _by_photo(
 
 
 def _leans(question: Question, scale: VectorScale) -> Mapping[Modality, Lean]:
-    """What scores lean by, a picture among it: where products have no pictures of their own to tell where the
-    cosines of pictures are, these stand for themselves."""
-    found: dict[Modality, Lean] = {each.modality: each for each in scale.leans}
-    return (
-        found if "image" in found else {**found, "image": Lean("image", question.leaning["image"], 0.0, 1.0)}
-    )
+    """What scores lean by, and the line for a photo: where products have no pictures of their own to tell
+    where the cosines of pictures are, these stand for themselves."""
+    found: dict[Modality, Lean] = {
+        each.modality: each for each in scale.leans if each.modality in question.leaning
+    }
+    image = found.get("image", Lean("image", 0.0, 0.0, 1.0))
+    return {**found, "image": replace(image, weight=question.photo_weight)}
 
 
 def _lowest(leans: Mapping[Modality, Lean], floor: float) -> float:

@@ -58,8 +58,10 @@ class Question:
     makes ``far`` void. ``far`` is of 1,000 products, and higher by ``crowd`` where ten times as many are (as
     of 400 where fewer are).
     Scores lean to the products' vectors of single modalities by ``leaning``, see
-    :mod:`mmpipe.search.find.lean`. ``taste`` is the shopper's whom the order leans to. Every match is under
-    ``filters`` and meets the ``conditions``; ``lifts`` lift or lower some."""
+    :mod:`mmpipe.search.find.lean`; by 0 where only photos of reviews are brought to where scores are.
+    ``photo_weight`` is the part of a score that such a photo may stand for, 0 where none takes part, see
+    :mod:`mmpipe.search.find.photographed`. ``taste`` is the shopper's whom the order leans to. Every match
+    is under ``filters`` and meets the ``conditions``; ``lifts`` lift or lower some."""
 
     filters: Filters
     conditions: tuple[Condition, ...] = ()
@@ -84,6 +86,7 @@ class Question:
     crowd: float = 0.0
     mode: str = "early"
     leaning: Mapping[Modality, float] = field(default_factory=dict)
+    photo_weight: float = 0.0
     sort: Sort = "relevance"
     taste: Taste | None = None
 
@@ -129,10 +132,11 @@ class Question:
         if mode == "late" and query.like_weight:
             # What products are like is in their fused vectors alone.
             mode = "hybrid"
-        leaning: Mapping[Modality, float] = {}
-        if mode == "hybrid":
-            counted = understood.known and bool(understood.words)
-            leaning = towards(query.modality_weights, query.like_weight, counted=counted)
+        counted = understood.known and bool(understood.words)
+        leaning = towards(query.modality_weights, query.like_weight, counted=counted)
+        photo_weight = leaning.get("image", 0.0)
+        if mode != "hybrid":
+            leaning = {"image": 0.0} if mode == "early" and photo_weight > 0 else {}
         # Of what a photo is like, more must be looked at to tell the nearest: many products look alike.
         depth = settings.candidates * (1 if alone else _MEDIA_DEPTH)
         return cls(
@@ -159,6 +163,7 @@ class Question:
             crowd=crowd,
             mode=mode,
             leaning=leaning,
+            photo_weight=photo_weight,
             sort=request.sort,
             taste=asked.taste,
         )

@@ -69,7 +69,8 @@ def scoring_of(surveys: Sequence[Survey], question: Question) -> Scoring:
     reach = question.reach(nearest, seen, products) if says_text else (None, None)
     vector = VectorScale.of(nearest[: question.depth], question.relevance, *reach)
     if vector is not None and question.leaning:
-        own = {m: np.concatenate([survey.own[m] for survey in surveys])[order] for m in question.leaning}
+        told = [m for m in question.leaning if all(m in survey.own for survey in surveys)]
+        own = {m: np.concatenate([survey.own[m] for survey in surveys])[order] for m in told}
         vector = lean.settle(vector, question.leaning, nearest, own, question.depth)
     return Scoring.of(text, vector, question.text_weight, question.vector_weight)
 
@@ -123,8 +124,15 @@ def _scored(
     far = np.isnan(cosines)
     order = np.argsort(far, kind="stable")
     count = len(far) - int(np.count_nonzero(far))
-    names = parts[0].candidates.extras
-    extras = {name: np.concatenate([part.candidates.extras[name] for part in parts])[order] for name in names}
+    # Photos of reviews come to one shard a moment before another.
+    names = dict.fromkeys(name for part in parts for name in part.candidates.extras)
+    nothing = [np.zeros(len(part.candidates.ids)) for part in parts]
+    extras = {
+        name: np.concatenate(
+            [part.candidates.extras.get(name, zero) for part, zero in zip(parts, nothing, strict=True)]
+        )[order]
+        for name in names
+    }
     matches = Matches(order.astype(np.int32), lexical[order], cosines[order[:count]], scoring, extras=extras)
     places = np.argsort(order)
     text, vector = matches.shares(places)

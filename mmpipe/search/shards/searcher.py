@@ -69,7 +69,8 @@ class Transport(Protocol):
 
     async def call(self, shard: int, method: str, *args: Any) -> Any:
         """``method`` of a :class:`~mmpipe.search.shards.shard.Shard`, its arguments behind the
-        :class:`VersionRef` that is asked. Raises :class:`ShardMissing`."""
+        :class:`VersionRef` that is asked; ``load`` makes that ready, and ``follow_photos`` has the review
+        photos of a collection followed as they are now. Raises :class:`ShardMissing`."""
 
 
 @dataclass(frozen=True)
@@ -351,7 +352,8 @@ class _Round:
         scale = None if merged.scoring is None else merged.scoring.vector
         leaning = None
         if scale is not None and scale.leans and query.vector is not None:
-            leaning = Leaning(query.vector, query.modality_vectors, scale.leans)
+            leans = tuple(each for each in scale.leans if each.modality in query.modality_vectors)
+            leaning = Leaning(query.vector, query.modality_vectors, leans)
         wanted = more.wanted(self._request, self._question, self._understood, merged.scoring)
         own: list[tuple[int, tuple[Any, ...]]] = []
         places = [np.flatnonzero(merged.shards == at) for at in range(len(self._shards))]
@@ -367,6 +369,7 @@ class _Round:
                 query=query.vector,
                 leaning=leaning,
                 moment=seen,
+                picture=query.modality_vectors.get("image"),
                 explained=bool(self._request.explain),
                 more=wanted or None,
             )

@@ -20,11 +20,12 @@ from mmpipe.search.find import filters, rank, values
 from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness
 from mmpipe.search.find.match import Matches, Search, Survey
 from mmpipe.search.find.need import Need, Told
+from mmpipe.search.find.photographed import NAME
 from mmpipe.search.find.words import tell
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
 from mmpipe.search.kernels.text import K1
-from mmpipe.search.page import explain, facets, moments, more, present
+from mmpipe.search.page import explain, facets, moments, more, present, shown_by
 
 if TYPE_CHECKING:
     from mmpipe.encoders.base import Profile, Vectors
@@ -108,7 +109,8 @@ class Part:
 @dataclass(frozen=True)
 class Page:
     """What hits are made of besides rows: their scores, what full text and vector added to each (None: that
-    measure takes no part) and what the ``extras``, and the query's vectors, with what scores lean by."""
+    measure takes no part) and what the ``extras``, and the query's vectors, with what scores lean by;
+    ``picture`` is that of the query's picture."""
 
     rows: Rows
     scores: Sequence[float]
@@ -118,6 +120,7 @@ class Page:
     query: Vectors | None = None
     leaning: Leaning | None = None
     moment: Vectors | None = None
+    picture: Vectors | None = None
     explained: bool = False
     more: More | None = None
 
@@ -214,6 +217,8 @@ class Shard:
         hits = present.hits(version, page.rows, page.scores, splits, seconds, names)
         if page.more is not None:
             hits = more.with_more(version, page.rows, hits, splits, names, page.more)
+        if page.picture is not None and NAME in page.extras:
+            hits = shown_by.with_photos(version, page.rows, hits, page.extras[NAME], page.picture)
         return hits
 
     def product(self, product_id: str) -> PublicProduct | None:

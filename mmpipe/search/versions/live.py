@@ -54,8 +54,7 @@ class LiveVersions(VersionStore[Version]):
             settings,
             lake,
             put_together,
-            # A part of a version has no photos, see docs/search.md.
-            beside=self._photos.follow if mine is None else None,
+            beside=self._photos.follow,
             folder=held,
             clock=clock,
         )

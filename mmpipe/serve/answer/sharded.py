@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mmpipe.errors import (
     InvalidRequest,
+    MmpipeError,
     ModelUnavailable,
     NotReady,
     ProfileMismatch,
@@ -79,6 +80,9 @@ class _Followed:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     current: ShardedVersion | None = None
     generation: int = 0
+    # What of review photos the shards were told, and why they were not.
+    photos: Mapping[str, int] = field(default_factory=dict)
+    without: str = ""
     held: tuple[tuple[float, ShardedVersion], ...] = ()
     loaded_at: float | None = None
     checked_at: float | None = None
@@ -373,7 +377,9 @@ class ShardedCollections:
                 if live is not None and (followed.current is None or live.generation != followed.generation):
                     followed.loading_since = steady_time()
                     await self._switch(followed, live)
-                followed.error, followed.lacking = "", None
+                if live is not None and followed.photos != live.photos:
+                    await self._show(followed, live.photos)
+                followed.error, followed.lacking = followed.without, None
                 followed.fine_at, followed.failing_since = steady_time(), None
             except Exception as error:
                 if followed.error != str(error):
@@ -396,6 +402,21 @@ class ShardedCollections:
             followed.current = version
             followed.loaded_at = steady_time()
         followed.generation = live.generation
+
+    async def _show(self, followed: _Followed, photos: Mapping[str, int]) -> None:
+        """Have the shards bring the photos of reviews; where one cannot, it answers as before, and is told
+        again."""
+        name = followed.collection.name
+        shards = range(self._settings.serve.shards)
+        try:
+            await asyncio.gather(*(self._transport.call(shard, "follow_photos", name) for shard in shards))
+        except MmpipeError as error:
+            if followed.without != str(error):
+                told = {"collection": name, "reason": str(error)}
+                _log.warning("a collection lacks review photos", extra=told)
+            followed.without = str(error)
+        else:
+            followed.photos, followed.without = photos, ""
 
     async def _load(self, ref: VersionRef) -> ShardedVersion:
         count = self._settings.serve.shards

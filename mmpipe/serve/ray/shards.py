@@ -26,6 +26,7 @@ from mmpipe.lake.storage import is_missing, lance_errors
 from mmpipe.search.shards import Loaded, Shard, ShardMissing, VersionGone, VersionRef, assign
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.load import load
+from mmpipe.search.versions.review_photos import FollowedPhotos
 from mmpipe.search.versions.store import (
     CHECK_SECONDS,
     HOLD_SECONDS,
@@ -69,6 +70,10 @@ class ShardVersions:
         self._mirrors: dict[tuple[str, str], Mirror] = {}
         self._held: dict[VersionRef, _Held] = {}
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._photos = FollowedPhotos(settings, self._folder)
+        # By collection what of its review photos was last told, and those that lack it.
+        self._told: dict[str, Mapping[str, int]] = {}
+        self._lacking: set[str] = set()
         self._damaged: set[str] = set()
         self._opened_at = time.monotonic()
 
@@ -84,6 +89,7 @@ class ShardVersions:
             try:
                 live = self._lake.collection(name).live()
                 if live is not None:
+                    self._told[name] = live.photos
                     self.load(VersionRef(name, live.table, live.version))
             except Exception as error:  # noqa: BLE001  one damaged table must not take the others down with it
                 _log.warning(
@@ -103,7 +109,7 @@ class ShardVersions:
         with self._loading[ref.collection]:
             found = self.held(ref)
             if found is None:
-                version = self._load(ref)
+                version = self._shown(ref, self._load(ref))
                 found = Shard(version)
                 self._held[ref] = _Held(version, found)
                 self._forget(ref.collection)
@@ -112,9 +118,30 @@ class ShardVersions:
             self._folder.prune()
         return found
 
+    def follow_photos(self, collection: str) -> None:
+        """Bring the photos of reviews, as ``live.json`` names them now, to all parts of versions that are
+        held. Blocks. Raises as :meth:`FollowedPhotos.follow` does; meanwhile products answer as they did."""
+        opened = self._lake.collection(collection)
+        live = opened.live()
+        with self._loading[collection]:
+            told = self._told[collection] = {} if live is None else live.photos
+            self._lacking.add(collection)
+            for ref in [ref for ref in self._held if ref.collection == collection]:
+                held = self._held[ref]
+                version = self._photos.follow(opened, held.version, told)
+                if version is not held.version:
+                    self._held[ref] = _Held(version, Shard(version), held.used)
+            self._lacking.discard(collection)
+
     def mend(self) -> None:
-        """Load anew what is read from files that are not as they were written; until then it answers. Blocks.
-        What cannot be mended now is by a later call."""
+        """Load anew what is read from files that are not as they were written, and bring the photos of
+        reviews that could not be had; until then it answers. Blocks. What cannot be mended now is by a later
+        call."""
+        for name in sorted(self._lacking):
+            try:
+                self.follow_photos(name)
+            except Exception as error:  # noqa: BLE001  products can be found without
+                _log.warning("a shard lacks review photos", extra={"collection": name, "reason": str(error)})
         # Of packs it is not known whose they are; a load maps those that are whole.
         if self._folder.damaged():
             self._damaged |= {ref.collection for ref in list(self._held)}
@@ -135,7 +162,7 @@ class ShardVersions:
             refs.sort(key=lambda ref: -self._held[ref].used)
             for place, ref in enumerate(refs):
                 if place == 0:
-                    version = self._load(ref)
+                    version = self._shown(ref, self._load(ref))
                     self._held[ref] = _Held(version, Shard(version))
                 else:
                     del self._held[ref]
@@ -144,6 +171,7 @@ class ShardVersions:
         """Give up the files on disk."""
         for mirror in self._mirrors.values():
             mirror.close()
+        self._photos.close()
         self._folder.close()
 
     def _load(self, ref: VersionRef) -> Version:
@@ -159,6 +187,19 @@ class ShardVersions:
             fusion_for=lambda profile: fusion_of(profile, self._settings),
             mine=self._chosen(rows),
         )
+
+    def _shown(self, ref: VersionRef, version: Version) -> Version:
+        """With its photos as they were last told; where they cannot be had, without, until :meth:`mend`."""
+        told = self._told.get(ref.collection)
+        if told:
+            try:
+                opened = self._lake.collection(ref.collection)
+                return self._photos.follow(opened, version, told, self._latest(ref))
+            except Exception as error:  # noqa: BLE001  products can be found without
+                self._lacking.add(ref.collection)
+                told_of = {"collection": ref.collection, "reason": str(error)}
+                _log.warning("a shard lacks review photos", extra=told_of)
+        return version
 
     def _chosen(self, rows: Mapping[int, int]) -> Callable[[int], bool]:
         shard_of = assign(rows, self._settings.serve.shards)
@@ -229,6 +270,10 @@ class ShardServer:
         """See :meth:`ShardVersions.load`."""
         return (await self._shard(ref)).loaded()
 
+    async def follow_photos(self, collection: str) -> None:
+        """See :meth:`ShardVersions.follow_photos`."""
+        await asyncio.to_thread(self._versions.follow_photos, collection)
+
     async def ask(self, method: str, ref: VersionRef, *args: Any) -> Any:
         """A method of :class:`~mmpipe.search.shards.shard.Shard`."""
         shard = await self._shard(ref)
@@ -268,8 +313,8 @@ class RayTransport:
             raise ShardMissing(shard)
         handle = self._handles[shard]
         try:
-            if method == "load":
-                return await _within(LOAD_SECONDS, handle.load.remote(*args))
+            if method in ("load", "follow_photos"):
+                return await _within(LOAD_SECONDS, getattr(handle, method).remote(*args))
             return await _within(ANSWER_SECONDS, handle.ask.remote(method, *args))
         except _faults() as error:
             cause = _cause(error)

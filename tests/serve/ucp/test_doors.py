@@ -51,7 +51,7 @@ def test_with_keys_the_profile_is_public_and_the_catalogue_is_not(lake: Path) ->
             assert client.post(path, json=body, headers={**JSON, **bearer(KEY)}).status_code == 200
             answer = client.post(path, json=body, headers={**JSON, **bearer(SHOP)})
             assert answer.status_code == 403
-            assert "'agent'" in answer.json()["detail"]
+            assert "'agent'" in answer.json()["content"]
 
 
 def test_a_shop_may_open_the_catalogue_to_agents_alone(lake: Path) -> None:
@@ -59,6 +59,40 @@ def test_a_shop_may_open_the_catalogue_to_agents_alone(lake: Path) -> None:
         assert client.post("/ucp/catalog/search", json={"query": "mug"}).status_code == 200
         assert client.post("/ucp/mcp", json=CALL, headers=JSON).status_code == 200
         assert client.get("/v1/search").status_code == 401
+
+
+def test_whatever_is_wrong_below_the_doors_is_said_in_the_protocols_words(lake: Path) -> None:
+    """No path, no method, no key, too much: who raises it makes no difference."""
+    asked = (
+        ("POST", "/ucp/catalog/cart", 404, "not_found"),
+        ("GET", "/ucp", 404, "not_found"),
+        ("GET", "/ucp/catalog/search", 405, "method_not_allowed"),
+        ("POST", "/.well-known/ucp", 405, "method_not_allowed"),
+        ("GET", "/ucp/mcp", 405, "method_not_allowed"),
+        ("GET", "/ucp/schemas/none.json", 404, "not_found"),
+        ("POST", "/ucp/catalog/lookup", 401, "unauthorized"),
+        ("POST", "/ucp/catalog/lookup\n", 404, "not_found"),
+    )
+    for client in served(with_keys(of(lake), agents=entry(KEY, ["agent"]))):
+        for method, path, status, code in asked:
+            answer = client.request(method, path.replace("\n", "%0A"))
+            assert (answer.status_code, answer.json()["code"]) == (status, code), path
+            assert answer.headers["content-type"] == "application/json"
+            told = answer.json()
+            assert told["ucp"]["status"] == "error"
+            check_answer("lookup", told)
+            assert [message["code"] for message in told["messages"]] == [code]
+            assert told["messages"][0]["severity"] == ("recoverable" if status == 401 else "unrecoverable")
+            if status == 405:
+                assert answer.headers["allow"]
+        body = b"x" * (of(lake).serve.max_json_bytes + 1)
+        large = client.post("/ucp/catalog/lookup", content=body, headers=bearer(KEY))
+        assert (large.status_code, large.json()["code"]) == (413, "request_too_large")
+        elsewhere = client.get("/v1/none")
+        assert elsewhere.headers["content-type"] == "application/problem+json"
+    for client in served(of(lake)):
+        answer = client.get("/ucp/media/image/0")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 def test_a_shop_may_have_no_doors(lake: Path) -> None:
@@ -140,7 +174,9 @@ def split(lake: Path) -> Iterator[TestClient]:
     class Transport:
         async def call(self, shard: int, method: str, *args: Any) -> Any:
             server = servers[shard]
-            return await (server.load(*args) if method == "load" else server.ask(method, *args))
+            if method in ("load", "follow_photos"):
+                return await getattr(server, method)(*args)
+            return await server.ask(method, *args)
 
     service = QueryService(settings, LocalQueryEncoder(Models(threads=1)), shards=Transport())
     with TestClient(create_app(service, Metrics("test")), base_url=BASE, headers=AGENT) as client:

@@ -25,10 +25,11 @@ SETTINGS = ServeSettings(candidates=20)
 # What the shop shows of its products; the photos of shoppers show other things.
 IMAGES = {f"p{n}": 3 * n for n in range(30)}
 LIKE_NOTHING = 250
+MODES = ("hybrid", "early", "late")
 
 
-def showing(version: Version, *fragments: Sequence[tuple[str, int]], most: int = 1_000) -> Version:
-    """The version with photos: of each fragment products and how light the photo is."""
+def photos_of(*fragments: Sequence[tuple[str, int]], most: int = 1_000) -> Photos:
+    """Of each fragment products and how light the photo is; one that is darker than black cannot be used."""
     parts = []
     for number, photos in enumerate(fragments):
         products = pa.array([product for product, _ in photos], pa.string())
@@ -38,8 +39,12 @@ def showing(version: Version, *fragments: Sequence[tuple[str, int]], most: int =
         vectors = fake.encoders()["image"].embed_documents(pictures)
         parts.append(build_photos(products, reviews, reviews, usable, vectors))
     undeleted = [words_of(np.ones(len(photos), np.bool_)) for photos in fragments]
-    photos = Photos(parts, undeleted, catalogues.PROFILE.dim, most)
-    return version.showing(PhotoColumn(photos, numbered(version)))
+    return Photos(parts, undeleted, catalogues.PROFILE.dim, most)
+
+
+def showing(version: Version, *fragments: Sequence[tuple[str, int]], most: int = 1_000) -> Version:
+    """The version with photos."""
+    return version.showing(PhotoColumn(photos_of(*fragments, most=most), numbered(version)))
 
 
 def numbered(version: Version) -> Numbered:
@@ -65,27 +70,37 @@ def scores(answer: SearchResponse) -> dict[str, float]:
     return {hit.id: hit.score for hit in answer.hits}
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("product", ["p0", "bare1"])
 @pytest.mark.parametrize("text", [None, "thing"])
-def test_a_product_is_found_by_a_shoppers_photo(plain: Version, product: str, text: str | None) -> None:
+def test_a_product_is_found_by_a_shoppers_photo(
+    plain: Version, product: str, text: str | None, mode: str
+) -> None:
     version = showing(plain, [(product, LIKE_NOTHING)])
-    answer = ask(version, text=text)
+    answer = ask(version, text=text, fusion=mode)
     hit = next(hit for hit in answer.hits if hit.id == product)
+    if mode == "early" and (product, text) == ("bare1", "thing"):
+        assert scores(ask(plain, text=text, fusion=mode))[product] == hit.score == 1
+        return
     assert hit.review_photo is not None
     assert hit.review_photo.review_id == "r0-0"
     assert hit.scores is not None
     assert hit.scores.review_photo > 0
     if text is None:
-        assert answer.hits[0].id == product
-        assert scores(ask(plain)).get(product, 0) < hit.score
+        # In late fusion what its text says counts as before.
+        assert mode == "late" or answer.hits[0].id == product
+        assert scores(ask(plain, fusion=mode)).get(product, 0) < hit.score
         assert hit.score <= 1
     assert all(other.review_photo is None for other in answer.hits if other.id != product)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("text", [None, "thing"])
-def test_parts_sum_to_the_score(plain: Version, text: str | None) -> None:
+def test_parts_sum_to_the_score(plain: Version, text: str | None, mode: str) -> None:
     version = showing(plain, [("p0", LIKE_NOTHING), ("bare1", 240), ("p5", 100), ("p6", 30)])
-    for hit in ask(version, text=text, explain=True, level=200).hits:
+    answer = ask(version, text=text, explain=True, level=200, fusion=mode)
+    assert any(hit.review_photo for hit in answer.hits)
+    for hit in answer.hits:
         assert hit.scores is not None
         assert sum(hit.scores.model_dump().values()) == pytest.approx(hit.score, abs=2e-4)
         assert sum(part.value for part in hit.explanation) == pytest.approx(hit.score, abs=2e-4)
@@ -93,13 +108,16 @@ def test_parts_sum_to_the_score(plain: Version, text: str | None) -> None:
         assert (hit.scores.review_photo > 0) == (hit.review_photo is not None)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("level", [0, 40, 100, LIKE_NOTHING])
 @pytest.mark.parametrize("text", [None, "thing p3"])
-def test_no_photo_takes_anything_from_any_product(plain: Version, level: int, text: str | None) -> None:
+def test_no_photo_takes_anything_from_any_product(
+    plain: Version, level: int, text: str | None, mode: str
+) -> None:
     """Unlike, unrelated, of other things: each product keeps what it earns by itself."""
-    before = scores(ask(plain, level, text=text))
+    before = scores(ask(plain, level, text=text, fusion=mode))
     photos = [(product, light) for product in ("p3", "p8", "bare2") for light in (0, 90, 180, LIKE_NOTHING)]
-    after = scores(ask(showing(plain, photos), level, text=text))
+    after = scores(ask(showing(plain, photos), level, text=text, fusion=mode))
     assert before.keys() <= after.keys()
     for product, score in before.items():
         assert after[product] >= score - 1e-6
@@ -107,20 +125,22 @@ def test_no_photo_takes_anything_from_any_product(plain: Version, level: int, te
             assert after[product] == score
 
 
+@pytest.mark.parametrize("mode", MODES)
 def test_the_shops_own_picture_counts_more_than_the_same_by_a_shopper(
-    plain: Version, monkeypatch: pytest.MonkeyPatch
+    plain: Version, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     version = showing(plain, [("bare1", IMAGES["p4"])])
-    by_shopper = scores(ask(version, IMAGES["p4"]))["bare1"]
+    by_shopper = scores(ask(version, IMAGES["p4"], fusion=mode))["bare1"]
     monkeypatch.setattr(photographed, "TRUST", 1.0)
-    as_the_shops = scores(ask(version, IMAGES["p4"]))["bare1"]
+    as_the_shops = scores(ask(version, IMAGES["p4"], fusion=mode))["bare1"]
     assert by_shopper < as_the_shops
 
 
-def test_many_photos_are_no_advantage(plain: Version) -> None:
-    one = scores(ask(showing(plain, [("p0", LIKE_NOTHING)])))
-    many = scores(ask(showing(plain, [("p0", LIKE_NOTHING)] * 5, [("p0", LIKE_NOTHING)] * 5)))
-    assert many == one
+@pytest.mark.parametrize("mode", MODES)
+def test_many_photos_are_no_advantage(plain: Version, mode: str) -> None:
+    one = scores(ask(showing(plain, [("p0", LIKE_NOTHING)]), fusion=mode))
+    version = showing(plain, [("p0", LIKE_NOTHING)] * 5, [("p0", LIKE_NOTHING)] * 5)
+    assert scores(ask(version, fusion=mode)) == one
 
 
 def test_what_cannot_be_used_and_what_is_beyond_the_bound_does_not_count(plain: Version) -> None:
@@ -132,25 +152,26 @@ def test_what_cannot_be_used_and_what_is_beyond_the_bound_does_not_count(plain: 
     assert len(column) == 1
 
 
-def test_filters_facets_totals_pages_and_groups_agree(plain: Version) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_filters_facets_totals_pages_and_groups_agree(plain: Version, mode: str) -> None:
     version = showing(plain, [(f"p{n}", LIKE_NOTHING - n) for n in range(0, 30, 4)], [("bare2", 245)])
-    whole = ask(version, facets=["brand"])
+    whole = ask(version, fusion=mode, facets=["brand"])
     assert whole.total == len(whole.hits)
     counted = {count.value: count.count for count in whole.facets["brand"]}
     assert sum(counted.values()) == whole.total
-    chosen = ask(version, filters=Filters(brand=["Orbit"]), facets=["brand"])
+    chosen = ask(version, fusion=mode, filters=Filters(brand=["Orbit"]), facets=["brand"])
     assert {hit.brand for hit in chosen.hits} == {"Orbit"}
     assert any(hit.review_photo for hit in chosen.hits)
     paged: list[str] = []
     cursor = None
     while True:
-        page = ask(version, limit=3, cursor=cursor)
+        page = ask(version, fusion=mode, limit=3, cursor=cursor)
         paged += [hit.id for hit in page.hits]
         cursor = page.next_cursor
         if cursor is None:
             break
     assert paged == [hit.id for hit in whole.hits]
-    groups = ask(version, collapse=True)
+    groups = ask(version, fusion=mode, collapse=True)
     assert groups.total == len({hit.item_group_id for hit in whole.hits})
     first = {hit.item_group_id: hit.id for hit in reversed(whole.hits)}
     assert {hit.id for hit in groups.hits} == set(first.values())
@@ -163,11 +184,16 @@ def test_of_many_photos_the_likeliest_are_found(plain: Version) -> None:
     assert [hit.id for hit in ask(version).hits[:2]] in (["p0", "bare1"], ["bare1", "p0"])
 
 
-@pytest.mark.parametrize("mode", ["early", "late"])
-def test_other_modes_and_words_alone_are_as_they_were(plain: Version, mode: Any) -> None:
+@pytest.mark.parametrize("mode", MODES)
+def test_a_photo_like_nothing_that_is_asked_changes_no_answer(plain: Version, mode: Any) -> None:
+    version = showing(plain, [("p29", LIKE_NOTHING)])
+    assert scores(ask(version, 0, fusion=mode)) == scores(ask(plain, 0, fusion=mode))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_words_alone_are_as_they_were(plain: Version, mode: Any) -> None:
     version = showing(plain, [("p0", LIKE_NOTHING), ("bare1", 10)])
-    assert scores(ask(version, fusion=mode)) == scores(ask(plain, fusion=mode))
-    request = SearchRequest(text="thing p7", limit=100)
+    request = SearchRequest(text="thing p7", limit=100, fusion=mode)
     told = [
         Searcher(LOADED.profile, SETTINGS).search(each, request, encode(request, LOADED, {})).hits
         for each in (plain, version)

@@ -13,6 +13,7 @@ from mmpipe.encoders import registry
 from mmpipe.encoders.base import EncoderInput, Modality
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search import EncodedQuery, Searcher, encode
+from mmpipe.search.columns.photos import Numbered, PhotoColumn, Photos
 from mmpipe.search.shards import (
     Shard,
     ShardedSearcher,
@@ -79,10 +80,12 @@ class Split:
         transport: LocalTransport | None = None,
         settings: ServeSettings | None = None,
         owner: Mapping[int, int] | None = None,
+        photos: Photos | None = None,
     ) -> None:
         self.settings = settings or ServeSettings(candidates=10, relevance=0.3)
         self.transport = transport or LocalTransport()
         self.node = NodeFolder(folder)
+        self.photos = photos
         self.whole = self._load(dataset, None)
         rows = {each.fragment_id: each.physical_rows for each in dataset.get_fragments()}
         shard_of = assign(rows, shards) if owner is None else owner
@@ -99,7 +102,7 @@ class Split:
         self.sharded = ShardedSearcher(self.settings, self.transport)
 
     def _load(self, dataset: Any, mine: Callable[[int], bool] | None) -> Version:
-        return load(
+        version = load(
             dataset,
             collection="shop",
             table="products",
@@ -108,6 +111,10 @@ class Split:
             mine=mine,
             moment=NOW,
         )
+        if self.photos is None:
+            return version
+        numbered = Numbered(version.ids, version.alive, version.layout, tuple(version.fragments))
+        return version.showing(PhotoColumn(self.photos, numbered))
 
     def ask_whole(self, request: SearchRequest, query: EncodedQuery) -> dict[str, Any]:
         """What the version that is whole answers."""
