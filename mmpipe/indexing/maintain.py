@@ -16,7 +16,7 @@ from mmpipe.errors import MmpipeError, ModelUnavailable, ProfileMismatch
 from mmpipe.indexing.tables.following import exactly
 from mmpipe.indexing.tables.upkeep import keep_records, keep_up
 from mmpipe.indexing.writing.photographing import drop_photos, settle_photos
-from mmpipe.indexing.writing.reviewing import finish_erasures, settle_reviews
+from mmpipe.indexing.writing.reviewing import drop_notes, finish_erasures, settle_reviews
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings
 
@@ -49,6 +49,7 @@ def run(settings: Settings, collections: Sequence[str] = ()) -> Iterator[dict[st
             collection.searches.maintain()
             keep_records(collection, thorough=True)
             _see_to_photos(settings, collection)
+            drop_notes(collection)
         except (MmpipeError, OSError) as error:
             yield _failure(name, None, error)
 

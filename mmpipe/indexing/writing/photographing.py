@@ -180,7 +180,9 @@ class _Pass:
 
     def _within(self, new: list[Photo]) -> list[Photo]:
         """Of photos that are not held those that there is room for."""
-        if new and self._room < 0:
+        if not new:
+            return []
+        if self._room < 0:
             most = self._collection.settings.indexing.review_photos_in_all
             self._room = max(0, most - self._photos.count())
         if len(new) > self._room:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
+
+import pyarrow.compute as pc
 
 from mmpipe.errors import CommitConflict, MmpipeError
 from mmpipe.indexing.writing.photographing import drop_photos, note_photos
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from mmpipe.schemas.review import Review
 
 logger = logging.getLogger(__name__)
+# A product that comes after its reviews comes with the next feeds.
+NOTES_LAST: Final = timedelta(days=30)
 _AT_ONCE: Final = 8_192
 _ROUNDS: Final = 8
 
@@ -116,6 +120,28 @@ def settle_reviews(collection: Collection, table: ProductTable, *, thorough: boo
     if live is not None and live.table == table.name:
         # Of another table's products readers see nothing yet: the live one is told before the note goes.
         collection.reviews.waited(sorted(waiting.intersection(there).difference(told.absent)))
+
+
+def drop_notes(collection: Collection, now: datetime | None = None) -> int:
+    """Forget the notes of products that are not there, and of which nothing was uploaded for
+    :data:`NOTES_LAST`: they may never come. Where they do, the next thorough look finds their reviews and
+    photos. Gives how many products that were."""
+    live = collection.live()
+    if live is None:
+        return 0
+    reviews, table = collection.reviews, collection.table(live.table)
+    photo_notes = reviews.photo_notes()
+    waiting = set(reviews.waiting())
+    noted = sorted(waiting.union(note.product_id for note in photo_notes))
+    there: set[str] = set()
+    for start in range(0, len(noted), _AT_ONCE):
+        rows = table.fetch(noted[start : start + _AT_ONCE], ["id", "deleted"])
+        there.update(rows.filter(pc.invert(rows.column("deleted"))).column("id").to_pylist())
+    absent = [product_id for product_id in noted if product_id not in there]
+    gone = set(absent) - reviews.uploaded_since(absent, (now or datetime.now(UTC)) - NOTES_LAST)
+    reviews.waited(sorted(gone & waiting))
+    reviews.photos_noted([note for note in photo_notes if note.product_id in gone])
+    return len(gone)
 
 
 def erase_reviews(collection: Collection, erasures: Iterable[Erasure]) -> int:

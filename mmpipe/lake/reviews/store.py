@@ -232,6 +232,12 @@ class Reviews:
         wheres = [f"deleted = false AND {where}" for where in in_list("key", keys)]
         return set(self._table.versioned(["key"], wheres)[0].column("key").to_pylist())
 
+    def uploaded_since(self, product_ids: Sequence[str], moment: datetime) -> set[str]:
+        """Of these products those that a review, or that one is taken back, was uploaded of since."""
+        newer = f"source_order > {sql_text(SourceOrder(moment, 'z', 0, '').encode())}"
+        wheres = [f"{newer} AND {where}" for where in in_list("product_id", product_ids)]
+        return set(self._table.versioned(["product_id"], wheres)[0].column("product_id").to_pylist())
+
     def photos(self, product_ids: Sequence[str], most: int) -> list[Photo]:
         """Of each of these products the ``most`` photos of its newest reviews, in the order of the ids."""
         wheres = [f"deleted = false AND {where}" for where in in_list("product_id", product_ids)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from mmpipe.indexing import maintain, replays
 from mmpipe.indexing.people import erase_person
 from mmpipe.indexing.tables import copy, following, switch
 from mmpipe.indexing.writing import photographing
+from mmpipe.indexing.writing.reviewing import NOTES_LAST, drop_notes, settle_reviews
 from mmpipe.lake import open_lake
 from mmpipe.lake.reviews import ReviewPhotos
 from tests.unit.indexing.bucket import png
 from tests.unit.indexing.conftest import Shop
-from tests.unit.indexing.test_reviews import upload, with_product
+from tests.unit.indexing.test_reviews import rated, upload, with_product
 
 RED, BLUE = png((255, 0, 0)), png((0, 0, 255))
 
@@ -220,6 +222,32 @@ def test_a_thorough_look_leaves_none_however_few_are_committed_at_a_time(shop: S
     assert thoroughly(shop, 1) is False
     assert len(shown(shop)) == 4
     assert followed(shop)
+
+
+def test_notes_of_products_that_never_come_do_not_stay(shop: Shop) -> None:
+    reviews = shop.collection.reviews
+    shop.ok(upload(shop, review("r1", "media/red.png", product="never"), name="1"))
+    shop.ok(upload(shop, review("r2", "media/red.png")))
+    settle(shop)
+    assert reviews.waiting() == [note.product_id for note in reviews.photo_notes()] == ["never"]
+    uploaded = shop.bucket.now
+    assert drop_notes(shop.collection, uploaded + NOTES_LAST - timedelta(minutes=1)) == 0
+    assert reviews.waiting() == ["never"]
+    assert drop_notes(shop.collection, uploaded + NOTES_LAST + timedelta(minutes=1)) == 1
+    assert reviews.waiting() == reviews.photo_notes() == []
+    with_product(shop, "never")
+    settle_reviews(shop.collection, shop.table, thorough=True)
+    thoroughly(shop, 128)
+    assert shown(shop, "never") == ["r1"], "a thorough look finds it without a note"
+    assert rated(shop, "never") == (5.0, 1)
+
+
+def test_a_product_that_is_reviewed_now_and_then_is_waited_for(shop: Shop) -> None:
+    shop.ok(upload(shop, review("r1", "media/red.png", product="late"), name="1"))
+    shop.bucket.tick(NOTES_LAST.total_seconds())
+    shop.ok(upload(shop, {"product_id": "late", "review_id": "r1", "_op": "delete"}, name="2"))
+    assert drop_notes(shop.collection, shop.bucket.now + timedelta(minutes=1)) == 0
+    assert shop.collection.reviews.waiting() == ["late"]
 
 
 def test_readers_follow_what_was_encoded_before_the_store_failed(
