@@ -100,7 +100,8 @@ class Catalogue:
         return answer | ({"messages": messages} if messages else {})
 
     async def lookup(self, asked: LookupCatalog, terms: Terms, language: str | None) -> dict[str, Any]:
-        """A ``lookup_response``: of each product the variants that an id led to."""
+        """A ``lookup_response``: of each product the variants that an id led to, both in the order of the
+        ids."""
         if not terms.covers(LOOKUP):
             return _incompatible(terms, LOOKUP)
         ids = list(dict.fromkeys(asked.ids))
@@ -114,11 +115,13 @@ class Catalogue:
         teller, known, products = self._teller(asked, language), set[str](), list[dict[str, Any]]()
         for family in families.values():
             inputs = _inputs(family, ids)
-            shown = [variant for variant in family.variants if variant.id in inputs]
+            place = {variant: min(ids.index(each["id"]) for each in led) for variant, led in inputs.items()}
+            shown = sorted((each for each in family.variants if each.id in place), key=lambda v: place[v.id])
             told = teller.product(family, shown, inputs=inputs) if shown else None
             if told is not None:
                 products.append(told)
                 known |= {each["id"] for variant in told["variants"] for each in variant["inputs"]}
+        products.sort(key=lambda told: ids.index(told["variants"][0]["inputs"][0]["id"]))
         missing = [each for each in ids if each not in known]
         messages = [
             *narrowing.messages,

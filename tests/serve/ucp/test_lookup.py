@@ -39,6 +39,16 @@ def test_products_and_variants_are_found_and_say_by_which_id(ask: Ask) -> None:
     assert answer["ucp"]["capabilities"] == {"dev.ucp.shopping.catalog.lookup": [{"version": "2026-04-08"}]}
 
 
+def test_products_and_their_variants_come_in_the_order_of_the_ids(ask: Ask) -> None:
+    asked = ["tea-jp", "run-red-41", "mug-02", "4006381333140", "bag-1", "mug-01"]
+    for given in (asked, asked[::-1]):
+        answer = ask("lookup", ids=given)
+        led = [[each["inputs"][0]["id"] for each in product["variants"]] for product in answer["products"]]
+        of_runner = [each for each in given if each in ("run-red-41", "4006381333140")]
+        expected = [of_runner if each == of_runner[0] else [each] for each in given if each != of_runner[1]]
+        assert led == expected
+
+
 def test_ids_given_twice_are_answered_once(ask: Ask) -> None:
     answer = ask("lookup", ids=["bag-1", "runner", "bag-1", "runner"])
     assert inputs(answer) == {"run-blue-40": [("runner", "featured")], "bag-1": [("bag-1", "exact")]}
