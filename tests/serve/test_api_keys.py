@@ -96,8 +96,7 @@ def test_public_routes_need_a_key(closed: TestClient, method: str, path: str, he
     )
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["type"] == "urn:mmpipe:problem:unauthorized"
+    assert refused(path, answer)[0] == "unauthorized"
     assert not [key for key in (WEB, NEW, TOKEN) if key in answer.text]
 
 
@@ -162,9 +161,20 @@ def test_the_document_declares_it(closed: TestClient, client: TestClient) -> Non
         operation = spec["paths"][path][method.lower()]
         assert operation["security"] == [{"ApiKey": [scope_of(method, path)]}]
         for status in ("401", "403"):
-            assert list(operation["responses"][status]["content"]) == ["application/problem+json"]
+            kind = "application/json" if path.startswith("/ucp/") else "application/problem+json"
+            assert list(operation["responses"][status]["content"]) == [kind]
     assert "security" not in spec["paths"]["/healthz"]["get"]
     assert "securitySchemes" not in client.get("/openapi.json").json()["components"], "an open service"
+
+
+def refused(path: str, answer: Any) -> tuple[str, str]:
+    """The kind of a problem and its detail; agents are told by their own protocol."""
+    told, kind = answer.json(), answer.headers["content-type"]
+    if path.startswith("/ucp/"):
+        assert kind == "application/json"
+        return told["code"], told["content"]
+    assert kind == "application/problem+json"
+    return told["type"].removeprefix("urn:mmpipe:problem:"), told["detail"]
 
 
 def scope_of(method: str, path: str) -> str:
@@ -200,8 +210,9 @@ def test_a_route_takes_its_scope_and_no_other(scoped: TestClient, method: str, p
             assert answer.status_code not in (401, 403), "let in, whatever becomes of the body"
         else:
             assert answer.status_code == 403
-            assert answer.json()["type"] == "urn:mmpipe:problem:forbidden"
-            assert f"the scope '{needed}'" in answer.json()["detail"]
+            kind, detail = refused(path, answer)
+            assert kind == "forbidden"
+            assert f"the scope '{needed}'" in detail
 
 
 def test_a_key_whose_time_is_over_says_so(scoped: TestClient) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-_AGENTS = {"200", "400", "404", "413", "415", "422", "424", "503"}
+_AGENTS = {"200", "400", "404", "413", "415", "422", "424", "429", "503"}
 _ROUTES = {
     ("post", "/v1/search"): {"200", "400", "404", "413", "415", "422", "503"},
     ("get", "/v1/search"): {"200", "404", "414", "422", "503"},
@@ -61,7 +61,9 @@ _ROUTES = {
     ("post", "/ucp/catalog/search"): _AGENTS,
     ("post", "/ucp/catalog/lookup"): _AGENTS,
     ("post", "/ucp/catalog/product"): _AGENTS,
-    ("get", "/ucp/media/{kind}/{number}"): {*("200", "206", "304", "404", "413", "414", "416", "422", "503")},
+    ("get", "/ucp/media/{kind}/{number}"): {
+        *("200", "206", "304", "404", "413", "414", "416", "422", "429", "503")
+    },
     ("get", "/healthz"): {"200", "503"},
     ("get", "/readyz"): {"200", "503"},
     ("get", "/metrics"): {"200"},

@@ -1,4 +1,5 @@
-"""The one table from exceptions to HTTP answers, as RFC 9457 problem documents.
+"""The one table from exceptions to HTTP answers, as RFC 9457 problem documents; shopping agents get the same
+by their protocol (:mod:`mmpipe.serve.http.problem_response`).
 
 Every error a route raises ends here. What a caller sent never becomes a 5xx: it is a 4xx that names the
 field and the remedy. What went wrong on our side is a 503 where repeating may help, else a 500 that carries
@@ -7,7 +8,6 @@ an id to find in the logs and nothing of the inside.
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from mmpipe import errors
-from mmpipe.schemas.problem import CONTENT_TYPE, Problem, ProblemField
+from mmpipe.schemas.problem import Problem, ProblemField
 from mmpipe.serve.answer.budget import Busy
 from mmpipe.serve.answer.query_encoder import EncodersStarting
 from mmpipe.serve.http.security_headers import SECURITY_HEADERS
@@ -211,17 +211,14 @@ def _remedy(entry: Mapping[str, Any]) -> str:
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The problem as a response."""
-    from starlette.responses import Response
+    """The problem as a response, below the doors for agents in their protocol's words."""
+    from mmpipe.serve.http.problem_response import ProblemResponse
 
-    body = json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False)
-    # Bad surrogates of a hostile request may be quoted in the detail; they must not break the answer.
-    data = body.encode("utf-8", "replace")
-    return Response(data, status_code=problem.status, media_type=CONTENT_TYPE, headers=dict(headers or {}))
+    return ProblemResponse(problem, dict(headers or {}))
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of ``app`` a problem document."""
+    """Make every error of ``app`` a problem document, see :func:`respond`."""
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
     from starlette.requests import ClientDisconnect

@@ -23,7 +23,7 @@ from mmpipe.serve.http.errors import (
 from mmpipe.serve.http.requests import aside, parse_json
 from mmpipe.serve.ucp.agents import AgentProfiles
 from mmpipe.serve.ucp.catalogue import Catalogue
-from mmpipe.serve.ucp.refused import DISCOVERY, UNAVAILABLE, Refused
+from mmpipe.serve.ucp.refused import DISCOVERY, UNAVAILABLE, Refused, path_of
 from mmpipe.serve.ucp.requests import GetProduct, LookupCatalog, SearchCatalog
 from mmpipe.serve.ucp.terms import Terms
 
@@ -148,7 +148,7 @@ def refused(fault: MmpipeError) -> Refused:
     if isinstance(fault, InvalidFields):
         problem = problem_of_fields(fault.entries)
         code = "malformed_request" if problem.status == 400 else "invalid_request"
-        return Refused(code, problem.detail, path=_path(problem.field))
+        return Refused(code, problem.detail, path=path_of(problem.field))
     if isinstance(fault, RequestTooLarge):
         return Refused("request_too_large", str(fault), status=413)
     if isinstance(fault, UnsupportedMediaType):
@@ -156,11 +156,11 @@ def refused(fault: MmpipeError) -> Refused:
     if isinstance(fault, MalformedRequest):
         return Refused("malformed_request", str(fault))
     if isinstance(fault, InvalidMedia):
-        return Refused("invalid_image", str(fault), path=_path(fault.field))
+        return Refused("invalid_image", str(fault), path=path_of(fault.field))
     if isinstance(fault, InvalidRequest):
         if fault.field == "cursor":
             return Refused("invalid_cursor", f"cursor: {_CURSOR}", path=_CURSOR_PATH)
-        return Refused("invalid_request", str(fault), path=_path(fault.field))
+        return Refused("invalid_request", str(fault), path=path_of(fault.field))
     status = int(answer_for(fault).status)
     if isinstance(fault, NotFound) and status == 404:
         return Refused("not_found", str(fault), status=404)
@@ -174,13 +174,3 @@ def refused(fault: MmpipeError) -> Refused:
         rpc=UNAVAILABLE if passing else _INTERNAL,
         retry_after=after,
     )
-
-
-def _path(field: str | None) -> str | None:
-    """A field's name as JSONPath: ``ids.0`` is ``$.ids[0]``."""
-    if not field or field in ("body", "request"):
-        return None
-    path = "$"
-    for part in field.split("."):
-        path += f"[{part}]" if part.isdecimal() else f".{part}" if part.isidentifier() else ""
-    return path

@@ -19,7 +19,7 @@ from mmpipe.serve.answer.product_media import Kind
 from mmpipe.serve.http.guard import needs
 from mmpipe.serve.http.keys import open_to_all
 from mmpipe.serve.http.media_route import MOST_NUMBER, medium
-from mmpipe.serve.http.openapi import json_body, problems
+from mmpipe.serve.http.openapi import json_body
 from mmpipe.serve.http.requests import header, read_json_body
 from mmpipe.serve.http.ucp_answers import DOORS, Door, UcpAnswers, let_in, refused
 from mmpipe.serve.http.ucp_mcp_route import Mcp, McpRoute
@@ -52,13 +52,20 @@ _ANSWERS: Final = {
 }
 _STATUSES: Final = {
     400: "The body, or who asks, is not valid; `code` names why",
-    404: "No collection is chosen for agents",
-    413: "The body is over the limit",
+    401: "No valid API key",
+    403: "This API key may not use the route",
+    404: "There is no such thing here, or no collection is chosen for agents",
+    413: "The body, or a medium, is over the limit",
+    414: "The query string is over the limit",
     415: "The body is not JSON",
-    422: "The agent's version of the protocol is not spoken here, or its profile is none",
+    416: "There is no such range of it",
+    422: "The agent's version of the protocol is not spoken here, or its profile is none; or no such medium",
     424: "The agent's profile cannot be fetched",
+    429: "This caller asks too much at once; try again after Retry-After seconds",
     503: "Temporarily not able to answer; try again after Retry-After seconds",
 }
+# What an operation may be refused by, whoever asks.
+_ANSWERED: Final = (400, 404, 413, 415, 422, 424, 429, 503)
 
 
 class UcpRefusal(BaseModel):
@@ -117,7 +124,7 @@ def _discovery(answers: UcpAnswers) -> APIRouter:
         PROFILE_PATH,
         summary="What shopping agents can do here (UCP)",
         response_model=dict[str, Any],
-        responses={400: _refusal(400)},
+        responses=_refusals(400),
     )
     async def profile(request: Request) -> Response:
         try:
@@ -130,7 +137,7 @@ def _discovery(answers: UcpAnswers) -> APIRouter:
         f"{extensions.SCHEMAS}/{{name}}.json",
         summary="The JSON Schema of an extension of ours",
         response_model=dict[str, Any],
-        responses={400: _refusal(400), **problems(404)},
+        responses=_refusals(400, 404, 422),
     )
     async def schema(request: Request, name: Annotated[str, Path(max_length=64)]) -> Response:
         try:
@@ -150,7 +157,8 @@ def _catalogue(answers: UcpAnswers, guard: KeyGuard | None) -> APIRouter:
     dependencies, refusals = needs(guard, "agent")
     if guard is None:
         dependencies = [Depends(let_in(answers.settings))]
-    router = APIRouter(prefix=REST_PATH, tags=["agents"], dependencies=dependencies, responses=refusals)
+    refused_so = _refusals(*_ANSWERED, *map(int, refusals))
+    router = APIRouter(prefix=REST_PATH, tags=["agents"], dependencies=dependencies)
     for door in DOORS:
         router.add_api_route(
             door.path,
@@ -160,7 +168,7 @@ def _catalogue(answers: UcpAnswers, guard: KeyGuard | None) -> APIRouter:
             summary=door.summary,
             description=f"{door.description} The answer is {_SCHEMAS}/{_ANSWERS[door.tool]}.",
             response_model=dict[str, Any],
-            responses={status: _refusal(status) for status in _STATUSES},
+            responses=refused_so,
             openapi_extra=json_body(door.body),
         )
     return router
@@ -178,7 +186,7 @@ def _media(service: QueryService, answers: UcpAnswers) -> APIRouter:
             200: {"description": "The medium; its type follows from its content", "content": {"*/*": {}}},
             206: {"description": "The range that was asked for"},
             304: {"description": "It is what `If-None-Match` names"},
-            **problems(404, 413, 414, 416, 422, 503),
+            **_refusals(404, 413, 414, 416, 422, 429, 503),
         },
     )
     async def agents_medium(
@@ -227,6 +235,7 @@ def _kept(document: dict[str, Any]) -> Response:
     return JSONResponse(document, headers={"Cache-Control": f"public, max-age={discovery.MAX_AGE}"})
 
 
-def _refusal(status: int) -> dict[str, Any]:
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": f"#/components/schemas/{UcpRefusal.__name__}"}
-    return {"description": _STATUSES[status], "content": {"application/json": {"schema": schema}}}
+    content = {"application/json": {"schema": schema}}
+    return {status: {"description": _STATUSES[status], "content": content} for status in sorted(statuses)}

@@ -30,6 +30,11 @@ _LABEL: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LOCAL: Final = "localhost"
 
 
+def is_for_agents(path: str) -> bool:
+    """Whether a path is one of the doors for agents, or below them."""
+    return path in (PROFILE_PATH, REST_PATH) or path.startswith(f"{REST_PATH}/")
+
+
 def is_local(host: str) -> bool:
     """Whether a host is this machine."""
     try:

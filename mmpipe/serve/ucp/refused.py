@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mmpipe.errors import InvalidRequest
 from mmpipe.serve.ucp.names import VERSION
 
+if TYPE_CHECKING:
+    from mmpipe.schemas.problem import Problem
+
 INVALID_PARAMS: Final = -32602
 DISCOVERY: Final = -32001
 UNAVAILABLE: Final = -32000
+# Nothing that is sent to the same place instead would be answered.
+_FOR_GOOD: Final = (404, 405, 422)
 
 
 class Refused(InvalidRequest):
@@ -47,13 +52,30 @@ class Refused(InvalidRequest):
 
     def body(self) -> dict[str, Any]:
         """The answer: the protocol's short form, and its envelope with the same as a message."""
-        severity = "recoverable" if self.status != 422 else "unrecoverable"
+        severity = "unrecoverable" if self.status in _FOR_GOOD else "recoverable"
         return {
             "ucp": {"version": VERSION, "status": "error"},
             "code": self.code,
             "content": self.content,
             "messages": [error(self.code, self.content, severity=severity, path=self.path)],
         }
+
+
+def of_problem(problem: Problem) -> Refused:
+    """What a problem document says, as the protocol does."""
+    code = problem.type.rpartition(":")[2].replace("-", "_")
+    code = "unavailable" if problem.status == 503 else code
+    return Refused(code, problem.detail, status=problem.status, path=path_of(problem.field))
+
+
+def path_of(field: str | None) -> str | None:
+    """A field's name as JSONPath: ``ids.0`` is ``$.ids[0]``. None for what is no member of a body."""
+    if not field or field in ("body", "request", "caller") or not field[0].islower():
+        return None
+    path = "$"
+    for part in field.split("."):
+        path += f"[{part}]" if part.isdecimal() else f".{part}" if part.isidentifier() else ""
+    return path
 
 
 def error(
