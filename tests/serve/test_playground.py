@@ -6,11 +6,14 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from starlette.testclient import TestClient
 
+from mmpipe import errors
 from mmpipe.costs import Workload, estimate, load_prices
+from mmpipe.schemas.run import RejectScope
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.http.playground_route import has_playground
@@ -112,6 +115,18 @@ def test_every_language_has_every_word_and_every_word_is_used() -> None:
     assert {key: sorted(re.findall(r"\{\w+\}", zh[key])) for key in places if key in zh} == {
         key: found for key, found in places.items() if key in zh
     }
+
+
+def test_what_helps_against_every_reject_is_said_in_every_language() -> None:
+    """By the kinds of fault that a row, a medium or a whole file is rejected for."""
+    kinds = [errors.InvalidRow, errors.InvalidMedia, errors.InvalidFeed, errors.ObjectNotFound]
+    for kind in list(kinds):
+        kinds += kind.__subclasses__()
+    named = {f"rejects.kind.{kind.__name__}" for kind in kinds if kind.__module__ == errors.__name__}
+    for name in _LANGUAGES:
+        held = json.loads(static_files()[f"lang/{name}.json"].data)
+        assert named == {key for key in held if key.startswith("rejects.kind.")}
+        assert {f"rejects.scope.{scope}" for scope in get_args(RejectScope)} <= held.keys()
 
 
 def test_what_a_deployment_costs_is_said_in_every_language() -> None:

@@ -1,7 +1,7 @@
 // Rows and media that could not be used, each with its reason, to be tried again as they were or mended.
 import { fill, h } from "../dom.js";
 import { icon } from "../icons.js";
-import { moment, t } from "../i18n.js";
+import { has, moment, t } from "../i18n.js";
 import { outdated } from "../api.js";
 import { failed } from "../notices.js";
 
@@ -76,12 +76,19 @@ export async function rejects(root, { api, collection, signal, say }, upload = n
         h("h3", {}, reject.product_id ?? (whole ? t("rejects.whole") : t("rejects.row", { row: reject.row }))),
         h("span", { class: "state" }, t(`rejects.scope.${reject.scope}`))),
       h("p", { class: "why-not" }, reject.field && h("span", { class: "mono field" }, reject.field), h("span", { lang: "en" }, reject.field ? reason(reject) : reject.reason)),
+      remedy(reject) && h("p", {}, remedy(reject)),
       h("p", { class: "soft small" }, t("rejects.from", { file: reject.source_uri.split("/").slice(-2).join("/"), row: reject.row }), " · ", moment(reject.created_at)),
       whole ? h("p", { class: "soft small" }, t("rejects.whole.how")) : h("details", {}, h("summary", {}, t("rejects.raw")), h("pre", { class: "mono", tabindex: 0 }, pretty(reject.raw))),
       buttons, editor.node, told);
     return one;
   };
   await load(0);
+}
+
+// What helps, in the reader's language: by the kind of fault, which the reason is more exact about.
+function remedy(reject) {
+  if (reject.retryable) return t("rejects.passing");
+  return has(`rejects.kind.${reject.error}`) ? t(`rejects.kind.${reject.error}`) : "";
 }
 
 // The reason without the field that stands before it.
