@@ -16,11 +16,14 @@ from pydantic import (
     model_validator,
 )
 
-from mmpipe.schemas.conditions import Condition
+from mmpipe.schemas.conditions import Condition, comparisons
 from mmpipe.schemas.search import Boost, ProductId, SearchRequest, SearchResponse, ShortText
 
 MAX_RULES: Final = 500
 MAX_PIN: Final = 100
+MAX_LOOKED: Final = 500
+"""Values that the conditions of a rule name, with ids that it hides: every search that it takes part in looks
+for them all."""
 _SPACE: Final = re.compile(r"[\s\x00-\x1f\x7f\\]")
 _Phrases = Annotated[list[ShortText], Field(max_length=100)]
 
@@ -105,7 +108,17 @@ class Rule(BaseModel):
         ):
             if len(set(values)) < len(values):
                 raise ValueError(f"pin: each {name} can be given once")
+        if self.looked > MAX_LOOKED:
+            raise ValueError(f"its conditions name {self.looked} values, {MAX_LOOKED} at most: split it")
         return self
+
+    @property
+    def looked(self) -> int:
+        """How many values a search looks for because of it."""
+        conditions = [boost.filter for boost in self.boost] + self.bury
+        conditions += [] if self.filter is None else [self.filter]
+        found = (each for condition in conditions for each in comparisons(condition))
+        return len(self.hide) + sum(len(each.values or ("",)) for each in found)
 
 
 class RuleSet(BaseModel):

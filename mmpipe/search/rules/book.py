@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 Said = tuple[str, ...]
 _BELOW = " > "
-# So many rules take part in one search, the more important ones: a page cursor carries their names.
-MAX_TAKING = 20
+# So many rules take part in one search, the more important ones: a page cursor carries their names. And as
+# many as name so many values together, which the search looks for: it must not hold up others'.
+MAX_TAKING, MAX_LOOKED = 20, 1_000
 
 
 class RuleBook:
@@ -27,6 +28,7 @@ class RuleBook:
     def __init__(self, found: RuleSet) -> None:
         self.version = found.version
         self._rules = [rule for rule in found.rules if rule.enabled]
+        self._looked = [rule.looked for rule in self._rules]
         self._is: dict[Said, list[int]] = {}
         self._contains: dict[Said, list[int]] = {}
         # Of phrases that begin with a word.
@@ -56,8 +58,15 @@ class RuleBook:
             for above in _paths(path):
                 places.update(self._category.get(above, ()))
         folded = {fold(name): fold(value) for name, value in context.items()} if context else {}
-        taking = [rule for place in sorted(places) if _holds(rule := self._rules[place], folded, now)]
-        taking = taking[:MAX_TAKING]
+        taking: list[Rule] = []
+        room = MAX_LOOKED
+        for place in sorted(places):
+            if not _holds(rule := self._rules[place], folded, now):
+                continue
+            room -= self._looked[place]
+            if room < 0 or len(taking) == MAX_TAKING:
+                break
+            taking.append(rule)
         return effects_of(taking, self.version) if taking else None
 
     def named(self, names: Iterable[str]) -> Effects | None:

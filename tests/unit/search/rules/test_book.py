@@ -65,6 +65,18 @@ def test_many_phrases_that_begin_alike_cost_a_search_next_to_nothing() -> None:
     assert found.names[0] == "alike 0"
 
 
+def test_what_rules_look_for_in_a_search_is_bounded() -> None:
+    """A search that looks for 12,000 values takes a hundred times as long, and others' searches wait."""
+    sizes = {"field": "size", "in": [str(n) for n in range(100)]}
+    heavy = {"bury": [sizes, {"not": {"or": [sizes, sizes]}}], "boost": [{"filter": sizes, "weight": 0.1}]}
+    rules = [rule(str(n), **heavy, hide=[f"p{k}" for k in range(100)]) for n in range(3)]
+    assert [each.looked for each in rules] == [500] * 3
+    assert taking([*rules, rule("light")]) == ("0", "1")
+    assert taking([rules[0], rule("light"), rules[1]]) == ("0", "light", "1")
+    with pytest.raises(ValidationError, match="name 501 values, 500 at most"):
+        rule("more", **heavy, hide=[f"p{k}" for k in range(100)], filter={"field": "color", "exists": True})
+
+
 def test_a_category_is_meant_with_all_below_it() -> None:
     rules = [
         rule("dresses", {"category": ["clothing>Dresses"]}),
