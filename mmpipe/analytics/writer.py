@@ -82,10 +82,16 @@ class SearchWriter:
         return self._counts
 
     def flush(self) -> bool:
-        """Write what waits, now; whether all of it was written. Blocks."""
+        """Write what waits now; whether all of it was written. Blocks.
+
+        What comes meanwhile waits for its own time: else a replica that is never idle would write all the
+        time, a few records each.
+        """
         with self._writing:
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))]
+            left = len(self._waiting)
+            while left:
+                batch = [self._waiting.popleft() for _ in range(min(left, _BATCH))]
+                left -= len(batch)
                 if not self._write(batch):
                     return False
         return True

@@ -85,6 +85,32 @@ def test_many_wake_it_before_its_time(tmp_path: Path, monkeypatch: pytest.Monkey
     writer.close()
 
 
+def test_what_comes_while_records_are_written_waits_for_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica under load would else write a few records at a time, all the time."""
+    lake = lake_in(tmp_path)
+    writer = SearchWriter(lake)
+    append = SearchLog.append
+    written: list[int] = []
+
+    def busy(log: SearchLog, table: Any, **more: Any) -> Any:
+        written.append(len(table))
+        assert len(written) < 9, "it never ends"
+        writer.note("shop", searched(f"meanwhile {len(written)}"))
+        return append(log, table, **more)
+
+    monkeypatch.setattr(SearchLog, "append", busy)
+    monkeypatch.setattr(room, "_BATCH", 2)
+    for number in range(5):
+        writer.note("shop", searched(f"boots {number}"))
+    assert writer.flush()
+    assert written == [2, 2, 1]
+    assert writer.flush()
+    assert written == [2, 2, 1, 2, 1]
+    assert len(queries(lake)) == 8
+
+
 def test_a_store_that_is_away_costs_no_query_and_later_gets_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
