@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from mmpipe.errors import InvalidRequest, ObjectNotFound, Outdated
-from mmpipe.lake.set_file import SetFile
+from mmpipe.lake.set_file import DamagedFile, SetFile
 from mmpipe.schemas.rules import Rule, RuleSet
 
 if TYPE_CHECKING:
@@ -59,29 +59,35 @@ class RuleFile(SetFile[RuleSet]):
 
     def set(self, rules: Sequence[Rule], *, former: int | None = None) -> RuleSet:
         """Make these the rules. ``former`` is the version that they were made from, where the caller knows.
+        Where the current file is damaged, whatever version they were made from.
 
         Raises ``Outdated`` where another is current by now, ``CommitConflict`` where somebody else set them
         at the same moment, :class:`InvalidRequest` for too large a set.
         """
-        held = self.read()
-        if former is not None and held.version != former:
-            raise Outdated(
-                "version",
-                f"{held.version} is current, not {former}; read the rules again and make the change to those",
-            )
-        if held.version:
-            self._store.write(self._copy(held.version), _written(held))
-        return self.replace(_written(RuleSet(version=held.version + 1, rules=list(rules))))
+        try:
+            held = self.read()
+        except DamagedFile:
+            # Its own number is one more than the last that was kept; what replicas hold may have it.
+            version = max(self._kept(), default=0) + 2
+        else:
+            if former is not None and held.version != former:
+                raise Outdated(
+                    "version",
+                    f"{held.version} is current, not {former}; read the rules again and make the change to"
+                    " those",
+                )
+            if held.version:
+                self._store.write(self._copy(held.version), _written(held))
+            version = held.version + 1
+        return self.replace(_written(RuleSet(version=version, rules=list(rules))))
 
     def versions(self) -> list[int]:
         """The versions that can be read, rising; the last is current. None where no rules were ever set."""
         current = self.read().version
         if not current:
             return []
-        listed = (stat.uri.rpartition("/")[2] for stat in self._store.list(f"{self._folder}/"))
-        names = (name.removesuffix(".json") for name in listed)
-        found = {int(name) for name in names if name.isdecimal()}
-        return [*sorted(version for version in found if version < current)[-_MOST_VERSIONS:], current]
+        kept = sorted(version for version in self._kept() if version < current)
+        return [*kept[-_MOST_VERSIONS:], current]
 
     def version(self, number: int) -> RuleSet:
         """The rules of a version. Raises :class:`InvalidRequest` where there is none of that number."""
@@ -93,6 +99,11 @@ class RuleFile(SetFile[RuleSet]):
         except ObjectNotFound:
             raise InvalidRequest("version", f"there are no rules of version {number}") from None
         return parse_rules(data)
+
+    def _kept(self) -> set[int]:
+        listed = (stat.uri.rpartition("/")[2] for stat in self._store.list(f"{self._folder}/"))
+        names = (name.removesuffix(".json") for name in listed)
+        return {int(name) for name in names if name.isdecimal()}
 
     def _copy(self, version: int) -> str:
         return f"{self._folder}/{version:08d}.json"

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class DamagedFile(StorageUnavailable):
+    """What is stored cannot be read as what it should be; setting it again is the remedy."""
+
+
 class SetFile(Generic[T]):
     """``<collection>/<name>``, called ``what`` in messages. ``parse`` raises :class:`InvalidRequest` for what
     cannot be used; ``nothing`` is the content where no file was ever set."""
@@ -40,14 +44,15 @@ class SetFile(Generic[T]):
     def read(self) -> T:
         """The content as it is now: the same object, and one conditional request, while nothing changed.
 
-        Raises ``StorageUnavailable``, also where the file is damaged: nobody but :meth:`replace` checks it.
+        Raises ``StorageUnavailable``, where the file is damaged :class:`DamagedFile`: nobody but
+        :meth:`replace` checks it.
         """
         try:
             found = self._file.read()
         except ObjectTooLarge as error:
-            raise StorageUnavailable(f"{error}; set the {self._what} again") from error
+            raise DamagedFile(f"{error}; set the {self._what} again") from error
         except InvalidRequest as error:
-            raise StorageUnavailable(f"{self.uri}: {error}; set the {self._what} again") from error
+            raise DamagedFile(f"{self.uri}: {error}; set the {self._what} again") from error
         return self._nothing if found is None else found
 
     def replace(self, data: bytes) -> T:

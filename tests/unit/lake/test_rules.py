@@ -73,7 +73,19 @@ def test_a_bad_document_names_the_place(data: bytes, field: str) -> None:
     assert caught.value.field == field
 
 
-def test_a_damaged_file_is_said_to_be_one(store: MemoryStore) -> None:
-    store.write(f"{URI}/rules.json", b"{")
+@pytest.mark.parametrize("damage", [b"{", b"\x00", b"", b" " * 5_000_000])
+def test_a_damaged_file_is_said_to_be_one_and_set_anew(store: MemoryStore, damage: bytes) -> None:
+    file = RuleFile(store, URI)
+    first, second = ([Rule(name=name, banner=name)] for name in ("first", "second"))
+    for rules in (first, first):
+        file.set(rules)
+    assert file.versions() == [1, 2]
+    store.write(f"{URI}/rules.json", damage)
     with pytest.raises(StorageUnavailable, match="set the rules again"):
-        RuleFile(store, URI).read()
+        file.read()
+    held = file.set(second, former=2)
+    assert (held.version, held.rules) == (3, second), "no replica holds other rules of this number"
+    assert RuleFile(store, URI).read() == held
+    assert file.versions() == [1, 3]
+    assert file.version(1).rules == first
+    assert file.set(first, former=3).version == 4
