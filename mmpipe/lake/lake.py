@@ -253,7 +253,7 @@ class Collection:
         ``ProfileMismatch`` where the table of that name was filled by another profile."""
         name = table_name(profile)
         with self._lock:
-            if name not in self._tables:
+            if name not in self._tables or self._tables[name].removed:
                 try:
                     table = self._open(name, profile)
                 except NotFound:
@@ -281,7 +281,7 @@ class Collection:
         if not re.fullmatch(r"products_[A-Za-z0-9_-]+", name):
             raise NotFound(f"{name[:80]!r} is no products table: see product_tables()")
         with self._lock:
-            if name not in self._tables:
+            if name not in self._tables or self._tables[name].removed:
                 self._tables[name] = self._open(name, None)
             return self._tables[name]
 

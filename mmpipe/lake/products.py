@@ -87,6 +87,8 @@ class ProductTable:
         self.tombstone_counts: dict[FragmentState, int] = {}
         # Files of fragments written here whose vectors are known to be sound.
         self.sound: set[str] = set()
+        # Somebody emptied its folder: a handle of its own is needed for what is created there.
+        self.removed = False
 
     @classmethod
     def create(
@@ -146,8 +148,14 @@ class ProductTable:
     def latest(self) -> lance.LanceDataset:
         """The newest version, as a Lance dataset of its own that later writes do not move. One request."""
         dataset, asked = self._seen.newest(), time.monotonic()
-        with lance_errors(f"opening table {self.name}"):
-            dataset.checkout_latest()
+        try:
+            with lance_errors(f"opening table {self.name}"):
+                dataset.checkout_latest()
+        except (OSError, ValueError) as error:
+            if is_missing(error):
+                self.removed = True
+                raise StorageUnavailable(f"table {self.name} was removed under its writers") from error
+            raise
         self._seen.see(dataset, asked)
         return dataset
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypedDict, TypeVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmpipe.settings import StorageSettings
 
 Record = TypeVar("Record", bound=BaseModel)
+T = TypeVar("T")
 
 # A fragment costs every look-up and every merge a request, a rewrite costs its bytes: small ones are put
 # together early, larger ones when there are many. (Below which rows a fragment counts, and how many may.)
@@ -99,26 +100,27 @@ class RecordTable(Generic[Record]):
             return 0
         rows = self._rows(list({getattr(r, self._key): r for r in records}.values()))
         update = (condition or "true") if replace else None
-        with self._lock:
-            dataset = self._open(create=True)
-            assert dataset is not None
-            inserted, updated = merge(
-                dataset, self._key, rows, update, insert=True, what=f"writing {self._what}"
-            )
+        what = f"writing {self._what}"
+
+        def write(dataset: lance.LanceDataset) -> int:
+            inserted, updated = merge(dataset, self._key, rows, update, insert=True, what=what)
             self._compact_many(dataset)
-        return inserted + updated
+            return inserted + updated
+
+        return self._write(write, create=True) or 0
 
     def append(self, records: Sequence[Record]) -> int:
         """Add records whose keys are known to be new, without reading the table."""
         if not records:
             return 0
-        with self._lock:
-            dataset = self._open(create=True)
-            assert dataset is not None
+
+        def write(dataset: lance.LanceDataset) -> None:
             with lance_errors(f"writing {self._what}"):
                 dataset.checkout_latest()
                 self._dataset = lance.write_dataset(self._rows(records), dataset, mode="append")
             self._compact_many(self._dataset)
+
+        self._write(write, create=True)
         return len(records)
 
     def select(self, where: str | None = None, *, limit: int | None = None) -> list[Record]:
@@ -152,15 +154,15 @@ class RecordTable(Generic[Record]):
         """Write files anew that hold replaced or deleted rows, and remove those of every older version:
         nothing of those rows is left. A reader that is in the middle of one is told to try again; a writer
         does so by itself."""
-        with self._lock:
-            dataset = self._open(create=False)
-            if dataset is None:
-                return
+
+        def write(dataset: lance.LanceDataset) -> None:
             with lance_errors(f"purging {self._what}"):
                 dataset.checkout_latest()
                 dataset.optimize.compact_files(materialize_deletions_threshold=0.0)
                 remove_old_rows(dataset, self._uri, open_store(self._uri, self._storage))
             self._clean_up(_HOLD_SECONDS, at_rest=True)
+
+        self._write(write, create=False)
 
     def by_key(self, keys: Sequence[str]) -> list[Record]:
         """The records of these keys; unknown keys are left out."""
@@ -168,17 +170,14 @@ class RecordTable(Generic[Record]):
 
     def delete(self, keys: Sequence[str]) -> int:
         """Remove records by key; returns how many there were."""
-        removed = 0
-        with self._lock:
-            dataset = self._open(create=False)
-            if dataset is None:
-                return 0
-            with lance_errors(f"reading {self._what}"):
+
+        def write(dataset: lance.LanceDataset) -> int:
+            with lance_errors(f"writing {self._what}"):
                 dataset.checkout_latest()
-            for where in in_list(self._key, keys):
-                with lance_errors(f"writing {self._what}"):
-                    removed += int(dataset.delete(where)["num_deleted_rows"])
-        return removed
+                wheres = in_list(self._key, keys)
+                return sum(int(dataset.delete(where)["num_deleted_rows"]) for where in wheres)
+
+        return self._write(write, create=False) or 0
 
     def count(self, where: str | None = None) -> int:
         """How many records satisfy ``where``."""
@@ -206,7 +205,32 @@ class RecordTable(Generic[Record]):
                 self._dataset = _open_or_none(self._uri, options, self._session, self._what)
         return self._dataset
 
+    def _write(self, write: Callable[[lance.LanceDataset], T], *, create: bool) -> T | None:
+        """``write`` with the shared handle, or with another where the table was removed since it was opened;
+        None where there is none, and it is not to be created."""
+        with self._lock:
+            dataset = self._open(create=create)
+            try:
+                return None if dataset is None else write(dataset)
+            except (OSError, ValueError) as error:
+                if not is_missing(error):
+                    raise
+            self._dataset = self._known = None
+            dataset = self._open(create=create)
+            return None if dataset is None else write(dataset)
+
     def _latest(self) -> lance.LanceDataset | None:
+        try:
+            return self._newest()
+        except (OSError, ValueError) as error:
+            if not is_missing(error):
+                raise
+        # It was removed, by whoever empties a collection's folder, and may have been created again.
+        with self._lock:
+            self._dataset = self._known = None
+        return self._newest()
+
+    def _newest(self) -> lance.LanceDataset | None:
         # Handles of their own: a write moves the shared one, and no reader waits until it has.
         known = self._known
         if known is None:

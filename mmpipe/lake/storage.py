@@ -18,6 +18,8 @@ _CONFLICT = re.compile(
     r"(?i)commit conflict|too many concurrent writers|conflicting transaction|precondition failed"
 )
 _UNAVAILABLE = re.compile(r"(?i)LanceError\(IO\)|generic \w+ error|error performing|no space left|credential")
+# A file that a version names: who removes a table under its readers has removed what they read.
+_LOST = re.compile(r"(?i)not found: \S+\.lance/(?:data|_deletions|_indices)/")
 # What a folder's disk says; it is the reason that somebody can act on.
 _DISK = re.compile(
     r"(?i)permission denied|read-only file system|no space left on device|not a directory|disk quota exceeded"
@@ -59,8 +61,8 @@ def lance_options(uri: str, settings: StorageSettings) -> dict[str, str] | None:
 
 @contextmanager
 def lance_errors(what: str) -> Iterator[None]:
-    """Lance's errors in our tree: lost commits become ``CommitConflict``, an unreachable store
-    ``StorageUnavailable``; anything else is a fault of ours and passes unchanged."""
+    """Lance's errors in our tree: lost commits become ``CommitConflict``, an unreachable store or a file that
+    is gone ``StorageUnavailable``; anything else is a fault of ours and passes unchanged."""
     from lance.commit import CommitConflictError
 
     try:
@@ -75,13 +77,15 @@ def lance_errors(what: str) -> Iterator[None]:
             reason = _DISK.search(text)
             answer = reason.group().lower() if reason else "the object store did not answer"
             raise StorageUnavailable(f"{what}: {answer}") from error
+        if _LOST.search(text):
+            raise StorageUnavailable(f"{what}: a file of it was removed") from error
         raise
 
 
 def is_missing(error: Exception) -> bool:
     """Whether Lance says that there is no such table."""
     text = str(error).lower()
-    return "was not found" in text or ("not found" in text and "dataset" in text)
+    return "was not found" in text or ("not found" in text and ("dataset" in text or "/_versions" in text))
 
 
 def sql_text(value: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.lake.frames import FRAME_COLUMNS, FRAMES, SECONDS, clip_frames
+from mmpipe.lake.storage import lance_errors
 from mmpipe.schemas.product import Product
 from mmpipe.search.versions.frame_cache import FrameCache, Frames
 
@@ -21,13 +22,15 @@ __all__ = ["Documents", "Frames"]
 
 Words = NDArray[np.uint64]
 log = logging.getLogger(__name__)
+_READING = "reading a version's products"
 
 
 class Documents:
     """Reads rows of an opened ``lance`` dataset on local disk. Rows are named by the place of their fragment
     in ``fragments``, any of the dataset's by number, and their offset in it, deleted ones counted.
 
-    ``undeleted`` are the fragments' own (:meth:`Fragment.undeleted`). Frames that ``former``, an earlier
+    Reading products raises ``StorageUnavailable`` where their files were removed. ``undeleted`` are the
+    fragments' own (:meth:`Fragment.undeleted`). Frames that ``former``, an earlier
     version's of the same table, has at hand are not read again. Safe for use by many threads.
     """
 
@@ -58,14 +61,12 @@ class Documents:
 
     def product(self, fragment: int, offset: int) -> Product:
         """A row's whole product, what is private of it included."""
-        lance_fragment = self._dataset.get_fragment(self._numbers[fragment])
-        taken = lance_fragment.take([self._place(fragment, offset)], columns=["document"])
+        taken = self._taken(fragment, offset, ["document"])
         return Product.model_validate_json(taken["document"][0].as_py())
 
     def media(self, fragment: int, offset: int) -> tuple[Product, list[str]]:
         """The same, with the addresses that its media were looked for at."""
-        lance_fragment = self._dataset.get_fragment(self._numbers[fragment])
-        taken = lance_fragment.take([self._place(fragment, offset)], columns=["document", "media_uris"])
+        taken = self._taken(fragment, offset, ["document", "media_uris"])
         return Product.model_validate_json(taken["document"][0].as_py()), taken["media_uris"][0].as_py() or []
 
     def products(self, rows: Sequence[tuple[int, int]]) -> list[Product]:
@@ -74,7 +75,8 @@ class Documents:
             return []
         places = [self._first[fragment] + self._place(fragment, offset) for fragment, offset in rows]
         order = sorted(set(places))
-        taken = self._dataset.take(order, columns=["document"])
+        with lance_errors(_READING):
+            taken = self._dataset.take(order, columns=["document"])
         read = dict(zip(order, taken["document"].to_pylist(), strict=True))
         return [Product.model_validate_json(read[place]) for place in places]
 
@@ -108,6 +110,11 @@ class Documents:
                 found[i] = read
                 self._clips.put(keys[i], read)
         return found
+
+    def _taken(self, fragment: int, offset: int, columns: list[str]) -> Any:
+        lance_fragment = self._dataset.get_fragment(self._numbers[fragment])
+        with lance_errors(_READING):
+            return lance_fragment.take([self._place(fragment, offset)], columns=columns)
 
     def _place(self, fragment: int, offset: int) -> int:
         # Lance counts the rows of a fragment without the deleted ones; tombstones are rows like others to it.
