@@ -100,10 +100,10 @@ class RuleFile(SetFile[RuleSet]):
             raise InvalidRequest("version", f"there are no rules of version {number}") from None
         return parse_rules(data)
 
-    def _kept(self) -> set[int]:
+    def _kept(self) -> frozenset[int]:
         listed = (stat.uri.rpartition("/")[2] for stat in self._store.list(f"{self._folder}/"))
         names = (name.removesuffix(".json") for name in listed)
-        return {int(name) for name in names if name.isdecimal()}
+        return frozenset(int(name) for name in names if name.isdecimal())
 
     def _copy(self, version: int) -> str:
         return f"{self._folder}/{version:08d}.json"
