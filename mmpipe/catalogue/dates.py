@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 _SPACES: Final = re.compile(r"\s+")
@@ -75,7 +75,7 @@ def _read(text: str) -> datetime | date | None:
     midnight = _MIDNIGHT.sub("00", text)
     if midnight != text:
         start = _read(midnight)
-        if not isinstance(start, datetime):
+        if not isinstance(start, datetime) or start.time() != time.min:
             return None
         # The last midnight of the calendar is for ever, as its last days are.
         return start + timedelta(days=1) if start.date() < date.max else date.max

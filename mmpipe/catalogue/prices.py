@@ -6,51 +6,9 @@ import math
 import re
 import unicodedata
 from decimal import Decimal
-from typing import Final
 
 from mmpipe.schemas.currencies import decimals_of
-
-_ISO_4217: Final = """
-AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN
-BZD CAD CDF CHF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL
-GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW
-KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN
-NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK
-SGD SHP SLE SOS SRD SSP STN SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES
-VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG
-"""
-CURRENCIES: Final = frozenset(_ISO_4217.split())
-
-_OTHER_NAMES: Final = {
-    name: code
-    for code, names in {
-        "USD": "US$ DOLLAR DOLLARS 美元 美金", "CAD": "CA$ C$", "AUD": "AU$ A$", "NZD": "NZ$",
-        "HKD": "HK$ 港元 港币 港幣", "TWD": "NT$ 新台币 新台幣", "SGD": "S$", "BRL": "R$", "MXN": "MX$",
-        "EUR": "€ EURO EUROS 欧元 歐元", "GBP": "英镑 英鎊", "CHF": "FR. SFR SFR.", "KRW": "₩ 韩元 韓元",
-        "CNY": "CN¥ RMB 人民币 人民幣", "JPY": "JP¥ 円 日元 日圓", "INR": "₹", "RUB": "₽ РУБ РУБ. Р.",
-        "PLN": "ZŁ", "TRY": "₺ TL", "VND": "₫", "THB": "฿", "PHP": "₱", "UAH": "₴ ГРН ГРН.", "ILS": "₪",
-        "CZK": "KČ", "HUF": "FT", "NGN": "₦", "MYR": "RM", "IDR": "RP RP.", "PEN": "S/ S/.", "ZAR": "R",
-        "RON": "LEI", "BGN": "ЛВ ЛВ.", "KZT": "₸", "GEL": "₾", "CRC": "₡", "BDT": "৳",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
-_DOLLARS: Final = """
-USD CAD AUD NZD HKD SGD TWD MXN ARS CLP COP UYU DOP BSD BBD BZD BMD BND KYD XCD FJD GYD JMD LRD NAD SBD SRD
-TTD CUP BOB NIO BRL
-"""
-_RUPEES: Final = ("INR", "PKR", "LKR", "NPR", "MUR", "SCR")
-_KRONER: Final = ("SEK", "NOK", "DKK", "ISK")
-_YUAN: Final = ("CNY", "TWD", "HKD", "MOP")
-# Signs of more than one currency: a currency column decides, then the default, else the most usual one (the
-# first).
-_SHARED: Final = {
-    "$": tuple(_DOLLARS.split()),
-    "£": ("GBP", "EGP", "LBP", "GIP", "FKP", "SHP", "SYP", "SSP", "SDG"),
-    "¥": ("CNY", "JPY", "CNH"),
-    **dict.fromkeys(("KR", "KR."), _KRONER),
-    **dict.fromkeys(("RS", "RS."), _RUPEES),
-    **dict.fromkeys(("元", "圆", "圓", "块", "塊"), _YUAN),
-}
+from mmpipe.schemas.currency_names import CODES_OF, CURRENCIES
 
 _SPACES = " \u00a0\u2009\u202f"
 _NUMBER = re.compile(rf"(?:\d|(?<![^\W\d_])[.,]\d)(?:[\d.,'’{_SPACES}]*\d)?(?:[.,](?![\d\-–—]))?")
@@ -84,13 +42,17 @@ def is_currency(text: str) -> bool:
 
 def currency_of_mark(mark: str, *given: str | None) -> str:
     """:func:`currency_of`, where the currencies ``given`` choose among those that share a sign."""
-    codes = _SHARED.get(unicodedata.normalize("NFKC", mark).strip().upper(), ())
+    codes = _codes(mark)
     return next((code for code in given if code in codes), None) or currency_of(mark)
 
 
 def _known(text: str) -> str | None:
-    key = unicodedata.normalize("NFKC", text).strip().upper()
-    return key if key in CURRENCIES else _OTHER_NAMES.get(key) or _SHARED.get(key, (None,))[0]
+    return next(iter(_codes(text)), None)
+
+
+def _codes(text: str) -> tuple[str, ...]:
+    """What a text may mean as a currency; none where it is none."""
+    return CODES_OF.get(unicodedata.normalize("NFKC", text).strip().lower(), ())
 
 
 def parse_price(
@@ -123,6 +85,9 @@ def parse_price(
     plain = _PLAIN.fullmatch(value)
     if plain is not None and (plain[2] is None or plain[2] in CURRENCIES):
         return Decimal(plain[1]), plain[2] or _required(currency or default)
+    # As plain digits 1² would be 12.
+    if any(unicodedata.category(char) == "No" for char in value):
+        raise InvalidPrice(f"{value!r} holds raised, lowered or encircled digits, or a fraction: {_REMEDY}")
     text = unicodedata.normalize("NFKC", value).strip()
     found = _NUMBER.search(text)
     if found is None:
@@ -138,24 +103,25 @@ def parse_price(
 
 
 def _currency(before: str, after: str, given: tuple[str | None, str | None], value: str) -> str:
-    marks = [_mark(mark) for mark in (before, after) if mark]
-    sure = [found for mark in marks if (found := mark if mark in CURRENCIES else _OTHER_NAMES.get(mark))]
-    shared = [_SHARED[mark] for mark in marks if mark in _SHARED]
-    if len(sure) + len(shared) < len(marks) or len(set(sure)) > 1:
+    marks = [CODES_OF.get(_mark(mark), ()) for mark in (before, after) if mark]
+    sure = {codes[0] for codes in marks if len(codes) == 1}
+    shared = [codes for codes in marks if len(codes) > 1]
+    if not all(marks) or len(sure) > 1:
         raise InvalidPrice(f"{value!r} names no currency we know: {_REMEDY}")
     if sure:
-        return sure[0]
+        return sure.pop()
     if shared:
         return next((code for code in given if code in shared[0]), shared[0][0])
     return _required(given[0] or given[1])
 
 
 def _mark(said: str) -> str:
-    """What stands beside an amount as one sign or code: ``US $`` is ``US$``, ``USD $`` is ``USD``."""
-    mark = "".join(said.upper().split())
-    for sign, codes in _SHARED.items():
+    """What stands beside an amount as one sign or code: in lower case: ``US $``
+    is ``us$``, ``USD $`` is ``usd``."""
+    mark = "".join(said.lower().split())
+    for sign, codes in CODES_OF.items():
         code = mark.removesuffix(sign) if mark.endswith(sign) else mark.removeprefix(sign)
-        if code in codes:
+        if len(codes) > 1 and code.upper() in codes:
             return code
     return mark
 

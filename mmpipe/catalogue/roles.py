@@ -22,8 +22,9 @@ from mmpipe.catalogue.columns import (
     column_name,
     translation_of,
 )
-from mmpipe.catalogue.prices import CURRENCIES, is_currency
+from mmpipe.catalogue.prices import is_currency
 from mmpipe.catalogue.private import is_never_public
+from mmpipe.schemas.currency_names import CURRENCIES
 
 if TYPE_CHECKING:
     from mmpipe.catalogue.report import Findings

@@ -9,32 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from mmpipe.lexical import items
+from mmpipe.lexical import fold, items
 from mmpipe.schemas.currencies import decimals_of
+from mmpipe.schemas.currency_names import ALSO_WORDS, CODES_OF
 
-# What a symbol or word may stand for: the collection's own currency where that is one of these, else the
-# first.
-_DOLLARS: Final = ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN")
-_YUAN: Final = ("CNY", "JPY", "TWD", "HKD")
-_KRONER: Final = ("SEK", "NOK", "DKK", "ISK")
-_RUPEES: Final = ("INR", "PKR", "LKR", "NPR")
-_CURRENCIES: Final[dict[str, tuple[str, ...]]] = {
-    said: codes
-    for words, codes in {
-        "$ dollar dollars buck bucks 刀": _DOLLARS, "us$ usd 美元 美金": ("USD",),
-        "hk$ hkd 港币 港元": ("HKD",),
-        "c$ ca$ cad": ("CAD",), "a$ au$ aud": ("AUD",), "s$ sgd": ("SGD",), "nt$ twd 新台币": ("TWD",),
-        "nzd": ("NZD",), "€ eur euro euros 欧元": ("EUR",), "£ gbp quid pound pounds 英镑": ("GBP",),
-        "¥ 元 yuan": _YUAN, "块钱 块 rmb cny 人民币 元人民币": ("CNY", "TWD", "HKD"),
-        "yen jpy 円 日元": ("JPY",), "₹ inr 卢比": ("INR",), "rupee rupees rs": _RUPEES, "pkr": ("PKR",),
-        "₩ krw 韩元": ("KRW",), "chf": ("CHF",), "฿ thb": ("THB",), "₫ vnd": ("VND",), "pln zl": ("PLN",),
-        "r$ brl": ("BRL",), "₺ tl": ("TRY",), "₽": ("RUB",), "kr": _KRONER, "sek": ("SEK",),
-        "nok": ("NOK",), "dkk": ("DKK",), "kc czk": ("CZK",), "rm myr": ("MYR",), "rp idr": ("IDR",),
-    }.items()
-    for said in words.split()
-}  # fmt: skip
-_MORE: Final = "AED SAR QAR KWD OMR BHD EGP ILS ZAR NGN KES ARS CLP UAH HUF BGN RSD PHP BDT LKR NPR"
-_CURRENCIES.update({code.lower(): (code,) for code in _MORE.split()})
+# As they stand in a folded text.
+_CURRENCIES: Final = {
+    fold(name).rstrip("."): codes for name, codes in CODES_OF.items() if name not in ALSO_WORDS
+}
 # Of something else they may be the weight.
 _WEIGHTS: Final = frozenset({"pound", "pounds"})
 # Where thousands are parted by blanks.
@@ -57,7 +39,9 @@ _NUMBER: Final = re.compile(
 _GROUPS: Final = re.compile(r"(?: \d{3}){1,2}(?![\d.,])")
 _MONEY_BEFORE: Final = re.compile(rf"(?:(?<![{LETTER}])|(?=[^a-z]))(?P<money>{MONEY})\.? ?$")
 _MONEY_BEHIND: Final = re.compile(rf" ?(?P<money>{MONEY})(?![{LETTER}])")
-_LONGEST_MONEY, _MOST_NUMBERS = 8, 24
+# With a point and a blank behind it.
+_LONGEST_MONEY: Final = max(map(len, _CURRENCIES)) + 2
+_MOST_NUMBERS: Final = 24
 
 _SMALL: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"

@@ -51,7 +51,16 @@ def test_a_day_as_an_end_still_counts(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["01/31/2026 noonish", "31.03.2026 25:00", "2026-01-31 13:00 PM", "2026-01-31T24:01Z"]
+    "text",
+    [
+        "01/31/2026 noonish",
+        "31.03.2026 25:00",
+        "2026-01-31 13:00 PM",
+        "2026-01-31T24:01Z",
+        "2026-01-31T24:00:30Z",
+        "31.01.2026 24:00:30",
+        "2026-01-31T24:00:00.5Z",
+    ],
 )
 def test_a_day_with_a_time_that_is_none_is_no_date(text: str) -> None:
     with pytest.raises(InvalidMoment):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.catalogue.prices import CURRENCIES, InvalidPrice, currency_of, parse_price
+from mmpipe.catalogue.prices import InvalidPrice, currency_of, parse_price
+from mmpipe.schemas.currency_names import CURRENCIES
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,10 @@ def test_a_number_keeps_its_digits() -> None:
             "5 USD 6",
             "12 Monkeys",
             "1.2.3,4,5 USD",
+            "1² USD",
+            "9.₉₉ USD",
+            "⑫ USD",
+            "1½ USD",
         ),
         *(
             "1,2,3 USD",

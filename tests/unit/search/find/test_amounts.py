@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmpipe.catalogue.prices import parse_price
+from mmpipe.schemas.currency_names import ALSO_WORDS, CODES_OF
 from mmpipe.search.find.amounts import bounds
+from mmpipe.search.find.money import amounts_of, code_of
 from mmpipe.search.find.stated import even
 
 
@@ -198,3 +201,15 @@ def test_bounds_lie_inside_the_text_and_never_overlap(text: str) -> None:
 def test_hostile_texts_say_little(piece: str) -> None:
     text = piece * (1_000 // len(piece))
     assert len(bounds(even(text), "USD")) <= 24
+
+
+@pytest.mark.parametrize("name", sorted(set(CODES_OF) - ALSO_WORDS))
+def test_a_price_names_its_currency_as_in_feeds(name: str) -> None:
+    amount, currency = parse_price(f"40 {name}")
+    (said,) = amounts_of(even(f"40 {name}"), "XAF")
+    assert (said.value, code_of(said.money or "", "XAF")) == (amount, currency)
+
+
+@pytest.mark.parametrize("text", ["2 cup set", "12 awg wire", "6 ft rug", "500 рубашка"])
+def test_what_is_also_another_word_is_no_currency(text: str) -> None:
+    assert all(amount.money is None for amount in amounts_of(text, "USD"))
