@@ -8,10 +8,10 @@ apostrophe, traditional characters as simplified ones (OpenCC's table, https://g
 dropped and plural endings folded (Harman's S-stemmer, "How effective is suffixing?", JASIS 42(1), 1991, with
 -es after a sibilant besides, and what it gets wrong: ``knives``, ``cookies``, ``feet``). Chinese, Japanese
 and Korean runs are overlapping character bigrams (a lone character stays). A number and its unit are one
-token (``500 ml`` is ``500ml``, ``1,500 W`` is ``1500w``, ``15.6"`` is ``15.6in``), and the number is one
-besides. Words joined by a hyphen, an apostrophe, ``&``, a dot or a plus are tokens each and together
-(``wi-fi`` is ``wi``, ``fi`` and ``wifi``). ``c++`` and ``c#`` are
-words of their own.
+token (``500 ml`` is ``500ml``, ``1,500 W`` and ``1.500 W`` are ``1500w``, ``15.6"`` is ``15.6in``, ``1/2"``
+is ``0.5in``), and the number is one besides. Words joined by a hyphen, an apostrophe, ``&``, a dot or a plus
+are tokens each and together (``wi-fi`` is ``wi``, ``fi`` and ``wifi``). ``c++`` and ``c#`` are words of their
+own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LETTERS: Final = {
     "ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i",
     **dict.fromkeys("\u2018\u2019\u201b\u02bc\u02b9\u00b4`\u2032\u05f3", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u2033\u05f4", '"'),
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"), "\u2044": "/",
     **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", ""),
 }  # fmt: skip
 _UNITS: Final = {
@@ -49,21 +49,35 @@ _UNITS: Final = {
         "ah": "ah", "wh": "wh", "hz": "hz 赫兹", "khz": "khz", "mhz": "mhz", "ghz": "ghz",
         "kb": "kb", "mb": "mb", "gb": "gb", "tb": "tb",
         "mp": "mp megapixel megapixels", "fps": "fps", "rpm": "rpm", "db": "db", "lm": "lm lumen lumens 流明",
+        "°c": "°c 摄氏度", "°f": "°f",
     }.items()
     for unit in units.split()
 }  # fmt: skip
 _UNIT = "|".join(re.escape(unit) for unit in sorted(_UNITS, key=len, reverse=True))
+# So small that nobody writes thousandths of them: a point before three digits parts thousands.
+_SMALL_UNITS: Final = frozenset({"ml", "mg", "g", "mm", "w", "mah", "rpm", "lm"})
+_THOUSANDS = re.compile(r"[1-9]\d?\.\d{3}")
 _LETTER = rf"[^\W_{CJK}]"
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?"
+# Halves, quarters and eighths, which decimals say as well; thirds they do not.
+_FRACTION = r"(?:1/2|[13]/4|[1357]/8)(?![\d/])"
+_NUMBER = rf"\d{{1,3}}(?:[,']\d{{3}})+(?:\.\d+)?|(?:\d+[ -])?{_FRACTION}|\d+(?:[.,]\d+)?"
 _ITEM = re.compile(
     rf"(?<![a-z0-9])(?P<amount>{_NUMBER})(?:(?P<glued>in)|[ -]?(?P<unit>{_UNIT}))(?!{_LETTER})"
-    rf"|(?<!{_LETTER})(?P<symbol>[a-z](?:\+\+|#))(?!{_LETTER})"
-    rf"|(?<![a-z0-9])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+\.\d+)(?![.,]?{_LETTER})"
+    rf"|(?<!{_LETTER})(?P<symbol>[a-z](?: ?\+\+|#))(?!{_LETTER})"
+    rf"|(?<![a-z0-9])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+ {_FRACTION}|\d+\.\d+)(?![.,]?{_LETTER})"
     rf"|(?P<word>{_LETTER}+(?:[-'&.+/]{_LETTER}+)*)"
     rf"|(?P<run>[{CJK}]+)"
 )
 _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
 _POSSESSIVE = re.compile(rf"(?<={_LETTER})'s(?!{_LETTER})")
+# A number of a system of sizes.
+_SYSTEM = re.compile(r"(?<![a-z0-9])(us|uk|eu)(?:(?<=eu)r)? ?(\d+)(?:,(\d)(?!\d))?")
+_SIZE = re.compile(
+    rf"(?:(?P<system>us|uk|eu)(?:(?<=eu)r)?(?: size)? ?)?(?P<number>\d{{1,3}}(?:[.,]\d{{1,2}}| {_FRACTION})?)"
+    r"(?: ?(?P<behind>us|uk|eu)(?:(?<=eu)r)?)?"
+)
+# Fractions of one character, behind a number, as their digits are.
+_BEHIND_NUMBER = re.compile("(?<=\\d)(?=[\u00bc-\u00be\u2150-\u215e])")
 _JOINT = re.compile(r"[-'&.+/]")
 _MOST_JOINED = 4
 # Plurals that no rule makes, of goods; and endings of those whose singular is in -ie, -f or -fe.
@@ -98,8 +112,9 @@ def fold(text: str) -> str:
     """One spelling of a text; letters, marks and blanks that say nothing else are as they were."""
     if text.isascii():
         return text.lower().replace("`", "'")
-    # NFKC would make a blank and a mark of the accent that is written as an apostrophe.
-    plain = unicodedata.normalize("NFKC", text.replace("\u00b4", "'")).casefold().translate(_table())
+    # NFKC would make a blank and a mark of the accent that is written as an apostrophe, and 421/2 of 42½.
+    text = _BEHIND_NUMBER.sub(" ", text.replace("\u00b4", "'"))
+    plain = unicodedata.normalize("NFKC", text).casefold().translate(_table())
     if not plain.isascii():
         plain = unicodedata.normalize("NFD", plain)
         plain = unicodedata.normalize("NFC", "".join(c for c in plain if not "\u0300" <= c <= "\u036f"))
@@ -108,7 +123,7 @@ def fold(text: str) -> str:
 
 def items(text: str) -> Iterator[Item]:
     """The pieces of ``text`` in order."""
-    folded = _TIMES.sub(" ", fold(text))
+    folded = _SYSTEM.sub(_in_system, _TIMES.sub(" ", fold(text)))
     if "'" in folded:
         folded = _POSSESSIVE.sub("", folded)
     for found in _ITEM.finditer(folded):
@@ -116,11 +131,11 @@ def items(text: str) -> Iterator[Item]:
         if kind == "run":
             yield Item(written, bigrams(written), run=True)
         elif kind in ("unit", "glued"):
-            number = _number(found["amount"])
             unit = "in" if found["glued"] else _UNITS[found["unit"]]
+            number = _number(found["amount"], unit)
             yield Item(written, (number,), f"{number}{unit}"[:MAX_TOKEN_CHARACTERS])
         elif kind == "symbol":
-            yield Item(written, (written,))
+            yield Item(written, (written.replace(" ", ""),))
         elif kind == "number":
             yield Item(written, (_number(written),))
         else:
@@ -165,6 +180,18 @@ def amount(text: str) -> str | None:
 
 
 @lru_cache(maxsize=16_384)
+def size(text: str) -> str | None:
+    """The one spelling of a folded text that is the number of a size, by itself or in a system: ``42.5`` of
+    ``42,5`` and ``42 1/2``, ``eu 42`` of ``EUR 42``, ``42 EU`` and ``EU size 42.0``; None for any other."""
+    found = _SIZE.fullmatch(text)
+    if found is None or (found["system"] and found["behind"]):
+        return None
+    system = found["system"] or found["behind"]
+    number = found["number"] if found["number"].isdecimal() else _number(found["number"])
+    return f"{system} {number}" if system else number
+
+
+@lru_cache(maxsize=16_384)
 def first_token(word: str) -> str:
     """The first token of a word, the word itself where it has none. Remembered."""
     return next(iter(tokens(word)), word)
@@ -184,6 +211,9 @@ def _word(written: str) -> Item:
     parts = tuple(_JOINT.split(written))
     if len(parts) == 1:
         return Item(written, (_singular(written[:MAX_TOKEN_CHARACTERS]),))
+    if "&" in written and len(parts[-1]) == 2 and parts[-1].endswith("s"):
+        # M&Ms: of a letter more than one.
+        parts = (*parts[:-1], parts[-1][:1])
     own = tuple(_singular(part[:MAX_TOKEN_CHARACTERS]) for part in parts)
     joined = "".join(parts)
     # What a slash parts is seldom one word; an article's number is.
@@ -197,14 +227,25 @@ def bigrams(run: str) -> tuple[str, ...]:
     return tuple(run[i : i + 2] for i in range(len(run) - 1)) or (run,)
 
 
-def _number(written: str) -> str:
-    whole, comma, rest = written.partition(",")
+def _number(written: str, unit: str = "") -> str:
+    if "/" in written:
+        *whole, fraction = re.split("[ -]", written)
+        over, under = map(int, fraction.split("/"))
+        written = f"{int(whole[0] if whole else 0) + over / under}"
+    elif unit in _SMALL_UNITS and _THOUSANDS.fullmatch(written):
+        written = written.replace(".", "")
+    whole_part, comma, rest = written.partition(",")
     if comma and "." not in rest and len(rest) < 3:
-        written = f"{whole}.{rest}"
-    written = written.replace(",", "")
+        written = f"{whole_part}.{rest}"
+    written = written.replace(",", "").replace("'", "")
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     return written[:MAX_TOKEN_CHARACTERS]
+
+
+def _in_system(found: re.Match[str]) -> str:
+    system, number, decimal = found.groups()
+    return f"{system} {number}.{decimal}" if decimal else f"{system} {number}"
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, amount, fold, identifier, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, amount, fold, identifier, size, tokens
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,18 @@ def test_singular_and_plural_meet(one: str, many: str) -> None:
         ("ＵＳＢ－Ｃ", "usb-c"),
         ("人體工學", "人体工学"),
         ("160x200", "160 × 200"),
+        ("1.500 W", "1500W"),
+        ("20.000 mAh", "20,000mAh"),
+        ("1'500 W", "1500 watt"),
+        ("1.750 kg", "1,75 kg"),
+        ("½ inch", '0.5"'),
+        ("1 1/2 inch", "1½″"),
+        ("EU 42 1/2", "eur42,5"),
+        ("UK7½", "uk 7.5"),
+        ("US10", "us 10"),
+        ("-20 ℃", "20°C"),
+        ("C ++", "c++"),
+        ("M&M’s", "m&ms"),
     ],
 )
 def test_one_spelling(one: str, other: str) -> None:
@@ -87,6 +99,21 @@ def test_any_text_gives_tokens_that_a_whitespace_tokenizer_keeps(text: str) -> N
     found = tokens(text)
     assert " ".join(found).split() == found
     assert all(len(token) <= MAX_TOKEN_CHARACTERS for token in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("us 10", "us 10"), ("us10", "us 10"), ("10 us", "us 10"), ("us size 10", "us 10"), ("eur 42", "eu 42"),
+     ("eu 42 1/2", "eu 42.5"), ("uk 7,5", "uk 7.5"), ("42.0", "42"), ("007", "007"), ("xl", None),
+     ("eu 42 2/3", None), ("us 10 uk", None), ("40-42", None), ("bus 10", None)],
+)  # fmt: skip
+def test_a_size_has_one_spelling(text: str, expected: str | None) -> None:
+    assert size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["0.500 kg", "iphone 15 256 gb", "abc-1/2", "24/7", "usr 10", "1/2 price"])
+def test_what_is_no_thousand_no_fraction_and_no_system(text: str) -> None:
+    assert not {"500kg", "15256gb", "0.5in", "us", "3.5"} & set(tokens(text))
 
 
 def test_an_accent_by_itself_is_an_apostrophe() -> None:

@@ -26,6 +26,7 @@ CATEGORY = "category"
 # Fields of ids: compared letter for letter, and perhaps another one in every row.
 IDENTIFIERS: frozenset[str] = frozenset({"item_group_id"})
 MAX_VALUES_PER_ATTRIBUTE = 10_000
+_SYSTEMS = ("us", "uk", "eu")
 # A dictionary this small is not worth a fresh start.
 _SMALL = 1_000
 log = logging.getLogger(__name__)
@@ -33,9 +34,12 @@ log = logging.getLogger(__name__)
 
 def fold(value: str) -> str:
     """What two values must share to count as one: the spelling of :func:`mmpipe.lexical.fold`, whatever the
-    blanks around and between; of an amount its one spelling, ``500ml`` of ``500 ml``."""
+    blanks around and between; of an amount its one spelling, ``500ml`` of ``500 ml``, and of a size,
+    ``eu 42.5`` of ``EUR 42 1/2``."""
     folded = " ".join(lexical.fold(value).split())
-    return (lexical.amount(folded) or folded) if folded[:1].isdecimal() else folded
+    if folded[:1].isdecimal():
+        return lexical.size(folded) or lexical.amount(folded) or folded
+    return lexical.size(folded) or folded if folded[:2] in _SYSTEMS else folded
 
 
 def fold_path(path: str) -> str:

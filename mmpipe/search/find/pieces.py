@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.lexical import Item, bigrams, first_token, identifier, tokens
 from mmpipe.search.columns.words import Way
-from mmpipe.search.find.synonyms import Other, Synonyms
+from mmpipe.search.find.synonyms import LONGEST_PHRASE, Other, Synonyms
 
 if TYPE_CHECKING:
     from mmpipe.search.find.stated import Stated
@@ -30,6 +30,7 @@ IDENTIFIED = 8.0
 # Letters or digits of what may be mistaken in one place, and in two; with fewer a word says too little.
 ONE_FROM, TWO_FROM = 4, 8
 _DIGIT = re.compile(r"\d")
+_MARKED = re.compile(r"[^\W_]+(?:[-_./:+@][^\W_]+)+")
 # What shoppers say of any shop: no slip for a word that is nearly the same, though no product says it.
 OF_SHOPS = frozenset(
     tokens("sale sales deal deals offer offers discount promo clearance outlet cheap best buy shop price")
@@ -42,8 +43,9 @@ _STOP = frozenset(
 @dataclass
 class Piece:
     """A word of the query in the making: ``ways`` as it stands, ``others`` that stand for it; ``single`` is
-    its one item's text where that is a single word; ``parts`` are letters and digits apart. Chinese was cut
-    from ``run`` and begins there with the character ``at``."""
+    its one item's text where that is a single word; ``parts`` are letters and digits apart. Of a known phrase
+    ``items`` are what it is of; ``listed`` is a part of one. Chinese was cut from ``run`` and begins there
+    with the character ``at``."""
 
     text: str
     ways: tuple[tuple[str, ...], ...]
@@ -52,6 +54,8 @@ class Piece:
     parts: tuple[str, ...] = ()
     id: str | None = None
     size: int = 1
+    items: tuple[Item, ...] = ()
+    listed: bool = False
     run: str | None = None
     at: int = 0
     found: list[tuple[Way, str]] = field(default_factory=list)
@@ -76,8 +80,9 @@ def kept(found: list[Item], stated: Stated) -> list[Item]:
     return left or found
 
 
-def pieces_of(found: Sequence[Item], synonyms: Synonyms | None) -> list[Piece]:
-    """In order; without ``synonyms`` nothing stands for anything else."""
+def pieces_of(found: Sequence[Item], synonyms: Synonyms | None, longest: int = LONGEST_PHRASE) -> list[Piece]:
+    """In order, phrases of ``longest`` words at most; without ``synonyms`` nothing stands for anything
+    else."""
     pieces: list[Piece] = []
     heads = [item.whole or " ".join(item.tokens) for item in found]
     at = 0
@@ -87,7 +92,7 @@ def pieces_of(found: Sequence[Item], synonyms: Synonyms | None) -> list[Piece]:
             pieces += _of_run(item.text, synonyms)
             at += 1
             continue
-        match = synonyms.of_words(heads, at) if synonyms else None
+        match = synonyms.of_words(heads, at, longest) if synonyms else None
         stop, others = match or (at + 1, ())
         pieces.append(_of_items(found[at:stop], others))
         at = stop
@@ -100,9 +105,9 @@ def of_phrase(text: str) -> Piece:
 
 
 def as_identifier(text: str, *, alone: bool = True) -> str | None:
-    """The token of what may be an identifier: it has a digit, and in a longer query also a letter or as many
-    digits as no amount has."""
-    if len(text) > MAX_WORDS or not _DIGIT.search(text):
+    """The token of what may be an identifier: it has a digit, or marks between letters, and in a longer query
+    a digit, and also a letter or as many digits as no amount has."""
+    if len(text) > MAX_WORDS or not (_DIGIT.search(text) or (alone and _MARKED.fullmatch(text))):
         return None
     found = identifier(text)
     if found is None or alone:
@@ -139,7 +144,7 @@ def alive(others: Iterable[Other], holding: Mapping[str, int], share: float) -> 
 
 def _of_items(some: Sequence[Item], others: tuple[Other, ...]) -> Piece:
     text, ways, alone, apart, named = _said(tuple(some))
-    return Piece(text, ways, others, alone, apart, named, len(some))
+    return Piece(text, ways, others, alone, apart, named, len(some), tuple(some) if len(some) > 1 else ())
 
 
 @lru_cache(maxsize=16_384)

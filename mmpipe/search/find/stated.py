@@ -13,8 +13,11 @@ _COMMA = "\uff0c"
 _IN_NUMBER = re.compile(f"[\uff10-\uff19]{_COMMA}[\uff10-\uff19]|[0-9]{_COMMA}000(?![0-9])")
 _BLANKS = str.maketrans(dict.fromkeys("\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f", " "))
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u300c\u300d\u300e\u300f\uff02", '"'))
-# A quotation mark behind a number is an inch.
-_PART = re.compile(r'(?:(?<=\s)|^)(?P<minus>[-\u2212\uff0d]?)(?:"(?P<phrase>[^"]+)"(?=\s|$)|(?P<word>\S+))')
+# A quotation mark behind a number is an inch, a minus before degrees a part of these.
+_PART = re.compile(
+    r"(?:(?<=\s)|^)(?P<minus>(?:[-\u2212\uff0d](?!\d+(?:[.,]\d+)?\s*[\u00b0\u2103\u2109\u5ea6]))?)"
+    r'(?:"(?P<phrase>[^"]+)"(?=\s|$)|(?P<word>\S+))'
+)
 
 
 @dataclass(frozen=True)

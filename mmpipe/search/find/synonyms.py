@@ -29,7 +29,7 @@ from mmpipe.search.kernels.similar import similar
 SAME, TRANSLATED, ALSO_TRANSLATED, REPLACED = 0.8, 0.9, 0.8, 0.6
 # What a Chinese word counts for that was typed in letters: several words may read so.
 TYPED = 0.9
-_LONGEST = 5
+LONGEST_PHRASE = 5
 _FILE = "synonyms.tsv"
 _NUMBERS = count()
 # Of words that were asked for lately, so many have what stands for them at hand.
@@ -128,9 +128,11 @@ class Synonyms:
     def _vocabulary(self) -> _Vocabulary:
         return _vocabulary({key[0] for key in self._words if len(key) == 1})
 
-    def of_words(self, heads: Sequence[str], start: int) -> tuple[int, tuple[Other, ...]] | None:
+    def of_words(
+        self, heads: Sequence[str], start: int, longest: int = LONGEST_PHRASE
+    ) -> tuple[int, tuple[Other, ...]] | None:
         """What stands for the longest phrase of tokens that begins at ``start``, and where it ends."""
-        for stop in range(min(len(heads), start + _LONGEST), start, -1):
+        for stop in range(min(len(heads), start + longest), start, -1):
             key = tuple(heads[start:stop])
             places = self._words.get(key)
             if places is not None:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.encoders.starter.glossary import load_glossary
@@ -57,6 +57,13 @@ _SIZES_ALONE: Final = frozenset(
     name
     for name in _SIZES
     if (len(name) > 2 or not name.isascii()) and name not in ("small", "medium", "large")
+)
+# The number of a size in a system, or with a fraction: us size 10, 42.5 eu, size 42 1/2.
+_NUMBER: Final = r"\d{1,3}(?:[.,]\d{1,2}| ?[½¼¾]| [13]/[248])?"
+_SIZED: Final = re.compile(
+    rf"(?<![\w.,$€£¥])(?:(?P<noun>(?:sizes?|sz)[: ]+)?(?P<system>us|uk|eur?)(?P<inner>[ -](?:size|sz))? ?)?"
+    rf"(?:(?P<only>(?:sizes?|sz)[: ]+))?(?P<number>{_NUMBER})(?: ?(?P<behind>us|uk|eur?))?"
+    r"(?![\w%½¼¾]|[-.,/]\d)"
 )
 _HER: Final = {"her": ("women", "woman", "female", "女"), "him": ("men", "man", "male", "男")}
 _SIZE_WORDS: Final = frozenset({"size", "sizes", "sz"})
@@ -184,6 +191,7 @@ def read(text: str, written: str, synonyms: Synonyms | None, spared: Sequence[tu
         if not any(start < match.end() and match.start() < end for start, end in spared)
     ]
     found: list[Candidate] = []
+    found += _sized(text, spared)
     runs = 0
     for at, piece in enumerate(pieces[:MOST_WORDS]):
         if piece["run"]:
@@ -326,6 +334,24 @@ def _sizes(text: str, written: str, pieces: Sequence[re.Match[str]], at: int) ->
             yield Candidate(start, following.end(), _size_keys(said), only, noun=following.span())
         else:
             yield Candidate(start, end, _size_keys(said), only)
+
+
+def _sized(text: str, spared: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
+    """Sizes of a system, ``us 10``, which values may have without it, and sizes with fractions."""
+    for match in islice(_SIZED.finditer(text), MOST_WORDS):
+        system = (match["system"] or match["behind"] or "")[:2]
+        noun = next((match.span(name) for name in ("noun", "inner", "only") if match[name]), None)
+        if not system and (noun is None or match["number"].isdecimal()):
+            continue
+        if (match["system"] and match["behind"]) or any(
+            start < match.end() and match.start() < end for start, end in spared
+        ):
+            continue
+        number = fold(match["number"])
+        keys = tuple(f"{system} {number}" for _ in system[:1])
+        # Behind a number by itself us says little: 15 us.
+        keys += (number,) if noun or match["system"] else ()
+        yield Candidate(match.start(), match.end(), keys, (SIZE,), noun=noun)
 
 
 def _size_keys(said: str) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, items, tokens
 from mmpipe.search.columns.words import Way, Word
-from mmpipe.search.find import unlisted
+from mmpipe.search.find import typed, unlisted
+from mmpipe.search.find.joined import SHORTEST_PART, parted, parts_of
 from mmpipe.search.find.need import Need, Telling, Told
 from mmpipe.search.find.pieces import (
     IDENTIFIED,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 # What occurrences of a word count for that is one or two slips away; by how much less where the first letter
 # is another one.
 ONE_SLIP, TWO_SLIPS, FIRST_LETTER = 0.85, 0.7, 0.75
-_SHORTEST_PART = 2
 _MOST_CORRECTIONS = 3
 # Each costs a look at the whole vocabulary.
 _MOST_SLIPS = 8
@@ -55,6 +55,7 @@ _MOST_SLIPS = 8
 _RARE = 20
 MOST_WAYS = 16
 _MOST_WAYS_BYTES, _WAY_BYTES = 3_000, 16
+_THOUSANDS = re.compile(r"[1-9]\d? \d{3}[a-z]+")
 _WRITTEN = re.compile(r"[^\W_]+(?:[-'’&.+/][^\W_]+)*")
 
 
@@ -102,7 +103,8 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     for piece in pieces:
         mark_known(piece, holding)
     if synonyms is not None:
-        pieces = yield from _read_as_pinyin(pieces, synonyms, holding)
+        pieces = yield from _apart(pieces, synonyms, holding)
+        pieces = yield from typed.read(pieces, synonyms, holding)
         pieces = yield from unlisted.read(pieces, synonyms, holding)
     # A word that a list has is no slip, though the catalogue has nothing of it.
     lost = [
@@ -110,11 +112,15 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
         for piece in pieces
         if not piece.found
         and piece.single
-        and _may_be_slip(piece.single)
+        and _may_be_parted(piece.single)
         and not (piece.others or (synonyms is not None and synonyms.has(piece.ways[0][0])))
     ][:_MOST_SLIPS]
     if lost and typos:
-        slips = {piece.single: _edits(piece.single) for piece in lost if piece.single}
+        slips = {
+            piece.single: _edits(piece.single)
+            for piece in lost
+            if piece.single and not piece.listed and _may_be_slip(piece.single)
+        }
         near = {word: synonyms.similar(word, edits) for word, edits in slips.items()} if synonyms else {}
         stood = {
             known: others
@@ -122,7 +128,7 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
             for known in found
             if synonyms and (others := _standing_for(known, synonyms))
         }
-        more = dict.fromkeys(part for piece in lost for split in _splits(piece.single) for part in split)
+        more = dict.fromkeys(part for piece in lost for part in parts_of(piece.single))
         more.update(
             dict.fromkeys(
                 token for others in stood.values() for o in others for way in o.tokens for token in way
@@ -222,9 +228,13 @@ def phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _joint(one: Piece, other: Piece) -> str | None:
-    """The word that two in a row may be: of letters not too short, and one token: c++ book is none."""
-    if one.single is None or other.single is None:
+    """The word that two in a row may be: of letters not too short, and one token: c++ book is none. Of an
+    amount its thousands may stand apart: 1 500 W."""
+    if one.single is None:
         return None
+    if other.single is None:
+        (joined,) = other.ways[0][:1] or ("",)
+        return one.single + joined if _THOUSANDS.fullmatch(f"{one.single} {joined}") else None
     joined = one.single + other.single
     if len(joined) < ONE_FROM and not any(map(str.isdecimal, joined)):
         return None
@@ -262,35 +272,21 @@ def _joined(
     return made
 
 
-def _read_as_pinyin(pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]) -> Telling[list[Piece]]:
-    """With the words that nothing is known of read as pinyin, ``lianyiqun`` as well as ``lian yi qun``, where
-    products hold all that they then say."""
-    runs: list[tuple[list[Piece], list[Piece]]] = []
-    for strange, some in groupby(pieces, _is_strange):
-        stand = list(some)
-        read = _reading(stand, synonyms) if strange else []
-        if strange and not read:
-            runs += [([each], _reading([each], synonyms)) for each in stand]
-        else:
-            runs.append((stand, read))
-    asked = dict.fromkeys(token for _, read in runs for piece in read for token in piece.tokens())
-    if asked:
-        holding.update((yield Need(tuple(asked))).holding)
-    made: list[Piece] = []
-    for stand, read in runs:
-        for piece in read:
-            mark_known(piece, holding)
-        made += read if read and all(piece.found for piece in read) else stand
-    return made
-
-
-def _reading(pieces: list[Piece], synonyms: Synonyms) -> list[Piece]:
-    letters = "".join(piece.single or "" for piece in pieces)
-    return [Piece(part, ((part,),), others) for part, others in synonyms.typed(letters)]
-
-
-def _is_strange(piece: Piece) -> bool:
-    return not piece.found and not piece.others and piece.single is not None and piece.single.isascii()
+def _apart(pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]) -> Telling[list[Piece]]:
+    """With the phrases that nothing is known of as the words, and shorter phrases, that they are of."""
+    while lost := [piece for piece in pieces if not piece.found and len(piece.items) > 1]:
+        parts = {id(piece): pieces_of(piece.items, synonyms, len(piece.items) - 1) for piece in lost}
+        holding.update(
+            (
+                yield Need(tuple({token for some in parts.values() for p in some for token in p.tokens()}))
+            ).holding
+        )
+        for some in parts.values():
+            for piece in some:
+                piece.listed = True
+                mark_known(piece, holding)
+        pieces = [part for piece in pieces for part in parts.get(id(piece), [piece])]
+    return pieces
 
 
 def _corrected(
@@ -301,11 +297,7 @@ def _corrected(
     holding: Mapping[str, int],
 ) -> None:
     word = piece.single or ""
-    split = max(
-        (each for each in _splits(word) if all(part in holding for part in each)),
-        key=lambda each: (min(map(len, each)) > _SHORTEST_PART, min(holding[part] for part in each)),
-        default=None,
-    )
+    split = parted(word, holding)
     ranked: dict[float, list[tuple[int, str]]] = {}
     known = near.get(word, {})
     for other, distance in {**known, **like}.items():
@@ -318,7 +310,7 @@ def _corrected(
         if held:
             factor = (ONE_SLIP, TWO_SLIPS)[distance - 1] * (1.0 if other[0] == word[0] else FIRST_LETTER)
             ranked.setdefault(factor, []).append((held, other))
-    if split is not None and min(map(len, split)) > _SHORTEST_PART:
+    if split is not None and min(map(len, split)) > SHORTEST_PART:
         piece.found.append((Way(split, JOINED), " ".join(split)))
         ranked = {factor: found for factor, found in ranked.items() if factor >= ONE_SLIP}
     if ranked:
@@ -378,18 +370,12 @@ def _ranked(found: Sequence[tuple[Way, str]]) -> tuple[Way, ...]:
     return tuple(Way(way, factor) for way, factor in ranked)
 
 
-@lru_cache(maxsize=4_096)
-def _splits(word: str | None) -> tuple[tuple[str, str], ...]:
-    if not word or len(word) < 2 * _SHORTEST_PART:
-        return ()
-    return tuple(
-        (first_token(word[:at]), first_token(word[at:]))
-        for at in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
-    )
-
-
 def _may_be_slip(word: str) -> bool:
-    return ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and word.isalpha() and word not in OF_SHOPS
+    return word.isalpha()
+
+
+def _may_be_parted(word: str) -> bool:
+    return ONE_FROM <= len(word) <= MAX_TOKEN_CHARACTERS and not word.isdecimal() and word not in OF_SHOPS
 
 
 def _edits(word: str) -> int:

@@ -49,6 +49,44 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Version:
     return catalogues.version(catalogues.create(folder, *halves))
 
 
+@pytest.fixture(scope="module")
+def shoes(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    make = catalogues.product
+    products = [
+        make("a", "Runner", size="US 10"), make("b", "Trail runner", size="EUR 42 1/2"),
+        make("c", "Court runner", size="UK 7,5"), make("d", "Canvas runner", size="11"),
+        make("e", "Mountain runner", size="42.5 EU"),
+    ]  # fmt: skip
+    folder = tmp_path_factory.mktemp("sizes") / "t"
+    return catalogues.version(catalogues.create(folder, catalogues.rows_of(products)))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "left"),
+    [
+        ("runner us 10", "US 10", "runner us 10"),
+        ("us size 10 runner", "US 10", "us 10 runner"),
+        ("runner size us10", "US 10", "runner us10"),
+        ("runner 10 US", "US 10", "runner 10 US"),
+        ("eu 42.5 runner", "42.5 EU", "eu 42.5 runner"),
+        ("runner EU 42½", "42.5 EU", "runner EU 42½"),
+        ("runner size EUR 42 1/2", "42.5 EU", "runner EUR 42 1/2"),
+        ("runner uk 7.5", "UK 7,5", "runner uk 7.5"),
+        ("us 11 runner", "11", "us 11 runner"),
+    ],
+)
+def test_a_size_of_a_system(shoes: Version, text: str, value: str, left: str) -> None:
+    found = meaning(shoes, text)
+    assert found is not None
+    assert [(part.field, part.value) for part in found.parts] == [("size", value)]
+    assert found.text == left
+
+
+@pytest.mark.parametrize("text", ["runner us 10-12", "runner 11 us", "eu 42 2/3 runner", "us 9 runner"])
+def test_what_is_no_size_of_the_catalogue(shoes: Version, text: str) -> None:
+    assert meaning(shoes, text) is None
+
+
 def meaning(version: Version, text: str, **more: object) -> Meaning | None:
     searcher = Searcher(LOADED.profile, ServeSettings())
     return searcher.meaning(version, SearchRequest.model_validate({"text": text, **more}))
