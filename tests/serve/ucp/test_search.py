@@ -125,9 +125,12 @@ def test_what_has_no_price_is_no_product_of_the_protocol(ask: Ask) -> None:
 def test_a_language_is_spoken_where_the_catalogue_does(client: TestClient, ask: Ask) -> None:
     told = named(ask("search", query="running shoe", context={"language": "zh-Hans"}), "runner")
     assert told["description"] == {"plain": "轻便", "html": "<p>轻便</p>"}
-    body = {"query": "running shoe"}
+    body: dict[str, Any] = {"query": "running shoe"}
     answer = client.post("/ucp/catalog/search", json=body, headers={"Accept-Language": "zh;q=0.9, en"})
     assert named(answer.json(), "runner")["description"]["plain"] == "轻便"
+    body = {**body, "context": {"language": "en"}}
+    answer = client.post("/ucp/catalog/search", json=body, headers={"Accept-Language": "zh"})
+    assert named(answer.json(), "runner")["description"]["plain"].startswith("A light shoe.")
     told = named(ask("search", query="running shoe", context={"language": "fr"}), "runner")
     assert told["description"]["plain"].startswith("A light shoe.")
 

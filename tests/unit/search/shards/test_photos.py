@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search.columns.photos import Numbered, PhotoColumn
+from mmpipe.search.page import cursor
 from mmpipe.search.shards import Shard
 from tests.unit.search import catalogues
 from tests.unit.search.find.test_photographed import photos_of
@@ -115,3 +116,17 @@ def test_a_shard_that_has_no_photos_yet_answers_with_those_that_have(split: Spli
     page = split.ask_shards(request, query)
     assert page["total"] > 0
     assert all("review_photo" not in hit for hit in page["hits"] if hit["id"] == "p07")
+
+
+@pytest.mark.parametrize("fusion", ["hybrid", "early"])
+def test_a_cursor_that_leans_to_what_was_not_asked_is_taken_without_that(split: Split, fusion: Any) -> None:
+    """Whoever changes one moves their own place, and breaks nothing."""
+    request = SearchRequest(text="thing", fusion=fusion, limit=5, explain=True)
+    query = encoded(request)
+    given = cursor.decode(split.ask_whole(request, query)["next_cursor"])
+    leans = (("audio", 0.5, 0.0, 1.0), ("image", 0.2, 0.0, 1.0), *given.leans)
+    changed = given.model_copy(update={"leans": leans[:4], "vector": (0.0, 0.9)}).encode()
+    forged = request.model_copy(update={"cursor": changed})
+    page = split.ask_whole(forged, query)
+    assert page["total"] > 0
+    assert split.ask_shards(forged, query) == page
