@@ -48,7 +48,6 @@ from mmpipe.search.columns.photos import Numbered, PhotoColumn, Photos, build_ph
 from mmpipe.search.find import photographed
 from mmpipe.search.find.question import Question
 from mmpipe.search.kernels.memory import words_of
-from mmpipe.search.page import shown_by
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.load import load
 from mmpipe.settings import IndexingSettings, LakeSettings, ServeSettings, Settings, StorageSettings
@@ -128,7 +127,7 @@ def _worth(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             told = report.setdefault("texts_with", {}).setdefault(name, {})
             for weight in (0.0, *options.words):
                 with _compared_with_photos(weight):
-                    told[str(weight)] = {n: _ranked(searcher, version, q) for n, q in texts.items()}
+                    told[str(weight)] = {n: _ranked(searcher, version, _seen(q)) for n, q in texts.items()}
         stored = lake.collection("shop").review_photos(loaded.profile)
         assert stored is not None
         size = sum(
@@ -142,26 +141,35 @@ def _worth(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
+def _seen(asked: Asked) -> Asked:
+    """Texts whose vectors stand for a picture's, too."""
+    return [
+        (i, replace(q, modality_vectors={**q.modality_vectors, "image": q.modality_vectors["text"]}))
+        for i, q in asked
+    ]
+
+
 @contextmanager
 def _compared_with_photos(weight: float) -> Iterator[None]:
     """Words meet photos of reviews as pictures do: by the vector of the text."""
-    of, told = Question.of, shown_by.with_photos
+    of = Question.of
 
-    def asking(*args: Any, **kwargs: Any) -> Question:
-        found = of(*args, **kwargs)
-        if found.vector is None:
-            return found
-        vectors = {**found.modality_vectors, "image": found.modality_vectors["text"]}
+    def asking(request: SearchRequest, query: EncodedQuery, *args: Any) -> Question:
+        text = {"text": query.modality_vectors["text"]}
+        found = of(request, replace(query, modality_vectors=text), *args)
         leaning = {**found.leaning, "image": 0.0}
-        return replace(found, modality_vectors=vectors, leaning=leaning, photo_weight=weight)  # type: ignore[arg-type]
+        return replace(
+            found,
+            modality_vectors=query.modality_vectors,
+            leaning=leaning if weight else found.leaning,
+            photo_weight=weight,
+        )
 
-    if weight:
-        Question.of = staticmethod(asking)  # type: ignore[method-assign, assignment]
-        shown_by.with_photos = lambda version, rows, hits, *_: list(hits)  # type: ignore[assignment]
+    Question.of = staticmethod(asking)  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        Question.of, shown_by.with_photos = of, told  # type: ignore[method-assign]
+        Question.of = of  # type: ignore[method-assign]
 
 
 def _write(
