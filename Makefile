@@ -104,7 +104,8 @@ test: setup-dev  ## every test but those that have a target of their own
 test-cluster: setup-dev  ## on a real Ray: replicas, indexer, shards, batch jobs, training on workers
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
-# S3_SECONDS=60 has the same over an S3 whose requests fail and break off, SQS_SECONDS=1 has messages come by such an SQS.
+# S3_SECONDS=60 has the same over an S3 whose requests fail and break off, SQS_SECONDS=1 has messages come by such an SQS; both:
+# also with the lake in that S3.
 test-chaos: setup-dev  ## processes killed at every step, a failing store, two writers: make test-chaos SEED=1 SECONDS=60
 	CHAOS_SEED=$(or $(SEED),1) CHAOS_SECONDS=$(or $(SECONDS),60) CHAOS_S3_SECONDS=$(or $(S3_SECONDS),0) CHAOS_SQS_SECONDS=$(or $(SQS_SECONDS),0) $(BIN)/python -m pytest tests/chaos $(ARGS)
 

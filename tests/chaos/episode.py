@@ -34,7 +34,8 @@ FAULTS_BY_WIRE = 0.05
 
 
 class Episode:
-    """One world, its lake, and the messages that are under way."""
+    """One world, its lake, and the messages that are under way. The lake is in a folder, or ``in_s3`` of
+    ``store``."""
 
     def __init__(
         self,
@@ -44,13 +45,13 @@ class Episode:
         tally: Counter[str],
         store: FailingStore | None = None,
         *,
-        folder_lake: bool = False,
+        in_s3: bool = False,
     ) -> None:
         self._chance = chance
         self._tally = tally
         self._world = World(f"e{number}-", versioned=True)
         self._store = store
-        self._endpoint = None if store is None or folder_lake else store.url
+        self._endpoint = store.url if store is not None and in_s3 else None
         self._lake = (
             str(folder / f"lake{number}") if self._endpoint is None else f"s3://{BUCKET}/lake{number}"
         )

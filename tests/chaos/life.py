@@ -37,6 +37,7 @@ COLLECTION = "demo"
 WARM_BYTES = 250
 # A life that takes longer leaves the rest of its queue to the next.
 QUEUE_SECONDS = 45.0
+S3_QUEUE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def live(life: Life, answers: Connection) -> None:
         try:
             if task.queue is not None:
                 execute = partial(_execute, indexer, place)
-                done = consume(task.queue, settings.indexing, execute, die, QUEUE_SECONDS)
+                seconds = QUEUE_SECONDS if life.endpoint is None else S3_QUEUE_SECONDS
+                done = consume(task.queue, settings.indexing, execute, die, seconds)
             else:
                 done = _done(task, indexer, place, random.Random(life.seed))
             if done:
