@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from mmpipe.errors import DispatchUnavailable
@@ -20,6 +19,7 @@ from mmpipe.serve.http.key_entries import DEMO_KEY, SCOPES
 from mmpipe.serve.http.keys import LIMIT_SECONDS
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.standalone import standalone_app
+from mmpipe.serve.ucp.names import MCP_PATH
 from mmpipe.settings import Settings
 from tests.serve.conftest import TOKEN, make_app, make_service
 from tests.serve.held_keys import bearer, entry, held, keyed, text_of
@@ -122,7 +122,9 @@ def test_no_route_is_forgotten(closed: TestClient) -> None:
     app: Any = closed.app
     documented = closed.get("/openapi.json").json()["paths"]
     undocumented = set(_paths([*app.routes, *app.router.default.routes])) - set(documented)
-    assert undocumented == {*_INTERNAL, *_INTERNAL_OPEN, "/openapi.json", "/docs"}
+    assert undocumented == {*_INTERNAL, *_INTERNAL_OPEN, "/openapi.json", "/docs", MCP_PATH}
+    # Its contract is MCP's; who is let in there: tests/serve/ucp/test_doors.py.
+    assert closed.post(MCP_PATH, json={}).status_code == 401
 
 
 def every_route(client: TestClient) -> list[tuple[str, str]]:
@@ -139,7 +141,7 @@ def _paths(routes: Iterable[Any], prefix: str = "") -> Iterator[str]:
             yield from _paths(router.routes, prefix)
         elif isinstance(route, Mount):
             yield from _paths(route.routes, prefix + route.path)
-        elif isinstance(route, APIRoute):
+        elif isinstance(route, Route):
             yield prefix + route.path_format
 
 

@@ -201,6 +201,45 @@ def test_a_killed_proxy_is_stood_in_for_until_the_next_one_takes_over(tmp_path: 
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
+def test_callers_are_asked_to_wait_where_the_replicas_went_with_the_proxy(tmp_path: Path) -> None:
+    """Who stands in knows none of the new replicas; Ray's next proxy does, and takes over from it."""
+    port, gone = free_port(), free_port()
+    config = tmp_path / "haproxy.cfg"
+
+    def write(replica: int) -> None:
+        own = _rendered(tmp_path, True, replica)
+        config.write_text(own.replace("    bind 127.0.0.1:8000", f"    bind 127.0.0.1:{port}"))
+
+    script = haproxy.install(tmp_path)
+    url = f"http://127.0.0.1:{port}/v1/search"
+    with _answering_after(0.0) as replica:
+        write(replica)
+        proxies = [subprocess.Popen([script, "-db", "-f", str(config)])]
+        try:
+            _reachable(url)
+            time.sleep(haproxy._WORKED_SECONDS)
+            # The replicas that it knew are nowhere any more.
+            copy = Path(f"{config}.bounded")
+            copy.write_text(copy.read_text().replace(f":{replica}", f":{gone}"))
+            proxies[0].kill()
+            proxies[0].wait()
+            _until(lambda: _standing(tmp_path) != proxies[0].pid, "nothing stands in")
+            _until(lambda: _status_or_none(url) is not None, "connections are refused")
+            with pytest.raises(urllib.error.HTTPError) as told:
+                urllib.request.urlopen(url, timeout=30)
+            assert (told.value.code, told.value.headers["Retry-After"]) == (503, "2")
+            stands_in = _standing(tmp_path)
+            proxies.append(subprocess.Popen([script, "-db", "-f", str(config)]))
+            _until(lambda: not Path(f"/proc/{stands_in}").exists(), "two proxies share a port")
+            _reachable(url)
+        finally:
+            (tmp_path / "haproxy.cfg.pid").unlink()
+            for proxy in proxies:
+                proxy.kill()
+                proxy.wait()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
 def test_what_stands_in_goes_with_the_last_replica(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(haproxy, "_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(haproxy, "GONE_SECONDS", 0.1)
@@ -267,6 +306,14 @@ def _status(url: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def _status_or_none(url: str) -> int | None:
+    """The status; None where no connection is taken."""
+    try:
+        return _status(url)
+    except OSError:
+        return None
 
 
 def _statuses(url: str, count: int) -> Counter[int]:
