@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from mmpipe.lexical import first_token
@@ -11,9 +11,11 @@ from mmpipe.search.find.pieces import ONE_FROM
 SHORTEST_PART = 2
 # Of more parts than two each letter must say something, a last one by itself (series x) excepted.
 _SHORTEST_OF_MANY = 3
+# With fewer a word of letters is of no three such parts.
+_LEAST_LETTERS = 7
 _MOST_PARTS = 4
 # Every part of a longer word would have to be asked for.
-_LONGEST = 24
+_LONGEST = 20
 
 
 @lru_cache(maxsize=4_096)
@@ -33,7 +35,7 @@ def parts_of(word: str | None) -> tuple[str, ...]:
     if not word:
         return ()
     pairs = (part for split in splits(word) for part in split)
-    return tuple(dict.fromkeys((*pairs, *(first_token(word[a:b]) for a, b in _places(word)))))
+    return tuple(dict.fromkeys((*pairs, *_places(word).values())))
 
 
 def parted(word: str | None, holding: Mapping[str, int]) -> tuple[str, ...] | None:
@@ -46,34 +48,33 @@ def parted(word: str | None, holding: Mapping[str, int]) -> tuple[str, ...] | No
     )
     if pair is not None or not word:
         return pair
-    known = {(a, b) for a, b in _places(word) if first_token(word[a:b]) in holding}
     best: dict[int, tuple[str, ...]] = {0: ()}
-    for stop in range(1, len(word) + 1):
-        before = [
-            (*best[start], first_token(word[start:stop]))
-            for start in range(stop)
-            if start in best and (start, stop) in known and len(best[start]) < _MOST_PARTS
-        ]
-        if before:
-            best[stop] = min(before, key=lambda each: (len(each), -min(map(len, each))))
+    for (start, stop), part in _places(word).items():
+        if start in best and part in holding and len(best[start]) < _MOST_PARTS:
+            made = (*best[start], part)
+            best[stop] = min(made, best.get(stop, made), key=_fewest)
     found = best.get(len(word), ())
     return found if len(found) > 1 else None
 
 
+def _fewest(parts: tuple[str, ...]) -> tuple[int, int]:
+    return len(parts), -min(map(len, parts))
+
+
 @lru_cache(maxsize=4_096)
-def _places(word: str) -> tuple[tuple[int, int], ...]:
-    """Begin and end of what may be one of several parts: three letters, or two with a digit, or a number."""
-    return tuple(_parts(word)) if ONE_FROM <= len(word) <= _LONGEST else ()
-
-
-def _parts(word: str) -> Iterator[tuple[int, int]]:
-    cuts = [
-        at for at in range(len(word) + 1) if at in (0, len(word)) or not word[at - 1 : at + 1].isdecimal()
-    ]
+def _places(word: str) -> Mapping[tuple[int, int], str]:
+    """What may be one of several parts, by begin and end, in the order of the begins: three letters, or two
+    with a digit, or a number."""
+    if not (_LEAST_LETTERS if word.isalpha() else ONE_FROM) <= len(word) <= _LONGEST:
+        return {}
+    inside = (at for at in range(1, len(word)) if not word[at - 1 : at + 1].isdecimal())
+    cuts = [0, *inside, len(word)]
+    found: dict[tuple[int, int], str] = {}
     for place, start in enumerate(cuts):
         for stop in cuts[place + 1 :]:
             part = word[start:stop]
             if part.isdecimal() or len(part) >= (_SHORTEST_OF_MANY if part.isalpha() else SHORTEST_PART):
-                yield start, stop
+                found[start, stop] = first_token(part) if part.endswith("s") else part
     if word[-1].isalpha() and len(word) > 2 * _SHORTEST_OF_MANY:
-        yield len(word) - 1, len(word)
+        found[len(word) - 1, len(word)] = word[-1]
+    return found

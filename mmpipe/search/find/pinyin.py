@@ -73,6 +73,15 @@ class Readings:
                     best[start] = (typed[start:stop], *rest)
         return best[0] or ()
 
+    def ends(self, typed: str) -> set[int]:
+        """Where known readings in a row may end that begin with ``typed``."""
+        found = {0}
+        for start in range(min(len(typed), MAX_TYPED)):
+            if start in found:
+                stops = range(start + 1, min(len(typed), start + self._longest) + 1)
+                found.update(stop for stop in stops if typed[start:stop] in self._words)
+        return found
+
 
 def _reading(word: str) -> str | None:
     if len(word) < _SHORTEST:

@@ -181,6 +181,10 @@ class Synonyms:
         what it may be: words that read so, and what stands for these. Empty where letters are left over."""
         return tuple((part, self._reading_so(part)) for part in self._readings.split(letters))
 
+    def typed_ends(self, letters: str) -> set[int]:
+        """Behind how many of ``letters`` :meth:`typed` may have an end."""
+        return self._readings.ends(letters)
+
     def _reading_so(self, letters: str) -> tuple[Other, ...]:
         found: dict[str, Other] = {}
         for run in self._readings.of(letters):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 
 from mmpipe.search.find.need import Need, Telling
 from mmpipe.search.find.pieces import Piece, mark_known
@@ -29,16 +30,16 @@ def _readings(pieces: Sequence[Piece], synonyms: Synonyms) -> Iterator[tuple[tup
     strange = [_is_latin(piece) and not piece.found for piece in pieces]
     if not any(strange):
         return
-    latin = [_is_latin(piece) for piece in pieces]
     for start in range(min(len(pieces), _MOST_LOOKED_AT)):
-        for stop in range(start + 1, min(start + _MOST_TOGETHER, len(pieces)) + 1):
-            if not latin[stop - 1]:
-                break
-            if any(strange[start:stop]):
-                letters = "".join(piece.single or "" for piece in pieces[start:stop])
-                found = [Piece(part, ((part,),), others) for part, others in synonyms.typed(letters)]
-                if found:
-                    yield (start, stop), found
+        some = list(takewhile(_is_latin, pieces[start : start + _MOST_TOGETHER]))
+        letters = "".join(piece.single or "" for piece in some)
+        ends = synonyms.typed_ends(letters)
+        stop = 0
+        for place, piece in enumerate(some, start + 1):
+            stop += len(piece.single or "")
+            if stop in ends and any(strange[start:place]):
+                read = synonyms.typed(letters[:stop])
+                yield (start, place), [Piece(part, ((part,),), others) for part, others in read]
 
 
 def _with(
