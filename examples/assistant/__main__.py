@@ -11,6 +11,8 @@ from examples.assistant.fresh import fresh
 from examples.assistant.later import later
 from examples.assistant.natural import choosing, reporting
 from examples.assistant.products import catalogue
+from examples.assistant.shoppers import choosing as shoppers_choosing
+from examples.assistant.shoppers import reporting as shoppers_reporting
 from examples.assistant.turns import conversations, reviews
 from examples.assistant.unseen import unseen
 
@@ -26,6 +28,8 @@ def write(folder: Path) -> None:
         "fresh": fresh(),
         "natural-choosing": choosing(),
         "natural-reporting": reporting(),
+        "shoppers-choosing": shoppers_choosing(),
+        "shoppers-reporting": shoppers_reporting(),
         "reviews": [dict(review) for review in reviews()],
     }
     for name, rows in files.items():
