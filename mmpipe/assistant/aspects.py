@@ -19,7 +19,7 @@ from mmpipe.lexical import fold
 class Aspect:
     """``asked`` are expressions of what asks for it, over folded text. ``fields`` are product fields that say
     it, ``attributes`` names of free attributes, folded; ``kinds`` the units it is told in, and ``near`` what
-    a sentence must say beside such an amount."""
+    a sentence must say beside such an amount. ``parts`` are aspects that tell it where nothing else does."""
 
     key: str
     en: str
@@ -29,6 +29,7 @@ class Aspect:
     attributes: tuple[str, ...] = ()
     kinds: tuple[Kind, ...] = ()
     near: str = ""
+    parts: tuple[str, ...] = ()
 
     def name(self, language: Language) -> str:
         """What shoppers are told that it is."""
@@ -61,6 +62,8 @@ ASPECTS: Final = {
         Aspect("width", "width", "宽度", r"\bwidth\b|\bhow wide\b|宽度|多宽", (), ("width", "宽度"), ("length",), r"wide|width|宽"),
         Aspect("height", "height", "高度", r"\bheight\b|\bhow (?:tall|high)\b|高度|多高", (), ("height", "高度"), ("length",), r"height|high|tall|高度"),
         Aspect("length", "length", "长度", r"\blength\b|\bhow long (?:is|are)\b|长度|多长(?!时间)", (), ("length", "长度"), ("length",), r"length|long|长度"),
+        Aspect("depth", "depth", "深度", r"\bdepth\b|\bhow deep\b|深度|多深", (), ("depth", "深度"), ("length",), r"deep|depth|深度|深"),
+        Aspect("diameter", "diameter", "直径", r"\bdiameter\b|直径|口径", (), ("diameter", "直径"), ("length",), r"diameter|直径"),
         Aspect("material", "material", "材质", r"\bmaterials?\b|\bmade (?:out )?of\b|\bfabrics?\b|材质|材料|面料|什么做的|什么料", ("material",), ("material", "fabric", "材质")),
         Aspect("color", "colour", "颜色", r"\bcolou?rs?\b|颜色|什么色|啥色", ("color",), ("color", "colour", "颜色")),
         Aspect("brand", "brand", "品牌", r"\bbrands?\b|\bwho (?:makes|made)\b|\bmanufacturer\b|品牌|牌子|什么牌|哪个厂", ("brand",)),
@@ -68,7 +71,7 @@ ASPECTS: Final = {
         Aspect("gender", "made for", "适用性别", r"\bfor (?:men or women|women or men)\b|\bmen's or women's\b|男款还是女款|男士还是女士|男女", ("gender",)),
         Aspect("availability", "availability", "库存", r"\bin stock\b|\bavailab(?:le|ility)\b|\bsold out\b|有货|现货|库存|缺货|还有吗", ("availability",)),
         Aspect("size", "size", "尺寸", r"\bsizes?\b|\bdimensions?\b|\bhow (?:big|large)\b|尺寸|尺码|多大|大小|几码|什么码|规格", ("size",),
-               ("size", "dimensions", "尺寸"), ("length",), r"size|dimension|尺寸"),
+               ("size", "dimensions", "尺寸"), ("length",), r"size|dimension|尺寸", ("length", "width", "height", "depth", "diameter", "screen", "capacity")),
     )
 }  # fmt: skip
 

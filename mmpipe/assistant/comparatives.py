@@ -19,13 +19,16 @@ from mmpipe.assistant.aspects import ASPECTS, Aspect
 Direction = Literal["least", "most"]
 # What bigger means, in the order that products may say it.
 BULK: Final = ("capacity", "screen", "size", "height", "length", "width")
+# What more room means: a flask has a capacity, an e-reader storage.
+_ROOM: Final = ("capacity", "storage")
+_CHAINS: Final = {"bulk": BULK, "room": _ROOM}
 # Of these the less is the better.
 _LESS_IS_BETTER: Final = frozenset({"price", "weight"})
 
 
 @dataclass(frozen=True, slots=True)
 class Comparative:
-    """A word that compares: ``key`` is an aspect's, ``bulk``, or ``duration`` of what is said
+    """A word that compares: ``key`` is an aspect's, ``bulk``, ``room``, or ``duration`` of what is said
     ``near`` it, an expression; ``best`` where it is the most of all."""
 
     key: str
@@ -40,7 +43,7 @@ class Comparative:
         """What may decide, the likeliest first."""
         if self.near:
             return (Aspect("duration", "time", "时长", "", kinds=("time",), near=self.near),)
-        return tuple(ASPECTS[key] for key in (BULK if self.key == "bulk" else (self.key,)))
+        return tuple(ASPECTS[key] for key in _CHAINS.get(self.key, (self.key,)))
 
 
 def better_way(key: str) -> Direction:
@@ -82,7 +85,8 @@ _NOUNS: Final[tuple[tuple[str, str, str], ...]] = (
     ("weight", "weight", "重量|分量"),
     ("battery", "battery(?: life| time)?|flight(?: time)?|play ?time|run ?time|battery capacity", "续航(?:时间|能力)?|电池|待机(?:时间)?|飞行时间"),
     ("screen", "screen(?: size)?|display", "屏幕|屏"),
-    ("capacity", "capacity|volume|room inside", "容量|容积|空间|电量"),
+    ("capacity", "capacity|volume", "容量|容积|电量"),
+    ("room", "room(?: inside)?|space", "空间|地方"),
     ("storage", "storage(?: space)?|memory", "存储(?:空间)?|内存"),
     ("power", "wattage|power(?! bank)", "功率|马力"),
     ("warranty", "warranty|guarantee", "保修期?|质保期?"),
@@ -95,7 +99,7 @@ _NOUNS: Final[tuple[tuple[str, str, str], ...]] = (
 _VERBS: Final[tuple[tuple[str, str, str], ...]] = (
     ("price", "costs?|charges?", ""),
     ("weight", "weighs?", ""),
-    ("capacity", "holds?|stores?|fits?|takes?|contains?|carr(?:y|ies)", "装|容纳|住|睡|坐|放|盛"),
+    ("room", "holds?|stores?|fits?|takes?|contains?|carr(?:y|ies)", "装|容纳|住|睡|坐|放|盛|存|储存"),
     ("battery", "lasts?|runs?|plays?|fl(?:y|ies)|goes|goes? on|keeps? going|works?", "飞|用|跑|播放?|续航|撑|坚持|待机|工作"),
 )  # fmt: skip
 
@@ -107,7 +111,7 @@ _ZH_MORE: Final = "大|高|长|久|强|多(?![少久长大高重])|重"
 _ZH_LESS: Final = "小|低|短|少|轻|弱|便宜"
 # How long something else goes on: drinks stay hot, 保温. What does is what a sentence must say beside it.
 _LASTS: Final = re.compile(
-    r"\b(?P<en>(?:keep|stay|remain|hold|heat|cool|warm|charge)s?(?: (?!for\b|the\b)[\w'-]+){0,3}) (?:for )?(?:the )?long(?:er|est)\b"
+    r"\b(?P<en>(?!stays? (?:up|on|aloft|in the air)\b)(?:keep|stay|remain|hold|heat|cool|warm|charge)s?(?: (?!for\b|the\b)[\w'-]+){0,3}) (?:for )?(?:the )?long(?:er|est)\b"
     r"|(?P<zh>保[温冷鲜湿]|加热|制冷|充电(?!宝)|恒温)(?:效果)?得?(?:的?时间)?[^，,。]{0,4}?(?:更|最)?(?<!多)(?:久(?!吗)|长(?!吗|时间|途|什么|啥|得|度|相))"
 )
 _SUPERLATIVE: Final = re.compile(r"\b(?:\w+est|most|least|best)\b|最")
@@ -120,7 +124,7 @@ def _compiled() -> tuple[tuple[re.Pattern[str], str, Direction], ...]:
     found = [(said, key, way) for said, key, way in _IDIOMS]
     for key, en, zh in _VERBS:
         run = (
-            rf"|(?:{zh})得?(?:下|起来)?(?:的?时间)?(?:更|最)?(?:多(?!少|久|长)|久(?!吗)|长(?!吗|时间))|(?:更|最)(?:能|耐)(?:{zh})|(?:{zh})(?:下)?更多"
+            rf"|(?:{zh})得?(?:下|起来)?(?:的?时间)?(?:更|最)?(?:多(?!少|久|长)|久(?!吗)|长(?!吗|时间))|(?:{zh})的[^，,。的]{{1,4}}?(?:更|最)?多(?!少|久|长)|(?:更|最)(?:能|耐)(?:{zh})|(?:{zh})(?:下)?更多"
             if zh
             else ""
         )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from mmpipe.assistant import evidence, finding
 from mmpipe.assistant.aspects import ASPECTS, Aspect, plain_name
 from mmpipe.assistant.evidence import Evidence
-from mmpipe.assistant.reading import COMPARES, aspects_of, pieces, telling, ways_of
+from mmpipe.assistant.grammar import pieces, telling
+from mmpipe.assistant.reading import COMPARES, aspects_of, ways_of
 from mmpipe.assistant.wording import better, words
 from mmpipe.schemas.assistant import ComparedRow
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from mmpipe.assistant import topics as spoken
 from mmpipe.assistant.aspects import Aspect, plain_name
 from mmpipe.assistant.language import Language, is_run
 from mmpipe.assistant.quantities import Amount, Kind, amounts
@@ -22,6 +23,7 @@ from mmpipe.lexical import CJK, fold, items
 from mmpipe.search.find import synonyms
 
 if TYPE_CHECKING:
+    from mmpipe.assistant.topics import Topic
     from mmpipe.schemas.product import PublicProduct
 
 MAX_QUOTE: Final = 300
@@ -168,7 +170,7 @@ def of_words(product: PublicProduct, words: Sequence[str], language: Language) -
             other = is_zh(held.quote) != (language == "zh")
             found.append((-said, other, len(found), held))
 
-    for name in _SAYING:
+    for name in SAYING:
         value = field_text(product, name)
         if value and not speaks_to_machines(value):
             take(value, _whole(product, name, value))
@@ -183,7 +185,34 @@ def of_words(product: PublicProduct, words: Sequence[str], language: Language) -
     return [held for *_, held in best[:2]]
 
 
-_SAYING: Final = ("color", "material", "pattern", "brand", "gender", "size", "condition", "age_group")
+def of_topics(
+    product: PublicProduct, topics: tuple[Topic, ...], words: Sequence[str], language: Language
+) -> list[Evidence]:
+    """What speaks of some topics, an attribute or a sentence: what speaks of the most of them, then what is in
+    the language, then what says the most of some words; two at most, of the same rank."""
+    wanted = [_ways(word) for word in words]
+    found: list[tuple[int, bool, int, Evidence]] = []
+
+    def take(about: int, text: str, held: Evidence) -> None:
+        if about:
+            other = is_zh(held.quote) != (language == "zh")
+            found.append((-about, other, -sum(_says(text, ways) for ways in wanted), held))
+
+    for name, value in product.attributes.items():
+        if not speaks_to_machines(value):
+            own = plain_name(name)
+            about = max(spoken.named(topics, own), spoken.told(topics, fold(value)))
+            take(about, f"{own} {value}", _whole(product, f"attributes.{name}", value))
+    for field, sentence in sentences(product, language):
+        # What something is called is no promise: an insulated bottle is called so in its name.
+        if not field.endswith("title"):
+            held = Evidence(product.id, field, sentence, sentence)
+            take(spoken.told(topics, fold(sentence)), sentence, held)
+    found.sort(key=lambda each: each[:3])
+    return [held for *rank, held in found if tuple(rank) == found[0][:3]][:2]
+
+
+SAYING: Final = ("color", "material", "pattern", "brand", "gender", "size", "condition", "age_group")
 
 
 def says(product: PublicProduct, words: Sequence[str], *, others: bool = True, names: bool = False) -> bool:
@@ -232,10 +261,15 @@ def _distance(amount: Amount, start: int, end: int) -> int:
     return max(start - amount.end, amount.start - end, 0)
 
 
+# 杯子 is 杯, as in 杯体; 盖子 is 盖, as in 杯盖; 三人位 is 三人.
+_SUFFIXED: Final = re.compile(f"([{CJK}])[子体身]|([{CJK}]人)[位座份]")
+
+
 @lru_cache(maxsize=4_096)
 def _ways(word: str) -> tuple[str, ...]:
     """A word and what stands for it in either language."""
-    found = [word]
+    bare = _SUFFIXED.fullmatch(word)
+    found = [word] if bare is None else [word, bare[1] or bare[2]]
     known = synonyms.base()
     if is_run(word):
         for start, stop, others in known.in_run(word):
@@ -252,9 +286,10 @@ def _ways(word: str) -> tuple[str, ...]:
 def _says(text: str, ways: Sequence[str]) -> bool:
     folded = fold(text)
     stems = _stems(folded)
-    for way in ways:
+    for number, way in enumerate(ways):
         if is_run(way):
-            if _says_run(fold(way), folded):
+            # Of what only stands for the word a part says something else: 户外 is no 户外帐篷.
+            if fold(way) in folded or (number == 0 and _says_run(fold(way), folded)):
                 return True
         elif (own := set(_stems(fold(way)))) and own <= set(stems):
             return True

@@ -38,7 +38,7 @@ class Looked:
 
     asked: Wishes
     products: tuple[PublicProduct, ...] = ()
-    relaxed: tuple[str, ...] = ()
+    relaxed: tuple[wishes.LeftOut, ...] = ()
 
 
 def request(asked: Wishes, limit: int, *, cheapest: bool = False, listed: bool = False) -> SearchRequest:
@@ -74,7 +74,16 @@ async def look(
         found = await _look(shop, less, picture, best, skip)
         if found.products:
             return Looked(less, found.products, (name, *found.relaxed))
-    return Looked(asked)
+    # Where no single wish was in the way, what was said last is looked for without those before it.
+    former = {name: values for name, values in asked.fields.items() if name not in keep}
+    if not keep or len(former) < 2:
+        return Looked(asked)
+    less = asked.model_copy(
+        update={"fields": {name: asked.fields[name] for name in keep if name in asked.fields}}
+    )
+    found = await _look(shop, less, picture, best, skip)
+    left = tuple(wishes.LeftOut(values[0], name) for name, values in former.items())
+    return Looked(less, found.products, (*left, *found.relaxed)) if found.products else Looked(asked)
 
 
 async def siblings(
@@ -118,7 +127,7 @@ async def _look(
         unsaid = ()
     if best is not None and not cheapest:
         products = ordered(products, best)
-    return Looked(asked, tuple(products), unsaid)
+    return Looked(asked, tuple(products), tuple(map(wishes.LeftOut, unsaid)))
 
 
 def _fitting(found: Found, asked: Wishes, picture: bool) -> list[str]:

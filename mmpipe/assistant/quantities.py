@@ -53,7 +53,10 @@ _AMOUNT: Final = re.compile(
     rf"(?<![\w.,])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d{{1,9}}(?:\.\d{{1,4}})?"
     rf"|(?:{'|'.join(word for word in _WORDED if word.isascii())})(?=[ -])|[一两二三四五六七八九十])"
     rf"(?: ?[x×*] ?\d[\d.]*)*[ -]?(?P<unit>{_UNIT})(?![^\W_{CJK}])"
-    rf"|(?<![^\W_{CJK}.,])(?P<zh_number>\d{{1,9}}(?:\.\d{{1,4}})?)(?P<zh_unit>{_UNIT})(?![^\W_{CJK}])",
+    rf"|(?<![^\W_{CJK}.,])(?P<zh_number>\d{{1,9}}(?:\.\d{{1,4}})?)(?P<zh_unit>{_UNIT})(?![^\W_{CJK}])"
+    # 保修两年: of numbers in words only those that begin no other word.
+    rf"|(?<=[{CJK}])(?<![第零一二两三四五六七八九十百千])(?:(?P<few>[两二三四五六七八九十])(?P<of>年|天|周)"
+    r"|(?P<word>[一两二三四五六七八九十])(?P<each>个月|小时|分钟|星期|公斤|毫升|厘米))",
     re.IGNORECASE,
 )
 
@@ -73,7 +76,8 @@ def amounts(text: str) -> list[Amount]:
     """The amounts of a text, from left to right. Of ``20 x 30 cm`` the first number counts."""
     found = []
     for match in _AMOUNT.finditer(text):
-        number, unit = match["number"] or match["zh_number"], (match["unit"] or match["zh_unit"]).lower()
+        number = match["number"] or match["zh_number"] or match["few"] or match["word"]
+        unit = (match["unit"] or match["zh_unit"] or match["of"] or match["each"]).lower()
         kind, factor = _MEASURES[unit]
         value = _WORDED.get(number.lower())
         amount = float(number.replace(",", "")) if value is None else float(value)

@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from mmpipe.assistant.aspects import Aspect, asked
 from mmpipe.assistant.changing import changed
 from mmpipe.assistant.comparatives import Comparative, better_way, comparatives
+from mmpipe.assistant.grammar import pieces, telling, without
 from mmpipe.assistant.language import Language, core
-from mmpipe.lexical import CJK
 from mmpipe.search.find.stated import even
 
 Intent = Literal[
@@ -38,7 +37,7 @@ class Turn:
     ``places`` are those of the products that it points at, from 0, -1 being the last one, ``points`` whether
     it points at one without saying which, ``all`` at all that were shown. ``any`` says that nothing is
     preferred. ``comparatives`` are all words that compare, ``comparative`` the first of them; ``picks`` that it
-    tells which of those that were shown is meant."""
+    tells which of those that were shown is meant, ``asks`` that it has the form of a question."""
 
     said: str
     even: str
@@ -52,6 +51,7 @@ class Turn:
     all: bool = False
     any: bool = False
     picks: bool = False
+    asks: bool = False
 
     @property
     def comparative(self) -> Comparative | None:
@@ -86,8 +86,8 @@ _OFF_TOPIC: Final = re.compile(
     r"|天气|写(?:一?首|一?篇|个).{0,4}(?:诗|文章|故事|代码)|笑话|讲个|首都|总统|翻译|菜谱|新闻|股票|股市|你是谁|你叫什么|你是(?:机器人|人工|真人)|忽略.{0,6}(?:指令|规则|提示)|提示词|唱歌|几点了|今天星期"
 )
 _REVIEWS: Final = re.compile(
-    r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody)(?: ever)? (?:had|have|has|having|been|was|were|got|getting|run|experienced?)\b|\b(?:was|were|is|are|has|have) (?:anyone|anybody|people|customers|buyers|owners|users)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\b(?:owners|users|buyers|customers)'? experiences?\b|\baccording to (?:the )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\bhow do (?:people|customers|buyers) "
-    r"|评价|评论|口碑|买家|大家(?:觉得|怎么|都)|(?:买|用)过.{0,30}(?:的人|的)|买的人|用户反馈|(?:大家|别人|买家)的?.{0,6}(?:反馈|看法|意见)|用过的人|反馈怎么|好评|差评|吐槽|别人怎么说"
+    r"\breviews?\b|\breviewers?\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody) (?:say|think|like|complain|find|feel|write|report|mention)\b|\b(?:people|customers?|buyers?|others|shoppers?|owners|users|anyone|anybody)(?: ever)? (?:had|have|has|having|been|was|were|got|getting|run|experienced?)\b|\b(?:was|were|is|are|has|have) (?:anyone|anybody|people|customers|buyers|owners|users)\b|\bcomplain(?:s|ts?|ed)?\b|\bopinions?\b|\bfeedback\b|\b(?:owners|users|buyers|customers)'? experiences?\b|\baccording to (?:the |its |their |his |her )?(?:buyers|customers|reviews?|reviewers|users|people|owners|others|shoppers)\b|\bis it any good\b|\b(?:do|did|does|have|has|would) (?:any |most |other |many )?(?:people|customers|buyers|owners|users|reviewers|shoppers|anyone|anybody|any of (?:them|the buyers|the owners))\b|\bthose who (?:bought|own|have)\b|\b(?:people|owners|buyers|customers) who (?:bought|own|have)\b|\bhow do (?:people|customers|buyers) "
+    r"|评价|评论|口碑|买家|大家(?:觉得|怎么|都)|(?:买|用)过.{0,30}(?:的人|的)|买的人|用户反馈|(?:大家|别人|买家)的?.{0,6}(?:反馈|看法|意见)|用过的人|反馈怎么|好评|差评|吐槽|别人怎么说|有(?:没有)?人(?:说|觉得|反映|反应|抱怨|遇到|碰到|评)|买了.{0,20}的人|用户(?:说|觉得|怎么)"
 )
 COMPARES: Final = re.compile(
     r"\bcompar(?:e|ed|ison|ing)\b|\bvs\.?\b|\bversus\b|\bdifferen(?:ce|t|ces)\b.{0,20}\b(?:between|from|them|these|two)\b|\bwhat(?:'s| is| are) the differences?\b|\bwhich (?:(?:one|of (?:them|these|those)|of the (?:two|three)) )?is better\b"
@@ -144,14 +144,14 @@ _ANY: Final = re.compile(
     r"^(?:no(?: preference)?|any(?:thing)?(?: (?:size|price|budget|is fine|will do|works))?|(?:i )?(?:don't|do not) (?:mind|care|know)|doesn't matter|not sure|whatever|no limit|没有要求|没要求|随便|都可以|都行|无所谓|不限|不知道|没有预算|没有|不确定|不清楚)[\s.!。！]*$"
 )
 _QUESTION_EN: Final = re.compile(
-    r"(?:^(?:(?:and|but|so|ok|okay|also|hmm|um|oh|well)\b[\s,]*)*|[:;] ?)(?:is|are|does|do|did|can|could|will|would|has|have|was|what|what's|which|how|where|when|who|why|whats|tell me)\b"
+    r"(?:^(?:(?:and|but|so|ok|okay|also|hmm|um|oh|well|then|hi|hey|hello|quick question)\b[\s,:]*)*|[:;] ?|[,–—-] ?(?=(?:what(?! (?:have you|do you|would you|can you|else))|what's|whats|how(?! about)|(?:is|does|can|will|has|did|would|could) (?:it|that|this))\b))(?:is|are|does|do|did|can|could|will|would|has|have|was|what|what's|which|how|where|when|who|why|whats|tell me)\b"
 )
 _QUESTION_ZH: Final = re.compile(
-    r"^(?:请)?(?:再)?(?:介绍|说说|讲讲|说明|告诉我|我?想知道|我想问|查一下)|吗|么[?？]?$|(?<!店里)(?<!这里)[^那你们请问还，,\s]有没有[^\s]|多少|多[重大长宽高久厚]|什么|[?？]\s*$|几[^个款件]|是不是|能不能|会不会|可不可以|可以.{1,12}吗|怎么样|如何|哪里|是否"
+    r"^(?:请)?(?:再)?(?:介绍|说说|讲讲|说明|告诉我|我?想知道|我想问|查一下)|吗|么[?？]?$|(?<!店里)(?<!这里)[^那你们请问还，,\s]有没有[^\s]|多少|多[重大长宽高久厚]|什么|[?？]\s*$|几[^个款件]|是不是|能不能|会不会|可不可以|可以.{1,12}吗|怎么|咋|如何|哪里|是否|(?P<whether>[^\W\d_])不(?P=whether)|(?:能|会|可以|需要|有|带|含|算|是).{1,14}[不没][啊呀呢]?[?？]?$"
 )
 _LOOKS_FOR: Final = re.compile(
-    r"^(?:(?:and|but|so|ok|okay|hi|hello|please|hmm|um|oh|well)\b[\s,]*)*(?:what about|(?:any|some)thing\b|nothing\b|how about|(?:can|could|may) (?:i|we) (?:please )?(?:see|have|get|look at|try)\b|(?:can|could|would|will) you (?:please )?(?:show|find|get|recommend|suggest|give)|do you (?:have|sell|stock|carry)|have you got|are there|is there|what [a-z ]{2,30} (?:do you have|are there|have you)|which [a-z ]{2,30} (?:do you have|are there|have you|would you recommend)|show|find|get|i(?:'m| am| need| want|'d like| would like)|looking|recommend|suggest|search)\b"
-    r"|^(?:请问)?(?:你们|店里|这里|还)?有(?:没有)?|有[^有]{1,8}[的款色码](?:吗|么|没有?)?[?？]?$|推荐|(?:我)?(?:想|要)(?:要|买|找)|帮我找|找|来(?:一|个|双)"
+    r"^(?:(?:and|but|so|ok|okay|hi|hello|please|hmm|um|oh|well)\b[\s,]*)*(?:what about|any\b(?! good\b| of\b)|(?:any|some)thing\b|nothing\b|how about|(?:can|could|may) (?:i|we) (?:please )?(?:see|have|get|look at|try)\b|(?:can|could|would|will) you (?:please )?(?:show|find|get|recommend|suggest|give)|do you (?:have|sell|stock|carry)|have you got|are there|is there|what [a-z ]{2,30} (?:do you have|are there|have you)|which [a-z ]{2,30} (?:do you have|are there|have you|would you recommend)|show|find|get|i(?:'m| am| need| want|'d like| would like)|looking|recommend|suggest|search)\b"
+    r"|^(?:请问)?(?:你们|店里|这里|还)?有(?:没有)?|有[^有]{1,8}[的款色码](?:吗|么|没有?)?[?？]?$|(?:[的款色码]|号)(?:还|也)?有(?:没有)?(?:吗|么|没|货吗)?[?？]?$|推荐|(?:我)?(?:想|要)(?:要|买|找)|帮我找|找|来(?:一|个|双)"
 )  # fmt: skip
 
 
@@ -186,9 +186,13 @@ def read(said: str, language: Language, *, shown: int, looks: bool, compared: bo
     def turn(intent: Intent) -> Turn:
         free = _ANY.match(text) is not None
         stripped = core(said, language)
-        return Turn(said, text, stripped, language, intent, ways, aspect, places, some, every, free, picks)
+        return Turn(
+            said, text, stripped, language, intent, ways, aspect, places, some, every, free, picks, asks
+        )
 
     picks = better is not None and shown > 1 and _picks(text, better)
+    form = _QUESTION_ZH if language == "zh" else _QUESTION_EN
+    asks = text.rstrip().endswith(("?", "？")) or form.search(text) is not None
 
     if _HELLO.fullmatch(text):
         return turn("hello")
@@ -319,32 +323,16 @@ def _places(text: str, shown: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
-_NAME_NOISE: Final = re.compile(
-    r"\b(?:and|but|so|is|are|was|does|do|did|can|could|will|would|has|have|what|what's|whats|which|how|where|when|who|why|tell me|about|the|a|an|of|for|with|it|its|it's|this|that|one|there|they|them|these|those|be|been|to|in|on|at|from|by|me|i|you|my|your|any|some|much|many|long|come|comes|used|use|made|get|got|say|says|people|customers?|buyers?|reviews?|reviewers?|think|like|complain|complains|complaints?|opinions?|feedback|according|users|owners|others|shoppers|said|anyone|anybody|mention|if|or|vs|versus|compare|between|difference|than|better|more|please|okay|ok|also|suitable|good|work|works|survive|survives|withstand|handle|cope|allowed|fits?|really|have|had|having|been|ever|troubles?|problems?|issues?|unhappy|happy|disappointed|satisfied|anything|everything|contains?|supports?|formats?|experiences?|find|feel|feels|take|bring|put|need|sleep|sleeps|total|exact|exactly|actual|actually|really|net|overall|product|item|number|first|second|third|fourth|fifth|last|two|three|both|all|either|each|pair|wins?|pick|choose)\b|'s\b|[?!.,;:]"
-)
-_NAME_NOISE_ZH: Final = re.compile(
-    r"请问|(?P<whether>.)不(?P=whether)|一[瓶盒台件双条款把个只支罐]|几|到底|真的|究竟|具体|看看|那(?![个款件台双条])|在(?!线)|反馈|体验|格式|多长时间|多久|告诉我|想知道|差评|好评|吐槽|有人|买过|用过|的人|谁|介绍(?:一下)?|一下|说说|讲讲|说明|多[大重长宽高久厚深]|对于|关于|对|里面?|需要|适合|含有?|包含|大概|产的|是不是|有没有|能不能|会不会|可不可以|是否|可以|大家|买家|用户|觉得|怎么样|评价|评论|口碑|怎么说|如何|它们?|这款|这个|这件|这双|这台|那个|那款|第?[一二三四五六七八九](?:个|款|件|双|台)|最后|的|吗|呢|么|是|有|能|会|多少|多久|多长时间|什么|和|与|跟|还是|哪个|哪款|更|最|对比|比较|一下|支持|带|[?？。!！,，、\s]"
-)
-
-
-def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """A text with blanks in some places of it."""
-    for start, end in spans:
-        text = text[:start] + " " * (end - start) + text[end:]
-    return text
-
-
-def pieces(text: str) -> list[str]:
-    """The words of a text that are no grammar, and its Chinese runs as they are."""
-    text = _NAME_NOISE.sub(" ", text)
-    return re.findall(rf"[{CJK}]+|[^\W_{CJK}]+(?:[-'&.+/][^\W_{CJK}]+)*", text)
-
-
-def telling(said: Iterable[str]) -> tuple[str, ...]:
-    """The same without the grammar of its Chinese runs."""
-    kept = (piece for each in said for piece in _NAME_NOISE_ZH.sub(" ", each).split())
-    # A letter by itself is of a measure, or of nothing.
-    return tuple(piece for piece in kept if len(piece) > 1 or not piece.isascii() or piece.isdigit())
+def asking(text: str) -> list[str]:
+    """The clauses of a text that ask something, where it has more than one; none of a text of one."""
+    clauses = [each.strip() for each in _CLAUSE.split(text) if each.strip()]
+    if len(clauses) < 2:
+        return []
+    return [
+        each
+        for each in clauses
+        if _QUESTION_EN.search(each) or _QUESTION_ZH.search(each) or next(asked(each), None) is not None
+    ]
 
 
 def ways_of(turn: Turn) -> tuple[Comparative, ...]:

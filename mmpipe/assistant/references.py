@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from mmpipe.assistant import evidence, finding
+from mmpipe.assistant import evidence, finding, topics
 from mmpipe.assistant.aspects import Aspect, asked
+from mmpipe.assistant.grammar import idle, pieces, telling, without
 from mmpipe.assistant.language import is_run
-from mmpipe.assistant.reading import pieces, telling, without
+from mmpipe.assistant.reading import asking
 from mmpipe.assistant.state import MAX_WORDS, Wishes
 from mmpipe.lexical import CJK, fold, tokens
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mmpipe.assistant.reading import Turn
     from mmpipe.assistant.shop import Bounded
     from mmpipe.assistant.state import Conversation
+    from mmpipe.assistant.topics import Topic
     from mmpipe.schemas.product import PublicProduct
 
 _APART: Final = re.compile(
@@ -27,17 +29,20 @@ _APART: Final = re.compile(
 _MOST_COMPARED: Final = 4
 _BOTH: Final = re.compile(r"\band\b|,|和|跟|与|以及|还有|，|、")
 _MOST_ASKED: Final = 3
+# Beside Chinese characters spaces are a matter of taste.
+_NO_SPACE: Final = re.compile(rf"(?<=[{CJK}])\s+|\s+(?=[{CJK}])")
 
 
 @dataclass(frozen=True)
 class Meant:
-    """``product`` is the one that is meant, ``aspects`` what is asked of it and ``rest`` the words that do
-    not name it; where several may be meant, these are ``options``."""
+    """``product`` is the one that is meant, ``aspects`` and ``topics`` what is asked of it and ``rest`` the
+    words that do not name it; where several may be meant, these are ``options``."""
 
     product: PublicProduct | None
     rest: tuple[str, ...] = ()
     aspects: tuple[Aspect, ...] = ()
     options: tuple[PublicProduct, ...] = ()
+    topics: tuple[Topic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,42 @@ def _asked(turn: Turn, product: PublicProduct | None, *, named: bool) -> Meant:
     if len(found) > 1 and not _BOTH.search(turn.even):
         del found[1:], spans[1:]
     rest = pieces(without(turn.even, spans))
-    return Meant(product, telling(_split(whole, rest)[1] if named else rest), tuple(found[:_MOST_ASKED]))
+    names, others = _split(whole, rest) if named else ((), rest)
+    return Meant(
+        product,
+        idle(telling(others)),
+        tuple(found[:_MOST_ASKED]),
+        topics=topics.asked(_unnamed(turn.even, names)),
+    )
+
+
+def parts(turn: Turn, product: PublicProduct) -> list[Meant]:
+    """What each clause of a turn asks of a product, of those that ask something."""
+    said = [replace(turn, even=each) for each in asking(turn.even)]
+    found = [_asked(each, product, named=True) for each in said]
+    return [each for each in found if each.aspects or each.topics or each.rest]
+
+
+def _unnamed(text: str, names: Sequence[str]) -> str:
+    """A folded text without the words of a name."""
+    for name in names:
+        if is_run(name):
+            text = text.replace(name, " ") if len(name) > 1 else text
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", text)
+    return text
+
+
+async def called(shop: Bounded, turn: Turn) -> bool:
+    """Whether a turn calls one product by more than its brand, and says more than its name."""
+    found = await _searched(shop, pieces(turn.even), turn.even)
+    if len({each.product.item_group_id or each.product.id for each in found}) != 1:
+        return False
+    first = found[0]
+    if first.called <= len(first.product.brand or "") + 1:
+        return False
+    meant = _asked(turn, first.product, named=True)
+    return bool(meant.aspects or meant.topics or meant.rest)
 
 
 async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[PublicProduct]:
@@ -123,6 +163,8 @@ async def several(shop: Bounded, turn: Turn, state: Conversation) -> list[Public
         # What has but a part of the words, as its brand, may be another one.
         if len(found) != 1 or _split(_whole(found[0].product), telling(said))[1]:
             other = await _searched(shop, said, chunk)
+            # *Those* are the ones that were shown, unless another one is named.
+            other = [] if turn.all and shown and not any(each.own for each in other) else other
             better = other and (len(found) != 1 or _length(other[0]) > _length(found[0]))
             found = other if better or len(found) != 1 else found
         # All of a kind are compared where nothing tells them apart.
@@ -159,10 +201,10 @@ def _best(products: Sequence[PublicProduct], said: Sequence[str], text: str) -> 
 
 def _called(product: PublicProduct, text: str) -> int:
     """How many characters of a title, from its beginning in whole words, a folded text has."""
-    most = 0
+    most, text = 0, _NO_SPACE.sub("", text)
     for title in (product.title, *(each.title for each in product.translations.values())):
         said = fold(title).split()
-        while said and len(" ".join(said)) > most and " ".join(said) not in text:
+        while said and len(" ".join(said)) > most and _NO_SPACE.sub("", " ".join(said)) not in text:
             said.pop()
         most = max(most, len(" ".join(said)))
     return most
@@ -179,9 +221,12 @@ async def _searched(shop: Bounded, said: Sequence[str], text: str) -> list[_Name
 
 
 def _whole(product: PublicProduct) -> str:
-    """What a product is called, folded."""
-    named = [product.title, *(each.title for each in product.translations.values()), product.brand or ""]
-    return fold(" \n".join(named))
+    """What a product is called, folded; orders to machines in a title are no name."""
+    titles = (product.title, *(each.title for each in product.translations.values()))
+    named = [
+        part for title in titles for part in evidence.split(title) if not evidence.speaks_to_machines(part)
+    ]
+    return fold(" \n".join([*named, product.brand or ""]))
 
 
 def _split(whole: str, said: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from mmpipe.assistant.language import Language, is_run
 from mmpipe.assistant.prices import spelled
 from mmpipe.assistant.state import MAX_FIELDS, MAX_PRICE, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
+from mmpipe.assistant.wording import field_name
 from mmpipe.lexical import CJK, tokens
 from mmpipe.schemas.assistant import Wish
 from mmpipe.schemas.conditions import And, Comparison, Condition, Not
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 _NOT: Final = re.compile(
     r"(?:\bnot (?:in |made of |from |of )?|\bno |\bnothing (?:in )?|\bnone of |\bwithout (?:any )?|\bexcept (?:for )?|\banything but |\bother than |\bbesides |\bany(?:thing)?(?: \w+)? (?:but|except)(?: for)? |\bnon-"
     r"|\b(?:don't|do not) (?:want|like) (?:any )?|(?<!\S)-)(?!more\b|less\b|over\b|under\b|above\b|below\b|matter\b|prefer|limit\b|than\b|\d)"
-    r"(?:the |a |an |any )?(?P<en>[^,.;!?]+?)(?=$|[,.;!?]|\s(?:but|and|or|please|instead|under|below|over|for|in)\b)"
+    r"(?:the |a |an |any )?(?P<en>[^,.;!?]+?)(?=$|[,.;!?]|\s(?:but|and|or|please|instead|under|below|over|for|in|on (?:it|them|the|this|these|those))\b)"
     r"|(?:不要|别要|不想要|不喜欢|除了|(?<!是)不是|非(?!常)|不含|不带|(?<!有)没有)(?P<zh>[^，,。.!！?？的]+?)(?:以外|之外)?(?:的|$|(?=[，,。.!！?？]))"
+    r"|(?P<after>[^，,。.!！?？；]+?)的?(?:[就都]|我)?(?:不要|算了|除外|不考虑|免了|不喜欢|排除)[了吧啦]?(?=$|[，,。.!！?？；])"
 )  # fmt: skip
 REFINES: Final = re.compile(
     r"\bones?\b|\bonly\b|^只[看要]?|\binstead\b|\brather\b|^(?:(?:and|but|ok|okay|yes|no)\b[\s,]*)*(?:in|with|without|for|from|also|only|not|no|less|more|it should|they should|should be|must be|make it)\b"
@@ -39,7 +41,7 @@ _PART: Final = re.compile(
     r"(?:(?:and|but|ok|okay|the|those|one|ones|something|anything|any)\b[\s,]*)*(?:with|that (?:has|have|comes? with)|featuring|having)\b|^(?:要|想要|有没有|有|最好|得|换)?(?:带|配|附|含)"
 )
 _FILLERS: Final = re.compile(
-    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|sister|brother|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's|after|somewhere|just|let|let's|hmm|um|oh|ah|well|if|possible|possibly|ideally|preferably|perhaps|now|today|here|might|were|been|was|had|going|go|thinking|think|love|hope|hoping|prefer|actually|still|so|as|because|since|his|her|their|our|its|who|where|when|why|version|versions|same|exact|exactly|kind|kinds|sort|sorts|type|types|bit|little|slightly|though|then|way|piece|pieces|option|options|fine|great|perfect|yeah|yep|nope|sure|fancy|having|comes|come|anyone|another|other|others|else|new|he|she|they|them|too|much|more|say)\b|'(?:s|re|ll|d|ve|m)\b|[?!.,;:]"
+    r"\b(?:i'd|i'm|i|we|you|me|my|us|am|is|are|be|it|do|does|have|has|want|need|like|looking|look|for|find|show|please|some|any|something|anything|thing|things|one|ones|a|an|the|in|of|with|from|by|on|at|to|and|or|but|that|which|this|these|those|instead|rather|only|also|too|colou?r|colou?red|size|sizes|made|make|brand|price|priced|budget|around|about|maybe|really|very|nice|good|cool|better|best|most|keep|keeping|favou?rite|more|less|than|what|how|there|got|get|buy|can|could|would|should|must|your|recommend|suggest|see|try|wants|wanted|son|daughter|sister|brother|wife|husband|friend|mother|father|mum|mom|dad|not|no|without|i'm|i'd|ok|okay|yes|instead|men's or women's|after|somewhere|just|let|let's|hmm|um|oh|ah|well|if|possible|possibly|ideally|preferably|perhaps|now|today|here|might|were|been|was|had|going|go|thinking|think|love|hope|hoping|prefer|actually|still|so|as|because|since|his|her|their|our|its|who|where|when|why|version|versions|same|exact|exactly|kind|kinds|sort|sorts|type|types|bit|little|slightly|though|then|way|piece|pieces|option|options|fine|great|perfect|yeah|yep|nope|sure|fancy|having|comes|come|anyone|another|other|others|else|new|he|she|they|them|too|much|more|say)\b|'(?:s|re|ll|d|ve|m)\b|[?!.,;:]"
 )  # fmt: skip
 _FILLERS_ZH: Final = re.compile(
     r"请问|适合(?:我|送)?|送(?:给|人)?|礼[物品]|也(?:行|可以|好|成)|同样|一样|就行|就好|^还|还(?=\s|$)|^再|^先|的话|换个|换一?[件双条款种台把]|不然|算了|我穿|我要|那[款个种]?|这[款个种]|挑|选|件|(?<=[一两几这那哪要买换来])双|添|儿子|女儿|老公|老婆|妈妈|爸爸|朋友|哪些|都(?:可以|行|好)|可以|别的|其他|送人|哪(?:款|个|一款|种|些)|有没有|推荐|适合我|颜色|尺码|码数|品牌|牌子|价格|价位|预算|左右|大概|一点|一些|一下|比较|想要|需要|我要|换成|改成|帮我|给我|看看|我们|你们|最好|还要|不要|只要|是|色|款|的|了|吧|呢|吗|么|要|想|买|找|我|有|来|一(?:个|双|件|条|款|台|把)|[，,。.!！?？、\s]"
@@ -59,16 +61,37 @@ _BARE_SIZE: Final = re.compile(
     r"\b(?:in|in an?|a) (?P<en>\d{2}(?:\.5)?|xxs|xs|s|m|l|xl|xxl)(?=[\s?.!]*$)|(?<![\d.])(?P<zh>\d{2}(?:\.5)?)(?=[的号])"
 )
 # A value that is one character with 的 behind it.
-_BARE_VALUE: Final = re.compile(rf"(?:^|(?<=[\s换成要有是买来，,]))(?P<value>[{CJK}])的")
+_BARE_VALUE: Final = re.compile(rf"(?:^|(?<=[\s换成要有是买来看只，,]))(?P<value>[{CJK}])的")
+# Materials that a catalogue in English may have under no Chinese name that is made of the character.
+_ALONE: Final = {
+    "钢": ("steel",), "铁": ("iron",), "铝": ("aluminium", "aluminum"), "钛": ("titanium",), "竹": ("bamboo",),
+    "麻": ("linen",), "毛": ("wool",), "瓷": ("porcelain",), "陶": ("ceramic",),
+}  # fmt: skip
 _LOOKS: Final = frozenset({"color", "material", "pattern"})
 _RECIPIENTS: Final = {
     "male": re.compile(
-        r"\bmy (?:husband|boyfriend|father|dad|brother|son|grandpa|grandfather)\b|老公|丈夫|男友|男朋友|爸爸|父亲|哥哥|弟弟|儿子|爷爷"
+        r"(?i:\bmy (?:husband|boyfriend|father|dad|brother|son|grandpa|grandfather)\b)|老公|丈夫|男友|男朋友|爸爸|父亲|哥哥|弟弟|儿子|爷爷"
     ),
     "female": re.compile(
-        r"\bmy (?:wife|girlfriend|mother|mum|mom|sister|daughter|grandma|grandmother)\b|老婆|妻子|女友|女朋友|妈妈|母亲|姐姐|妹妹|女儿|奶奶"
+        r"(?i:\bmy (?:wife|girlfriend|mother|mum|mom|sister|daughter|grandma|grandmother)\b)|老婆|妻子|女友|女朋友|妈妈|母亲|姐姐|妹妹|女儿|奶奶"
     ),
 }
+
+
+# What shoppers say for patterns that catalogues call otherwise, in either language.
+_PATTERNS: Final = tuple(
+    (re.compile(said), names)
+    for said, names in (
+        (r"\b(?:dots?|spots?|dotty|spotty|dotted|spotted)\b|圆点|斑点|点点", ("polka dot", "dotted", "波点")),
+        (r"\bflower(?:s|y|ed)?\b|\bblossoms?\b|花朵|小花|花卉|印花", ("floral", "碎花", "花卉")),
+        (
+            r"\b(?:plaid|tartan|gingham|checks|checkered|chequered)\b|格纹|方格|格子",
+            ("checked", "plaid", "格子"),
+        ),
+        (r"\bcamo\b", ("camouflage", "迷彩")),
+        (r"\bstrip(?:es?|y)\b|竖条|横条|条子|条纹", ("striped", "条纹")),
+    )
+)
 
 
 def _as_not(match: re.Match[str]) -> str:
@@ -108,10 +131,11 @@ async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] |
     found = Said(refines=REFINES.search(even(text)) is not None, part=_PART.match(even(text)) is not None)
     if cut is not None:
         text = text[: cut[0]] + " " * (cut[1] - cut[0]) + text[cut[1] :]
-    text = _NO_MORE.sub(_as_not, spelled(text[:MAX_WORDS]))
+    implied = _implied(text)
+    text = _NO_MORE.sub(_as_not, _for_nobody(spelled(text[:MAX_WORDS])))
     kept, at = [], 0
     for match in _NOT.finditer(even(text)):
-        group = "en" if match["en"] is not None else "zh"
+        group = next(name for name in ("en", "zh", "after") if match[name] is not None)
         kept.append(text[at : match.start()])
         kept.append(await _negated(shop, text[match.start(group) : match.end(group)].strip(), found))
         at = match.end()
@@ -127,14 +151,30 @@ async def said(shop: Shop, text: str, language: Language, cut: tuple[int, int] |
             _take(part, found.fields, found)
             end = part.end + (subject[part.end : part.end + 1] in ("色", "款", "的", "码", "号"))
             subject = subject[: part.start] + " " + subject[end:]
+    if "pattern" not in found.fields:
+        subject = await _patterned(shop, subject, found.fields)
     if language == "zh":
         subject = await _shortened(shop, subject, found)
     if not (found.priced or "size" in found.fields):
         subject = await _sized(shop, subject, found)
     found.subject = _cleaned(subject, language)
     if "gender" not in found.fields and "gender" not in found.nots:
-        found.implied = _implied(text)
+        found.implied = implied
     return found
+
+
+async def _patterned(shop: Shop, text: str, into: dict[Name, tuple[str, ...]]) -> str:
+    """Takes a pattern that the catalogue calls otherwise; gives back the rest."""
+    for pattern, names in _PATTERNS:
+        match = pattern.search(even(text))
+        for name in () if match is None else names:
+            meaning = await shop.meaning(name)
+            parts = [] if meaning is None else [part for part in meaning.parts if part.field == "pattern"]
+            if match is not None and parts:
+                for part in parts:
+                    _take(part, into, None)
+                return f"{text[: match.start()]} {text[match.end() :]}"
+    return text
 
 
 async def _shortened(shop: Shop, subject: str, found: Said) -> str:
@@ -143,7 +183,8 @@ async def _shortened(shop: Shop, subject: str, found: Said) -> str:
     if match is None:
         return subject
     said = match["value"]
-    for full in (f"{said}色", f"{said}质", f"{said}制", f"真{said}", f"{said}革", f"{said}料"):
+    forms = [f"{said}色", f"{said}质", f"{said}制", f"真{said}", f"{said}革", f"{said}料", f"{said}合金"]
+    for full in (*forms, *_ALONE.get(said, ())):
         meaning = await shop.meaning(full)
         parts = [] if meaning is None else [part for part in meaning.parts if part.field in _LOOKS]
         if parts:
@@ -171,12 +212,21 @@ def _implied(text: str) -> dict[Name, tuple[str, ...]]:
     return {"gender": (genders[0],)} if len(genders) == 1 else {}
 
 
+def _for_nobody(text: str) -> str:
+    """A text without the people whom it is for: 女朋友 says nothing of what she is given."""
+    for pattern in _RECIPIENTS.values():
+        text = pattern.sub(lambda match: " " * len(match.group()), text)
+    return text
+
+
 async def _negated(shop: Shop, what: str, found: Said) -> str:
     """Takes what is not wanted; gives back what of the words is looked for all the same."""
     meaning = await shop.meaning(what)
     parts = [] if meaning is None else [part for part in meaning.parts if part.value is not None]
     values = [part for part in parts if part.field != CATEGORY]
     if not values:
+        if (left := await _patterned(shop, what, found.nots)) != what:
+            return _cleaned(left, "zh" if is_run(what) else "en")
         for other in _others(what):
             meaning = await shop.meaning(other)
             values = [] if meaning is None else [p for p in meaning.parts if p.value and p.field != CATEGORY]
@@ -297,18 +347,33 @@ def told(wishes: Wishes) -> list[Wish]:
     return found
 
 
-def looser(wishes: Wishes, keep: Collection[Name] = ()) -> list[tuple[str, Wishes]]:
-    """The same with one thing less, by its name: what was only to be cheaper than something first, then the
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What of the wishes was left out: a value of a ``field``, or words, which have none."""
+
+    said: str
+    field: str | None = None
+
+    def told(self, language: Language) -> str:
+        """As answers tell it."""
+        if self.field is None:
+            return self.said
+        colon = "：" if language == "zh" else ": "
+        return f"{field_name(self.field, language)}{colon}{self.said}"
+
+
+def looser(wishes: Wishes, keep: Collection[Name] = ()) -> list[tuple[LeftOut, Wishes]]:
+    """The same with one thing less, and what that is: what was only to be cheaper than something first, then the
     last field that is not to be kept, a price after the fields, and last what is."""
-    found: list[tuple[str, Wishes]] = []
+    found: list[tuple[LeftOut, Wishes]] = []
     if wishes.below is not None:
-        found.append((f"price: < {wishes.below}", wishes.model_copy(update={"below": None})))
-    kept: list[tuple[str, Wishes]] = []
+        found.append((LeftOut(f"< {wishes.below}", "price"), wishes.model_copy(update={"below": None})))
+    kept: list[tuple[LeftOut, Wishes]] = []
     for name, values in reversed(wishes.fields.items()):
         others = {other: held for other, held in wishes.fields.items() if other != name}
-        less = (f"{name}: {values[0]}", wishes.model_copy(update={"fields": others}))
+        less = (LeftOut(values[0], name), wishes.model_copy(update={"fields": others}))
         (kept if name in keep else found).append(less)
     if wishes.gte is not None or wishes.lte is not None:
         bounds = " – ".join(str(each) for each in (wishes.gte, wishes.lte) if each is not None)
-        found.append((f"price: {bounds}", wishes.model_copy(update={"gte": None, "lte": None})))
+        found.append((LeftOut(bounds, "price"), wishes.model_copy(update={"gte": None, "lte": None})))
     return found + kept

@@ -97,7 +97,8 @@ _LEAST_MOST: Final = {
     ("warranty", "most"): ("longer covered", "保修更长"),
 }  # fmt: skip
 _FIELDS: Final = {
-    "color": ("colour", "颜色"), "size": ("size", "尺码"), "material": ("material", "材质"),
+    "price": ("price", "价格"), "color": ("colour", "颜色"), "size": ("size", "尺码"),
+    "material": ("material", "材质"),
     "brand": ("brand", "品牌"), "pattern": ("pattern", "图案"), "gender": ("for", "适用"),
     "age_group": ("age group", "年龄段"), "category": ("category", "类别"),
 }  # fmt: skip

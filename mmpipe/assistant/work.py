@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from mmpipe.assistant import asking, changing, comparing, evidence, finding, references, telling, wishes
 from mmpipe.assistant.aspects import plain_name
+from mmpipe.assistant.grammar import without
 from mmpipe.assistant.language import core
 from mmpipe.assistant.outcome import Outcome
-from mmpipe.assistant.reading import ASKS_FOR_VARIANT, COMPARES, Turn, last_clause, read, without
+from mmpipe.assistant.reading import ASKS_FOR_VARIANT, COMPARES, WHICH_OF, Turn, last_clause, read
 from mmpipe.assistant.state import MAX_SEEN, MAX_WORDS, Conversation, Wishes
 from mmpipe.assistant.wording import better, field_name, words
 from mmpipe.lexical import tokens
@@ -117,10 +118,16 @@ class Work:
                 now, best = replace(await wishes.said(self._shop, said, self._language), lte=most[0]), None
         if state.pending is not None and not (now.fields or now.priced or change):
             now = await asking.answered(self._shop, turn, state.pending, now, self._language)
+        if turn.asks and "brand" in now.fields and now.subject and await references.called(self._shop, turn):
+            return await self._question(turn, limit)
         now.refines = now.refines or wishes.REFINES.search(turn.even) is not None
         fresh = not turn.any and not change and wishes.begins_anew(state.wishes, now)
-        if fresh and best is None and await self._goes_on(now):
-            fresh = False
+        dropped: tuple[str, ...] = ()
+        if fresh and best is None:
+            more = await self._goes_on(now)
+            if more is not None:
+                dropped = (now.subject,) if more.subject != now.subject else ()
+                fresh, now = False, more
         former = Wishes() if fresh else state.wishes
         if change and not fresh:
             focus = [each for each in shown if each.id == state.focus] or shown
@@ -143,17 +150,24 @@ class Work:
             looked, fresh = await self._looked(Wishes(), now, wishes.joined(Wishes(), now), superlative), True
         if not looked.products:
             return self._decline("nothing", "nothing_found")
+        looked = replace(looked, relaxed=(*map(wishes.LeftOut, dropped), *looked.relaxed))
         found = self._list(looked, limit, "found", fresh=fresh, by=superlative)
         return found if superlative is not None else asking.ask(found, looked, self._language)
 
-    async def _goes_on(self, now: wishes.Said) -> bool:
-        """Whether a turn of a few words that name no category tells more of what is looked for: whether
-        something of that is so."""
+    async def _goes_on(self, now: wishes.Said) -> wishes.Said | None:
+        """What a turn that names no category tells more of what is looked for: all of it where something is
+        so; its values and prices, where what else it says is so of nothing at all; None where it looks for
+        something else."""
         if now.category or not self._state.wishes or not 0 < len(tokens(now.subject)) <= _FEW_WORDS:
-            return False
+            return None
         asked = wishes.joined(self._state.wishes, now)
         looked = await finding.look(self._shop, asked, strict=True)
-        return bool(looked.products) and not looked.relaxed
+        if looked.products and not looked.relaxed:
+            return now
+        if not (now.priced or now.nots or now.fields.keys() - {"brand"}):
+            return None
+        other = await finding.look(self._shop, wishes.joined(Wishes(), now), strict=True)
+        return None if other.products and not other.relaxed else replace(now, subject="")
 
     async def _sized(self, former: Wishes, step: int, shown: Sequence[PublicProduct]) -> Wishes | Outcome:
         """The wishes in the next size that there is; where there is none, the answer that says so."""
@@ -205,7 +219,7 @@ class Work:
         plain = wishes.joined(former, replace(now, subject=now.kind))
         looked = await finding.look(self._shop, plain, best=best)
         left = [word for word in now.subject.split() if not set(tokens(word)) <= set(tokens(now.kind))]
-        return replace(looked, relaxed=(" ".join(left), *looked.relaxed))
+        return replace(looked, relaxed=(wishes.LeftOut(" ".join(left)), *looked.relaxed))
 
     async def _better(self, best: Comparative, former: Wishes, now: wishes.Said, limit: int) -> Outcome:
         """Products like those that were shown, with less or more of something."""
@@ -235,7 +249,7 @@ class Work:
                 asked = asked.model_copy(update={"lte": now.lte, "gte": _paid_more(product, now.gte)})
             looked = await finding.look(self._shop, asked, best=None)
             looked = replace(looked, products=tuple(finding.surpassing(looked.products, best, reference)))
-        if not looked.products or any(": " in each for each in looked.relaxed):
+        if not looked.products or any(each.field for each in looked.relaxed):
             found = Outcome(state, "decline", declined="nothing_found")
             found.draft.say(
                 words("none_better", self._language),
@@ -266,10 +280,11 @@ class Work:
                 "question": "", "asked": () if fresh else former.asked,
             }
         )  # fmt: skip
-        found = Outcome(state, "find", products=shown, relaxed=looked.relaxed)
+        relaxed = tuple(each.told(language) for each in looked.relaxed)
+        found = Outcome(state, "find", products=shown, relaxed=relaxed)
         draft = found.draft
         if looked.relaxed:
-            draft.say(words("relaxed", language), what=", ".join(looked.relaxed))
+            draft.say(words("relaxed", language), what=("、" if language == "zh" else ", ").join(relaxed))
         else:
             draft.add(words("found_one" if head == "found" and len(shown) == 1 else head, language))
         aspects = () if by is None else by.aspects
@@ -306,18 +321,25 @@ class Work:
         )
         if turn.intent == "reviews":
             found = Outcome(state, "reviews", products=[product])
-            if not await telling.of_reviews(
-                found.draft, self._reviews, product, turn.even, meant.rest, language
-            ):
+            if not await telling.of_reviews(found.draft, self._reviews, product, turn.even, meant, language):
                 found.kind, found.declined = "decline", "no_reviews"
             return found
         variants = await self._variants(turn, product, limit)
         if variants is not None:
             return variants
-        found = Outcome(state, "attribute", products=[product])
-        if not await telling.tell(found.draft, self._shop, product, meant.aspects, meant.rest, language):
-            found.kind, found.declined = "decline", "not_said"
-        return found
+        # Where the whole is not told, what one of its clauses asks may be.
+        for each in (meant, *references.parts(turn, product)):
+            found = Outcome(state, "attribute", products=[product])
+            if await telling.tell(found.draft, self._shop, product, each, language):
+                return found
+        opinions = Outcome(state, "reviews", products=[product])
+        if await telling.of_reviews(
+            opinions.draft, self._reviews, product, turn.even, meant, language, sure=True
+        ):
+            return opinions
+        declined = Outcome(state, "decline", products=[product], declined="not_said")
+        await telling.tell(declined.draft, self._shop, product, meant, language)
+        return declined
 
     async def _variants(self, turn: Turn, product: PublicProduct, limit: int) -> Outcome | None:
         """The product in the colour or size that is asked for, else others that are so; None where it is
@@ -354,7 +376,29 @@ class Work:
         found.question = Asked(slot="product", options=[each.value for each in titles])
         return found
 
+    async def _chosen(self, turn: Turn, limit: int) -> Outcome | None:
+        """Those that have the colour, size and the like of which it is asked which do: of those that were
+        shown, else others; None where something else is asked."""
+        if turn.comparatives or not self._state.wishes or not WHICH_OF.search(turn.even):
+            return None
+        now = await wishes.said(self._shop, turn.core or turn.said, self._language)
+        if now.subject or now.priced or not now.fields:
+            return None
+        shown = await self._shop.products(self._state.shown)
+        fitting = [
+            each
+            for each in shown
+            if all(getattr(each, name, None) in values for name, values in now.fields.items())
+        ]
+        if not fitting:
+            return await self._look(turn, limit)
+        asked = wishes.joined(self._state.wishes, now)
+        return self._list(finding.Looked(asked, tuple(fitting)), limit, "found", fresh=False)
+
     async def _compare(self, turn: Turn, limit: int) -> Outcome:
+        chosen = await self._chosen(turn, limit)
+        if chosen is not None:
+            return chosen
         products = await references.several(self._shop, turn, self._state)
         language = self._language
         if len(products) < 2 and not turn.comparatives and not COMPARES.search(turn.even):

@@ -235,7 +235,7 @@ def _why_wrong(turn: JudgedTurn, answer: AssistantResponse) -> str | None:
         return f"shows {shown}, relaxed {answer.relaxed}"
     if turn.value is None:
         # Words that nothing says are told, and right to tell; a value of the catalogue is another matter.
-        left_out = [each for each in answer.relaxed if ": " in each]
+        left_out = [each for each in answer.relaxed if ": " in each or "：" in each]
         return f"left out {left_out}" if left_out else None
     claims = [c for c in answer.claims if c.product_id in turn.products and not c.field.endswith("title")]
     if turn.kind == "reviews":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -220,32 +220,31 @@ class Call:
         interest = self.learnt.interest(rows) if probable else None
         found = []
         reasons = because(items) if self.request.explain else [[] for _ in items]
-        self.shelf.see({part.row: None for parts in reasons for part in parts if part.row is not None})
+        causes = {part.row: None for parts in reasons for part in parts if part.row is not None}
+        titles = self.shelf.titles(causes, self.request.lang)
         # All at once: a number alone takes longer to begin than to write.
         numbers = iter(to_json([part.part for parts in reasons for part in parts])[1:-1].split(b","))
         for place, (item, hit) in enumerate(zip(items, hits, strict=True)):
             likely = b"null" if interest is None else to_json(float(interest[place]))
             parts = b",".join(
-                [b'%b,"part":%b}' % (self._why(part), next(numbers)) for part in reasons[place]]
+                [b'%b,"part":%b}' % (self._why(part, titles), next(numbers)) for part in reasons[place]]
             )
             marks = _EXPLORED[item.explored], _SPONSORED[item.sponsored]
             found.append(b'%b,"interest":%b,"why":[%b],%b,%b}' % (hit[:-1], likely, parts, *marks))
         return found
 
-    def _why(self, part: Because) -> bytes:
-        """A :class:`~mmpipe.schemas.recommend.Why` without its end, the number. Items share most of theirs
-        but for that."""
+    def _why(self, part: Because, titles: Mapping[int, str]) -> bytes:
+        """A :class:`~mmpipe.schemas.recommend.Why` without its end, the number; ``titles`` are those of the
+        products that reasons come from. Items share most of theirs but for that."""
         key = (part.reason, part.row, *part.facts.values())
         told = self._told.get(key)
         if told is None:
-            shown = None if part.row is None else self.shelf.shown(part.row)
+            title = None if part.row is None else titles[part.row]
             told = to_json(
                 {
                     "reason": part.reason,
-                    "product_id": None if shown is None else shown.id,
-                    "text": why.reason_text(
-                        self.request.lang, part.reason, None if shown is None else shown.title, part.facts
-                    ),
+                    "product_id": None if part.row is None else self.shelf.shown(part.row).id,
+                    "text": why.reason_text(self.request.lang, part.reason, title, part.facts),
                 }
             )[:-1]
             self._told[key] = told

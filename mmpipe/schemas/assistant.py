@@ -107,7 +107,9 @@ class AssistantResponse(BaseModel):
     )
     wishes: list[Wish] = Field(default_factory=list)
     relaxed: list[str] = Field(
-        default_factory=list, description="what was left out, since with it nothing was found"
+        default_factory=list,
+        description="what was left out, since with it nothing was found; a value behind the name of its"
+        " field, which is in the language of the answer",
     )
     heard: Heard | None = None
     worded_by: Literal["templates", "model"] = "templates"

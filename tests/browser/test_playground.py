@@ -379,6 +379,16 @@ def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Setti
     expect(page.locator(".answer .said").nth(1)).not_to_be_empty()
     shot(page, "assistant-en")
     accessible(page)
+    # What is clicked names the search that found it.
+    with page.expect_response("**/v1/assistant") as answered:
+        page.get_by_role("textbox", name="Your turn").fill("a blue mug")
+        page.keyboard.press("Enter")
+    query_id = answered.value.json()["query_id"]
+    assert query_id
+    with page.expect_request("**/v1/interactions") as told:
+        page.locator(".answer").last.locator(".offer").first.click()
+    context = json.loads(told.value.post_data or "")["interactions"][0]["context"]
+    assert context == {"query_id": query_id, "position": 0, "list": "assistant"}
 
 
 def test_what_it_would_cost_is_told_in_both_languages(page: Page, url: str, sample: Settings) -> None:

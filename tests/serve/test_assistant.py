@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from mmpipe.assistant.state import Conversation
 from mmpipe.indexing.lanes.reviews import execute_reviews
 from mmpipe.lake.interactions import InteractionLog
+from mmpipe.schemas.assistant import MAX_STATE
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.settings import AssistantSettings, Settings, SpeechSettings
@@ -117,6 +118,34 @@ def test_a_picture_is_looked_for_and_refined(client: TestClient) -> None:
     hats = turn(client, {"text": "under $30", "state": found["state"]})
     assert hats["products"]
     assert all(float(each["price"].split()[0]) <= 30 for each in hats["products"])
+
+
+def test_a_picture_and_an_unheard_recording_may_follow_words(client: TestClient) -> None:
+    begun = turn(client, {"text": "red shoes"})
+    seen = turn(client, {"image": picture("green"), "state": begun["state"]})
+    assert all(each["id"].startswith("green") for each in seen["products"])
+    both = turn(client, {"text": "hats", "image": picture("green"), "state": seen["state"]})
+    assert all("-hat-" in each["id"] for each in both["products"])
+    spoken = client.post(PATH, json={"audio": {"data": sound()}, "state": seen["state"]})
+    assert spoken.status_code in (200, 422, 503), spoken.text
+    # What could not be heard leaves the conversation as it was.
+    blue = turn(client, {"text": "in blue", "state": begun["state"]})
+    assert all(each["id"].startswith("blue-shoe") for each in blue["products"])
+
+
+def test_a_long_conversation_stays_within_its_bounds(client: TestClient) -> None:
+    state = None
+    said = ["red shoes", "cheaper", "in blue", "more", "the first two, which is cheaper?", "under $30",
+            "hats", "not red", "what is the sole of the second one?", "Auriez-vous des chaussures rouges ?",
+            "赤い靴", "красные туфли", "أحذية حمراء", "🙂", "鞋", "便宜点", "它多重",
+            "?"]  # fmt: skip
+    for number in range(50):
+        found = turn(client, {"text": said[number % len(said)], "state": state})
+        state = found["state"]
+        assert len(state) <= MAX_STATE
+        for claim in found["claims"]:
+            assert found["text"][claim["start"] : claim["end"]] == claim["value"]
+            assert claim["value"] in claim["quote"]
 
 
 def test_any_replica_goes_on(client: TestClient, shop: tuple[Path, Settings]) -> None:

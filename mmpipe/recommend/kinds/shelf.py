@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Mapping
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import from_json
 
+from mmpipe.lexical import CJK
 from mmpipe.recommend.kinds.categories import Categories
 from mmpipe.recommend.kinds.neighbours import Neighbours
 from mmpipe.search.kernels.memory import has, rows_of
 
 if TYPE_CHECKING:
+    from mmpipe.schemas.recommend import Language
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
@@ -25,6 +28,7 @@ Values = NDArray[np.float64]
 
 # Products that the middle of the catalogue, and of each of its categories, is judged by.
 _SAMPLE = 4_096
+_HAN = re.compile(f"[{CJK}]")
 _CATEGORIES = 24
 _PER_CATEGORY = 6
 _REMEMBERED = 65_536
@@ -49,6 +53,7 @@ class Shelf:
         self.categories = Categories(version)
         self.neighbours = Neighbours(version, self.categories)
         self._shown: dict[int, Shown] = {}
+        self._translated: dict[tuple[int, Language], str] = {}
         # In the order of :meth:`newest`, and when those were added of which it is known.
         self._by_age = _by_age(version)
         self._typical: OrderedDict[bytes, tuple[Rows, Values]] = OrderedDict()
@@ -73,6 +78,29 @@ class Shelf:
                 static = from_json(b"{%b}" % members)
                 shown[row] = Shown(static["id"], static["title"] or "", bool(static["image_link"]))
         return shown
+
+    def titles(self, rows: Collection[int], language: Language) -> Mapping[int, str]:
+        """The names of products in a language, where they have one in it. Documents are read of those alone
+        whose own is of another script, once each."""
+        shown, held = self.see(rows), self._translated
+        missing = [
+            row
+            for row in rows
+            if (row, language) not in held and (_HAN.search(shown[row].title) is None) == (language == "zh")
+        ]
+        if missing:
+            if len(held) >= _REMEMBERED:
+                held = self._translated = {}
+            for row, product in zip(
+                missing, self._version.products(np.array(missing, np.int32)), strict=True
+            ):
+                told = (
+                    each.title
+                    for tag, each in product.translations.items()
+                    if each.title and tag.lower().startswith(language)
+                )
+                held[row, language] = next(told, shown[row].title)
+        return {row: held.get((row, language), shown[row].title) for row in rows}
 
     def typical(self, mask: Words) -> tuple[Rows, Values]:
         """Products that stand for those of a bit set, ascending, and how well each does, in (0, 1].

@@ -71,6 +71,31 @@ def test_what_was_said_last_holds_where_not_all_can(talk: Begin) -> None:
     assert found.relaxed == ["material: rubber"]
 
 
+def test_what_was_said_last_holds_where_all_before_is_in_the_way(talk: Begin) -> None:
+    begun = talk()
+    begun.say("suede boots in 42")
+    begun.say("white ones")
+    found = begun.say("what about rubber")
+    assert {HELD[each.id].material for each in found.products} == {"rubber"}
+    assert found.relaxed
+
+
+def test_any_in_a_colour_looks_for_others(talk: Begin) -> None:
+    begun = talk()
+    begun.say("leather boots", limit=1)
+    found = begun.say("any in red?", limit=10)
+    assert {HELD[each.id].colour for each in found.products} == {"red"}
+
+
+def test_what_was_left_out_is_told_in_the_language_of_the_answer(talk: Begin) -> None:
+    begun = talk()
+    begun.say("橡胶的靴子")
+    found = begun.say("要藏青色的")
+    assert {HELD[each.id].colour for each in found.products} == {"navy"}
+    assert found.relaxed == ["材质：rubber"]
+    assert "material" not in found.text
+
+
 def test_what_something_has_names_no_category(talk: Begin) -> None:
     begun = talk()
     begun.say("boots")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from mmpipe.errors import InvalidRequest, UnknownProduct
 from mmpipe.recommend.behaviour import Done, Shopper
+from mmpipe.schemas.product import Translation
 from mmpipe.schemas.recommend import KINDS, Kind, RecommendationsRequest
 from mmpipe.search.versions.version import Version
 from tests.unit.recommend import shops
@@ -48,6 +49,25 @@ def shop(version: Version) -> Shop:
 def request_for(kind: Kind, **more: Any) -> dict[str, Any]:
     about = {"product_ids": ["red-shoe-0"]} if kind in _ABOUT_PRODUCTS else {}
     return {"kind": kind, **about, **more}
+
+
+def test_reasons_name_products_in_the_language_where_they_have_a_name_in_it(tmp_path: Path) -> None:
+    items = [
+        item.model_copy(update={"translations": {"zh": Translation(title="一号红鞋")}})
+        if item.id == "red-shoe-0"
+        else item
+        for item in shops.products()
+    ]
+    shop = Shop.of(shops.stocked(tmp_path, items), shops.crowd())
+
+    def told(about: str, lang: str) -> str:
+        (found,) = shop.ask(kind="similar", product_ids=[about], lang=lang).lists
+        return " ".join(why.text for item in found.items for why in item.why)
+
+    assert "一号红鞋" in told("red-shoe-0", "zh")
+    assert "red shoe number 0" not in told("red-shoe-0", "zh")
+    assert "red shoe number 0" in told("red-shoe-0", "en")
+    assert "blue bag number 0" in told("blue-bag-0", "zh")
 
 
 @pytest.mark.parametrize("kind", KINDS)

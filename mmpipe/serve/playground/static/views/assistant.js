@@ -76,7 +76,7 @@ function answered(answer, collection, ask) {
     h("p", { class: "said" }, evidence(answer, proof)), proof,
     answer.wishes.length > 0 && h("ul", { class: "chips", "aria-label": t("assistant.wishes") }, answer.wishes.map((wish) => h("li", {}, h("span", { class: ["chip", !wish.wanted && "not"] }, h("span", { class: "soft" }, `${nameOf(wish.field)}: `), wish.values.length ? wish.values.join(", ") : range({ gte: wish.gte, lte: wish.lte }))))),
     answer.relaxed.length > 0 && h("p", { class: "note" }, t("search.relaxed"), " ", answer.relaxed.join(", ")),
-    answer.products.length > 0 && h("ul", { class: "offers" }, answer.products.map((product) => h("li", {}, h("a", { class: "offer", href: productHash(product.id, { list: "assistant" }) },
+    answer.products.length > 0 && h("ul", { class: "offers" }, answer.products.map((product, n) => h("li", {}, h("a", { class: "offer", href: productHash(product.id, { query_id: answer.query_id, position: n, list: "assistant" }) },
       picture({ collection, id: product.id, width: 160, known: Boolean(product.image_link) }),
       h("span", { class: "about" }, h("span", { class: "title" }, product.title), product.price && h("strong", {}, money(product.price)), product.availability !== "in_stock" && h("span", { class: ["small stock", product.availability] }, availability(product.availability))))))),
     answer.comparison.length > 0 && compared(answer),
@@ -97,7 +97,7 @@ function evidence(answer, proof) {
       proof.parentElement.querySelectorAll(".claim").forEach((each) => each.setAttribute("aria-expanded", "false"));
       button.setAttribute("aria-expanded", String(!open));
       proof.hidden = open;
-      fill(proof, h("p", { class: "small" }, h("span", { class: "soft" }, t("assistant.from", { field: fieldName(claim.field) })), " ", h("a", { href: productHash(claim.product_id) }, claim.product_id)), h("blockquote", {}, claim.quote));
+      fill(proof, h("p", { class: "small" }, h("span", { class: "soft" }, t("assistant.from", { field: fieldName(claim.field) })), " ", h("a", { href: productHash(claim.product_id, { query_id: answer.query_id, list: "assistant" }) }, claim.product_id)), h("blockquote", {}, claim.quote));
     } }, letters.slice(claim.start, claim.end).join(""));
     parts.push(button);
     at = claim.end;
