@@ -3,9 +3,9 @@
 Rules read a turn and templates word the answer; in between is the search engine's own meaning of words, its
 searches, and the products' own texts. Pure: who answers turns brings a :class:`Shop` and :class:`Reviews`
 along. In the order of a turn: ``state`` (what the conversation has come to) → ``reading`` (what the turn is
-about; ``aspects`` and ``topics`` are what may be asked) → ``wishes``, ``references`` (what is looked for, which products are meant) → ``finding``,
-``comparing``, ``telling`` (products, amounts, ``evidence``) → ``draft``, ``wording`` (claims in words) →
-``asking``.
+about; ``aspects`` and ``topics`` are what may be asked) → ``wishes``, ``references`` (what is looked for,
+which products are meant) → ``finding``, ``comparing``, ``telling`` (products, amounts, ``evidence``) →
+``draft``, ``wording`` (claims in words) → ``asking``.
 
 All that an answer says of a product is a claim: a value, and the words of one field that it stands in.
 """

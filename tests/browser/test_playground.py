@@ -368,8 +368,9 @@ def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Setti
 
     # A conversation, with what each answer stands on.
     page.goto(f"{url}/#/assistant")
-    page.get_by_role("textbox", name="Your turn").fill("A red dress under 200 dollars")
-    page.keyboard.press("Enter")
+    with page.expect_response("**/v1/assistant") as answered:
+        page.get_by_role("textbox", name="Your turn").fill("A red dress under 200 dollars")
+        page.keyboard.press("Enter")
     expect(page.locator(".answer .offer").first).to_be_visible()
     page.locator(".claim").first.click()
     expect(page.locator(".proof blockquote")).not_to_be_empty()
@@ -380,13 +381,10 @@ def test_products_shoppers_and_the_assistant(page: Page, url: str, sample: Setti
     shot(page, "assistant-en")
     accessible(page)
     # What is clicked names the search that found it.
-    with page.expect_response("**/v1/assistant") as answered:
-        page.get_by_role("textbox", name="Your turn").fill("a blue mug")
-        page.keyboard.press("Enter")
     query_id = answered.value.json()["query_id"]
     assert query_id
     with page.expect_request("**/v1/interactions") as told:
-        page.locator(".answer").last.locator(".offer").first.click()
+        page.locator(".answer").first.locator(".offer").first.click()
     context = json.loads(told.value.post_data or "")["interactions"][0]["context"]
     assert context == {"query_id": query_id, "position": 0, "list": "assistant"}
 
