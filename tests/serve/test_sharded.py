@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from mmpipe.search.versions.review_photos import FollowedPhotos
 from mmpipe.serve.answer import sharded, watch
 from mmpipe.serve.answer.sharded import ShardedCollections
 from mmpipe.serve.http.errors import problem_of
-from mmpipe.serve.ray.shards import ShardServer, ShardVersions
+from mmpipe.serve.ray.shards import RayTransport, ShardServer, ShardVersions
 from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_for, write_feed
 from tests.unit.indexing.bucket import png
 
@@ -563,3 +564,20 @@ def test_a_shard_that_cannot_have_photos_answers_without_and_tries_again(
         versions.close()
         for server in shop.servers:
             server.close()
+
+
+def test_what_a_shard_makes_ready_is_asked_of_the_replica_and_all_else_of_its_shard() -> None:
+    class Handle:
+        def __getattr__(self, method: str) -> Any:
+            async def answered(*args: Any) -> Any:
+                return method, args
+
+            return SimpleNamespace(remote=answered)
+
+    async def run() -> None:
+        transport = RayTransport([Handle()])  # type: ignore[list-item]
+        assert await transport.call(0, "load", "ref") == ("load", ("ref",))
+        assert await transport.call(0, "follow_photos", "shop") == ("follow_photos", ("shop",))
+        assert await transport.call(0, "find", "ref", 7) == ("ask", ("find", "ref", 7))
+
+    asyncio.run(run())
