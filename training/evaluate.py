@@ -147,8 +147,9 @@ def sample(loaded: LoadedStarter, embed: Embedders, home: Path) -> dict[str, flo
     fused, _ = fusion.fuse({"text": text, "image": image}, {"text": there, "image": there})
     figures: dict[str, float] = {}
     for language in ("en", "zh"):
-        queries = embed.texts([p.title_en if language == "en" else p.title_zh for p in products])
-        for name, documents in (("fused", fused), ("image", image)):
+        titles = embed.texts([p.title_en if language == "en" else p.title_zh for p in products])
+        asked, _ = fusion.ask({"text": titles}, {"text": there})
+        for name, queries, documents in (("fused", asked, fused), ("image", titles, image)):
             found = top(queries, documents, 10)
             hits = found == np.arange(len(products))[:, None]
             figures[f"{language}_{name}_recall@1"] = float(hits[:, 0].mean())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Vectors: TypeAlias = NDArray[np.float32]
 Modality = Literal["text", "image", "audio", "video"]
-FusionKind = Literal["weighted_mean", "concat_projection", "gated_attention"]
+FusionKind = Literal["weighted_mean", "concat_projection", "gated_attention", "slots"]
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio", "video")
 
 
@@ -104,6 +104,16 @@ class Reach:
     sure: float
     seen: float
     crowd: float = 0.0
+
+    def of(self, nearness: float) -> Reach:
+        """The same for cosines that are at most ``nearness``; ``seen`` is of vectors that no fusion made."""
+        return replace(
+            self,
+            far=self.far * nearness,
+            near=self.near * nearness,
+            sure=self.sure * nearness,
+            crowd=self.crowd * nearness,
+        )
 
 
 @runtime_checkable

@@ -153,12 +153,10 @@ def _ratio(value: float, base: float) -> float:
 
 
 def _query(asked: Asked, fusion: Fusion) -> Vectors:
-    """As a search encodes it: one part is its own vector, several are fused."""
-    if len(asked) == 1:
-        return next(iter(asked.values()))
+    """As a search encodes it."""
     count = len(next(iter(asked.values())))
     there = {m: np.ones(count, np.bool_) for m in asked}
-    return fusion.fuse(asked, there)[0]
+    return fusion.ask(asked, there)[0]
 
 
 def _single(way: Way, corpus: Corpus, held: Modality, fusion: Fusion) -> Scores:

@@ -9,7 +9,7 @@ zero nor takes weight from the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -47,6 +47,20 @@ class Fusion(Protocol):
         """
         ...
 
+    def ask(
+        self,
+        vectors: Mapping[Modality, Vectors],
+        present: Mapping[Modality, Mask],
+        weights: Mapping[Modality, float] | None = None,
+    ) -> tuple[Vectors, Mask]:
+        """Queries, to be held against what :meth:`fuse` makes of products; as there otherwise."""
+        ...
+
+    def nearness(self, modality: Modality) -> float:
+        """The cosine of a query of this modality alone with a product all of whose vectors equal it: what
+        cosines of fused vectors are to be read by."""
+        ...
+
     def parts(
         self, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
     ) -> dict[Modality, Vectors]:
@@ -76,17 +90,26 @@ class SumOfParts(ABC):
         weights: Mapping[Modality, float] | None = None,
     ) -> tuple[Vectors, Mask]:
         """See :meth:`Fusion.fuse`."""
-        parts = self._masked_parts(vectors, present, weights)
-        total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
-        norm = np.linalg.norm(total, axis=1, keepdims=True)
-        fused = np.divide(total, norm, out=np.zeros_like(total), where=norm > _TINY)
-        return fused.astype(np.float32, copy=False), norm[:, 0] > _TINY
+        return _summed(self._masked_parts(vectors, present, weights, self._parts))
+
+    def ask(
+        self,
+        vectors: Mapping[Modality, Vectors],
+        present: Mapping[Modality, Mask],
+        weights: Mapping[Modality, float] | None = None,
+    ) -> tuple[Vectors, Mask]:
+        """See :meth:`Fusion.ask`."""
+        return _summed(self._masked_parts(vectors, present, weights, self._asked))
+
+    def nearness(self, modality: Modality) -> float:
+        """See :meth:`Fusion.nearness`."""
+        return 1.0
 
     def parts(
         self, vectors: Mapping[Modality, Vectors], present: Mapping[Modality, Mask]
     ) -> dict[Modality, Vectors]:
         """See :meth:`Fusion.parts`."""
-        parts = self._masked_parts(vectors, present, None)
+        parts = self._masked_parts(vectors, present, None, self._parts)
         total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
         norm = np.linalg.norm(total, axis=1, keepdims=True)
         safe = np.where(norm > _TINY, norm, np.inf).astype(np.float32)
@@ -97,6 +120,7 @@ class SumOfParts(ABC):
         vectors: Mapping[Modality, Vectors],
         present: Mapping[Modality, Mask],
         weights: Mapping[Modality, float] | None,
+        made: Callable[[Mapping[Modality, Vectors], Mapping[Modality, Mask]], dict[Modality, Vectors]],
     ) -> dict[Modality, Vectors]:
         if not vectors:
             raise ValueError("fusion needs at least one modality")
@@ -106,8 +130,18 @@ class SumOfParts(ABC):
         used = {m: present[m] & (scale[m] > 0) for m in names}
         # NaN in a masked row must not leak through 0 * NaN.
         clean = {m: np.where(used[m][:, None], vectors[m], np.float32(0)) for m in names}
-        parts = self._parts(clean, used)
+        parts = made(clean, used)
         return {m: np.where(used[m][:, None], parts[m] * np.float32(scale[m]), np.float32(0)) for m in names}
+
+    def _asked(
+        self, vectors: Mapping[Modality, Vectors], used: Mapping[Modality, Mask]
+    ) -> dict[Modality, Vectors]:
+        """A query's parts: those of a product that has the same, but of one modality alone the vector
+        itself, for all modalities share one space."""
+        parts = self._parts(vectors, used)
+        for m, rows in alone(used).items():
+            parts[m][rows] = vectors[m][rows]
+        return parts
 
     @abstractmethod
     def _parts(
@@ -115,6 +149,20 @@ class SumOfParts(ABC):
     ) -> dict[Modality, Vectors]:
         """Each modality's part, float32 ``(n, dim)``. Rows that are not ``used`` are zero on the way in and
         are ignored on the way out; they must not bear on other modalities' parts."""
+
+
+def alone(used: Mapping[Modality, Mask]) -> dict[Modality, Mask]:
+    """Per modality the rows that have no other."""
+    single = np.sum(list(used.values()), axis=0) == 1
+    return {m: there & single for m, there in used.items()}
+
+
+def _summed(parts: Mapping[Modality, Vectors]) -> tuple[Vectors, Mask]:
+    """The unit vectors of the sums, zero where there is nothing, and which rows have any."""
+    total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
+    norm = np.linalg.norm(total, axis=1, keepdims=True)
+    fused = np.divide(total, norm, out=np.zeros_like(total), where=norm > _TINY)
+    return fused.astype(np.float32, copy=False), norm[:, 0] > _TINY
 
 
 def product(rows: Vectors, matrix: Vectors) -> Vectors:

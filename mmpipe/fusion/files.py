@@ -8,20 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmpipe.encoders import fusion_file
+from mmpipe.encoders.base import FusionInfo
 from mmpipe.errors import ModelUnavailable
 from mmpipe.fusion.attention import GatedAttention
 from mmpipe.fusion.concat import ConcatProjection
 from mmpipe.fusion.single import OfOneModality
+from mmpipe.fusion.slots import Slots
 from mmpipe.fusion.weighted import WeightedMean
 
 if TYPE_CHECKING:
-    from mmpipe.encoders.base import FusionInfo, FusionKind, Vectors
+    from mmpipe.encoders.base import FusionKind, Vectors
     from mmpipe.fusion.base import Fusion
 
 _KINDS: Mapping[FusionKind, Callable[[FusionInfo, Mapping[str, Vectors]], Fusion]] = {
     "weighted_mean": lambda info, _: WeightedMean(info),
     "concat_projection": ConcatProjection,
     "gated_attention": GatedAttention,
+    "slots": Slots,
 }
 
 
@@ -42,12 +45,18 @@ def load(info: FusionInfo, folder: Path | None = None) -> Fusion:
     Raises :class:`ModelUnavailable` where the file is missing, is not the one ``info.revision`` names, or
     does not fit. A weighted mean stands in ``info`` itself and needs no file.
     """
-    if info.kind == "weighted_mean":
-        return build(info, {})
-    return build(info, _tensors(folder or fusion_file.SHIPPED, info.kind, info.revision))
+    weights = tuple(sorted(info.weights.items()))
+    return _loaded(folder or fusion_file.SHIPPED, info.kind, info.revision, weights, info.single)
 
 
 @lru_cache(maxsize=8)
+def _loaded(
+    folder: Path, kind: FusionKind, revision: str, weights: tuple[tuple[str, float], ...], single: bool
+) -> Fusion:
+    info = FusionInfo(kind, revision, dict(weights), single)
+    return build(info, {} if kind == "weighted_mean" else _tensors(folder, kind, revision))
+
+
 def _tensors(folder: Path, kind: str, revision: str) -> Mapping[str, Vectors]:
     path = folder / fusion_file.FUSION_FILE
     if not path.is_file():

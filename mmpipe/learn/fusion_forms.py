@@ -42,6 +42,12 @@ class FusionForm(nn.Module):
         total = torch.where(there[..., None], parts, torch.zeros((), dtype=parts.dtype)).sum(1)
         return F.normalize(total, dim=1)
 
+    def ask(self, vectors: Tensor, there: Tensor) -> Tensor:
+        """Queries' unit vectors: one of a single modality is its own vector, whatever the fusion."""
+        single = there.sum(1, keepdim=True) == 1
+        alone = (vectors * there[..., None]).sum(1)
+        return torch.where(single, alone, self(vectors, there))
+
     def weights(self) -> dict[str, float]:
         """Each modality's own weight, summing to 1."""
         shares = torch.softmax(self.prior.detach(), 0).tolist()
@@ -133,7 +139,10 @@ class AttentionForm(FusionForm):
 
 
 def form_of(kind: FusionKind, dim: int, weights: Mapping[str, float]) -> FusionForm:
-    """A form at its start: the weighted mean of ``weights``."""
+    """A form at its start: the weighted mean of ``weights``. Slots have none, see
+    :func:`mmpipe.learn.fusion_slots.fit`."""
+    if kind == "slots":
+        raise ValueError("slots are fitted, they have no start")
     if kind == "concat_projection":
         return ConcatForm(dim, weights)
     if kind == "gated_attention":

@@ -14,12 +14,12 @@ from safetensors.numpy import save_file
 from mmpipe.encoders import fusion_file
 from mmpipe.encoders.base import MODALITIES, FusionInfo, FusionKind, Modality, Vectors
 from mmpipe.errors import ModelUnavailable
-from mmpipe.fusion import Fusion, build, load
+from mmpipe.fusion import Fusion, build, load, slots
 from mmpipe.fusion.attention import shapes
 
 DIM = 16
 WEIGHTS = {"text": 0.5, "image": 0.35, "audio": 0.05, "video": 0.1}
-KINDS: tuple[FusionKind, ...] = ("weighted_mean", "concat_projection", "gated_attention")
+KINDS: tuple[FusionKind, ...] = ("weighted_mean", "concat_projection", "gated_attention", "slots")
 Mask = NDArray[np.bool_]
 
 
@@ -29,6 +29,14 @@ def tensors_of(kind: str, seed: int = 3) -> dict[str, Vectors]:
         return {"projection": rng.standard_normal((4, DIM, DIM)).astype(np.float32)}
     if kind == "gated_attention":
         return {name: rng.standard_normal(s).astype(np.float32) for name, s in shapes(DIM, 8).items()}
+    if kind == "slots":
+        directions = np.linalg.qr(rng.standard_normal((DIM, DIM)))[0]
+        found = {name: rng.standard_normal(s) for name, s in slots.shapes(DIM, 6).items()}
+        found |= {"basis": directions[:, :6], "moved": directions[:, 6:12]}
+        found["asked"] = slots.plain(6) + 0.1 * found["asked"]
+        found["gate"] *= 0.3
+        found["shares"] = np.array([0.4, 0.6])
+        return {name: tensor.astype(np.float32) for name, tensor in found.items()}
     return {}
 
 
@@ -222,3 +230,91 @@ def test_products_of_one_modality_are_their_own_vectors(kind: FusionKind) -> Non
     np.testing.assert_allclose(fused[4:], whole[4:], atol=1e-6)
     parts = single.parts(pair, there)
     np.testing.assert_allclose(parts["text"] + parts["image"], fused, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS[:-1])
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_query_of_one_modality_is_its_own_vector(kind: FusionKind, modality: Modality) -> None:
+    vectors, _ = rows(6)
+    asked, found = build(FusionInfo(kind, "1", WEIGHTS), tensors_of(kind)).ask(
+        only(vectors, modality), everywhere(6, modality), {modality: 0.3}
+    )
+    assert found.all()
+    np.testing.assert_allclose(asked, vectors[modality], atol=1e-6)
+
+
+def test_a_query_of_several_is_fused_as_a_product_is_and_weights_count(fusion: Fusion) -> None:
+    vectors, _ = rows(6)
+    there = everywhere(6, *MODALITIES)
+    asked, _ = fusion.ask(vectors, there)
+    leaning, _ = fusion.ask(vectors, there, {"text": 1.0, "image": 1e-3, "audio": 0.0})
+    alone, _ = fusion.ask(only(vectors, "text"), everywhere(6, "text"))
+    np.testing.assert_allclose(np.linalg.norm(asked, axis=1), 1, rtol=1e-5)
+    if fusion.info.kind != "slots":
+        np.testing.assert_array_equal(asked, fusion.fuse(vectors, there)[0])
+    if fusion.info.kind in ("weighted_mean", "slots"):
+        assert ((leaning * alone).sum(1) > (asked * alone).sum(1)).all()
+    _, found = fusion.ask(only(vectors, "text"), {"text": np.zeros(6, np.bool_)})
+    assert not found.any()
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_nearness_is_the_cosine_with_a_product_that_is_the_query_in_all_it_has(modality: Modality) -> None:
+    vectors, _ = rows(6)
+    same = dict.fromkeys(MODALITIES, vectors["text"])
+    there = everywhere(6, *MODALITIES)
+    for kind in ("weighted_mean", "slots"):
+        kinds = build(FusionInfo(kind, "1", WEIGHTS), tensors_of(kind))
+        query, _ = kinds.ask({modality: vectors["text"]}, everywhere(6, modality))
+        cosines = (query * kinds.fuse(same, there)[0]).sum(1)
+        np.testing.assert_allclose(cosines, kinds.nearness(modality), atol=1e-5)
+
+
+def slotted(**weights: float) -> tuple[Fusion, dict[str, Vectors]]:
+    tensors = tensors_of("slots")
+    return build(FusionInfo("slots", "1", weights or WEIGHTS), tensors), tensors
+
+
+def within(vectors: Vectors, tensors: Mapping[str, Vectors]) -> Vectors:
+    """The same, brought into the joint space of the slots."""
+    inside = vectors @ tensors["basis"] @ tensors["basis"].T
+    return np.asarray(inside / np.linalg.norm(inside, axis=1, keepdims=True), np.float32)
+
+
+@pytest.mark.parametrize(("asked", "other"), [("text", "image"), ("image", "text"), ("video", "text")])
+def test_in_slots_a_query_ranks_products_by_its_own_modality(asked: Modality, other: Modality) -> None:
+    fusion, tensors = slotted()
+    vectors = {m: within(v, tensors) for m, v in rows(200, seed=8)[0].items()}
+    query = within(rows(20, seed=9)[0][asked], tensors)
+    products, _ = fusion.fuse(only(vectors, asked, other), everywhere(200, asked, other))
+    cosines = fusion.ask({asked: query}, everywhere(20, asked))[0] @ products.T
+    own, foreign = query @ vectors[asked].T, query @ vectors[other].T
+    share = {"words": 0.4, "looks": 0.6}[slots.SLOT_OF[asked]]
+    expected = share * own + slots.ASIDE * (1 - share) * foreign
+    expected /= np.hypot(np.sqrt(share), slots.ASIDE * np.sqrt(1 - share))
+    np.testing.assert_allclose(cosines, expected, atol=1e-5)
+
+
+def test_in_slots_a_product_fills_what_it_lacks_from_what_it_has() -> None:
+    fusion, tensors = slotted()
+    vectors, _ = rows(10)
+    products, _ = fusion.fuse(only(vectors, "text"), everywhere(10, "text"))
+    inside = within(vectors["text"], tensors) @ tensors["basis"]
+    norm = np.linalg.norm(vectors["text"] @ tensors["basis"], axis=1, keepdims=True)
+    told = inside * norm @ tensors["looks"][:-1] + tensors["looks"][-1]
+    told /= np.linalg.norm(told, axis=1, keepdims=True)
+    looks = products @ tensors["moved"]
+    np.testing.assert_allclose(looks, np.sqrt(0.6) * told, atol=1e-5)
+    np.testing.assert_allclose(products @ tensors["basis"], np.sqrt(0.4) * inside, atol=1e-5)
+    # A clip holds the looks' slot: nothing is taken from the text, and a sound does not move its words away.
+    both, _ = fusion.fuse(only(vectors, "text", "video"), everywhere(10, "text", "video"))
+    clip = within(vectors["video"], tensors) @ tensors["basis"]
+    np.testing.assert_allclose(both @ tensors["moved"], np.sqrt(0.6) * clip, atol=1e-5)
+
+
+def test_in_slots_a_modality_without_weight_still_makes_a_product() -> None:
+    fusion, _ = slotted(text=0.5, image=0.5)
+    vectors, _ = rows(5)
+    fused, found = fusion.fuse(only(vectors, "audio"), everywhere(5, "audio"))
+    assert found.all()
+    np.testing.assert_allclose(np.linalg.norm(fused, axis=1), 1, rtol=1e-5)

@@ -33,10 +33,5 @@ def test_one_command_trains_from_a_table_and_installs_nothing_else(tmp_path: Pat
     assert found["best"] in KINDS
     assert {"untrained", *KINDS} <= found.keys()
     assert fusion_file.describe(tmp_path / "run" / "fusion.safetensors").kind == found["best"]
-    assert (
-        sum(
-            fusion_file.describe(tmp_path / "run" / f"{kind}.safetensors").weights["text"] > 0
-            for kind in KINDS
-        )
-        == 3
-    )
+    for kind in KINDS:
+        assert fusion_file.describe(tmp_path / "run" / f"{kind}.safetensors").weights["text"] > 0

@@ -21,6 +21,7 @@ from mmpipe.learn.export import export_audio, export_image, export_text, finish,
 from mmpipe.learn.fusion import FusionSettings, measure
 from mmpipe.learn.fusion import train as train_fusion
 from mmpipe.learn.fusion_forms import AttentionForm, ConcatForm, FusionForm, form_of, save
+from mmpipe.learn.fusion_slots import SlotsForm
 from mmpipe.learn.fusion_table import Table, build
 from mmpipe.learn.measures import Embedders
 
@@ -64,6 +65,8 @@ def fusion_form(path: Path | None) -> FusionForm:
     if path is None or not path.is_file():
         return form_of("weighted_mean", DIM, FUSION.weights).eval()
     info, arrays = fusion_file.read(path)
+    if info.kind == "slots":
+        return SlotsForm(info.weights, arrays).eval()
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     if info.kind == "gated_attention":
         form: FusionForm = AttentionForm(DIM, info.weights, width=tensors["narrow"].shape[1])

@@ -75,11 +75,12 @@ def aimed(request: SearchRequest, query: EncodedQuery, aims: Aims) -> EncodedQue
         vector = liked if vector is None else unit(own * vector + weight * liked)
         reach = None
     shunned = None if aims.unlike is None else unpack(aims.unlike)
-    unwanted = [each for each in (query.away, shunned) if each is not None]
-    if unwanted and vector is not None:
-        away = unit(np.sum(unwanted, axis=0, dtype=np.float32))
+    # Of products only the fused vector is at hand; a single modality's meets what there is of words in it.
+    away, alone = _sum(query.away, shunned), _sum(query.away_alone, shunned)
+    if vector is not None and away is not None:
         turned = _turned(vector, away)
-        parts = {m: _turned(part, away) for m, part in parts.items()}
+        if alone is not None:
+            parts = {m: _turned(part, alone) for m, part in parts.items()}
         if reach is not None:
             # What was asked for is as much less near as the query has turned from it.
             near = float(turned @ vector)
@@ -94,11 +95,10 @@ def aimed(request: SearchRequest, query: EncodedQuery, aims: Aims) -> EncodedQue
 
 def less_like(query: EncodedQuery, unwanted: EncodedQuery) -> EncodedQuery:
     """A query that leans away from what another one looks for as well."""
-    both = [each.away if each is query else each.vector for each in (query, unwanted)]
-    given = [vector for vector in both if vector is not None]
-    away = unit(np.sum(given, axis=0, dtype=np.float32)) if given else None
+    away = _sum(query.away, unwanted.vector)
+    alone = _sum(query.away_alone, *unwanted.modality_vectors.values())
     digest = hashlib.blake2b(query.identity + b"\0not\0" + unwanted.identity, digest_size=16).digest()
-    return replace(query, away=away, identity=digest)
+    return replace(query, away=away, away_alone=alone, identity=digest)
 
 
 def like_weight(request: SearchRequest) -> float:
@@ -113,6 +113,12 @@ def _of(held: Mapping[str, Likeness], product_id: str, field: str) -> Likeness:
     if found.vector is None:
         raise InvalidRequest(field, "has neither text nor media to be compared by: name another product")
     return found
+
+
+def _sum(*vectors: Vectors | None) -> Vectors | None:
+    """The direction of the sum of those that are there, of unit length."""
+    given = [vector for vector in vectors if vector is not None]
+    return unit(np.sum(given, axis=0, dtype=np.float32)) if given else None
 
 
 def _mean(products: Sequence[Likeness]) -> bytes | None:

@@ -41,7 +41,8 @@ Own = Mapping[Modality, Scores]
 _ALONE = 0.95
 # Of words that full text counts already the pictures say more than the texts once again.
 _COUNTED = 0.3
-_TOGETHER = 0.7
+_TOGETHER = 0.2
+_PHOTO_TOGETHER = 0.7
 _SIDES: Mapping[Modality, float] = {"text": 0.6, "image": 0.4}
 
 
@@ -51,12 +52,23 @@ def towards(
     """How far a query leans to products' vectors of each of its modalities: parts of a score, less than 1 in
     all; the rest is the fused cosine's. ``weights`` are those of its modalities, ``rest`` that of what is
     asked besides and has none. ``counted``: full text takes part."""
+    words = counted and not any(weights.get(m, 0.0) > 0 for m in _SIDES if m != "text")
+    return _sides(weights, rest, _COUNTED if words else _ALONE, _TOGETHER)
+
+
+def photo(weights: Mapping[Modality, float], rest: float = 0.0) -> float:
+    """The part of a score that a photo of a review may stand for: more than scores lean to the shop's own
+    pictures, for these are in the fused vector as well."""
+    return _sides(weights, rest, _ALONE, _PHOTO_TOGETHER).get("image", 0.0)
+
+
+def _sides(
+    weights: Mapping[Modality, float], rest: float, alone: float, together: float
+) -> dict[Modality, float]:
     sides = {m: side * weights[m] for m, side in _SIDES.items() if weights.get(m, 0.0) > 0}
     if not sides:
         return {}
-    reach = _ALONE if len(sides) == 1 else _TOGETHER
-    if counted and sides.keys() == {"text"}:
-        reach = _COUNTED
+    reach = alone if len(sides) == 1 else together
     share = sum(weights[m] for m in sides) / (sum(weights.values()) + rest)
     return {m: reach * share * side / sum(sides.values()) for m, side in sides.items()}
 

@@ -47,9 +47,9 @@ class EncodedQuery:
     scales the full-text list. ``identity``
     differs between different queries. ``reach`` is what cosines mean to this query, for a text by itself
     whose encoder can tell. ``heard`` is what a spoken query was understood as, part of ``text``. ``away`` is
-    what is not wanted, of unit length, and ``like_weight`` what products weigh that the request is to be
-    like; both take part once the query is aimed (:mod:`mmpipe.search.find.aim`), by ``aims``. ``excluded``
-    is met by every match.
+    what is not wanted, fused as ``vector`` is, of unit length, ``away_alone`` the same among vectors of
+    single modalities, and ``like_weight`` what products weigh that the request is to be like; they take part
+    once the query is aimed (:mod:`mmpipe.search.find.aim`), by ``aims``. ``excluded`` is met by every match.
     """
 
     text: str | None = None
@@ -62,6 +62,7 @@ class EncodedQuery:
     heard: Heard | None = None
     reach: Reach | None = None
     away: Vectors | None = None
+    away_alone: Vectors | None = None
     like_weight: float = 0.0
     aims: Aims | None = None
     excluded: Condition | None = None
@@ -134,8 +135,13 @@ def encode(
     composed = compose(request, loaded.profile, vectors, media, confidence=confidence, folder=loaded.folder)
     unwanted = None if request.unlike is None else request.unlike.text
     if unwanted and "text" in loaded.encoders:
-        composed = replace(composed, away=_text(unwanted, loaded, cache).vector)
-    return composed if reach is None else replace(composed, reach=reach)
+        shunned = _text(unwanted, loaded, cache).vector
+        away = _fuse({"text": shunned}, Weights(), loaded.profile.fusion, loaded.folder)
+        composed = replace(composed, away=away, away_alone=shunned)
+    if reach is None:
+        return composed
+    nearness = load_fusion(loaded.profile.fusion, loaded.folder).nearness("text")
+    return replace(composed, reach=reach.of(nearness))
 
 
 def compose(
@@ -191,14 +197,11 @@ def _fuse(
     wanted = {m: v for m, v in vectors.items() if getattr(weights, m) > 0}
     if not wanted:
         return None
-    if len(wanted) == 1:
-        # All modalities share one space: a text alone searches image vectors too, whatever its fusion weight.
-        return next(iter(wanted.values()))
     rows = {m: v[None, :] for m, v in wanted.items()}
     present = {m: np.ones(1, np.bool_) for m in wanted}
     scale = {m: float(getattr(weights, m)) for m in wanted}
-    fused, found = load_fusion(info, folder).fuse(rows, present, scale)
-    return fused[0] if found[0] else None
+    asked, found = load_fusion(info, folder).ask(rows, present, scale)
+    return asked[0] if found[0] else None
 
 
 def _identity(request: SearchRequest, media: Mapping[Modality, EncoderInput]) -> bytes:

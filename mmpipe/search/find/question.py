@@ -15,7 +15,7 @@ from mmpipe.schemas.search import Filters, SearchRequest, Sort
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.columns.words import Word, plain
 from mmpipe.search.find import words as asked_words
-from mmpipe.search.find.lean import towards
+from mmpipe.search.find.lean import photo, towards
 from mmpipe.search.find.lifts import Lift
 from mmpipe.search.find.words import Understood
 
@@ -134,7 +134,7 @@ class Question:
             mode = "hybrid"
         counted = understood.known and bool(understood.words)
         leaning = towards(query.modality_weights, query.like_weight, counted=counted)
-        photo_weight = leaning.get("image", 0.0)
+        photo_weight = photo(query.modality_weights, query.like_weight)
         if mode != "hybrid":
             leaning = {"image": 0.0} if mode == "early" and photo_weight > 0 else {}
         # Of what a photo is like, more must be looked at to tell the nearest: many products look alike.

@@ -12,8 +12,10 @@ from mmpipe.encoders import fusion_file
 from mmpipe.encoders.base import MODALITIES, FusionInfo, FusionKind
 from mmpipe.errors import InvalidFeed
 from mmpipe.fusion import build
+from mmpipe.learn.adapt.export import fusion_form
 from mmpipe.learn.fusion import Batches, FusionSettings, measure, train
 from mmpipe.learn.fusion_forms import FusionForm, form_of, save
+from mmpipe.learn.fusion_slots import Asking, SlotsForm, fit
 from mmpipe.learn.fusion_table import Table
 from tests.unit.learn.vectors import DIM, table, unit
 
@@ -73,6 +75,62 @@ def test_training_repeats_by_seed_and_learns(kind: FusionKind) -> None:
     before, after = measure(form_of(kind, DIM, lopsided), held), measure(first, held)
     assert after["mixed"] > before["mixed"]
     assert after["score"] > before["score"]
+
+
+def test_slots_are_fitted_kept_and_taken_up_again(tmp_path: Path) -> None:
+    products, apart = table(), np.random.default_rng(2).random(400) < 0.25
+    learned, held = products.subset(np.flatnonzero(~apart)), products.subset(np.flatnonzero(apart))
+    form, again = (train(learned, "slots", WEIGHTS, FusionSettings()) for _ in range(2))
+    tensors = form.tensors()
+    for name, tensor in again.tensors().items():
+        assert torch.equal(tensor, tensors[name])
+    together = torch.cat([tensors["basis"], tensors["moved"]], dim=1)
+    np.testing.assert_allclose(together.T @ together, np.eye(together.shape[1]), atol=1e-5)
+    assert min(abs(float(tensors["shares"][0]) - tried) for tried in (0.3, 0.4, 0.5)) < 1e-3
+    assert form.weights() == pytest.approx(WEIGHTS, abs=1e-3)
+    save(form, tmp_path / "fusion.safetensors")
+    carried = fusion_form(tmp_path / "fusion.safetensors")
+    figures = measure(form, held)
+    assert measure(carried, held)["score"] == pytest.approx(figures["score"], abs=0.01)
+    assert figures["text"] > 0.3
+    with pytest.raises(ValueError, match="no start"):
+        form_of("slots", DIM, WEIGHTS)
+
+
+def test_what_is_learnt_of_queries_of_both_is_what_slots_then_ask() -> None:
+    products = table()
+    asking = Asking(SlotsForm(WEIGHTS, fit(products, 0.4)))
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in asking.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+        expected = asking(torch.from_numpy(products.text), torch.from_numpy(products.image))
+    vectors = torch.zeros(400, 4, DIM)
+    vectors[:, 0], vectors[:, 1] = torch.from_numpy(products.text), torch.from_numpy(products.image)
+    there = torch.zeros(400, 4, dtype=torch.bool)
+    there[:, :2] = True
+    asked = {share: SlotsForm(WEIGHTS, fit(products, 0.4) | asking.kept(share)).ask(vectors, there)
+             for share in (0.0, 0.5, 1.0)}  # fmt: skip
+    np.testing.assert_allclose(asked[1.0], expected, atol=1e-5)
+    assert (asked[0.5] * expected).sum(1).mean() > (asked[0.0] * expected).sum(1).mean()
+
+
+def test_slots_fill_what_is_missing_better_than_with_anything() -> None:
+    """The text of a product tells its looks: by the fitted map its picture is nearer than by another."""
+    products = table()
+    tensors = fit(products, 0.4)
+    turned = {**tensors, "looks": np.roll(tensors["looks"], 1, axis=1)}
+    cosines = []
+    for each in (tensors, turned):
+        form = SlotsForm(WEIGHTS, each)
+        vectors = torch.zeros(400, 4, DIM)
+        vectors[:, 0], vectors[:, 1] = torch.from_numpy(products.text), torch.from_numpy(products.image)
+        there = torch.zeros(400, 4, dtype=torch.bool)
+        there[:, :2] = True
+        whole = form(vectors, there)
+        there[:, 1] = False
+        cosines.append(float((whole * form(vectors, there)).sum(1).mean()))
+    assert cosines[0] > cosines[1] + 0.1
 
 
 def test_a_batch_depends_on_seed_and_step_alone_and_says_who_answers() -> None:

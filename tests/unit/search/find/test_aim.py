@@ -135,7 +135,7 @@ vectors = st.lists(st.floats(-1, 1, width=32), min_size=8, max_size=8).filter(
 @given(asked=vectors, unwanted=vectors)
 def test_a_query_turns_away_by_a_bounded_angle(asked: list[float], unwanted: list[float]) -> None:
     vector, away = (np.array(v, np.float32) / np.float32(np.linalg.norm(v)) for v in (asked, unwanted))
-    query = EncodedQuery(vector=vector, modality_vectors={"image": vector}, away=away)
+    query = EncodedQuery(vector=vector, modality_vectors={"image": vector}, away=away, away_alone=away)
     request = SearchRequest(unlike=Unlike(text="x"))
     found = aimed(request, query, Aims())
     assert found.vector is not None
@@ -148,9 +148,13 @@ def test_a_query_turns_away_by_a_bounded_angle(asked: list[float], unwanted: lis
 def test_a_second_picture_is_leant_away_from_as_well() -> None:
     one, other = np.eye(4, dtype=np.float32)[:2]
     query = EncodedQuery(text="x", vector=one, identity=b"a")
-    both_ = less_like(less_like(query, EncodedQuery(vector=other)), EncodedQuery(vector=one))
+    picture = EncodedQuery(vector=other, modality_vectors={"image": one})
+    both_ = less_like(less_like(query, picture), EncodedQuery(vector=one, modality_vectors={"image": other}))
     assert both_.away is not None
+    assert both_.away_alone is not None
     assert both_.away[:2] == pytest.approx([0.5**0.5] * 2)
+    assert both_.away_alone[:2] == pytest.approx([0.5**0.5] * 2)
+    assert less_like(query, picture).away_alone.tolist() == one.tolist()
     assert len({query.identity, less_like(query, EncodedQuery(identity=b"b")).identity, both_.identity}) == 3
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmpipe.encoders.base import Modality
 from mmpipe.schemas.search import Filters
-from mmpipe.search.find.lean import leaned, settle, towards
+from mmpipe.search.find.lean import leaned, photo, settle, towards
 from mmpipe.search.find.match import Survey
 from mmpipe.search.find.question import Question
 from mmpipe.search.find.scoring import Statistics, VectorScale
@@ -34,6 +34,12 @@ def test_a_query_leans_to_texts_and_pictures_that_it_has_and_never_wholly(
 def test_words_that_full_text_counts_are_leant_to_less_and_photos_as_ever() -> None:
     assert 0 < towards({"text": 1.0}, counted=True)["text"] < towards({"text": 1.0})["text"]
     assert towards({"image": 1.0}, counted=True) == towards({"image": 1.0})
+
+
+def test_a_photo_of_a_review_stands_for_what_scores_lean_to_pictures_or_more() -> None:
+    assert photo({"image": 1.0}) == towards({"image": 1.0})["image"]
+    assert photo({"text": 1.0, "image": 1.0}) > towards({"text": 1.0, "image": 1.0})["image"]
+    assert photo({"text": 1.0}) == 0.0
 
 
 def test_who_weighs_nothing_is_not_leant_to() -> None:
