@@ -60,16 +60,19 @@ _THOUSANDS = re.compile(r"[1-9]\d?\.\d{3}")
 _LETTER = rf"[^\W_{CJK}]"
 # Halves, quarters and eighths, which decimals say as well; thirds they do not.
 _FRACTION = r"(?:1/2|[13]/4|[1357]/8)(?![\d/])"
-_NUMBER = rf"\d{{1,3}}(?:[,']\d{{3}})+(?:\.\d+)?|(?:\d+[ -])?{_FRACTION}|\d+(?:[.,]\d+)?"
+_NUMBER = rf"\d{{1,3}}(?:[,']\d{{3}})+(?:\.\d+)?|(?:\d{{1,4}}[ -])?{_FRACTION}|\d+(?:[.,]\d+)?"
 _ITEM = re.compile(
     rf"(?<![a-z0-9])(?P<amount>{_NUMBER})(?:(?P<glued>in)|[ -]?(?P<unit>{_UNIT}))(?!{_LETTER})"
     rf"|(?<!{_LETTER})(?P<symbol>[a-z](?: ?\+\+|#))(?!{_LETTER})"
-    rf"|(?<![a-z0-9])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+ {_FRACTION}|\d+\.\d+)(?![.,]?{_LETTER})"
+    rf"|(?<![a-z0-9])(?P<number>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d{{1,4}} {_FRACTION}|\d+\.\d+)"
+    rf"(?![.,]?{_LETTER})"
     rf"|(?P<word>{_LETTER}+(?:[-'&.+/]{_LETTER}+)*)"
     rf"|(?P<run>[{CJK}]+)"
 )
 _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
 _POSSESSIVE = re.compile(rf"(?<={_LETTER})'s(?!{_LETTER})")
+# The names H & M, AT & T, written apart.
+_INITIALS = re.compile(rf"(?<!{_LETTER})({_LETTER}{{1,2}}) & ({_LETTER}{{1,2}})(?!{_LETTER})")
 # A number of a system of sizes.
 _SYSTEM = re.compile(r"(?<![a-z0-9])(us|uk|eu)(?:(?<=eu)r)? ?(\d+)(?:,(\d)(?!\d))?")
 _SIZE = re.compile(
@@ -124,6 +127,8 @@ def fold(text: str) -> str:
 def items(text: str) -> Iterator[Item]:
     """The pieces of ``text`` in order."""
     folded = _SYSTEM.sub(_in_system, _TIMES.sub(" ", fold(text)))
+    if " & " in folded:
+        folded = _INITIALS.sub(r"\1&\2", folded)
     if "'" in folded:
         folded = _POSSESSIVE.sub("", folded)
     for found in _ITEM.finditer(folded):

@@ -70,6 +70,7 @@ def test_singular_and_plural_meet(one: str, many: str) -> None:
         ("-20 ℃", "20°C"),
         ("C ++", "c++"),
         ("M&M’s", "m&ms"),
+        ("AT & T", "at&t"),
     ],
 )
 def test_one_spelling(one: str, other: str) -> None:
@@ -127,3 +128,8 @@ def test_an_accent_by_itself_is_an_apostrophe() -> None:
 )  # fmt: skip
 def test_an_amount_has_one_spelling(text: str, expected: str | None) -> None:
     assert amount(text) == expected
+
+
+def test_a_number_of_any_length_is_a_token() -> None:
+    for tail in (" 1/2 inch", " 1/2", " kg", ",5 w", ""):
+        assert all(len(token) <= MAX_TOKEN_CHARACTERS for token in tokens("9" * 5_000 + tail))

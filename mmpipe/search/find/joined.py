@@ -15,7 +15,7 @@ _SHORTEST_OF_MANY = 3
 _LEAST_LETTERS = 7
 _MOST_PARTS = 4
 # Every part of a longer word would have to be asked for.
-_LONGEST = 20
+_LONGEST = 24
 
 
 @lru_cache(maxsize=4_096)

@@ -51,6 +51,7 @@ def found(version: Version, text: str) -> list[str]:
         ("nikeairmax90", "airmax"),
         ("galaxys23", "galaxy"),
         ("s23ultra", "galaxy"),
+        ("samsunggalaxys23ultra", "galaxy"),
         ("xboxseriesx", "console"),
         ("3dprinter", "printer"),
         ("bedside lamp", "lamp"),
