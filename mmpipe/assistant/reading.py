@@ -91,7 +91,7 @@ _REVIEWS: Final = re.compile(
 )
 COMPARES: Final = re.compile(
     r"\bcompar(?:e|ed|ison|ing)\b|\bvs\.?\b|\bversus\b|\bdifferen(?:ce|t|ces)\b.{0,20}\b(?:between|from|them|these|two)\b|\bwhat(?:'s| is| are) the differences?\b|\bwhich (?:(?:one|of (?:them|these|those)|of the (?:two|three)) )?is better\b"
-    r"|\bhow (?:do|does|are|is) .{1,60}\bdiffer(?:ent)?\b|\bsets? .{1,30}\bapart\b|\bside by side\b|\bpros and cons\b|\bhead to head\b|\bdifferences\b"
+    r"|\bhow (?:do|does|are|is) .{1,60}\bdiffer(?:ent)?\b|\bsets? .{1,30}\bapart\b|\bside by side\b|\bstack up\b|\bmeasure up\b|\bpros and cons\b|\bhead to head\b|\bdifferences\b"
     r"|\bwhich(?: \w+){0,4} (?:is|are) (?:the )?(?:best|better|nicer)\b|\bwhich(?: \w+){0,4} (?:would|do|should|shall) (?:you|i|we) (?:recommend|suggest|pick|choose|get|buy|take|go for)\b|\b(?:rank|sort|order)\b.*\bby\b"
     r"|对比|比较一下|比一下|比一比|比比|有(?:什么|何|啥)(?:区别|不同|差别|不一样)|差别|差在哪|不同(?:在哪|之处)|(?:哪里|哪儿)不(?:同|一样)|哪.{0,6}(?:更|最)?(?:好(?![看用吃])|强|合适|值得?买?)(?:一?[点些])?[吗呢?？。\s]*$|怎么选|选哪|买哪|推荐哪|区别|和.{1,30}比|按.{1,6}排"
 )

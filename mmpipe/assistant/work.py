@@ -167,7 +167,9 @@ class Work:
         if not (now.priced or now.nots or now.fields.keys() - {"brand"}):
             return None
         other = await finding.look(self._shop, wishes.joined(Wishes(), now), strict=True)
-        return None if other.products and not other.relaxed else replace(now, subject="")
+        # A word with a letter for another is none of theirs: *stay* finds stars.
+        theirs = any(evidence.says(each, now.subject.split()) for each in other.products[:3])
+        return None if theirs and not other.relaxed else replace(now, subject="")
 
     async def _sized(self, former: Wishes, step: int, shown: Sequence[PublicProduct]) -> Wishes | Outcome:
         """The wishes in the next size that there is; where there is none, the answer that says so."""

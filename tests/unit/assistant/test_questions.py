@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from examples.catalogue.products import generate_products
-from mmpipe.assistant import topics
+from mmpipe.assistant import Assistant, topics
 from mmpipe.assistant.quantities import amounts
+from mmpipe.schemas.assistant import AssistantRequest
 from tests.unit.assistant.conftest import Talk, Written
 
 HELD = {each.id: each for each in generate_products() if each.category in ("boots", "dress", "mug")}
@@ -123,6 +125,23 @@ def test_a_price_and_words_around_it_narrow_what_was_looked_for(talk: Begin) -> 
     found = begun.ids("keep it below 15", limit=10)
     assert found
     assert all(HELD[each].category == "mug" and HELD[each].price <= 15 for each in found)
+
+
+def test_a_value_goes_on_though_its_words_are_like_others(talk: Begin) -> None:
+    begun = talk()
+    begun.say("boots")
+    found = begun.say("the price shuold stai under 120 dollars", limit=10)
+    assert {HELD[each.id].category for each in found.products} == {"boots"}
+    assert all(HELD[each.id].price <= 120 for each in found.products)
+
+
+def test_a_spoken_turn_goes_on_with_a_written_one(talk: Begin) -> None:
+    begun = talk()
+    begun.say("boots")
+    assistant = Assistant(begun.shop, begun.reviews, "shop", begun.shop.version.label)
+    request = AssistantRequest(state=begun.state, limit=10)
+    found = asyncio.run(assistant.answer(request, said="in red"))
+    assert {(HELD[each.id].category, HELD[each.id].colour) for each in found.products} == {("boots", "red")}
 
 
 @pytest.mark.parametrize(("first", "then"), [("mugs", "not the dotty ones"), ("马克杯", "带圆点的不要")])
