@@ -70,6 +70,10 @@ _ITEM = re.compile(
     rf"|(?P<run>[{CJK}]+)"
 )
 _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
+# What parts the name of a product from what else its title says; a comma in a number parts nothing.
+_BEHIND_NAME = re.compile(
+    r"(?<=\S)(?:\s*(?:,(?!\d)|[;:|(\[\uff0c\uff1b\uff1a\u3001\uff5c\uff08\u3010])|\s[-\u2013\u2014]\s)"
+)
 _POSSESSIVE = re.compile(rf"(?<={_LETTER})'s(?!{_LETTER})")
 # The names H & M, AT & T, written apart.
 _INITIALS = re.compile(rf"(?<!{_LETTER})({_LETTER}{{1,2}}) & ({_LETTER}{{1,2}})(?!{_LETTER})")
@@ -173,6 +177,13 @@ def phrases(text: str) -> tuple[str | None, set[tuple[str, ...]]]:
     if len(found) == 1 and found[0].run:
         return found[0].text, set()
     return None, {key for key in (heads_of(found), parts_of(found)) if key}
+
+
+def name_of(title: str) -> str:
+    """A title up to the first comma, colon, bracket, bar or dash: what it calls the product, without what it
+    lists of it."""
+    found = _BEHIND_NAME.search(title)
+    return title if found is None else title[: found.start()]
 
 
 @lru_cache(maxsize=16_384)

@@ -21,6 +21,7 @@ from mmpipe.search.find.match import matching
 from mmpipe.search.find.meaning import Meaning, filtered_by, meant
 from mmpipe.search.find.photographed import NAME
 from mmpipe.search.find.question import NOTHING, Question
+from mmpipe.search.find.things import things
 from mmpipe.search.find.words import Understood, corrected, told, understand_by
 from mmpipe.search.found import find
 from mmpipe.search.page import cursor, explain, facets, moments, more, present, shown_by, variants
@@ -52,6 +53,7 @@ class Searcher:
         self._name = profile.name
         self._settings = settings
         self._synonyms = synonyms.base(dictionary(settings.dictionary)) if settings.synonyms else None
+        things()  # a tenth of a second that no search has to wait for
 
     def search(self, version: Version, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
         """:meth:`search_json` as a model."""

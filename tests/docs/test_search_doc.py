@@ -9,6 +9,8 @@ from mmpipe.lake.schema import FIELD_WEIGHTS
 from mmpipe.lake.synonyms import parse_synonyms
 from mmpipe.lexical import tokens
 from mmpipe.search.find import pieces, synonyms, words
+from mmpipe.search.find.meaning import LIFT
+from mmpipe.search.find.question import THING
 from tests.docs.doc_commands import faults, read
 
 PAGE = read("docs/search.md")
@@ -50,6 +52,8 @@ def test_figures_are_those_of_the_code() -> None:
     assert f"It counts {synonyms.TYPED:g} of" in text
     assert f"One slip counts {words.ONE_SLIP:g}, two {words.TWO_SLIPS:g}" in text
     assert f"another first letter {words.FIRST_LETTER:g} of that" in text
+    assert f"lift products that have them by {LIFT:g} of the span" in text
+    assert f"are lifted by {THING:g} of the span" in text
     assert f"below {REACH.far:g} a product has nothing" in text
     assert f"from {REACH.near:g} on it counts in full" in text
     assert f"only a cosine of {REACH.sure:g} counts (of 1,000 products; {REACH.crowd:g} more for ten" in text

@@ -15,8 +15,8 @@ score depends on these and on the row, and not on how rows lie in fragments.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from threading import Lock
 from typing import Any
@@ -131,6 +131,16 @@ class _Fragment:
     documents: int
     length: int
     live: NDArray[np.int32] | None
+    made: dict[Any, NDArray[Any]] = field(default_factory=dict)
+
+    def kept_by(
+        self, key: Any, row: NDArray[np.int64], make: Callable[[NDArray[np.int64]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """See :meth:`TextColumn.kept`."""
+        found = self.made.get(key)
+        if found is None:
+            found = self.made[key] = make(row)
+        return found
 
     @classmethod
     def of(cls, part: Arrays, n: int, alive: Words) -> _Fragment:
@@ -270,7 +280,7 @@ class TextColumn:
 
     def with_phrase(self, tokens: Sequence[str], mask: Words) -> Words:
         """The rows of ``mask`` that say the tokens one after the other."""
-        data, starts = _encoded(tokens)
+        data, starts = encoded(tokens)
         left = np.zeros_like(mask)
         said.phrase(self._table, address(data), starts, mask, left)
         return left
@@ -278,13 +288,22 @@ class TextColumn:
     def fields_of(self, rows: Rows, tokens: Sequence[str]) -> NDArray[np.int32]:
         """How often each of some rows says each token in each of :data:`FIELDS`: int32 ``(rows, tokens,
         fields)``. Words of a text without marks are in no field."""
-        data, starts = _encoded(tokens)
+        data, starts = encoded(tokens)
         counts = np.zeros((len(rows), len(tokens), len(FIELDS)), np.int32)
         said.fields(self._table, np.require(rows, np.int32, ["C", "W"]), address(data), starts, counts)
         return counts
 
+    @property
+    def table(self) -> NDArray[np.int64]:
+        """The kernels' table, a row for each fragment."""
+        return self._table
+
+    def kept(self, key: Any, make: Callable[[NDArray[np.int64]], NDArray[Any]]) -> list[NDArray[Any]]:
+        """What ``make`` makes of each fragment's row of the table, kept with the fragment by ``key``."""
+        return [each.kept_by(key, row, make) for each, row in zip(self._fragments, self._table, strict=True)]
+
     def _look_up(self, tokens: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        data, starts = _encoded(tokens)
+        data, starts = encoded(tokens)
         lists = np.empty((len(self._table), len(tokens), kernels.LIST), np.int64)
         df = np.empty(len(tokens), np.int64)
         kernels.look_up(self._table, address(data), starts, lists, df)
@@ -387,10 +406,10 @@ def _fields(starts: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.in
     return fields
 
 
-def _encoded(tokens: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Bytes and starts of a query's tokens."""
-    encoded = [token.encode("utf-8", "surrogatepass") for token in tokens]
-    return np.frombuffer(b"".join(encoded), np.uint8), np.array([0, *accumulate(map(len, encoded))], np.int64)
+def encoded(tokens: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Bytes and starts of tokens, as kernels take them."""
+    found = [token.encode("utf-8", "surrogatepass") for token in tokens]
+    return np.frombuffer(b"".join(found), np.uint8), np.array([0, *accumulate(map(len, found))], np.int64)
 
 
 def _bytes_of(tokens: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

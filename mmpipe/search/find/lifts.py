@@ -10,25 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmpipe.search.find import expression
+from mmpipe.search.find.things import things
 from mmpipe.search.kernels.memory import has
 
 if TYPE_CHECKING:
     from mmpipe.schemas.conditions import Condition
+    from mmpipe.search.columns.words import Word
     from mmpipe.search.versions.version import Version
 
 Rows = NDArray[np.int32]
 Shares = NDArray[np.float64]
+# A way of half the factor names a thing as well as the word itself.
+_ENOUGH = 2.0
 Source = Literal["boosts", "rules"]
 
 
 @dataclass(frozen=True)
 class Lift:
-    """Matches under ``condition`` gain ``weight`` spans of scores; ``name`` says why."""
+    """Matches under ``condition`` gain ``weight`` spans of scores; or those that are what the first word of
+    ``thing`` names and hold the others, less where only a way of less than half names it. ``name`` says why.
+    """
 
     source: Source
     name: str
     weight: float
-    condition: Condition
+    condition: Condition | None = None
+    thing: tuple[Word, ...] = ()
 
 
 def shares(version: Version, lifts: Sequence[Lift], rows: Rows) -> Mapping[str, Shares]:
@@ -36,11 +43,19 @@ def shares(version: Version, lifts: Sequence[Lift], rows: Rows) -> Mapping[str, 
     for a source without."""
     found: dict[str, Shares] = {}
     for lift in lifts:
-        added: Shares = held(version, lift, rows) * np.float64(lift.weight)
+        added: Shares = held(version, lift, rows) * lift.weight
         found[lift.source] = found[lift.source] + added if lift.source in found else added
     return found
 
 
-def held(version: Version, lift: Lift, rows: Rows) -> NDArray[np.bool_]:
-    """Which of some rows a lift is for."""
-    return has(expression.mask(version, lift.condition), rows)
+def held(version: Version, lift: Lift, rows: Rows) -> Shares:
+    """How far a lift is for each of some rows, from 0 to 1, float64."""
+    if lift.thing:
+        name, *besides = lift.thing
+        named = version.names.named(rows, name.ways, things().roles)
+        for word in besides:
+            named *= has(version.text.with_any((word,), version.alive), rows)
+        return np.minimum(_ENOUGH * named, 1.0)
+    if lift.condition is None:
+        return np.zeros(len(rows))
+    return has(expression.mask(version, lift.condition), rows).astype(np.float64)

@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
+from mmpipe.lexical import tokens
 from mmpipe.schemas.conditions import Comparison, Condition, comparisons
 from mmpipe.search.columns.dictionaries import CATEGORY, fold
 from mmpipe.search.find import values
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from mmpipe.search.versions.version import Version
 
 PRICE: Final = "price"
-# What a value that is named lifts the products by that have it, as a share of the span of scores.
-LIFT: Final = 0.2
+# What a value that is named lifts the products by that have it, as a share of the span of scores: with its
+# word more than what vectors say.
+LIFT: Final = 0.3
 MOST_PARTS: Final = 8
 MOST_ALSO: Final = 6
 # Words that may stand behind the thing that is looked for.
@@ -78,6 +80,13 @@ class Part:
     def values(self) -> tuple[str, ...]:
         """All values that are meant; none of a price."""
         return () if self.value is None else (self.value, *self.also)
+
+    def near(self, said: str) -> tuple[str, ...]:
+        """Of the values those that only another word of the same language says of a text that says the value
+        itself."""
+        if self.value is None or not values.spells(said[self.start : self.end], self.value):
+            return ()
+        return tuple(other for other in self.also if values.is_han(other) == values.is_han(self.value))
 
     @property
     def name(self) -> str:
@@ -145,13 +154,26 @@ class Meaning:
         return tuple(found)
 
     @cached_property
+    def values(self) -> frozenset[str]:
+        """The tokens of what names a value that is no category."""
+        named = (part for part in self.parts if part.value is not None and part.field != CATEGORY)
+        return frozenset(token for part in named for token in tokens(self.said[part.start : part.end]))
+
+    @cached_property
     def lifts(self) -> tuple[Lift, ...]:
-        """What lifts those that have what is named."""
-        return tuple(
-            Lift("boosts", part.name, LIFT, Comparison.of(part.field, part.values))
-            for part in self.parts
-            if part.applied == "boost" and part.value is not None
-        )
+        """What lifts those that have what is named: half as far those with a value that is another word of
+        the same language for what the catalogue has as it is written, as ceramic is for porcelain."""
+        found: list[Lift] = []
+        for part in self.parts:
+            if part.applied != "boost" or part.value is None:
+                continue
+            near = part.near(self.said)
+            same = tuple(value for value in part.values if value not in near)
+            found.append(Lift("boosts", part.name, LIFT, Comparison.of(part.field, same)))
+            if near:
+                name = f"{part.field}: {' | '.join(near)}"
+                found.append(Lift("boosts", name, LIFT / 2, Comparison.of(part.field, near)))
+        return tuple(found)
 
     @staticmethod
     def nothing() -> dict[str, object]:

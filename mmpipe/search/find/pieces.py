@@ -45,7 +45,7 @@ class Piece:
     """A word of the query in the making: ``ways`` as it stands, ``others`` that stand for it; ``single`` is
     its one item's text where that is a single word; ``parts`` are letters and digits apart. Of a known phrase
     ``items`` are what it is of; ``listed`` is a part of one. Chinese was cut from ``run`` and begins there
-    with the character ``at``."""
+    with the character ``at``. What is ``aside`` says what the thing is for, has or lacks."""
 
     text: str
     ways: tuple[tuple[str, ...], ...]
@@ -58,6 +58,7 @@ class Piece:
     listed: bool = False
     run: str | None = None
     at: int = 0
+    aside: bool = False
     found: list[tuple[Way, str]] = field(default_factory=list)
 
     def tokens(self) -> Iterable[str]:

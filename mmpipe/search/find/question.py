@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SURE = 0.5
 NOTHING = Understood()
 
+# What a product is lifted by that is the thing a query asks for, as a share of the span of scores: more than
+# a word and the value that it names, for what a thing is says more than how it looks.
+THING = 0.8
 # So many times the candidates of a text are those of a query with a medium.
 _MEDIA_DEPTH = 2
 # How near other things come was measured with so many products and more; with fewer it is taken to be that.
@@ -142,7 +145,7 @@ class Question:
         return cls(
             filters=request.filters,
             conditions=_conditions(request, asked),
-            lifts=_lifts(request, asked),
+            lifts=_lifts(request, asked, understood),
             asks=not query.asks_nothing,
             words=understood.words,
             times=understood.times,
@@ -182,11 +185,21 @@ def _conditions(request: SearchRequest, asked: Asked) -> tuple[Condition, ...]:
     return own if asked.effects is None else (*own, *asked.effects.conditions)
 
 
-def _lifts(request: SearchRequest, asked: Asked) -> tuple[Lift, ...]:
+def _lifts(request: SearchRequest, asked: Asked, understood: Understood) -> tuple[Lift, ...]:
     own = tuple(
         Lift("boosts", f"boosts[{place}]", boost.weight, boost.filter)
         for place, boost in enumerate(request.boosts)
     )
     if asked.meaning is not None:
         own = (*own, *asked.meaning.lifts)
+    thing = _thing(understood, frozenset() if asked.meaning is None else asked.meaning.values)
+    if thing:
+        own = (*own, Lift("boosts", f"is: {thing[0].text}", THING, thing=thing))
     return own if asked.effects is None else (*own, *asked.effects.lifts)
+
+
+def _thing(understood: Understood, values: frozenset[str]) -> tuple[Word, ...]:
+    """The words that say what is looked for, the one that names it first: none that only names a value, be it
+    the last."""
+    words = (understood.words[place] for place in understood.heads)
+    return tuple(word for word in words if not values.issuperset(tokens(word.text)))

@@ -384,6 +384,16 @@ def _forms(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(forms))
 
 
+def spells(written: str, value: str) -> bool:
+    """Whether a text says a value as it is, in whichever form."""
+    return fold(value) in _all_forms(written)
+
+
+def is_han(value: str) -> bool:
+    """Whether a value is Chinese."""
+    return _HAN.search(value) is not None
+
+
 @lru_cache(maxsize=4_096)
 def _all_forms(text: str) -> tuple[str, ...]:
     """:func:`_forms` of a phrase: of its last word."""

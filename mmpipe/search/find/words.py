@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, items, tokens
 from mmpipe.search.columns.words import Way, Word
-from mmpipe.search.find import typed, unlisted
+from mmpipe.search.find import things, typed, unlisted
 from mmpipe.search.find.joined import SHORTEST_PART, parted, parts_of
 from mmpipe.search.find.need import Need, Telling, Told
 from mmpipe.search.find.pieces import (
@@ -44,6 +44,7 @@ from mmpipe.search.find.synonyms import Other, Synonyms
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.text import TextColumn
+    from mmpipe.search.find.stated import Stated
 
 # What occurrences of a word count for that is one or two slips away; by how much less where the first letter
 # is another one.
@@ -70,13 +71,15 @@ class Change:
 @dataclass(frozen=True)
 class Understood:
     """The distinct ``words`` in order and how often each is asked; what was ``corrected`` of them, and what
-    was ``replaced`` because no product says it so. ``known`` is whether a product holds any of them."""
+    was ``replaced`` because no product says it so. ``known`` is whether a product holds any of them.
+    ``heads`` are the places of the words that say what the thing is, the likeliest to name it first."""
 
     words: tuple[Word, ...] = ()
     times: tuple[int, ...] = ()
     corrected: tuple[Change, ...] = ()
     replaced: tuple[Change, ...] = ()
     known: bool = True
+    heads: tuple[int, ...] = ()
 
 
 Understanding = Telling[Understood]
@@ -85,7 +88,7 @@ Understanding = Telling[Understood]
 def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> Understanding:
     """Of a query's text; without ``synonyms`` nothing stands for anything else."""
     stated = state(text)
-    pieces = pieces_of(kept(list(items(stated.asked)), stated), synonyms)
+    pieces = _pieces(stated, synonyms)
     whole = as_identifier(stated.asked)
     joints = [_joint(one, other) for one, other in pairwise(pieces)]
     asked = dict.fromkeys(token for piece in pieces for token in piece.tokens())
@@ -105,6 +108,8 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     if synonyms is not None:
         pieces = yield from _apart(pieces, synonyms, holding)
         pieces = yield from typed.read(pieces, synonyms, holding)
+    sure = any(piece.found and not things.is_part(piece) for piece in pieces)
+    if synonyms is not None:
         pieces = yield from unlisted.read(pieces, synonyms, holding)
     # A word that a list has is no slip, though the catalogue has nothing of it.
     lost = [
@@ -140,12 +145,29 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
             _corrected(piece, told.similar.get(piece.single or "", {}), near, stood, holding)
             if piece.found:
                 corrected.append(Change(piece.text, piece.found[0][1]))
+    if not sure and not things.known(pieces):
+        # What was guessed says more of a thing that nobody knows.
+        for piece in pieces:
+            piece.found = []
+        corrected = []
     replaced = [
         Change(piece.text, piece.found[0][1])
         for piece in pieces
         if piece.found and piece not in lost and not any(way.factor >= JOINED for way, _ in piece.found)
     ]
     return _words(pieces, corrected, replaced)
+
+
+def _pieces(stated: Stated, synonyms: Synonyms | None) -> list[Piece]:
+    """The pieces of a text, none across a word behind which it says what the thing is for."""
+    found = list(items(stated.asked))
+    border = things.behind(found)
+    if border == len(found):
+        return pieces_of(kept(found, stated), synonyms)
+    aside = pieces_of(kept(found[border:], stated), synonyms)
+    for piece in aside:
+        piece.aside = True
+    return pieces_of(kept(found[:border], stated), synonyms) + aside
 
 
 def tell(text: TextColumn, need: Need) -> Told:
@@ -262,7 +284,10 @@ def _joined(
             continue
         one, other = pieces[at : at + 2]
         both = Piece(
-            f"{one.text} {other.text}", (tuple(dict.fromkeys((*one.ways[0], *other.ways[0]))),), size=2
+            f"{one.text} {other.text}",
+            (tuple(dict.fromkeys((*one.ways[0], *other.ways[0]))),),
+            size=2,
+            aside=one.aside,
         )
         both.found.append((Way((joint,), JOINED), joint))
         if not all(token in holding for token in both.ways[0]):
@@ -281,9 +306,9 @@ def _apart(pieces: list[Piece], synonyms: Synonyms, holding: dict[str, int]) -> 
                 yield Need(tuple({token for some in parts.values() for p in some for token in p.tokens()}))
             ).holding
         )
-        for some in parts.values():
-            for piece in some:
-                piece.listed = True
+        for whole in lost:
+            for piece in parts[id(whole)]:
+                piece.listed, piece.aside = True, whole.aside
                 mark_known(piece, holding)
         pieces = [part for piece in pieces for part in parts.get(id(piece), [piece])]
     return pieces
@@ -335,6 +360,7 @@ def _words(pieces: Sequence[Piece], corrected: Sequence[Change], replaced: Seque
     times: Counter[str] = Counter()
     room = _MOST_WAYS_BYTES
     words: dict[str, Word] = {}
+    named: dict[int, str] = {}
     for piece in pieces:
         ways = _ranked(piece.found)
         if len(ways) > 1 and piece.text not in words:
@@ -342,6 +368,7 @@ def _words(pieces: Sequence[Piece], corrected: Sequence[Change], replaced: Seque
             room -= sum(_WAY_BYTES + len(token.encode()) for way in ways[1:] for token in way.tokens)
             ways = ways if room >= 0 else ways[:1]
         text = (piece.single and piece.ways[0][0]) or piece.text
+        named[id(piece)] = text
         # Who names a thing by two words says as much as by two words of one thing each.
         times[text] += piece.size
         words.setdefault(text, Word(text, ways or (Way(piece.ways[0]),)))
@@ -349,12 +376,15 @@ def _words(pieces: Sequence[Piece], corrected: Sequence[Change], replaced: Seque
         # Long words are rare ones.
         kept = set(sorted(words, key=len, reverse=True)[:MAX_WORDS])
         words = {text: word for text, word in words.items() if text in kept}
+    places = {text: place for place, text in enumerate(words)}
+    heads = dict.fromkeys(named[id(piece)] for piece in things.heads(pieces))
     return Understood(
         tuple(words.values()),
         tuple(times[text] for text in words),
         tuple(corrected),
         tuple(replaced),
         any(piece.found for piece in pieces),
+        tuple(places[text] for text in heads if text in places),
     )
 
 

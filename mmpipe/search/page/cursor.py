@@ -126,6 +126,7 @@ class Cursor(BaseModel):
     q: Annotated[str, Field(max_length=64)] | None = None
     words: Annotated[tuple[_Word, ...], Field(max_length=64)] = ()
     times: Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(max_length=64)] = ()
+    heads: Annotated[tuple[Annotated[int, Field(ge=0, le=63)], ...], Field(max_length=64)] = ()
     corrected: _Changes = ()
     replaced: _Changes = ()
     text: _Text | None = None
@@ -182,6 +183,7 @@ class Cursor(BaseModel):
             self.times,
             tuple(Change(*change) for change in self.corrected),
             tuple(Change(*change) for change in self.replaced),
+            heads=self.heads,
         )
 
     def meaning(self, said: str | None) -> Meaning | None:
@@ -225,7 +227,7 @@ def decode(text: str) -> Cursor:
     text_part = found.text
     if text_part is not None and any(count > text_part.n for count in text_part.df):
         raise _foreign()
-    if len(found.times) != len(found.words):
+    if len(found.times) != len(found.words) or any(head >= len(found.words) for head in found.heads):
         raise _foreign()
     return found
 
@@ -286,6 +288,7 @@ def fixed(
     if understood is not None and understood.words:
         found["words"] = [_said(word) for word in understood.words]
         found["times"] = understood.times
+        found["heads"] = understood.heads
         for name, changes in (("corrected", understood.corrected), ("replaced", understood.replaced)):
             if changes:
                 found[name] = [(change.asked, change.found) for change in changes]

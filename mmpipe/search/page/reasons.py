@@ -68,10 +68,9 @@ def contributions(
     if lexical.any():
         _add_words(version, rows, lexical, reasons, found)
     for lift in reasons.lifts:
-        value = lift.weight * reasons.scoring.span
-        lifted = held(version, lift, rows).tolist()
-        for parts, split, lifts in zip(found, splits, lifted, strict=True):
-            if lifts and value and any(split):
+        lifted = (held(version, lift, rows) * (lift.weight * reasons.scoring.span)).tolist()
+        for parts, split, value in zip(found, splits, lifted, strict=True):
+            if value and any(split):
                 parts.append({"source": lift.source, "value": value, "rule": lift.name})
     return [to_json(sorted(parts, key=lambda part: -abs(part["value"]))) for parts in found]
 

@@ -28,6 +28,7 @@ from mmpipe.search.find.meaning import Meaning, filtered_by, read
 from mmpipe.search.find.meaning import understand as by_told
 from mmpipe.search.find.need import Told
 from mmpipe.search.find.question import NOTHING, Question
+from mmpipe.search.find.things import things
 from mmpipe.search.find.words import Understanding, Understood, corrected, told, understand
 from mmpipe.search.page import cursor, facets, moments, more
 from mmpipe.search.page.plan import Plan, matched
@@ -115,6 +116,7 @@ class ShardedSearcher:
         self._settings = settings
         self._transport = transport
         self._synonyms = synonyms.base(dictionary(settings.dictionary)) if settings.synonyms else None
+        things()  # a tenth of a second that no search has to wait for
         self._meanings: Latest[tuple[Meaning | None]] = Latest(_MEANINGS)
 
     async def answer(

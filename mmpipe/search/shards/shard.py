@@ -21,6 +21,7 @@ from mmpipe.search.find.likeness import Alike, Likeness, alike, likeness
 from mmpipe.search.find.match import Matches, Search, Survey
 from mmpipe.search.find.need import Need, Told
 from mmpipe.search.find.photographed import NAME
+from mmpipe.search.find.things import things
 from mmpipe.search.find.words import tell
 from mmpipe.search.kernels.memory import count_bits, set_rows
 from mmpipe.search.kernels.order import top_scores
@@ -130,6 +131,7 @@ class Shard:
 
     def __init__(self, version: Version) -> None:
         self._version = version
+        things()  # a tenth of a second that no search has to wait for
 
     def loaded(self) -> Loaded:
         """What it adds to the whole."""

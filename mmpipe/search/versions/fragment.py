@@ -28,6 +28,7 @@ from mmpipe.schemas.product import FACET_FIELDS
 from mmpipe.search.columns.coded import build_codes
 from mmpipe.search.columns.fused_parts import build_parts
 from mmpipe.search.columns.ids import build_rows
+from mmpipe.search.columns.names import build_names
 from mmpipe.search.columns.numbers import build_number
 from mmpipe.search.columns.page import build_page
 from mmpipe.search.columns.pairs import build_pairs
@@ -50,7 +51,7 @@ PAGE_FIELDS: tuple[str, ...] = (
     "id", "title", "image_link", "link", "item_group_id", "transcript", "brand", "category", "color",
 )  # fmt: skip
 # Raised with every change of what a builder makes: packs of another form are left to the pruning.
-_FORM = 8
+_FORM = 9
 _TEXT = pa.string()
 _MOMENT = pa.timestamp("us", tz="UTC")
 # Numbers by name, each with the column that it is of.
@@ -94,6 +95,7 @@ _SCALARS: Mapping[str, _Scalars] = {
         lambda c: build_sales(c["sale_price"], c["sale_start"], c["sale_end"]),
     ),
     "text": _Scalars(_texts("search_text"), lambda c: build_text(c["search_text"])),
+    "names": _Scalars(_texts("title"), lambda c: build_names(c["title"])),
 }
 _VECTORS: Mapping[str, str] = {f"vector.{name}": name for name in VECTOR_FIELDS}
 # What each modality adds to the fused vector depends on which others a product has.

@@ -22,6 +22,7 @@ from mmpipe.search.columns.coded import CodedColumn
 from mmpipe.search.columns.dictionaries import Dictionaries, dictionaries_for
 from mmpipe.search.columns.ids import IdColumn
 from mmpipe.search.columns.layout import Layout
+from mmpipe.search.columns.names import NameColumn
 from mmpipe.search.columns.numbers import NumberColumn
 from mmpipe.search.columns.page import PageColumn
 from mmpipe.search.columns.pairs import PairColumn
@@ -138,12 +139,14 @@ def _columns(
     modalities: tuple[Modality, ...] = tuple(
         m for m in MODALITIES if m in profile.encoders and vectors[vector_column(m)].present.any()
     )
+    text = TextColumn(parts("text"), layout, alive, None if before is None else before.text)
     return Columns(
         layout=layout,
         alive=alive,
         ids=IdColumn(rows, layout, None if before is None else before.ids),
         page=PageColumn(parts("page"), layout),
-        text=TextColumn(parts("text"), layout, alive, None if before is None else before.text),
+        text=text,
+        names=NameColumn(parts("names"), layout, text),
         coded=coded,
         pairs=PairColumn(pairs, layout, dictionaries.pairs, None if before is None else before.pairs),
         numbers={

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mmpipe.search.columns.dictionaries import Dictionaries
     from mmpipe.search.columns.ids import IdColumn
     from mmpipe.search.columns.layout import Layout
+    from mmpipe.search.columns.names import NameColumn
     from mmpipe.search.columns.numbers import NumberColumn
     from mmpipe.search.columns.page import PageColumn
     from mmpipe.search.columns.pairs import PairColumn
@@ -55,6 +56,7 @@ class Columns:
     ids: IdColumn
     page: PageColumn
     text: TextColumn
+    names: NameColumn
     coded: Mapping[str, CodedColumn]
     pairs: PairColumn
     numbers: Mapping[str, NumberColumn]
@@ -98,6 +100,7 @@ class Version:
         self.ids = columns.ids
         self.page = columns.page
         self.text = columns.text
+        self.names = columns.names
         self.coded = columns.coded
         self.pairs = columns.pairs
         self.numbers = columns.numbers

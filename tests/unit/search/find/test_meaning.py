@@ -13,7 +13,8 @@ from mmpipe.encoders import registry
 from mmpipe.errors import InvalidRequest
 from mmpipe.schemas.search import Filters, SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
-from mmpipe.search.find.meaning import Meaning
+from mmpipe.search.find.meaning import LIFT, Meaning, meant
+from mmpipe.search.find.synonyms import base
 from mmpipe.search.find.values import Told, tell
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
@@ -382,3 +383,20 @@ def test_a_value_is_meant_in_both_languages(shop: Version, text: str, found: str
 def test_a_price_that_is_all_of_it_is_not_left_out(shop: Version) -> None:
     answer = ask(shop, "over 99999")
     assert (answer.total, answer.relaxed) == (0, [])
+
+
+def test_another_value_of_the_same_language_is_lifted_half_as_far(tmp_path: Path) -> None:
+    """A catalogue that has both says two things: porcelain is no other ceramic. Across languages, and for who
+    says neither, they are the same."""
+    rows = [
+        catalogues.product(f"p{n}", "Mug", material=material)
+        for n, material in enumerate(("ceramic", "porcelain", "ceramic"))
+    ]
+    version = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(rows)))
+
+    def lifts(text: str) -> dict[str, float]:
+        found = meant(version, text, base(), "boost", frozenset())
+        return {} if found is None else {lift.name: lift.weight for lift in found.lifts}
+
+    assert lifts("porcelain mug") == {"material: porcelain": LIFT, "material: ceramic": LIFT / 2}
+    assert lifts("陶瓷 马克杯") == {"material: ceramic": LIFT}

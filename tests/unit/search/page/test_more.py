@@ -65,8 +65,8 @@ def test_parts_sum_to_the_score_and_name_the_field_and_the_word(shop: Version) -
     assert word(hit(found, "b"), "red")["field"] == "brand"
     assert word(hit(found, "a"), "lamp")["how"] == "word"
     lifted = [c for c in hit(found, "a").explanation if c.source == "boosts"]
-    assert [c.rule for c in lifted] == ["boosts[0]"]
-    assert not any(c.source == "boosts" for c in hit(found, "b").explanation)
+    assert [c.rule for c in lifted] == ["is: lamp", "boosts[0]"]
+    assert [c.rule for c in hit(found, "b").explanation if c.source == "boosts"] == ["is: lamp"]
 
 
 def test_a_pinned_product_that_is_no_match_earns_nothing(shop: Version) -> None:

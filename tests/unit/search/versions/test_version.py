@@ -142,4 +142,6 @@ def test_products_without_any_vector_are_found_by_text_and_browsing(tmp_path: Pa
     assert [hit.id for hit in page.hits] == ["a"]
     assert page.words is not None
     assert (page.words.asked, page.words.required) == (2, 2)
-    assert np.isclose(page.hits[0].score, page.hits[0].scores.lexical)  # type: ignore[union-attr]
+    scores = page.hits[0].scores
+    assert scores is not None
+    assert np.isclose(page.hits[0].score, scores.lexical + scores.boosts)
