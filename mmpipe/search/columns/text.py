@@ -33,7 +33,7 @@ from mmpipe.search.columns.pack import DamagedPack
 from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.kernels import said
 from mmpipe.search.kernels import text as kernels
-from mmpipe.search.kernels.memory import Rows, Words, address
+from mmpipe.search.kernels.memory import Rows, Words, address, set_rows
 from mmpipe.search.kernels.similar import similar
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -277,6 +277,12 @@ class TextColumn:
     def with_any(self, words: Sequence[Word], mask: Words) -> Words:
         """The rows of ``mask`` that hold any of the words."""
         return mask & ~self.without(words, mask)
+
+    def with_all(self, words: Sequence[Word], mask: Words) -> Words:
+        """The rows of ``mask`` that hold every one of :data:`MAX_TOKENS` different words at most."""
+        terms = self.find(words)
+        found = self.search(terms, np.zeros(len(terms.tokens)), 1.0, mask, len(terms.tokens))
+        return set_rows(found.rows, 64 * self._words)
 
     def with_phrase(self, tokens: Sequence[str], mask: Words) -> Words:
         """The rows of ``mask`` that say the tokens one after the other."""

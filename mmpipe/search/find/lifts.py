@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmpipe.search.find import expression
 from mmpipe.search.find.things import things
-from mmpipe.search.kernels.memory import has
+from mmpipe.search.kernels.memory import has, set_rows
 
 if TYPE_CHECKING:
     from mmpipe.schemas.conditions import Condition
@@ -53,8 +53,9 @@ def held(version: Version, lift: Lift, rows: Rows) -> Shares:
     if lift.thing:
         name, *besides = lift.thing
         named = version.names.named(rows, name.ways, things().roles)
-        for word in besides:
-            named *= has(version.text.with_any((word,), version.alive), rows)
+        if besides and named.any():
+            whole = version.text.with_all(besides, set_rows(rows[named > 0], version.layout.rows))
+            named *= has(whole, rows)
         return np.minimum(_ENOUGH * named, 1.0)
     if lift.condition is None:
         return np.zeros(len(rows))

@@ -132,3 +132,27 @@ def combined(
         share = min(1.0, max(0.0, (cosine - floor) / (best - floor))) if told_apart else float(i in near)
         result[i] = (1 - weight) * lexical.get(i, 0.0) / ceiling + weight * share
     return result
+
+
+def is_asked_for(product: Product, text: str, names: frozenset[str]) -> bool:
+    """Whether a product is what a text of plain words asks for: the last of them that names a thing, else the
+    last, is what its title or category ends with, and it holds the others."""
+    asked = tokens(text)
+    thing = next((token for token in reversed(asked) if token in names), asked[-1])
+    if not set(asked) <= set(_bag(product)):
+        return False
+    title = tokens(product.title or "")
+    if thing not in title:
+        return tokens(product.category or "")[-1:] == [thing]
+    return any(_ends_with(title[at:], names) for at, token in enumerate(title) if token == thing)
+
+
+def _ends_with(title: Sequence[str], names: frozenset[str]) -> bool:
+    """Whether nothing else is named behind the first word, of the language that it is of."""
+    thing, *rest = title
+    for token in rest:
+        if token.isascii() and not thing.isascii():
+            return True
+        if token in names and token != thing:
+            return False
+    return True

@@ -87,6 +87,21 @@ def test_what_is_not_wanted_is_taken_out(data: st.DataObject, rows: Rows, ways: 
     assert rows_of(left).tolist() == expected
 
 
+@settings(deadline=None)
+@given(data=st.data(), rows=TEXTS, one=WAYS, other=WAYS)
+def test_all_words_are_held_in_any_of_their_ways(
+    data: st.DataObject, rows: Rows, one: tuple[Way, ...], other: tuple[Way, ...]
+) -> None:
+    version = Version(rows, data.draw(st.lists(st.integers(0, len(rows)), max_size=3)))
+    held = version.column.with_all([Word("v", one), Word("w", other)], version.alive)
+    expected = [
+        version.row[i]
+        for i, (text, alive) in enumerate(rows)
+        if alive and count(text, one) and count(text, other)
+    ]
+    assert rows_of(held).tolist() == expected
+
+
 def distance(one: str, other: str) -> int:
     table = {(i, 0): i for i in range(len(one) + 1)} | {(0, j): j for j in range(len(other) + 1)}
     for i in range(1, len(one) + 1):
