@@ -6,20 +6,28 @@ a subspace of the same size at right angles to it. So neither disturbs the other
 ranks products by that modality's own cosines, where a mean of the two tells neither apart as well.
 
 A modality belongs to one slot (:data:`SLOT_OF`), and within it those that are there share it by their
-weights. A product fills a slot for which it has nothing from what it does have, by a learned map (least
-squares) from words to looks or from looks to words, brought to unit length: so all products have the same two
-slots, whatever they lack. A query fills none: it shows :data:`ASIDE` of itself in the other slot, which lets
-words look at pictures a little and tells equals apart. Where it has something for both slots, what it shows
-is learnt ("like this, but red": what words say of looks counts in looks).
+weights. A product fills a slot for which it has nothing from what it does have, by f, brought to unit
+length: so all products have the same two slots, whatever they lack. f is a learned map (least squares) from
+words to looks or from looks to words, as far as a vector is of the kind that the map was learnt from; of
+other goods it knows nothing, and they are moved by the mean difference of looks and words alone. A query
+fills none: it shows :data:`ASIDE` of itself in the other slot, which lets words look at pictures a little
+and tells equals apart. Where it has something for both slots, what it shows is learnt ("like this, but
+red": what words say of looks counts in looks).
 
     product                       part_m = a_s g_m v_m R_s
-      where slot o has nothing             + a_o h_m unit(v_m M_o) R_o
+      where slot o has nothing             + a_o h_m unit(f_o(v_m)) R_o
     query of one slot             part_m = a_s g_m v_m R_s + 0.1 a_o g_m v_m R_o
     query of both                 part_m = e_s (a_s g_m v_m A_ss R_s + a_o g_m v_m A_so R_o)
 
 with s the slot of m and o the other, g_m its share among those of its slot that are there, h_m among all that
 are, a_s the root of the slot's share of all, and e_s a learned gate, exp(z/2) for words and exp(-z/2)
 for looks, z linear in what the query has for both. Training starts A at 1 and 0.1, and z at 0.
+
+    f(x) = p unit(x M) + (1 - p) unit(x + d),  p = 1 / (1 + exp((|x K|^2 - b) / 2))
+
+where x K are coordinates in which what M was learnt from has mean 0 and variance 1, so |x K|^2 is a squared
+Mahalanobis distance: p is the chance that x is of these, normally distributed, rather than of anything else,
+evenly distributed.
 """
 
 from __future__ import annotations
@@ -47,7 +55,9 @@ def shapes(dim: int, width: int) -> dict[str, tuple[int, ...]]:
     """Every tensor of a fusion of ``dim``-dimensional vectors by slots of ``width``, with its shape.
 
     ``basis`` is S, ``moved`` where looks go: orthonormal columns, at right angles to one another. ``looks``
-    and ``words`` fill that slot: a map of coordinates in S with a last row that is added. ``asked[i, j]`` is
+    and ``words`` fill that slot: M, a map of coordinates in S with a last row that is added. ``known`` are K,
+    with such a last row, and ``reach`` b of the maps that fill the slots, in the order of :data:`OTHER`;
+    ``gap`` is the mean of looks less that of words, d where looks are filled. ``asked[i, j]`` is
     what a query of both shows of slot ``i`` in slot ``j``, in the order of :data:`OTHER`; ``gate`` reads its
     words, its looks and 1. ``shares`` are the slots', summing to 1.
     """
@@ -56,6 +66,9 @@ def shapes(dim: int, width: int) -> dict[str, tuple[int, ...]]:
         "moved": (dim, width),
         "looks": (width + 1, width),
         "words": (width + 1, width),
+        "known": (2, width + 1, width),
+        "reach": (2,),
+        "gap": (width,),
         "asked": (2, 2, width, width),
         "gate": (2 * width + 1,),
         "shares": (2,),
@@ -85,6 +98,11 @@ class Slots(SumOfParts):
                 raise ModelUnavailable(f"fusion weights: '{name}' must have shape {shape}")
         self._basis = np.ascontiguousarray(basis)
         self._fill = {s: np.ascontiguousarray(tensors[s]) for s in OTHER}
+        self._known = {
+            s: np.ascontiguousarray(known) for s, known in zip(OTHER, tensors["known"], strict=True)
+        }
+        self._reach = dict(zip(OTHER, tensors["reach"], strict=True))
+        self._gap: dict[Slot, Vectors] = {"words": -tensors["gap"], "looks": tensors["gap"]}
         amplitude = {s: np.sqrt(share) for s, share in zip(OTHER, tensors["shares"], strict=True)}
         self._amplitude = amplitude
         # From coordinates to a product's slot, and from a query's vector to both.
@@ -167,8 +185,18 @@ class Slots(SumOfParts):
 
     def _filling(self, inside: Vectors, slot: Slot) -> Vectors:
         """What a slot is taken to hold, from what the other does: coordinates of unit length."""
-        matrix = self._fill[slot]
-        told = product(inside, matrix[:-1]) + matrix[-1]
-        length = np.linalg.norm(told, axis=1, keepdims=True)
-        unit: Vectors = told / np.maximum(length, np.float32(_TINY))
-        return unit
+        distance = np.square(_mapped(inside, self._known[slot])).sum(axis=1, keepdims=True)
+        # 1 / (1 + exp(z)) as a tangent: far away exp would overflow.
+        learnt = (1 - np.tanh((distance - self._reach[slot]) / 4)) / 2
+        told = learnt * _unit(_mapped(inside, self._fill[slot]))
+        return _unit(told + (1 - learnt) * _unit(inside + self._gap[slot]))
+
+
+def _mapped(inside: Vectors, matrix: Vectors) -> Vectors:
+    moved: Vectors = product(inside, matrix[:-1]) + matrix[-1]
+    return moved
+
+
+def _unit(rows: Vectors) -> Vectors:
+    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(_TINY))
+    return unit

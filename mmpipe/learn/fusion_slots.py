@@ -1,9 +1,9 @@
 """Slots (:mod:`mmpipe.fusion.slots`) from a table of vectors: what products are made by needs no descent.
 
-The joint space S is spanned by the first eigenvectors of the second moments of texts and pictures, looks move
-to where the last ones are, and the maps that fill a slot are ridge regressions of pictures on texts and of
-texts on pictures. What words weigh beside looks is tried out, and what queries of both show is learnt, see
-:func:`mmpipe.learn.fusion.train`.
+The joint space S is spanned by the first eigenvectors of the second moments of texts and pictures, looks
+move to where the last ones are, and the maps that fill a slot are ridge regressions of pictures on texts
+and of texts on pictures, with mean and covariance of what they were learnt from. What words weigh beside
+looks is tried out, and what queries of both show is learnt, see :func:`mmpipe.learn.fusion.train`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ Numbers = NDArray[np.float64]
 
 WIDTH = 64
 _RIDGE = 1.0
+# Added to variances, whose mean is below 1 / 64: directions that hardly vary say little of what is known.
+_VARIANCE = 1e-3
+# The share of what a map is learnt from that lies within its reach: the rest may be anything.
+_WITHIN = 0.99
 
 
 class SlotsForm(FusionForm):
@@ -64,11 +68,16 @@ def fit(table: Table, share: float) -> dict[str, Vectors]:
     directions = np.linalg.eigh(text.T @ text + image.T @ image)[1]
     basis = directions[:, ::-1][:, :width]
     words, looks = text @ basis, image @ basis
+    # What fills words is learnt from looks, and the other way round.
+    (by_looks, within_looks), (by_words, within_words) = _known(looks), _known(words)
     found = {
         "basis": basis,
         "moved": directions[:, :width],
         "looks": _ridge(words, looks),
         "words": _ridge(looks, words),
+        "known": np.stack([by_looks, by_words]),
+        "reach": np.array([within_looks, within_words]),
+        "gap": looks.mean(axis=0) - words.mean(axis=0),
         "asked": plain(width),
         "gate": np.zeros(2 * width + 1),
         "shares": np.array([share, 1.0 - share]),
@@ -106,6 +115,16 @@ def _ridge(given: Numbers, wanted: Numbers) -> Numbers:
     rows = np.c_[given, np.ones(len(given))]
     found: Numbers = np.linalg.solve(rows.T @ rows + _RIDGE * np.eye(rows.shape[1]), rows.T @ wanted)
     return found
+
+
+def _known(given: Numbers) -> tuple[Numbers, float]:
+    """What turns coordinates, with a last row that is added, into ones of mean 0 and variance 1; and the
+    squared length within which :data:`_WITHIN` of these are."""
+    mean = given.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(given.T, bias=True) + _VARIANCE * np.eye(given.shape[1]))
+    turned = vectors / np.sqrt(values)
+    lengths = np.square((given - mean) @ turned).sum(axis=1)
+    return np.vstack([turned, -mean @ turned]), float(np.quantile(lengths, _WITHIN))
 
 
 def _named(vectors: Tensor, there: Tensor) -> tuple[dict[Modality, Vectors], dict[Modality, Mask]]:

@@ -35,6 +35,7 @@ def tensors_of(kind: str, seed: int = 3) -> dict[str, Vectors]:
         found |= {"basis": directions[:, :6], "moved": directions[:, 6:12]}
         found["asked"] = slots.plain(6) + 0.1 * found["asked"]
         found["gate"] *= 0.3
+        found["reach"] = np.array([8.0, 8.0])
         found["shares"] = np.array([0.4, 0.6])
         return {name: tensor.astype(np.float32) for name, tensor in found.items()}
     return {}
@@ -275,6 +276,10 @@ def slotted(**weights: float) -> tuple[Fusion, dict[str, Vectors]]:
     return build(FusionInfo("slots", "1", weights or WEIGHTS), tensors), tensors
 
 
+def units(vectors: Vectors) -> Vectors:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
 def within(vectors: Vectors, tensors: Mapping[str, Vectors]) -> Vectors:
     """The same, brought into the joint space of the slots."""
     inside = vectors @ tensors["basis"] @ tensors["basis"].T
@@ -301,7 +306,15 @@ def test_in_slots_a_product_fills_what_it_lacks_from_what_it_has() -> None:
     products, _ = fusion.fuse(only(vectors, "text"), everywhere(10, "text"))
     inside = within(vectors["text"], tensors) @ tensors["basis"]
     norm = np.linalg.norm(vectors["text"] @ tensors["basis"], axis=1, keepdims=True)
-    told = inside * norm @ tensors["looks"][:-1] + tensors["looks"][-1]
+    held = inside * norm
+    told, moved, known = (
+        held @ tensors["looks"][:-1] + tensors["looks"][-1],
+        held + tensors["gap"],
+        held @ tensors["known"][1, :-1] + tensors["known"][1, -1],
+    )
+    learnt = 1 / (1 + np.exp((np.square(known).sum(axis=1, keepdims=True) - tensors["reach"][1]) / 2))
+    assert learnt.min() < 0.3 < 0.7 < learnt.max()
+    told = learnt * units(told) + (1 - learnt) * units(moved)
     told /= np.linalg.norm(told, axis=1, keepdims=True)
     looks = products @ tensors["moved"]
     np.testing.assert_allclose(looks, np.sqrt(0.6) * told, atol=1e-5)
@@ -310,6 +323,29 @@ def test_in_slots_a_product_fills_what_it_lacks_from_what_it_has() -> None:
     both, _ = fusion.fuse(only(vectors, "text", "video"), everywhere(10, "text", "video"))
     clip = within(vectors["video"], tensors) @ tensors["basis"]
     np.testing.assert_allclose(both @ tensors["moved"], np.sqrt(0.6) * clip, atol=1e-5)
+
+
+def test_in_slots_what_the_map_was_not_learnt_from_moves_by_the_mean_difference_alone() -> None:
+    _, tensors = slotted()
+    vectors, _ = rows(10)
+    ways: list[tuple[Modality, Modality, int, str, float]] = [
+        ("text", "image", 1, "moved", 1.0),
+        ("image", "text", 0, "basis", -1.0),
+    ]
+    for name, other, slot, place, sign in ways:
+        known = tensors["known"].copy()
+        known[slot] *= 1e6
+        far = build(FusionInfo("slots", "1", WEIGHTS), {**tensors, "known": known})
+        products, _ = far.fuse(only(vectors, name), everywhere(10, name))
+        expected = units(vectors[name] @ tensors["basis"] + sign * tensors["gap"])
+        filled = products @ tensors[place]
+        np.testing.assert_allclose(filled, np.sqrt(tensors["shares"][slot]) * expected, atol=1e-5)
+        # What has both is not filled, so nothing of it depends on what is known.
+        whole, again = (
+            each.fuse(only(vectors, name, other), everywhere(10, name, other))[0]
+            for each in (far, slotted()[0])
+        )
+        np.testing.assert_array_equal(whole, again)
 
 
 def test_in_slots_a_modality_without_weight_still_makes_a_product() -> None:

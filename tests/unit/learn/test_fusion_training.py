@@ -133,6 +133,24 @@ def test_slots_fill_what_is_missing_better_than_with_anything() -> None:
     assert cosines[0] > cosines[1] + 0.1
 
 
+def test_slots_know_what_their_maps_were_learnt_from() -> None:
+    """Nearly all of a table's products are within reach of its maps, products of anything else are not."""
+    products = table()
+    tensors = fit(products, 0.4)
+    rng = np.random.default_rng(4)
+    stranger = rng.standard_normal(products.text.shape).astype(np.float32) @ tensors["basis"]
+    stranger /= np.linalg.norm(stranger, axis=1, keepdims=True)
+    for place, given in enumerate((products.image, products.text)):
+        known, reach = tensors["known"][place], tensors["reach"][place]
+        inside = given @ tensors["basis"] @ known[:-1] + known[-1]
+        np.testing.assert_allclose(inside.mean(axis=0), 0, atol=1e-4)
+        assert np.mean(np.square(inside).sum(axis=1) <= reach) == pytest.approx(0.99, abs=0.01)
+        outside = np.square(stranger @ known[:-1] + known[-1]).sum(axis=1)
+        assert np.mean(outside <= reach) < 0.5
+    apart = (products.image - products.text).mean(axis=0) @ tensors["basis"]
+    np.testing.assert_allclose(tensors["gap"], apart, atol=1e-5)
+
+
 def test_a_batch_depends_on_seed_and_step_alone_and_says_who_answers() -> None:
     products = table()
     batch, again = Batches(products, 3).step(5, 128), Batches(products, 3).step(5, 128)
