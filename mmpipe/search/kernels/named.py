@@ -77,7 +77,9 @@ def _holds(said: Any, begin: Any, end: Any, way: Any, start: Any, stop: Any) -> 
 
 @njit("boolean(int64[::1], int64, int64)", cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _runs_on(fragment: Any, term: Any, following: Any) -> Any:
-    """Whether a pair of characters begins with the last of another."""
+    """Whether a pair of characters begins with the last of another; none of a term of -1."""
+    if term < 0:
+        return False
     letters, token_start = as_u8(fragment[TOKENS]), as_i64(fragment[TOKEN_START])
     end, begin = token_start[term + 1], token_start[following]
     if letters[begin] < _HAN or end - token_start[term] < _HAN_BYTES:
@@ -89,36 +91,48 @@ def _runs_on(fragment: Any, term: Any, following: Any) -> Any:
 
 
 @njit(  # type: ignore[untyped-decorator]
-    "boolean(int64[::1], int64, int64, int64, int64, int64, int64[::1], int64, int64)", cache=True, nogil=True
+    "boolean(int64[::1], int64, int64, int64, int64[::1], int64, int64)", cache=True, nogil=True
 )
-def _is_named(
-    fragment: Any, roles: Any, begin: Any, behind: Any, end: Any, at: Any, way: Any, start: Any, stop: Any
-) -> Any:
-    """Whether the word of a way that stands ``at`` a place of a title is what the title names: no other thing
-    follows it, nor does it stand behind a relation. A title has two stretches, its name and, from ``behind``
-    on, the rest."""
+def _is_named(fragment: Any, roles: Any, first: Any, last: Any, way: Any, start: Any, stop: Any) -> Any:
+    """Whether a word of a way is what a stretch of a title names: no other thing follows it, nor does it
+    stand behind a relation. Long titles say one word a thousand times: what follows is looked at once, from
+    the end."""
     said, role = as_i32(fragment[SAID]), as_u8(roles)
     letters, token_start = as_u8(fragment[TOKENS]), as_i64(fragment[TOKEN_START])
-    first, last = (begin, behind) if at < behind else (behind, end)
-    for before in range(first + 1, at):
-        term = np.int64(said[before])
+    border = last
+    for at in range(first + 1, last):
+        term = np.int64(said[at])
         if term >= 0 and role[term] & RELATION:
-            return False
-    han = letters[token_start[np.int64(said[at])]] >= _HAN
-    for after in range(at + 1, last):
-        term = np.int64(said[after])
-        if term < 0 or _among(term, way, start, stop):
+            border = at + 1
+            break
+    # Whether nothing that follows is another thing: for a word in Chinese a title in another language ends.
+    named, named_in_han = True, True
+    for back in range(last - first):
+        at = last - 1 - back
+        term = np.int64(said[at])
+        if term < 0:
             continue
-        if role[term] & RELATION or (han and letters[token_start[term]] < _HAN):
-            # A title in another language begins there.
-            return True
-        if role[term] & THING:
-            return False
-        if role[term] & PART and _runs_on(fragment, np.int64(said[after - 1]), term):
-            following = np.int64(said[after + 1]) if after + 1 < last else np.int64(-1)
-            if following < 0 or not _runs_on(fragment, term, following):
-                return False
-    return True
+        han = letters[token_start[term]] >= _HAN
+        if _among(term, way, start, stop):
+            if at < border and (named_in_han if han else named):
+                return True
+            continue
+        if role[term] & RELATION:
+            named, named_in_han = True, True
+            continue
+        is_thing = (role[term] & THING) > 0
+        if not is_thing and role[term] & PART and at > first:
+            following = np.int64(said[at + 1]) if at + 1 < last else np.int64(-1)
+            is_thing = _runs_on(fragment, np.int64(said[at - 1]), term) and not (
+                following >= 0 and _runs_on(fragment, term, following)
+            )
+        if not han:
+            named_in_han = True
+        elif is_thing:
+            named_in_han = False
+        if is_thing:
+            named = False
+    return False
 
 
 @njit(  # type: ignore[untyped-decorator]
@@ -185,14 +199,11 @@ def named(
             for w in range(len(factors)):
                 if not _holds(fragment[SAID], begin, end, terms, ways[w], ways[w + 1]):
                     continue
-                for at in range(begin, end):
-                    if _among(np.int64(said[at]), terms, ways[w], ways[w + 1]) and _is_named(
-                        fragment, own[ROLES], begin, behind, end, at, terms, ways[w], ways[w + 1]
-                    ):
-                        out[i] = factors[w]
-                        found = True
-                        break
-                if found:
+                if _is_named(fragment, own[ROLES], begin, behind, terms, ways[w], ways[w + 1]) or _is_named(
+                    fragment, own[ROLES], behind, end, terms, ways[w], ways[w + 1]
+                ):
+                    out[i] = factors[w]
+                    found = True
                     break
         if found:
             continue
