@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, items, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, identifier, items, tokens
 from mmpipe.search.columns.words import Way, Word
 from mmpipe.search.find import things, typed, unlisted
 from mmpipe.search.find.joined import SHORTEST_PART, parted, parts_of
@@ -89,7 +89,7 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     """Of a query's text; without ``synonyms`` nothing stands for anything else."""
     stated = state(text)
     pieces = _pieces(stated, synonyms)
-    whole = as_identifier(stated.asked)
+    whole = identifier(stated.asked) if len(stated.asked) <= MAX_WORDS else None
     joints = [_joint(one, other) for one, other in pairwise(pieces)]
     asked = dict.fromkeys(token for piece in pieces for token in piece.tokens())
     asked.update(dict.fromkeys(joint for joint in joints if joint))
@@ -97,14 +97,15 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
         asked[whole] = None
     told = yield Need(tuple(asked))
     holding = dict(told.holding)
-    if whole in holding:
-        every = tuple(dict.fromkeys(token for piece in pieces for token in (piece.ways or ((),))[-1]))
-        ways = (Way((whole,), IDENTIFIED), *((Way(every),) if every else ()))
-        return Understood((Word(stated.asked, ways),), (1,))
+    if whole in holding and as_identifier(stated.asked):
+        return _identified(stated.asked, whole, pieces)
     corrected: list[Change] = []
     pieces = _joined(pieces, joints, holding, corrected)
     for piece in pieces:
         mark_known(piece, holding)
+    if whole in holding and not any(piece.found for piece in pieces):
+        # Letters alone are a product's only where they are no words.
+        return _identified(stated.asked, whole, pieces)
     if synonyms is not None:
         pieces = yield from _apart(pieces, synonyms, holding)
         pieces = yield from typed.read(pieces, synonyms, holding)
@@ -156,6 +157,12 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
         if piece.found and piece not in lost and not any(way.factor >= JOINED for way, _ in piece.found)
     ]
     return _words(pieces, corrected, replaced)
+
+
+def _identified(asked: str, token: str, pieces: Sequence[Piece]) -> Understood:
+    every = tuple(dict.fromkeys(token for piece in pieces for token in (piece.ways or ((),))[-1]))
+    ways = (Way((token,), IDENTIFIED), *((Way(every),) if every else ()))
+    return Understood((Word(asked, ways),), (1,))
 
 
 def _pieces(stated: Stated, synonyms: Synonyms | None) -> list[Piece]:

@@ -26,6 +26,8 @@ TITLES = {
     "freezer": "Thermometer -20°C",
     "drops": "M&M’s chocolate",
     "HAT-BLUE": "Cap",
+    "QWERZT": "Scarf",
+    "LAMP": "Curtain",
 }
 
 
@@ -63,6 +65,10 @@ def found(version: Version, text: str) -> list[str]:
         ("-20 °C", "freezer"),
         ("m&ms", "drops"),
         ("hat_blue", "HAT-BLUE"),
+        ("qwerzt", "QWERZT"),
+        ("qwe-rzt", "QWERZT"),
+        ("QWE RZT", "QWERZT"),
+        ("lamp", "lamp"),
     ],
 )
 def test_it_is_found_first(shop: Version, text: str, first: str) -> None:
