@@ -139,6 +139,11 @@ class FusionInfo:
     weights: Mapping[str, float] = field(default_factory=dict)
     single: bool = False
 
+    @property
+    def apart(self) -> bool:
+        """Whether words and looks stand side by side in a fused vector, rather than in a mean of the two."""
+        return self.kind == "slots" and not self.single
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

@@ -203,9 +203,8 @@ def _late(way: Way, corpus: Corpus, fusion: Fusion) -> tuple[Scores, Scores]:
     count = len(way.relevant)
     scores = np.full((count, len(corpus.products)), -1.0, np.float32)
     hybrid = scores.copy()
-    leaning = {
-        m: weight for m, weight in lean.towards(dict.fromkeys(way.asked, 1.0)).items() if m in corpus.vectors
-    }
+    towards = lean.towards(dict.fromkeys(way.asked, 1.0), apart=fusion.info.apart)
+    leaning = {m: weight for m, weight in towards.items() if m in corpus.vectors}
     depth = (2 if way.asked.keys() <= {"text"} else 4) * DEPTH
     rows = np.flatnonzero(everything)
     for number in range(count):

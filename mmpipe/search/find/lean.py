@@ -41,25 +41,26 @@ Own = Mapping[Modality, Scores]
 _ALONE = 0.95
 # Of words that full text counts already the pictures say more than the texts once again.
 _COUNTED = 0.3
-_TOGETHER = 0.2
-_PHOTO_TOGETHER = 0.7
+# A mean of words and looks tells neither apart as well as the two side by side do.
+_TOGETHER, _TOGETHER_APART = 0.7, 0.2
 _SIDES: Mapping[Modality, float] = {"text": 0.6, "image": 0.4}
 
 
 def towards(
-    weights: Mapping[Modality, float], rest: float = 0.0, *, counted: bool = False
+    weights: Mapping[Modality, float], rest: float = 0.0, *, apart: bool, counted: bool = False
 ) -> dict[Modality, float]:
     """How far a query leans to products' vectors of each of its modalities: parts of a score, less than 1 in
     all; the rest is the fused cosine's. ``weights`` are those of its modalities, ``rest`` that of what is
-    asked besides and has none. ``counted``: full text takes part."""
+    asked besides and has none. ``apart``: words and looks are in fused vectors
+    (:attr:`~mmpipe.encoders.base.FusionInfo.apart`). ``counted``: full text takes part."""
     words = counted and not any(weights.get(m, 0.0) > 0 for m in _SIDES if m != "text")
-    return _sides(weights, rest, _COUNTED if words else _ALONE, _TOGETHER)
+    return _sides(weights, rest, _COUNTED if words else _ALONE, _TOGETHER_APART if apart else _TOGETHER)
 
 
 def photo(weights: Mapping[Modality, float], rest: float = 0.0) -> float:
-    """The part of a score that a photo of a review may stand for: more than scores lean to the shop's own
-    pictures, for these are in the fused vector as well."""
-    return _sides(weights, rest, _ALONE, _PHOTO_TOGETHER).get("image", 0.0)
+    """The part of a score that a photo of a review may stand for: at least what scores lean to the
+    shop's own pictures, which are in the fused vector as well."""
+    return _sides(weights, rest, _ALONE, _TOGETHER).get("image", 0.0)
 
 
 def _sides(

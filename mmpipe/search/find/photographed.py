@@ -76,13 +76,15 @@ def photographed(
 def _leaning(version: Version, question: Question, mask: Words, scale: VectorScale) -> Measured:
     assert version.photos is not None
     assert question.vector is not None
-    leans = _leans(question, scale)
+    asks = [m for m, weight in question.modality_weights.items() if weight > 0]
+    near = version.fusion.nearness("image") if asks == ["image"] else 1.0
+    leans = _leans(question, scale, near)
     photos, asked = version.photos, question.modality_vectors["image"]
     found, cosines = photos.above(asked, mask, _lowest(leans, scale.floor), question.depth)
     fused = version.fused.score(found, question.vector)
     own = lean.cosines(version, {m: question.modality_vectors[m] for m in leans}, found)
     mine = lean.leaned(tuple(each for each in scale.leans if each.modality in leans), fused, own)
-    return found, mine, _by_photo(leans, scale, fused, own, cosines)
+    return found, mine, _by_photo(leans, scale, fused, own, cosines, near)
 
 
 def _in_bands(version: Version, question: Question, mask: Words, scale: VectorScale) -> Measured:
@@ -101,25 +103,30 @@ def _in_bands(version: Version, question: Question, mask: Words, scale: VectorSc
 
 
 def _by_photo(
-    leans: Mapping[Modality, Lean], scale: VectorScale, fused: Scores, own: lean.Own, cosines: Scores
+    leans: Mapping[Modality, Lean],
+    scale: VectorScale,
+    fused: Scores,
+    own: lean.Own,
+    cosines: Scores,
+    near: float,
 ) -> Scores:
     """What products score with a photo in place of their own picture."""
     image = leans["image"]
     others = lean.leaned(tuple(each for m, each in leans.items() if m != "image"), fused, own)
     # The line was drawn through the shop's pictures: where these are all unlike the query it leads anywhere.
-    moved = np.minimum(image.moved(cosines), np.maximum(cosines, scale.best))
+    moved = np.minimum(image.moved(cosines), np.maximum(near * cosines, scale.best))
     counted = scale.floor + TRUST * (moved - scale.floor)
     total: Scores = (others + image.weight * (counted - fused)).astype(np.float32)
     return np.where(moved > scale.floor, total, np.float32(-np.inf))
 
 
-def _leans(question: Question, scale: VectorScale) -> Mapping[Modality, Lean]:
+def _leans(question: Question, scale: VectorScale, near: float) -> Mapping[Modality, Lean]:
     """What scores lean by, and the line for a photo: where products have no pictures of their own to tell
-    where the cosines of pictures are, these stand for themselves."""
+    where the cosines of pictures are, a photo that is the query is as near as a fused vector can be."""
     found: dict[Modality, Lean] = {
         each.modality: each for each in scale.leans if each.modality in question.leaning
     }
-    image = found.get("image", Lean("image", 0.0, 0.0, 1.0))
+    image = found.get("image", Lean("image", 0.0, 0.0, near))
     return {**found, "image": replace(image, weight=question.photo_weight)}
 
 

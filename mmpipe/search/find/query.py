@@ -50,6 +50,8 @@ class EncodedQuery:
     what is not wanted, fused as ``vector`` is, of unit length, ``away_alone`` the same among vectors of
     single modalities, and ``like_weight`` what products weigh that the request is to be like; they take part
     once the query is aimed (:mod:`mmpipe.search.find.aim`), by ``aims``. ``excluded`` is met by every match.
+    ``apart`` says that words and looks are so in ``vector``, see
+    :attr:`~mmpipe.encoders.base.FusionInfo.apart`.
     """
 
     text: str | None = None
@@ -66,6 +68,7 @@ class EncodedQuery:
     like_weight: float = 0.0
     aims: Aims | None = None
     excluded: Condition | None = None
+    apart: bool = False
 
     @property
     def asks_nothing(self) -> bool:
@@ -176,6 +179,7 @@ def compose(
         text_share=weights.text / total if request.text else 0.0,
         identity=_identity(request, media),
         like_weight=liked,
+        apart=profile.fusion.apart,
     )
 
 

@@ -136,7 +136,7 @@ class Question:
             # What products are like is in their fused vectors alone.
             mode = "hybrid"
         counted = understood.known and bool(understood.words)
-        leaning = towards(query.modality_weights, query.like_weight, counted=counted)
+        leaning = towards(query.modality_weights, query.like_weight, apart=query.apart, counted=counted)
         photo_weight = photo(query.modality_weights, query.like_weight)
         if mode != "hybrid":
             leaning = {"image": 0.0} if mode == "early" and photo_weight > 0 else {}

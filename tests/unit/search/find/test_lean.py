@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.encoders.base import Modality
-from mmpipe.schemas.search import Filters
+from mmpipe.encoders import registry
+from mmpipe.encoders.base import FusionInfo, FusionKind, Modality
+from mmpipe.schemas.search import Filters, SearchRequest
 from mmpipe.search.find.lean import leaned, photo, settle, towards
 from mmpipe.search.find.match import Survey
+from mmpipe.search.find.query import compose
 from mmpipe.search.find.question import Question
 from mmpipe.search.find.scoring import Statistics, VectorScale
 from mmpipe.search.shards.merge import scoring_of
@@ -18,33 +22,67 @@ from mmpipe.search.shards.merge import scoring_of
 SCALE = VectorScale(0.1, 0.9)
 
 
+@pytest.mark.parametrize("apart", [True, False])
 @pytest.mark.parametrize(
     "weights", [{"text": 1.0}, {"image": 0.2}, {"text": 1.0, "image": 3.0}, {"video": 1.0}]
 )
 def test_a_query_leans_to_texts_and_pictures_that_it_has_and_never_wholly(
-    weights: dict[Modality, float],
+    weights: dict[Modality, float], apart: bool
 ) -> None:
-    leaning = towards(weights)
+    leaning = towards(weights, apart=apart)
     assert leaning.keys() == weights.keys() & {"text", "image"}
     assert sum(leaning.values()) < 1
     assert all(value > 0 for value in leaning.values())
-    assert sum(towards(weights, rest=2.0).values()) <= sum(leaning.values())
+    assert sum(towards(weights, rest=2.0, apart=apart).values()) <= sum(leaning.values())
 
 
 def test_words_that_full_text_counts_are_leant_to_less_and_photos_as_ever() -> None:
-    assert 0 < towards({"text": 1.0}, counted=True)["text"] < towards({"text": 1.0})["text"]
-    assert towards({"image": 1.0}, counted=True) == towards({"image": 1.0})
+    assert (
+        0
+        < towards({"text": 1.0}, apart=True, counted=True)["text"]
+        < towards({"text": 1.0}, apart=True)["text"]
+    )
+    assert towards({"image": 1.0}, apart=True, counted=True) == towards({"image": 1.0}, apart=True)
 
 
 def test_a_photo_of_a_review_stands_for_what_scores_lean_to_pictures_or_more() -> None:
-    assert photo({"image": 1.0}) == towards({"image": 1.0})["image"]
-    assert photo({"text": 1.0, "image": 1.0}) > towards({"text": 1.0, "image": 1.0})["image"]
+    assert photo({"image": 1.0}) == towards({"image": 1.0}, apart=True)["image"]
+    assert photo({"text": 1.0, "image": 1.0}) > towards({"text": 1.0, "image": 1.0}, apart=True)["image"]
     assert photo({"text": 1.0}) == 0.0
 
 
+def test_a_mean_of_words_and_looks_is_leant_from_further_than_the_two_side_by_side() -> None:
+    both: dict[Modality, float] = {"text": 1.0, "image": 1.0}
+    beside, mean = towards(both, apart=True), towards(both, apart=False)
+    assert all(beside[m] < mean[m] for m in both)
+    assert photo(both) == mean["image"]
+    assert towards({"image": 1.0}, apart=True) == towards({"image": 1.0}, apart=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "single", "apart"),
+    [
+        ("slots", False, True),
+        ("slots", True, False),
+        ("weighted_mean", False, False),
+        ("gated_attention", False, False),
+    ],
+)
+def test_a_fusion_says_whether_it_has_words_and_looks_apart(
+    kind: FusionKind, single: bool, apart: bool
+) -> None:
+    info = FusionInfo(kind, "1", {"text": 0.5, "image": 0.5}, single)
+    profile = replace(registry.load("fake").profile, fusion=info)
+    query = compose(SearchRequest(), profile, {}, {})
+    assert query.apart is apart
+
+
 def test_who_weighs_nothing_is_not_leant_to() -> None:
-    assert towards({"text": 0.0, "image": 1.0}) == towards({"image": 1.0})
-    assert towards({"text": 1.0, "image": 3.0})["image"] > towards({"text": 1.0, "image": 1.0})["image"]
+    assert towards({"text": 0.0, "image": 1.0}, apart=True) == towards({"image": 1.0}, apart=True)
+    assert (
+        towards({"text": 1.0, "image": 3.0}, apart=True)["image"]
+        > towards({"text": 1.0, "image": 1.0}, apart=True)["image"]
+    )
 
 
 def falling(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:

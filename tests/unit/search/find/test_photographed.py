@@ -12,11 +12,13 @@ import pyarrow as pa
 import pytest
 
 from mmpipe.encoders import fake, registry
+from mmpipe.fusion import WeightedMean
 from mmpipe.schemas.search import Filters, SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.columns.photos import Numbered, PhotoColumn, Photos, build_photos
 from mmpipe.search.find import photographed
-from mmpipe.search.find.question import THING
+from mmpipe.search.find.question import THING, Question
+from mmpipe.search.find.scoring import VectorScale
 from mmpipe.search.kernels.memory import words_of
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
@@ -223,3 +225,31 @@ def test_products_that_moved_are_found_where_they_are(plain: Version, tmp_path: 
     afresh = PhotoColumn(version.photos.photos, numbered(later))
     assert taken._rows.tolist() == afresh._rows.tolist()
     assert len(taken) == 2
+
+
+def test_where_products_have_no_pictures_a_photo_is_no_nearer_than_a_fused_vector_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo is held against others' scores, which are of fused vectors."""
+    products = [catalogues.product(f"bare{n}", f"thing {n}") for n in range(20)]
+    plain = catalogues.version(catalogues.create(tmp_path / "shop", catalogues.rows_of(products)))
+    version = showing(plain, [("bare1", LIKE_NOTHING)])
+    request = SearchRequest(limit=100)
+    question = Question.of(
+        request, encode(request, LOADED, {"image": catalogues.picture(LIKE_NOTHING)}), SETTINGS
+    )
+    scale = VectorScale(0.1, 0.2)
+    alive = words_of(np.ones(20, np.bool_))
+    none = np.zeros(0, np.int32), np.zeros(0, np.float32)
+    gained = []
+    for near in (1.0, 0.5):
+        monkeypatch.setattr(WeightedMean, "nearness", lambda _, modality, near=near: near)
+        found = photographed.photographed(version, question, alive, scale, *none)
+        assert len(found.rows) == 1
+        gained.append(float(found.scores[0] + found.gained[0]))
+    assert question.vector is not None
+    own = float(version.fused.score(np.array([1], np.int32), question.vector)[0])
+    part = question.photo_weight
+    for near, score in zip((1.0, 0.5), gained, strict=True):
+        counted = scale.floor + photographed.TRUST * (near - scale.floor)
+        assert score == pytest.approx((1 - part) * own + part * counted, abs=1e-3)
