@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.assistant import evidence, finding, topics
@@ -29,6 +30,8 @@ _APART: Final = re.compile(
 _MOST_COMPARED: Final = 4
 _BOTH: Final = re.compile(r"\band\b|,|和|跟|与|以及|还有|，|、")
 _MOST_ASKED: Final = 3
+# Words of a question that are looked for: each in every sentence of a product.
+_MOST_WORDS: Final = 24
 # Beside Chinese characters spaces are a matter of taste.
 _NO_SPACE: Final = re.compile(rf"(?<=[{CJK}])\s+|\s+(?=[{CJK}])")
 
@@ -111,17 +114,17 @@ def _asked(turn: Turn, product: PublicProduct | None, *, named: bool) -> Meant:
     names, others = _split(whole, rest) if named else ((), rest)
     return Meant(
         product,
-        idle(telling(others)),
+        tuple(dict.fromkeys(idle(telling(others))))[:_MOST_WORDS],
         tuple(found[:_MOST_ASKED]),
         topics=topics.asked(_unnamed(turn.even, names)),
     )
 
 
 def parts(turn: Turn, product: PublicProduct) -> list[Meant]:
-    """What each clause of a turn asks of a product, of those that ask something."""
-    said = [replace(turn, even=each) for each in asking(turn.even)]
-    found = [_asked(each, product, named=True) for each in said]
-    return [each for each in found if each.aspects or each.topics or each.rest]
+    """What each clause of a turn asks of a product: of the first few that ask something."""
+    said = (replace(turn, even=each) for each in asking(turn.even))
+    found = (_asked(each, product, named=True) for each in said)
+    return list(islice((each for each in found if each.aspects or each.topics or each.rest), _MOST_ASKED))
 
 
 def _unnamed(text: str, names: Sequence[str]) -> str:

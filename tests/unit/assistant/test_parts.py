@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.assistant import evidence
+from mmpipe.assistant import evidence, references
+from mmpipe.assistant.language import Language
 from mmpipe.assistant.quantities import amounts
+from mmpipe.assistant.reading import read
 from mmpipe.assistant.state import Conversation, Wishes, opened
 from mmpipe.errors import InvalidRequest
-from mmpipe.schemas.assistant import MAX_STATE
+from mmpipe.schemas.assistant import MAX_STATE, MAX_TEXT
 from mmpipe.schemas.product import PublicProduct
 
 
@@ -144,3 +146,15 @@ def test_a_field_is_read_as_claims_name_it() -> None:
 )
 def test_most_of_a_long_run_in_parts_is_enough(run: str, text: str, says: bool) -> None:
     assert evidence.mentions(text, (run,)) is says
+
+
+@pytest.mark.parametrize(
+    ("clause", "language"), [("is thing{} ok? ", "en"), ("能做事情{}的吗？", "zh"), ("word{} ", "en")]
+)
+def test_a_turn_of_many_questions_asks_for_a_few(clause: str, language: Language) -> None:
+    """Each is looked for, word by word, in every sentence of a product."""
+    said = "is it " + "".join(clause.format(number) for number in range(90))[:MAX_TEXT] + "? is it?"
+    product = PublicProduct.model_validate({"id": "a", "title": "Halvard Dome"})
+    found = references.parts(read(said, language, shown=1, looks=True), product)
+    assert 1 <= len(found) <= 3
+    assert all(1 <= len(each.rest) <= 24 for each in found)
