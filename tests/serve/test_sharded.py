@@ -6,7 +6,8 @@ import asyncio
 import io
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,9 +27,9 @@ from mmpipe.errors import (
     UnknownProduct,
 )
 from mmpipe.indexing.lanes.reviews import execute_reviews
-from mmpipe.lake import open_lake
+from mmpipe.lake import Collection, open_lake
 from mmpipe.schemas.search import SearchRequest
-from mmpipe.search import LiveVersions, Searcher, encode
+from mmpipe.search import LiveVersions, Searcher, Version, encode
 from mmpipe.search.asked import NOBODY
 from mmpipe.search.find.dictionary import dictionary
 from mmpipe.search.shards import ShardMissing, VersionGone, VersionRef
@@ -560,6 +561,36 @@ def test_a_shard_that_cannot_have_photos_answers_without_and_tries_again(
         versions.mend()
         assert versions._held[ref].version.photos is not None
         assert not versions._lacking
+    finally:
+        versions.close()
+        for server in shop.servers:
+            server.close()
+
+
+def test_a_shard_that_waits_to_follow_photos_follows_what_is_then_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that tell it at once the one that read first may come to it last."""
+    shop = Shop(tmp_path)
+    versions = ShardVersions(shop.settings, 0)
+    told: list[Mapping[str, int]] = []
+
+    def follow(_: Any, collection: Any, version: Version, followed: Mapping[str, int], *more: Any) -> Version:
+        told.append(followed)
+        return version
+
+    try:
+        versions.open_live()
+        monkeypatch.setattr(FollowedPhotos, "follow", follow)
+        now = {"photos": 6}
+        monkeypatch.setattr(Collection, "live", lambda _: SimpleNamespace(photos=dict(now)))
+        with versions._loading["shop"]:
+            waits = threading.Thread(target=versions.follow_photos, args=("shop",))
+            waits.start()
+            waits.join(0.2)
+            now["photos"] = 7
+        waits.join()
+        assert [each["photos"] for each in told] == [7]
     finally:
         versions.close()
         for server in shop.servers:

@@ -68,6 +68,7 @@ class ShardVersions:
         self._lake = open_lake(settings)
         self._folder = NodeFolder(settings.serve.mirror_dir)
         self._mirrors: dict[tuple[str, str], Mirror] = {}
+        # Looked through as a list: other collections' versions come and go meanwhile.
         self._held: dict[VersionRef, _Held] = {}
         self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._photos = FollowedPhotos(settings, self._folder)
@@ -122,11 +123,12 @@ class ShardVersions:
         """Bring the photos of reviews, as ``live.json`` names them now, to all parts of versions that are
         held. Blocks. Raises as :meth:`FollowedPhotos.follow` does; meanwhile products answer as they did."""
         opened = self._lake.collection(collection)
-        live = opened.live()
         with self._loading[collection]:
+            # Read here: of two that are told at once the later one must not bring what was before.
+            live = opened.live()
             told = self._told[collection] = {} if live is None else live.photos
             self._lacking.add(collection)
-            for ref in [ref for ref in self._held if ref.collection == collection]:
+            for ref in [ref for ref in list(self._held) if ref.collection == collection]:
                 held = self._held[ref]
                 version = self._photos.follow(opened, held.version, told)
                 if version is not held.version:
@@ -158,7 +160,7 @@ class ShardVersions:
     def _load_anew(self, collection: str) -> None:
         """The version used last; older ones are when they are asked for."""
         with self._loading[collection]:
-            refs = [ref for ref in self._held if ref.collection == collection]
+            refs = [ref for ref in list(self._held) if ref.collection == collection]
             refs.sort(key=lambda ref: -self._held[ref].used)
             for place, ref in enumerate(refs):
                 if place == 0:
@@ -208,7 +210,7 @@ class ShardVersions:
     def _latest(self, ref: VersionRef) -> Version | None:
         of_table = [
             held
-            for other, held in self._held.items()
+            for other, held in list(self._held.items())
             if (other.collection, other.table) == (ref.collection, ref.table)
         ]
         return max(of_table, key=lambda held: held.used).version if of_table else None
@@ -236,12 +238,12 @@ class ShardVersions:
     def _forget(self, collection: str) -> None:
         """Those used last stay, and of the others those that were not long ago."""
         oldest = time.monotonic() - HOLD_SECONDS
-        held = [(ref, each) for ref, each in self._held.items() if ref.collection == collection]
+        held = [(ref, each) for ref, each in list(self._held.items()) if ref.collection == collection]
         held.sort(key=lambda entry: -entry[1].used)
         for place, (ref, each) in enumerate(held):
             if place > MAX_HELD or (place > MIN_HELD and each.used < oldest):
                 del self._held[ref]
-        tables = {(ref.collection, ref.table) for ref in self._held}
+        tables = {(ref.collection, ref.table) for ref in list(self._held)}
         for key in [key for key in self._mirrors if key[0] == collection and key not in tables]:
             self._mirrors.pop(key).close()
 
