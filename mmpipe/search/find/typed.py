@@ -31,7 +31,9 @@ def _readings(pieces: Sequence[Piece], synonyms: Synonyms) -> Iterator[tuple[tup
     if not any(strange):
         return
     for start in range(min(len(pieces), _MOST_LOOKED_AT)):
-        some = list(takewhile(_is_latin, pieces[start : start + _MOST_TOGETHER]))
+        aside = pieces[start].aside
+        near = [piece for piece in pieces[start : start + _MOST_TOGETHER] if piece.aside == aside]
+        some = list(takewhile(_is_latin, near))
         letters = "".join(piece.single or "" for piece in some)
         ends = synonyms.typed_ends(letters)
         stop = 0
@@ -39,7 +41,7 @@ def _readings(pieces: Sequence[Piece], synonyms: Synonyms) -> Iterator[tuple[tup
             stop += len(piece.single or "")
             if stop in ends and any(strange[start:place]):
                 read = synonyms.typed(letters[:stop])
-                yield (start, place), [Piece(part, ((part,),), others) for part, others in read]
+                yield (start, place), [Piece(part, ((part,),), others, aside=aside) for part, others in read]
 
 
 def _with(

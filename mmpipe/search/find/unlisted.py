@@ -115,6 +115,8 @@ class _Run:
             made += inner or [piece]
         if made and not made[-1].found:
             _by_last_words(made[-1], holding)
+        for piece in made:
+            piece.aside = self.stand[0].aside
         return made if _found(made) > _found(self.stand) else self.stand
 
     def _inside(self, piece: Piece) -> list[Piece]:
@@ -238,12 +240,13 @@ def _phrases(pieces: Sequence[Piece], synonyms: Synonyms) -> list[_Phrase]:
         for length in range(_LONGEST_PHRASE, 0, -1):
             for start in range(max(0, at - length + 1), min(at, len(pieces) - length) + 1):
                 some = list(pieces[start : start + length])
-                if all(map(_is_word, some)):
+                if all(_is_word(each) and each.aside == some[0].aside for each in some):
                     others = _others_of(" ".join(each.single or "" for each in some), synonyms)
                     if others:
                         text = " ".join(each.text for each in some)
                         own = tuple(dict.fromkeys(token for each in some for token in each.ways[0]))
-                        made.append(_Phrase(some, Piece(text, (own,), others, size=length)))
+                        whole = Piece(text, (own,), others, size=length, aside=some[0].aside)
+                        made.append(_Phrase(some, whole))
     return made
 
 

@@ -258,8 +258,9 @@ def phrases(text: str) -> tuple[tuple[str, ...], ...]:
 
 def _joint(one: Piece, other: Piece) -> str | None:
     """The word that two in a row may be: of letters not too short, and one token: c++ book is none. Of an
-    amount its thousands may stand apart: 1 500 W."""
-    if one.single is None:
+    amount its thousands may stand apart: 1 500 W. None across a word behind which it says what the thing is
+    for."""
+    if one.single is None or one.aside != other.aside:
         return None
     if other.single is None:
         (joined,) = other.ways[0][:1] or ("",)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mmpipe.encoders import registry
@@ -9,8 +11,9 @@ from mmpipe.lake.synonyms import parse_synonyms
 from mmpipe.lexical import items, name_of
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
-from mmpipe.search.find.synonyms import Synonyms, with_own
+from mmpipe.search.find.synonyms import Synonyms, base, with_own
 from mmpipe.search.find.things import behind, things
+from mmpipe.search.find.words import understand_by
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
 
@@ -151,6 +154,19 @@ def test_things_are_what_compounds_end_with() -> None:
     names = things().names
     assert names >= {"stand", "case", "holder", "sofa", "settee", "mug", "支架", "机壳", "克杯"}
     assert names.isdisjoint(("wireless", "portable", "set", "kit", "无线", "降噪", "套装", "black", "黑色"))
+
+
+@pytest.mark.parametrize("text", ["stand for erji", "stand for headphonse"])
+def test_what_a_thing_is_for_is_not_the_thing_however_it_is_read(shop: Version, text: str) -> None:
+    understood = understand_by(shop.text, text, base(), typos=True)
+    assert [understood.words[place].text for place in understood.heads] == ["stand"]
+
+
+def test_no_word_is_made_across_what_a_thing_is_for(tmp_path: Path) -> None:
+    products = [catalogues.product("s", "Lampshade"), catalogues.product("l", "Lamp with shade")]
+    version = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(products)))
+    assert found(version, "lamp shade")[0] == "s"
+    assert found(version, "lamp for shade") == ["l"]
 
 
 @pytest.mark.parametrize(
