@@ -10,6 +10,8 @@ from decimal import Decimal
 from mmpipe.schemas.currencies import decimals_of
 from mmpipe.schemas.currency_names import CODES_OF, CURRENCIES
 
+# Signs and names of more than one currency.
+_SHARED = {name: codes for name, codes in CODES_OF.items() if len(codes) > 1}
 _SPACES = " \u00a0\u2009\u202f"
 _NUMBER = re.compile(rf"(?:\d|(?<![^\W\d_])[.,]\d)(?:[\d.,'’{_SPACES}]*\d)?(?:[.,](?![\d\-–—]))?")
 # An amount that cannot be read in two ways, as most feeds write it.
@@ -116,12 +118,12 @@ def _currency(before: str, after: str, given: tuple[str | None, str | None], val
 
 
 def _mark(said: str) -> str:
-    """What stands beside an amount as one sign or code: in lower case: ``US $``
-    is ``us$``, ``USD $`` is ``usd``."""
+    """What stands beside an amount as one sign or code in lower case: ``US $`` is ``us$``, ``USD $`` is
+    ``usd``."""
     mark = "".join(said.lower().split())
-    for sign, codes in CODES_OF.items():
+    for sign, codes in _SHARED.items():
         code = mark.removesuffix(sign) if mark.endswith(sign) else mark.removeprefix(sign)
-        if len(codes) > 1 and code.upper() in codes:
+        if code.upper() in codes:
             return code
     return mark
 
