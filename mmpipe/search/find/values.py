@@ -348,7 +348,7 @@ def _sized(text: str, spared: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
         ):
             continue
         number = fold(match["number"])
-        keys = (f"{system} {number}",) if system else ()
+        keys: tuple[str, ...] = (f"{system} {number}",) if system else ()
         # Behind a number by itself us says little: 15 us.
         keys += (number,) if noun or match["system"] else ()
         yield Candidate(match.start(), match.end(), keys, (SIZE,), noun=noun)
