@@ -1,6 +1,7 @@
 """What went wrong, as whoever asked reads it: a problem document, and below the doors for agents an error of
-their protocol. Every error of the service passes here, whoever raised it: a route, a guard, a limit, no route
-at all."""
+their protocol. Every error of the application passes here, whoever raised it: a route, a guard, a limit, no
+route at all. What is no HTTP, or comes too slowly, is refused before it, by a problem document on any path
+(:mod:`mmpipe.serve.http.bounded_protocol`)."""
 
 from __future__ import annotations
 
