@@ -12,6 +12,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -280,14 +282,10 @@ def _another_than(former: int, seconds: float = 80.0) -> int:
     return now
 
 
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
-def test_a_killed_proxy_is_back_at_once_and_knows_its_routes(
-    service: Service, capsys: pytest.CaptureFixture[str]
-) -> None:
+@contextmanager
+def _shopper(service: Service) -> Iterator[list[tuple[float, int]]]:
+    """Somebody who searches all the time: the moment and the status of each, 0 where no connection was taken
+    or it broke."""
     ended = threading.Event()
     seen: list[tuple[float, int]] = []
 
@@ -296,7 +294,7 @@ def test_a_killed_proxy_is_back_at_once_and_knows_its_routes(
             begun = time.monotonic()
             try:
                 status = service.call("GET", "/v1/search?q=red+shoe")[0]
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 status = 0
             seen.append((begun, status))
             time.sleep(0.01)
@@ -304,6 +302,21 @@ def test_a_killed_proxy_is_back_at_once_and_knows_its_routes(
     shopper = threading.Thread(target=shop)
     shopper.start()
     try:
+        yield seen
+    finally:
+        ended.set()
+        shopper.join()
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
+def test_a_killed_proxy_is_back_at_once_and_knows_its_routes(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with _shopper(service) as seen:
         first = _proxy()
         killed_at = time.monotonic()
         os.kill(first, signal.SIGKILL)
@@ -315,12 +328,37 @@ def test_a_killed_proxy_is_back_at_once_and_knows_its_routes(
         os.kill(_parent(of_ray), signal.SIGKILL)
         _another_than(of_ray)
         _answers(service)
-    finally:
-        ended.set()
-        shopper.join()
     refused = [at - killed_at for at, status in seen if status == 0 and at < replaced_at]
     assert {status for _, status in seen} <= {200, 503, 0}
     assert [at for at, status in seen if status == 200 and killed_at < at < replaced_at], "nobody stood in"
     with capsys.disabled():
         print(f"\nrefused until {max(refused, default=0.0):.2f} s after; Ray's own after", end=" ")
         print(f"{replaced_at - killed_at:.1f} s; {sum(status == 503 for _, status in seen)} times 503")
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the end of a process is told by Linux alone")
+def test_proxy_and_replicas_that_are_lost_together_come_back_by_themselves(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who stands in knows no new replica: until Ray's next proxy does, callers are asked to wait."""
+    with _shopper(service) as seen:
+        _answers(service)
+        first, replica = _proxy(), _replica_of(APP_NAME)
+        killed_at = time.monotonic()
+        os.kill(replica, signal.SIGKILL)
+        os.kill(first, signal.SIGKILL)
+        stands_in = _another_than(first)
+        _another_than(stands_in)
+        replaced_at = time.monotonic()
+        _answers(service, 120)
+    since = [(at - killed_at, status) for at, status in seen if at >= killed_at]
+    assert {status for _, status in since} <= {200, 503, 0}
+    answered = min(at for at, status in since if status == 200)
+    refused = [at for at, status in since if status == 0 and at < replaced_at - killed_at]
+    assert max(refused, default=0.0) < 5.0, "nobody said that it will be back"
+    assert any(status == 503 for _, status in since)
+    with capsys.disabled():
+        print(f"\nrefused until {max(refused, default=0.0):.2f} s after; Ray's own after", end=" ")
+        print(f"{replaced_at - killed_at:.1f} s, answers after {answered:.1f} s;", end=" ")
+        longest = max(later - at for (at, _), (later, _) in pairwise(since))
+        print(f"{sum(status == 503 for _, status in since)} times 503, the longest wait {longest:.1f} s")
