@@ -198,11 +198,14 @@ def amount(text: str) -> str | None:
 @lru_cache(maxsize=16_384)
 def size(text: str) -> str | None:
     """The one spelling of a folded text that is the number of a size, by itself or in a system: ``42.5`` of
-    ``42,5`` and ``42 1/2``, ``eu 42`` of ``EUR 42``, ``42 EU`` and ``EU size 42.0``; None for any other."""
+    ``42,5`` and ``42 1/2``, ``eu 42`` of ``EUR 42``, ``42 EU`` and ``EU size 42.0``; None for any other. A
+    number with a point and nothing else stays as it is: of versions ``1.10`` is not ``1.1``."""
     found = _SIZE.fullmatch(text)
     if found is None or (found["system"] and found["behind"]):
         return None
     system = found["system"] or found["behind"]
+    if not system and "." in found["number"]:
+        return None
     number = found["number"] if found["number"].isdecimal() else _number(found["number"])
     return f"{system} {number}" if system else number
 
