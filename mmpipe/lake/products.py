@@ -282,15 +282,15 @@ class ProductTable:
         # What a commit of these products decides on is read along; but for two columns it is asked for.
         heads = set(HEAD_COLUMNS) - set(names)
         look = len(wanted) <= MAX_LOOKUPS and len(heads) <= 2
-        try:
-            with lance_errors(f"reading table {self.name}"):
+        with lance_errors(f"reading table {self.name}"):
+            try:
                 rows = self._by_id(dataset, wanted, [*names, *sorted(heads)] if look else names)
-        except (OSError, ValueError) as error:
-            if version is None or "not found" not in str(error).lower():
-                raise
-            raise CommitConflict(
-                f"version {version.version} of table {self.name} was cleaned up meanwhile: read again"
-            ) from error
+            except (OSError, ValueError) as error:
+                if version is None or "not found" not in str(error).lower():
+                    raise
+                raise CommitConflict(
+                    f"version {version.version} of table {self.name} was cleaned up meanwhile: read again"
+                ) from error
         if look:
             self._recent.looked(dataset, wanted, rows)
         return rows.select(names)
