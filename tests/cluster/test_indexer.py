@@ -54,8 +54,12 @@ def test_an_upload_wakes_no_query_replica(service: Service) -> None:
         time.sleep(0.5)
     assert n > 3
     assert _replicas(INDEXER_APP_NAME, "Indexer") == 1
-    # A query does wake one, which finds what was uploaded meanwhile.
-    status, page = service.call("GET", "/v1/search?q=violet+umbrella")
+    # A query does wake one, which finds what was uploaded meanwhile; until then callers are asked to wait.
+    begun = time.monotonic()
+    while (found := service.call("GET", "/v1/search?q=violet+umbrella"))[0] == 503:
+        assert time.monotonic() - begun < 60, "nothing is woken"
+        time.sleep(0.5)
+    status, page = found
     assert status == 200
     assert page["total"] >= n
     assert _replicas(APP_NAME, "Api") == 1

@@ -262,6 +262,16 @@ def _proxy() -> int:
     return int(told.read_text())
 
 
+def _settled_proxy(seconds: float = 2.0) -> int:
+    """The same, once it has not been replaced for so long: every change of the replicas starts another."""
+    proxy, since = _proxy(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        time.sleep(0.05)
+        if (now := _proxy()) != proxy:
+            proxy, since = now, time.monotonic()
+    return proxy
+
+
 def _answers(service: Service, seconds: float = 60.0) -> None:
     """Until connections are taken again and searches are answered."""
     begun, status = time.monotonic(), 0
@@ -343,7 +353,7 @@ def test_proxy_and_replicas_that_are_lost_together_come_back_by_themselves(
     """Who stands in knows no new replica: until Ray's next proxy does, callers are asked to wait."""
     with _shopper(service) as seen:
         _answers(service)
-        first, replica = _proxy(), _replica_of(APP_NAME)
+        replica, first = _replica_of(APP_NAME), _settled_proxy()
         killed_at = time.monotonic()
         os.kill(replica, signal.SIGKILL)
         os.kill(first, signal.SIGKILL)
