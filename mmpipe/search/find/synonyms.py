@@ -263,6 +263,20 @@ def shipped_chinese() -> set[str]:
 
 
 @lru_cache(maxsize=1)
+def sections() -> tuple[tuple[str, SynonymLines], ...]:
+    """The shipped file's lines by the remark that they stand under, with it."""
+    found: list[tuple[str, SynonymLines]] = []
+    remark, lines = "", list[str]()
+    for line in (*(files(__package__) / _FILE).read_text(encoding="utf-8").splitlines(), "#"):
+        if not line.startswith("#"):
+            lines.append(line)
+            continue
+        found.append((remark, parse_synonyms("\n".join(lines).encode())))
+        remark, lines = line, []
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
 def _shipped_known() -> _Known:
     lines = _shipped()
     known = _Known()
@@ -272,15 +286,17 @@ def _shipped_known() -> _Known:
 
 @lru_cache(maxsize=1)
 def _shipped() -> SynonymLines:
-    lines = parse_synonyms((files(__package__) / _FILE).read_bytes())
-    own = {fold(text) for group in lines.groups for text in (*group.en, *group.zh)}
+    parts = [lines for _, lines in sections()]
+    groups = tuple(group for lines in parts for group in lines.groups)
+    own = {fold(text) for group in groups for text in (*group.en, *group.zh)}
     glossary = []
     # The glossary's terms are wider than words: they translate what is not known better.
     for term in load_glossary().terms:
         en = tuple(text for text in term.en if fold(text) not in own)
         zh = tuple(text for text in term.zh if fold(text) not in own)
         glossary += [Replacement(en, term.zh[:1]), Replacement(zh, term.en[:2])]
-    return SynonymLines(lines.groups, (*lines.replacements, *glossary))
+    replacements = [line for lines in parts for line in lines.replacements]
+    return SynonymLines(groups, (*replacements, *glossary))
 
 
 def _vocabulary(words: Iterable[str]) -> _Vocabulary:

@@ -15,9 +15,9 @@ from importlib.resources import files
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
-from mmpipe.lake.synonyms import parse_synonyms
 from mmpipe.search.columns.names import Roles
 from mmpipe.search.find.synonyms import heads as heads_of
+from mmpipe.search.find.synonyms import sections
 
 if TYPE_CHECKING:
     from mmpipe.lexical import Item
@@ -103,15 +103,10 @@ def _names(piece: Piece, names: frozenset[str]) -> bool:
 
 def _groups() -> Iterator[tuple[bool, list[tuple[str, ...]]]]:
     """The words of each line, by their tokens; and whether it says how things look."""
-    text = (files(__package__) / "synonyms.tsv").read_text(encoding="utf-8")
-    looks, lines = False, list[str]()
-    for line in (*text.splitlines(), "#"):
-        if not line.startswith("#"):
-            lines.append(line)
-            continue
-        for group in parse_synonyms("\n".join(lines).encode()).groups:
-            yield looks, [parts for text in (*group.en, *group.zh) if (parts := heads_of(text))]
-        looks, lines = line.startswith(_LOOKS), []
+    for remark, lines in sections():
+        for group in lines.groups:
+            parts = [parts for text in (*group.en, *group.zh) if (parts := heads_of(text))]
+            yield remark.startswith(_LOOKS), parts
 
 
 @lru_cache(maxsize=1)
