@@ -110,8 +110,7 @@ class SumOfParts(ABC):
     ) -> dict[Modality, Vectors]:
         """See :meth:`Fusion.parts`."""
         parts = self._masked_parts(vectors, present, None, self._parts)
-        total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
-        norm = np.linalg.norm(total, axis=1, keepdims=True)
+        _, norm = _total(parts)
         safe = np.where(norm > _TINY, norm, np.inf).astype(np.float32)
         return {m: (part / safe).astype(np.float32, copy=False) for m, part in parts.items()}
 
@@ -159,10 +158,15 @@ def alone(used: Mapping[Modality, Mask]) -> dict[Modality, Mask]:
 
 def _summed(parts: Mapping[Modality, Vectors]) -> tuple[Vectors, Mask]:
     """The unit vectors of the sums, zero where there is nothing, and which rows have any."""
-    total = np.sum(list(parts.values()), axis=0, dtype=np.float32)
-    norm = np.linalg.norm(total, axis=1, keepdims=True)
+    total, norm = _total(parts)
     fused = np.divide(total, norm, out=np.zeros_like(total), where=norm > _TINY)
     return fused.astype(np.float32, copy=False), norm[:, 0] > _TINY
+
+
+def _total(parts: Mapping[Modality, Vectors]) -> tuple[Vectors, Vectors]:
+    """The sums, and their lengths ``(n, 1)``."""
+    total: Vectors = np.sum(list(parts.values()), axis=0, dtype=np.float32)
+    return total, np.linalg.norm(total, axis=1, keepdims=True)
 
 
 def product(rows: Vectors, matrix: Vectors) -> Vectors:
