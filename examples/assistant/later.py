@@ -23,8 +23,7 @@ from examples.assistant.turns import (
 
 def later() -> list[dict[str, Any]]:
     """Conversations as lines of the set."""
-    of = Catalogue()
-    return lines(_english(of), _chinese(of))
+    return lines(_english, _chinese)
 
 
 def _english(of: Catalogue) -> list[list[Turn]]:

@@ -28,14 +28,12 @@ _NOTHING = ("off_topic", "not_said", "nothing_found")
 
 def choosing() -> list[dict[str, Any]]:
     """Conversations by which the rules may be mended, as lines of the set."""
-    of = Catalogue()
-    return lines(_choosing_english(of), _choosing_chinese(of))
+    return lines(_choosing_english, _choosing_chinese)
 
 
 def reporting() -> list[dict[str, Any]]:
     """Conversations that are reported, by which nothing is mended, as lines of the set."""
-    of = Catalogue()
-    return lines(_reporting_english(of), _reporting_chinese(of))
+    return lines(_reporting_english, _reporting_chinese)
 
 
 def _choosing_english(of: Catalogue) -> list[list[Turn]]:

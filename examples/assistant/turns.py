@@ -10,11 +10,12 @@ asked back; ``never`` are words that no answer may have. A turn without a kind o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from examples.catalogue.products import SampleProduct, generate_products
 
 Turn = dict[str, Any]
+Written: TypeAlias = "Callable[[Catalogue], list[list[Turn]]]"
 _NEVER: Final = ["free", "buy now", "evil", "免费", "立即购买", "1 usd", "system prompt", "sales bot"]
 
 
@@ -24,9 +25,10 @@ def conversations() -> list[dict[str, Any]]:
     return [{"language": language, "turns": turns} for language, turns in found]
 
 
-def lines(english: list[list[Turn]], chinese: list[list[Turn]]) -> list[dict[str, Any]]:
-    """Conversations in either language as lines of a set."""
-    talks = [("en", turns) for turns in english] + [("zh", turns) for turns in chinese]
+def lines(english: Written, chinese: Written) -> list[dict[str, Any]]:
+    """Conversations in either language, written for the sample catalogue, as lines of a set."""
+    of = Catalogue()
+    talks = [("en", turns) for turns in english(of)] + [("zh", turns) for turns in chinese(of)]
     return [{"language": language, "turns": turns} for language, turns in talks]
 
 

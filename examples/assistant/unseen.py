@@ -11,8 +11,7 @@ from examples.assistant.turns import Catalogue, Turn, compare, fact, find, lead,
 
 def unseen() -> list[dict[str, Any]]:
     """Conversations as lines of the set."""
-    of = Catalogue()
-    return lines(_english(of), _chinese(of))
+    return lines(_english, _chinese)
 
 
 def _english(of: Catalogue) -> list[list[Turn]]:
