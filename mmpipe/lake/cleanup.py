@@ -16,6 +16,8 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from mmpipe.lake.steady import JUMPS
+
 if TYPE_CHECKING:
     import lance
 
@@ -61,9 +63,10 @@ def remove_versions(
 ) -> int:
     """Remove versions older than ``hold`` seconds, but for those that carry a tag and the ``keep`` newest;
     returns how many went. Nothing goes that is younger than the oldest lease, which is ``leased`` seconds
-    old."""
+    old. A machine's clock that is set forward makes nothing old within this process's hold."""
+    forward, _ = JUMPS.lately(hold)
     stats = dataset.cleanup_old_versions(
-        older_than=timedelta(seconds=max(hold, leased, 1e-6)),
+        older_than=timedelta(seconds=max(hold + forward, leased, 1e-6)),
         retain_versions=keep,
         error_if_tagged_old_versions=False,
     )

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from mmpipe.lake.steady import JUMPS
+
 if TYPE_CHECKING:
     from mmpipe.lake.live import LiveFile
     from mmpipe.objects import ObjectStore
@@ -70,16 +72,22 @@ class LiveTags:
         self._store.delete(f"{self._folder}{lease}.json")
 
     def leased(self) -> float:
-        """The age in seconds of the oldest lease, and some more for clocks that differ; 0 without one. One
-        list request."""
+        """Seconds: what is younger by the machine's clock may have come after the oldest lease. That is its
+        age, and some more for clocks that differ or were set meanwhile; 0 without one. One list request."""
         now = datetime.now(UTC)
+        forward, back = (timedelta(seconds=each) for each in JUMPS.lately(LEASE_ENDS.total_seconds()))
         ages = [now - stat.last_modified for stat in self._store.list(f"{self._folder}{_LEASE}-")]
-        held = [age + _SKEW for age in ages if age < LEASE_ENDS]
+        held = [
+            # Of one from the future it is not known by how much the clock was set back.
+            age + back + _SKEW if age >= -_SKEW else LEASE_ENDS
+            for age in ages
+            if age - forward < LEASE_ENDS
+        ]
         return max(held, default=timedelta()).total_seconds()
 
     def forget(self, resets: timedelta) -> None:
         """Drop leases that nobody gave back, and what is kept of resets that are older. Two list requests."""
-        now = datetime.now(UTC)
+        now = datetime.now(UTC) - timedelta(seconds=JUMPS.lately(LEASE_ENDS.total_seconds())[0])
         for prefix, ends in ((_LEASE, LEASE_ENDS), (_RESET, resets)):
             for stat in list(self._store.list(f"{self._folder}{prefix}-")):
                 if now - stat.last_modified >= ends:
@@ -113,7 +121,8 @@ class Superseded:
 
     def over(self, table: str, versions: set[int], content: LiveFile) -> set[int]:
         """Those of a table's surplus versions that may go."""
-        before = datetime.now(UTC) - timedelta(seconds=self._seconds)
+        forward, _ = JUMPS.lately(self._seconds)
+        before = datetime.now(UTC) - timedelta(seconds=self._seconds + forward)
         entries: Sequence[tuple[str, int]] = [
             (entry.table, entry.version)
             for entry in (*content.history, content.live)

@@ -80,9 +80,9 @@ class Asked:
 def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Asked]:
     """Ask about all of these media in one go.
 
-    Hosts that were asked less than ``trust_seconds`` ago are not asked again. A host that fails now leaves
-    its media out of ``same``: reading them tells what is the matter. Raises ``RetryableError`` where an
-    object store fails.
+    Hosts that were asked less than ``trust_seconds`` ago are not asked again; those that were by a clock that
+    was further ahead are. A host that fails now leaves its media out of ``same``: reading them tells what is
+    the matter. Raises ``RetryableError`` where an object store fails.
     """
     now = datetime.now(UTC)
     questions: list[Question] = []
@@ -90,7 +90,7 @@ def ask(looks: Sequence[Look], asker: Asker, trust_seconds: float) -> list[Asked
     unknown: set[tuple[int, Modality]] = set()
     hosts: set[int] = set()
     for number, look in enumerate(looks):
-        trusted = look.asked is not None and now - look.asked < timedelta(seconds=trust_seconds)
+        trusted = look.asked is not None and abs(now - look.asked) < timedelta(seconds=trust_seconds)
         for modality, refs in look.plan.refs.items():
             for ref in refs:
                 question = _question(ref, look.words)
@@ -142,7 +142,7 @@ def still(claims: Sequence[Remembered], asker: Asker, trust_seconds: float) -> l
         if not claim.words or UNKNOWN in claim.words:
             changed.add(number)
             continue
-        trusted = claim.asked is not None and now - claim.asked < timedelta(seconds=trust_seconds)
+        trusted = claim.asked is not None and abs(now - claim.asked) < timedelta(seconds=trust_seconds)
         for uri, word in zip(claim.uris, claim.words, strict=True):
             if word == NOT_LOOKED:
                 continue

@@ -50,7 +50,8 @@ def tail(
     damaged = {} if position is None else dict(position.damaged)
     lost = False
     for _ in range(_ATTEMPTS):
-        whole = lost or position is None or now - position.whole_at >= _WHOLE_DAY
+        # Also where the clock was set back: the last such look is in the future then.
+        whole = lost or position is None or abs(now - position.whole_at) >= _WHOLE_DAY
         listing = log.folder.list(_start(position, now, whole=whole))
         seen = frozenset() if position is None else position.seen
         due = [

@@ -148,6 +148,16 @@ def test_a_host_is_asked_once_and_trusted_for_a_while(
     other.indexer.close()
 
 
+def test_a_host_that_was_asked_by_a_clock_that_was_ahead_is_asked_again(
+    shop: Shop, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert upload(shop, host) == (1, 0)
+    host.asked  # noqa: B018  forgets what was asked before
+    later(monkeypatch, -3_700)
+    assert upload(shop, host) == (0, 1)
+    assert (host.asked, host.bodies) == (1, 1)
+
+
 def test_without_trust_a_host_is_asked_each_time(settings: Settings, host: Host) -> None:
     shop = opened(settings, host, Bucket(), trust_seconds=0)
     upload(shop, host)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from mmpipe.errors import CommitConflict, NotFound
 from mmpipe.lake import Collection, ProductTable, open_lake
 from mmpipe.lake.cleanup import COMMITS, CleanUps
 from mmpipe.lake.runs import RunTable
+from mmpipe.lake.steady import Jumps
 from mmpipe.lake.tags import LEASE_ENDS, LiveTags
 from mmpipe.lake.writer import Writer
 from mmpipe.settings import LakeSettings, Settings, StorageSettings
@@ -212,6 +215,55 @@ def test_a_clean_up_is_due_once() -> None:
     assert not clean_ups.due(3 * COMMITS, 60.0, at_rest=False), "what was held then still is"
     assert clean_ups.due(3 * COMMITS, 60.0, at_rest=True)
     assert not clean_ups.due(3 * COMMITS, 60.0, at_rest=True)
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the machine's clock by so many seconds, as far as versions and leases are judged by it."""
+    jumps = Jumps()
+    for module in ("cleanup", "tags"):
+        monkeypatch.setattr(f"mmpipe.lake.{module}.JUMPS", jumps)
+
+    def set_by(seconds: float) -> None:
+        clock = SimpleNamespace(time=lambda: time.time() + seconds, monotonic=time.monotonic)
+        monkeypatch.setattr("mmpipe.lake.steady.time", clock)
+        monkeypatch.setattr("mmpipe.lake.tags.datetime", _later(timedelta(seconds=seconds)))
+
+    return set_by
+
+
+def test_a_clock_that_is_set_forward_makes_no_version_old(
+    opened: Open, set_clock: Callable[[float], None]
+) -> None:
+    table = filled(opened(hold_versions_seconds=0.3, keep_versions=1), 3)
+    before = versions(table)
+    time.sleep(0.4)
+    set_clock(3_600)
+    assert table.clean_up(at_rest=True) == 0, "an hour of what they are older may be the clock's"
+    assert versions(table) == before
+    time.sleep(0.4)
+    table.upsert(products(["hot"], 100))
+    assert table.clean_up(at_rest=True) == len(before), "by now they are old whatever it was"
+
+
+def test_a_lease_lasts_however_the_clock_is_set(opened: Open, set_clock: Callable[[float], None]) -> None:
+    collection = opened(hold_versions_seconds=0, keep_versions=1)
+    table = filled(collection, 1)
+    collection.publish(table, reason="tidy looks at tables that are live")
+    tags = LiveTags(collection.store, collection.table_uri(table.name))
+    lease = tags.lease(table.version)
+    file = Path(table.uri.removeprefix("file://")) / "_refs" / "tags" / f"{lease}.json"
+    ten_minutes_ago = time.time() - 600
+    os.utime(file, (ten_minutes_ago, ten_minutes_ago))
+    assert 600 <= tags.leased() < 700
+    set_clock(-300)
+    assert tags.leased() >= 600, "versions since may look ten minutes old, and it five"
+    set_clock(-3_600)
+    assert tags.leased() == LEASE_ENDS.total_seconds(), "it is from the future"
+    set_clock(7 * 3_600)
+    assert tags.leased() >= 7 * 3_600 + 600, "it was not held for as long as it seems"
+    collection.tidy(thorough=True)
+    assert lease in table.latest().tags.list()
 
 
 def _later(by: timedelta) -> type[datetime]:

@@ -102,6 +102,15 @@ def test_midnight_and_slow_clocks_are_crossed(log: InteractionLog) -> None:
     assert found == ["d"]
 
 
+def test_a_clock_that_is_set_back_puts_off_no_look_at_the_whole_day(log: InteractionLog) -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    append(log, event("a"), now=noon)
+    _, position = log.tail(now=noon)
+    back = noon - timedelta(hours=2)
+    append(log, event("b"), now=back - timedelta(minutes=9))
+    assert ids(log.tail(position, now=back)[0]) == ["b"], "of a writer whose clock is slow"
+
+
 def test_a_follower_that_slept_for_days_misses_nothing(log: InteractionLog) -> None:
     day = datetime(2026, 5, 1, 12, tzinfo=UTC)
     append(log, event("a"), now=day)
