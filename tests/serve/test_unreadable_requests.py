@@ -17,17 +17,20 @@ from mmpipe.settings import ServeSettings
 
 _LONG = b"GET /v1/search?filter=" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
 _GET = b"GET /v1/search HTTP/1.1\r\nHost: a\r\n\r\n"
+_DOOR = Door(ServeSettings())
 
 
 async def _app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     assert scope["type"] == "http"
+    if scope["path"] == "/fault":
+        raise RuntimeError("a fault of the application")
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    config = uvicorn.Config(_app, http=protocol_for(Door(ServeSettings())), log_config=None, lifespan="off")
+    config = uvicorn.Config(_app, http=protocol_for(_DOOR), log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -63,7 +66,10 @@ def _answer(connection: socket.socket, sent: bytes) -> tuple[bytes, dict[str, An
     ids=["TLS", "address", "header", "chunk", "long"],
 )
 @pytest.mark.parametrize("kept", [False, True], ids=["first", "second"])
-def test_it_gets_a_problem_document(address: tuple[str, int], sent: bytes, status: int, kept: bool) -> None:
+def test_it_gets_a_problem_document_and_no_line_of_the_log(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture, sent: bytes, status: int, kept: bool
+) -> None:
+    before = _DOOR.refused()["malformed"]
     with socket.create_connection(address, timeout=10) as connection:
         if kept:
             connection.sendall(_GET)
@@ -73,6 +79,18 @@ def test_it_gets_a_problem_document(address: tuple[str, int], sent: bytes, statu
         line, problem = _answer(connection, sent)
     assert (int(line), problem["status"]) == (status, status)
     assert problem["type"].startswith("urn:mmpipe:problem:")
+    assert _DOOR.refused()["malformed"] == before + 1
+    assert not caplog.records
+
+
+def test_what_the_application_does_wrong_is_logged_as_ever(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"GET /fault HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 500 ")
+    (line,) = caplog.records
+    assert line.exc_info is not None
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "h2c", "made-up"])

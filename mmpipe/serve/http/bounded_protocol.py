@@ -34,6 +34,10 @@ AT_ONCE: Final = (b"x-request-disconnect-disabled", b"?1")
 """A header of requests that a proxy sends on whole and that take no longer than computing does; Serve's name
 for it."""
 _log = logging.getLogger("mmpipe.serve")
+# uvicorn warns of everything that is no HTTP request: whoever sends that must not fill the log. Of what an
+# application does wrong it tells as ever.
+_faults = logging.getLogger("uvicorn.error.faults")
+_faults.setLevel(logging.ERROR)
 
 
 class Refusal:
@@ -126,14 +130,17 @@ class Door:
         self.often = 0
         self.crowded = 0
         self.slow = 0
+        self.malformed = 0
 
     def refused(self) -> dict[str, int]:
-        """Requests that no route has seen, by why: ``overload``, ``often``, ``bodies`` or ``slow``."""
+        """Requests that no route has seen, by why: ``overload``, ``often``, ``bodies``, ``slow`` or
+        ``malformed``."""
         return {
             "overload": self.backlog.refused,
             "often": self.often,
             "bodies": self.crowded,
             "slow": self.slow,
+            "malformed": self.malformed,
         }
 
 
@@ -158,6 +165,7 @@ class BoundedProtocol(OneWriteProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See :class:`asyncio.Protocol`."""
+        self.logger = _faults
         super().connection_made(transport)
         # Which message it is, and whether its head or its body is being read; no message is being read at 0.
         self._number = 0
@@ -208,7 +216,8 @@ class BoundedProtocol(OneWriteProtocol):
         """Whoever asks must not fill the log."""
 
     def send_400_response(self, msg: str) -> None:
-        """What the parser cannot read is answered as a problem document."""
+        """What the parser cannot read is answered as a problem document, and counted."""
+        self.door.malformed += 1
         self._end(TOO_LONG if self._number and len(self.url) > _MAX_URL else MALFORMED)
 
     def _watch_arrival(self) -> None:

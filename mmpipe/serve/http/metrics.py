@@ -74,7 +74,8 @@ class Metrics:
         )
         self._refusals = Gauge(
             "mmpipe_http_refused",
-            "Requests refused at the door: overload, often (429), bodies (too many in parts), slow (408)",
+            "Requests refused at the door: overload, often (429), bodies (too many in parts), slow (408),"
+            " malformed (no HTTP)",
             ("replica", "why"),
             registry=self._registry,
         )
