@@ -62,6 +62,18 @@ class LiveVersion(BaseModel):
         """The generation whose content this is: itself, or the one a rollback restored."""
         return self.restores if self.restores is not None else self.generation
 
+    def same(self, other: LiveVersion | None) -> bool:
+        """Whether both are one publication, in whatever state the file around it is."""
+        return other is not None and (self.generation, self.published_at) == (
+            other.generation,
+            other.published_at,
+        )
+
+    def begins_anew(self, former: LiveVersion | None) -> bool:
+        """Whether somebody has emptied the collection since ``former`` and filled it again: else every
+        publication is one more. Versions of its tables are others then, whatever their numbers."""
+        return former is not None and self.generation <= former.generation and not self.same(former)
+
 
 class LiveFile(BaseModel):
     """The content of ``live.json``: what is live, and what was, oldest first."""

@@ -80,8 +80,9 @@ class Mirror:
         not copied, its own path is returned. ``progress`` is called as bytes arrive, and now and then while
         another process fetches; what it raises ends the fetch. Of fragments that ``fragments`` does not want
         no file is fetched: the dataset opens, but no row of theirs may be read. It is not asked about a
-        version that is synced already. Raises ``NotFound`` when the version was cleaned up,
-        ``StorageUnavailable``.
+        version that is synced already. The manifest of the first version that is synced is fetched whatever
+        is there: the one of its number may be of a table that was removed. Raises ``NotFound`` when the
+        version was cleaned up, ``StorageUnavailable``.
         """
         if scheme_of(self._uri) == "file":
             return Path(to_path(self._uri))
@@ -126,6 +127,13 @@ class Mirror:
                 self._current = None
             return bool(bad)
 
+    def begin_anew(self) -> None:
+        """The table was removed and made anew: the next :meth:`sync` is as the first."""
+        with self._lock:
+            if self._current is not None:
+                self._former |= self._current[1]
+                self._current = None
+
     def close(self) -> None:
         """Use none of the files any more; they stay for the next process."""
         with self._lock:
@@ -149,16 +157,16 @@ class Mirror:
         progress: Callable[[], None] | None,
         wanted: Fragments | None,
     ) -> frozenset[str]:
-        def bring(files: set[str]) -> None:
+        def bring(files: set[str], *, anew: bool = False) -> None:
             named = {f"{name}/{file}" for file in files}
             names = (named | {seal_of(each) for each in named}) - held
             held.update(names)  # first: what is held and still there is not pruned any more
             shared.hold(names)
-            self._fetch_files(root, name, files, progress)
+            self._fetch_files(root, name, files, progress, anew=anew)
 
         root = shared.path(name)
         manifest = f"_versions/{_MANIFEST_TOP - version:020d}.manifest"
-        bring({manifest})
+        bring({manifest}, anew=self._current is None)
         with lance_errors(f"reading the mirror of {self._uri}"):
             dataset = lance.dataset(str(root), version=version)
             files: set[str] = set()
@@ -177,13 +185,19 @@ class Mirror:
         return frozenset(held)
 
     def _fetch_files(
-        self, root: Path, table: str, files: Iterable[str], progress: Callable[[], None] | None
+        self,
+        root: Path,
+        table: str,
+        files: Iterable[str],
+        progress: Callable[[], None] | None,
+        *,
+        anew: bool,
     ) -> None:
         assert self._seals is not None
         jobs = []
         for file in files:
             path, name = root / file, f"{table}/{file}"
-            if path.exists():
+            if path.exists() and not anew:
                 if self._seals.whole(name):
                     continue
                 _log.warning("%s is not as it was fetched; it is fetched anew", path)

@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mmpipe.errors import StorageUnavailable
-from mmpipe.lake import open_lake
+from mmpipe.lake import ProductTable, open_lake
 from mmpipe.lake.mirror import TABLES, Mirror
 from mmpipe.lake.shared_folder import SharedFolder
 from mmpipe.search import LiveVersions
@@ -110,6 +110,34 @@ def test_a_change_that_keeps_size_and_time_is_found_by_the_next_process(
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     Mirror(uri, SharedFolder(tmp_path), made.storage).sync(version)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("by_the_next_process", [False, True])
+def test_a_table_that_was_made_anew_is_told_from_the_one_before(
+    made: Settings, tmp_path: Path, by_the_next_process: bool
+) -> None:
+    name = f"anew-{by_the_next_process}".lower()
+
+    def filled(*ids: str) -> ProductTable:
+        table = open_lake(made).collection(name, create=True).products(PROFILE, create=True)
+        table.upsert(products(list(ids), 1))
+        return table
+
+    first = filled("a", "b")
+    mirror = Mirror(first.uri, SharedFolder(tmp_path), made.storage)
+    mirror.sync(first.version)
+    s3 = boto3.client("s3", endpoint_url=made.storage.endpoint_url, region_name="us-east-1")
+    for held in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"lake/{name}/")["Contents"]:
+        s3.delete_object(Bucket=BUCKET, Key=held["Key"])
+    second = filled("c")
+    assert (second.uri, second.version) == (first.uri, first.version)
+    if by_the_next_process:
+        mirror.close()
+        mirror = Mirror(first.uri, SharedFolder(tmp_path), made.storage)
+    else:
+        mirror.begin_anew()
+    found = lance.dataset(str(mirror.sync(second.version)), version=second.version)
+    assert found.to_table(columns=["id"])["id"].to_pylist() == ["c"]
 
 
 def test_a_full_disk_is_no_answer_and_leaves_nothing_half_written(

@@ -21,12 +21,12 @@ def test_it_is_made_anew_by_the_next_upload(tmp_path: Path, monkeypatch: pytest.
     settings = settings_for(tmp_path)
     work, lake = InProcessWork(settings).indexer, open_lake(settings)
     rows = catalogue()
-    *before, after = (
-        order_for(write_feed(tmp_path, f"{count}.jsonl", rows[:count]), settings) for count in (10, 20, 5)
+    before, after = (
+        order_for(write_feed(tmp_path, f"{count}.jsonl", rows[:count]), settings) for count in (20, 5)
     )
-    for order in before:
-        assert [outcome.status for outcome in work.execute([order])] == ["done"]
+    assert [outcome.status for outcome in work.execute([before])] == ["done"]
     collection = lake.collection("shop")
+    live = collection.live()
     product = rows[0]["id"]
     with closing(make_service(settings)) as service:
         client = TestClient(create_app(service, Metrics("r")), raise_server_exceptions=False)
@@ -43,6 +43,10 @@ def test_it_is_made_anew_by_the_next_upload(tmp_path: Path, monkeypatch: pytest.
         assert (found(), [status(path) for path in paths]) == (20, [503, 503])
         tried = [work.execute([after])[0].status for _ in range(2)]
         assert tried == ["retry", "done"], "who tells the queue so gets it again"
+        again = collection.live()
+        assert live is not None
+        assert again is not None
+        assert (again.generation, again.version) == (live.generation, live.version), "but another"
         service.refresh()
         assert (found(), [status(path) for path in paths]) == (5, [200, 200])
         assert [run.status for run in collection.runs.list()] == ["done"]

@@ -169,6 +169,14 @@ def test_a_second_replica_of_the_node_maps_the_same_photos(shop: Shop) -> None:
     assert shop.found_by() == {"p3": "r1"}
     with LiveVersions(shop.settings, open_lake(shop.settings)) as other:
         assert shop.find(other.get("shop")).hits[0].id == "p3"
+    version, live, followed = shop.replica.get("shop"), shop.collection.live(), shop.replica._photos
+    assert live is not None
+    assert version.photos is not None
+    assert followed.follow(shop.collection, version, live.photos) is version
+    followed.forget(shop.collection)
+    again = followed.follow(shop.collection, version, live.photos).photos
+    assert again is not None
+    assert again.photos is not version.photos.photos, "others may have its number by now"
     off = shop.settings.model_copy(
         update={"serve": shop.settings.serve.model_copy(update={"review_photos": False})}
     )

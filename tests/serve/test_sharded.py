@@ -430,6 +430,21 @@ def test_a_shard_notices_files_that_change_under_it(shop: Shop) -> None:
     asyncio.run(run())
 
 
+def test_a_collection_that_is_emptied_and_filled_again_is_another(shop: Shop) -> None:
+    async def run() -> None:
+        found = shop.collections()
+        before = await found.refresh("shop")
+        shutil.rmtree(shop.folder / "lake" / "shop")
+        shop.work = InProcessWork(shop.settings)
+        for part in range(4):
+            await asyncio.to_thread(shop.upload, f"again-{part}.jsonl", catalogue()[part:40:4])
+        after = await found.refresh("shop")
+        assert (after.ref, before.products, after.products) == (before.ref, 120, 40)
+        assert await ask(found, REQUESTS[1]) == shop.whole(REQUESTS[1])
+
+    asyncio.run(run())
+
+
 def test_a_collection_that_cannot_be_mended_keeps_no_other_waiting(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

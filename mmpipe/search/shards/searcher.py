@@ -70,8 +70,9 @@ class Transport(Protocol):
 
     async def call(self, shard: int, method: str, *args: Any) -> Any:
         """``method`` of a :class:`~mmpipe.search.shards.shard.Shard`, its arguments behind the
-        :class:`VersionRef` that is asked; ``load`` makes that ready, and ``follow_photos`` has the review
-        photos of a collection followed as they are now. Raises :class:`ShardMissing`."""
+        :class:`VersionRef` that is asked; ``load`` makes that ready, or ``anew`` where the collection was
+        emptied and filled again, and ``follow_photos`` has the review photos of a collection followed as they
+        are now. Raises :class:`ShardMissing`."""
 
 
 @dataclass(frozen=True)

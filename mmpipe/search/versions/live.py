@@ -55,6 +55,7 @@ class LiveVersions(VersionStore[Version]):
             lake,
             put_together,
             beside=self._photos.follow,
+            forget_beside=self._photos.forget,
             folder=held,
             clock=clock,
         )

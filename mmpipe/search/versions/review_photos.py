@@ -83,6 +83,15 @@ class FollowedPhotos:
         exact_rows = self._settings.serve.exact_rows
         return version.showing(PhotoColumn(photos, numbered, before.photos, exact_rows=exact_rows))
 
+    def forget(self, collection: Collection) -> None:
+        """Take no version of its tables for known, by its number: they were removed, and are others now."""
+        with self._lock:
+            of_it = [each for uri, each in self._tables.items() if uri.startswith(f"{collection.uri}/")]
+        for table in of_it:
+            with table.lock:
+                table.mirror.begin_anew()
+                table.photos = None
+
     def close(self) -> None:
         """Give up the files on disk."""
         for table in self._tables.values():

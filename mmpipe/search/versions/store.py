@@ -150,7 +150,8 @@ class _Followed(Generic[V]):
     mirrors: dict[str, Mirror] = field(default_factory=dict)
     current: V | None = None
     table: str | None = None
-    generation: int = 0
+    # What it followed last.
+    live: LiveVersion | None = None
     # What goes beside the versions, as far as it was brought to all, and why it was not.
     beside: Mapping[str, int] = field(default_factory=dict)
     lacking: str = ""
@@ -179,6 +180,8 @@ class VersionStore(Generic[V]):
     the moment that prices are of, in Unix seconds. ``folder`` is where packs and copies of tables are;
     without one that of the settings is opened, and closed with the store. What goes ``beside`` versions is
     brought to all that are held; where it cannot be, they answer without, and it is tried again.
+    ``forget_beside`` is called where a collection was emptied and filled again: what was known of versions
+    is of others.
     """
 
     def __init__(
@@ -188,6 +191,7 @@ class VersionStore(Generic[V]):
         load: Load[V],
         *,
         beside: Beside[V] | None = None,
+        forget_beside: Callable[[Collection], None] | None = None,
         folder: NodeFolder | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -195,6 +199,7 @@ class VersionStore(Generic[V]):
         self._lake = lake
         self._load = load
         self._beside = beside
+        self._forget_beside = forget_beside
         self._clock = clock
         self._own_folder = folder is None
         self._folder = NodeFolder(settings.serve.mirror_dir) if folder is None else folder
@@ -440,7 +445,7 @@ class VersionStore(Generic[V]):
             if live is not None and (
                 followed.current is None
                 or followed.damaged
-                or live.generation != followed.generation
+                or not live.same(followed.live)
                 or self._lacks(followed, live)
             ):
                 waits = not load
@@ -466,7 +471,10 @@ class VersionStore(Generic[V]):
     def _swap(self, followed: _Followed[V], live: LiveVersion) -> None:
         former = followed.current
         label = f"{live.table}@{live.version}"
-        damaged = followed.damaged
+        anew = live.begins_anew(followed.live)
+        if anew:
+            self._begin_anew(followed)
+        damaged = followed.damaged or anew
         if former is None or former.label != label or damaged:
             followed.loading_since = followed.progressed_at = steady_time()
             try:
@@ -482,9 +490,17 @@ class VersionStore(Generic[V]):
             followed.table = live.table
             followed.loaded_at = steady_time()
             log.info("collection %s: %s with %d products", followed.collection.name, label, len(version))
-        followed.generation = live.generation
+        followed.live = live
         if self._lacks(followed, live):
             self._bring(followed, live.photos)
+
+    def _begin_anew(self, followed: _Followed[V]) -> None:
+        """Take nothing that is on disk for a version of the table that there is now, by its number alone."""
+        for mirror in followed.mirrors.values():
+            mirror.begin_anew()
+        followed.beside = {}
+        if self._forget_beside is not None:
+            self._forget_beside(followed.collection)
 
     def _bring(self, followed: _Followed[V], wanted: Mapping[str, int]) -> None:
         """Bring what goes beside versions to all that answer. Where that fails they answer as they are."""

@@ -79,7 +79,8 @@ class _Followed:
     collection: Collection
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     current: ShardedVersion | None = None
-    generation: int = 0
+    # What it followed last.
+    live: LiveVersion | None = None
     # What of review photos the shards were told, and why they were not.
     photos: Mapping[str, int] = field(default_factory=dict)
     without: str = ""
@@ -374,7 +375,7 @@ class ShardedCollections:
         async with followed.lock:
             try:
                 live = await asyncio.to_thread(followed.collection.live)
-                if live is not None and (followed.current is None or live.generation != followed.generation):
+                if live is not None and (followed.current is None or not live.same(followed.live)):
                     followed.loading_since = steady_time()
                     await self._switch(followed, live)
                 if live is not None and followed.photos != live.photos:
@@ -394,14 +395,16 @@ class ShardedCollections:
 
     async def _switch(self, followed: _Followed, live: LiveVersion) -> None:
         ref = VersionRef(followed.collection.name, live.table, live.version)
-        former = followed.current
-        if former is None or former.ref != ref:
-            version = await self._load(ref)
-            if former is not None:
+        former, anew = followed.current, live.begins_anew(followed.live)
+        if former is None or former.ref != ref or anew:
+            version = await self._load(ref, anew=anew)
+            if anew:
+                followed.held = ()
+            elif former is not None:
                 followed.held = _still_held(((time.monotonic(), former), *followed.held))
             followed.current = version
             followed.loaded_at = steady_time()
-        followed.generation = live.generation
+        followed.live = live
 
     async def _show(self, followed: _Followed, photos: Mapping[str, int]) -> None:
         """Have the shards bring the photos of reviews; where one cannot, it answers as before, and is told
@@ -418,9 +421,9 @@ class ShardedCollections:
         else:
             followed.photos, followed.without = photos, ""
 
-    async def _load(self, ref: VersionRef) -> ShardedVersion:
+    async def _load(self, ref: VersionRef, *, anew: bool) -> ShardedVersion:
         count = self._settings.serve.shards
-        calls = [self._transport.call(shard, "load", ref) for shard in range(count)]
+        calls = [self._transport.call(shard, "load", ref, anew) for shard in range(count)]
         parts: list[Loaded] = await asyncio.gather(*calls)
         profile = parts[0].profile
         if self._check is not None:

@@ -158,7 +158,8 @@ class Suggestions:
         if version is None:
             return
         former = held.suggester
-        if former is None or former.version.label != version.label:
+        # Of a collection that was emptied and filled again they may be called the same.
+        if former is None or former.version.label != version.label or former.version.ids is not version.ids:
             held.suggester = former = make(version, former)
         if held.read_due <= time.monotonic():
             self._read(name, held)

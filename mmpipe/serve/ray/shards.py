@@ -119,6 +119,17 @@ class ShardVersions:
             self._folder.prune()
         return found
 
+    def begin_anew(self, collection: str) -> None:
+        """Hold none of its versions, and take none that is on disk for known: its tables were removed, and
+        are others now. Blocks."""
+        with self._loading[collection]:
+            for ref in [ref for ref in list(self._held) if ref.collection == collection]:
+                del self._held[ref]
+            for (name, _), mirror in list(self._mirrors.items()):
+                if name == collection:
+                    mirror.begin_anew()
+            self._photos.forget(self._lake.collection(collection))
+
     def follow_photos(self, collection: str) -> None:
         """Bring the photos of reviews, as ``live.json`` names them now, to all parts of versions that are
         held. Blocks. Raises as :meth:`FollowedPhotos.follow` does; meanwhile products answer as they did."""
@@ -268,8 +279,10 @@ class ShardServer:
     async def ping(self) -> None:
         """Answers once the replica takes calls."""
 
-    async def load(self, ref: VersionRef) -> Loaded:
-        """See :meth:`ShardVersions.load`."""
+    async def load(self, ref: VersionRef, anew: bool = False) -> Loaded:
+        """See :meth:`ShardVersions.load`; ``anew`` after :meth:`ShardVersions.begin_anew`."""
+        if anew:
+            await asyncio.to_thread(self._versions.begin_anew, ref.collection)
         return (await self._shard(ref)).loaded()
 
     async def follow_photos(self, collection: str) -> None:

@@ -290,6 +290,25 @@ def test_a_rollback_is_followed_too(followed: VersionStore[Loaded], lake: Lake) 
     assert followed.refresh("shop").label == first
 
 
+def test_a_collection_that_is_emptied_and_filled_again_is_another(
+    followed: VersionStore[Loaded], lake: Lake, settings: Settings
+) -> None:
+    shop = Shop(lake)
+    label = shop.publish("a", "b")
+    assert followed.get("shop").ids == ("a", "b")
+    shutil.rmtree(shop.collection.uri.removeprefix("file://"))
+    again = Shop(open_lake(settings))
+    assert again.publish("c") == label
+    live = again.collection.live()
+    assert live is not None
+    assert live.generation == 1
+    found = followed.refresh("shop")
+    assert (found.label, found.ids, found.former) == (label, ("c",), None)
+    again.publish("d")
+    assert followed.refresh("shop").ids == ("c", "d")
+    assert followed.get("shop", page_cursor=page(label)).ids == ("c",), "not of what was there before"
+
+
 def test_what_cannot_be_answered_says_why(followed: VersionStore[Loaded], lake: Lake) -> None:
     with pytest.raises(NotReady, match="no collection yet"):
         followed.get()
@@ -507,7 +526,9 @@ def test_on_s3_a_look_is_one_conditional_request_and_replicas_fetch_once(
             assert all("live.json" in line and "304" in line for line in looks)
             before = len(requests.seen)
             assert other.get("shop").label == label
-            assert not [line for line in requests.seen[before:] if ".lance/" in line]
+            asked = [line for line in requests.seen[before:] if ".lance/" in line]
+            assert [line.split("?")[0] for line in asked if "/_versions/" not in line] == []
+            assert len(asked) == 1, "the manifest, which may be another table's by now"
             newer = shop.publish("c")
             before = len(requests.seen)
             assert one.refresh("shop").label == other.refresh("shop").label == newer
