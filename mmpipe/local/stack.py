@@ -36,7 +36,9 @@ from mmpipe.settings import DispatchSettings, Settings
 logger = logging.getLogger(__name__)
 
 _SCRATCH_PREFIX = "mmpipe-stack-"
-_RAY_START_SECONDS = 180.0
+# Ray, two applications and their models: minutes on a machine that others use. What ends meanwhile is told at
+# once.
+_RAY_START_SECONDS = 600.0
 _RAY_STOP_SECONDS = 30.0
 
 
