@@ -174,6 +174,15 @@ def test_each_secret_says_how_it_is_rotated() -> None:
     assert sorted(version for version in versions if f"`{version}`" not in notes) == []
 
 
+def test_what_the_load_balancer_forwards_is_told_where_threats_are() -> None:
+    blocks = folder_blocks(INFRA / "modules" / "serving")
+    (paths,) = (b for b in blocks if (b.kind, b.labels) == ("variable", ("public_paths",)))
+    forwarded = re.findall(r'"([^"]+)"', paths.attribute("default") or "")
+    assert forwarded
+    told = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert [path for path in forwarded if f"`{path}`" not in told] == []
+
+
 def test_every_alarm_has_its_section_in_the_runbook() -> None:
     alarms = (INFRA / "modules" / "observability" / "alarms.tf").read_text(encoding="utf-8")
     keys = re.findall(r"^    ([a-z0-9-]+) = \{$", alarms, re.MULTILINE)
