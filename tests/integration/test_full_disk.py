@@ -1,4 +1,5 @@
-"""A disk without room: what was held is answered and says how old it is, uploads are refused, none is lost.
+"""A disk without room, or one that cannot be written: what was held is answered and says how old it is,
+uploads are refused, none is lost.
 
 The limit on the size of files stands for the disk's end: writing fails in this process as it does there, in
 our own code and in Lance's.
@@ -6,11 +7,14 @@ our own code and in Lance's.
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -20,6 +24,21 @@ from mmpipe.lake import open_lake
 from mmpipe.serve.http.api import create_app
 from mmpipe.serve.http.metrics import Metrics
 from tests.serve.conftest import InProcessWork, catalogue, make_service, order_for, settings_for, write_feed
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nothing below ``folder`` can be opened to be written, as after a disk had a fault."""
+    open_file = os.open
+
+    def opened(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and str(path).startswith(str(folder)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return open_file(path, flags, *more, **named)
+
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(os, "open", opened)
+        yield
 
 
 @contextmanager
@@ -67,9 +86,10 @@ def test_uploads_are_refused_and_searches_go_on(tmp_path: Path, monkeypatch: pyt
         # The queue brings it again; this node's disk is the one that is full now.
         assert [outcome.status for outcome in work.indexer.execute(orders[1:])] == ["done"]
         kept = files(tmp_path / "mirror")
-        with no_room(1_000), pytest.raises((StorageUnavailable, OSError)):
-            service.refresh()
-        assert files(tmp_path / "mirror") <= kept, "nothing half-written stays"
+        for broken in (no_room(1_000), read_only(tmp_path / "mirror")):
+            with broken, pytest.raises((StorageUnavailable, OSError)):
+                service.refresh()
+            assert files(tmp_path / "mirror") <= kept, "nothing half-written stays"
         with monkeypatch.context() as later:
             later.setattr("mmpipe.serve.answer.watch.is_old", lambda age, poll_seconds: True)
             assert found() == (5, True)

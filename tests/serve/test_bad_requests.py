@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from mmpipe.objects import FolderStore
-from tests.serve.conftest import MAX_BODY, png
+from mmpipe.settings import Settings
+from tests.serve.conftest import MAX_BODY, make_app, make_service, png, settings_for
 
 _JSON = {"content-type": "application/json"}
 
@@ -185,6 +187,22 @@ def test_an_oversized_chunked_body_is_cut_off_while_it_streams(client: TestClien
 
     answer = client.post("/v1/search", content=chunks(), headers={"content-type": kind})
     _is_problem(answer, 413, "request-too-large", "body")
+
+
+def test_bodies_that_hold_no_medium_are_smaller(shop: tuple[Path, Settings]) -> None:
+    service = make_service(settings_for(shop[0], max_json_bytes=10_000))
+    client, body = TestClient(make_app(service)), b"x" * 10_001
+    for method, path in (
+        ("POST", "/v1/interactions"),
+        ("POST", "/v1/recommendations"),
+        ("POST", "/v1/rules/preview"),
+        ("PUT", "/v1/rules"),
+        ("PUT", "/v1/synonyms"),
+    ):
+        answer = client.request(method, path, content=body, headers=_JSON)
+        _is_problem(answer, 413, "request-too-large", "body")
+    assert client.post("/v1/search", content=body, headers=_JSON).status_code == 400
+    service.close()
 
 
 def test_a_medium_over_its_own_limit(client: TestClient) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from mmpipe.errors import NotReady
-from mmpipe.serve.ray.leftovers import carrying, collect, owned_folder
-from mmpipe.serve.ray.run import ray_cluster
+from mmpipe.serve.ray import run
+from mmpipe.serve.ray.leftovers import LOCK_NAME, carrying, collect, owned_folder
 from mmpipe.settings import ServeSettings, Settings
 
 # A service that starts a proxy of its own, says where both are, and waits to be killed.
@@ -78,10 +78,17 @@ def test_an_owned_folder_goes_with_its_owner(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
+def test_a_start_collects_what_is_left_and_says_at_once_that_its_port_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_SHORT_TMP", str(tmp_path))
+    left = tmp_path / f"{run._FOLDERS}left"
+    left.mkdir()
+    (left / LOCK_NAME).touch()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings = Settings(serve=ServeSettings(port=taken.getsockname()[1]))
-        with pytest.raises(NotReady, match="cannot be listened on"), ray_cluster(settings):
+        with pytest.raises(NotReady, match="cannot be listened on"), run.ray_cluster(settings):
             pass
+    assert list(tmp_path.iterdir()) == []

@@ -59,6 +59,19 @@ def test_transparency_of_a_palette_survives_strips(monkeypatch: pytest.MonkeyPat
     assert (found == 255).all()
 
 
+def test_a_jpeg_is_reduced_while_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[tuple[int, int]] = []
+    reduced = images._reduced
+
+    def seen(image: Image.Image, factor: int) -> Image.Image:
+        decoded.append(image.size)
+        return reduced(image, factor)
+
+    monkeypatch.setattr(images, "_reduced", seen)
+    decode("image", saved(noise("RGB", (1_000, 800)), "JPEG"), SETTINGS, "image", target=200)
+    assert decoded == [(250, 200)], "it is never there in full"
+
+
 def test_a_side_is_bounded() -> None:
     data = saved(Image.new("L", (30_001, 4)))
     with pytest.raises(MediaTooLarge, match="30,001"):
