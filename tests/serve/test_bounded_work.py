@@ -188,7 +188,11 @@ def test_query_strings_are_bounded(client: TestClient) -> None:
 
 
 def _ask(
-    client: TestClient, path: str, headers: list[tuple[bytes, bytes]], messages: list[dict[str, Any]]
+    client: TestClient,
+    path: str,
+    headers: list[tuple[bytes, bytes]],
+    messages: list[dict[str, Any]],
+    method: str = "POST",
 ) -> list[int]:
     """The statuses that the application sends to a caller whose messages these are."""
     sent: list[int] = []
@@ -203,7 +207,7 @@ def _ask(
 
     scope = {
         "type": "http",
-        "method": "POST",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",
@@ -224,23 +228,31 @@ def _ask(
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("method", "path", "kind"),
     [
-        ("/v1/search", b"application/json"),
-        ("/v1/search", b"multipart/form-data; boundary=b"),
-        ("/v1/interactions", b"application/json"),
-        ("/v1/recommendations", b"application/json"),
+        ("POST", "/v1/search", b"application/json"),
+        ("POST", "/v1/search", b"multipart/form-data; boundary=b"),
+        ("POST", "/v1/assistant", b"application/json"),
+        ("POST", "/v1/interactions", b"application/json"),
+        ("POST", "/v1/recommendations", b"application/json"),
+        ("PUT", "/v1/rules", b"application/json"),
+        ("POST", "/v1/rules/preview", b"application/json"),
+        ("PUT", "/v1/synonyms", b"text/tab-separated-values"),
+        ("POST", "/v1/live/rollback", b"application/json"),
+        ("POST", "/ucp/catalog/search", b"application/json"),
+        ("POST", "/ucp/mcp", b"application/json"),
     ],
 )
 def test_a_caller_that_goes_away_is_one_line(
-    client: TestClient, path: str, kind: bytes, caplog: pytest.LogCaptureFixture
+    client: TestClient, method: str, path: str, kind: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="mmpipe.serve")
     messages: list[dict[str, Any]] = [
         {"type": "http.request", "body": b'{"text": "re', "more_body": True},
         {"type": "http.disconnect"},
     ]
-    assert _ask(client, path, [(b"content-type", kind)], messages) == [499]
+    headers = [(b"content-type", kind), (b"host", b"testserver")]
+    assert _ask(client, path, headers, messages, method) == [499]
     (line,) = [record for record in caplog.records if record.name == "mmpipe.serve"]
     assert (line.levelno, line.exc_info) == (logging.INFO, None)
     counted = client.get("/metrics").text

@@ -12,9 +12,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from mmpipe import media
+from mmpipe.errors import InvalidMedia
+from mmpipe.schemas.search import SearchRequest
+from mmpipe.serve.answer import query_media
 from mmpipe.serve.answer.budget import Budget, Busy
 from mmpipe.serve.memory import give_back_memory
-from mmpipe.settings import Settings
+from mmpipe.settings import MediaSettings, Settings
 from tests.serve.conftest import make_app, make_service, png
 
 
@@ -113,6 +116,27 @@ def test_over_the_budget_is_503_and_texts_are_answered_meanwhile(
     service.close()
 
 
-def test_giving_memory_back_is_harmless() -> None:
-    give_back_memory()
-    give_back_memory()
+def test_memory_of_a_large_picture_is_given_back_whatever_becomes_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[str] = []
+
+    def give_back() -> None:
+        given.append("back")
+        give_back_memory()
+
+    monkeypatch.setattr(query_media, "give_back_memory", give_back)
+
+    async def run() -> None:
+        held = query_media.QueryMedia(MediaSettings(), Budget(1 << 30, wait_seconds=5.0))
+        picture = png((240, 20, 20))
+        await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": picture}))
+        assert given == [], "a small one leaves nothing"
+        monkeypatch.setattr(query_media, "_LARGE", 10)
+        await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": picture}))
+        with pytest.raises(InvalidMedia):
+            await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": picture[: len(picture) // 2]}))
+        assert given == ["back", "back"]
+        held.close()
+
+    asyncio.run(run())
