@@ -130,12 +130,13 @@ def test_memory_of_a_large_picture_is_given_back_whatever_becomes_of_it(
     async def run() -> None:
         held = query_media.QueryMedia(MediaSettings(), Budget(1 << 30, wait_seconds=5.0))
         picture = png((240, 20, 20))
+        broken = picture[: len(picture) // 2]
         await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": picture}))
         assert given == [], "a small one leaves nothing"
         monkeypatch.setattr(query_media, "_LARGE", 10)
         await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": picture}))
         with pytest.raises(InvalidMedia):
-            await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": picture[: len(picture) // 2]}))
+            await held.decode(query_media.ParsedSearch(SearchRequest(), {"image": broken}))
         assert given == ["back", "back"]
         held.close()
 
