@@ -6,9 +6,12 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from hypothesis import settings
+
+from mmpipe.encoders import registry
 
 # Workers are told how wide the terminal is that they do not write to.
 os.environ.pop("COLUMNS", None)
@@ -33,6 +36,18 @@ def pytest_collection_finish() -> None:
 
 def pytest_sessionfinish() -> None:
     gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared() -> Iterator[None]:
+    """What costs every test anew and tells none of them anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Nobody pulls the plug, and a disk that others use as well is waited for; what is no open file is
+        # refused as ever.
+        patch.setattr(os, "fsync", os.fstat)
+        # The shipped models are never changed: the commands, shops and services of all tests have the same.
+        patch.setitem(registry._PROFILES, "starter", cache(registry._PROFILES["starter"]))
+        yield
 
 
 @pytest.fixture(autouse=True)

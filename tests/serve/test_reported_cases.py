@@ -23,7 +23,7 @@ import pytest
 
 import mmpipe
 from mmpipe.serve.standalone import standalone_app
-from mmpipe.settings import LakeSettings, ServeSettings, Settings
+from mmpipe.settings import LakeSettings, ServeSettings, Settings, SpeechSettings
 from tests.serve.listening import listening
 
 _HANDED_OUT = Path(__file__).resolve().parents[3] / "shared" / "cases" / "reports"
@@ -65,7 +65,11 @@ def _served(
         if feeds not in ports:
             work = folders.mktemp("lake")
             lake, mirror = str(work / "lake"), str(work / "mirror")
-            settings = Settings(lake=LakeSettings(uri=lake), serve=ServeSettings(mirror_dir=mirror))
+            settings = Settings(
+                lake=LakeSettings(uri=lake),
+                serve=ServeSettings(mirror_dir=mirror),
+                speech=SpeechSettings(recognizer="none"),  # no case is spoken
+            )
             whole = any(tuple(case.get("feeds", ())) == feeds for case in _CASES if case["name"] in _WHOLE)
             with mmpipe.open(lake, settings=settings) as shop:
                 for number, name in enumerate(feeds):
