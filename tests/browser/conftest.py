@@ -63,7 +63,7 @@ def page(browser: Browser) -> Iterator[Page]:
     assert faults == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api_url(shop: tuple[Path, Settings]) -> Iterator[str]:
     """The fake-profile shop, served over HTTP."""
     with served(shop[1]) as url:

@@ -95,7 +95,7 @@ class Served:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The first products of the sample catalogue, indexed by the fake profile and served on a port; in the
     folder to ask from lie ``photo.jpg`` and ``feed.csv``."""

@@ -64,7 +64,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
     return folder, settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run() -> Iterator[Run[Any]]:
     """Runs a coroutine on one event loop for all tests, which a query service needs."""
     loop = asyncio.new_event_loop()
@@ -76,7 +76,7 @@ def run() -> Iterator[Run[Any]]:
     loop.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(lake: tuple[Path, Settings]) -> Iterator[Shop]:
     """The lake's searches."""
     service = make_service(lake[1])
@@ -84,7 +84,7 @@ def shop(lake: tuple[Path, Settings]) -> Iterator[Shop]:
     service.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tools(lake: tuple[Path, Settings], shop: Shop) -> Tools:
     """All of them."""
     folder, settings = lake
@@ -103,7 +103,7 @@ def given(shop: Shop) -> Callable[[], Coroutine[Any, Any, Shop]]:
     return opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def call(tools: Tools, run: Run[Any]) -> Ask:
     """Calls a tool with the official client, in collection ``shop`` unless ``caller`` says otherwise."""
 
@@ -120,7 +120,7 @@ def call(tools: Tools, run: Run[Any]) -> Ask:
     return called
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ask(call: Ask) -> Ask:
     """The structured answer of a tool that goes well."""
 
@@ -132,7 +132,7 @@ def ask(call: Ask) -> Ask:
     return asked
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def serve(run: Run[Any]) -> Iterator[Serve]:
     """Serves an application until the end; gives its address."""
     servers: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []

@@ -200,7 +200,7 @@ def make_app(service: QueryService, replica: str = "test") -> Starlette:
     return app
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(shop: tuple[Path, Settings]) -> Iterator[TestClient]:
     """Over :func:`shop`. An unexpected exception is seen as the 500 a caller would see."""
     _, settings = shop

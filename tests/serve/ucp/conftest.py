@@ -103,7 +103,7 @@ def of(lake: Path, **ucp: Any) -> Settings:
     return settings_for(lake).model_copy(update={"ucp": UcpSettings(**ucp)})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(lake: Path) -> Iterator[TestClient]:
     """One replica, as it is where nothing is set."""
     service = make_service(of(lake))
@@ -116,7 +116,7 @@ def client(lake: Path) -> Iterator[TestClient]:
 Ask = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ask(client: TestClient) -> Ask:
     """A valid answer to ``ask("search", query=…)``."""
     from tests.serve.ucp.schemas import check_answer
