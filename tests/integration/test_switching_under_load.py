@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,17 +23,18 @@ from mmpipe.errors import ModelUnavailable, PublishRejected
 from mmpipe.evaluate.compare import compare, refuse_worse
 from mmpipe.indexing.pipeline.hashes import media_hash
 from mmpipe.indexing.tables.switch import reindex, roll_back, switch, switch_back
-from mmpipe.lake import open_lake
+from mmpipe.lake import ProductTable, open_lake
+from mmpipe.lake.live import LivePointer
 from mmpipe.lake.models import RegisteredModel
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.serve.answer.query_encoder import LocalQueryEncoder, Models
 from mmpipe.serve.answer.service import QueryService
 from mmpipe.settings import ModelSettings, Settings
+from tests.children import CHILDREN
 from tests.integration.changing_shop import Shop, filled_shop, other_profile, rows_of, settings_in
 from tests.unit.indexing.bucket import png
 from tests.unit.lake.adapted import adapted
 
-ROOT = Path(__file__).parents[2]
 YELLOW = png((250, 250, 0))
 
 
@@ -109,37 +110,27 @@ def test_uploads_and_deletions_during_a_change_are_all_there(
     assert shoes["image_hash"] == media_hash([hashlib.sha256(YELLOW).hexdigest()])
 
 
-_KILLED = """
-import os, signal, sys
-from pathlib import Path
-from mmpipe.encoders import registry
-from mmpipe.indexing.pipeline.hashes import media_hash
-from mmpipe.indexing.tables.switch import reindex, switch
-from mmpipe.lake import ProductTable, open_lake
-from mmpipe.lake.live import LivePointer
-from tests.integration.changing_shop import other_profile, settings_in
+def change_until_killed(folder: str, point: str) -> None:
+    """Another process that changes the models of the shop in ``folder``, and is killed at this point."""
+    registry._PROFILES["other"] = other_profile
+    settings = settings_in(Path(folder))
+    collection = open_lake(settings).collection("shop")
+    write, replace_live = ProductTable.upsert, LivePointer.replace
 
-point = sys.argv[2]
-registry._PROFILES["other"] = other_profile
-settings = settings_in(Path(sys.argv[1]))
-collection = open_lake(settings).collection("shop")
-write, replace = ProductTable.upsert, LivePointer.replace
+    def killed_after_a_commit(self: ProductTable, rows: Any) -> None:
+        write(self, rows)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def killed_after_a_commit(self, rows):
-    write(self, rows)
-    os.kill(os.getpid(), signal.SIGKILL)
+    def killed_at_the_move(self: LivePointer, content: Any, former: Any) -> None:
+        if point == "moved":
+            replace_live(self, content, former)
+        os.kill(os.getpid(), signal.SIGKILL)
 
-def killed_at_the_move(self, content, former):
-    if point == "moved":
-        replace(self, content, former)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-if point == "filling":
-    ProductTable.upsert = killed_after_a_commit
-table = reindex(settings, collection, "other").table
-LivePointer.replace = killed_at_the_move
-switch(settings, collection, table)
-"""
+    if point == "filling":
+        ProductTable.upsert = killed_after_a_commit  # type: ignore[assignment, method-assign]
+    table = reindex(settings, collection, "other").table
+    LivePointer.replace = killed_at_the_move  # type: ignore[assignment, method-assign]
+    switch(settings, collection, table)
 
 
 @pytest.mark.parametrize(("point", "left"), [("filling", 6), ("tagged", 0), ("moved", 0)])
@@ -147,15 +138,10 @@ def test_a_process_that_is_killed_harms_nothing(
     shop: Shop, settings: Settings, other: str, tmp_path: Path, point: str, left: int
 ) -> None:
     before = shop.live().name
-    killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(tmp_path), point],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed = CHILDREN.Process(target=change_until_killed, args=(str(tmp_path), point), daemon=True)
+    killed.start()
+    killed.join(100)
+    assert killed.exitcode == -signal.SIGKILL
     live = shop.collection.live()
     assert live is not None
     assert (live.table == before) == (point != "moved")

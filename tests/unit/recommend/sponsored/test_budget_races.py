@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from mmpipe.recommend.sponsored.charges import Cashier
 from mmpipe.recommend.sponsored.ledger import Ledger
 from mmpipe.recommend.sponsored.tickets import Placement
 from mmpipe.settings import SponsoredSettings, StorageSettings
+from tests.children import CHILDREN
 from tests.unit.recommend.sponsored.shops import TODAY, Shop, click, spend, spend_at
 
 BUDGET = 2_000_000
@@ -86,13 +86,12 @@ def test_racing_replicas_stay_within_the_budget(shop: Shop) -> None:
 def test_racing_processes_that_give_nothing_back(tmp_path: Path) -> None:
     shop = shop_at(FolderStore(tmp_path), f"file://{tmp_path}/shop")
     same = queries(shop, 25)
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    other = context.Process(target=spend_at, args=(str(tmp_path), random.sample(same, 25), "other", ready))
+    ready = CHILDREN.Event()
+    other = CHILDREN.Process(target=spend_at, args=(str(tmp_path), random.sample(same, 25), "other", ready))
     other.start()
     assert ready.wait(100)
     spend(shop, random.sample(same, 25), "this", close=False)
-    other.join(20)
+    other.join(100)
     assert other.exitcode == 0
     charges = list(shop.charges.of_day(TODAY))
     # Both were told of every place, each by events of its own.

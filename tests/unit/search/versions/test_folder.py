@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
 import os
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -19,8 +19,8 @@ import pytest
 from mmpipe.errors import StorageUnavailable
 from mmpipe.lake.shared_folder import KEEP_SECONDS, SharedFolder
 from mmpipe.search.versions.folder import NodeFolder
+from tests.children import CHILDREN
 
-SPAWN = multiprocessing.get_context("spawn")
 ARRAYS = {"price/price": np.arange(5, dtype=np.float64)}
 
 
@@ -61,13 +61,13 @@ def build_once(root: str, name: str, start: Event, builds: str) -> None:
             folder.write(name, ARRAYS)
 
 
-def started(target: Callable[..., None], *arguments: object) -> multiprocessing.process.BaseProcess:
-    process = SPAWN.Process(target=target, args=arguments, daemon=True)
+def started(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    process = CHILDREN.Process(target=target, args=arguments, daemon=True)
     process.start()
     return process
 
 
-def killed(process: multiprocessing.process.BaseProcess) -> None:
+def killed(process: BaseProcess) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -133,7 +133,7 @@ def test_half_written_files_are_left_to_who_may_be_writing_them(tmp_path: Path) 
 
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
-    ready = SPAWN.Event()
+    ready = CHILDREN.Event()
     process = started(hold_a_pack, str(tmp_path), "a", ready)
     assert ready.wait(60)
     folder = NodeFolder(tmp_path)
@@ -147,7 +147,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_killed_builder_does_not_block_the_next(tmp_path: Path) -> None:
-    ready = SPAWN.Event()
+    ready = CHILDREN.Event()
     process = started(build_for_ever, str(tmp_path), "a", ready)
     assert ready.wait(60)
     folder, waits, done = NodeFolder(tmp_path), threading.Event(), threading.Event()
@@ -182,7 +182,7 @@ def test_a_wait_can_be_given_up(tmp_path: Path) -> None:
 
 
 def test_of_many_processes_one_builds(tmp_path: Path) -> None:
-    start, builds = SPAWN.Event(), tmp_path / "builds"
+    start, builds = CHILDREN.Event(), tmp_path / "builds"
     builds.mkdir()
     processes = [started(build_once, str(tmp_path / "node"), "a", start, str(builds)) for _ in range(2)]
     start.set()

@@ -4,7 +4,6 @@ be."""
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -26,9 +25,9 @@ from mmpipe.search.versions import fragment as fragments
 from mmpipe.search.versions.documents import Documents
 from mmpipe.search.versions.folder import NodeFolder
 from mmpipe.search.versions.fragment import CODED_FIELDS, PARTS, Fragment, files_of, open_fragment
+from tests.children import CHILDREN
 from tests.unit.search import catalogues
 
-SPAWN = multiprocessing.get_context("spawn")
 FUSION = WeightedMean(catalogues.PROFILE.fusion)
 DIM = catalogues.PROFILE.dim
 SOME = [
@@ -320,8 +319,8 @@ def build_and_hang(table: str, root: str, ready: Event) -> None:
 
 
 def test_a_builder_that_is_killed_leaves_the_work_to_the_next(table: Path, folder: NodeFolder) -> None:
-    ready = SPAWN.Event()
-    process = SPAWN.Process(
+    ready = CHILDREN.Event()
+    process = CHILDREN.Process(
         target=build_and_hang, args=(str(table), str(folder.shared.root), ready), daemon=True
     )
     process.start()
