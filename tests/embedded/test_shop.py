@@ -247,7 +247,7 @@ def test_who_waits_while_it_is_closed_is_told() -> None:
     waiting.start()
     time.sleep(0.1)
     thread.close()
-    waiting.join(5)
+    waiting.join(60)
     assert told == ["closed"]
     with pytest.raises(Closed):
         thread.wait(asyncio.sleep(0))

@@ -20,6 +20,8 @@ from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_f
 ROOT = Path(__file__).parents[2]
 CALLERS = 6
 BATCH = 10
+# Of events, before the replica is killed amid the next ones.
+ENOUGH = 1_000
 
 
 def free_port() -> int:
@@ -58,7 +60,7 @@ def wait_until_ready(port: int) -> None:
 
 def send(port: int, caller: int, accepted: set[str]) -> None:
     """Batches one after the other, until nobody answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for number in range(100_000):
         names = [f"{caller}-{number}-{n}" for n in range(BATCH)]
         events = [
@@ -89,7 +91,9 @@ def test_no_accepted_event_is_lost_with_its_replica(tmp_path: Path) -> None:
         ]
         for thread in threads:
             thread.start()
-        time.sleep(1.5)
+        until = time.monotonic() + 60
+        while sum(map(len, accepted)) < ENOUGH and time.monotonic() < until:
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         for thread in threads:
             thread.join()
@@ -99,6 +103,6 @@ def test_no_accepted_event_is_lost_with_its_replica(tmp_path: Path) -> None:
     promised = set().union(*accepted)
     table = open_lake(settings).collection("shop").interactions.to_table(["event_id"])
     held = table["event_id"].to_pylist()
-    assert len(promised) >= 100
+    assert len(promised) >= ENOUGH
     assert promised <= set(held)
     assert len(held) == len(set(held))

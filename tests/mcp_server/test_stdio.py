@@ -73,7 +73,7 @@ def test_it_answers_at_once_and_ends_when_told_to_though_its_input_is_open(
                 answers.append(json.loads(started.stdout.readline()))
             assert answers[-1]["result"]["serverInfo"]["name"] == "mmpipe"
             started.send_signal(signal.SIGTERM)
-            assert started.wait(10) == -signal.SIGTERM
+            assert started.wait(60) == -signal.SIGTERM
         finally:
             started.kill()
 

@@ -224,7 +224,7 @@ def test_a_folder_hands_its_files_to_a_pump(tmp_path: Path) -> None:
         assert [desk.follow(each)["state"] for each in told] == ["queued", "queued"]
         # Whoever took them in may be gone by now: they wait for the next.
         with FolderPump(settings, InProcessDispatcher(work.indexer.execute)):
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while [desk.follow(each)["state"] for each in told] != ["live", "live"]:
                 assert time.monotonic() < deadline, "what was accepted is indexed"
                 time.sleep(0.05)
@@ -283,7 +283,7 @@ def test_an_upload_that_nobody_takes_is_a_dead_letter_until_it_is_replayed(tmp_p
         assert letters.count() == 0
         assert desk.follow(told)["state"] == "running"
         with FolderPump(settings, InProcessDispatcher(desk.work.indexer.execute)):
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while desk.follow(told)["state"] != "live":
                 assert time.monotonic() < deadline
                 time.sleep(0.05)

@@ -164,7 +164,7 @@ def _standing(folder: Path) -> int:
 
 
 def _until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
@@ -334,7 +334,7 @@ def _answering_after(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server.server_address[1]
     server.shutdown()
@@ -363,7 +363,7 @@ def _statuses(url: str, count: int) -> Counter[int]:
 
 
 def _reachable(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             if _status(url) == 200:

@@ -74,7 +74,7 @@ def asks(client: TestClient, **body: Any) -> dict[str, Any]:
 
 def soon(look: Callable[[], bool]) -> None:
     """Until ``look`` is true."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not look():
         assert time.monotonic() < until, "nothing changed"
         time.sleep(0.01)

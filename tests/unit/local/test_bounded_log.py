@@ -72,7 +72,7 @@ def test_whoever_writes_is_not_held_up_by_a_disk_that_fails(
     drain.start()
     with os.fdopen(writing, "wb") as file:
         file.write(b"x" * 1_000_000)
-    drain.join(20)
+    drain.join(60)
     assert not drain.is_alive()
 
 

@@ -129,6 +129,6 @@ def test_a_burst_is_delivered_in_few_batches_and_stop_finishes_the_one_in_hand(
     stopper = threading.Thread(target=pump.stop)
     stopper.start()
     proceed.set()
-    stopper.join(20)
+    stopper.join(60)
     assert pump.stats().delivered == sum(batches)
     assert max(batches) > 10  # more than one ReceiveMessage

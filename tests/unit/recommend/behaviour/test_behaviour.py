@@ -226,7 +226,7 @@ def test_what_comes_while_the_base_is_made_is_in_the_next_one(monkeypatch: pytes
             target=behaviour.add, args=(table([Event("2", item="b", user="u", session="s")]),)
         )
         adding.start()
-        adding.join(10)
+        adding.join(60)
         assert ids(behaviour, behaviour.history(Shopper("u", None)).items) == ["a", "b"]
         return found
 
@@ -244,7 +244,7 @@ def test_the_base_is_made_anew_in_the_background(monkeypatch: pytest.MonkeyPatch
         behaviour.add(table(some))
     for thread in threading.enumerate():
         if thread.name == "mmpipe-behaviour":
-            thread.join(10)
+            thread.join(60)
     assert behaviour._state.base > 0
     assert behaviour.event_count == 200
     assert len(behaviour.done(Shopper("u0", None)).seen) == 67
@@ -276,7 +276,7 @@ def test_whoever_asks_meanwhile_gets_each_event_once() -> None:
         if n % 10 == 9:
             behaviour.compact()
     ends.set()
-    asking.join(10)
+    asking.join(60)
     assert not faults
 
 

@@ -179,7 +179,7 @@ def test_queries_are_answered_while_the_next_version_loads(
     assert loading.wait(60)
     assert followed.get("shop").label == first
     go_on.set()
-    refresher.join(10)
+    refresher.join(60)
     assert followed.get("shop").label == second
 
 
