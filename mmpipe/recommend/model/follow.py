@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from mmpipe.errors import MmpipeError, ModelUnavailable
+from mmpipe.lake.steady import steady_time
 from mmpipe.recommend.model.recommender import Bound, Recommender
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Recommenders:
         *,
         version_of: Callable[[str], Version | None] = lambda collection: None,
         poll_seconds: float = POLL_SECONDS,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = steady_time,
     ) -> None:
         self._lake = lake
         self._version_of = version_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import time
@@ -14,6 +15,7 @@ pytest.importorskip("torch")
 
 from mmpipe.lake import Collection, Lake
 from mmpipe.lake.models import RegisteredModel
+from mmpipe.lake.steady import steady_time
 from mmpipe.learn.recommender.candidates import Workshop, make
 from mmpipe.learn.recommender.corpus import corpus_of
 from mmpipe.learn.recommender.events import read_log
@@ -97,6 +99,10 @@ def test_models_are_swapped_and_rolled_back(held: tuple[Lake, Collection, LiveVe
         assert answers(None)
     status = replica.status()["shop"]
     assert (status.name, status.generation, status.error) == (None, 4, "")
+
+
+def test_it_waits_by_a_clock_that_does_not_jump() -> None:
+    assert inspect.signature(Recommenders).parameters["clock"].default is steady_time
 
 
 def test_what_is_damaged_or_missing_keeps_the_old_one_and_is_reported(
