@@ -12,7 +12,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -129,6 +129,42 @@ def test_a_page_of_pictures_waits_behind_no_search(tmp_path: Path) -> None:
     assert pictures == {200: 24}
     assert searches[503] > 0
     assert set(searches) == {200, 503}
+
+
+def test_of_many_that_wait_the_newest_are_answered_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(haproxy, "AT_A_TIME", 1)
+    monkeypatch.setattr(haproxy, "DEEP", 2)
+    monkeypatch.setattr(haproxy, "QUEUE_MS", 60_000)
+    asked: list[int] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def told(path: str, _: Message) -> None:
+        if path.startswith("/v1/"):
+            asked.append(int(path.rpartition("=")[2]))
+            begun.set()
+            assert go_on.wait(60)
+
+    with (
+        _answering_after(0.0, told) as replica,
+        _proxy_before(replica, tmp_path) as url,
+        ExitStack() as open_ones,
+    ):
+        port = int(url.rpartition(":")[2])
+        callers = []
+        for number in range(8):
+            caller = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+            caller.sendall(f"GET /v1/search?q={number} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            callers.append(caller)
+            # The first has the place; the others come one after the other.
+            assert begun.wait(60)
+            time.sleep(0.03)
+        go_on.set()
+        for caller in callers:
+            assert caller.recv(1_000).split(b" ")[1] == b"200"
+    assert (asked[0], asked[-3:]) == (0, [1, 2, 3]), "of these not many waited when they came"
+    assert asked.index(7) < asked.index(4)
 
 
 def test_the_replica_need_not_watch_callers_of_what_it_computes_at_once(tmp_path: Path) -> None:
