@@ -18,6 +18,7 @@ from mmpipe.serve.http import requests
 from mmpipe.serve.http.bounds import FILTERS, INTERACTIONS, MAX_DEPTH, MAX_TEXT, SEARCH, Bounds, check
 from mmpipe.serve.http.errors import MalformedRequest
 from mmpipe.serve.http.forms import MAX_HEAD, MAX_PARTS, parse_form
+from tests.serve.messages import statuses
 
 _JSON = {"content-type": "application/json"}
 _FORM = b"multipart/form-data; boundary=b"
@@ -187,46 +188,6 @@ def test_query_strings_are_bounded(client: TestClient) -> None:
             assert (answer.status_code, answer.json()["field"]) == (414, "query")
 
 
-def _ask(
-    client: TestClient,
-    path: str,
-    headers: list[tuple[bytes, bytes]],
-    messages: list[dict[str, Any]],
-    method: str = "POST",
-) -> list[int]:
-    """The statuses that the application sends to a caller whose messages these are."""
-    sent: list[int] = []
-    waiting = iter(messages)
-
-    async def receive() -> dict[str, Any]:
-        return next(waiting)
-
-    async def send(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            sent.append(message["status"])
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": headers,
-        "scheme": "http",
-        "server": ("test", 80),
-        "client": ("test", 1),
-        "http_version": "1.1",
-    }
-    assert client.portal is not None
-
-    async def asked() -> None:
-        await client.app(scope, receive, send)  # type: ignore[arg-type]
-
-    client.portal.call(asked)
-    return sent
-
-
 @pytest.mark.parametrize(
     ("method", "path", "kind"),
     [
@@ -252,7 +213,7 @@ def test_a_caller_that_goes_away_is_one_line(
         {"type": "http.disconnect"},
     ]
     headers = [(b"content-type", kind), (b"host", b"testserver")]
-    assert _ask(client, path, headers, messages, method) == [499]
+    assert statuses(client, path, headers, messages, method) == [499]
     (line,) = [record for record in caplog.records if record.name == "mmpipe.serve"]
     assert (line.levelno, line.exc_info) == (logging.INFO, None)
     counted = client.get("/metrics").text

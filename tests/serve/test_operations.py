@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shlex
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -35,6 +36,7 @@ from mmpipe.serve.operations.progress import id_of, read_id
 from mmpipe.serve.operations.uploads import Receiver
 from mmpipe.settings import Settings
 from tests.serve.conftest import InProcessWork, catalogue, make_app, make_service, settings_for
+from tests.serve.messages import statuses
 
 MAX_UPLOAD = 3_000_000
 ROWS = catalogue()[:3]
@@ -348,6 +350,20 @@ def test_a_file_is_bounded_while_it_comes(desk: Desk, poor: dict[str, Any]) -> N
     assert (folder / "media" / "large.bin").read_bytes() == large
     limit = desk.client.put("/v1/rules?collection=shop", content=b"[" * 4_000_001)
     assert limit.status_code == 413, "others are bounded as ever"
+
+
+def test_who_goes_away_with_half_a_file_is_one_line(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="mmpipe.serve")
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"x" * 1_100_000, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    path = "/v1/uploads/feeds/half.csv"
+    assert statuses(desk.client, path, [], messages, "PUT", b"collection=shop") == [499]
+    (line,) = [record for record in caplog.records if record.name == "mmpipe.serve"]
+    assert (line.levelno, line.exc_info) == (logging.INFO, None)
+    folder = Path(str(desk.settings.indexing.uploads_uri)) / "shop" / "feeds"
+    assert not [*folder.rglob("half.csv"), *folder.rglob("*.tmp")]
 
 
 def test_so_many_files_at_a_time(tmp_path: Path) -> None:
