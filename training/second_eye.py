@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from mmpipe.learn.data import Source
     from training.standing import Maps
 
-# Of the second eye. It was set with both halves in view: 0.4, 0.5 and 0.6 are alike within noise on either,
-# and this eye has seen more of the world than one shop.
-SHARE = 0.5
 _DISTRACTORS = 6_000
 _BATCH = 64
 _HEAD_PACE = 3.0  # the new layers learn so much faster than the published ones
@@ -72,21 +69,31 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def rows_named(names: Tensor, values: Tensor) -> Tensor:
+    """The row of ``values`` that each name has: the nearest. ``names`` are unit vectors of what article types
+    are called, ``values`` a tower's, in another order perhaps, and from a text tower before it was finished.
+
+    Raises :class:`ValueError` where that is not one each.
+    """
+    rows = (names @ F.normalize(values, dim=1).T).argmax(1)
+    if sorted(rows.tolist()) != list(range(len(values))):
+        raise ValueError("the image tower knows other article types than the data")
+    return rows
+
+
 def both_eyes(
-    trunk: ImageTower, backbone: Backbone, eye: Eye, names: Tensor, share: float = SHARE
+    trunk: ImageTower, backbone: Backbone, eye: Eye, names: Tensor, share: float = 0.5
 ) -> dict[str, Tensor]:
     """The state of a tower with two eyes, folded: both projections, and the mean of what both recognise,
     which moves a picture as far as the trunk's concepts did.
 
     ``backbone`` is the one whose last blocks ``eye`` has, ``names`` are the unit vectors of what the classes
-    of its types are called. The trunk may have them in another order, and from a text tower before it was
-    finished: each is the one whose name is nearest. Raises :class:`ValueError` where that is not one each.
+    of its types are called, ``share`` is the second eye's. Raises :class:`ValueError` where the trunk's types
+    are not these, see :func:`rows_named`.
     """
     assert trunk.concepts is not None
     values = trunk.concepts.values.detach()
-    order = (names @ F.normalize(values, dim=1).T).argmax(1)
-    if sorted(order.tolist()) != list(range(len(values))):
-        raise ValueError("the trunk knows other article types than the second eye")
+    order = rows_named(names, values)
     first, second = trunk.concepts.keys, eye.heads["by_type"]
     assert isinstance(second, nn.Linear)
     state = {n: t for n, t in trunk.state_dict().items() if not n.startswith("concepts.")}
