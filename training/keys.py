@@ -1,20 +1,10 @@
-"""Learn anew by which features of both eyes the image tower recognises article types.
-
-::
-
-    python -m training.keys --data DIR --towers RUN --weights WEIGHTS_FOLDER --out RUN3
-
-``RUN`` is where ``training.towers`` kept its renders; ``WEIGHTS_FOLDER`` holds a tower of two eyes, whose
-attention has the mean of two classifiers' keys, one an eye. Its ``image.safetensors`` is written anew with
-keys that were learnt on both eyes' features together. What the eyes see of every picture is computed once
-and kept in ``RUN3``.
-"""
+"""By which features of both eyes the image tower recognises article types, learnt on what both see."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,16 +15,10 @@ from torch.nn import functional as F
 
 from mmpipe.encoders.starter import backbone
 from mmpipe.encoders.starter.encoders import bf16_is_fast
-from mmpipe.encoders.starter.loader import load_image, load_text
-from mmpipe.encoders.starter.towers import IMAGE_FEATURES, Concepts, ImageTower
+from mmpipe.encoders.starter.towers import IMAGE_FEATURES, ImageTower
 from mmpipe.learn.data import Source
-from mmpipe.learn.export import save_tower
 from mmpipe.learn.loop import say
-from training.batches import Shares
-from training.data import on_canvas, read_fashion, read_grocery
-from training.recipe import Recipe, Sources, Weights
-from training.renders import read_renders
-from training.second_eye import rows_named
+from training.data import on_canvas
 from training.standing import scaled
 
 if TYPE_CHECKING:
@@ -42,34 +26,12 @@ if TYPE_CHECKING:
 
     Features = NDArray[np.float16]
 
-# Of the second eye; how long values are; and how much sharper than learnt the attention is. Set together on
-# kept features of the whole corpus, with both halves of the queries and of the photos in view.
-SHARE = 0.45
-LENGTH = 0.45
-SHARPNESS = 2.0
 _BEGUN = 2.0  # the sum of two classifiers' scores, of which the tower has the mean
 _DROPPED = (0.5, 0.2)  # of the trunk's features, for it knows its training pictures by heart; the backbone's
 _SMOOTHING = 0.05
 _DECAY = 0.05
 _LEAST_SPREAD = 1e-3
 _BATCH, _PART = 8, 512
-
-
-def arguments() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.keys", description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with kagl/ and grocery/")
-    parser.add_argument("--towers", type=Path, required=True, help="the folder of training.towers' run")
-    parser.add_argument("--weights", type=Path, required=True, help="a folder whose image tower has two eyes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for what the eyes see")
-    parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=512)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--renders", type=int, default=6_000)
-    parser.add_argument("--render-seed", type=int, default=1_000)
-    parser.add_argument("--seed", type=int, default=17)
-    parser.add_argument("--threads", type=int, default=2)
-    return parser
 
 
 def seen(tower: ImageTower, source: Source, folder: Path) -> Features:
@@ -107,11 +69,19 @@ def _look(tower: ImageTower, source: Source) -> Features:
 
 
 def learn(
-    keys: nn.Linear, features: Tensor, labels: Tensor, passes: int, batch: int, rate: float, seed: int
+    keys: nn.Linear,
+    features: Tensor,
+    labels: Tensor,
+    *,
+    passes: int = 3,
+    batch: int = 512,
+    rate: float = 1e-3,
+    seed: int,
 ) -> nn.Linear:
     """Keys by which ``features``, ``(n, 1792)``, tell ``labels``, ``(n,)``; rows of label -1 teach nothing.
 
-    They begin from twice ``keys`` and see every row ``passes`` times; deterministic in ``seed``. Learnt on
+    They begin from twice ``keys``, the mean of a classifier an eye, for begun from nothing they tell new
+    pictures no better than those; they see every row ``passes`` times; deterministic in ``seed``. Learnt on
     features of one standard deviation each, they are for features as they are.
     """
     known = torch.nonzero(labels >= 0)[:, 0]
@@ -140,48 +110,17 @@ def learn(
     return learnt.requires_grad_(False)
 
 
-def with_keys(tower: ImageTower, keys: nn.Linear) -> dict[str, Tensor]:
-    """The state of ``tower`` with these keys, :data:`SHARPNESS` times as long, its values :data:`LENGTH` long
-    and :data:`SHARE` of the second eye."""
+def with_learnt_keys(
+    state: Mapping[str, Tensor], sources: Sequence[Source], labels: Sequence[Tensor], folder: Path, seed: int
+) -> dict[str, Tensor]:
+    """The ``state`` of a tower with two eyes whose keys were learnt on what they see of all
+    ``sources``; ``labels`` number the rows' types in the order of the tower's concepts, -1 where unknown.
+
+    What is seen is kept in ``folder``.
+    """
+    tower = ImageTower(norm=False, concepts=len(state["concepts.values"]), two_eyes=True).eval()
+    tower.load_state_dict(state)
     assert tower.concepts is not None
-    state = dict(tower.state_dict())
-    state["concepts.keys.weight"] = SHARPNESS * keys.weight
-    state["concepts.keys.bias"] = SHARPNESS * keys.bias
-    state["concepts.values"] = LENGTH * F.normalize(tower.concepts.values, dim=1)
-    state["share"] = torch.tensor(SHARE)
-    return {name: tensor.detach() for name, tensor in state.items()}
-
-
-def is_learnt(concepts: Concepts) -> bool:
-    """Whether these are of :func:`with_keys` already."""
-    return bool((concepts.values.norm(dim=1).mean() - LENGTH).abs() < 0.1 * LENGTH)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Learn and export."""
-    options = arguments().parse_args(argv)
-    torch.set_num_threads(options.threads)
-    file = options.weights / "image.safetensors"
-    tower = load_image(file).eval()
-    if tower.backbone is None or tower.concepts is None:
-        raise SystemExit(f"{file} has one eye: run training.second_eye first")
-    if is_learnt(tower.concepts):
-        say("these keys are learnt already; export training.towers' run and its second eye to start anew")
-        return
-    fashion, _, _ = read_fashion(options.data)
-    grocery, _ = read_grocery(options.data)
-    renders = read_renders(options.renders, options.render_seed, options.towers)
-    towers = Recipe(Sources(fashion, grocery, renders), Shares(), Weights(), options.seed)
-    text = load_text(options.weights / "text.safetensors")
-    names = torch.from_numpy(text.embed_documents(towers.type_names))
-    row_of = rows_named(names, tower.concepts.values.detach())
-    types = torch.from_numpy(np.concatenate([labels[:, 0] for labels in towers.labels]))
-    labels = torch.where(types >= 0, row_of[types], -1)
-    features = np.concatenate([seen(tower, source, options.out) for source in towers.sources.all])
-    keys = learn(tower.concepts.keys, torch.from_numpy(features).float(), labels, options.passes,
-                 options.batch, options.learning_rate, options.seed)  # fmt: skip
-    save_tower(with_keys(tower, keys), file)
-
-
-if __name__ == "__main__":
-    main()
+    features = np.concatenate([seen(tower, source, folder) for source in sources])
+    keys = learn(tower.concepts.keys, torch.from_numpy(features).float(), torch.cat(list(labels)), seed=seed)
+    return {**state, **{f"concepts.keys.{name}": tensor for name, tensor in keys.state_dict().items()}}

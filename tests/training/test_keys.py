@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +14,8 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from mmpipe.encoders.starter.glossary import load_glossary  # noqa: E402
-from mmpipe.encoders.starter.loader import WEIGHTS as SHIPPED  # noqa: E402
-from mmpipe.encoders.starter.loader import load_image, load_text  # noqa: E402
 from mmpipe.encoders.starter.towers import ImageTower  # noqa: E402
 from mmpipe.learn.data import Item, Source  # noqa: E402
-from mmpipe.learn.export import save_tower  # noqa: E402
 from training import keys  # noqa: E402
 from training.data import on_canvas  # noqa: E402
 from training.standing import scaled  # noqa: E402
@@ -100,56 +96,18 @@ def test_no_pass_leaves_the_sum_of_both_classifiers() -> None:
     torch.testing.assert_close(found(features), 2 * mean(features), rtol=1e-3, atol=1e-3)
 
 
-def test_a_tower_has_sharper_attention_over_longer_values(tmp_path: Path) -> None:
-    tower = two_eyes(4)
-    learnt = nn.Linear(WIDTH, 3)
-    save_tower(keys.with_keys(tower, learnt), tmp_path / "image.safetensors")
-    found = load_image(tmp_path / "image.safetensors").eval()
+def test_a_tower_has_keys_of_what_it_sees_and_is_otherwise_as_it_was(tmp_path: Path) -> None:
+    sources = make_source("fashion", 18), make_source("grocery", 12)
+    labels = [torch.arange(len(source)) % 3 for source in sources]
+    labels[1][4:] = -1
+    before = {name: tensor.detach() for name, tensor in two_eyes(6).state_dict().items()}
+    found = keys.with_learnt_keys(before, sources, labels, tmp_path, seed=3)
+    assert sorted(path.name[:12] for path in tmp_path.iterdir()) == ["seen-fashion", "seen-grocery"]
+    changed = {name for name, tensor in found.items() if not torch.equal(tensor, before[name])}
+    assert changed == {"concepts.keys.weight", "concepts.keys.bias"}
+    tower = two_eyes(6)
     assert tower.concepts is not None
-    assert found.concepts is not None
-    assert keys.is_learnt(found.concepts)
-    assert not keys.is_learnt(tower.concepts)
-    pictures = torch.randn(4, 3, 160, 128)
-    with torch.inference_mode():
-        seen = tower.features(pictures)
-        near = F.normalize(tower.project(seen[:, :512]), dim=1)
-        far = F.normalize(tower.project_far(seen[:, 512:]), dim=1)
-        attention = torch.softmax(2 * learnt(seen), 1)
-        wanted = F.normalize(0.55 * near + 0.45 * far, dim=1) + attention @ (1.8 * tower.concepts.values)
-        assert float(F.cosine_similarity(found(pictures), wanted).min()) > 0.99
-
-
-def test_the_command_writes_the_tower_anew_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sources = make_source("fashion", 18), make_source("grocery", 12), make_source("sample", 6)
-    monkeypatch.setattr(keys, "read_fashion", lambda _: (sources[0], None, None))
-    monkeypatch.setattr(keys, "read_grocery", lambda _: (sources[1], None))
-    monkeypatch.setattr(keys, "read_renders", lambda *_: sources[2])
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    shutil.copyfile(SHIPPED / "text.safetensors", weights / "text.safetensors")
-    names = [TERMS[f"type/{kind}"].en[0] for kind in reversed(TYPES)]  # the tower's own order
-    values = load_text(weights / "text.safetensors").embed_documents(names)
-    before = two_eyes(6, torch.from_numpy(values))
-    file = weights / "image.safetensors"
-    save_tower({n: t.detach() for n, t in before.state_dict().items()}, file)
-
-    command = ["--data", str(tmp_path), "--towers", str(tmp_path), "--weights", str(weights),
-               "--out", str(tmp_path / "out"), "--batch", "8", "--seed", "3"]  # fmt: skip
-    keys.main(command)
-    assert len(list((tmp_path / "out").glob("seen-*.npy"))) == 3
-    held = load_image(file).concepts
-    assert held is not None
-    begun = two_eyes(6).concepts
-    assert begun is not None
-    seen = np.concatenate([keys.seen(load_image(file), source, tmp_path / "out") for source in sources])
-    types = torch.tensor([2 - i % 3 for source in sources for i in range(len(source))])
-    wanted = keys.learn(begun.keys, torch.from_numpy(seen).float(), types, 3, 8, 1e-3, 3)
-    assert float(F.cosine_similarity(held.keys.weight.detach(), wanted.weight).min()) > 0.999
-    torch.testing.assert_close(held.keys.weight.norm(dim=1), 2 * wanted.weight.norm(dim=1), rtol=0.01, atol=0)
-    written = file.read_bytes()
-    keys.main(command)
-    assert file.read_bytes() == written
-
-    save_tower(ImageTower(norm=False).state_dict(), file)
-    with pytest.raises(SystemExit, match="one eye"):
-        keys.main(command)
+    features = np.concatenate([keys.seen(tower, source, tmp_path) for source in sources])
+    wanted = keys.learn(tower.concepts.keys, torch.from_numpy(features).float(), torch.cat(labels), seed=3)
+    assert torch.equal(found["concepts.keys.weight"], wanted.weight)
+    assert torch.equal(found["concepts.keys.bias"], wanted.bias)
