@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from training.standing import Maps
 
 _MASKED = -1e4
-_BANK, _QUEUE = 2_048, 3_072  # titles and pictures that are negatives beside those of the batch
+_BANK, _QUEUE = 4_096, 8_192  # titles and pictures that are negatives beside those of the batch
 _DROPOUT = 0.1
 _MAX_SCALE = 60.0
-VIEWS = {"fashion": 3, "grocery": 5, "sample": 1}  # the picture as it is, and augmented ones
+VIEWS = {"fashion": 4, "grocery": 5, "sample": 1}  # the picture as it is, and augmented ones
 
 
 class Eye(nn.Module):
