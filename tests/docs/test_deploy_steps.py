@@ -16,7 +16,7 @@ from mmpipe.cli import app
 from mmpipe.encoders.registry import load
 from mmpipe.indexing import execute_file
 from mmpipe.serve.standalone import standalone_app
-from mmpipe.settings import LakeSettings, Settings
+from mmpipe.settings import LakeSettings, Settings, SpeechSettings
 from tests.docs.doc_commands import ROOT, read
 
 PAGE = read("docs/deploy.md").text
@@ -73,7 +73,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("shop")
     feed = folder / "catalogue.jsonl"
     feed.write_text(catalogue, encoding="utf-8")
-    made = Settings(lake=LakeSettings(uri=str(folder / "lake")))
+    made = Settings(lake=LakeSettings(uri=str(folder / "lake")), speech=SpeechSettings(recognizer="none"))
     record = execute_file(made, feed, "shop", loaded=load("starter", threads=1))
     assert record.status == "done", record.error
     return made

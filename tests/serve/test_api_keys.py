@@ -20,7 +20,7 @@ from mmpipe.serve.http.keys import LIMIT_SECONDS
 from mmpipe.serve.http.metrics import Metrics
 from mmpipe.serve.standalone import standalone_app
 from mmpipe.serve.ucp.names import MCP_PATH
-from mmpipe.settings import Settings
+from mmpipe.settings import Settings, SpeechSettings
 from tests.serve.conftest import TOKEN, make_app, make_service
 from tests.serve.held_keys import bearer, entry, held, keyed, text_of
 
@@ -277,7 +277,8 @@ def test_a_rotation_without_a_restart(shop: tuple[Path, Settings], monkeypatch: 
         return held[0]
 
     monkeypatch.setattr(keys, "read_secret", read)
-    app = standalone_app(keyed(shop[1], api_keys_secret="shop/api-keys"))
+    silent = {"speech": SpeechSettings(recognizer="none")}
+    app = standalone_app(keyed(shop[1], api_keys_secret="shop/api-keys").model_copy(update=silent))
 
     def status(key: str) -> int:
         return client.get("/v1/collections", headers=bearer(key)).status_code

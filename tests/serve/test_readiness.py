@@ -162,7 +162,7 @@ def test_not_ready_without_the_models_of_what_is_live(
             super().prepare(profile)
 
     encoder = Later(Models(1))
-    with closing(Replica(QueryService(settings, encoder))) as replica:
+    with closing(Replica(QueryService(settings, encoder, listen=False))) as replica:
         status, detail = replica.says("/readyz")
         assert (status, replica.says("/readyz")) == (503, (503, detail))
         assert detail == "not every live collection can be searched here yet (shop)"

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from mmpipe.serve.standalone import standalone_app
-from mmpipe.settings import Settings
+from mmpipe.settings import Settings, SpeechSettings
 from tests.serve.conftest import TOKEN, order_for, settings_for, write_feed
 
 
@@ -21,7 +21,7 @@ def test_it_searches_a_lake(shop: tuple[Path, Settings]) -> None:
 
 
 def test_it_indexes_what_handlers_send_and_serves_it(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
+    settings = settings_for(tmp_path).model_copy(update={"speech": SpeechSettings(recognizer="none")})
     rows = [{"id": f"new-{n}", "title": f"Violet umbrella {n}", "price": "5.00 USD"} for n in range(3)]
     order = order_for(write_feed(tmp_path, "new.jsonl", rows), settings)
     with TestClient(standalone_app(settings)) as client:
