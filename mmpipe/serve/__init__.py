@@ -27,8 +27,14 @@ applications alone, ``standalone`` is both in one process without Ray.
   shopper asks: FastAPI's own traces, which hold the query string, are off.
 """
 
-from mmpipe.serve.ray.app import app_builder, build_app, build_indexer, indexer_builder
-from mmpipe.serve.ray.run import base_url, ray_cluster, running, serve, with_indexer
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmpipe.serve.ray.app import app_builder, build_app, build_indexer, indexer_builder
+    from mmpipe.serve.ray.run import base_url, ray_cluster, running, serve, with_indexer
 
 __all__ = [
     "app_builder",
@@ -41,3 +47,15 @@ __all__ = [
     "serve",
     "with_indexer",
 ]
+
+_HOMES = {
+    **dict.fromkeys(("app_builder", "build_app", "build_indexer", "indexer_builder"), "ray.app"),
+    **dict.fromkeys(("base_url", "ray_cluster", "running", "serve", "with_indexer"), "ray.run"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Who wants a part of this, as the local stack's processes do, does not wait seconds for all of it.
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
