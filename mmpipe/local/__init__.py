@@ -5,7 +5,22 @@ applications, and ends them all, however it ends itself; :func:`read_state` tell
 running stack is.
 """
 
-from mmpipe.local.stack import Stack
-from mmpipe.local.state import StackState, read_state
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmpipe.local.stack import Stack
+    from mmpipe.local.state import StackState, read_state
 
 __all__ = ["Stack", "StackState", "read_state"]
+
+_HOMES = {"Stack": "stack", "StackState": "state", "read_state": "state"}
+
+
+def __getattr__(name: str) -> Any:
+    # The stack's own processes, the object store first, do not wait seconds for what only their parent needs.
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
