@@ -37,6 +37,7 @@ TABLES = "tables"
 Fragments = Callable[[Mapping[int, int]], Callable[[int], bool]]
 _COPY_BYTES = 1 << 20
 _log = logging.getLogger(__name__)
+_VERSIONS = "_versions"
 _MANIFEST_TOP = (1 << 64) - 1  # Lance names manifests by what is left of this, so that the newest sorts first
 
 
@@ -66,6 +67,8 @@ class Mirror:
         self._seals: Seals | None = None
         self._current: tuple[int, frozenset[str]] | None = None
         self._former: frozenset[str] = frozenset()
+        # Manifests on disk that may be of a table before this one.
+        self._doubted: set[str] = set()
 
     def sync(
         self,
@@ -80,9 +83,9 @@ class Mirror:
         not copied, its own path is returned. ``progress`` is called as bytes arrive, and now and then while
         another process fetches; what it raises ends the fetch. Of fragments that ``fragments`` does not want
         no file is fetched: the dataset opens, but no row of theirs may be read. It is not asked about a
-        version that is synced already. The manifest of the first version that is synced is fetched whatever
-        is there: the one of its number may be of a table that was removed. Raises ``NotFound`` when the
-        version was cleaned up, ``StorageUnavailable``.
+        version that is synced already. Manifests that are there at the first call are fetched anew: those of
+        their numbers may have been of a table that was removed. Raises ``NotFound`` when the version was
+        cleaned up, ``StorageUnavailable``.
         """
         if scheme_of(self._uri) == "file":
             return Path(to_path(self._uri))
@@ -165,8 +168,11 @@ class Mirror:
             self._fetch_files(root, name, files, progress, anew=anew)
 
         root = shared.path(name)
-        manifest = f"_versions/{_MANIFEST_TOP - version:020d}.manifest"
-        bring({manifest}, anew=self._current is None)
+        if self._current is None:
+            self._doubted = {f"{_VERSIONS}/{path.name}" for path in (root / _VERSIONS).glob("*.manifest")}
+        manifest = f"{_VERSIONS}/{_MANIFEST_TOP - version:020d}.manifest"
+        bring({manifest}, anew=manifest in self._doubted)
+        self._doubted.discard(manifest)
         with lance_errors(f"reading the mirror of {self._uri}"):
             dataset = lance.dataset(str(root), version=version)
             files: set[str] = set()

@@ -123,21 +123,29 @@ def test_a_table_that_was_made_anew_is_told_from_the_one_before(
         table.upsert(products(list(ids), 1))
         return table
 
+    def followed(version: int) -> list[str]:
+        found: list[str] = lance.dataset(str(mirror.sync(version)), version=version).to_table()["id"].to_pylist()
+        return sorted(found)
+
     first = filled("a", "b")
     mirror = Mirror(first.uri, SharedFolder(tmp_path), made.storage)
     mirror.sync(first.version)
+    first.upsert(products(["e"], 2))
+    assert followed(first.version) == ["a", "b", "e"]
     s3 = boto3.client("s3", endpoint_url=made.storage.endpoint_url, region_name="us-east-1")
     for held in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"lake/{name}/")["Contents"]:
         s3.delete_object(Bucket=BUCKET, Key=held["Key"])
     second = filled("c")
-    assert (second.uri, second.version) == (first.uri, first.version)
+    assert (second.uri, second.version) == (first.uri, first.version - 1)
     if by_the_next_process:
         mirror.close()
         mirror = Mirror(first.uri, SharedFolder(tmp_path), made.storage)
     else:
         mirror.begin_anew()
-    found = lance.dataset(str(mirror.sync(second.version)), version=second.version)
-    assert found.to_table(columns=["id"])["id"].to_pylist() == ["c"]
+    assert followed(second.version) == ["c"]
+    second.upsert(products(["d"], 2))
+    assert second.version == first.version
+    assert followed(second.version) == ["c", "d"], "nor is a later version that had been followed, too"
 
 
 def test_a_full_disk_is_no_answer_and_leaves_nothing_half_written(
