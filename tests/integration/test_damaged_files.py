@@ -124,7 +124,9 @@ def test_a_table_that_was_made_anew_is_told_from_the_one_before(
         return table
 
     def followed(version: int) -> list[str]:
-        found: list[str] = lance.dataset(str(mirror.sync(version)), version=version).to_table()["id"].to_pylist()
+        found: list[str] = (
+            lance.dataset(str(mirror.sync(version)), version=version).to_table()["id"].to_pylist()
+        )
         return sorted(found)
 
     first = filled("a", "b")

@@ -445,6 +445,34 @@ def test_a_collection_that_is_emptied_and_filled_again_is_another(shop: Shop) ->
     asyncio.run(run())
 
 
+def test_a_shard_begins_anew_once_however_often_it_is_told(shop: Shop) -> None:
+    async def away(shard: int, method: str) -> None:
+        if shard == 1 and method == "load":
+            raise ShardMissing(shard)
+
+    async def run() -> None:
+        one, other = shop.collections(), shop.collections()
+        ref = (await one.refresh("shop")).ref
+        await other.refresh("shop")
+        former = shop.servers[0]._versions.held(ref)
+        shutil.rmtree(shop.folder / "lake" / "shop")
+        shop.work = InProcessWork(shop.settings)
+        for part in range(4):
+            await asyncio.to_thread(shop.upload, f"again-{part}.jsonl", catalogue()[part:40:4])
+        shop.hold = away
+        held = []
+        for _ in range(2):
+            with pytest.raises(ShardMissing):
+                await one.refresh("shop")
+            held.append(await asyncio.to_thread(shop.servers[0]._versions.load, ref))
+        shop.hold = None
+        assert held[0] is held[1] is not former
+        assert [(await each.refresh("shop")).products for each in (one, other)] == [40, 40]
+        assert shop.servers[0]._versions.held(ref) is held[0]
+
+    asyncio.run(run())
+
+
 def test_a_collection_that_cannot_be_mended_keeps_no_other_waiting(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

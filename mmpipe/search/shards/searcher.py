@@ -70,9 +70,9 @@ class Transport(Protocol):
 
     async def call(self, shard: int, method: str, *args: Any) -> Any:
         """``method`` of a :class:`~mmpipe.search.shards.shard.Shard`, its arguments behind the
-        :class:`VersionRef` that is asked; ``load`` makes that ready, or ``anew`` where the collection was
-        emptied and filled again, and ``follow_photos`` has the review photos of a collection followed as they
-        are now. Raises :class:`ShardMissing`."""
+        :class:`VersionRef` that is asked; ``load`` makes that ready, where the collection was emptied and
+        filled again by the publication of a moment that it is told, and ``follow_photos`` has the review
+        photos of a collection followed as they are now. Raises :class:`ShardMissing`."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class ShardedSearcher:
         if not request.text or mode == "off":
             return None
         stand, filtered = self._stand(own), filtered_by(request)
-        key = version.label, request.text, None if stand is None else stand.number, mode, filtered
+        key = version.ref, request.text, None if stand is None else stand.number, mode, filtered
         held = self._meanings.get(key)
         if held is None:
             reading = read(request.text, stand)
@@ -182,6 +182,10 @@ class ShardedSearcher:
             held = (by_told(request.text, reading, told, version.currency, mode, filtered),)
             self._meanings.put(key, held)
         return held[0]
+
+    def forget_meanings(self) -> None:
+        """Understand texts anew: a version may be another by the same name."""
+        self._meanings = Latest(_MEANINGS)
 
     async def _named(self, version: ShardedVersion, reading: values.Reading) -> values.Told:
         shards, keys = list(range(version.shards)), reading.keys

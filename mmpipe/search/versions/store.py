@@ -150,8 +150,9 @@ class _Followed(Generic[V]):
     mirrors: dict[str, Mirror] = field(default_factory=dict)
     current: V | None = None
     table: str | None = None
-    # What it followed last.
+    # What it followed last, and whether the collection was emptied since: what is live next is of others then.
     live: LiveVersion | None = None
+    emptied: bool = False
     # What goes beside the versions, as far as it was brought to all, and why it was not.
     beside: Mapping[str, int] = field(default_factory=dict)
     lacking: str = ""
@@ -442,6 +443,8 @@ class VersionStore(Generic[V]):
         waits = False
         try:
             live = followed.collection.live()
+            if followed.live is not None and (live is None or live.begins_anew(followed.live)):
+                followed.emptied = True
             if live is not None and (
                 followed.current is None
                 or followed.damaged
@@ -471,10 +474,9 @@ class VersionStore(Generic[V]):
     def _swap(self, followed: _Followed[V], live: LiveVersion) -> None:
         former = followed.current
         label = f"{live.table}@{live.version}"
-        anew = live.begins_anew(followed.live)
-        if anew:
+        if followed.emptied:
             self._begin_anew(followed)
-        damaged = followed.damaged or anew
+        damaged = followed.damaged or followed.emptied
         if former is None or former.label != label or damaged:
             followed.loading_since = followed.progressed_at = steady_time()
             try:
@@ -486,7 +488,7 @@ class VersionStore(Generic[V]):
                     followed.held = _still_held(((time.monotonic(), followed.current), *followed.held))
                 followed.current = version
                 if damaged:
-                    followed.held, followed.damaged = (), False
+                    followed.held, followed.damaged, followed.emptied = (), False, False
             followed.table = live.table
             followed.loaded_at = steady_time()
             log.info("collection %s: %s with %d products", followed.collection.name, label, len(version))

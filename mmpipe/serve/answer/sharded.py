@@ -48,6 +48,8 @@ from mmpipe.serve.answer.watch import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mmpipe.encoders.base import Profile
     from mmpipe.lake import Collection, Lake, LiveVersion
     from mmpipe.schemas.product import PublicProduct
@@ -79,8 +81,9 @@ class _Followed:
     collection: Collection
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     current: ShardedVersion | None = None
-    # What it followed last.
+    # What it followed last, and whether the collection was emptied since: what is live next is of others then.
     live: LiveVersion | None = None
+    emptied: bool = False
     # What of review photos the shards were told, and why they were not.
     photos: Mapping[str, int] = field(default_factory=dict)
     without: str = ""
@@ -375,6 +378,8 @@ class ShardedCollections:
         async with followed.lock:
             try:
                 live = await asyncio.to_thread(followed.collection.live)
+                if followed.live is not None and (live is None or live.begins_anew(followed.live)):
+                    followed.emptied = True
                 if live is not None and (followed.current is None or not live.same(followed.live)):
                     followed.loading_since = steady_time()
                     await self._switch(followed, live)
@@ -395,11 +400,12 @@ class ShardedCollections:
 
     async def _switch(self, followed: _Followed, live: LiveVersion) -> None:
         ref = VersionRef(followed.collection.name, live.table, live.version)
-        former, anew = followed.current, live.begins_anew(followed.live)
-        if former is None or former.ref != ref or anew:
-            version = await self._load(ref, anew=anew)
-            if anew:
-                followed.held = ()
+        former = followed.current
+        if former is None or former.ref != ref or followed.emptied:
+            version = await self._load(ref, live.published_at if followed.emptied else None)
+            if followed.emptied:
+                followed.held, followed.emptied = (), False
+                self._searcher.forget_meanings()
             elif former is not None:
                 followed.held = _still_held(((time.monotonic(), former), *followed.held))
             followed.current = version
@@ -421,7 +427,7 @@ class ShardedCollections:
         else:
             followed.photos, followed.without = photos, ""
 
-    async def _load(self, ref: VersionRef, *, anew: bool) -> ShardedVersion:
+    async def _load(self, ref: VersionRef, anew: datetime | None) -> ShardedVersion:
         count = self._settings.serve.shards
         calls = [self._transport.call(shard, "load", ref, anew) for shard in range(count)]
         parts: list[Loaded] = await asyncio.gather(*calls)

@@ -37,6 +37,8 @@ from mmpipe.search.versions.store import (
 from mmpipe.serve.ray.deployments.logs import log_as_replica
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ray.serve import Application
     from ray.serve.handle import DeploymentHandle
 
@@ -76,6 +78,8 @@ class ShardVersions:
         self._told: dict[str, Mapping[str, int]] = {}
         self._lacking: set[str] = set()
         self._damaged: set[str] = set()
+        # By collection the publication that it was last begun anew for.
+        self._begun: dict[str, datetime] = {}
         self._opened_at = time.monotonic()
 
     def open_live(self) -> None:
@@ -119,10 +123,14 @@ class ShardVersions:
             self._folder.prune()
         return found
 
-    def begin_anew(self, collection: str) -> None:
+    def begin_anew(self, collection: str, published_at: datetime) -> None:
         """Hold none of its versions, and take none that is on disk for known: its tables were removed, and
-        are others now. Blocks."""
+        are others now. Once for a publication: every ingress tells of it, again where another shard could
+        not load it. Blocks."""
         with self._loading[collection]:
+            if self._begun.get(collection) == published_at:
+                return
+            self._begun[collection] = published_at
             for ref in [ref for ref in list(self._held) if ref.collection == collection]:
                 del self._held[ref]
             for (name, _), mirror in list(self._mirrors.items()):
@@ -279,10 +287,11 @@ class ShardServer:
     async def ping(self) -> None:
         """Answers once the replica takes calls."""
 
-    async def load(self, ref: VersionRef, anew: bool = False) -> Loaded:
-        """See :meth:`ShardVersions.load`; ``anew`` after :meth:`ShardVersions.begin_anew`."""
-        if anew:
-            await asyncio.to_thread(self._versions.begin_anew, ref.collection)
+    async def load(self, ref: VersionRef, anew: datetime | None = None) -> Loaded:
+        """See :meth:`ShardVersions.load`; after :meth:`ShardVersions.begin_anew` for the publication of the
+        moment ``anew``, where that is given."""
+        if anew is not None:
+            await asyncio.to_thread(self._versions.begin_anew, ref.collection, anew)
         return (await self._shard(ref)).loaded()
 
     async def follow_photos(self, collection: str) -> None:

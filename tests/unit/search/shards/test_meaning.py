@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mmpipe.schemas.search import SearchRequest
 from mmpipe.search.asked import Asked
+from mmpipe.search.shards import VersionGone
 from tests.unit.search import catalogues
 from tests.unit.search.shards.shops import NOW, Split, encoded, told
 
@@ -54,3 +56,9 @@ def test_what_was_told_once_is_kept(split: Split) -> None:
     split.transport.calls.clear()
     assert asyncio.run(split.sharded.meaning(split.version, request)) == first
     assert split.transport.calls == []
+    other = replace(split.version, ref=replace(split.version.ref, collection="other"))
+    with pytest.raises(VersionGone):  # who asks its shards finds that there are none
+        asyncio.run(split.sharded.meaning(other, request))
+    split.sharded.forget_meanings()
+    assert asyncio.run(split.sharded.meaning(split.version, request)) == first
+    assert "named" in split.transport.calls

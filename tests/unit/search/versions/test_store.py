@@ -309,6 +309,25 @@ def test_a_collection_that_is_emptied_and_filled_again_is_another(
     assert followed.get("shop", page_cursor=page(label)).ids == ("c",), "not of what was there before"
 
 
+def test_who_saw_that_a_collection_was_emptied_goes_by_no_number(
+    followed: VersionStore[Loaded], lake: Lake, settings: Settings
+) -> None:
+    shop = Shop(lake)
+    label = shop.publish("a", "b")
+    assert followed.get("shop").ids == ("a", "b")
+    shutil.rmtree(shop.collection.uri.removeprefix("file://"))
+    assert followed.refresh("shop").ids == ("a", "b"), "it answers from what is held"
+    again = Shop(open_lake(settings))
+    assert again.publish("c") == label
+    again.publish("d")
+    again.collection.rollback(reason="back to the same numbers")
+    live = again.collection.live()
+    assert live is not None
+    assert (live.generation, f"{live.table}@{live.version}") == (3, label)
+    found = followed.refresh("shop")
+    assert (found.label, found.ids, found.former) == (label, ("c",), None)
+
+
 def test_what_cannot_be_answered_says_why(followed: VersionStore[Loaded], lake: Lake) -> None:
     with pytest.raises(NotReady, match="no collection yet"):
         followed.get()
