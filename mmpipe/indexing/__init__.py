@@ -30,9 +30,13 @@ _HOMES = {
     "try_again": "replays",
 }
 
+if not TYPE_CHECKING:  # which would take every name for one of these
 
-def __getattr__(name: str) -> Any:
-    # The batch lane's reader process needs none of these, and importing them costs it a second.
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # The batch lane's reader process needs none of these, and importing them costs it a second.
+        if name in _HOMES:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

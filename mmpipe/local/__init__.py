@@ -18,9 +18,13 @@ __all__ = ["Stack", "StackState", "read_state"]
 
 _HOMES = {"Stack": "stack", "StackState": "state", "read_state": "state"}
 
+if not TYPE_CHECKING:  # which would take every name for one of these
 
-def __getattr__(name: str) -> Any:
-    # The stack's own processes, the object store first, do not wait seconds for what only their parent needs.
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # The stack's own processes, the object store first, do not wait for what only their parent needs.
+        if name in _HOMES:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -53,9 +53,13 @@ _HOMES = {
     **dict.fromkeys(("base_url", "ray_cluster", "running", "serve", "with_indexer"), "ray.run"),
 }
 
+if not TYPE_CHECKING:  # which would take every name for one of these
 
-def __getattr__(name: str) -> Any:
-    # Who wants a part of this, as the local stack's processes do, does not wait seconds for all of it.
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # Who wants a part of this, as the local stack's processes do, does not wait seconds for all of it.
+        if name in _HOMES:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
