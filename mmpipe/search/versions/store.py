@@ -150,7 +150,7 @@ class _Followed(Generic[V]):
     mirrors: dict[str, Mirror] = field(default_factory=dict)
     current: V | None = None
     table: str | None = None
-    # What it followed last, and whether the collection was emptied since: what is live next is of others then.
+    # What it followed last, and whether the collection was emptied since: the next is another by any number.
     live: LiveVersion | None = None
     emptied: bool = False
     # What goes beside the versions, as far as it was brought to all, and why it was not.

@@ -81,7 +81,7 @@ class _Followed:
     collection: Collection
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     current: ShardedVersion | None = None
-    # What it followed last, and whether the collection was emptied since: what is live next is of others then.
+    # What it followed last, and whether the collection was emptied since: the next is another by any number.
     live: LiveVersion | None = None
     emptied: bool = False
     # What of review photos the shards were told, and why they were not.
