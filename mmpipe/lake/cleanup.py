@@ -45,6 +45,7 @@ class CleanUps:
         ``at_rest``: wherever anything was committed since the last time. Otherwise the number of versions
         must have crossed a multiple of :data:`COMMITS`, and what was kept the last time have grown older.
         """
+        JUMPS.lately(0.0)  # of a clock that is set and set right again between two clean-ups, see both
         with self._lock:
             now = time.monotonic()
             last = self._opened if self._version is None else self._version
@@ -63,7 +64,8 @@ def remove_versions(
 ) -> int:
     """Remove versions older than ``hold`` seconds, but for those that carry a tag and the ``keep`` newest;
     returns how many went. Nothing goes that is younger than the oldest lease, which is ``leased`` seconds
-    old. A machine's clock that is set forward makes nothing old within this process's hold."""
+    old. A machine's clock that is set forward makes nothing old within this process's hold, for
+    :data:`~mmpipe.lake.steady.REMEMBERED_SECONDS` at most."""
     forward, _ = JUMPS.lately(hold)
     stats = dataset.cleanup_old_versions(
         older_than=timedelta(seconds=max(hold + forward, leased, 1e-6)),

@@ -30,9 +30,10 @@ class Jumps:
         self._seen: list[tuple[float, float]] = []
 
     def lately(self, seconds: float) -> tuple[float, float]:
-        """Seconds by which it was set forward and back in the last ``seconds``, of
-        :data:`REMEMBERED_SECONDS` at most: what is older than these by the machine's clock may be younger by
-        the first, and what is younger older by the second."""
+        """How it was set in the last ``seconds``, of :data:`REMEMBERED_SECONDS` at most: by how many seconds
+        more it was set forward than back since some moment, so that what was dated then looks older; and how
+        far it fell between two moments, so that what was dated at the second looks as much older beside what
+        was at the first. The most of each, however often it was set."""
         with self._lock:
             now = time.monotonic()
             by = time.time() - now - self._offset
@@ -40,8 +41,12 @@ class Jumps:
                 self._offset += by
                 self._seen.append((now, by))
             self._seen = [each for each in self._seen if now - each[0] <= REMEMBERED_SECONDS]
-            jumps = [by for at, by in self._seen if now - at <= seconds]
-        return sum(by for by in jumps if by > 0), -sum(by for by in jumps if by < 0)
+            jumps = [by for at, by in self._seen if now - at < seconds]
+        since = forward = fall = back = 0.0
+        for by in reversed(jumps):
+            since, fall = since + by, max(0.0, fall - by)
+            forward, back = max(forward, since), max(back, fall)
+        return forward, back
 
 
 JUMPS: Final = Jumps()

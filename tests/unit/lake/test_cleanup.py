@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mmpipe.errors import CommitConflict, NotFound
-from mmpipe.lake import Collection, ProductTable, open_lake
+from mmpipe.lake import Collection, ProductTable, cleanup, open_lake
 from mmpipe.lake.cleanup import COMMITS, CleanUps
 from mmpipe.lake.runs import RunTable
 from mmpipe.lake.steady import Jumps
@@ -244,6 +244,31 @@ def test_a_clock_that_is_set_forward_makes_no_version_old(
     time.sleep(0.4)
     table.upsert(products(["hot"], 100))
     assert table.clean_up(at_rest=True) == len(before), "by now they are old whatever it was"
+
+
+def test_a_clock_that_is_set_often_is_allowed_for_once(set_clock: Callable[[float], None]) -> None:
+    def lately(seconds: float = 60.0) -> tuple[float, float]:
+        forward, back = cleanup.JUMPS.lately(seconds)
+        return round(forward, -1), round(back, -1)
+
+    for now, allowed in ((3_600, (3_600, 0)), (0, (0, 3_600)), (3_600, (3_600, 3_600)), (0, (0, 3_600))):
+        set_clock(now)
+        assert lately() == allowed
+    set_clock(-1_800)
+    assert lately() == (0, 5_400), "what was dated now, and what while it was ahead"
+    assert lately(0.0) == (0, 0), "nothing that is held for no time is held because of it"
+
+
+def test_a_clock_that_was_set_right_again_before_a_clean_up_was_seen(
+    set_clock: Callable[[float], None],
+) -> None:
+    clean_ups = CleanUps(1)
+    set_clock(-3_600)
+    assert not clean_ups.due(2, 60.0, at_rest=False)
+    set_clock(0)
+    assert cleanup.JUMPS.lately(60.0) == pytest.approx((3_600, 3_600), abs=10), (
+        "what came meanwhile looks old"
+    )
 
 
 def test_a_lease_lasts_however_the_clock_is_set(opened: Open, set_clock: Callable[[float], None]) -> None:
