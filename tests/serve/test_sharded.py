@@ -445,7 +445,10 @@ def test_a_collection_that_is_emptied_and_filled_again_is_another(shop: Shop) ->
     asyncio.run(run())
 
 
-def test_a_shard_begins_anew_once_however_often_it_is_told(shop: Shop) -> None:
+def test_a_shard_begins_anew_once_and_answers_until_then(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise StorageUnavailable("not now")
+
     async def away(shard: int, method: str) -> None:
         if shard == 1 and method == "load":
             raise ShardMissing(shard)
@@ -459,12 +462,19 @@ def test_a_shard_begins_anew_once_however_often_it_is_told(shop: Shop) -> None:
         shop.work = InProcessWork(shop.settings)
         for part in range(4):
             await asyncio.to_thread(shop.upload, f"again-{part}.jsonl", catalogue()[part:40:4])
+        with monkeypatch.context() as patch:
+            patch.setattr(ShardVersions, "_opened", fails)
+            with pytest.raises(StorageUnavailable):
+                await one.refresh("shop")
+            assert shop.servers[0]._versions.held(ref) is former
         shop.hold = away
         held = []
         for _ in range(2):
             with pytest.raises(ShardMissing):
                 await one.refresh("shop")
-            held.append(await asyncio.to_thread(shop.servers[0]._versions.load, ref))
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*rest, return_exceptions=True)
+            held.append(shop.servers[0]._versions.held(ref))
         shop.hold = None
         assert held[0] is held[1] is not former
         assert [(await each.refresh("shop")).products for each in (one, other)] == [40, 40]

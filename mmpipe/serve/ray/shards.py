@@ -109,34 +109,31 @@ class ShardVersions:
         found.used = time.monotonic()
         return found.shard
 
-    def load(self, ref: VersionRef) -> Shard:
-        """The part of a version. Blocks. Raises :class:`VersionGone` where it was cleaned up."""
+    def load(self, ref: VersionRef, anew: datetime | None = None) -> Shard:
+        """The part of a version. Blocks. Raises :class:`VersionGone` where it was cleaned up.
+
+        ``anew`` is the moment of the publication that filled the collection again after it was emptied: what
+        is held of it, by whatever name, answers until the version is loaded, and goes then. Once for a
+        publication: every ingress tells of it, and again where another shard could not load it.
+        """
         with self._loading[ref.collection]:
-            found = self.held(ref)
+            begins = anew is not None and self._begun.get(ref.collection) != anew
+            if begins:
+                self._know_none(ref.collection)
+            found = None if begins else self.held(ref)
             if found is None:
-                version = self._shown(ref, self._load(ref))
+                version = self._load(ref, None if begins else self._latest(ref))
                 found = Shard(version)
+                if begins and anew is not None:
+                    for other in [other for other in list(self._held) if other.collection == ref.collection]:
+                        del self._held[other]
+                    self._begun[ref.collection] = anew
                 self._held[ref] = _Held(version, found)
                 self._forget(ref.collection)
         # Until then what another shard of this node left from before is about to be used.
         if time.monotonic() - self._opened_at > SETTLE_SECONDS:
             self._folder.prune()
         return found
-
-    def begin_anew(self, collection: str, published_at: datetime) -> None:
-        """Hold none of its versions, and take none that is on disk for known: its tables were removed, and
-        are others now. Once for a publication: every ingress tells of it, again where another shard could
-        not load it. Blocks."""
-        with self._loading[collection]:
-            if self._begun.get(collection) == published_at:
-                return
-            self._begun[collection] = published_at
-            for ref in [ref for ref in list(self._held) if ref.collection == collection]:
-                del self._held[ref]
-            for (name, _), mirror in list(self._mirrors.items()):
-                if name == collection:
-                    mirror.begin_anew()
-            self._photos.forget(self._lake.collection(collection))
 
     def follow_photos(self, collection: str) -> None:
         """Bring the photos of reviews, as ``live.json`` names them now, to all parts of versions that are
@@ -183,7 +180,7 @@ class ShardVersions:
             refs.sort(key=lambda ref: -self._held[ref].used)
             for place, ref in enumerate(refs):
                 if place == 0:
-                    version = self._shown(ref, self._load(ref))
+                    version = self._load(ref, None)
                     self._held[ref] = _Held(version, Shard(version))
                 else:
                     del self._held[ref]
@@ -195,27 +192,35 @@ class ShardVersions:
         self._photos.close()
         self._folder.close()
 
-    def _load(self, ref: VersionRef) -> Version:
+    def _know_none(self, collection: str) -> None:
+        """Take no version that is on disk for known: its tables were removed, and are others now."""
+        for (name, _), mirror in list(self._mirrors.items()):
+            if name == collection:
+                mirror.begin_anew()
+        self._photos.forget(self._lake.collection(collection))
+
+    def _load(self, ref: VersionRef, former: Version | None) -> Version:
         dataset = self._opened(ref)
         rows = {each.fragment_id: each.physical_rows for each in dataset.get_fragments()}
-        return load(
+        version = load(
             dataset,
             collection=ref.collection,
             table=ref.table,
             folder=self._folder,
             exact_rows=self._settings.serve.exact_rows,
-            former=None if ref.collection in self._damaged else self._latest(ref),
+            former=None if ref.collection in self._damaged else former,
             fusion_for=lambda profile: fusion_of(profile, self._settings),
             mine=self._chosen(rows),
         )
+        return self._shown(ref, version, former)
 
-    def _shown(self, ref: VersionRef, version: Version) -> Version:
+    def _shown(self, ref: VersionRef, version: Version, former: Version | None) -> Version:
         """With its photos as they were last told; where they cannot be had, without, until :meth:`mend`."""
         told = self._told.get(ref.collection)
         if told:
             try:
                 opened = self._lake.collection(ref.collection)
-                return self._photos.follow(opened, version, told, self._latest(ref))
+                return self._photos.follow(opened, version, told, former)
             except Exception as error:  # noqa: BLE001  products can be found without
                 self._lacking.add(ref.collection)
                 told_of = {"collection": ref.collection, "reason": str(error)}
@@ -288,10 +293,9 @@ class ShardServer:
         """Answers once the replica takes calls."""
 
     async def load(self, ref: VersionRef, anew: datetime | None = None) -> Loaded:
-        """See :meth:`ShardVersions.load`; after :meth:`ShardVersions.begin_anew` for the publication of the
-        moment ``anew``, where that is given."""
+        """See :meth:`ShardVersions.load`."""
         if anew is not None:
-            await asyncio.to_thread(self._versions.begin_anew, ref.collection, anew)
+            return (await asyncio.to_thread(self._versions.load, ref, anew)).loaded()
         return (await self._shard(ref)).loaded()
 
     async def follow_photos(self, collection: str) -> None:
