@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import uvicorn
+from uvicorn.server import ServerState
 
 from mmpipe.serve.http.bounded_protocol import Door, protocol_for
 from mmpipe.settings import ServeSettings
@@ -81,6 +85,20 @@ def test_it_gets_a_problem_document_and_no_line_of_the_log(
     assert problem["type"].startswith("urn:mmpipe:problem:")
     assert _DOOR.refused()["malformed"] == before + 1
     assert not caplog.records
+
+
+def test_a_server_that_configures_its_own_log_changes_nothing_of_that() -> None:
+    config = uvicorn.Config(_app, http=protocol_for(_DOOR), log_level="warning")  # as `mmpipe serve` does
+    assert config.log_config is not None
+    transport = MagicMock(get_extra_info=lambda *_: None)
+    with asyncio.Runner() as runner:
+        made = protocol_for(_DOOR)(config, ServerState(), {}, runner.get_loop())
+        made.connection_made(transport)
+        made.data_received(b"\x16\x03\x01 hello\r\n\r\n")
+        made.connection_lost(None)
+    assert transport.write.call_args.args[0].startswith(b"HTTP/1.1 400 ")
+    assert not made.logger.isEnabledFor(logging.WARNING)
+    assert made.logger.isEnabledFor(logging.ERROR)
 
 
 def test_what_the_application_does_wrong_is_logged_as_ever(

@@ -35,8 +35,8 @@ AT_ONCE: Final = (b"x-request-disconnect-disabled", b"?1")
 for it."""
 _log = logging.getLogger("mmpipe.serve")
 # uvicorn warns of everything that is no HTTP request: whoever sends that must not fill the log. Of what an
-# application does wrong it tells as ever.
-_faults = logging.getLogger("uvicorn.error.faults")
+# application does wrong it tells as ever. None of uvicorn's own, for it sets the levels of these anew.
+_faults = logging.getLogger("mmpipe.serve.faults")
 _faults.setLevel(logging.ERROR)
 
 
