@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
+from mmpipe.local.atomic_puts import make_puts_atomic
 from mmpipe.local.processes import Announcement, when_parent_ends
 
 REQUESTS_PATH = "/_mmpipe/requests"
@@ -75,6 +76,7 @@ def main() -> None:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """One line per request would be the larger part of the log."""
 
+    make_puts_atomic()
     app = CountingApp(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     # The state is in memory: there is nothing to close in order, and open connections would hold us up.

@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from mmpipe.lake import Collection, Lake, open_lake
 from mmpipe.lake.interactions import InteractionLog
+from mmpipe.local.atomic_puts import make_puts_atomic
 from mmpipe.settings import InteractionSettings, LakeSettings, Settings, StorageSettings
 from tests.unit.lake.interactions.logs import append, event, ids, merge
 
@@ -21,6 +22,7 @@ USER = "0a" * 16
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    make_puts_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

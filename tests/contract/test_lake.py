@@ -37,6 +37,7 @@ from mmpipe.lake.schema import EDIT_COLUMNS, UNREAD_COLUMNS, VectorBlock, vector
 from mmpipe.lake.shared_folder import SharedFolder
 from mmpipe.lake.stock import Stock
 from mmpipe.lake.tags import LiveTags
+from mmpipe.local.atomic_puts import make_puts_atomic
 from mmpipe.schemas.run import Reject, RunRecord, RunStatus
 from mmpipe.settings import LakeSettings, Settings, StorageSettings
 from tests.unit.lake.rows import DIM, NOW, PROFILE, deletions, order, products, vector_of
@@ -57,6 +58,7 @@ class Requests(logging.Handler):
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    make_puts_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

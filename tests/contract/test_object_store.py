@@ -14,6 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mmpipe.errors import CommitConflict, ObjectNotFound, StorageUnavailable
+from mmpipe.local.atomic_puts import make_puts_atomic
 from mmpipe.objects import (
     FolderStore,
     InvalidAddress,
@@ -34,6 +35,7 @@ BUCKET = "contract"
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    make_puts_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

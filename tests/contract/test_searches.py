@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from mmpipe.analytics import Period, SearchWriter, report
 from mmpipe.lake import Collection, Lake, open_lake
+from mmpipe.local.atomic_puts import make_puts_atomic
 from mmpipe.settings import AnalyticsSettings, LakeSettings, Settings, StorageSettings
 from tests.unit.analytics.test_records import searched
 from tests.unit.lake.interactions.logs import append, event
@@ -24,6 +25,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    make_puts_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

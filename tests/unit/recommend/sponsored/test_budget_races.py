@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
 from mmpipe.errors import CommitConflict, RetryableError, StorageUnavailable
+from mmpipe.local.atomic_puts import make_puts_atomic
 from mmpipe.objects import FolderStore, MemoryStore, ObjectStat, ObjectStore, S3Store
 from mmpipe.recommend.sponsored.charges import Cashier
 from mmpipe.recommend.sponsored.ledger import Ledger
@@ -43,6 +44,7 @@ def queries(shop: Shop, number: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
+    make_puts_atomic()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
