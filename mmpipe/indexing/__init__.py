@@ -13,8 +13,9 @@ by full text either.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mmpipe.lazily import names_of
 
 if TYPE_CHECKING:
     from mmpipe.indexing.lanes.files import execute_file
@@ -30,13 +31,5 @@ _HOMES = {
     "try_again": "replays",
 }
 
-if not TYPE_CHECKING:  # which would take every name for one of these
-
-    def __getattr__(name: str) -> Any:
-        # The batch lane's reader process needs none of these, and importing them costs it a second.
-        if name in _HOMES:
-            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, _HOMES)

@@ -7,8 +7,9 @@ running stack is.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mmpipe.lazily import names_of
 
 if TYPE_CHECKING:
     from mmpipe.local.stack import Stack
@@ -18,13 +19,5 @@ __all__ = ["Stack", "StackState", "read_state"]
 
 _HOMES = {"Stack": "stack", "StackState": "state", "read_state": "state"}
 
-if not TYPE_CHECKING:  # which would take every name for one of these
-
-    def __getattr__(name: str) -> Any:
-        # The stack's own processes, the object store first, do not wait for what only their parent needs.
-        if name in _HOMES:
-            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, _HOMES)

@@ -29,8 +29,9 @@ applications alone, ``standalone`` is both in one process without Ray.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mmpipe.lazily import names_of
 
 if TYPE_CHECKING:
     from mmpipe.serve.ray.app import app_builder, build_app, build_indexer, indexer_builder
@@ -53,13 +54,5 @@ _HOMES = {
     **dict.fromkeys(("base_url", "ray_cluster", "running", "serve", "with_indexer"), "ray.run"),
 }
 
-if not TYPE_CHECKING:  # which would take every name for one of these
-
-    def __getattr__(name: str) -> Any:
-        # Who wants a part of this, as the local stack's processes do, does not wait seconds for all of it.
-        if name in _HOMES:
-            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names_of(__name__, _HOMES)
