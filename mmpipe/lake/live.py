@@ -69,10 +69,11 @@ class LiveVersion(BaseModel):
             other.published_at,
         )
 
-    def begins_anew(self, former: LiveVersion | None) -> bool:
-        """Whether somebody has emptied the collection since ``former`` and filled it again: else every
-        publication is one more. Versions of its tables are others then, whatever their numbers."""
-        return former is not None and self.generation <= former.generation and not self.same(former)
+    def was_emptied(self, now: LiveVersion | None) -> bool:
+        """Whether somebody has emptied the collection since this was live, as what is live ``now`` tells:
+        nothing is, or it is no later publication. Versions of its tables are others then, whatever their
+        numbers."""
+        return now is None or (now.generation <= self.generation and not now.same(self))
 
 
 class LiveFile(BaseModel):

@@ -443,7 +443,7 @@ class VersionStore(Generic[V]):
         waits = False
         try:
             live = followed.collection.live()
-            if followed.live is not None and (live is None or live.begins_anew(followed.live)):
+            if followed.live is not None and followed.live.was_emptied(live):
                 followed.emptied = True
             if live is not None and (
                 followed.current is None

@@ -378,7 +378,7 @@ class ShardedCollections:
         async with followed.lock:
             try:
                 live = await asyncio.to_thread(followed.collection.live)
-                if followed.live is not None and (live is None or live.begins_anew(followed.live)):
+                if followed.live is not None and followed.live.was_emptied(live):
                     followed.emptied = True
                 if live is not None and (followed.current is None or not live.same(followed.live)):
                     followed.loading_since = steady_time()

@@ -290,13 +290,18 @@ def test_a_rollback_is_followed_too(followed: VersionStore[Loaded], lake: Lake) 
     assert followed.refresh("shop").label == first
 
 
+def empty(shop: Shop) -> None:
+    """As somebody does who removes its folder from the lake."""
+    shutil.rmtree(shop.collection.uri.removeprefix("file://"))
+
+
 def test_a_collection_that_is_emptied_and_filled_again_is_another(
     followed: VersionStore[Loaded], lake: Lake, settings: Settings
 ) -> None:
     shop = Shop(lake)
     label = shop.publish("a", "b")
     assert followed.get("shop").ids == ("a", "b")
-    shutil.rmtree(shop.collection.uri.removeprefix("file://"))
+    empty(shop)
     again = Shop(open_lake(settings))
     assert again.publish("c") == label
     live = again.collection.live()
@@ -315,7 +320,7 @@ def test_who_saw_that_a_collection_was_emptied_goes_by_no_number(
     shop = Shop(lake)
     label = shop.publish("a", "b")
     assert followed.get("shop").ids == ("a", "b")
-    shutil.rmtree(shop.collection.uri.removeprefix("file://"))
+    empty(shop)
     assert followed.refresh("shop").ids == ("a", "b"), "it answers from what is held"
     again = Shop(open_lake(settings))
     assert again.publish("c") == label
