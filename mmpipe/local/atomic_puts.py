@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 
+@functools.cache
 def make_puts_atomic() -> None:
     """From now on moto's S3 in this process looks at the condition of a PUT and stores it in one go, as S3
     does.
@@ -17,8 +18,6 @@ def make_puts_atomic() -> None:
     from moto.s3.responses import S3Response
 
     plain = S3Response.put_object
-    if hasattr(plain, "__wrapped__"):
-        return
     lock = threading.Lock()
 
     @functools.wraps(plain)
