@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -55,9 +56,8 @@ def seen(tower: ImageTower, source: Source, folder: Path) -> Features:
 
 def _look(tower: ImageTower, source: Source) -> Features:
     kind = torch.bfloat16 if bf16_is_fast() else torch.float32
-    eyes = ImageTower(norm=False, two_eyes=True)
-    eyes.load_state_dict({n: t for n, t in tower.state_dict().items() if not n.startswith("concepts.")})
-    eyes.eval().to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    eyes = copy.deepcopy(tower).eval()
+    eyes.to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = np.empty((len(source), IMAGE_FEATURES + backbone.FEATURES), dtype=np.float16)
     with torch.inference_mode():
         for start in range(0, len(source), _PART):
