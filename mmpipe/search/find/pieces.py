@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING
 
 from mmpipe.lexical import Item, bigrams, first_token, identifier, tokens
 from mmpipe.search.columns.words import Way
-from mmpipe.search.find.synonyms import LONGEST_PHRASE, Other, Synonyms
+from mmpipe.search.find.synonyms import JOINED, LONGEST_PHRASE, Other, Synonyms
 
 if TYPE_CHECKING:
     from mmpipe.search.find.stated import Stated
 
 MAX_WORDS = 64
-# What occurrences of a word count for that is one in the catalogue and two in the query, or the other way
-# round.
-JOINED = 0.95
 # How much of their factor is left to words that stand for one that the catalogue knows itself.
 BESIDE = 0.6
 # An identifier counts as so many occurrences, so that its product is first.

@@ -29,6 +29,9 @@ from mmpipe.search.kernels.similar import similar
 SAME, TRANSLATED, ALSO_TRANSLATED, REPLACED = 0.8, 0.9, 0.8, 0.6
 # What a Chinese word counts for that was typed in letters: several words may read so.
 TYPED = 0.9
+# What occurrences of a word count for that is written apart where it was asked as one, or the other way
+# round.
+JOINED = 0.95
 LONGEST_PHRASE = 5
 _FILE = "synonyms.tsv"
 _NUMBERS = count()
@@ -61,13 +64,15 @@ class _Vocabulary:
 @dataclass(frozen=True, slots=True)
 class _Known:
     """The lines that each phrase of tokens and each folded Chinese run stands in, and the text as which it
-    does, in their order. What stands for one is made of them when it is asked for: few ever are."""
+    does, in their order. What stands for one is made of them when it is asked for: few ever are. ``joined``
+    are phrases by what they are as one word."""
 
     words: dict[tuple[str, ...], tuple[_Place, ...]] = field(default_factory=dict)
     runs: dict[str, tuple[_Place, ...]] = field(default_factory=dict)
+    joined: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def copy(self) -> _Known:
-        return _Known(dict(self.words), dict(self.runs))
+        return _Known(dict(self.words), dict(self.runs), dict(self.joined))
 
     def take(self, groups: Iterable[Group], replacements: Iterable[Replacement]) -> None:
         for group in groups:
@@ -91,6 +96,8 @@ class _Known:
             self.runs[run] = self.runs.get(run, ()) + place
         for key in keys:
             self.words[key] = self.words.get(key, ()) + place
+            if len(key) > 1:
+                self.joined.setdefault("".join(key), key)
 
 
 class Synonyms:
@@ -115,7 +122,7 @@ class Synonyms:
             known = known.copy()
             known.leave_alone(alone)
             known.take(groups, replacements)
-        self._words, self._runs = known.words, known.runs
+        self._words, self._runs, self._joined = known.words, known.runs, known.joined
         self._longest_run = max(map(len, self._runs), default=0)
         self._of_words: dict[tuple[str, ...], tuple[Other, ...]] = {}
         self._of_runs: dict[str, tuple[Other, ...]] = {}
@@ -131,14 +138,16 @@ class Synonyms:
     def of_words(
         self, heads: Sequence[str], start: int, longest: int = LONGEST_PHRASE
     ) -> tuple[int, tuple[Other, ...]] | None:
-        """What stands for the longest phrase of tokens that begins at ``start``, and where it ends."""
+        """What stands for the longest phrase of tokens that begins at ``start``, and where it ends. A word
+        that is a phrase written as one stands for that."""
         for stop in range(min(len(heads), start + longest), start, -1):
             key = tuple(heads[start:stop])
-            places = self._words.get(key)
+            known = key if key in self._words or len(key) > 1 else self._joined.get(key[0], key)
+            places = self._words.get(known)
             if places is not None:
                 others = self._of_words.get(key)
                 if others is None:
-                    others = _held(self._of_words, key, places)
+                    others = _held(self._of_words, key, places, joined=known != key)
                 return stop, others
         return None
 
@@ -196,10 +205,16 @@ class Synonyms:
         return tuple(found.values())
 
 
-def _held(held: dict[_Key, tuple[Other, ...]], key: _Key, places: Iterable[_Place]) -> tuple[Other, ...]:
+def _held(
+    held: dict[_Key, tuple[Other, ...]], key: _Key, places: Sequence[_Place], *, joined: bool = False
+) -> tuple[Other, ...]:
     if len(held) >= _MOST_HELD:
         held.clear()
-    others = held[key] = _others(places)
+    others = _others(places)
+    if joined and places:
+        text, _ = places[0]
+        others = (Other(text, ways(text), JOINED), *others)
+    held[key] = others
     return others
 
 

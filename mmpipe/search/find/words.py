@@ -26,7 +26,6 @@ from mmpipe.search.find.joined import SHORTEST_PART, parted, parts_of
 from mmpipe.search.find.need import Need, Telling, Told
 from mmpipe.search.find.pieces import (
     IDENTIFIED,
-    JOINED,
     MAX_WORDS,
     OF_SHOPS,
     ONE_FROM,
@@ -40,7 +39,7 @@ from mmpipe.search.find.pieces import (
     pieces_of,
 )
 from mmpipe.search.find.stated import state
-from mmpipe.search.find.synonyms import Other, Synonyms
+from mmpipe.search.find.synonyms import JOINED, Other, Synonyms
 
 if TYPE_CHECKING:
     from mmpipe.search.columns.text import TextColumn
@@ -106,6 +105,12 @@ def understand(text: str, synonyms: Synonyms | None, *, typos: bool = True) -> U
     if whole in holding and not any(piece.found for piece in pieces):
         # Letters alone are a product's only where they are no words.
         return _identified(stated.asked, whole, pieces)
+    # Told as a correction, as where the catalogue itself shows how a word is written.
+    corrected += [
+        Change(piece.text, piece.found[0][1])
+        for piece in pieces
+        if piece.found and any(o.factor == JOINED and o.text == piece.found[0][1] for o in piece.others[:1])
+    ]
     if synonyms is not None:
         pieces = yield from _apart(pieces, synonyms, holding)
         pieces = yield from typed.read(pieces, synonyms, holding)

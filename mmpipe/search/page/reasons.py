@@ -18,7 +18,8 @@ from mmpipe.lake.schema import FIELD_WEIGHTS
 from mmpipe.search.columns.text import FIELDS, Terms
 from mmpipe.search.columns.words import Way, Word, plain
 from mmpipe.search.find.lifts import held
-from mmpipe.search.find.pieces import IDENTIFIED, JOINED
+from mmpipe.search.find.pieces import IDENTIFIED
+from mmpipe.search.find.synonyms import JOINED
 
 if TYPE_CHECKING:
     from mmpipe.search.find.lifts import Lift

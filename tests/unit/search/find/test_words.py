@@ -15,7 +15,7 @@ from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.find.need import Told
 from mmpipe.search.find.pieces import pieces_of
-from mmpipe.search.find.synonyms import Synonyms, base, with_own
+from mmpipe.search.find.synonyms import JOINED, SAME, TRANSLATED, Synonyms, base, with_own
 from mmpipe.search.find.words import understand
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
@@ -201,6 +201,23 @@ def test_replacements_go_one_way() -> None:
     assert synonyms.of_words(("footwear",), 0) is not None
     assert synonyms.of_words(("shoe",), 0) is None
     assert [(a, b) for a, b, _ in synonyms.in_run("新沙发")] == [(1, 3)]
+
+
+def test_a_listed_phrase_may_be_written_as_one_word() -> None:
+    groups = [Group(("cling film", "food wrap"), ("保鲜膜",)), Group(("carpet", "rug")), Group(("car pet",))]
+    synonyms = Synonyms(groups)
+    found = synonyms.of_words(("clingfilm",), 0)
+    assert found is not None
+    assert [(each.text, each.factor) for each in found[1]] == [
+        ("cling film", JOINED),
+        ("food wrap", SAME),
+        ("保鲜膜", TRANSLATED),
+    ]
+    itself = synonyms.of_words(("carpet",), 0)
+    assert itself is not None
+    assert [each.text for each in itself[1]] == ["rug"], "a word of its own is no phrase"
+    alone = with_own(SynonymLines((), (), ("cling film",)))
+    assert alone.of_words(("clingfilm",), 0) == (1, ()), "nothing stands for what is left alone"
 
 
 def test_what_stands_for_words_is_at_hand_for_so_many_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
