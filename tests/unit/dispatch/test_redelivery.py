@@ -17,6 +17,7 @@ from mmpipe.dispatch.redelivery import (
     Returned,
     pause,
 )
+from tests.steady import steady_queues
 
 HIDDEN = "messages stay hidden for the queue's own timeout"
 
@@ -41,6 +42,7 @@ def test_a_night_without_an_indexer_makes_no_dead_letter_and_its_end_is_seen_wit
 def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
+    steady_queues(monkeypatch)
     with mock_aws():
         yield boto3.client("sqs", region_name="us-east-1")
 

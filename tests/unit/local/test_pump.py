@@ -12,6 +12,7 @@ from moto import mock_aws
 from mmpipe.dispatch.redelivery import Redelivery, Returned
 from mmpipe.local import pump as pump_module
 from mmpipe.local.pump import EventPump, PumpSettings
+from tests.steady import steady_queues
 
 FAST = PumpSettings(batch_size=50, window=0.02, concurrency=2, poll=0)
 
@@ -20,6 +21,7 @@ FAST = PumpSettings(batch_size=50, window=0.02, concurrency=2, poll=0)
 def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str, str]]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
+    steady_queues(monkeypatch)
     with mock_aws():
         sqs = boto3.client("sqs", region_name="us-east-1")
         dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
@@ -113,6 +115,8 @@ def test_a_burst_is_delivered_in_few_batches_and_stop_finishes_the_one_in_hand(
     queues: tuple[Any, str, str],
 ) -> None:
     sqs, queue, _ = queues
+    # None comes a second time because a busy machine takes a second to gather them.
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "600"})
     send(sqs, queue, [f"m{n}" for n in range(40)])
     batches: list[int] = []
     entered, proceed = threading.Event(), threading.Event()
