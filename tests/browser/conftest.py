@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mmpipe.settings import Settings
 from tests.serve.conftest import make_app, make_service, shop
@@ -19,6 +19,9 @@ __all__ = ["shop"]
 
 # Chromium's own services would look outside this machine at every start.
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+# A page is awaited as long as a busy machine takes to draw it.
+expect.set_options(timeout=60_000)
 
 
 # Of a module, not of the session: Playwright keeps an event loop running in this thread while it is open,

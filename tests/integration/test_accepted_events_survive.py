@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from mmpipe.lake import open_lake
 from mmpipe.settings import Settings
+from tests.ports import free_port
 from tests.serve.conftest import InProcessWork, catalogue, order_for, settings_for, write_feed
 
 ROOT = Path(__file__).parents[2]
@@ -22,12 +22,6 @@ CALLERS = 6
 BATCH = 10
 # Of events, before the replica is killed amid the next ones.
 ENOUGH = 1_000
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def replica(settings: Settings, port: int) -> subprocess.Popen[bytes]:

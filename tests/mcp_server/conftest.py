@@ -70,7 +70,7 @@ def run() -> Iterator[Run[Any]]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(100)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

@@ -69,7 +69,7 @@ def talk(
     async def once() -> Any:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with (
-            httpx2.AsyncClient(headers=headers) as http,
+            httpx2.AsyncClient(headers=headers, timeout=60) as http,
             Client(streamable_http_client(url, http_client=http), mode=mode) as client,
         ):
             return await what(client)
@@ -81,7 +81,7 @@ def post(run: Run[Any], url: str, **sent: Any) -> httpx2.Response:
     async def once() -> httpx2.Response:
         headers = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
         headers |= {"Authorization": f"Bearer {KEYS['shop']}"} | sent.pop("headers", {})
-        async with httpx2.AsyncClient(timeout=30) as http:
+        async with httpx2.AsyncClient(timeout=60) as http:
             return await http.request(sent.pop("method", "POST"), url, headers=headers, **sent)
 
     answer: httpx2.Response = run(once())
@@ -302,7 +302,7 @@ def test_one_caller_does_not_take_the_others_places(run: Run[Any], tools: Tools,
             "Accept": "application/json, text/event-stream",
             "Authorization": f"Bearer {KEYS['shop']}",
         }
-        async with httpx2.AsyncClient(headers=headers, timeout=30) as http:
+        async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
             waiting = [asyncio.create_task(http.post(url, json=INITIALIZE)) for _ in range(5)]
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             opened.set()

@@ -48,7 +48,7 @@ def test_a_host_starts_it_and_calls_tools(lake: tuple[Path, Settings], tmp_path:
             found = await client.call_tool("search_products", {"image_path": "red.png", "limit": 3})
             return names, found, await client.call_tool("list_rejects", {})
 
-    names, found, told = asyncio.run(asyncio.wait_for(talk(), 60))
+    names, found, told = asyncio.run(asyncio.wait_for(talk(), 100))
     assert {"search_products", "list_rejects"} <= names
     assert not found.is_error, text_of(found)
     assert all(each["id"].startswith("red-") for each in found.structured_content["products"])

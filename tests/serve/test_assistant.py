@@ -331,7 +331,7 @@ def worded(shop: tuple[Path, Settings]) -> Iterator[tuple[TestClient, _Answers, 
     answers = _Answers()
     with _served(answers) as url:
         chosen = AssistantSettings(
-            model_url=url, model="m", model_key=SecretStr("k"), model_timeout_seconds=2.0
+            model_url=url, model="m", model_key=SecretStr("k"), model_timeout_seconds=5.0
         )
         service = make_service(shop[1].model_copy(update={"assistant": chosen}))
         with TestClient(make_app(service), raise_server_exceptions=False) as client:

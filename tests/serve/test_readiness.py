@@ -299,9 +299,10 @@ def test_who_asks_what_is_served_does_not_wait_for_a_store_that_hangs(
 def test_a_lake_that_cannot_be_listed_keeps_it_ready(
     replica: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "OLD_SECONDS", 0.1)
+    # Looked at every few hundredths of a second, which a busy machine may make many of.
+    monkeypatch.setattr(watch, "OLD_SECONDS", 3.0)
     monkeypatch.setattr(Lake, "collections", failing(StorageUnavailable("no listing")))
-    time.sleep(0.5)
+    time.sleep(3.5)
     assert replica.client.get("/readyz").json() == {"status": "ready", "collections": ["shop"]}
 
 

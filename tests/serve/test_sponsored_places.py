@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,9 @@ def _list(client: TestClient, **more: Any) -> dict[str, Any]:
 
 
 def _charges(uri: str) -> list[Charge]:
-    day = datetime.now(UTC).date().isoformat()
-    return list(Charges(open_store(uri), uri).of_day(day))
+    today = datetime.now(UTC).date()
+    days = (today - timedelta(days=1), today)  # midnight may have passed since
+    return [charge for day in days for charge in Charges(open_store(uri), uri).of_day(day.isoformat())]
 
 
 def _clicked(client: TestClient, event_id: str, product_id: str, query_id: str) -> None:

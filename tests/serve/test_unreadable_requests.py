@@ -74,7 +74,7 @@ def test_it_gets_a_problem_document_and_no_line_of_the_log(
     address: tuple[str, int], caplog: pytest.LogCaptureFixture, sent: bytes, status: int, kept: bool
 ) -> None:
     before = _DOOR.refused()["malformed"]
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         if kept:
             connection.sendall(_GET)
             got = b""
@@ -104,7 +104,7 @@ def test_a_server_that_configures_its_own_log_changes_nothing_of_that() -> None:
 def test_what_the_application_does_wrong_is_logged_as_ever(
     address: tuple[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(b"GET /fault HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 500 ")
     (line,) = caplog.records
@@ -119,7 +119,7 @@ def test_who_asks_for_another_protocol_is_answered_in_this_one(
     """And no connection stays, beyond every deadline."""
     head = f"{method} /v1/search HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n"
     key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    with socket.create_connection(address, timeout=10) as connection:
+    with socket.create_connection(address, timeout=60) as connection:
         connection.sendall(f"{head}{key}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         got = b""
         while piece := connection.recv(65_536):

@@ -53,11 +53,11 @@ def test_so_many_batches_run_at_once_and_no_more(
     async def scenario() -> list[list[WorkOutcome]]:
         work = WarmWork(settings, open_lake(settings))
         calls = []
-        for order in orders:
+        for number, order in enumerate(orders, 1):
             calls.append(asyncio.create_task(work.execute([order])))
-            await asyncio.sleep(0.02)
-        while len(batches) < CALLS_AT_ONCE:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
+            while len(batches) < min(number, CALLS_AT_ONCE):
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         assert len(batches) == CALLS_AT_ONCE, "the others wait"
         await asyncio.to_thread(together.wait)

@@ -56,7 +56,7 @@ def with_client(endpoint: str, request: pytest.FixtureRequest) -> Callable[..., 
             async with Client(endpoint, mode=request.param) as client:
                 return await call(client)
 
-        return asyncio.run(asyncio.wait_for(connected(), 30))
+        return asyncio.run(asyncio.wait_for(connected(), 100))
 
     return run
 

@@ -132,7 +132,7 @@ class TestTime:
     def test_addresses_of_commas(self, field: str) -> None:
         started = time.process_time()
         outcomes(json_lines({"id": "1", "title": "T", field: "https://cdn/" + "," * 2_000_000}))
-        assert time.process_time() - started < 15
+        assert time.process_time() - started < 60
 
     @pytest.mark.parametrize(
         "name",

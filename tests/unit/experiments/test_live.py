@@ -117,7 +117,7 @@ def test_its_thread_follows_and_closing_writes_what_waits(lake: Lake) -> None:
     live = LiveExperiments(lake, seconds=0.01)
     live.start()
     live.follow("shop")
-    for _ in range(500):
+    for _ in range(6_000):
         chosen = live.choose("shop", ADA, after(1))
         if chosen.assigned:
             break

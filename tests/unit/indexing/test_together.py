@@ -19,7 +19,7 @@ from mmpipe.schemas.work import CatalogueEvent, WorkOutcome
 from tests.unit.indexing.bucket import order_of
 from tests.unit.indexing.conftest import Shop
 
-WAIT = 30
+WAIT = 100
 
 
 class Gate:

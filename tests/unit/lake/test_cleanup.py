@@ -93,17 +93,19 @@ def test_what_ceased_to_be_live_a_moment_ago_is_held(opened: Open, monkeypatch: 
     monkeypatch.setattr("mmpipe.lake.live.KEEP_LAST", 1)
     for span in ("KEEP_HOURLY", "KEEP_DAILY"):
         monkeypatch.setattr(f"mmpipe.lake.live.{span}", timedelta(0))
-    collection = opened(hold_versions_seconds=0.6, keep_versions=1)
+    # Longer than four uploads take on a busy machine.
+    hold = 3.0
+    collection = opened(hold_versions_seconds=hold, keep_versions=1)
     table = filled(collection, 1)
     served = collection.publish(table, reason="a replica begins to load it")
-    time.sleep(0.7)
+    time.sleep(hold + 0.2)
     for n in range(4):
         table.upsert(products(["hot"], 100 + n))
         collection.publish(table, reason="next")
     assert served.version not in {entry.version for entry in collection.history()}
     table.clean_up(at_rest=True)
     assert table.at(served.version).count_rows() == 1, "older than the hold, but live until just now"
-    time.sleep(0.7)
+    time.sleep(hold + 0.2)
     collection.tidy(thorough=True)
     table.upsert(products(["hot"], 200))
     table.clean_up(at_rest=True)

@@ -42,7 +42,7 @@ def child(tmp_path: Path, source: str, marker: str = "none") -> Child:
 def test_a_child_ends_with_its_stdin_and_the_sweep_finds_what_it_leaves(tmp_path: Path) -> None:
     marker = secrets.token_hex(8)
     started = child(tmp_path, GOOD, marker)
-    helper = started.wait_ready(30)["helper"]
+    helper = started.wait_ready(60)["helper"]
     assert set(marked(marker)) == {started.pid, helper}
     started.stop(20)
     assert not started.running()
@@ -55,7 +55,7 @@ def test_a_child_ends_with_its_stdin_and_the_sweep_finds_what_it_leaves(tmp_path
 def test_a_child_that_fails_shows_its_log(tmp_path: Path) -> None:
     failing = child(tmp_path, "raise SystemExit('no such model')")
     with pytest.raises(NotReady, match="no such model"):
-        failing.wait_ready(30)
+        failing.wait_ready(60)
     failing.stop(5)
 
 
@@ -85,4 +85,4 @@ os.kill(os.getpid(), {int(signal.SIGKILL)})
     except ProcessLookupError:
         return  # gone already
     with os.fdopen(descriptor) as process:
-        assert select.select([process], [], [], 10)[0], "the child outlived its parent"
+        assert select.select([process], [], [], 60)[0], "the child outlived its parent"

@@ -114,6 +114,6 @@ def test_no_update_is_lost_between_processes(tmp_path: Path) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(100)
         assert worker.exitcode == 0
     assert open_store(tmp_path).read(join(tmp_path, "count"), max_bytes=100)[0] == b"75"
