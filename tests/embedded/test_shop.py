@@ -226,7 +226,7 @@ def test_a_script_that_does_not_close_it_ends(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

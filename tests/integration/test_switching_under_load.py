@@ -140,7 +140,7 @@ def test_a_process_that_is_killed_harms_nothing(
     before = shop.live().name
     killed = CHILDREN.Process(target=change_until_killed, args=(str(tmp_path), point), daemon=True)
     killed.start()
-    killed.join(100)
+    killed.join(200)
     assert killed.exitcode == -signal.SIGKILL
     live = shop.collection.live()
     assert live is not None

@@ -58,7 +58,7 @@ def test_ray_need_not_be_installed(shop: tuple[Path, Settings]) -> None:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "1", done.stderr[-2000:]

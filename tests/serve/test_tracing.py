@@ -200,7 +200,7 @@ def test_an_sdk_in_the_process_turns_them_on_and_nobody_else_traces(shop: tuple[
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "query.encode,query.search,GET /v1/search"

@@ -91,9 +91,9 @@ def test_racing_processes_that_give_nothing_back(tmp_path: Path) -> None:
     ready = CHILDREN.Event()
     other = CHILDREN.Process(target=spend_at, args=(str(tmp_path), random.sample(same, 25), "other", ready))
     other.start()
-    assert ready.wait(100)
+    assert ready.wait(200)
     spend(shop, random.sample(same, 25), "this", close=False)
-    other.join(100)
+    other.join(200)
     assert other.exitcode == 0
     charges = list(shop.charges.of_day(TODAY))
     # Both were told of every place, each by events of its own.

@@ -53,7 +53,7 @@ def build_for_ever(root: str, name: str, ready: Event) -> None:
 
 def build_once(root: str, name: str, start: Event, builds: str) -> None:
     folder = NodeFolder(root)
-    assert start.wait(60)
+    assert start.wait(200)
     with folder.building([name]):
         if folder.open(name) is None:
             time.sleep(0.2)
@@ -135,7 +135,7 @@ def test_half_written_files_are_left_to_who_may_be_writing_them(tmp_path: Path) 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     ready = CHILDREN.Event()
     process = started(hold_a_pack, str(tmp_path), "a", ready)
-    assert ready.wait(60)
+    assert ready.wait(200)
     folder = NodeFolder(tmp_path)
     aged(tmp_path / "packs")
     folder.prune()
@@ -149,7 +149,7 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
 def test_a_killed_builder_does_not_block_the_next(tmp_path: Path) -> None:
     ready = CHILDREN.Event()
     process = started(build_for_ever, str(tmp_path), "a", ready)
-    assert ready.wait(60)
+    assert ready.wait(200)
     folder, waits, done = NodeFolder(tmp_path), threading.Event(), threading.Event()
 
     def build() -> None:
@@ -159,10 +159,10 @@ def test_a_killed_builder_does_not_block_the_next(tmp_path: Path) -> None:
 
     waiter = threading.Thread(target=build, daemon=True)
     waiter.start()
-    assert waits.wait(60)
+    assert waits.wait(200)
     assert not done.wait(0.2)
     killed(process)
-    assert done.wait(60)
+    assert done.wait(200)
     assert folder.open("a") is not None
 
 
@@ -187,7 +187,7 @@ def test_of_many_processes_one_builds(tmp_path: Path) -> None:
     processes = [started(build_once, str(tmp_path / "node"), "a", start, str(builds)) for _ in range(2)]
     start.set()
     for process in processes:
-        process.join(60)
+        process.join(200)
         assert process.exitcode == 0
     assert len(list(builds.iterdir())) == 1
     assert packs(tmp_path / "node") == {"a.pack"}
@@ -218,9 +218,9 @@ def test_locks_that_are_pruned_still_exclude(tmp_path: Path) -> None:
     for thread in (pruner, *threads):
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(200)
     stop.set()
-    pruner.join(60)
+    pruner.join(200)
     assert most[0] == 1
     shared.prune([])
     assert list((tmp_path / "locks").iterdir()) == []

@@ -324,7 +324,7 @@ def test_a_builder_that_is_killed_leaves_the_work_to_the_next(table: Path, folde
         target=build_and_hang, args=(str(table), str(folder.shared.root), ready), daemon=True
     )
     process.start()
-    assert ready.wait(60)
+    assert ready.wait(200)
     dataset = lance.dataset(str(table))
     (each,) = dataset.get_fragments()
     waits: list[int] = []
