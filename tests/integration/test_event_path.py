@@ -62,7 +62,7 @@ class World:
         self.sqs.send_message(QueueUrl=self.cloud.queue_url, MessageBody=body)
 
     def settle(self) -> None:
-        assert self.pump.wait_drained(60), "the queue did not drain"
+        assert self.pump.wait_drained(200), "the queue did not drain"
 
     @property
     def collection(self) -> Collection:

@@ -60,7 +60,7 @@ def test_a_writer_that_was_decided_before_a_purge_inserts_nothing_twice(tmp_path
 
     def source() -> Iterator[pa.RecordBatch]:
         began.set()
-        assert purged.wait(30)
+        assert purged.wait(200)
         yield from rows.to_batches()
 
     def write() -> None:
@@ -71,7 +71,7 @@ def test_a_writer_that_was_decided_before_a_purge_inserts_nothing_twice(tmp_path
 
     writer = threading.Thread(target=write)
     writer.start()
-    assert began.wait(30)
+    assert began.wait(200)
     other.put([Note(id="new", owner="theirs")])
     other.put([Note(id="old", owner="b")])
     other.purge()

@@ -67,7 +67,7 @@ def test_what_failed_comes_back_as_the_queue_or_the_handler_says_and_ends_among_
     started = time.monotonic()
     pump.start()
     try:
-        assert pump.wait_drained(40)
+        assert pump.wait_drained(100)
     finally:
         pump.stop()
     assert told is not None or time.monotonic() - started >= 3 * own - 0.1
@@ -84,7 +84,7 @@ def test_a_message_that_comes_back_while_they_are_counted_is_not_overlooked(
     pump = EventPump(
         lambda: cast(Any, None), "http://q", lambda event, context: {"batchItemFailures": []}, FAST
     )
-    assert pump.wait_drained(20)
+    assert pump.wait_drained(100)
     assert list(counts) == []
     monkeypatch.setattr(pump_module, "_depth", lambda client, url: 1)
     assert not pump.wait_drained(0.05)
@@ -105,7 +105,7 @@ def test_a_handler_that_crashes_or_answers_nonsense_returns_the_batch(
     pump = EventPump(lambda: sqs, queue, handler, FAST)
     pump.start()
     try:
-        assert pump.wait_drained(20)
+        assert pump.wait_drained(100)
     finally:
         pump.stop()
     assert bodies(sqs, dead) == ["a"]

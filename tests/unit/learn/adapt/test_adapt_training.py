@@ -182,7 +182,7 @@ def test_the_sum_of_two_workers_gradients_is_that_of_one(
         return named["titles"], {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
 
     titles, whole = gradients(Workers())
-    barrier, shelf = threading.Barrier(2, timeout=60), [None, None]
+    barrier, shelf = threading.Barrier(2, timeout=200), [None, None]
     with ThreadPoolExecutor(2) as pool:
         parts = list(pool.map(gradients, [Threads(rank, 2, barrier, shelf) for rank in range(2)]))
     assert [part[0] for part in parts] == pytest.approx([titles, titles], rel=1e-4)
