@@ -78,10 +78,13 @@ def test_the_copy_that_arrived_first_counts(log: InteractionLog) -> None:
 
 
 def test_segments_are_by_day_of_arrival(log: InteractionLog) -> None:
-    append(log, event("a"), now=datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC))
-    append(log, event("b"), now=datetime(2026, 2, 1, tzinfo=UTC))
-    assert [segment.day for segment in log.segments()] == ["2026-01-31", "2026-02-01"]
-    assert [segment.day for segment in log.segments("2026-02-01")] == ["2026-02-01"]
+    # Of late: what is a year old is not read.
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    days = [f"{midnight - timedelta(seconds=1):%Y-%m-%d}", f"{midnight:%Y-%m-%d}"]
+    append(log, event("a"), now=midnight - timedelta(seconds=1))
+    append(log, event("b"), now=midnight)
+    assert [segment.day for segment in log.segments()] == days
+    assert [segment.day for segment in log.segments(days[1])] == days[1:]
     assert [ids(table) for table in log.scan(["event_id"])] == [["a"], ["b"]]
 
 

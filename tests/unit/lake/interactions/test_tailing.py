@@ -9,8 +9,11 @@ import pytest
 
 from mmpipe.errors import ObjectNotFound
 from mmpipe.lake.interactions import InteractionLog
-from tests.unit.lake.interactions.logs import ZERO, append, collection_in, event, ids, merge, rows
+from tests.unit.lake.interactions.logs import NOW, ZERO, append, collection_in, event, ids, merge, rows
 from tests.unit.lake.interactions.test_log import in_memory
+
+# Of late: what is a year old is not read.
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0) - timedelta(days=30)
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_what_is_merged_while_it_is_read_comes_all_the_same(
 
 
 def test_midnight_and_slow_clocks_are_crossed(log: InteractionLog) -> None:
-    midnight = datetime(2026, 5, 1, tzinfo=UTC)
+    midnight = MIDNIGHT
     append(log, event("a"), now=midnight - timedelta(seconds=2))
     _, position = log.tail(now=midnight - timedelta(seconds=1))
     append(log, event("b"), now=midnight - timedelta(seconds=1))
@@ -103,7 +106,7 @@ def test_midnight_and_slow_clocks_are_crossed(log: InteractionLog) -> None:
 
 
 def test_a_clock_that_is_set_back_puts_off_no_look_at_the_whole_day(log: InteractionLog) -> None:
-    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    noon = MIDNIGHT + timedelta(hours=12)
     append(log, event("a"), now=noon)
     _, position = log.tail(now=noon)
     back = noon - timedelta(hours=2)
@@ -112,7 +115,7 @@ def test_a_clock_that_is_set_back_puts_off_no_look_at_the_whole_day(log: Interac
 
 
 def test_a_follower_that_slept_for_days_misses_nothing(log: InteractionLog) -> None:
-    day = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    day = MIDNIGHT + timedelta(hours=12)
     append(log, event("a"), now=day)
     _, position = log.tail(now=day)
     for number in range(1, 4):
