@@ -69,6 +69,8 @@ _ITEM = re.compile(
     rf"|(?P<word>{_LETTER}+(?:[-'&.+/]{_LETTER}+)*)"
     rf"|(?P<run>[{CJK}]+)"
 )
+_RUN = re.compile(f"[{CJK}]+")
+_PLAIN = re.compile("[a-z]+(?: [a-z]+)*")
 _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
 # What parts the name of a product from what else its title says; a comma in a number parts nothing.
 _BEHIND_NAME = re.compile(
@@ -122,7 +124,7 @@ def fold(text: str) -> str:
     # NFKC would make a blank and a mark of the accent that is written as an apostrophe, and 421/2 of 42½.
     text = _BEHIND_NUMBER.sub(" ", text.replace("\u00b4", "'"))
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_table())
-    if not plain.isascii():
+    if not plain.isascii() and not _RUN.fullmatch(plain):
         plain = unicodedata.normalize("NFD", plain)
         plain = unicodedata.normalize("NFC", "".join(c for c in plain if not "\u0300" <= c <= "\u036f"))
     return plain
@@ -171,8 +173,22 @@ def parts_of(found: Iterable[Item]) -> tuple[str, ...]:
     return tuple(token for item in found for token in item.tokens)
 
 
+def heads(text: str) -> tuple[str, ...]:
+    """The tokens of a text as one phrase, of joined words the whole."""
+    folded = fold(text)
+    # Most are words of letters, or a run: nothing is to be parted.
+    if _PLAIN.fullmatch(folded):
+        return tuple(_word(word).tokens[0] for word in folded.split(" "))
+    return bigrams(folded) if _RUN.fullmatch(folded) else heads_of(items(text))
+
+
 def phrases(text: str) -> tuple[str | None, set[tuple[str, ...]]]:
     """As what a text is looked up: as a folded Chinese run where it is one, else as phrases of tokens."""
+    folded = fold(text)
+    if _PLAIN.fullmatch(folded):
+        return None, {heads(folded)}
+    if _RUN.fullmatch(folded):
+        return text if text == folded else folded, set()
     found = list(items(text))
     if len(found) == 1 and found[0].run:
         return found[0].text, set()

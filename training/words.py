@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 
 _ROOT = Path(__file__).parent.parent
-SYNONYMS = _ROOT / "mmpipe" / "search" / "find" / "synonyms.tsv"
+SYNONYMS = _ROOT / "mmpipe" / "search" / "find" / "synonyms"
 UNKNOWN = _ROOT / "benchmarks" / "words" / "unknown.tsv"
 _ENTRY = re.compile(r"(\S+) (\S+) \[([^\]]*)\] /(.*)/")
 _GLOSS = re.compile(r"[a-z][a-z' \-]{2,}")
@@ -55,12 +55,20 @@ _SPEECH = ("(idiom", "slang", "vulgar", "literary", "surname")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _NEAR = 0.5  # a gloss this near to a word of the shop is one, too
 _KINDS = ("synonym", "translation", "query")
+_USUAL = 3  # of a group's words in a language: what is said most comes first
 
 
 def shop_groups() -> list[Group]:
-    """The shipped synonyms and the starter's glossary as groups of words for one thing."""
-    groups = list(parse_synonyms(SYNONYMS.read_bytes()).groups)
-    return groups + [Group(term.en, term.zh) for term in load_glossary().terms if term.kind != "detail"]
+    """The usual words of the shipped synonyms and the starter's glossary as groups of words for one thing;
+    none that has a word kept out."""
+    keep_out = unknown()
+    shipped = [
+        Group(group.en[:_USUAL], group.zh[:_USUAL])
+        for file in sorted(SYNONYMS.glob("*.tsv"))
+        for group in parse_synonyms(file.read_bytes()).groups
+        if not any(keep_out.search(fold(text)) for text in (*group.en, *group.zh))
+    ]
+    return shipped + [Group(term.en, term.zh) for term in load_glossary().terms if term.kind != "detail"]
 
 
 def shop_names(groups: Sequence[Group]) -> list[str]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from mmpipe import lexical
 from mmpipe.assistant import topics as spoken
 from mmpipe.assistant.aspects import Aspect, plain_name
 from mmpipe.assistant.language import Language, is_run
@@ -276,7 +277,7 @@ def _ways(word: str) -> tuple[str, ...]:
             if (start, stop) == (0, len(word)):
                 found += [other.text for other in others]
     else:
-        said = synonyms.heads(word)
+        said = lexical.heads(word)
         named = known.of_words(said, 0) if said else None
         if named is not None and named[0] == len(said):
             found += [other.text for other in named[1]]

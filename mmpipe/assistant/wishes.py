@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, cast
 
+from mmpipe import lexical
 from mmpipe.assistant.language import Language, is_run
 from mmpipe.assistant.prices import spelled
 from mmpipe.assistant.state import MAX_FIELDS, MAX_PRICE, MAX_VALUES, MAX_WITHOUT, MAX_WORDS, Name, Wishes
@@ -248,7 +249,7 @@ def _others(what: str) -> list[str]:
     known = synonyms.base()
     if is_run(what):
         return [other.text for *_, others in known.in_run(what) for other in others][:2]
-    heads = synonyms.heads(what)
+    heads = lexical.heads(what)
     named = known.of_words(heads, 0) if heads else None
     return [other.text for other in named[1]][:2] if named is not None and named[0] == len(heads) else []
 

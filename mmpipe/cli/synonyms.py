@@ -65,7 +65,8 @@ def of(
     as_json: AsJson = False,
 ) -> None:
     """What a word is also looked for by, the shipped synonyms included, and how much of a match each is."""
-    from mmpipe.search.find.synonyms import heads, with_own
+    from mmpipe.lexical import heads
+    from mmpipe.search.find.synonyms import with_own
 
     held = open_collection(settings_for_lake(lake, folder), collection)
     known = with_own(_file(held).read())

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, amount, fold, identifier, size, tokens
+from mmpipe.lexical import (
+    MAX_TOKEN_CHARACTERS,
+    amount,
+    fold,
+    heads,
+    heads_of,
+    identifier,
+    items,
+    parts_of,
+    phrases,
+    size,
+    tokens,
+)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +146,13 @@ def test_an_amount_has_one_spelling(text: str, expected: str | None) -> None:
 def test_a_number_of_any_length_is_a_token() -> None:
     for tail in (" 1/2 inch", " 1/2", " kg", ",5 w", ""):
         assert all(len(token) <= MAX_TOKEN_CHARACTERS for token in tokens("9" * 5_000 + tail))
+
+
+@given(st.text(st.sampled_from("abs zéSß 红傘が-'&5x"), max_size=12))
+def test_plain_words_and_runs_are_parted_as_any_text_is(text: str) -> None:
+    found = list(items(text))
+    assert heads(text) == heads_of(found)
+    if len(found) == 1 and found[0].run:
+        assert phrases(text) == (found[0].text, set())
+    else:
+        assert phrases(text) == (None, {key for key in (heads_of(found), parts_of(found)) if key})

@@ -1,7 +1,7 @@
 """Other words for the same thing, in English and Chinese: which a query is looked for by besides its own.
 
 A *group* is a set of words that stand for one another; a *replacement* goes one way, from what is asked to
-what is looked for. The base set, ``synonyms.tsv``, is shipped, and the starter models' glossary is part of
+what is looked for. The base set, ``synonyms/``, is shipped, and the starter models' glossary is part of
 it; a collection's own (:mod:`mmpipe.lake.synonyms`) come on top.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
-from mmpipe.lexical import fold, heads_of, items, parts_of, phrases
+from mmpipe.lexical import first_token, fold, heads_of, items, parts_of, phrases
 from mmpipe.search.find.dictionary import Dictionary
 from mmpipe.search.find.pinyin import Readings
 from mmpipe.search.kernels.memory import address
@@ -33,13 +33,15 @@ TYPED = 0.9
 # round.
 JOINED = 0.95
 LONGEST_PHRASE = 5
-_FILE = "synonyms.tsv"
+_FOLDER = "synonyms"
 _NUMBERS = count()
 # Of words that were asked for lately, so many have what stands for them at hand.
 _MOST_HELD = 2_048
-# A text as it stands in a line.
-_Place = tuple[str, Group | Replacement]
-_Key = TypeVar("_Key")
+_Line = Group | Replacement
+# Most texts stand in one line.
+_Lines = _Line | tuple[_Line, ...]
+_Key = TypeVar("_Key", str, tuple[str, ...])
+_SHORTEST_PART = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +65,22 @@ class _Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The lines that each phrase of tokens and each folded Chinese run stands in, and the text as which it
-    does, in their order. What stands for one is made of them when it is asked for: few ever are. ``joined``
-    are phrases by what they are as one word."""
+    """The lines that each phrase of tokens and each folded Chinese run stands in, in their order. What stands
+    for one is made of them when it is asked for: few ever are."""
 
-    words: dict[tuple[str, ...], tuple[_Place, ...]] = field(default_factory=dict)
-    runs: dict[str, tuple[_Place, ...]] = field(default_factory=dict)
-    joined: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    words: dict[tuple[str, ...], _Lines] = field(default_factory=dict)
+    runs: dict[str, _Lines] = field(default_factory=dict)
 
     def copy(self) -> _Known:
-        return _Known(dict(self.words), dict(self.runs), dict(self.joined))
+        return _Known(dict(self.words), dict(self.runs))
 
     def take(self, groups: Iterable[Group], replacements: Iterable[Replacement]) -> None:
         for group in groups:
             for text in (*group.en, *group.zh):
-                self._put(text, ((text, group),))
+                self._put(text, group)
         for replacement in replacements:
             for text in replacement.asked:
-                self._put(text, ((text, replacement),))
+                self._put(text, replacement)
 
     def leave_alone(self, texts: Iterable[str]) -> None:
         for text in texts:
@@ -90,14 +90,20 @@ class _Known:
             for key in keys:
                 self.words[key] = ()
 
-    def _put(self, text: str, place: tuple[_Place, ...]) -> None:
+    def _put(self, text: str, line: _Line) -> None:
         run, keys = phrases(text)
         if run is not None:
-            self.runs[run] = self.runs.get(run, ()) + place
+            _add(self.runs, run, line)
         for key in keys:
-            self.words[key] = self.words.get(key, ()) + place
-            if len(key) > 1:
-                self.joined.setdefault("".join(key), key)
+            _add(self.words, key, line)
+
+
+def _add(known: dict[_Key, _Lines], key: _Key, line: _Line) -> None:
+    known[key] = (*_all(known[key]), line) if key in known else line
+
+
+def _all(lines: _Lines) -> tuple[_Line, ...]:
+    return lines if isinstance(lines, tuple) else (lines,)
 
 
 class Synonyms:
@@ -122,7 +128,7 @@ class Synonyms:
             known = known.copy()
             known.leave_alone(alone)
             known.take(groups, replacements)
-        self._words, self._runs, self._joined = known.words, known.runs, known.joined
+        self._words, self._runs = known.words, known.runs
         self._longest_run = max(map(len, self._runs), default=0)
         self._of_words: dict[tuple[str, ...], tuple[Other, ...]] = {}
         self._of_runs: dict[str, tuple[Other, ...]] = {}
@@ -139,17 +145,28 @@ class Synonyms:
         self, heads: Sequence[str], start: int, longest: int = LONGEST_PHRASE
     ) -> tuple[int, tuple[Other, ...]] | None:
         """What stands for the longest phrase of tokens that begins at ``start``, and where it ends. A word
-        that is a phrase written as one stands for that."""
+        that is a phrase of two written as one stands for that."""
         for stop in range(min(len(heads), start + longest), start, -1):
             key = tuple(heads[start:stop])
-            known = key if key in self._words or len(key) > 1 else self._joined.get(key[0], key)
-            places = self._words.get(known)
-            if places is not None:
+            lines = self._words.get(key)
+            if lines is not None:
                 others = self._of_words.get(key)
                 if others is None:
-                    others = _held(self._of_words, key, places, joined=known != key)
+                    others = _keep(self._of_words, key, _others(key, lines))
                 return stop, others
+        if start < len(heads) and (parts := self._parts_of(heads[start])):
+            lines = self._words[parts]
+            whole = tuple(Other(text, ways(text), JOINED) for text in _said(parts, lines)[:1])
+            return start + 1, (*whole, *_others(parts, lines))
         return None
+
+    def _parts_of(self, word: str) -> tuple[str, str] | None:
+        """The two words of a known phrase that one is made of."""
+        if not word.isalpha():
+            return None
+        cuts = range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
+        pairs = ((first_token(word[:at]), first_token(word[at:])) for at in cuts)
+        return next((pair for pair in pairs if pair in self._words), None)
 
     def in_run(self, run: str) -> Iterator[tuple[int, int, tuple[Other, ...]]]:
         """Longest phrases of a folded Chinese run, from left to right: begin, end and what stands for it."""
@@ -171,8 +188,8 @@ class Synonyms:
         """What stands for one folded Chinese word."""
         others = self._of_runs.get(word)
         if others is None:
-            places = self._runs.get(word)
-            others = () if places is None else _held(self._of_runs, word, places)
+            lines = self._runs.get(word)
+            others = () if lines is None else _keep(self._of_runs, word, _others(word, lines))
         return others
 
     def similar(self, word: str, edits: int) -> dict[str, int]:
@@ -205,33 +222,39 @@ class Synonyms:
         return tuple(found.values())
 
 
-def _held(
-    held: dict[_Key, tuple[Other, ...]], key: _Key, places: Sequence[_Place], *, joined: bool = False
-) -> tuple[Other, ...]:
+def _keep(held: dict[_Key, tuple[Other, ...]], key: _Key, others: tuple[Other, ...]) -> tuple[Other, ...]:
     if len(held) >= _MOST_HELD:
         held.clear()
-    others = _others(places)
-    if joined and places:
-        text, _ = places[0]
-        others = (Other(text, ways(text), JOINED), *others)
     held[key] = others
     return others
 
 
-def _others(places: Iterable[_Place]) -> tuple[Other, ...]:
+def _others(key: str | tuple[str, ...], lines: _Lines) -> tuple[Other, ...]:
     """What stands for a text that stands in these lines."""
     found: dict[str, Other] = {}
-    for text, line in places:
-        for other, factor in _standing_for(text, line):
-            held = found.get(other)
-            if held is not None:
-                found[other] = Other(other, held.tokens, max(held.factor, factor))
-            elif tokens := ways(other):
-                found[other] = Other(other, tokens, factor)
+    for line in _all(lines):
+        for text in _said(key, line):
+            for other, factor in _standing_for(text, line):
+                held = found.get(other)
+                if held is not None:
+                    found[other] = Other(other, held.tokens, max(held.factor, factor))
+                elif tokens := ways(other):
+                    found[other] = Other(other, tokens, factor)
     return tuple(found.values())
 
 
-def _standing_for(text: str, line: Group | Replacement) -> Iterator[tuple[str, float]]:
+def _said(key: str | tuple[str, ...], lines: _Lines) -> list[str]:
+    """The texts of lines that are looked up as ``key``."""
+    found: list[str] = []
+    for line in _all(lines):
+        for text in (*line.en, *line.zh) if isinstance(line, Group) else line.asked:
+            run, keys = phrases(text)
+            if key == run or key in keys:
+                found.append(text)
+    return found
+
+
+def _standing_for(text: str, line: _Line) -> Iterator[tuple[str, float]]:
     if isinstance(line, Replacement):
         yield from ((other, REPLACED) for other in line.found)
         return
@@ -239,11 +262,6 @@ def _standing_for(text: str, line: Group | Replacement) -> Iterator[tuple[str, f
         if text in said:
             yield from ((other, SAME) for other in said if other != text)
             yield from ((o, ALSO_TRANSLATED if n else TRANSLATED) for n, o in enumerate(foreign))
-
-
-def heads(text: str) -> tuple[str, ...]:
-    """The tokens of a text by which a phrase is looked up: of joined words the whole."""
-    return heads_of(items(text))
 
 
 def ways(text: str) -> tuple[tuple[str, ...], ...]:
@@ -279,16 +297,22 @@ def shipped_chinese() -> set[str]:
 
 @lru_cache(maxsize=1)
 def sections() -> tuple[tuple[str, SynonymLines], ...]:
-    """The shipped file's lines by the remark that they stand under, with it."""
+    """The shipped files' lines by the remark that they stand under, with it."""
     found: list[tuple[str, SynonymLines]] = []
     remark, lines = "", list[str]()
-    for line in (*(files(__package__) / _FILE).read_text(encoding="utf-8").splitlines(), "#"):
+    for line in (*_shipped_lines(), "#"):
         if not line.startswith("#"):
             lines.append(line)
             continue
         found.append((remark, parse_synonyms("\n".join(lines).encode())))
         remark, lines = line, []
     return tuple(found)
+
+
+def _shipped_lines() -> Iterator[str]:
+    shipped = (file for file in (files(__package__) / _FOLDER).iterdir() if file.name.endswith(".tsv"))
+    for file in sorted(shipped, key=lambda file: file.name):
+        yield from file.read_text(encoding="utf-8").splitlines()
 
 
 @lru_cache(maxsize=1)

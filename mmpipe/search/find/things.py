@@ -15,8 +15,8 @@ from importlib.resources import files
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
+from mmpipe.lexical import heads as heads_of
 from mmpipe.search.columns.names import Roles
-from mmpipe.search.find.synonyms import heads as heads_of
 from mmpipe.search.find.synonyms import sections
 
 if TYPE_CHECKING:
@@ -47,16 +47,17 @@ def things() -> Things:
     last: Counter[str] = Counter()
     before: Counter[str] = Counter()
     joined: set[str] = set()
+    alone: set[str] = set()
     groups: list[set[str]] = []
     for looks, group in _groups():
         for parts in group:
             (before if looks else last)[parts[-1]] += 1
             before.update(parts[:-1])
-            if len(parts) > 1 and not looks:
-                joined.add(parts[-1])
+            if not looks:
+                (joined if len(parts) > 1 else alone).add(parts[-1])
         if not looks:
             groups.append({parts[-1] for parts in group})
-    ending = {token for token, count in last.items() if before[token] <= 2 * count}
+    ending = {token for token, count in last.items() if token in alone or before[token] <= 2 * count}
     named = {token for group in groups if group & ending & joined for token in group & ending}
     return Things(
         frozenset(named - _SEVERAL), Roles(sorted(named - _SEVERAL), sorted(_RELATIONS), _characters())

@@ -14,11 +14,11 @@ from functools import lru_cache
 from importlib.resources import files
 from itertools import groupby
 
-from mmpipe.lexical import bigrams, first_token
+from mmpipe.lexical import bigrams, first_token, heads
 from mmpipe.search.find.dictionary import LONGEST
 from mmpipe.search.find.need import Need, Telling
 from mmpipe.search.find.pieces import Piece, alive, mark_known
-from mmpipe.search.find.synonyms import Other, Synonyms, heads, ways
+from mmpipe.search.find.synonyms import Other, Synonyms, ways
 
 # What occurrences count for of the first thing that a dictionary says, of what else it says, of a character
 # that a longer word is made of; and how much of it is left to the last words alone of what it says.

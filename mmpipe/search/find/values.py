@@ -17,9 +17,9 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from mmpipe.encoders.starter.glossary import load_glossary
-from mmpipe.lexical import CJK, first_token
+from mmpipe.lexical import CJK, first_token, heads
 from mmpipe.search.columns.dictionaries import CATEGORY, Dictionary, fold
-from mmpipe.search.find.synonyms import SAME, heads
+from mmpipe.search.find.synonyms import SAME
 
 if TYPE_CHECKING:
     from mmpipe.search.find.synonyms import Other, Synonyms
