@@ -138,6 +138,10 @@ class Synonyms:
         return Readings(self._runs)
 
     @cached_property
+    def _tokens(self) -> frozenset[str]:
+        return frozenset(token for key in self._words for token in key)
+
+    @cached_property
     def _vocabulary(self) -> _Vocabulary:
         return _vocabulary({key[0] for key in self._words if len(key) == 1})
 
@@ -181,8 +185,8 @@ class Synonyms:
                 start += 1
 
     def has(self, token: str) -> bool:
-        """Whether a word is known, though nothing may stand for it."""
-        return (token,) in self._words
+        """Whether a word is known, by itself or of a phrase, though nothing may stand for it."""
+        return token in self._tokens
 
     def of_run(self, word: str) -> tuple[Other, ...]:
         """What stands for one folded Chinese word."""

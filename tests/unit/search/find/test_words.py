@@ -170,6 +170,14 @@ def test_what_is_said_of_any_shop_is_no_slip(tmp_path: Path) -> None:
     assert found(shop, "best") == ["b"]
 
 
+def test_a_word_of_a_listed_phrase_is_no_slip(tmp_path: Path) -> None:
+    titles = {"a": "Painting kit", "b": "Cutting board"}
+    products = [catalogues.product(name, title) for name, title in titles.items()]
+    shop = catalogues.version(catalogues.create(tmp_path / "t", catalogues.rows_of(products)))
+    assert (found(shop, "pointing"), ask(shop, "beard comb").did_you_mean) == ([], None)
+    assert found(shop, "paintnig") == ["a"]
+
+
 def test_synonyms_may_be_off(shop: Version) -> None:
     assert found(shop, "沙发", synonyms=False) == []
     assert found(shop, "couch", synonyms=False) == []
