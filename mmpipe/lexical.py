@@ -70,6 +70,8 @@ _ITEM = re.compile(
     rf"|(?P<run>[{CJK}]+)"
 )
 _RUN = re.compile(f"[{CJK}]+")
+# Of these nothing but the traditional ones has another spelling.
+_IDEOGRAPHS = re.compile("[\u4e00-\u9fff]+")
 _PLAIN = re.compile("[a-z]+(?: [a-z]+)*")
 _TIMES = re.compile(r"(?<=\d) ?[x×*] ?(?=\d)")
 # What parts the name of a product from what else its title says; a comma in a number parts nothing.
@@ -121,6 +123,8 @@ def fold(text: str) -> str:
     """One spelling of a text; letters, marks and blanks that say nothing else are as they were."""
     if text.isascii():
         return text.lower().replace("`", "'")
+    if _IDEOGRAPHS.fullmatch(text):
+        return text.translate(_table())
     # NFKC would make a blank and a mark of the accent that is written as an apostrophe, and 421/2 of 42½.
     text = _BEHIND_NUMBER.sub(" ", text.replace("\u00b4", "'"))
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_table())

@@ -63,8 +63,9 @@ class SynonymLines:
 NO_LINES = SynonymLines()
 
 
-def parse_synonyms(data: bytes) -> SynonymLines:
-    """The lines of a file. Raises :class:`InvalidRequest` naming the line that cannot be used."""
+def parse_synonyms(data: bytes, *, bounded: bool = True) -> SynonymLines:
+    """The lines of a file; where it is ``bounded``, of no more words than a collection may have. Raises
+    :class:`InvalidRequest` naming the line that cannot be used."""
     if len(data) > MAX_BYTES:
         raise InvalidRequest("synonyms", f"the file has more than {MAX_BYTES:,} bytes")
     try:
@@ -78,7 +79,7 @@ def parse_synonyms(data: bytes) -> SynonymLines:
     groups: list[Group] = []
     replacements: list[Replacement] = []
     alone: list[str] = []
-    room = _Room()
+    room = _Room(bounded)
     for number, line in enumerate(lines, start=1):
         said = line.strip(" ")
         if not said.strip() or said.startswith("#"):
@@ -123,14 +124,15 @@ class SynonymFile(SetFile[SynonymLines]):
 class _Room:
     """How many words there are, and how many stand for each, however it is spelt."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounded: bool) -> None:
+        self._bounded = bounded
         self._words = 0
         self._others: Counter[str | tuple[str, ...]] = Counter()
 
     def take(self, words: Iterable[str], others: int, number: int) -> None:
         """``others`` stand for each of ``words``. Raises :class:`InvalidRequest` for more than searches can
         look at."""
-        for word in words:
+        for word in words if self._bounded else ():
             self._words += 1
             if self._words > MAX_WORDS:
                 raise _refused(number, f"is one word more than the {MAX_WORDS:,} that a file may have")

@@ -308,7 +308,7 @@ def sections() -> tuple[tuple[str, SynonymLines], ...]:
         if not line.startswith("#"):
             lines.append(line)
             continue
-        found.append((remark, parse_synonyms("\n".join(lines).encode())))
+        found.append((remark, parse_synonyms("\n".join(lines).encode(), bounded=False)))
         remark, lines = line, []
     return tuple(found)
 
