@@ -26,6 +26,8 @@ from typing import Final
 # Chinese, Japanese and Korean characters, inside the brackets of an expression.
 CJK: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af"
 MAX_TOKEN_CHARACTERS = 40
+# Of a word that is two written as one.
+SHORTEST_PART = 2
 # Marks the token of an identifier: no word begins with it.
 IDENTIFIER = "#"
 _HAN: Final = tuple(range(0x3400, 0x4DC0)) + tuple(range(0x4E00, 0xA000)) + tuple(range(0xF900, 0xFB00))
@@ -234,6 +236,17 @@ def size(text: str) -> str | None:
 def first_token(word: str) -> str:
     """The first token of a word, the word itself where it has none. Remembered."""
     return next(iter(tokens(word)), word)
+
+
+@lru_cache(maxsize=4_096)
+def splits(word: str | None) -> tuple[tuple[str, str], ...]:
+    """The tokens of a word as two words, wherever it may be parted."""
+    if not word or len(word) < 2 * SHORTEST_PART:
+        return ()
+    return tuple(
+        (first_token(word[:at]), first_token(word[at:]))
+        for at in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1)
+    )
 
 
 def identifier(text: str) -> str | None:

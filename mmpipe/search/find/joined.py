@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from mmpipe.lexical import first_token
+from mmpipe.lexical import SHORTEST_PART, first_token, splits
 from mmpipe.search.find.pieces import ONE_FROM
 
-SHORTEST_PART = 2
 # Of more parts than two each letter must say something, a last one by itself (series x) excepted.
 _SHORTEST_OF_MANY = 3
 # With fewer a word of letters is of no three such parts.
@@ -16,17 +15,6 @@ _LEAST_LETTERS = 7
 _MOST_PARTS = 4
 # Every part of a longer word would have to be asked for.
 _LONGEST = 24
-
-
-@lru_cache(maxsize=4_096)
-def splits(word: str | None) -> tuple[tuple[str, str], ...]:
-    """A word as two words, wherever it may be parted."""
-    if not word or len(word) < 2 * SHORTEST_PART:
-        return ()
-    return tuple(
-        (first_token(word[:at]), first_token(word[at:]))
-        for at in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1)
-    )
 
 
 @lru_cache(maxsize=4_096)

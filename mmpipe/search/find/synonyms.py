@@ -18,7 +18,7 @@ import numpy as np
 
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines, parse_synonyms
-from mmpipe.lexical import first_token, fold, heads_of, items, parts_of, phrases
+from mmpipe.lexical import fold, heads_of, items, parts_of, phrases, splits
 from mmpipe.search.find.dictionary import Dictionary
 from mmpipe.search.find.pinyin import Readings
 from mmpipe.search.kernels.memory import address
@@ -41,7 +41,6 @@ _Line = Group | Replacement
 # Most texts stand in one line.
 _Lines = _Line | tuple[_Line, ...]
 _Key = TypeVar("_Key", str, tuple[str, ...])
-_SHORTEST_PART = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,10 @@ class _Known:
 
 
 def _add(known: dict[_Key, _Lines], key: _Key, line: _Line) -> None:
-    known[key] = (*_all(known[key]), line) if key in known else line
+    before: tuple[_Line, ...] = _all(known[key]) if key in known else ()
+    # Two texts of a line may be looked up alike.
+    if not before or before[-1] is not line:
+        known[key] = (*before, line) if before else line
 
 
 def _all(lines: _Lines) -> tuple[_Line, ...]:
@@ -158,19 +160,13 @@ class Synonyms:
                 if others is None:
                     others = _keep(self._of_words, key, _others(key, lines))
                 return stop, others
-        if start < len(heads) and (parts := self._parts_of(heads[start])):
-            lines = self._words[parts]
-            whole = tuple(Other(text, ways(text), JOINED) for text in _said(parts, lines)[:1])
-            return start + 1, (*whole, *_others(parts, lines))
-        return None
-
-    def _parts_of(self, word: str) -> tuple[str, str] | None:
-        """The two words of a known phrase that one is made of."""
-        if not word.isalpha():
+        word = heads[start] if start < len(heads) else ""
+        parts = next((pair for pair in splits(word) if pair in self._words), None) if word.isalpha() else None
+        if parts is None:
             return None
-        cuts = range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
-        pairs = ((first_token(word[:at]), first_token(word[at:])) for at in cuts)
-        return next((pair for pair in pairs if pair in self._words), None)
+        lines = self._words[parts]
+        whole = tuple(Other(text, ways(text), JOINED) for text in _said(parts, lines)[:1])
+        return start + 1, (*whole, *_others(parts, lines))
 
     def in_run(self, run: str) -> Iterator[tuple[int, int, tuple[Other, ...]]]:
         """Longest phrases of a folded Chinese run, from left to right: begin, end and what stands for it."""

@@ -19,10 +19,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mmpipe.lexical import MAX_TOKEN_CHARACTERS, first_token, fold, identifier, items, tokens
+from mmpipe.lexical import MAX_TOKEN_CHARACTERS, SHORTEST_PART, first_token, fold, identifier, items, tokens
 from mmpipe.search.columns.words import Way, Word
 from mmpipe.search.find import things, typed, unlisted
-from mmpipe.search.find.joined import SHORTEST_PART, parted, parts_of
+from mmpipe.search.find.joined import parted, parts_of
 from mmpipe.search.find.need import Need, Telling, Told
 from mmpipe.search.find.pieces import (
     IDENTIFIED,
