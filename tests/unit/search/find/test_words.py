@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,12 @@ from hypothesis import strategies as st
 
 from mmpipe.encoders import registry
 from mmpipe.lake.synonyms import Group, Replacement, SynonymLines
-from mmpipe.lexical import items
+from mmpipe.lexical import CJK, fold, items
 from mmpipe.schemas.search import SearchRequest, SearchResponse
 from mmpipe.search import Searcher, Version, encode
 from mmpipe.search.find.need import Told
 from mmpipe.search.find.pieces import pieces_of
-from mmpipe.search.find.synonyms import JOINED, SAME, TRANSLATED, Synonyms, base, with_own
+from mmpipe.search.find.synonyms import JOINED, SAME, TRANSLATED, Synonyms, base, sections, with_own
 from mmpipe.search.find.words import understand
 from mmpipe.settings import ServeSettings
 from tests.unit.search import catalogues
@@ -252,6 +253,13 @@ def test_a_collection_has_words_of_its_own_and_may_do_without_shipped_ones(shop:
     assert ids("snorkel") == ids("沙发") == ["sofa"]
     assert ids("couch") == []
     assert found(shop, "snorkel") == []
+
+
+def test_shipped_chinese_stands_on_the_chinese_side() -> None:
+    groups = [group for _, lines in sections() for group in lines.groups]
+    assert len(groups) > 9_000
+    assert [text for group in groups for text in group.en if re.search(f"[{CJK}]", text)] == []
+    assert [group for group in groups if len({fold(t) for t in (*group.en, *group.zh)}) < 2] == []
 
 
 def test_every_shipped_word_stands_for_something() -> None:
