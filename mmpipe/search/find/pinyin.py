@@ -42,16 +42,17 @@ def read(run: str) -> list[str] | None:
 class Readings:
     """Known Chinese words by how they are typed: without tones and blanks, ü as ``v`` or as ``u``."""
 
-    def __init__(self, words: Iterable[str]) -> None:
-        """Words of one character, and those that hold anything but characters, are left out."""
-        self._words: dict[str, list[str]] = {}
+    def __init__(self, words: Iterable[str], upon: Readings | None = None) -> None:
+        """Of ``words`` behind those known ``upon``. Words of one character, and those that hold anything but
+        characters, are left out."""
+        self._words: dict[str, tuple[str, ...]] = {} if upon is None else dict(upon._words)
         for word in words:
             reading = _reading(word)
             if reading is not None:
                 for typed in dict.fromkeys((reading, reading.replace("v", "u"))):
-                    known = self._words.setdefault(typed, [])
+                    known = self._words.get(typed, ())
                     if word not in known:
-                        known.append(word)
+                        self._words[typed] = (*known, word)
         self._longest = max(map(len, self._words), default=0)
 
     def of(self, typed: str) -> Sequence[str]:

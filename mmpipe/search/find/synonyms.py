@@ -120,8 +120,8 @@ class Synonyms:
         upon: _Known | None = None,
         dictionary: Dictionary | None = None,
     ) -> None:
-        """Besides what is known ``upon``, where nothing stands for the words of ``alone``. A ``dictionary``
-        says what words mean that are not known here."""
+        """Besides what is known ``upon``, which is what is shipped, where nothing stands for the words of
+        ``alone``. A ``dictionary`` says what words mean that are not known here."""
         self.dictionary = dictionary
         # Tells what was understood by these from what was by others.
         self.number = next(_NUMBERS)
@@ -131,13 +131,17 @@ class Synonyms:
             known.leave_alone(alone)
             known.take(groups, replacements)
         self._words, self._runs = known.words, known.runs
+        self._upon = upon
         self._longest_run = max(map(len, self._runs), default=0)
         self._of_words: dict[tuple[str, ...], tuple[Other, ...]] = {}
         self._of_runs: dict[str, tuple[Other, ...]] = {}
 
     @cached_property
     def _readings(self) -> Readings:
-        return Readings(self._runs)
+        if self._upon is None:
+            return Readings(self._runs)
+        shipped = _shipped_readings()
+        return Readings((run for run in self._runs if run not in self._upon.runs), shipped)
 
     @cached_property
     def _tokens(self) -> frozenset[str]:
@@ -179,6 +183,13 @@ class Synonyms:
                     break
             else:
                 start += 1
+
+    def load(self) -> None:
+        """Make what only words need that no list has: the dictionary, and how known words are typed. Half a
+        second of a CPU and more; else the first search for such a word waits."""
+        if self.dictionary is not None:
+            self.dictionary.load()
+        _ = self._readings, self._tokens
 
     def has(self, token: str) -> bool:
         """Whether a word is known, by itself or of a phrase, though nothing may stand for it."""
@@ -321,6 +332,11 @@ def _shipped_known() -> _Known:
     known = _Known()
     known.take(lines.groups, lines.replacements)
     return known
+
+
+@lru_cache(maxsize=1)
+def _shipped_readings() -> Readings:
+    return Readings(_shipped_known().runs)
 
 
 @lru_cache(maxsize=1)

@@ -133,10 +133,10 @@ class ShardedCollections:
         """Look once at every collection, then keep looking. A lake or shards that cannot be reached yet are
         no error: the task keeps trying."""
         # Queries are understood on the loop: none may be the one that reads the dictionary.
-        dictionary = asyncio.create_task(asyncio.to_thread(self._synonyms.load_dictionary))
+        words = asyncio.create_task(asyncio.to_thread(self._synonyms.load))
         await self.look()
         await asyncio.to_thread(self._synonyms.look)
-        await dictionary
+        await words
         self._synonyms.start()
         self._task = asyncio.create_task(self._follow())
 

@@ -199,7 +199,7 @@ class WholeSource:
         self._lake = lake
         self._searchers: dict[str, Searcher] = {}
         self._synonyms = OwnSynonyms(settings, lake)
-        threading.Thread(target=self._synonyms.load_dictionary, name="mmpipe-dictionary", daemon=True).start()
+        threading.Thread(target=self._synonyms.load, name="mmpipe-words", daemon=True).start()
         self._versions = LiveVersions(settings, lake, check=check)
         self._versions.start()
         self._synonyms.look()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmpipe.lake.synonyms import SynonymFile, SynonymLines
 from mmpipe.search.find.dictionary import dictionary
-from mmpipe.search.find.synonyms import Synonyms, with_own
+from mmpipe.search.find.synonyms import Synonyms, base, with_own
 from mmpipe.serve.answer.set_files import FollowedFiles
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ class OwnSynonyms(FollowedFiles[SynonymLines, Synonyms]):
         )
         self._wanted = settings.serve.synonyms
 
-    def load_dictionary(self) -> None:
-        """Read the dictionary that searches look words up in, if any is wanted: half a second of a CPU, for a
-        thread beside the start. Until then the first lookup that needs it waits."""
-        if self._wanted and self._dictionary is not None:
-            self._dictionary.load()
+    def load(self) -> None:
+        """Make what searches for words that no list has need, where synonyms are wanted: half a second of a
+        CPU and more, for a thread beside the start. Until then the first such search waits."""
+        if self._wanted:
+            base(self._dictionary).load()
 
     def start(self) -> None:
         """See :class:`FollowedFiles`."""

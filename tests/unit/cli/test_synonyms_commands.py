@@ -35,7 +35,7 @@ def test_the_dictionary_is_read_beforehand_where_it_is_wanted(
     file.write_text("石笛 石笛 [shi2 di2] /ocarina/\n", encoding="utf-8")
     serve = settings.serve.model_copy(update={"dictionary": str(file), "synonyms": wanted})
     chosen = settings.model_copy(update={"serve": serve})
-    OwnSynonyms(chosen, open_lake(chosen)).load_dictionary()
+    OwnSynonyms(chosen, open_lake(chosen)).load()
     known = dictionary(str(file))
     assert known is not None
     assert known.loaded is wanted

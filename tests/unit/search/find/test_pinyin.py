@@ -52,6 +52,12 @@ def test_a_word_of_the_collections_own_is_read_too() -> None:
     assert base().typed("guzhengqin") == ()
 
 
+def test_words_of_ones_own_are_read_behind_those_they_are_upon() -> None:
+    more = Readings(["杯子", "悲紫"], READINGS)
+    assert list(more.of("beizi")) == ["杯子", "被子", "悲紫"]
+    assert list(READINGS.of("beizi")) == ["杯子", "被子"], "theirs stay as they were"
+
+
 def test_shipped_words_are_read_without_the_tables_of_readings() -> None:
     code = (
         "import sys; from mmpipe.search.find.synonyms import base;"
