@@ -182,9 +182,8 @@ def parts_of(found: Iterable[Item]) -> tuple[str, ...]:
 def heads(text: str) -> tuple[str, ...]:
     """The tokens of a text as one phrase, of joined words the whole."""
     folded = fold(text)
-    # Most are words of letters, or a run: nothing is to be parted.
     if _PLAIN.fullmatch(folded):
-        return tuple(_word(word).tokens[0] for word in folded.split(" "))
+        return _plain(folded)
     return bigrams(folded) if _RUN.fullmatch(folded) else heads_of(items(text))
 
 
@@ -192,13 +191,19 @@ def phrases(text: str) -> tuple[str | None, set[tuple[str, ...]]]:
     """As what a text is looked up: as a folded Chinese run where it is one, else as phrases of tokens."""
     folded = fold(text)
     if _PLAIN.fullmatch(folded):
-        return None, {heads(folded)}
+        return None, {_plain(folded)}
     if _RUN.fullmatch(folded):
+        # The same object, where it may be: tens of thousands are kept.
         return text if text == folded else folded, set()
     found = list(items(text))
     if len(found) == 1 and found[0].run:
         return found[0].text, set()
     return None, {key for key in (heads_of(found), parts_of(found)) if key}
+
+
+def _plain(folded: str) -> tuple[str, ...]:
+    """The tokens of words of letters, as most texts of lists are: nothing is to be parted."""
+    return tuple(_word(word).tokens[0] for word in folded.split(" "))
 
 
 def name_of(title: str) -> str:

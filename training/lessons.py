@@ -71,10 +71,11 @@ class Lessons:
 def read_lessons(data: Path, words: Path) -> Lessons:
     """From the data sets and the folder that ``training.words`` wrote; :class:`ModelUnavailable` where that
     is of other words."""
-    groups = [group for group in shop_groups() if group.en and group.zh]
+    every_group = shop_groups()
+    groups = [group for group in every_group if group.en and group.zh]
     every = dictionary(data / "zh" / "cedict.txt.gz")
     glosses = {text: row for row, text in enumerate(sorted({en for en, _ in every}))}
-    named = {text: row for row, text in enumerate(shop_names(shop_groups()))}
+    named = {text: row for row, text in enumerate(shop_names(every_group))}
     vectors, names = np.load(words / "glosses.npy"), np.load(words / "names.npy")
     if (len(vectors), len(names)) != (len(glosses), len(named)):
         raise ModelUnavailable(f"{words} is of other words: run python -m training.words again")

@@ -37,6 +37,7 @@ from mmpipe.encoders.starter.glossary import fold, load_glossary
 from mmpipe.lake.synonyms import Group, parse_synonyms
 from mmpipe.learn.draws import draws
 from mmpipe.learn.loop import say
+from mmpipe.search.find.synonyms import sections
 from training.teacher_models import Teacher, e5, embed_all, minilm
 from training.word_forms import BRANDS, FINISHES, LOOKS, TAILS
 
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 
 _ROOT = Path(__file__).parent.parent
-SYNONYMS = _ROOT / "mmpipe" / "search" / "find" / "synonyms"
 UNKNOWN = _ROOT / "benchmarks" / "words" / "unknown.tsv"
 _ENTRY = re.compile(r"(\S+) (\S+) \[([^\]]*)\] /(.*)/")
 _GLOSS = re.compile(r"[a-z][a-z' \-]{2,}")
@@ -64,8 +64,8 @@ def shop_groups() -> list[Group]:
     keep_out = unknown()
     shipped = [
         Group(group.en[:_USUAL], group.zh[:_USUAL])
-        for file in sorted(SYNONYMS.glob("*.tsv"))
-        for group in parse_synonyms(file.read_bytes()).groups
+        for _, lines in sections()
+        for group in lines.groups
         if not any(keep_out.search(fold(text)) for text in (*group.en, *group.zh))
     ]
     return shipped + [Group(term.en, term.zh) for term in load_glossary().terms if term.kind != "detail"]

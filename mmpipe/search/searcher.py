@@ -53,7 +53,7 @@ class Searcher:
         self._name = profile.name
         self._settings = settings
         self._synonyms = synonyms.base(dictionary(settings.dictionary)) if settings.synonyms else None
-        things()  # a tenth of a second that no search has to wait for
+        things()  # a third of a second that no search has to wait for
 
     def search(self, version: Version, request: SearchRequest, query: EncodedQuery) -> SearchResponse:
         """:meth:`search_json` as a model."""

@@ -6,17 +6,15 @@ import random
 
 from mmpipe.encoders.starter.glossary import fold
 from mmpipe.lake.synonyms import Group, parse_synonyms
-from training.words import SYNONYMS, UNKNOWN, Corpus, asked_and_titled, shop_groups, unknown
+from mmpipe.search.find.synonyms import sections
+from training.words import UNKNOWN, Corpus, asked_and_titled, shop_groups, unknown
 
 
 def test_no_group_that_is_learnt_from_has_a_word_kept_out() -> None:
     learnt = {fold(text) for group in shop_groups() for text in (*group.en, *group.zh)}
     kept_out = {fold(text) for g in parse_synonyms(UNKNOWN.read_bytes()).groups for text in (*g.en, *g.zh)}
     shipped = {
-        fold(text)
-        for file in SYNONYMS.glob("*.tsv")
-        for group in parse_synonyms(file.read_bytes()).groups
-        for text in (*group.en, *group.zh)
+        fold(text) for _, lines in sections() for group in lines.groups for text in (*group.en, *group.zh)
     }
     assert len(kept_out & shipped) > 150, "searches know them, the tower's lessons do not"
     assert not learnt & kept_out

@@ -140,8 +140,8 @@ class Synonyms:
     def _readings(self) -> Readings:
         if self._upon is None:
             return Readings(self._runs)
-        shipped = _shipped_readings()
-        return Readings((run for run in self._runs if run not in self._upon.runs), shipped)
+        own = [run for run in self._runs if run not in self._upon.runs]
+        return Readings(own, _shipped_readings()) if own else _shipped_readings()
 
     @cached_property
     def _tokens(self) -> frozenset[str]:

@@ -1,8 +1,9 @@
 """Which words name things, and which of a query's words says what is looked for.
 
-Compounds are named by their last part: a phone case is a case. So a word that the shipped synonyms have as
-the last part of compounds, more than half as often as before another word, names things; *wireless* does not,
-though a line has *wireless headphones*. What a line has beside such a name names a thing too.
+Compounds are named by their last part: a phone case is a case. So a word that the shipped synonyms have
+alone, or as the last part of compounds more than half as often as before another word, names things;
+*wireless* does not, though a line has *wireless headphones*. What a line has beside such a name names a thing
+too.
 """
 
 from __future__ import annotations

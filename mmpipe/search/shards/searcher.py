@@ -117,7 +117,7 @@ class ShardedSearcher:
         self._settings = settings
         self._transport = transport
         self._synonyms = synonyms.base(dictionary(settings.dictionary)) if settings.synonyms else None
-        things()  # a tenth of a second that no search has to wait for
+        things()  # a third of a second that no search has to wait for
         self._meanings: Latest[tuple[Meaning | None]] = Latest(_MEANINGS)
 
     async def answer(

@@ -131,7 +131,7 @@ class Shard:
 
     def __init__(self, version: Version) -> None:
         self._version = version
-        things()  # a tenth of a second that no search has to wait for
+        things()  # a third of a second that no search has to wait for
 
     def loaded(self) -> Loaded:
         """What it adds to the whole."""
