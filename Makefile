@@ -161,6 +161,7 @@ starter: setup-dev  ## train the shipped models from nothing into build/starter/
 	$(BIN)/python -m training.words --data $(DATA) --packages build/teachers --out build/starter/words
 	$(BIN)/python -m training.finish_text --data $(DATA) --words build/starter/words --weights build/starter/weights
 	$(BIN)/python -m training.second_eye --data $(DATA) --towers build/starter/towers --weights build/starter/weights --out build/starter/eye
+	$(BIN)/python -m training.hubs --data $(DATA) --towers build/starter/towers --weights build/starter/weights --cache build/starter/eye
 	$(BIN)/python -m training.audio --weights build/starter/weights --out build/starter/audio
 	$(BIN)/python -m training.fusion --data $(DATA) --weights build/starter/weights --out build/starter/fusion --install build/starter/weights
 	$(BIN)/python -m training.evaluate --data $(DATA) --weights build/starter/weights --cache build/starter/towers --record

@@ -29,6 +29,7 @@ from mmpipe.learn.captions import CAPTIONS
 from mmpipe.learn.export import export_audio, finish
 from mmpipe.learn.loop import LoopSettings, Trainer, say
 from mmpipe.learn.losses import multi_positive
+from mmpipe.learn.precision import autocast
 from training.sample_sounds import recorded_bank
 from training.soundbank import KINDS, Bank, disturb, joined, make_bank
 
@@ -53,7 +54,7 @@ class AudioRecipe:
         kinds = rng.integers(len(KINDS), size=self._batch)
         rows = [int(rng.choice(by_kind[k])) for k in kinds]
         mels = np.stack([log_mel(disturb(self._bank.clips[row], rng), SAMPLE_RATE) for row in rows])
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             vectors = F.normalize(module(torch.from_numpy(mels)[:, None]).float(), dim=1)
         positive = torch.from_numpy(kinds[:, None] == self._caption_kind[None, :])
         scale = torch.tensor(_SCALE)

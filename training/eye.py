@@ -23,6 +23,7 @@ from mmpipe.encoders.starter.encoders import StarterText
 from mmpipe.encoders.starter.towers import DIM
 from mmpipe.learn.answers import match
 from mmpipe.learn.losses import multi_positive
+from mmpipe.learn.precision import autocast
 from training.asked import Asked, asked_of
 from training.batches import Rows, Shares, grocery_rows
 from training.losses import prototype_loss
@@ -61,7 +62,7 @@ class Eye(nn.Module):
 
     def features(self, maps: Tensor) -> Tensor:
         """Mean features of what the standing blocks see, ``(n, FEATURES)``, float32."""
-        with torch.autocast(maps.device.type, torch.bfloat16):
+        with autocast(maps.device):
             seen: Tensor = self.blocks(maps)
         return seen.float().mean((2, 3))
 

@@ -12,6 +12,7 @@ import torch
 from mmpipe.encoders.starter.backbone import FEATURES, Backbone
 from mmpipe.encoders.starter.images import fit
 from mmpipe.learn.data import Source
+from mmpipe.learn.precision import autocast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def features_of(backbone: Backbone, source: Source, cache: Path) -> NDArray[np.f
 def _compute(backbone: Backbone, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
     backbone.eval()
     found = np.empty((len(pixels), FEATURES), dtype=np.float16)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), autocast():
         for start in range(0, len(pixels), _BATCH):
             fitted = np.stack([fit(picture, _SIZE) for picture in pixels[start : start + _BATCH]])
             images = torch.from_numpy(fitted).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)

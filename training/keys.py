@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmpipe.encoders.processor import has_amx
 from mmpipe.encoders.starter import backbone
-from mmpipe.encoders.starter.encoders import bf16_is_fast
 from mmpipe.encoders.starter.towers import IMAGE_FEATURES, ImageTower
 from mmpipe.learn.data import Source
 from mmpipe.learn.loop import say
@@ -55,7 +55,7 @@ def seen(tower: ImageTower, source: Source, folder: Path) -> Features:
 
 
 def _look(tower: ImageTower, source: Source) -> Features:
-    kind = torch.bfloat16 if bf16_is_fast() else torch.float32
+    kind = torch.bfloat16 if has_amx() else torch.float32
     eyes = copy.deepcopy(tower).eval()
     eyes.to(kind).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = np.empty((len(source), IMAGE_FEATURES + backbone.FEATURES), dtype=np.float16)

@@ -20,6 +20,7 @@ from mmpipe.learn.data import FIELDS, Source
 from mmpipe.learn.draws import draws
 from mmpipe.learn.losses import info_nce, multi_positive
 from mmpipe.learn.measures import Embedders
+from mmpipe.learn.precision import autocast
 from mmpipe.learn.views import attribute_query, choose_fields, document_text, shortened, surface, title_view
 from training.batches import Rows, Shares, grocery_rows, label_items, same_group
 from training.losses import alignment, prototype_loss
@@ -143,7 +144,7 @@ class Recipe:
         ready = self._ahead.pop(step, None)
         batch = ready.result() if ready is not None else self.prepare(step, module.vocabulary)
         self._ahead = {step + 1: self._thread.submit(self.prepare, step + 1, module.vocabulary)}
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             return self._loss(module, batch)
 
     def prepare(self, step: int, vocabulary: Vocabulary) -> Batch:
@@ -271,7 +272,7 @@ def embedders_of(model: StarterModel) -> Embedders:
 
     def images(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         parts = []
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), autocast():
             for start in range(0, len(pixels), _EVAL_BATCH):
                 batch = torch.from_numpy(pixels[start : start + _EVAL_BATCH]).permute(0, 3, 1, 2).float()
                 parts.append(model.encode_images(batch.div_(127.5).sub_(1.0))[0].float().numpy())

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from mmpipe.encoders.starter.backbone import Backbone
 from mmpipe.encoders.starter.loader import load_image, load_text
 from mmpipe.encoders.starter.towers import ImageTower, fold_batch_norm
+from mmpipe.encoders.starter.weights import dequantise, quantise
 from mmpipe.learn.curves import plot_history
 from mmpipe.learn.export import save_tower
 from mmpipe.learn.loop import LoopSettings, Trainer, say
@@ -168,7 +169,8 @@ def main(argv: list[str] | None = None) -> None:
         say("the exported image tower has both eyes already; export training.towers' run again to start anew")
         return
     names = torch.from_numpy(text.embed_documents(towers.type_names))
-    state = both_eyes(trunk, backbones[1], eyes[1], names)
+    # As they ship, so that what they see need not be looked at again for what is learnt after this.
+    state = dequantise(quantise(both_eyes(trunk, backbones[1], eyes[1], names)))
     labels = [torch.from_numpy(numbers[:, 0]) for numbers in towers.labels]
     state = with_learnt_keys(state, towers.sources.all, labels, options.out, options.seed)
     save_tower(state, options.weights / "image.safetensors")

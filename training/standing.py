@@ -19,6 +19,7 @@ from mmpipe.encoders.starter.backbone import Backbone
 from mmpipe.encoders.starter.images import CANVAS_HEIGHT, CANVAS_WIDTH
 from mmpipe.learn.augment import augment
 from mmpipe.learn.data import Source
+from mmpipe.learn.precision import autocast
 from training.data import on_canvas
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Standing:
 
     def _see(self, images: Tensor) -> Tensor:
         """``(n, 10, 8, 112)``."""
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), autocast():
             parts = [self._blocks(images[s : s + _BATCH]).float() for s in range(0, len(images), _BATCH)]
         return torch.cat(parts).permute(0, 2, 3, 1)
 

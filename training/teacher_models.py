@@ -25,6 +25,7 @@ import numpy as np
 
 from mmpipe.errors import ModelUnavailable
 from mmpipe.learn.loop import say
+from mmpipe.learn.precision import autocast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def minilm(packages: Path | None = None) -> Teacher:
         tokens = tokenizer(
             list(texts), padding=True, truncation=True, max_length=_MINILM_TOKENS, return_tensors="pt"
         )
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), autocast():
             hidden = model(**tokens).last_hidden_state.float()
         mask = tokens["attention_mask"][..., None].float()
         pooled = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)

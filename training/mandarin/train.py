@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpipe.encoders.starter.sounds import MELS
+from mmpipe.learn.precision import autocast
 from mmpipe.speech.mandarin.decoder import best_units, told_apart
 from mmpipe.speech.mandarin.features import log_mel_frames
 from mmpipe.speech.mandarin.network import STRIDE
@@ -53,7 +54,7 @@ class CtcRecipe:
             frames.append(_masked(heard, rng))
             targets.append(bank.targets[row])
         padded, lengths = padded_batch(frames)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             logs = module(padded)
         wanted = torch.tensor([unit for units in targets for unit in units])
         counts = torch.tensor([len(units) for units in targets])

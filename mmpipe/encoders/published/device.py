@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mmpipe.encoders.processor import has_amx
 from mmpipe.errors import ModelUnavailable
 from mmpipe.settings import ModelSettings
 
@@ -32,9 +33,3 @@ def place(settings: ModelSettings) -> Placement:
     else:
         half = settings.dtype == "bfloat16"
     return Placement(torch.device("cuda" if on_gpu else "cpu"), torch.bfloat16 if half else torch.float32)
-
-
-def has_amx() -> bool:
-    """Whether this CPU has AMX tiles, without which bfloat16 gains little."""
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe()) if probe is not None else False

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmpipe.encoders.base import AudioClip, EncoderInfo, EncoderInput, Reach, VideoFrames
 from mmpipe.encoders.pooling import MEAN, Pooling, pool, split
+from mmpipe.encoders.processor import has_amx
 from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.images import fit_all
 from mmpipe.encoders.starter.sounds import log_mel
@@ -30,11 +31,6 @@ _TINY = 1e-6
 def _unit(vectors: NDArray[np.float32]) -> Vectors:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, _TINY), dtype=np.float32)
-
-
-def bf16_is_fast() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware; float32 is used where it does not."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class StarterText:
@@ -88,15 +84,15 @@ class StarterText:
         cube = hidden * hidden * hidden  # a power would be computed by logarithms, number by number
         hidden = 0.5 * hidden * (1.0 + np.tanh(0.7978845608 * (hidden + 0.044715 * cube)))
         mixed = bag + hidden @ s["narrow.weight"].T + s["narrow.bias"]
-        return np.asarray(mixed @ s["project.weight"].T + s["project.bias"], dtype=np.float32)
+        return _unit(mixed @ s["project.weight"].T + s["project.bias"]) + s["constant"]
 
 
 class StarterImage:
     """RGB pictures of any size."""
 
     def __init__(self, tower: ImageTower, info: EncoderInfo) -> None:
-        """Takes ``tower`` over: where bfloat16 is fast, its weights become that."""
-        self._dtype = torch.bfloat16 if bf16_is_fast() else torch.float32
+        """Takes ``tower`` over: where bfloat16 is faster, its weights become that."""
+        self._dtype = torch.bfloat16 if has_amx() else torch.float32
         self._tower = tower.eval().to(self._dtype)
         self._tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._info = info

@@ -21,6 +21,8 @@ IMAGE_FEATURES = 2 * IMAGE_WIDTHS[-1]
 # The trunk sees the canvas at half its size; the backbone, where there is one, sees it whole.
 TRUNK_CANVAS = (80, 64)
 AUDIO_WIDTHS = (16, 32, 64, 96)
+HUBNESS_WIDTH = 128
+MOST_HUBNESS = 0.2
 _EPSILON = 1e-5  # of batch normalisation, but in the backbone
 
 
@@ -80,18 +82,49 @@ class Concepts(nn.Module):
         self.values = nn.Parameter(torch.zeros(count, DIM))
 
     def forward(self, features: Tensor) -> Tensor:
-        recognised = torch.softmax(self.keys(features).float(), dim=1)
+        """How much of each concept a picture is: ``(batch, count)``, rows that sum to 1."""
+        return torch.softmax(self.keys(features).float(), dim=1)
+
+    def moved(self, recognised: Tensor) -> Tensor:
+        """How far that moves a picture: ``(batch, DIM)``."""
         return recognised @ self.values.float()
+
+
+class Hubness(nn.Module):
+    """How near a picture is to texts that do not mean it, one number along ``direction``, where texts have a
+    constant: so their cosine holds, beside what both mean, a bias that the picture brings with it.
+
+    Some pictures are near to every text and come before those that are meant (hubs: Radovanović et al. 2010).
+    The bias is what an inverted softmax (Smith et al. 2017) over many texts would take from the cosine, read
+    from the vector and from what was recognised, so that no texts need be kept. It is at most
+    :data:`MOST_HUBNESS`.
+    """
+
+    def __init__(self, concepts: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(DIM + concepts, HUBNESS_WIDTH)
+        self.outer = nn.Linear(HUBNESS_WIDTH, 1)
+        self.direction: Tensor
+        self.register_buffer("direction", torch.zeros(DIM))
+
+    def forward(self, vectors: Tensor, recognised: Tensor) -> Tensor:
+        """What is added to unit ``vectors``, ``(batch, DIM)``."""
+        seen = torch.cat([vectors, recognised], dim=1).to(self.inner.weight.dtype)
+        found = self.outer(F.gelu(self.inner(seen))).float()
+        return MOST_HUBNESS * torch.tanh(found / MOST_HUBNESS) * self.direction.float()
 
 
 class ImageTower(nn.Module):
     """RGB in [-1, 1] on the canvas, ``(batch, 3, 160, 128)`` → ``(batch, DIM)``; ``concepts`` of them known.
 
     It has one eye, the trunk, or two. What two eyes project is brought to unit length and added, ``share`` of
-    it the backbone's, and one attention looks at the features of both.
+    it the backbone's, and one attention looks at the features of both. Where it knows its ``hubness``, that
+    is the last part of its vectors.
     """
 
-    def __init__(self, *, norm: bool, concepts: int = 0, two_eyes: bool = False) -> None:
+    def __init__(
+        self, *, norm: bool, concepts: int = 0, two_eyes: bool = False, hubness: bool = False
+    ) -> None:
         super().__init__()
         self.trunk = _trunk(3, IMAGE_WIDTHS, IMAGE_BLOCKS, 5, norm=norm)
         self.project = nn.Linear(IMAGE_FEATURES, DIM)
@@ -103,6 +136,7 @@ class ImageTower(nn.Module):
             self.share = nn.Parameter(torch.tensor(0.5))
             width += backbone.FEATURES
         self.concepts = Concepts(concepts, width) if concepts else None
+        self.hubness = Hubness(concepts) if hubness else None
 
     def trunk_features(self, pixels: Tensor) -> Tensor:
         """Mean- and max-pooled, of pictures at :data:`TRUNK_CANVAS`: ``(batch, IMAGE_FEATURES)``."""
@@ -127,16 +161,28 @@ class ImageTower(nn.Module):
         return torch.lerp(near, far, self.share.float())
 
     def forward(self, pixels: Tensor) -> Tensor:
-        features = self.features(pixels)
-        projected = self.projected(features)
-        if self.concepts is None:
-            return projected
-        recognised: Tensor = self.concepts(features)
-        return F.normalize(projected.float(), dim=1) + recognised
+        return self.of_features(self.features(pixels))
+
+    def of_features(self, features: Tensor) -> Tensor:
+        """What the eyes saw → ``(batch, DIM)``."""
+        vectors = self.projected(features)
+        recognised = vectors.new_zeros(len(vectors), 0).float()
+        if self.concepts is not None:
+            recognised = self.concepts(features)
+            vectors = F.normalize(vectors.float(), dim=1) + self.concepts.moved(recognised)
+        if self.hubness is None:
+            return vectors
+        vectors = F.normalize(vectors.float(), dim=1)
+        told: Tensor = self.hubness(vectors, recognised)
+        return vectors + told
 
 
 class TextTower(nn.Module):
-    """Weighted feature bags → ``(batch, DIM)``: a table, one residual layer, a projection."""
+    """Weighted feature bags → ``(batch, DIM)``: a table, one residual layer, a projection.
+
+    ``constant`` is added to what has unit length, by which pictures bring their :class:`Hubness` along; a
+    tower that was trained beside pictures without has zeros.
+    """
 
     def __init__(self, rows: int, *, initialise: bool = True) -> None:
         super().__init__()
@@ -148,6 +194,8 @@ class TextTower(nn.Module):
         self.wide = nn.Linear(TEXT_WIDTH, 2 * TEXT_WIDTH)
         self.narrow = nn.Linear(2 * TEXT_WIDTH, TEXT_WIDTH)
         self.project = nn.Linear(TEXT_WIDTH, DIM)
+        self.constant: Tensor
+        self.register_buffer("constant", torch.zeros(DIM))
 
     def forward(self, rows: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
         """``rows``/``weights``/``offsets`` as ``embedding_bag`` takes them (mode ``sum``)."""
@@ -157,8 +205,7 @@ class TextTower(nn.Module):
     def after_bag(self, bag: Tensor) -> Tensor:
         """The layers above the table; ``bag`` has shape ``(batch, TEXT_WIDTH)``."""
         hidden = F.gelu(self.wide(self.norm(bag)), approximate="tanh")
-        projected: Tensor = self.project(bag + self.narrow(hidden))
-        return projected
+        return F.normalize(self.project(bag + self.narrow(hidden)).float(), dim=1) + self.constant
 
 
 class AudioTower(nn.Module):

@@ -19,6 +19,7 @@ from mmpipe.encoders.starter.loader import load_image
 from mmpipe.encoders.starter.towers import AudioTower, ImageTower, TextTower
 from mmpipe.encoders.starter.weights import GLOSSARY, dequantise, read_tensors, verify
 from mmpipe.errors import ModelUnavailable
+from mmpipe.learn.precision import autocast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,14 +114,6 @@ def scaled(pictures: Tensor) -> Tensor:
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the hardware multiplies it, else float32."""
-    from mmpipe.encoders.starter.encoders import bf16_is_fast
-
-    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else bf16_is_fast()
-    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
-
-
 def blended(start: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """``start + share * (end - start)``, weight by weight (Wortsman et al. 2022, WiSE-FT)."""
     return {
@@ -171,6 +164,9 @@ def from_weights(folder: Path, texts: Sequence[str], seed: int) -> AdaptModel:
         if model.image.backbone is not None:
             # A shop's few pictures teach the trunk; the backbone has seen the world and stays.
             model.image.backbone.requires_grad_(False)
+        if model.image.hubness is not None:
+            # It is learnt from what foreign texts find, not from a picture's own.
+            model.image.hubness.requires_grad_(False)
         model.image.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.audio.load_state_dict(dequantise(read_tensors(folder / "audio.safetensors")))
     except (KeyError, RuntimeError, ValueError) as error:

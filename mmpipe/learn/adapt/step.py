@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mmpipe.encoders.starter.features import Vocabulary, pack
 from mmpipe.encoders.starter.glossary import load_glossary
 from mmpipe.learn.adapt.batches import Sampler, category_numbers, class_weights, mine
-from mmpipe.learn.adapt.model import AdaptModel, autocast, scaled
+from mmpipe.learn.adapt.model import AdaptModel, scaled
 from mmpipe.learn.adapt.settings import SLICE, AdaptSettings, LossKind
 from mmpipe.learn.adapt.views import disturbed, document_view, general_phrase, query_view
 from mmpipe.learn.adapt.workers import Workers
@@ -24,6 +24,7 @@ from mmpipe.learn.augment import augment
 from mmpipe.learn.data import FIELDS
 from mmpipe.learn.draws import draws
 from mmpipe.learn.losses import info_nce, siamese_margin, triplet_semi_hard
+from mmpipe.learn.precision import autocast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,12 +19,13 @@ from safetensors.torch import load_file  # noqa: E402
 from mmpipe.encoders.starter.loader import load  # noqa: E402
 from mmpipe.encoders.starter.towers import Concepts  # noqa: E402
 from mmpipe.learn.adapt.export import embedders_of, export_towers  # noqa: E402
-from mmpipe.learn.adapt.model import AdaptModel, autocast, blended, fresh, from_weights, scaled  # noqa: E402
+from mmpipe.learn.adapt.model import AdaptModel, blended, fresh, from_weights, scaled  # noqa: E402
 from mmpipe.learn.adapt.settings import AdaptSettings  # noqa: E402
 from mmpipe.learn.adapt.step import AdaptRecipe, frozen_copy  # noqa: E402
 from mmpipe.learn.adapt.train import BEST, Job, Stopped, history_of, train  # noqa: E402
 from mmpipe.learn.adapt.workers import Workers  # noqa: E402
 from mmpipe.learn.catalogue_data import CatalogueData, split_items  # noqa: E402
+from mmpipe.learn.precision import autocast  # noqa: E402
 
 QUICK = AdaptSettings(epochs=3, batch=16, device="cpu", held_out=0.5, learning_rate=1e-3)
 Folder = Callable[[str], Path]
