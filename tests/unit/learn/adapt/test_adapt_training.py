@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 
 from safetensors.torch import load_file  # noqa: E402
 
+from mmpipe.encoders.starter.loader import WEIGHTS as SHIPPED  # noqa: E402
 from mmpipe.encoders.starter.loader import load  # noqa: E402
 from mmpipe.encoders.starter.towers import Concepts  # noqa: E402
 from mmpipe.learn.adapt.export import embedders_of, export_towers  # noqa: E402
@@ -109,6 +110,19 @@ def test_a_parent_whose_pictures_are_recognised_as_concepts_is_adapted(
     assert again.image.concepts.values.grad is not None
     mine, theirs = (each.embed_pictures(data.pictures[:8]) for each in (model, again.eval()))
     np.testing.assert_allclose((mine * theirs).sum(1), 1.0, atol=5e-3)
+
+
+def test_what_tells_hubness_is_kept_and_does_not_learn(data: CatalogueData, tmp_path: Path) -> None:
+    model = from_weights(SHIPPED, [], 1).train()
+    assert model.image.hubness is not None
+    assert model.image.hubness.direction @ model.text.constant > 0.1
+    model.encode_images(scaled(torch.from_numpy(data.pictures[:2].copy()))).sum().backward()
+    assert all(part.grad is None for part in model.image.hubness.parameters())
+    export_towers(model.eval(), tmp_path / "weights")
+    again = from_weights(tmp_path / "weights", [], 1)
+    assert again.image.hubness is not None
+    torch.testing.assert_close(again.image.hubness.direction, model.image.hubness.direction)
+    torch.testing.assert_close(again.text.constant, model.text.constant)
 
 
 def test_words_that_the_parent_did_not_know_get_rows(parent: Path, data: CatalogueData) -> None:
