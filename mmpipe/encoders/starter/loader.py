@@ -70,7 +70,10 @@ def load(threads: int | None = None, folder: Path | None = None, name: str = "st
         audio = AudioTower(norm=False)
         audio.load_state_dict(dequantise(read_tensors(home / "audio.safetensors")))
     except (KeyError, RuntimeError, ValueError) as error:
-        raise ModelUnavailable(f"starter weights do not fit this version's towers: {error}") from error
+        raise ModelUnavailable(
+            f"the weights in {home} are of other towers than this version's: {error}; train them again with "
+            "this version (mmpipe train encoders)"
+        ) from error
     infos: dict[str, EncoderInfo] = {
         modality: EncoderInfo(f"starter/{modality}", digests[f"{file}.safetensors"][:16], modality, DIM)
         for modality, file in _FILES.items()

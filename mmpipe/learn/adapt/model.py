@@ -170,7 +170,9 @@ def from_weights(folder: Path, texts: Sequence[str], seed: int) -> AdaptModel:
         model.image.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.audio.load_state_dict(dequantise(read_tensors(folder / "audio.safetensors")))
     except (KeyError, RuntimeError, ValueError) as error:
-        raise ModelUnavailable(f"the parent's weights do not fit this version's towers: {error}") from error
+        raise ModelUnavailable(
+            f"the parent's weights are of other towers than this version's: {error}; start from the starter"
+        ) from error
     return model
 
 
