@@ -60,11 +60,13 @@ def nearness(pictures: Tensor, texts: Tensor, own: Tensor, sharpness: float = SH
 def beside_their_kind(values: Tensor, kinds: Sequence[str], sources: Sequence[str]) -> Tensor:
     """``values`` less their source's mean, and half of what is left of their kind's mean there."""
     found = values.clone()
-    for source in sorted(set(sources)):
-        here = torch.tensor([name == source for name in sources])
-        found[here] -= found[here].mean()
-        for kind in sorted({kind for kind, name in zip(kinds, sources, strict=True) if name == source}):
-            alike = here & torch.tensor([one == kind for one in kinds])
+    origin, kind = np.asarray(sources), np.asarray(kinds)
+    for source in np.unique(origin):
+        here = origin == source
+        rows = torch.from_numpy(here)
+        found[rows] -= found[rows].mean()
+        for one in np.unique(kind[here]):
+            alike = torch.from_numpy(here & (kind == one))
             if int(alike.sum()) >= _FEWEST:
                 found[alike] -= (1.0 - _OF_KIND) * found[alike].mean()
     return found
@@ -85,10 +87,10 @@ def learn(
         losses = []
         for _ in range(steps):
             rows = torch.randint(0, len(values), (_BATCH,))
-            told = module.outer(F.gelu(module.inner(inputs[rows])))[:, 0]
+            told = module.told(inputs[rows])[:, 0]
             loss = (told - values[rows] / spread).square().mean()
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             losses.append(float(loss.detach()))

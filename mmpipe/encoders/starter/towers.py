@@ -107,10 +107,15 @@ class Hubness(nn.Module):
         self.direction: Tensor
         self.register_buffer("direction", torch.zeros(DIM))
 
+    def told(self, seen: Tensor) -> Tensor:
+        """The bias before it is bounded, ``(batch, 1)``, of vectors with what was recognised behind them."""
+        found: Tensor = self.outer(F.gelu(self.inner(seen)))
+        return found
+
     def forward(self, vectors: Tensor, recognised: Tensor) -> Tensor:
         """What is added to unit ``vectors``, ``(batch, DIM)``."""
         seen = torch.cat([vectors, recognised], dim=1).to(self.inner.weight.dtype)
-        found = self.outer(F.gelu(self.inner(seen))).float()
+        found = self.told(seen).float()
         return MOST_HUBNESS * torch.tanh(found / MOST_HUBNESS) * self.direction.float()
 
 
